@@ -1,0 +1,30 @@
+"""A GPT, from text to text: read `text`, `model`, `training`, `generation`, `evaluation`.
+
+The names below load on first use, so that `import gpt` and the command line start at once.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gpt.generation.generate import generate
+    from gpt.model.gpt import GPT, GPTConfig
+    from gpt.runs import load_model
+    from gpt.training.loop import LoopConfig, train
+
+HOMES = {
+    "GPT": "gpt.model.gpt",
+    "GPTConfig": "gpt.model.gpt",
+    "LoopConfig": "gpt.training.loop",
+    "generate": "gpt.generation.generate",
+    "load_model": "gpt.runs",
+    "train": "gpt.training.loop",
+}
+__all__ = ["GPT", "GPTConfig", "LoopConfig", "generate", "load_model", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name from its home (PEP 562)."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'gpt' has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name)

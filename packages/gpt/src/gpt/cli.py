@@ -1,0 +1,78 @@
+"""The command `gpt`: parse, call, and turn every known failure into one sentence and a status.
+
+0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted.
+"""
+
+import contextlib
+import errno
+import io
+import re
+import sys
+from importlib import import_module
+from typing import Any
+
+from gpt.errors import BadInput, RunFailed
+
+COMMANDS = {
+    "train": "train a GPT on a text; with no options, on this Python's documentation",
+    "sample": "let a trained model write",
+    "eval": "score a model beside n-gram models of the same text",
+    "demo": "all of it, from text to text, in under two minutes",
+}
+DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    try:
+        return call(sys.argv[1:] if arguments is None else arguments)
+    except BadInput as error:
+        return fail(str(error), 2)
+    except RunFailed as error:
+        return fail(str(error), 1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return fail(f"{where}{error.strerror or error}", 1 if error.errno in DISK_FULL else 2)
+    except KeyboardInterrupt:
+        return fail("interrupted", 130)
+
+
+def fail(message: str, status: int) -> int:
+    """Say in one line what is wrong."""
+    print(f"gpt: {message}", file=sys.stderr)
+    return status
+
+
+def call(arguments: list[str]) -> int:
+    """Hand the parsed options to the command."""
+    verb, *options = arguments or ["--help"]
+    if verb in ("-h", "--help"):
+        print("usage: gpt COMMAND [OPTIONS]   (gpt COMMAND --help explains every option)\n")
+        print("\n".join(f"  {name:8}{what}" for name, what in COMMANDS.items()))
+        return 0
+    if verb not in COMMANDS:
+        raise BadInput(f"there is no command {verb!r}; there are {', '.join(COMMANDS)}")
+    # imported here, so that Ctrl-C while torch loads ends as quietly as later
+    module = import_module(f"gpt.commands.{verb}")
+    return module.run(parse(getattr(module, f"{verb.capitalize()}Config"), verb, options))
+
+
+def parse(config: type, verb: str, options: list[str]) -> Any:
+    """The options as a config.
+
+    Raises:
+        BadInput: tyro's own message, without its box.
+    """
+    import tyro
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(config, prog=f"gpt {verb}", args=options)
+    except SystemExit as stop:
+        if not stop.code:
+            raise  # --help
+        message = re.split("─{9,}│|│ ─{9,}", said.getvalue().split("╮", 1)[-1])[0]
+        words = " ".join(re.sub("[│╰╯─]", " ", message).split())
+        words = re.sub(r"^Error parsing [^-:][^:]*: ", "", words)
+        raise BadInput(f"{words.rstrip('.')} (see: gpt {verb} --help)") from stop

@@ -1,0 +1,79 @@
+"""`gpt demo`: the whole path in under two minutes, from this Python's documentation to new text."""
+
+import json as json_format
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from gpt.commands.eval import compare_with_ngrams, print_report
+from gpt.commands.progress import say
+from gpt.commands.train import TrainConfig, plot, read_text, start_run, train_in
+from gpt.device import pick_device
+from gpt.evaluation.originality import originality
+from gpt.generation.generate import generate
+from gpt.generation.sampling import choose
+from gpt.plots import loss_chart
+from gpt.runs import RunFolder, load_model
+from gpt.text.tokenizers import decode
+from gpt.training.loop import LoopConfig
+
+PROMPT = "The "
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Train a small GPT on the documentation inside this Python, and show what it learned."""
+
+    runs: Path = Path("runs")
+    """Where run folders lie; this run is `demo` and replaces the one before."""
+    steps: int = 400
+    """Updates of the weights."""
+    tokens: int = 300
+    """How much it writes afterwards."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    json: bool = False
+    """Print one JSON document instead of a report."""
+
+
+def run(config: DemoConfig) -> int:
+    """Read, train, score, write, and say how much of the writing is new."""
+    training = TrainConfig(
+        loop=LoopConfig(steps=config.steps, save_every=100),
+        preset="tiny",
+        name="demo",
+        runs=config.runs,
+        overwrite=True,
+    )
+    device, folder = pick_device(config.device), RunFolder(config.runs / training.name)
+    say("reading the documentation inside this Python")
+    text = read_text(training)
+    step = train_in(folder, training, start_run(folder, training, text), device)
+    if step < config.steps:
+        say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
+        return 130
+    model, tokenizer, _ = load_model(folder.path, device)
+    report = compare_with_ngrams(model, tokenizer, folder)
+    plot(folder, report)
+    choice = partial(
+        choose, temperature=0.8, top_p=0.95, generator=torch.Generator(device).manual_seed(0)
+    )
+    written = PROMPT + decode(
+        tokenizer, list(generate(model, tokenizer.encode(PROMPT), config.tokens, choice))
+    )
+    facts = originality(written, "\n".join(text.train))
+    if config.json:
+        print(json_format.dumps({**report, "text": written, **asdict(facts)}))
+        return 0
+    print("Training loss\n" + loss_chart([record["loss"] for record in folder.records()]))
+    print_report(report)
+    print(f"\nWhat it writes after {PROMPT!r}:\n\n{written}\n")
+    print(f"{facts.known_words:.0%} of its words occur in the text it was trained on.")
+    print(
+        f"The longest run copied from there has {len(facts.longest_copy)} of the "
+        f"{len(written)} characters: {facts.longest_copy!r}"
+    )
+    print(f"Loss curve: {folder.path / 'loss.png'}. More: gpt sample --run {folder.path}")
+    return 0

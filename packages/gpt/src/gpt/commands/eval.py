@@ -1,0 +1,68 @@
+"""`gpt eval`: the model beside models that only count, on the same split and the same tokens."""
+
+import json as json_format
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from gpt.device import pick_device
+from gpt.evaluation.ngram import kneser_ney
+from gpt.evaluation.scores import scored_bytes, scores, surprises
+from gpt.model.gpt import GPT
+from gpt.runs import RunFolder, load_model
+from gpt.text.tokenizers import Tokenizer
+
+ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Score a trained model on its validation text, beside unigram, bigram and trigram models."""
+
+    run: Path = Path("runs/gpt")
+    """Folder of the run."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    json: bool = False
+    """Print one JSON document instead of a table."""
+
+
+def run(config: EvalConfig) -> int:
+    """Load, score, print."""
+    model, tokenizer, checkpoint = load_model(config.run, pick_device(config.device))
+    report = compare_with_ngrams(model, tokenizer, RunFolder(config.run))
+    if config.json:
+        step = checkpoint.values["step"]
+        print(json_format.dumps({"run": str(config.run), "step": step, **report}))
+    else:
+        print_report(report)
+    return 0
+
+
+def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:
+    """Loss, perplexity and bits per byte of each model, and what they were scored on."""
+    train, validation = folder.tokens(tokenizer.vocab_size)
+    n_bytes = scored_bytes(tokenizer, validation)
+    nats = {"gpt": surprises(model, validation, model.config.context)}
+    for name, order in ORDERS.items():
+        nats[name] = -np.log(kneser_ney(train, validation, order, tokenizer.vocab_size))
+    models = {name: asdict(scores(each, n_bytes)) for name, each in nats.items()}
+    return {"tokens": len(validation) - 1, "bytes": n_bytes, "models": models}
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """The scores as a table, best last."""
+    title = f"Validation text: {report['tokens']:,} tokens, {report['bytes']:,} bytes"
+    table = Table("model", title=title, title_justify="left")
+    for heading in ("loss (nats per token)", "perplexity", "bits per byte"):
+        table.add_column(heading, justify="right")
+    for name in (*ORDERS, "gpt"):
+        each = report["models"][name]
+        table.add_row(
+            name, f"{each['loss']:.3f}", f"{each['perplexity']:.1f}", f"{each['bits_per_byte']:.3f}"
+        )
+    Console(highlight=False).print(table)

@@ -1,0 +1,22 @@
+"""Where to compute."""
+
+import torch
+
+from gpt.errors import BadInput
+
+
+def pick_device(name: str) -> torch.device:
+    """The device called `name`; `auto` is a CUDA or ROCm card, Apple's GPU, or the CPU, in turn.
+
+    Raises:
+        BadInput: this machine has no such device.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise BadInput(f"there is no device {name!r} here; try auto or cpu") from error
+    return torch.device(name)

@@ -1,0 +1,64 @@
+r"""From the scores of all tokens to one of them.
+
+Temperature makes the choice bolder or safer; top-k and top-p cut the long tail of unlikely tokens,
+which together would be drawn too often.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gpt.errors import BadInput
+
+
+def keep_top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
+    """Minus infinity for all but the k highest (Fan et al. 2018); ties with the k-th stay."""
+    lowest_kept = logits.topk(min(k, logits.shape[-1])).values[:, -1:]
+    return logits.masked_fill(logits < lowest_kept, -torch.inf)
+
+
+def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
+    """Minus infinity for all but the fewest tokens whose probabilities reach p.
+
+    Nucleus sampling (Holtzman et al. 2020, section 3.1). The token that crosses p stays, so at
+    least one always does.
+    """
+    ordered, order = logits.sort(descending=True)
+    probabilities = ordered.softmax(dim=-1)
+    before = probabilities.cumsum(dim=-1) - probabilities
+    return logits.masked_fill((before >= p).scatter(-1, order, before >= p), -torch.inf)
+
+
+def choose(
+    logits: Float[Tensor, "B V"],
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    generator: torch.Generator | None = None,
+) -> Int[Tensor, " B"]:
+    """Draw a token from softmax(logits / temperature), filtered by top-k and then top-p.
+
+    Temperature 0 is greedy: always the likeliest token.
+
+    Raises:
+        BadInput: temperature below 0, top_k below 1, or top_p outside (0, 1].
+    """
+    check_choice(temperature, top_k, top_p)
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    scaled = logits / temperature
+    if top_k is not None:
+        scaled = keep_top_k(scaled, top_k)
+    if top_p is not None:
+        scaled = keep_top_p(scaled, top_p)
+    return torch.multinomial(scaled.softmax(dim=-1), 1, generator=generator)[:, 0]
+
+
+def check_choice(temperature: float, top_k: int | None, top_p: float | None) -> None:
+    """Refuse settings that leave nothing to choose from."""
+    if not 0 <= temperature < float("inf"):
+        raise BadInput(f"temperature must be a number from 0 up, got {temperature}")
+    if top_k is not None and top_k < 1:
+        raise BadInput(f"top_k must be at least 1, got {top_k}")
+    if top_p is not None and not 0 < top_p <= 1:
+        raise BadInput(f"top_p must lie in (0, 1], got {top_p}")

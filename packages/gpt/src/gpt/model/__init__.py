@@ -1,0 +1,1 @@
+"""The model, from the inside out: `attention`, `positions`, `layers`, `heads`, `blocks`, `gpt`."""

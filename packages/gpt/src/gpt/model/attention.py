@@ -1,0 +1,65 @@
+r"""Scaled dot-product attention: every position takes a weighted mean of the values it may see.
+
+Vaswani et al. 2017, "Attention Is All You Need", section 3.2.1. Masks are True where a query may
+look. Departure from the paper: a query that may look nowhere gets zeros, where the softmax of
+nothing but minus infinities would give NaN.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from einops import einsum
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+def causal_mask(
+    n_queries: int, n_keys: int, device: torch.device | None = None
+) -> Bool[Tensor, "T S"]:
+    """A query sees the keys up to its own position; the last query stands at the last key."""
+    return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
+
+
+def padding_mask(lengths: Int[Tensor, " B"], n_keys: int) -> Bool[Tensor, "B 1 1 S"]:
+    """Every query sees the first `lengths[b]` keys of its sequence; the rest is padding."""
+    return torch.arange(n_keys, device=lengths.device) < lengths[:, None, None, None]
+
+
+def attention_weights(
+    q: Float[Tensor, "B H T K"], k: Float[Tensor, "B H S K"], mask: Bool[Tensor, "#B #H T S"]
+) -> Float[Tensor, "B H T S"]:
+    r"""How much each query takes from each key.
+
+    A = softmax(Q K^T / sqrt(K)) over the keys that the mask keeps    (eq. 1)
+
+    Masked scores are the lowest finite number rather than minus infinity, so that the gradient of
+    an all-masked row is zero and not NaN; the product with the mask then clears such a row.
+    """
+    scores = einsum(q, k, "B H T K, B H S K -> B H T S") / math.sqrt(q.shape[-1])
+    scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+    return scores.softmax(dim=-1) * mask
+
+
+def attention(
+    q: Float[Tensor, "B H T K"],
+    k: Float[Tensor, "B H S K"],
+    v: Float[Tensor, "B H S K"],
+    mask: Bool[Tensor, "#B #H T S"],
+) -> Float[Tensor, "B H T K"]:
+    """Each query's weighted mean of the values: O = A V    (eq. 1)."""
+    return einsum(attention_weights(q, k, mask), v, "B H T S, B H S K -> B H T K")
+
+
+def fused_attention(
+    q: Float[Tensor, "B H T K"],
+    k: Float[Tensor, "B H S K"],
+    v: Float[Tensor, "B H S K"],
+    mask: Bool[Tensor, "#B #H T S"] | None = None,
+) -> Float[Tensor, "B H T K"]:
+    """The same numbers from torch's kernel, which never holds the whole matrix A.
+
+    Without a mask it is causal, for as many queries as keys. The kernel, too, gives zeros for a
+    query that may look nowhere; a test holds the two equal, values and gradients.
+    """
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)

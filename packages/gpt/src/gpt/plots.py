@@ -1,0 +1,53 @@
+"""Pictures of a run: a file for a page, a few lines for a terminal."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from gpt.files import write_atomically
+import itertools
+
+BLOCKS = " ▁▂▃▄▅▆▇█"
+
+
+def save_loss_plot(path: Path, records: list[dict[str, Any]], lines: dict[str, float]) -> None:
+    """Training and validation loss over the steps, with named losses to compare as level lines."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    steps = [record["step"] for record in records]
+    axes.plot(steps, [record["loss"] for record in records], lw=0.8, alpha=0.6, label="training")
+    judged = [record for record in records if record["validation"] is not None]
+    axes.plot(
+        [record["step"] for record in judged],
+        [record["validation"] for record in judged],
+        "o-",
+        color="black",
+        label="validation",
+    )
+    for style, (name, loss) in zip((":", "-.", "--"), lines.items(), strict=False):
+        axes.axhline(loss, color="grey", ls=style, lw=1, label=f"{name}, validation")
+    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    write_atomically(path, picture.getvalue())
+
+
+def loss_chart(losses: list[float], width: int = 64, height: int = 10) -> str:
+    """The curve in block characters: each column is the mean of its share of the steps."""
+    width = min(width, len(losses))
+    edges = [len(losses) * column // width for column in range(width + 1)]
+    means = [sum(losses[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    low, high = min(means), max(means)
+    eighths = [8 * height * (mean - low) / (high - low or 1) for mean in means]
+    rows = []
+    for row in reversed(range(height)):
+        cells = [BLOCKS[max(1 if row == 0 else 0, min(8, round(e - 8 * row)))] for e in eighths]
+        label = {height - 1: f"{high:.2f}", 0: f"{low:.2f}"}.get(row, "")
+        rows.append(f"{label:>6} │{''.join(cells)}")
+    return "\n".join(
+        [*rows, f"{'':>6} └{'─' * width}", f"{'step':>6}  1{len(losses):>{width - 1}}"]
+    )

@@ -1,0 +1,1 @@
+"""From files to token ids: `corpus`, `documents`, `bpe`, `tokenizers`, `token_files`."""

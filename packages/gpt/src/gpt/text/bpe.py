@@ -1,0 +1,114 @@
+r"""Byte-pair encoding: the most frequent neighbours become one token, again and again.
+
+Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", section 3.2, on
+bytes as in GPT-2 (Radford et al. 2019, section 2.2): 256 tokens spell any text, merges shorten it.
+
+A word is a tuple of token ids. Departure from the paper: after a merge only the words that held the
+pair are counted again, and a heap keeps the pairs in order, so that 4,096 tokens take seconds.
+"""
+
+import heapq
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import regex
+import itertools
+
+Pair = tuple[int, int]
+Word = tuple[int, ...]
+
+# GPT-2's split into words: a merge never crosses from a word into the next one, and the space
+# belongs to the word after it.
+WORDS = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+
+
+def byte_order() -> list[int]:
+    """The bytes in the order of their ids: the 188 that print in Latin-1 first, then the others.
+
+    Any order spells text; this is GPT-2's, so that ids and ties agree with other libraries.
+    """
+    printing = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    return printing + [byte for byte in range(256) if byte not in printing]
+
+
+BYTE_OF_ID = bytes(byte_order())
+ID_OF_BYTE = {byte: token for token, byte in enumerate(BYTE_OF_ID)}
+
+
+def byte_tokens(text: str) -> Word:
+    """The text as single-byte tokens."""
+    return tuple(ID_OF_BYTE[byte] for byte in text.encode("utf-8"))
+
+
+def merge(word: Word, pair: Pair, token: int) -> Word:
+    """Replace every occurrence of `pair`, from the left, by `token`."""
+    merged, position = [], 0
+    while position < len(word):
+        if word[position : position + 2] == pair:
+            merged.append(token)
+            position += 2
+        else:
+            merged.append(word[position])
+            position += 1
+    return tuple(merged)
+
+
+def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
+    """The pairs to merge, in order; pair i becomes token 256 + i.
+
+    Each step takes the pair with the highest count, of several the one with the lowest ids. Fewer
+    than `n_merges` come back when every word has become a single token.
+    """
+    counts = Counter(word for text in texts for word in WORDS.findall(text))
+    words = [byte_tokens(word) for word in counts]
+    weights = list(counts.values())
+    pair_counts: Counter[Pair] = Counter()
+    words_with: defaultdict[Pair, set[int]] = defaultdict(set)
+    for index, word in enumerate(words):
+        for pair in itertools.pairwise(word):
+            pair_counts[pair] += weights[index]
+            words_with[pair].add(index)
+    heap = [(-count, pair) for pair, count in pair_counts.items()]
+    heapq.heapify(heap)
+
+    merges: list[Pair] = []
+    while heap and len(merges) < n_merges:
+        negative_count, pair = heapq.heappop(heap)
+        if -negative_count != pair_counts[pair]:
+            continue  # an entry from before a later merge changed this count
+        if not pair_counts[pair]:
+            break
+        token = 256 + len(merges)
+        merges.append(pair)
+        changed: set[Pair] = set()
+        for index in words_with.pop(pair):
+            before = words[index]
+            words[index] = after = merge(before, pair, token)
+            for old in itertools.pairwise(before):
+                pair_counts[old] -= weights[index]
+                changed.add(old)
+            for new in itertools.pairwise(after):
+                pair_counts[new] += weights[index]
+                words_with[new].add(index)
+                changed.add(new)
+        for pair in changed:
+            heapq.heappush(heap, (-pair_counts[pair], pair))
+    return merges
+
+
+def apply_merges(word: Word, ranks: dict[Pair, int]) -> Word:
+    """Merge in the order of training: always the pair learned first, until none is left."""
+    while len(word) > 1:
+        pair = min(itertools.pairwise(word), key=lambda pair: ranks.get(pair, len(ranks)))
+        if pair not in ranks:
+            break
+        word = merge(word, pair, 256 + ranks[pair])
+    return word
+
+
+def token_bytes(merges: list[Pair]) -> list[bytes]:
+    """What each token spells: 256 single bytes, then each merge the bytes of its two parts."""
+    spelled = [bytes([byte]) for byte in BYTE_OF_ID]
+    for left, right in merges:
+        spelled.append(spelled[left] + spelled[right])
+    return spelled

@@ -1,0 +1,163 @@
+"""A corpus is a list of documents: where they come from, and which are kept for validation.
+
+A model is judged on text it has not seen, so whole documents are set aside. Cutting a shuffled
+stream of lines instead would put the two halves of a paragraph on both sides.
+"""
+
+import hashlib
+import json
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from gpt.errors import BadInput
+from gpt.text.corpus import python_documentation
+
+END_OF_TEXT = "<|endoftext|>"  # between documents, in files as in token streams (GPT-2's spelling)
+TEXT_SUFFIXES = {".jsonl", ".md", ".py", ".rst", ".txt"}
+
+
+class Split(NamedTuple):
+    """Documents to learn from, and documents to be judged on."""
+
+    train: list[str]
+    validation: list[str]
+
+
+def load_documents(source: str, max_characters: int) -> list[str]:
+    """The documents of a source, up to `max_characters` in all.
+
+    Args:
+        source: `python` for Python's own documentation; a text file; a folder of text files;
+            `hub:owner/name` or `hub:owner/name:configuration` for a data set of the Hugging Face
+            hub with a column `text`, which is streamed.
+        max_characters: where a source larger than memory is cut off.
+
+    Raises:
+        BadInput: there is nothing to read, or it is not text, or the hub cannot be reached.
+    """
+    if source == "python":
+        documents: Iterable[str] = python_documentation()
+    elif source.startswith("hub:"):
+        documents = hub_documents(source.removeprefix("hub:"))
+    else:
+        documents = path_documents(Path(source))
+    kept = list(first_characters(filter(str.strip, documents), max_characters))
+    if not kept:
+        raise BadInput(f"{source!r} holds no text")
+    return kept
+
+
+def first_characters(documents: Iterable[str], limit: int) -> Iterator[str]:
+    """Documents until `limit` characters have passed; the last one is cut there."""
+    for document in documents:
+        yield document[:limit]
+        limit -= len(document)
+        if limit <= 0:
+            return
+
+
+def path_documents(path: Path) -> Iterator[str]:
+    """The documents of one file, or of all text files below a folder in order of their paths."""
+    if path.is_file():
+        yield from file_documents(path)
+    elif path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in TEXT_SUFFIXES)
+        if not files:
+            raise BadInput(f"folder {str(path)!r} holds no {', '.join(sorted(TEXT_SUFFIXES))} file")
+        for file in files:
+            yield from file_documents(file)
+    else:
+        raise BadInput(
+            f"there is no file or folder {str(path)!r} (a data set of the hub is hub:OWNER/NAME)"
+        )
+
+
+def file_documents(path: Path) -> list[str]:
+    """A `.jsonl` file holds a document in each row's `text`; other files part at END_OF_TEXT."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"{str(path)!r} is not a text file in UTF-8 (byte {error.start} cannot be read)"
+        ) from error
+    if "\0" in text:
+        raise BadInput(f"{str(path)!r} is not a text file (it holds zero bytes)")
+    if path.suffix != ".jsonl":
+        return text.split(END_OF_TEXT)
+    return [
+        jsonl_text(path, n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()
+    ]
+
+
+def jsonl_text(path: Path, number: int, line: str) -> str:
+    """The `text` of one row."""
+    try:
+        text = json.loads(line)["text"]
+    except (ValueError, KeyError, TypeError):
+        text = None
+    if not isinstance(text, str):
+        raise BadInput(f'line {number} of {str(path)!r} is not an object with a string "text"')
+    return text
+
+
+def hub_documents(name: str) -> Iterator[str]:
+    """The column `text` of a hub data set's training rows, streamed."""
+    try:
+        import datasets
+    except ImportError as error:
+        raise BadInput(
+            "data sets of the hub need the extra hub: pip install 'insideout-gpt[hub]'"
+        ) from error
+    name, _, configuration = name.partition(":")
+    try:
+        rows = datasets.load_dataset(name, configuration or None, split="train", streaming=True)
+        for row in rows:
+            if "text" not in row:
+                raise BadInput(
+                    f"data set {name!r} has columns {sorted(row)}, and none named 'text'"
+                )
+            yield row["text"]
+    except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
+        raise BadInput(
+            f"data set {name!r} cannot be reached on the hub; check the name and the network, "
+            "or download it once and give the folder with --data FOLDER"
+        ) from error
+
+
+def split_documents(documents: list[str], share: float, seed: int) -> Split:
+    """Set aside about `share` of the characters, whole documents at a time, chosen by `seed`.
+
+    A document larger than the whole share stays in training. Where every document is, as in a
+    corpus of one book, the end of the longest one is set aside instead, cut at a line break.
+    """
+    room = share * sum(map(len, documents))
+    validation: set[int] = set()
+    for index in random.Random(seed).sample(range(len(documents)), len(documents)):
+        if len(documents[index]) <= room:
+            validation.add(index)
+            room -= len(documents[index])
+    if not validation:
+        return split_longest(documents, room)
+    return Split(
+        train=[text for index, text in enumerate(documents) if index not in validation],
+        validation=[documents[index] for index in sorted(validation)],
+    )
+
+
+def split_longest(documents: list[str], room: float) -> Split:
+    """Cut about `room` characters off the end of the longest document, at a line break."""
+    longest = max(range(len(documents)), key=lambda index: len(documents[index]))
+    text = documents[longest]
+    cut = text.find("\n", len(text) - int(room)) + 1 or len(text) - int(room)
+    train = [*documents[:longest], text[:cut], *documents[longest + 1 :]]
+    return Split(train=train, validation=[text[cut:]] if text[cut:].strip() else [])
+
+
+def digest(documents: list[str]) -> str:
+    """SHA-256 of the documents and their boundaries: the name of exactly this text."""
+    sizes = " ".join(str(len(text)) for text in documents)
+    return hashlib.sha256(
+        "\0".join([sizes, *documents]).encode("utf-8", "surrogatepass")
+    ).hexdigest()

@@ -1,0 +1,1 @@
+"""Learning: `schedule`, `optimizer`, `accumulation`, `checkpoints`, and the `loop` over them."""

@@ -1,0 +1,179 @@
+r"""The training loop: one for everything in this workspace that learns from batches.
+
+For each step: add up the gradient over the micro-batches, clip it, set the rate, update the
+weights. `train` is a generator, so whoever runs it decides what to print, plot or stop.
+
+The loop knows nothing of text. A batch is a function of the step, the loss a function of the model
+and a batch, so a resumed run needs only the step to go on exactly where it was.
+"""
+
+import math
+import shutil
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from gpt.errors import BadInput, RunFailed
+from gpt.training.accumulation import Loss, accumulate_gradient
+from gpt.training.checkpoints import Checkpoint, save_checkpoint
+from gpt.training.optimizer import adamw
+from gpt.training.schedule import warmup_cosine
+from gpt.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How to train, whatever the model."""
+
+    steps: int = 300
+    """Updates of the weights."""
+    learning_rate: float = 3e-3
+    """Peak rate; small models bear more than the 6e-4 of GPT-2 small."""
+    final_rate: float = 0.1
+    """The last step's rate, as a share of the peak."""
+    warmup: float = 0.05
+    """Share of the steps in which the rate climbs to its peak."""
+    beta1: float = 0.9
+    """AdamW's memory of the gradient."""
+    beta2: float = 0.95
+    """AdamW's memory of its square; shorter than the usual .999, since runs are short."""
+    weight_decay: float = 0.1
+    """How much the matrices shrink, times the rate, each step."""
+    clip: float = 1.0
+    """Longest gradient; a longer one is scaled down to it."""
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
+    """Number format of the products; weights stay in fp32. The half formats pay on a GPU."""
+    compile: bool = False
+    """Compile the model first (torch.compile); pays off in runs of many minutes."""
+    ema: float = 0.0
+    """Keep an average of the weights with this decay and judge that one; 0 keeps none."""
+    save_every: int = 100
+    """Validate and save after every so many steps, and at the end."""
+    patience: int = 0
+    """Stop after so many validations in a row without a new best; 0 never stops early."""
+    seed: int = 0
+    """Decides the first weights, the batches and the dropout."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no run."""
+        for name, low in {"steps": 1, "save_every": 1, "patience": 0, "seed": 0}.items():
+            if getattr(self, name) < low:
+                raise BadInput(f"{name} must be at least {low}, got {getattr(self, name)}")
+        for name in ("learning_rate", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadInput(f"{name} must be a positive number, got {getattr(self, name)}")
+        for name in ("final_rate", "warmup", "beta1", "beta2", "weight_decay", "ema"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise BadInput(f"{name} must lie in [0, 1], got {getattr(self, name)}")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
+        warmup = round(self.warmup * self.steps)
+        floor = self.final_rate * self.learning_rate
+        return warmup_cosine(step, self.steps, warmup, self.learning_rate, floor)
+
+
+@dataclass(frozen=True)
+class Record:
+    """What happened in one step."""
+
+    step: int
+    """Steps done, counting this one."""
+    loss: float
+    """Mean training loss, before the update."""
+    rate: float
+    """Learning rate."""
+    grad_norm: float
+    """Length of the gradient before clipping."""
+    validation: float | None = None
+    """Validation loss after the update, on the steps that validate."""
+
+
+def train(
+    model: nn.Module,
+    batches: Callable[[int], Iterable[Any]],
+    loss: Loss,
+    config: LoopConfig,
+    validate: Callable[[nn.Module], float] | None = None,
+    start: Checkpoint | None = None,
+    folder: Path | None = None,
+) -> Iterator[Record]:
+    """Train `model` in place and yield a record after every step.
+
+    From a checkpoint of the same run, it ends with the same weights to the bit (on a CPU, with the
+    same threads and torch) as if it had never stopped. Closing the generator saves too, so whoever
+    stops early loses no step.
+
+    Args:
+        model: what is trained.
+        batches: the micro-batches of a step; must depend on the step alone.
+        loss: the summed loss of a micro-batch.
+        config: how to train.
+        validate: the loss on data that is never trained on.
+        start: the checkpoint to go on from.
+        folder: where to save checkpoints.
+
+    Raises:
+        RunFailed: the loss or the gradient is no longer a finite number; nothing was updated by it.
+    """
+    device = next(model.parameters()).device
+    optimizer = adamw(model, (config.beta1, config.beta2), config.weight_decay)
+    scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "fp16")
+    state = TrainingState(model, optimizer, scaler, config.ema)
+    if start is not None:
+        state.restore(start)
+    forward = compiled(model) if config.compile else model
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.train()
+    while state.step < config.steps and not state.out_of_patience(config.patience):
+        rate = config.rate(state.step)
+        with autocast(device, config.precision):
+            mean = accumulate_gradient(forward, parameters, batches(state.step), loss, scaler)
+        scaler.unscale_(optimizer)
+        norm = float(nn.utils.clip_grad_norm_(parameters, config.clip))
+        if not math.isfinite(mean) or not (math.isfinite(norm) or scaler.is_enabled()):
+            raise RunFailed(
+                f"step {state.step + 1}: loss {mean}, gradient norm {norm} are not finite at "
+                f"learning rate {rate:g}; try a smaller --learning-rate"
+            )
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        scaler.step(optimizer)
+        scaler.update()
+        optimizer.zero_grad()
+        state.advance()
+        validation = None
+        if state.step % config.save_every == 0 or state.step == config.steps:
+            if validate is not None:
+                validation = validate(state.averaged_model())
+                state.judge(validation)
+            if folder is not None:
+                save_checkpoint(folder, state.step, state.snapshot())
+        try:
+            yield Record(state.step, mean, rate, norm, validation)
+        except GeneratorExit:
+            if folder is not None:
+                save_checkpoint(folder, state.step, state.snapshot())
+            raise
+
+
+def autocast(device: torch.device, precision: str) -> Any:
+    """Run products in a half format where one is asked for."""
+    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    if precision == "fp32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=formats[precision])
+
+
+def compiled(model: nn.Module) -> Any:
+    """The model compiled, or as it is, with a warning, where this machine has no compiler."""
+    if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
+        warnings.warn("no C++ compiler found; training without torch.compile", stacklevel=2)
+        return model
+    return torch.compile(model)

@@ -1,0 +1,129 @@
+"""Everything that decides how a run goes on: save it and put it back, and nothing changes."""
+
+import copy
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gpt.errors import BadInput
+from gpt.training.checkpoints import Checkpoint
+
+
+def ema_update(average: Float[Tensor, "*B"], value: Float[Tensor, "*B"], decay: float) -> None:
+    """Move a running average towards a value, in place: average <- d average + (1 - d) value."""
+    average.lerp_(value.detach(), 1 - decay)
+
+
+class TrainingState:
+    """Weights, their average, optimizer, loss scale, random numbers, and the steps done."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        ema: float,
+    ) -> None:
+        self.model, self.optimizer, self.scaler, self.ema = model, optimizer, scaler, ema
+        self.average = copy.deepcopy(model) if ema else None
+        self.step = 0
+        self.best_loss, self.best_step, self.validations_since_best = math.inf, 0, 0
+
+    def advance(self) -> None:
+        """Count a step and let the average follow the weights."""
+        self.step += 1
+        if self.average is not None:
+            pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+            for average, parameter in pairs:
+                ema_update(average.data, parameter, self.ema)
+
+    def averaged_model(self) -> nn.Module:
+        """The model to judge: the average where one is kept."""
+        return self.model if self.average is None else self.average
+
+    def judge(self, validation: float) -> None:
+        """Note whether this step is the best so far."""
+        if validation < self.best_loss:
+            self.best_loss, self.best_step = validation, self.step
+            self.validations_since_best = 0
+        else:
+            self.validations_since_best += 1
+
+    def out_of_patience(self, patience: int) -> bool:
+        """Whether the last `patience` validations brought no new best."""
+        return 0 < patience <= self.validations_since_best
+
+    def snapshot(self) -> Checkpoint:
+        """Everything as named tensors and plain values; `model.` is what a reader wants."""
+        tensors = named("model", self.averaged_model().state_dict())
+        if self.average is not None:
+            tensors |= named("raw", self.model.state_dict())
+        for index, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= named(f"optimizer.{index}", moments)
+        tensors["random.cpu"] = torch.get_rng_state()
+        if torch.cuda.is_available():
+            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        values: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
+        return Checkpoint(tensors, values | {"scaler": self.scaler.state_dict()})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go back to a snapshot.
+
+        Raises:
+            BadInput: it is of a model of another shape.
+        """
+        tensors, values = checkpoint
+        if self.average is None:
+            load_weights(self.model, within(tensors, "model"))
+        else:
+            load_weights(self.average, within(tensors, "model"))
+            load_weights(self.model, within(tensors, "raw"))
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in within(tensors, "optimizer").items():
+            index, key = name.split(".", 1)
+            moments.setdefault(int(index), {})[key] = tensor
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        self.scaler.load_state_dict(values["scaler"])
+        for name in COUNTERS:
+            setattr(self, name, values[name])
+        torch.set_rng_state(tensors["random.cpu"])
+        if "random.cuda" in tensors and torch.cuda.is_available():
+            torch.cuda.set_rng_state(tensors["random.cuda"])
+
+
+COUNTERS = ("step", "best_loss", "best_step", "validations_since_best")
+
+
+def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under `prefix.`."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors under `prefix.`, without it."""
+    return {
+        name.removeprefix(f"{prefix}."): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(f"{prefix}.")
+    }
+
+
+def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
+    """Put weights into a model.
+
+    Raises:
+        BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
+    """
+    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    given = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(wanted.keys() | given.keys()):
+        if wanted.get(name) != given.get(name):
+            raise BadInput(
+                f"the checkpoint is of another model: {name} has shape {given.get(name)}, "
+                f"and this model wants {wanted.get(name)}"
+            )
+    model.load_state_dict(weights)
