@@ -1,13 +1,13 @@
 """Pictures of a run: a file for a page, a few lines for a terminal."""
 
 import io
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from gpt.files import write_atomically
-import itertools
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
@@ -40,7 +40,7 @@ def loss_chart(losses: list[float], width: int = 64, height: int = 10) -> str:
     """The curve in block characters: each column is the mean of its share of the steps."""
     width = min(width, len(losses))
     edges = [len(losses) * column // width for column in range(width + 1)]
-    means = [sum(losses[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    means = [sum(losses[a:b]) / (b - a) for a, b in pairwise(edges)]
     low, high = min(means), max(means)
     eighths = [8 * height * (mean - low) / (high - low or 1) for mean in means]
     rows = []

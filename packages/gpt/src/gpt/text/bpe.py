@@ -10,9 +10,9 @@ pair are counted again, and a heap keeps the pairs in order, so that 4,096 token
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 
 import regex
-import itertools
 
 Pair = tuple[int, int]
 Word = tuple[int, ...]
@@ -65,7 +65,7 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
     pair_counts: Counter[Pair] = Counter()
     words_with: defaultdict[Pair, set[int]] = defaultdict(set)
     for index, word in enumerate(words):
-        for pair in itertools.pairwise(word):
+        for pair in pairwise(word):
             pair_counts[pair] += weights[index]
             words_with[pair].add(index)
     heap = [(-count, pair) for pair, count in pair_counts.items()]
@@ -84,10 +84,10 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
         for index in words_with.pop(pair):
             before = words[index]
             words[index] = after = merge(before, pair, token)
-            for old in itertools.pairwise(before):
+            for old in pairwise(before):
                 pair_counts[old] -= weights[index]
                 changed.add(old)
-            for new in itertools.pairwise(after):
+            for new in pairwise(after):
                 pair_counts[new] += weights[index]
                 words_with[new].add(index)
                 changed.add(new)
@@ -99,7 +99,7 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
 def apply_merges(word: Word, ranks: dict[Pair, int]) -> Word:
     """Merge in the order of training: always the pair learned first, until none is left."""
     while len(word) > 1:
-        pair = min(itertools.pairwise(word), key=lambda pair: ranks.get(pair, len(ranks)))
+        pair = min(pairwise(word), key=lambda pair: ranks.get(pair, len(ranks)))
         if pair not in ranks:
             break
         word = merge(word, pair, 256 + ranks[pair])
