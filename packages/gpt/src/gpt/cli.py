@@ -6,9 +6,12 @@
 import contextlib
 import errno
 import io
+import os
 import re
+import signal
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from gpt.errors import BadInput, RunFailed
@@ -52,9 +55,20 @@ def call(arguments: list[str]) -> int:
         return 0
     if verb not in COMMANDS:
         raise BadInput(f"there is no command {verb!r}; there are {', '.join(COMMANDS)}")
-    # imported here, so that Ctrl-C while torch loads ends as quietly as later
-    module = import_module(f"gpt.commands.{verb}")
+    module = import_quietly(f"gpt.commands.{verb}")
     return module.run(parse(getattr(module, f"{verb.capitalize()}Config"), verb, options))
+
+
+def import_quietly(name: str) -> ModuleType:
+    """Import a module; Ctrl-C meanwhile ends the program at once.
+
+    The imports below torch are in C, which does not pass an exception on as Python would.
+    """
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(fail("interrupted", 130)))
+    try:
+        return import_module(name)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def parse(config: type, verb: str, options: list[str]) -> Any:

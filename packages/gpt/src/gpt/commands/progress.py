@@ -32,15 +32,14 @@ def track(
     columns = [TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn()]
     with Progress(*columns, TextColumn("{task.fields[news]}"), console=console) as progress:
         task = progress.add_task("", total=steps, completed=done, news="")
-        before = time.perf_counter()
+        started = time.perf_counter()
         for record in records:
-            now = time.perf_counter()
-            news = f"loss {record.loss:.3f}  {n_tokens / (now - before):,.0f} tokens/s"
+            speed = (record.step - done) * n_tokens / (time.perf_counter() - started)
+            news = f"loss {record.loss:.3f}  {speed:,.0f} tokens/s"
             progress.update(task, completed=record.step, news=news)
             if record.validation is not None:
                 say(
                     f"step {record.step}: training loss {record.loss:.3f}, "
                     f"validation loss {record.validation:.3f}"
                 )
-            before = now
             yield record

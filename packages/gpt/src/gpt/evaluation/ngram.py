@@ -12,12 +12,12 @@ every token has 1 / V; a history never seen takes the level below as it is.
 """
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 
 
 def kneser_ney(
-    train: Int[np.ndarray, " N"],
-    test: Int[np.ndarray, " M"],
+    train: Integer[np.ndarray, " N"],
+    test: Integer[np.ndarray, " M"],
     order: int,
     vocab_size: int,
     discount: float = 0.75,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
 from gpt.text.tokenizers import Tokenizer
@@ -36,7 +36,7 @@ def scores(nats: Float[np.ndarray, " N"], n_bytes: int) -> Scores:
     return Scores(loss=loss, perplexity=math.exp(loss), bits_per_byte=bits / n_bytes)
 
 
-def scored_bytes(tokenizer: Tokenizer, tokens: Int[np.ndarray, " N"]) -> int:
+def scored_bytes(tokenizer: Tokenizer, tokens: Integer[np.ndarray, " N"]) -> int:
     """Bytes that the scored tokens, all but the first, spell; END_OF_TEXT spells none."""
     text = [int(token) for token in tokens[1:] if token != tokenizer.end_of_text]
     return len(tokenizer.decode_bytes(text))
@@ -44,7 +44,7 @@ def scored_bytes(tokenizer: Tokenizer, tokens: Int[np.ndarray, " N"]) -> int:
 
 @torch.no_grad()
 def surprises(
-    model: nn.Module, tokens: Int[np.ndarray, " N"], context: int, batch_size: int = 32
+    model: nn.Module, tokens: Integer[np.ndarray, " N"], context: int, batch_size: int = 32
 ) -> Float[np.ndarray, " M"]:
     """-ln p of every token but the first, each scored once.
 

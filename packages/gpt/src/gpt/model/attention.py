@@ -27,7 +27,7 @@ def padding_mask(lengths: Int[Tensor, " B"], n_keys: int) -> Bool[Tensor, "B 1 1
 
 
 def attention_weights(
-    q: Float[Tensor, "B H T K"], k: Float[Tensor, "B H S K"], mask: Bool[Tensor, "#B #H T S"]
+    q: Float[Tensor, "B H T K"], k: Float[Tensor, "B H S K"], mask: Bool[Tensor, "#B #H #T S"]
 ) -> Float[Tensor, "B H T S"]:
     r"""How much each query takes from each key.
 
@@ -45,7 +45,7 @@ def attention(
     q: Float[Tensor, "B H T K"],
     k: Float[Tensor, "B H S K"],
     v: Float[Tensor, "B H S K"],
-    mask: Bool[Tensor, "#B #H T S"],
+    mask: Bool[Tensor, "#B #H #T S"],
 ) -> Float[Tensor, "B H T K"]:
     """Each query's weighted mean of the values: O = A V    (eq. 1)."""
     return einsum(attention_weights(q, k, mask), v, "B H T S, B H S K -> B H T K")
@@ -55,7 +55,7 @@ def fused_attention(
     q: Float[Tensor, "B H T K"],
     k: Float[Tensor, "B H S K"],
     v: Float[Tensor, "B H S K"],
-    mask: Bool[Tensor, "#B #H T S"] | None = None,
+    mask: Bool[Tensor, "#B #H #T S"] | None = None,
 ) -> Float[Tensor, "B H T K"]:
     """The same numbers from torch's kernel, which never holds the whole matrix A.
 

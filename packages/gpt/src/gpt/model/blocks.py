@@ -22,7 +22,7 @@ class PreNormBlock(nn.Module):
         self.attention, self.mlp, self.dropout = attention, mlp, Dropout(p_dropout)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H T T"] | None = None
+        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H #T T"] | None = None
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
         x = x + self.dropout(self.attention(self.attention_norm(x), mask))
@@ -40,7 +40,7 @@ class PostNormBlock(nn.Module):
         self.attention, self.mlp, self.dropout = attention, mlp, Dropout(p_dropout)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H T T"] | None = None
+        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H #T T"] | None = None
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
         x = self.attention_norm(x + self.dropout(self.attention(x, mask)))

@@ -56,6 +56,10 @@ class GPTConfig:
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.d_model % self.n_heads:
             raise BadInput(f"d_model {self.d_model} does not divide into {self.n_heads} heads")
+        if self.positions == "rotary" and self.d_head % 2:
+            raise BadInput(
+                f"rotary positions turn pairs; the head width {self.d_head} must be even"
+            )
         if not 0 <= self.dropout < 1:
             raise BadInput(f"dropout must lie in [0, 1), got {self.dropout}")
 
@@ -105,7 +109,7 @@ class GPT(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(
-        self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "#B #H T T"] | None = None
+        self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "#B #H #T T"] | None = None
     ) -> Float[Tensor, "B T V"]:
         """`logits[:, t]` scores the token at t + 1; without a mask, position t sees 0 to t."""
         x = self.dropout(self.positions(self.embedding(tokens)))

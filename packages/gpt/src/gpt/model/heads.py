@@ -26,7 +26,7 @@ class FusedHeads(nn.Module):
         self.rotation = rotation
 
     def forward(
-        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H T T"] | None = None
+        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H #T T"] | None = None
     ) -> Float[Tensor, "B T D"]:
         """What each position gathers from those the mask lets it see; without a mask, the past."""
         q, k, v = rearrange(

@@ -61,8 +61,6 @@ class Rotary(nn.Module):
 
     def __init__(self, d_head: int, base: float = 10_000.0) -> None:
         super().__init__()
-        if d_head % 2:
-            raise BadInput(f"rotary positions turn pairs, so the head width {d_head} must be even")
         self.d_head, self.base = d_head, base
         self.register_buffer("cos", torch.empty(0, d_head // 2), persistent=False)
         self.register_buffer("sin", torch.empty(0, d_head // 2), persistent=False)

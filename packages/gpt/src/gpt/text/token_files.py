@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 from torch import Tensor
 
 from gpt.errors import BadInput
@@ -26,7 +26,7 @@ class Batch(NamedTuple):
         return Batch(self.tokens.to(device), self.targets.to(device))
 
 
-def encode_documents(tokenizer: Tokenizer, documents: Iterable[str]) -> Int[np.ndarray, " N"]:
+def encode_documents(tokenizer: Tokenizer, documents: Iterable[str]) -> Integer[np.ndarray, " N"]:
     """All documents as one stream, each closed by END_OF_TEXT; two bytes a token where they fit."""
     dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
     pieces = [
@@ -35,14 +35,14 @@ def encode_documents(tokenizer: Tokenizer, documents: Iterable[str]) -> Int[np.n
     return np.concatenate(pieces) if pieces else np.empty(0, dtype)
 
 
-def save_tokens(path: Path, tokens: Int[np.ndarray, " N"]) -> None:
+def save_tokens(path: Path, tokens: Integer[np.ndarray, " N"]) -> None:
     """Write a token file: NumPy's own format, which names its type and length."""
     buffer = io.BytesIO()
     np.save(buffer, tokens, allow_pickle=False)
     write_atomically(path, buffer.getvalue())
 
 
-def load_tokens(path: Path, vocab_size: int) -> Int[np.ndarray, " N"]:
+def load_tokens(path: Path, vocab_size: int) -> Integer[np.ndarray, " N"]:
     """Map a token file into memory; the system reads the pages that are used.
 
     Raises:
@@ -70,7 +70,7 @@ class RandomWindows:
     """
 
     def __init__(
-        self, tokens: Int[np.ndarray, " N"], context: int, batch_size: int, seed: int
+        self, tokens: Integer[np.ndarray, " N"], context: int, batch_size: int, seed: int
     ) -> None:
         if len(tokens) <= context:
             raise BadInput(

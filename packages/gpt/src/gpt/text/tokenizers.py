@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import regex
 import tiktoken
@@ -19,6 +19,7 @@ from gpt.text import bpe
 from gpt.text.documents import END_OF_TEXT
 
 
+@runtime_checkable
 class Tokenizer(Protocol):
     """What the rest of the package needs from a tokenizer."""
 

@@ -44,8 +44,9 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write one file; tied or sliced tensors are copied apart, as the format asks."""
     tensors = {name: value.detach().cpu().clone() for name, value in checkpoint.tensors.items()}
     values = json.dumps(checkpoint.values)
-    metadata = {"values": values, "sha256": checksum(tensors, values)}
-    write_atomically(path, safetensors.torch.save(tensors, metadata))
+    # one entry, since the format writes several in no fixed order: equal runs make equal files
+    entry = {"values": values, "sha256": checksum(tensors, values)}
+    write_atomically(path, safetensors.torch.save(tensors, {"checkpoint": json.dumps(entry)}))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
@@ -56,13 +57,13 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            entry = json.loads((file.metadata() or {}).get("checkpoint", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except safetensors.SafetensorError as error:
+    except (safetensors.SafetensorError, ValueError) as error:
         raise Damaged(str(error)) from error
-    if checksum(tensors, metadata.get("values", "")) != metadata.get("sha256"):
+    if checksum(tensors, entry.get("values", "")) != entry.get("sha256"):
         raise Damaged("the checksum does not match")
-    return Checkpoint(tensors, json.loads(metadata["values"]))
+    return Checkpoint(tensors, json.loads(entry["values"]))
 
 
 def checkpoint_files(folder: Path) -> list[Path]:

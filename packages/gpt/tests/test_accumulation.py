@@ -1,0 +1,54 @@
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gpt.model.gpt import GPT, GPTConfig
+from gpt.text.token_files import Batch, micro_batches
+from gpt.training.accumulation import LossSum, accumulate_gradient, next_token_loss
+from gpt.training.optimizer import adamw
+
+NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
+
+
+def test_the_mean_of_four_micro_batches_by_hand():
+    # losses .5 .7 .3 .6, one term each: the mean is .525, and its gradient at w = 1 the same
+    w = torch.nn.Parameter(torch.tensor(1.0))
+    pieces = [0.5, 0.7, 0.3, 0.6]
+    mean = accumulate_gradient(None, [w], pieces, lambda _, x: LossSum(w * x, 1), NO_SCALE)
+    assert mean == pytest.approx(0.525)
+    assert float(w.grad) == pytest.approx(0.525)
+
+
+def test_pieces_with_more_terms_weigh_more():
+    # one piece sums 3 terms to 6, the other 1 term to 10: the mean is 16 / 4 and not (2 + 10) / 2
+    w = torch.nn.Parameter(torch.tensor(1.0))
+    pieces = [(6.0, 3), (10.0, 1)]
+    mean = accumulate_gradient(None, [w], pieces, lambda _, x: LossSum(w * x[0], x[1]), NO_SCALE)
+    assert mean == pytest.approx(4)
+    assert float(w.grad) == pytest.approx(4)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3, 5, 7])
+def test_the_gradient_equals_that_of_the_full_batch_leftovers_included(rows):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(50, 8, 2, 2, 16, 32)).double()
+    parameters = list(model.parameters())
+    tokens = torch.randint(0, 50, (7, 9))
+    batch = Batch(tokens[:, :-1], tokens[:, 1:])
+    loss = F.cross_entropy(model(batch.tokens).flatten(0, 1).float(), batch.targets.flatten())
+    expected = torch.autograd.grad(loss, parameters)
+    pieces = micro_batches(batch, rows)
+    mean = accumulate_gradient(model, parameters, pieces, next_token_loss, NO_SCALE)
+    assert mean == pytest.approx(float(loss), rel=1e-6)
+    for parameter, gradient in zip(parameters, expected, strict=True):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-5, atol=1e-8)
+
+
+def test_matrices_decay_and_gains_and_biases_do_not():
+    model = GPT(GPTConfig(50, 8, 1, 2, 16, 32))
+    optimizer = adamw(model, (0.9, 0.95), 0.1)
+    decayed, kept = optimizer.param_groups
+    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
+    assert all(parameter.ndim == 2 for parameter in decayed["params"])
+    assert all(parameter.ndim == 1 for parameter in kept["params"])
+    assert len(decayed["params"]) + len(kept["params"]) == len(list(model.parameters()))

@@ -1,0 +1,85 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt.model.attention import (
+    attention,
+    attention_weights,
+    causal_mask,
+    fused_attention,
+    padding_mask,
+)
+
+
+def rows(*values, heads=1):
+    return torch.tensor(values, dtype=torch.float64)[None, None].expand(1, heads, -1, -1)
+
+
+def test_the_causal_mask_of_four_positions():
+    assert causal_mask(4, 4).int().tolist() == [
+        [1, 0, 0, 0],
+        [1, 1, 0, 0],
+        [1, 1, 1, 0],
+        [1, 1, 1, 1],
+    ]
+
+
+def test_two_new_queries_see_all_keys_before_them():
+    assert causal_mask(2, 5).int().tolist() == [[1, 1, 1, 1, 0], [1, 1, 1, 1, 1]]
+
+
+def test_the_padding_mask_keeps_the_first_keys_of_each_sequence():
+    mask = padding_mask(torch.tensor([3, 1, 0]), 3)
+    assert mask[:, 0, 0].int().tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_weights_worked_by_hand():
+    # one head of width 4, so scores are divided by 2; the second query scores 2 ln 3 and 0
+    q = rows([0.0, 0, 0, 0], [4 * math.log(3), 0, 0, 0])
+    k = rows([1.0, 0, 0, 0], [0.0, 1, 0, 0])
+    weights = attention_weights(q, k, torch.ones(1, 1, 2, 2, dtype=torch.bool))
+    torch.testing.assert_close(weights[0, 0], rows([0.5, 0.5], [0.9, 0.1])[0, 0])
+    out = attention(q, k, rows([0.0, 0, 0, 0], [10.0, 0, 0, 0]), causal_mask(2, 2)[None, None])
+    torch.testing.assert_close(out[0, 0, :, 0], torch.tensor([0.0, 1.0], dtype=torch.float64))
+
+
+@pytest.mark.parametrize("implementation", [attention, fused_attention])
+def test_a_query_that_may_look_nowhere_gets_zeros_and_no_nan(implementation):
+    q, k, v = (torch.randn(2, 2, 4, 8, requires_grad=True) for _ in range(3))
+    mask = causal_mask(4, 4) & padding_mask(torch.tensor([4, 0]), 4)
+    out = implementation(q, k, v, mask)
+    assert out[1].abs().max() == 0
+    gradients = torch.autograd.grad(out.square().sum(), (q, k, v))
+    assert all(gradient.isfinite().all() for gradient in gradients)
+    assert all(gradient[1].abs().max() == 0 for gradient in gradients)
+    assert all(gradient[0].abs().max() > 0 for gradient in gradients)
+
+
+@given(st.integers(1, 3), st.integers(1, 9), st.integers(0, 2**31))
+def test_the_equation_and_the_fused_kernel_agree_in_value_and_gradient(batch, length, seed):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (batch, 2, length, 8)
+    q, k, v, upstream = (
+        torch.randn(shape, dtype=torch.float64, generator=generator) for _ in range(4)
+    )
+    for tensor in (q, k, v):
+        tensor.requires_grad_()
+    lengths = torch.randint(0, length + 1, (batch,), generator=generator)
+    mask = causal_mask(length, length) & padding_mask(lengths, length)
+    ours, fused = attention(q, k, v, mask), fused_attention(q, k, v, mask)
+    torch.testing.assert_close(ours, fused, rtol=0, atol=1e-12)
+    for a, b in zip(
+        torch.autograd.grad(ours, (q, k, v), upstream),
+        torch.autograd.grad(fused, (q, k, v), upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+
+
+def test_without_a_mask_the_fused_kernel_is_causal():
+    q, k, v = (torch.randn(2, 2, 5, 8, dtype=torch.float64) for _ in range(3))
+    causal = attention(q, k, v, causal_mask(5, 5)[None, None])
+    torch.testing.assert_close(fused_attention(q, k, v), causal, rtol=0, atol=1e-12)

@@ -1,0 +1,265 @@
+"""Every wrong call ends with one sentence, the documented status, and nothing half-written."""
+
+import errno
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from gpt.cli import main
+
+TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
+NANO = "--preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Files that are right and files that are wrong, and a run of two steps."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "text.txt").write_text(TEXT)
+    (home / "other.txt").write_text(TEXT.replace("list", "dict"))
+    (home / "empty.txt").write_text("")
+    (home / "blank.txt").write_text(" \n\n ")
+    (home / "short.txt").write_text("Too short.\nIt is.\n" * 5)
+    (home / "junk.bin").write_bytes(bytes(range(256)) * 10)
+    (home / "zeros.txt").write_bytes(b"text\0text")
+    (home / "rows.jsonl").write_text('{"text": "fine"}\n{"txt": 1}\n')
+    (home / "cut.jsonl").write_text('{"text": "fi')
+    (home / "nothing").mkdir()
+    (home / "pictures").mkdir()
+    (home / "pictures" / "a.png").write_bytes(b"\x89PNG")
+    os.chdir(home)
+    assert main(f"train {NANO} --data text.txt --steps 2 --runs . --name run".split()) == 0
+    return home
+
+
+def copy_of_run(home, folder):
+    shutil.copytree(home / "run", folder / "run")
+    return folder / "run"
+
+
+CALLS = {
+    "no such command": ("fly", "no command 'fly'; there are train, sample, eval, demo"),
+    "no such option": ("train --stpes 3", "Unrecognized options: --stpes"),
+    "word for a number": ("train --steps many", "invalid literal for int.*'many'"),
+    "negative steps": ("train --steps -5", "steps must be at least 1, got -5"),
+    "no steps": ("train --steps 0", "steps must be at least 1, got 0"),
+    "rate of zero": ("train --learning-rate 0", "learning_rate must be a positive number, got 0.0"),
+    "rate not a number": ("train --learning-rate nan", "learning_rate must be .* got nan"),
+    "negative clip": ("train --clip -1", "clip must be a positive number, got -1.0"),
+    "warm-up beyond the run": ("train --warmup 2", r"warmup must lie in \[0, 1\], got 2.0"),
+    "negative patience": ("train --patience -1", "patience must be at least 0, got -1"),
+    "unknown precision": ("train --precision fp7", "invalid choice 'fp7'"),
+    "unknown preset": ("train --preset huge", "no preset 'huge'; there are nano, tiny"),
+    "unknown positions": ("train --positions left", "invalid choice 'left'"),
+    "unknown tokenizer": ("train --tokenizer runes", "invalid choice 'runes'"),
+    "heads that do not divide": ("train --data text.txt --n-heads 3 --d-model 32",
+                                 "d_model 32 does not divide into 3 heads"),
+    "no layers": ("train --data text.txt --n-layers 0", "n_layers must be at least 1, got 0"),
+    "odd rotary width": (f"train {NANO} --data text.txt --d-model 6 --n-heads 2",
+                         "the head width 3 must be even"),
+    "dropout of one": ("train --data text.txt --dropout 1", r"dropout must lie in \[0, 1\)"),
+    "empty batch": ("train --batch-size 0", "batch_size must be at least 1, got 0"),
+    "empty micro-batch": ("train --micro-batch 0", "micro_batch must be at least 1, got 0"),
+    "everything set aside": ("train --validation-share 1", r"must lie in \(0, 1\), got 1.0"),
+    "small vocabulary": ("train --data text.txt --vocab-size 100",
+                         "at least 257 tokens, got .* 100"),
+    "missing file": ("train --data missing.txt", "no file or folder 'missing.txt'"),
+    "empty file": ("train --data empty.txt", "'empty.txt' holds no text"),
+    "blank file": ("train --data blank.txt", "'blank.txt' holds no text"),
+    "binary junk": ("train --data junk.bin", "'junk.bin' is not a text file in UTF-8"),
+    "zero bytes": ("train --data zeros.txt", "'zeros.txt' is not a text file .it holds zero bytes"),
+    "row without text": ("train --data rows.jsonl", "line 2 of 'rows.jsonl' is not an object"),
+    "cut row": ("train --data cut.jsonl", "line 1 of 'cut.jsonl' is not an object"),
+    "empty folder": ("train --data nothing", "folder 'nothing' holds no .*.txt"),
+    "folder of pictures": ("train --data pictures", "folder 'pictures' holds no .*.txt"),
+    "text shorter than the context": ("train --data short.txt --context 64",
+                                      "and a context of 64 needs at least 65"),
+    "name taken": (f"train {NANO} --data text.txt --runs . --name run",
+                   "already holds a run; .*--overwrite"),
+    "file where a folder should be": (f"train {NANO} --data text.txt --runs text.txt", "text.txt"),
+    "no such device": ("train --data text.txt --device abacus", "no device 'abacus'"),
+    "resume nothing": ("train --resume nowhere", "no run in 'nowhere'; make one with: gpt train"),
+    "resume on another text": ("train --resume run --data other.txt",
+                               "this run has data text.txt, not other.txt"),
+    "resume with another shape": ("train --resume run --d-model 64",
+                                  "this run has d_model None, not 64"),
+    "resume with another length": ("train --resume run --steps 99",
+                                   "this run has steps 2, not 99"),
+    "sample from nothing": ("sample --run nowhere", "no run in 'nowhere'"),
+    "prompt longer than the context": (["sample", "--run", "run", "--prompt", "number " * 99],
+                                       "the prompt has .* tokens; this model reads 1 to 16"),
+    "prompt that is no text": (["sample", "--run", "run", "--prompt", "a\udc80"],
+                               "is half of a surrogate pair"),
+    "negative temperature": ("sample --run run --temperature -1", "temperature must .* got -1.0"),
+    "top-k of zero": ("sample --run run --top-k 0", "top_k must be at least 1, got 0"),
+    "top-p of two": ("sample --run run --top-p 2", r"top_p must lie in \(0, 1\], got 2.0"),
+    "no tokens": ("sample --run run --tokens 0", "tokens must be at least 1, got 0"),
+    "eval of nothing": ("eval --run nothing", "no run in 'nothing'"),
+    "demo without steps": ("demo --steps 0", "steps must be at least 1, got 0"),
+}  # fmt: skip
+
+
+def files(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def refused(capsys, call, message, status=2):
+    """Check one wrong call: its status, one sentence on stderr, nothing on stdout."""
+    assert main(call.split() if isinstance(call, str) else call) == status
+    said = capsys.readouterr()
+    last = said.err.strip().splitlines()[-1]
+    assert last.startswith("gpt: ")
+    assert re.search(message, last), last
+    assert "Traceback" not in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    call, message = CALLS[name]
+    before = files(home)
+    refused(capsys, call, message)
+    assert files(home) == before
+
+
+@pytest.mark.parametrize("tenth", range(10))
+@pytest.mark.parametrize("command", ["sample --run run", "eval --run run", "train --resume run"])
+def test_a_checkpoint_cut_at_any_tenth_is_refused(
+    command, tenth, home, tmp_path, capsys, monkeypatch
+):
+    run = copy_of_run(home, tmp_path)
+    shutil.copy(home / "text.txt", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for path in (run / "checkpoints").iterdir():
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) * tenth // 10])
+    refused(capsys, command, "every checkpoint in .* is damaged")
+
+
+def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
+    home, tmp_path, capsys, monkeypatch
+):
+    run = copy_of_run(home, tmp_path)
+    shutil.copy(home / "text.txt", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    last = run / "checkpoints" / "step-00000002.safetensors"
+    whole = last.read_bytes()
+    last.write_bytes(whole[:1000])
+    assert main(["train", "--resume", "run"]) == 0
+    assert "step-00000002.safetensors' is damaged" in capsys.readouterr().err
+    assert last.read_bytes() == whole
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda c: c["model"].update(d_model=64), "another model: .* has shape .* wants"),
+        (lambda c: c["model"].update(n_layers=3), "another model: blocks.2.* has shape None"),
+        (lambda c: c["model"].update(vocab_size=300), "and the model has 300"),
+        (lambda c: c.pop("model"), "is not the config of a run"),
+    ],
+)
+def test_a_checkpoint_of_another_shape_is_refused(
+    change, message, home, tmp_path, capsys, monkeypatch
+):
+    run = copy_of_run(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    config = json.loads((run / "config.json").read_text())
+    change(config)
+    (run / "config.json").write_text(json.dumps(config))
+    refused(capsys, "sample --run run", message)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer.json", "train.npy"])
+@pytest.mark.parametrize("content", [b"", b"junk", None], ids=["empty", "junk", "missing"])
+def test_a_run_with_a_broken_file_is_refused(name, content, home, tmp_path, capsys, monkeypatch):
+    run = copy_of_run(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (run / name).unlink()
+    if content is not None:
+        (run / name).write_bytes(content)
+    refused(capsys, "eval --run run", "no run in|is not the config|is not a tokenizer|damaged")
+
+
+def test_tokens_out_of_range_are_refused(home, tmp_path, capsys, monkeypatch):
+    run = copy_of_run(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    np.save(run / "validation.npy", np.array([1, 2, 9999], np.uint16))
+    refused(capsys, "eval --run run", "holds token 9999, and the vocabulary ends at")
+
+
+def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys, monkeypatch):
+    run = copy_of_run(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.txt").write_text(TEXT + "One more line.\n")
+    before = files(run)
+    refused(capsys, "train --resume run", "'text.txt' is not the text that 'run' was trained on")
+    assert files(run) == before
+
+
+def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    if sys.platform == "win32" or os.geteuid() == 0:  # permissions do not bind these
+
+        def deny(*_, **__):
+            raise PermissionError(errno.EACCES, "Permission denied", str(locked))
+
+        monkeypatch.setattr("pathlib.Path.mkdir", deny)
+    else:
+        locked.chmod(0o555)
+    refused(capsys, f"train {NANO} --data text.txt --runs {locked}", "locked.*Permission denied")
+    assert not any(locked.iterdir())
+
+
+@pytest.mark.parametrize("write", range(6))
+def test_a_full_disk_ends_the_run_with_status_1_and_no_half_file(
+    write, home, tmp_path, capsys, monkeypatch
+):
+    """The n-th write finds the disk full: tokenizer, tokens (twice), config, log, checkpoint."""
+    monkeypatch.chdir(home)
+    real, calls = os.fsync, iter(range(1000))
+
+    def full(number):
+        if next(calls) >= 2 * write:  # each write syncs the file and then its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused(
+        capsys,
+        f"train {NANO} --data text.txt --runs {tmp_path} --steps 2",
+        "No space left",
+        status=1,
+    )
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT to another process")
+@pytest.mark.parametrize("seed", range(4))
+def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tmp_path):
+    """From the start of Python on: while torch loads, the text is read, or a step runs."""
+    options = f"{NANO} --data {home / 'text.txt'} --runs {tmp_path} --steps 4000"
+    command = [sys.executable, "-m", "gpt", "train", *options.split()]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(random.Random(seed).uniform(0.2 + 3 * seed, 3 + 3 * seed))
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    run = tmp_path / "gpt"
+    assert not list(tmp_path.rglob("*.partial"))
+    if (run / "config.json").exists():
+        assert "go on with: gpt train --resume" in err
+        assert main(["sample", "--run", str(run), "--tokens", "1"]) in (0, 2)

@@ -1,0 +1,46 @@
+import pytest
+import torch
+from torch import nn
+
+from gpt.model.blocks import PostNormBlock, PreNormBlock
+from gpt.model.heads import FusedHeads
+from gpt.model.layers import FeedForward
+from gpt.model.positions import NoRotation
+
+
+def make(block):
+    return block(FusedHeads(8, 2, True, NoRotation()), FeedForward(8, 16), 8, 0.0)
+
+
+@pytest.mark.parametrize(("block", "norm_first"), [(PreNormBlock, True), (PostNormBlock, False)])
+def test_the_block_agrees_with_torch(block, norm_first):
+    ours = make(block)
+    library = nn.TransformerEncoderLayer(
+        8, 2, 16, dropout=0, batch_first=True, norm_first=norm_first,
+        activation=nn.GELU(approximate="tanh"),
+    )  # fmt: skip
+    library.self_attn.in_proj_weight.data = ours.attention.qkv.weight.data
+    library.self_attn.in_proj_bias.data = ours.attention.qkv.bias.data
+    library.self_attn.out_proj.load_state_dict(ours.attention.output.state_dict())
+    library.linear1.load_state_dict(ours.mlp.widen.state_dict())
+    library.linear2.load_state_dict(ours.mlp.narrow.state_dict())
+    for theirs, norm in ((library.norm1, ours.attention_norm), (library.norm2, ours.mlp_norm)):
+        nn.init.normal_(norm.gain), nn.init.normal_(norm.bias)
+        theirs.weight.data, theirs.bias.data = norm.gain.data, norm.bias.data
+    x = torch.randn(2, 5, 8)
+    causal = nn.Transformer.generate_square_subsequent_mask(5)
+    torch.testing.assert_close(ours(x), library(x, src_mask=causal))
+
+
+def test_a_pre_norm_block_whose_parts_write_nothing_is_the_identity():
+    block = make(PreNormBlock)
+    for layer in (block.attention.output, block.mlp.narrow):
+        nn.init.zeros_(layer.weight), nn.init.zeros_(layer.bias)
+    x = torch.randn(1, 3, 8)
+    torch.testing.assert_close(block(x), x)
+
+
+def test_what_a_post_norm_block_puts_out_is_normalised():
+    out = make(PostNormBlock)(100 * torch.randn(1, 3, 8))
+    torch.testing.assert_close(out.mean(dim=-1), torch.zeros(1, 3), atol=1e-6, rtol=0)
+    torch.testing.assert_close(out.var(dim=-1, unbiased=False), torch.ones(1, 3), atol=1e-3, rtol=0)

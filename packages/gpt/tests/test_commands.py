@@ -1,0 +1,134 @@
+import json
+
+import pytest
+
+from gpt.cli import main
+from gpt.runs import RunFolder
+
+TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
+NANO = ["--preset", "nano", "--context", "16", "--vocab-size", "280", "--batch-size", "4"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A small run of six steps on a small text."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "text.txt").write_text(TEXT)
+    options = [*NANO, "--data", str(folder / "text.txt"), "--runs", str(folder)]
+    assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 0
+    return folder / "gpt"
+
+
+def test_a_run_leaves_its_config_log_checkpoints_and_plot(trained):
+    assert {path.name for path in trained.iterdir()} == {
+        "checkpoints", "config.json", "log.jsonl", "loss.png", "tokenizer.json", "train.npy",
+        "validation.npy",
+    }  # fmt: skip
+    records = RunFolder(trained).records()
+    assert [record["step"] for record in records] == [1, 2, 3, 4, 5, 6]
+    assert [record["validation"] is not None for record in records] == [False, False, True] * 2
+    assert records[0].keys() == {"step", "loss", "rate", "grad_norm", "validation", "elapsed"}
+    assert (trained / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_eval_prints_one_json_document(trained, capsys):
+    assert main(["eval", "--run", str(trained), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["models"].keys() == {"gpt", "unigram", "bigram", "trigram"}
+    last = RunFolder(trained).records()[-1]
+    assert report["models"]["gpt"]["loss"] == pytest.approx(last["validation"])
+    assert report["step"] == 6
+
+
+def test_eval_prints_a_table(trained, capsys):
+    assert main(["eval", "--run", str(trained)]) == 0
+    out = capsys.readouterr().out
+    assert "bits per byte" in out
+    assert out.index("unigram") < out.index("trigram") < out.index("gpt")
+
+
+def test_sample_writes_the_same_text_for_the_same_seed(trained, capsys):
+    texts = []
+    for seed in ("1", "1", "2"):
+        assert main(["sample", "--run", str(trained), "--prompt", "The ", "--seed", seed]) == 0
+        texts.append(capsys.readouterr().out)
+    assert texts[0] == texts[1] != texts[2]
+    assert all(text.startswith("The ") for text in texts)
+
+
+def test_sample_begins_a_document_without_a_prompt(trained, capsys):
+    assert main(["sample", "--run", str(trained), "--tokens", "5"]) == 0
+    assert capsys.readouterr().out.strip()
+
+
+def test_two_runs_of_the_same_command_are_identical(trained, tmp_path):
+    options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
+    assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 0
+    name = "checkpoints/step-00000006.safetensors"
+    assert (tmp_path / "gpt" / name).read_bytes() == (trained / name).read_bytes()
+
+
+def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
+    before = RunFolder(trained).records()
+    assert main(["train", "--resume", str(trained), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 6
+    assert RunFolder(trained).records() == before
+
+
+@pytest.mark.parametrize(
+    "options", [["--tokenizer", "character"], ["--positions", "learned", "--norm", "post"]]
+)
+def test_the_other_kinds_train_and_write(options, trained, tmp_path, capsys):
+    data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path), "--steps", "2"]
+    assert main(["train", *NANO, *options, *data]) == 0
+    assert (
+        main(["sample", "--run", str(tmp_path / "gpt"), "--prompt", "The ", "--tokens", "9"]) == 0
+    )
+    assert "The " in capsys.readouterr().out
+
+
+def test_overwrite_replaces_a_run_and_its_checkpoints(trained, tmp_path):
+    data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
+    assert main(["train", *NANO, *data, "--steps", "3"]) == 0
+    assert main(["train", *NANO, *data, "--steps", "2", "--overwrite"]) == 0
+    assert [path.stem for path in (tmp_path / "gpt" / "checkpoints").iterdir()] == ["step-00000002"]
+    assert len(RunFolder(tmp_path / "gpt").records()) == 2
+
+
+def test_micro_batches_change_nothing_but_memory(trained, tmp_path):
+    data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
+    options = ["--steps", "6", "--save-every", "3", "--micro-batch", "3"]
+    assert main(["train", *NANO, *data, *options]) == 0
+    ours, whole = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
+    for a, b in zip(ours, whole, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsys, monkeypatch):
+    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20"]) == 0
+    out = capsys.readouterr().out
+    for part in (
+        "Training loss",
+        "trigram",
+        "What it writes",
+        "% of its words",
+        "longest run copied",
+    ):
+        assert part in out
+    # a second demo, here on the language reference alone, replaces the first
+    monkeypatch.setattr("gpt.text.corpus.library_docstrings", lambda library: [])
+    assert main(["demo", "--runs", str(tmp_path), "--steps", "1", "--tokens", "20", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["text"].startswith("The ")
+    assert 0 <= report["known_words"] <= 1
+
+
+def test_help_names_every_command_and_explains_every_option(capsys):
+    assert main([]) == 0
+    listed = capsys.readouterr().out
+    for command in ("train", "sample", "eval", "demo"):
+        assert command in listed
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        assert "--device" in capsys.readouterr().out

@@ -1,0 +1,110 @@
+"""Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
+
+from collections import Counter
+from importlib import import_module
+from itertools import pairwise
+
+import pytest
+
+from gpt.exercises.__main__ import main, names
+from gpt.text.bpe import merge
+
+
+def check(name, answer):
+    import_module(f"gpt.exercises.check_{name}").check(answer)
+
+
+def answer(home, name):
+    return getattr(import_module(f"gpt.exercises.{home}.{name}"), name)
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_solution_passes(name):
+    check(name, answer("solutions", name))
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_stub_is_not_written_yet(name):
+    with pytest.raises(NotImplementedError):
+        check(name, answer("mine", name))
+
+
+def merges_chosen_by(choose):
+    """`learn_merges` with another rule for the next pair."""
+
+    def learn_merges(words, n_merges):
+        merges = []
+        for token in range(256, 256 + n_merges):
+            pair = choose(words)
+            if pair is None:
+                break
+            merges.append(pair)
+            words = Counter({merge(word, pair, token): times for word, times in words.items()})
+        return merges
+
+    return learn_merges
+
+
+def each_word_once(words):
+    counts = Counter(pair for word in words for pair in pairwise(word))
+    return min(counts, key=lambda pair: (-counts[pair], pair), default=None)
+
+
+def first_seen(words):
+    counts = Counter()
+    for word, times in words.items():
+        for pair in pairwise(word):
+            counts[pair] += times
+    return max(counts, key=counts.__getitem__, default=None)
+
+
+WRONG = {
+    "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
+    "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
+    "mean_loss: mean of means": (
+        "mean_loss",
+        lambda pieces: sum(mean for mean, _ in pieces) / len(pieces),
+    ),
+    "mean_loss: a piece without terms is not left out": (
+        "mean_loss",
+        lambda pieces: sum(m * n for m, n in pieces) / sum(n for _, n in pieces),
+    ),
+    "warmup_stable_decay: the climb starts at 0": (
+        "warmup_stable_decay",
+        lambda step, steps, warmup, decay, peak: (
+            peak * min(step / max(warmup, 1), 1, (steps - step) / (decay + 1))
+        ),
+    ),
+    "warmup_stable_decay: it never descends": (
+        "warmup_stable_decay",
+        lambda step, steps, warmup, decay, peak: peak * min((step + 1) / max(warmup, 1), 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_wrong_answer_fails(mistake):
+    name, wrong = WRONG[mistake]
+    with pytest.raises(AssertionError):
+        check(name, wrong)
+
+
+def test_every_exercise_has_a_wrong_answer_here():
+    assert {name for name, _ in WRONG.values()} == set(names())
+
+
+def test_the_command_lists_every_exercise(capsys):
+    main()
+    assert capsys.readouterr().out.splitlines() == [f"{name}: open" for name in names()]
+
+
+def test_the_command_says_what_is_wrong_and_what_is_solved(capsys, monkeypatch):
+    monkeypatch.setattr("gpt.exercises.mine.mean_loss.mean_loss", lambda pieces: 0.0)
+    solution = answer("solutions", "learn_merges")
+    monkeypatch.setattr("gpt.exercises.mine.learn_merges.learn_merges", solution)
+    main()
+    lines = capsys.readouterr().out.splitlines()
+    assert "learn_merges: solved" in lines
+    assert "mean_loss: not yet: equal pieces: [(2.0, 4), (4.0, 4)] have the mean 3.0, not 0.0" in (
+        lines
+    )

@@ -1,0 +1,95 @@
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+
+from gpt.errors import BadInput
+from gpt.generation.generate import generate, stream_text
+from gpt.generation.sampling import choose
+from gpt.model.gpt import GPT, GPTConfig
+from gpt.text.tokenizers import BytePairTokenizer
+
+GREEDY = partial(choose, temperature=0.0)
+
+
+class CountsUp(nn.Module):
+    """A model that is sure the next token is one more than the last, and notes what it saw."""
+
+    def __init__(self, context, vocab_size=10):
+        super().__init__()
+        self.config = GPTConfig(vocab_size=vocab_size, context=context)
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.seen = []
+
+    def forward(self, tokens):
+        self.seen.append(tokens[0].tolist())
+        return nn.functional.one_hot((tokens + 1) % 10, 10).float()
+
+
+def counts_up(context):
+    model = GPT(GPTConfig(vocab_size=10, context=context, n_layers=1, n_heads=1, d_model=2, d_ff=2))
+    fake = CountsUp(context)
+    model.forward = fake.forward
+    return model, fake
+
+
+def test_each_token_follows_from_those_before_it():
+    model, _ = counts_up(context=8)
+    assert list(generate(model, [3], 4, GREEDY)) == [4, 5, 6, 7]
+
+
+def test_a_stop_token_ends_the_text_and_is_not_part_of_it():
+    model, _ = counts_up(context=8)
+    assert list(generate(model, [3], 100, GREEDY, stop=frozenset({6}))) == [4, 5]
+
+
+def test_beyond_the_context_the_oldest_tokens_are_forgotten():
+    model, fake = counts_up(context=3)
+    assert list(generate(model, [1, 2], 4, GREEDY)) == [3, 4, 5, 6]
+    assert fake.seen == [[1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
+
+
+def test_tokens_come_one_at_a_time():
+    model, fake = counts_up(context=8)
+    tokens = generate(model, [1], 100, GREEDY)
+    next(tokens)
+    assert len(fake.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("prompt", "message"),
+    [
+        ([], "the prompt has 0 tokens; this model reads 1 to 8"),
+        ([1] * 9, "the prompt has 9 tokens; this model reads 1 to 8"),
+        ([1, 10], "token 10 is outside the vocabulary of 10 tokens"),
+        ([-1], "token -1 is outside the vocabulary of 10 tokens"),
+    ],
+)
+def test_a_prompt_that_cannot_be_read_is_refused(prompt, message):
+    model, _ = counts_up(context=8)
+    with pytest.raises(BadInput, match=message):
+        next(generate(model, prompt, 1))
+
+
+def test_a_trained_sequence_is_written_greedily():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(vocab_size=12, context=16, n_layers=1, n_heads=2, d_model=16, d_ff=32))
+    line = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]])
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(150):
+        logits = model(line[:, :-1])
+        nn.functional.cross_entropy(logits[0], line[0, 1:]).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert list(generate(model, [3, 1], 10, GREEDY)) == line[0, 2:].tolist()
+
+
+def test_text_streams_whole_characters():
+    tokenizer = BytePairTokenizer([])  # bytes only, so that each of these is several tokens
+    text = "é€😀"
+    pieces = list(stream_text(tokenizer, tokenizer.encode(text)))
+    assert "".join(pieces) == text
+    assert "\ufffd" not in "".join(pieces)
+    cut = list(stream_text(tokenizer, tokenizer.encode(text)[:-1]))
+    assert "".join(cut) == "é€\ufffd"

@@ -1,0 +1,127 @@
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gpt.errors import BadInput
+from gpt.model.attention import causal_mask, padding_mask
+from gpt.model.gpt import GPT, GPTConfig
+from gpt.model.presets import PRESETS, preset
+
+SMALL = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 2, "d_model": 16, "d_ff": 32}
+KINDS = [
+    {"positions": positions, "norm": norm}
+    for positions in ("learned", "rotary")
+    for norm in ("pre", "post")
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_future_tokens_do_not_change_past_logits(kind):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(**SMALL, **kind))
+    tokens = torch.randint(0, 50, (2, 16))
+    changed = tokens.clone()
+    changed[:, 9:] = (changed[:, 9:] + 1) % 50
+    before, after = model(tokens), model(changed)
+    torch.testing.assert_close(before[:, :9], after[:, :9])
+    assert not torch.allclose(before[:, 9:], after[:, 9:])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_padding_on_the_right_does_not_change_what_stands_before_it(kind):
+    model = GPT(GPTConfig(**SMALL, **kind))
+    tokens = torch.randint(0, 50, (2, 8))
+    mask = causal_mask(8, 8) & padding_mask(torch.tensor([8, 5]), 8)
+    torch.testing.assert_close(model(tokens, mask)[1, :5], model(tokens[1:, :5])[0])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_the_order_of_the_tokens_matters(kind):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(**SMALL, **kind))
+    a, b = model(torch.tensor([[1, 2, 3]])), model(torch.tensor([[2, 1, 3]]))
+    assert not torch.allclose(a[:, -1], b[:, -1])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_every_kind_overfits_one_batch(kind):
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(**SMALL, **kind))
+    tokens = torch.randint(0, 50, (4, 17))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    for _ in range(80):
+        loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert loss < 0.1  # ln 50 = 3.9 at the start
+
+
+def test_the_reference_shape_has_5_846_528_parameters():
+    config = GPTConfig(10_000, 512, 4, 4, 256, 1024, positions="learned")
+    assert GPT(config).n_parameters() == 5_846_528
+
+
+def test_gpt2_small_has_124_439_808_parameters():
+    with torch.device("meta"):
+        assert GPT(preset("gpt2")).n_parameters() == 124_439_808
+
+
+def test_the_first_loss_is_near_ln_v():
+    torch.manual_seed(0)
+    model = GPT(PRESETS["small"])
+    tokens = torch.randint(0, 4096, (8, 129))
+    loss = F.cross_entropy(model(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
+    assert loss.item() == pytest.approx(math.log(4096), abs=0.1)
+
+
+def test_weights_start_at_the_deviations_of_gpt2():
+    torch.manual_seed(0)
+    model = GPT(GPTConfig(vocab_size=512, n_layers=8))
+    block = model.blocks[3]
+    assert model.embedding.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert block.attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert block.attention.output.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
+    assert block.mlp.narrow.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
+    assert block.mlp.narrow.bias.abs().max() == 0
+    assert (block.mlp_norm.gain == 1).all()
+
+
+def test_the_head_is_the_embedding():
+    model = GPT(GPTConfig(**SMALL))
+    model.embedding.weight.data[7] = 0
+    assert model(torch.tensor([[1, 2]]))[..., 7].abs().max() == 0
+
+
+def test_the_embedding_scale_is_the_root_of_the_width():
+    plain, scaled = GPT(GPTConfig(**SMALL)), GPT(GPTConfig(**SMALL, embedding_scale=True))
+    assert (plain.embedding.scale, scaled.embedding.scale) == (1, 4)
+
+
+def test_dropout_is_silent_outside_training():
+    model = GPT(GPTConfig(**SMALL, dropout=0.5))
+    tokens = torch.tensor([[1, 2, 3]])
+    assert not torch.equal(model(tokens), model(tokens))
+    model.eval()
+    assert torch.equal(model(tokens), model(tokens))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
+        ({"d_model": 30, "n_heads": 4}, "d_model 30 does not divide into 4 heads"),
+        ({"d_model": 28, "n_heads": 4}, "the head width 7 must be even"),
+        ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
+    ],
+)
+def test_shapes_that_cannot_be_built_are_refused(changes, message):
+    with pytest.raises(BadInput, match=message):
+        GPTConfig(**changes)
+
+
+def test_an_unknown_preset_names_those_that_exist():
+    with pytest.raises(BadInput, match="no preset 'huge'; there are nano, tiny, small, gpt2"):
+        preset("huge")
