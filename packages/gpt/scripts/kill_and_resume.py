@@ -19,7 +19,8 @@ from pathlib import Path
 
 import tyro
 
-from gpt.commands.train import TrainConfig, run
+from gpt.commands.train import run
+from gpt.commands.train_config import TrainConfig
 from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
 

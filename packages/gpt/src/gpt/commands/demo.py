@@ -9,7 +9,8 @@ import torch
 
 from gpt.commands.eval import compare_with_ngrams, print_report
 from gpt.commands.progress import say
-from gpt.commands.train import TrainConfig, plot, read_text, start_run, train_in
+from gpt.commands.train import INTERRUPTED, plot, read_text, start_run, train_in
+from gpt.commands.train_config import TrainConfig
 from gpt.device import pick_device
 from gpt.evaluation.originality import originality
 from gpt.generation.generate import generate
@@ -50,10 +51,9 @@ def run(config: DemoConfig) -> int:
     device, folder = pick_device(config.device), RunFolder(config.runs / training.name)
     say("reading the documentation inside this Python")
     text = read_text(training)
-    step = train_in(folder, training, start_run(folder, training, text), device)
-    if step < config.steps:
-        say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
-        return 130
+    start_run(folder, training, text)
+    if train_in(folder, training, device) == INTERRUPTED:
+        return INTERRUPTED
     model, tokenizer, _ = load_model(folder.path, device)
     report = compare_with_ngrams(model, tokenizer, folder)
     plot(folder, report)

@@ -1,15 +1,15 @@
 """`gpt sample`: let a trained model write, token by token."""
 
-import sys
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
 
 from gpt.device import pick_device
 from gpt.errors import BadInput
-from gpt.generation.generate import generate, stream_text
+from gpt.generation.generate import check_prompt, generate, stream_text
 from gpt.generation.sampling import check_choice, choose
 from gpt.runs import load_model
 
@@ -54,14 +54,9 @@ def run(config: SampleConfig) -> int:
         top_p=config.top_p,
         generator=torch.Generator(device).manual_seed(config.seed),
     )
+    check_prompt(model, prompt)
     stop = frozenset({tokenizer.end_of_text})
     tokens = generate(model, prompt, config.tokens, choice, stop)
-    first = True
-    for piece in stream_text(tokenizer, tokens):
-        if first:
-            sys.stdout.write(config.prompt)
-            first = False
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
+    for piece in chain([config.prompt], stream_text(tokenizer, tokens), ["\n"]):
+        print(piece, end="", flush=True)
     return 0

@@ -1,26 +1,23 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
-import dataclasses
 import json
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any
 
 import torch
-import tyro
 from torch import nn
 
 from gpt.commands.eval import compare_with_ngrams, print_report
 from gpt.commands.interrupt import FirstInterrupt
 from gpt.commands.progress import say, track
+from gpt.commands.train_config import TrainConfig, resumed
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.model.presets import PRESETS, preset
 from gpt.plots import save_loss_plot
 from gpt.runs import RunFolder, load_model
 from gpt.text.documents import Split, digest, load_documents, split_documents
@@ -33,102 +30,9 @@ from gpt.text.tokenizers import (
 )
 from gpt.training.accumulation import next_token_loss
 from gpt.training.checkpoints import newest_checkpoint
-from gpt.training.loop import LoopConfig, Record, train
+from gpt.training.loop import Record, train
 
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """Train a GPT on a text; with no options, on the documentation inside this Python."""
-
-    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = dataclasses.field(default_factory=LoopConfig)
-    data: str = "python"
-    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME."""
-    max_characters: int = 50_000_000
-    """Where a larger source is cut off."""
-    validation_share: float = 0.1
-    """Share of the text, in whole documents, that is never trained on."""
-    tokenizer: Literal["bpe", "character"] = "bpe"
-    """Byte-pair encoding trained on the text, or one token a character."""
-    vocab_size: int = 1024
-    """Tokens of the BPE; on two megabytes more of them are too rare to learn."""
-    preset: str = "small"
-    """Shape of the model: nano, tiny, small or gpt2. The options below change parts of it."""
-    context: int | None = None
-    """Longest sequence, in tokens."""
-    n_layers: int | None = None
-    """Blocks in the stack."""
-    n_heads: int | None = None
-    """Attentions side by side."""
-    d_model: int | None = None
-    """Width; the feed-forward layer becomes four times as wide."""
-    positions: Literal["learned", "rotary"] | None = None
-    """A learned table, or rotated queries and keys."""
-    norm: Literal["pre", "post"] | None = None
-    """Normalise before each half of a block, or after it."""
-    dropout: float | None = None
-    """Share of numbers zeroed in training."""
-    batch_size: int = 16
-    """Sequences in a step."""
-    micro_batch: int | None = None
-    """Sequences at a time, to save memory; the gradient is the same. Default: all."""
-    name: str = "gpt"
-    """The run's folder below `runs`."""
-    runs: Path = Path("runs")
-    """Where run folders lie."""
-    resume: Path | None = None
-    """Go on with the run in this folder, with its own settings."""
-    overwrite: bool = False
-    """Replace a run of the same name."""
-    device: str = "auto"
-    """auto, cpu, cuda or mps."""
-    json: bool = False
-    """Print one JSON document instead of a report."""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that make no run."""
-        if self.preset not in PRESETS:
-            preset(self.preset)
-        for name in ("batch_size", "micro_batch", "max_characters"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise BadInput(f"{name} must be at least 1, got {value}")
-        if not 0 < self.validation_share < 1:
-            raise BadInput(f"validation_share must lie in (0, 1), got {self.validation_share}")
-
-    def model(self, vocab_size: int) -> GPTConfig:
-        """The preset with the changes asked for."""
-        names = ("context", "n_layers", "n_heads", "d_model", "positions", "norm", "dropout")
-        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        if "d_model" in changes:
-            changes["d_ff"] = 4 * changes["d_model"]
-        return dataclasses.replace(preset(self.preset), vocab_size=vocab_size, **changes)
-
-
-def resumed(asked: TrainConfig, folder: Path) -> TrainConfig:
-    """The settings the run was started with; where and how to print it may be new.
-
-    Raises:
-        BadInput: another setting was given that differs from the run's.
-    """
-    command = RunFolder(folder).read_config()["command"]
-    try:
-        runs, loop = Path(command["runs"]), LoopConfig(**command["loop"])
-        saved = TrainConfig(**{**command, "runs": runs, "loop": loop})
-    except (TypeError, KeyError) as error:
-        raise BadInput(
-            f"{str(folder / 'config.json')!r} is not the config of a training"
-        ) from error
-    default = TrainConfig()
-    for ours, theirs, usual in ((saved, asked, default), (saved.loop, asked.loop, default.loop)):
-        for field in dataclasses.fields(ours):
-            old, new = getattr(ours, field.name), getattr(theirs, field.name)
-            free = field.name in ("loop", "resume", "device", "json", "overwrite")
-            if not free and new not in (old, getattr(usual, field.name)):
-                raise BadInput(
-                    f"this run has {field.name} {old}, not {new}; leave the option out to go on "
-                    "with it, or start another run with --name"
-                )
-    return dataclasses.replace(saved, resume=folder, device=asked.device, json=asked.json)
+INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 
 def run(config: TrainConfig) -> int:
@@ -137,20 +41,30 @@ def run(config: TrainConfig) -> int:
         config = resumed(config, config.resume)
     device = pick_device(config.device)
     folder = RunFolder(config.resume or config.runs / config.name)
-    text = read_text(config)
     if config.resume is None:
-        model_config = start_run(folder, config, text)
+        refuse_taken(folder, config)
+        start_run(folder, config, read_text(config))
     else:
-        model_config = GPTConfig(**folder.read_config()["model"])
-        if folder.read_config()["text_sha256"] != digest(text.train + text.validation):
-            raise BadInput(
-                f"{config.data!r} is not the text that {str(folder.path)!r} was trained on"
-            )
-    step = train_in(folder, config, model_config, device)
-    if step < config.loop.steps:
-        say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
-        return 130
+        refuse_another_text(folder, config)
+    if train_in(folder, config, device) == INTERRUPTED:
+        return INTERRUPTED
     return finish(folder, config, device)
+
+
+def refuse_taken(folder: RunFolder, config: TrainConfig) -> None:
+    """Do not write over a run, unless asked to."""
+    if folder.config.is_file() and not config.overwrite:
+        raise BadInput(
+            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
+            "replace it by --overwrite, or choose another --name"
+        )
+
+
+def refuse_another_text(folder: RunFolder, config: TrainConfig) -> None:
+    """A run goes on with the text it began with, or not at all."""
+    text = read_text(config)
+    if folder.read_config()["text_sha256"] != digest(text.train + text.validation):
+        raise BadInput(f"{config.data!r} is not the text that {str(folder.path)!r} was trained on")
 
 
 def read_text(config: TrainConfig) -> Split:
@@ -162,13 +76,11 @@ def read_text(config: TrainConfig) -> Split:
     return split
 
 
-def start_run(folder: RunFolder, config: TrainConfig, text: Split) -> GPTConfig:
-    """Make the tokenizer, the token files and the config of a new run."""
-    if folder.config.is_file() and not config.overwrite:
-        raise BadInput(
-            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
-            "replace it by --overwrite, or choose another --name"
-        )
+def start_run(folder: RunFolder, config: TrainConfig, text: Split) -> None:
+    """Make the tokenizer, the token files and the config of a new run.
+
+    All of it is computed before anything is written, so a text that cannot be used leaves no trace.
+    """
     tokenizer = train_tokenizer(config, text)
     model_config = config.model(tokenizer.vocab_size)
     streams = [encode_documents(tokenizer, documents) for documents in text]
@@ -183,7 +95,6 @@ def start_run(folder: RunFolder, config: TrainConfig, text: Split) -> GPTConfig:
     save_tokens(folder.validation_tokens, streams[1])
     command = asdict(config) | {"runs": str(config.runs), "resume": None}
     folder.write_config(model_config, digest(text.train + text.validation), command)
-    return model_config
 
 
 def train_tokenizer(config: TrainConfig, text: Split) -> Tokenizer:
@@ -193,13 +104,12 @@ def train_tokenizer(config: TrainConfig, text: Split) -> Tokenizer:
     return CharacterTokenizer.train(text.train + text.validation)
 
 
-def train_in(
-    folder: RunFolder, config: TrainConfig, model_config: GPTConfig, device: torch.device
-) -> int:
+def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> int:
     """Run the loop over this folder's batches, with a progress bar, a log and checkpoints.
 
-    Ctrl-C ends it after the step at hand, and saves. Returns the last step done.
+    Ctrl-C ends it after the step at hand, saves, and says how to go on. Returns the exit status.
     """
+    model_config = GPTConfig(**folder.read_config()["model"])
     torch.manual_seed(config.loop.seed)
     model = GPT(model_config).to(device)
     tokens, validation = folder.tokens(model_config.vocab_size)
@@ -224,7 +134,10 @@ def train_in(
             step = record.step
             if interrupt.asked:
                 break
-    return step
+    if not interrupt.asked or step == config.loop.steps:
+        return 0
+    say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
+    return INTERRUPTED
 
 
 def logged(records: Iterator[Record], folder: RunFolder) -> Iterator[Record]:

@@ -1,0 +1,108 @@
+"""What `gpt train` can be told, and what a resumed run keeps."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import tyro
+
+from gpt.errors import BadInput
+from gpt.model.gpt import GPTConfig
+from gpt.model.presets import preset
+from gpt.runs import RunFolder
+from gpt.training.loop import LoopConfig
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Train a GPT on a text; with no options, on the documentation inside this Python."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = dataclasses.field(default_factory=LoopConfig)
+    data: str = "python"
+    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME."""
+    max_characters: int = 50_000_000
+    """Where a larger source is cut off."""
+    validation_share: float = 0.1
+    """Share of the text, in whole documents, that is never trained on."""
+    tokenizer: Literal["bpe", "character"] = "bpe"
+    """Byte-pair encoding trained on the text, or one token a character."""
+    vocab_size: int = 1024
+    """Tokens of the BPE; on two megabytes more of them are too rare to learn."""
+    preset: str = "small"
+    """Shape of the model: nano, tiny, small or gpt2. The options below change parts of it."""
+    context: int | None = None
+    """Longest sequence, in tokens."""
+    n_layers: int | None = None
+    """Blocks in the stack."""
+    n_heads: int | None = None
+    """Attentions side by side."""
+    d_model: int | None = None
+    """Width; the feed-forward layer becomes four times as wide."""
+    positions: Literal["learned", "rotary"] | None = None
+    """A learned table, or rotated queries and keys."""
+    norm: Literal["pre", "post"] | None = None
+    """Normalise before each half of a block, or after it."""
+    dropout: float | None = None
+    """Share of numbers zeroed in training."""
+    batch_size: int = 16
+    """Sequences in a step."""
+    micro_batch: int | None = None
+    """Sequences at a time, to save memory; the gradient is the same. Default: all."""
+    name: str = "gpt"
+    """The run's folder below `runs`."""
+    runs: Path = Path("runs")
+    """Where run folders lie."""
+    resume: Path | None = None
+    """Go on with the run in this folder, with its own settings."""
+    overwrite: bool = False
+    """Replace a run of the same name."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    json: bool = False
+    """Print one JSON document instead of a report."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no run."""
+        preset(self.preset)
+        for name in ("batch_size", "micro_batch", "max_characters"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadInput(f"{name} must be at least 1, got {value}")
+        if not 0 < self.validation_share < 1:
+            raise BadInput(f"validation_share must lie in (0, 1), got {self.validation_share}")
+
+    def model(self, vocab_size: int) -> GPTConfig:
+        """The preset with the changes asked for."""
+        names = ("context", "n_layers", "n_heads", "d_model", "positions", "norm", "dropout")
+        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        if "d_model" in changes:
+            changes["d_ff"] = 4 * changes["d_model"]
+        return dataclasses.replace(preset(self.preset), vocab_size=vocab_size, **changes)
+
+
+def resumed(asked: TrainConfig, folder: Path) -> TrainConfig:
+    """The settings the run was started with; where and how to print it may be new.
+
+    Raises:
+        BadInput: another setting was given that differs from the run's.
+    """
+    command = RunFolder(folder).read_config()["command"]
+    try:
+        runs, loop = Path(command["runs"]), LoopConfig(**command["loop"])
+        saved = TrainConfig(**{**command, "runs": runs, "loop": loop})
+    except (TypeError, KeyError) as error:
+        raise BadInput(
+            f"{str(folder / 'config.json')!r} is not the config of a training"
+        ) from error
+    default = TrainConfig()
+    for ours, theirs, usual in ((saved, asked, default), (saved.loop, asked.loop, default.loop)):
+        for field in dataclasses.fields(ours):
+            old, new = getattr(ours, field.name), getattr(theirs, field.name)
+            free = field.name in ("loop", "resume", "device", "json", "overwrite")
+            if not free and new not in (old, getattr(usual, field.name)):
+                raise BadInput(
+                    f"this run has {field.name} {old}, not {new}; leave the option out to go on "
+                    "with it, or start another run with --name"
+                )
+    return dataclasses.replace(saved, resume=folder, device=asked.device, json=asked.json)
