@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 import matplotlib.pyplot as plt
 import pytest
+import torch
 from jupytext.myst import myst_to_notebook
 
 FOLDER = Path(__file__).parents[1] / "chapters"
@@ -14,11 +15,13 @@ CHAPTERS = sorted(path for path in FOLDER.glob("*.md") if "{code-cell}" in path.
 
 @pytest.fixture(autouse=True)
 def as_in_the_book(monkeypatch):
-    """Chapters run in their folder and draw into memory."""
+    """Chapters run in their folder, draw into memory, and choose their own number of threads."""
+    threads = torch.get_num_threads()
     monkeypatch.chdir(FOLDER)
     matplotlib.use("Agg")
     yield
     plt.close("all")
+    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)

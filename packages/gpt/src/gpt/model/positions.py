@@ -70,7 +70,9 @@ class Rotary(nn.Module):
         end = offset + x.shape[2]
         if end > self.cos.shape[0] or self.cos.dtype != x.dtype:
             angles = rotary_angles(max(end, 2 * self.cos.shape[0]), self.d_head, self.base)
-            self.cos, self.sin = angles.cos().to(x), angles.sin().to(x)
+            # the format first: Apple's GPU has no float64
+            self.cos = angles.cos().to(x.dtype).to(x.device)
+            self.sin = angles.sin().to(x.dtype).to(x.device)
         return rotate(x, self.cos[offset:end], self.sin[offset:end])
 
 
