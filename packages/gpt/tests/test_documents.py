@@ -45,6 +45,15 @@ def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):
     assert documents == ["document 0", "document 1", "do"]
 
 
+def test_a_data_set_without_text_or_configuration_is_told_in_a_sentence(tmp_path):
+    pytest.importorskip("datasets", reason="baselines: needs the extra hub")
+    (tmp_path / "data.jsonl").write_text('{"body": "a"}\n')
+    with pytest.raises(BadInput, match=r"has columns \['body'\], and none named 'text'"):
+        load_documents(f"hub:{tmp_path}", ALL)
+    with pytest.raises(BadInput, match="BuilderConfig 'klingon' not found"):
+        load_documents(f"hub:{tmp_path}:klingon", ALL)
+
+
 def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     with pytest.raises(BadInput, match="'nobody/nothing' cannot be reached on the hub; check"):

@@ -119,7 +119,11 @@ def hub_documents(name: str) -> Iterator[str]:
                     f"data set {name!r} has columns {sorted(row)}, and none named 'text'"
                 )
             yield row["text"]
-    except (OSError, datasets.exceptions.DatasetNotFoundError) as error:
+    except BadInput:
+        raise
+    except ValueError as error:  # no such configuration, or no split `train`
+        raise BadInput(f"data set {name!r}: {str(error).splitlines()[0]}") from error
+    except OSError as error:
         raise BadInput(
             f"data set {name!r} cannot be reached on the hub; check the name and the network, "
             "or download it once and give the folder with --data FOLDER"

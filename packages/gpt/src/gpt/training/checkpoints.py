@@ -36,7 +36,7 @@ def checksum(tensors: dict[str, Tensor], values: str) -> str:
     for name in sorted(tensors):
         sha.update(name.encode())
         flat = tensors[name].detach().cpu().contiguous().reshape(-1)
-        sha.update(memoryview(flat.view(torch.uint8).numpy()))
+        sha.update(flat.view(torch.uint8).numpy().data)
     return sha.hexdigest()
 
 

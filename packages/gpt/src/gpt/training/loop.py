@@ -10,7 +10,7 @@ and a batch, so a resumed run needs only the step to go on exactly where it was.
 import math
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ def train(
     validate: Callable[[nn.Module], float] | None = None,
     start: Checkpoint | None = None,
     folder: Path | None = None,
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Train `model` in place and yield a record after every step.
 
     From a checkpoint of the same run, it ends with the same weights to the bit (on a CPU, with the

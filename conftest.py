@@ -1,0 +1,24 @@
+"""Every test session: no calls to the hub, and with CI=true no skip but those of `REASONS`."""
+
+import os
+
+import pytest
+
+os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+REASONS = ("Skipped: baselines:", "Skipped: gpu:")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Judge the skip of a test, and below that of a module."""
+    report = yield
+    xfailed = "wasxfail" in vars(report)
+    if report.skipped and not xfailed and os.environ.get("CI") == "true":
+        *_, reason = report.longrepr
+        if not reason.startswith(REASONS):
+            report.outcome, report.longrepr = "failed", f"may not be skipped in CI ({reason})"
+    return report
+
+
+pytest_make_collect_report = pytest_runtest_makereport
