@@ -31,9 +31,10 @@ def test_a_source_is_cut_at_the_limit(tmp_path):
 
 
 def test_a_row_without_text_is_named(tmp_path):
-    (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n{"body": "b"}\n')
-    with pytest.raises(BadInput, match=r'line 2 of .* is not an object with a string "text"'):
-        load_documents(str(tmp_path / "rows.jsonl"), ALL)
+    for row in ('{"body": "b"}', '{"text": 7}', '{"text": "\\ud83d"}', "[]", "{"):
+        (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n' + row)
+        with pytest.raises(BadInput, match=r'line 2 of .* is not an object with a "text"'):
+            load_documents(str(tmp_path / "rows.jsonl"), ALL)
 
 
 def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):

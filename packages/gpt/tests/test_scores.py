@@ -18,6 +18,10 @@ def test_the_three_units_by_hand():
     assert found.bits_per_byte == pytest.approx(2)
 
 
+def test_a_model_that_diverged_has_infinite_perplexity():
+    assert scores(np.array([1000.0]), 1).perplexity == math.inf
+
+
 def test_a_token_of_probability_012_costs_4_423_nats():
     assert scores(-np.log([0.012]), 1).loss == pytest.approx(4.423, abs=5e-4)
 

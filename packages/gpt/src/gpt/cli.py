@@ -33,6 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(str(error), 2)
     except RunFailed as error:
         return fail(str(error), 1)
+    except BrokenPipeError:  # whoever read our output has seen enough: gpt sample | head -1
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return fail(f"{where}{error.strerror or error}", 1 if error.errno in DISK_FULL else 2)

@@ -32,8 +32,10 @@ class Scores:
 def scores(nats: Float[np.ndarray, " N"], n_bytes: int) -> Scores:
     """The three units, from the surprise of each token and the bytes that the tokens spell."""
     loss = float(nats.mean())
+    with np.errstate(over="ignore"):  # a model that diverged may be worse than floats can say
+        perplexity = float(np.exp(loss))
     bits = float(nats.sum()) / math.log(2)
-    return Scores(loss=loss, perplexity=math.exp(loss), bits_per_byte=bits / n_bytes)
+    return Scores(loss=loss, perplexity=perplexity, bits_per_byte=bits / n_bytes)
 
 
 def scored_bytes(tokenizer: Tokenizer, tokens: Integer[np.ndarray, " N"]) -> int:

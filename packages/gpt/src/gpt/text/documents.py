@@ -95,10 +95,11 @@ def jsonl_text(path: Path, number: int, line: str) -> str:
     """The `text` of one row."""
     try:
         text = json.loads(line)["text"]
-    except (ValueError, KeyError, TypeError):
-        text = None
-    if not isinstance(text, str):
-        raise BadInput(f'line {number} of {str(path)!r} is not an object with a string "text"')
+        text.encode("utf-8")  # a row may spell half of a surrogate pair
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(
+            f'line {number} of {str(path)!r} is not an object with a "text" that UTF-8 can spell'
+        ) from error
     return text
 
 
