@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
+from gpt.runs import RunFolder
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
@@ -155,9 +156,12 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
     last = run / "checkpoints" / "step-00000002.safetensors"
     whole = last.read_bytes()
     last.write_bytes(whole[:1000])
+    with (run / "log.jsonl").open("a") as log:
+        log.write('{"step": 3, "lo')  # a line that a kill cut off
     assert main(["train", "--resume", "run"]) == 0
     assert "step-00000002.safetensors' is damaged" in capsys.readouterr().err
     assert last.read_bytes() == whole
+    assert [record["step"] for record in RunFolder(run).records()] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ pair are counted again, and a heap keeps the pairs in order, so that 4,096 token
 """
 
 import heapq
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
@@ -99,7 +100,7 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
 def apply_merges(word: Word, ranks: dict[Pair, int]) -> Word:
     """Merge in the order of training: always the pair learned first, until none is left."""
     while len(word) > 1:
-        pair = min(pairwise(word), key=lambda pair: ranks.get(pair, len(ranks)))
+        pair = min(pairwise(word), key=lambda pair: ranks.get(pair, math.inf))
         if pair not in ranks:
             break
         word = merge(word, pair, 256 + ranks[pair])
