@@ -29,7 +29,7 @@ class DemoConfig:
 
     runs: Path = Path("runs")
     """Where run folders lie; this run is `demo` and replaces the one before."""
-    steps: int = 400
+    steps: int = 600
     """Updates of the weights."""
     tokens: int = 300
     """How much it writes afterwards."""
