@@ -30,7 +30,7 @@ def save_loss_plot(path: Path, records: list[dict[str, Any]], lines: dict[str, f
         axes.axhline(loss, color="grey", ls=style, lw=1, label=f"{name}, validation")
     axes.set(xlabel="step", ylabel="loss (nats per token)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(framealpha=1, edgecolor="white")  # covers the level lines
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     write_atomically(path, picture.getvalue())
