@@ -6,7 +6,7 @@ import pytest
 
 os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-REASONS = ("Skipped: baselines:", "Skipped: gpu:")
+REASONS = ("Skipped: baselines:", "Skipped: gpu:", "Skipped: posix:")
 
 
 @pytest.hookimpl(wrapper=True)
