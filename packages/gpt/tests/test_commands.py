@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -111,6 +113,20 @@ def test_micro_batches_change_nothing_but_memory(trained, tmp_path):
     ours, whole = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
     for a, b in zip(ours, whole, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_the_compiled_model_learns_the_same(trained, tmp_path):
+    """In a process of its own: torch.compile cannot trace the shape checks of a test session."""
+    options = f"--steps 6 --save-every 3 --compile --runs {tmp_path}".split()
+    data = ["--data", str(trained.parent / "text.txt")]
+    command = [sys.executable, "-m", "gpt", "train", *NANO, *data, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    ours, eager = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
+    losses = [record["loss"] for record in ours]
+    assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
+    assert losses != [record["loss"] for record in eager]  # it really was another program
 
 
 def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsys, monkeypatch):

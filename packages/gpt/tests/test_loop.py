@@ -165,13 +165,6 @@ def test_without_a_compiler_it_trains_uncompiled_and_says_so(monkeypatch):
     assert records == run(replace(CONFIG, steps=2))[1]
 
 
-@pytest.mark.slow
-def test_the_compiled_model_learns_the_same():
-    _, records = run(replace(CONFIG, compile=True))
-    expected = run(CONFIG)[1]
-    assert [r.loss for r in records] == pytest.approx([r.loss for r in expected], rel=1e-4)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
