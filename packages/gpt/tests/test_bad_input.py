@@ -105,6 +105,14 @@ CALLS = {
     "top-p of two": ("sample --run run --top-p 2", r"top_p must lie in \(0, 1\], got 2.0"),
     "no tokens": ("sample --run run --tokens 0", "tokens must be at least 1, got 0"),
     "eval of nothing": ("eval --run nothing", "no run in 'nothing'"),
+    "AdamW without a memory's end": ("train --beta1 1", r"beta1 must lie in \[0, 1\), got 1.0"),
+    "average that never moves": ("train --ema 1", r"ema must lie in \[0, 1\), got 1.0"),
+    "seed beyond 64 bits": ("train --seed 18446744073709551616", "seed must lie in"),
+    "sample with such a seed": ("sample --run run --seed -1", "seed must lie in .* got -1"),
+    "device without memory": ("train --data text.txt --device meta", "no device 'meta'"),
+    "resume with the default length": ("train --resume run --steps 1200",
+                                       "this run has steps 2, not 1200"),
+    "demo without words": ("demo --tokens 0", "tokens must be at least 1, got 0"),
     "demo without steps": ("demo --steps 0", "steps must be at least 1, got 0"),
 }  # fmt: skip
 
@@ -171,6 +179,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
         (lambda c: c["model"].update(n_layers=3), "another model: blocks.2.* has shape None"),
         (lambda c: c["model"].update(vocab_size=300), "and the model has 300"),
         (lambda c: c.pop("model"), "is not the config of a run"),
+        (lambda c: c.pop("command"), "is not the config of a run"),
     ],
 )
 def test_a_checkpoint_of_another_shape_is_refused(
@@ -200,6 +209,13 @@ def test_tokens_out_of_range_are_refused(home, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     np.save(run / "validation.npy", np.array([1, 2, 9999], np.uint16))
     refused(capsys, "eval --run run", "holds token 9999, and the vocabulary ends at")
+
+
+def test_too_little_memory_is_a_sentence_and_status_1(home, tmp_path, capsys, monkeypatch):
+    """Real: the first matrix would need 12 terabytes."""
+    monkeypatch.chdir(home)
+    call = f"train {NANO} --data text.txt --runs {tmp_path} --d-model 1000000"
+    refused(capsys, call, "not enough memory; try a smaller --batch-size", status=1)
 
 
 def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys, monkeypatch):
@@ -236,7 +252,7 @@ def test_a_full_disk_ends_the_run_with_status_1_and_no_half_file(
     real, calls = os.fsync, iter(range(1000))
 
     def full(number):
-        if next(calls) >= 2 * write:  # each write syncs the file and then its folder
+        if next(calls) >= write * (1 if sys.platform == "win32" else 2):  # a file, its folder
             raise OSError(errno.ENOSPC, "No space left on device")
         real(number)
 

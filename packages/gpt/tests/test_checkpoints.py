@@ -52,6 +52,16 @@ def test_a_single_flipped_bit_is_found_out(tmp_path):
             read_checkpoint(tmp_path / "c")
 
 
+@pytest.mark.parametrize(("was", "edited"), [(b"[2,3]", b"[3,2]"), (b'"F32"', b'"I32"')])
+def test_an_edited_shape_or_format_is_found_out(was, edited, tmp_path):
+    write_checkpoint(tmp_path / "c", checkpoint())
+    whole = (tmp_path / "c").read_bytes()
+    assert was in whole
+    (tmp_path / "c").write_bytes(whole.replace(was, edited))
+    with pytest.raises(Damaged):
+        read_checkpoint(tmp_path / "c")
+
+
 def test_the_newest_two_and_the_best_stay(tmp_path):
     for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2)):
         save_checkpoint(tmp_path, step, checkpoint(step, best))

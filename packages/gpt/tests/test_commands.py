@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -127,6 +128,27 @@ def test_the_compiled_model_learns_the_same(trained, tmp_path):
     losses = [record["loss"] for record in ours]
     assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
     assert losses != [record["loss"] for record in eager]  # it really was another program
+
+
+def test_a_reader_who_has_gone_is_no_error(trained):
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    for options in (["--json"], []):
+        command = [sys.executable, "-m", "gpt", "eval", "--run", str(trained), *options]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        ) as process:
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+
+def test_a_folder_with_files_of_others_keeps_them(trained, tmp_path):
+    mine = tmp_path / "gpt" / "checkpoints" / "mine.pt"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
+    assert main(["train", *NANO, *data, "--steps", "1"]) == 0
+    assert mine.read_bytes() == b"mine"
 
 
 def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsys, monkeypatch):

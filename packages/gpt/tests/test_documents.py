@@ -49,10 +49,30 @@ def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):
 def test_a_data_set_without_text_or_configuration_is_told_in_a_sentence(tmp_path):
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     (tmp_path / "data.jsonl").write_text('{"body": "a"}\n')
-    with pytest.raises(BadInput, match=r"has columns \['body'\], and none named 'text'"):
+    with pytest.raises(BadInput, match=r"without a text .* its columns are \['body'\]"):
         load_documents(f"hub:{tmp_path}", ALL)
     with pytest.raises(BadInput, match="BuilderConfig 'klingon' not found"):
         load_documents(f"hub:{tmp_path}:klingon", ALL)
+
+
+def test_a_row_whose_text_is_missing_is_told_in_a_sentence(tmp_path):
+    pytest.importorskip("datasets", reason="baselines: needs the extra hub")
+    (tmp_path / "data.jsonl").write_text('{"text": "a"}\n{"text": null}\n')
+    with pytest.raises(BadInput, match="has a row without a text"):
+        load_documents(f"hub:{tmp_path}", ALL)
+
+
+def test_rows_end_at_newlines_alone(tmp_path):
+    rows = ["one\u2028two", "three\x85four", "five\x0csix"]
+    text = "".join(json.dumps({"text": row}, ensure_ascii=False) + "\n" for row in rows)
+    (tmp_path / "rows.jsonl").write_text(text.replace("\\f", "\\u000c"), encoding="utf-8")
+    assert load_documents(str(tmp_path / "rows.jsonl"), ALL) == rows
+
+
+def test_a_folder_named_like_a_text_is_a_folder(tmp_path):
+    (tmp_path / "notes.md").mkdir()
+    (tmp_path / "notes.md" / "a.txt").write_text("inside")
+    assert load_documents(str(tmp_path), ALL) == ["inside"]
 
 
 def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
@@ -65,8 +85,8 @@ def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
 def test_every_document_is_on_one_side_of_the_split(documents, seed):
     split = split_documents(documents, 0.3, seed)
     assert sorted("".join(split.train + split.validation)) == sorted("".join(documents))
-    assert split.train
-    assert sum(map(len, split.validation)) <= max(0.3 * sum(map(len, documents)), 1)
+    assert "".join(split.train)
+    assert sum(map(len, split.validation)) <= 0.3 * sum(map(len, documents))
 
 
 def test_the_split_keeps_whole_documents_and_depends_on_the_seed():
@@ -84,6 +104,18 @@ def test_one_book_is_cut_near_its_end_at_a_line_break():
     assert split.train[0] + split.validation[0] == book
     assert split.train[0].endswith("\n")
     assert 0.07 < len(split.validation[0]) / len(book) <= 0.1
+
+
+def test_a_book_on_one_line_is_cut_anywhere():
+    split = split_documents(["words " * 100 + "\n"], 0.1, 0)
+    assert len(split.validation[0]) == 60
+
+
+def test_a_short_note_does_not_stand_in_for_the_share():
+    book = "".join(f"line {n}\n" for n in range(100))
+    split = split_documents([book, "a note"], 0.1, 0)
+    assert split.train[1] == "a note"
+    assert 0.07 < len(split.validation[0]) / len(book) <= 0.11
 
 
 def test_the_digest_names_the_text_and_its_boundaries():

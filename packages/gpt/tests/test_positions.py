@@ -60,6 +60,24 @@ def test_scores_depend_on_the_distance_alone():
     assert not torch.isclose(score(7, 3), score(8, 3))
 
 
+def test_a_change_of_format_keeps_the_size_of_the_tables():
+    rotary, x = Rotary(8), torch.randn(1, 1, 16, 8)
+    for _ in range(4):
+        assert rotary(x.bfloat16()).dtype == torch.bfloat16
+        assert rotary(x).dtype == torch.float32
+    assert rotary.cos.shape[0] == 16
+
+
+def test_interleaved_pairs_are_the_same_model_with_its_rows_in_another_order():
+    """RoFormer turns pairs (2i, 2i + 1), here as complex numbers; ours are (i, i + K/2)."""
+    x = torch.randn(1, 1, 5, 8, dtype=torch.float64)
+    turns = torch.polar(torch.ones(5, 4, dtype=torch.float64), rotary_angles(5, 8))
+    interleaved = torch.view_as_real(torch.view_as_complex(x.view(1, 1, 5, 4, 2)) * turns)
+    order = torch.tensor([0, 2, 4, 6, 1, 3, 5, 7])  # evens first: where our rows find theirs
+    ours = Rotary(8)(x[..., order])
+    torch.testing.assert_close(ours, interleaved.flatten(-2)[..., order], rtol=0, atol=1e-12)
+
+
 def test_an_offset_continues_the_sequence_and_the_tables_grow():
     rotary, x = Rotary(8), torch.randn(1, 2, 40, 8)
     whole = rotary(x)

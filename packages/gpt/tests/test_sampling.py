@@ -55,6 +55,11 @@ def test_temperature_zero_is_greedy_and_draws_nothing():
     assert torch.equal(before, generator.get_state())
 
 
+@pytest.mark.parametrize("temperature", [1e-300, 1e-38, 1e-6])
+def test_a_tiny_temperature_is_as_good_as_greedy(temperature):
+    assert choose(LOGITS, temperature).tolist() == [0]
+
+
 def test_filters_combine_temperature_first_then_k_then_p():
     # at temperature .5 the squares: .64 .09 .04 ... of .8 .3 .2; k = 2 leaves .64 and .09, that is
     # .877 and .123; p = .9 keeps both, p = .8 the first alone

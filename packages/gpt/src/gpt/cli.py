@@ -27,6 +27,8 @@ DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG"
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
     try:
         return call(sys.argv[1:] if arguments is None else arguments)
     except BadInput as error:
@@ -59,7 +61,12 @@ def call(arguments: list[str]) -> int:
     if verb not in COMMANDS:
         raise BadInput(f"there is no command {verb!r}; there are {', '.join(COMMANDS)}")
     module = import_quietly(f"gpt.commands.{verb}")
-    return module.run(parse(getattr(module, f"{verb.capitalize()}Config"), verb, options))
+    config = parse(getattr(module, f"{verb.capitalize()}Config"), verb, options)
+    if verb == "train" and config.resume is not None:  # its own settings are the defaults then
+        config = parse(type(config), verb, options, module.saved_config(config.resume))
+    status = module.run(config)
+    sys.stdout.flush()  # so that a reader who has gone is noticed here
+    return status
 
 
 def import_quietly(name: str) -> ModuleType:
@@ -74,8 +81,8 @@ def import_quietly(name: str) -> ModuleType:
         signal.signal(signal.SIGINT, before)
 
 
-def parse(config: type, verb: str, options: list[str]) -> Any:
-    """The options as a config.
+def parse(config: type, verb: str, options: list[str], default: Any = None) -> Any:
+    """The options as a config; what is not given is as in `default`, if there is one.
 
     Raises:
         BadInput: tyro's own message, without its box.
@@ -85,7 +92,7 @@ def parse(config: type, verb: str, options: list[str]) -> Any:
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            return tyro.cli(config, prog=f"gpt {verb}", args=options)
+            return tyro.cli(config, prog=f"gpt {verb}", args=options, default=default)
     except SystemExit as stop:
         if not stop.code:
             raise  # --help

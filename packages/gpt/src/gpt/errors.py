@@ -11,3 +11,9 @@ class BadInput(ValueError):
 
 class RunFailed(RuntimeError):
     """The input was fine and the work failed all the same; the message says what is safe."""
+
+
+def check_seed(seed: int) -> None:
+    """Refuse what no generator takes."""
+    if not 0 <= seed < 2**63:
+        raise BadInput(f"seed must lie in [0, 2^63), got {seed}")

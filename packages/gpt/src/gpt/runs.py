@@ -41,6 +41,7 @@ class RunFolder:
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
             GPTConfig(**config["model"])
+            config["command"], config["text_sha256"]  # a KeyError here is caught below
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
         return config

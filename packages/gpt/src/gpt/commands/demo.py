@@ -12,6 +12,7 @@ from gpt.commands.progress import say
 from gpt.commands.train import INTERRUPTED, plot, read_text, start_run, train_in
 from gpt.commands.train_config import TrainConfig
 from gpt.device import pick_device
+from gpt.errors import BadInput
 from gpt.evaluation.originality import originality
 from gpt.generation.generate import generate
 from gpt.generation.sampling import choose
@@ -37,6 +38,11 @@ class DemoConfig:
     """auto, cpu, cuda or mps."""
     json: bool = False
     """Print one JSON document instead of a report."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be written."""
+        if self.tokens < 1:
+            raise BadInput(f"tokens must be at least 1, got {self.tokens}")
 
 
 def run(config: DemoConfig) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from gpt.device import pick_device
-from gpt.errors import BadInput
+from gpt.errors import BadInput, check_seed
 from gpt.generation.generate import check_prompt, generate, stream_text
 from gpt.generation.sampling import check_choice, choose
 from gpt.runs import load_model
@@ -38,6 +38,7 @@ class SampleConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
         check_choice(self.temperature, self.top_k, self.top_p)
+        check_seed(self.seed)
         if self.tokens < 1:
             raise BadInput(f"tokens must be at least 1, got {self.tokens}")
 

@@ -1,11 +1,12 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
 import json
+import re
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -13,9 +14,9 @@ from torch import nn
 from gpt.commands.eval import compare_with_ngrams, print_report
 from gpt.commands.interrupt import FirstInterrupt
 from gpt.commands.progress import say, track
-from gpt.commands.train_config import TrainConfig, resumed
+from gpt.commands.train_config import TrainConfig, refuse_changes, saved_config
 from gpt.device import pick_device
-from gpt.errors import BadInput
+from gpt.errors import BadInput, RunFailed
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.plots import save_loss_plot
@@ -29,7 +30,7 @@ from gpt.text.tokenizers import (
     save_tokenizer,
 )
 from gpt.training.accumulation import next_token_loss
-from gpt.training.checkpoints import newest_checkpoint
+from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.training.loop import Record, train
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
@@ -37,14 +38,13 @@ INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 def run(config: TrainConfig) -> int:
     """Train, then say how good the model is beside n-gram models of the same text."""
-    if config.resume is not None:
-        config = resumed(config, config.resume)
     device = pick_device(config.device)
     folder = RunFolder(config.resume or config.runs / config.name)
     if config.resume is None:
         refuse_taken(folder, config)
         start_run(folder, config, read_text(config))
     else:
+        refuse_changes(saved_config(config.resume), config)
         refuse_another_text(folder, config)
     if train_in(folder, config, device) == INTERRUPTED:
         return INTERRUPTED
@@ -88,7 +88,7 @@ def start_run(folder: RunFolder, config: TrainConfig, text: Split) -> None:
         RandomWindows(stream, model_config.context, config.batch_size, config.loop.seed)
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.config.unlink(missing_ok=True)
-    for old in [folder.log, *folder.checkpoints.glob("*")]:
+    for old in [folder.log, *checkpoint_files(folder.checkpoints)]:
         old.unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, tokenizer)
     save_tokens(folder.train_tokens, streams[0])
@@ -105,10 +105,36 @@ def train_tokenizer(config: TrainConfig, text: Split) -> Tokenizer:
 
 
 def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> int:
-    """Run the loop over this folder's batches, with a progress bar, a log and checkpoints.
+    """Run the loop in this folder, with a progress bar, a log and checkpoints.
 
     Ctrl-C ends it after the step at hand, saves, and says how to go on. Returns the exit status.
     """
+    with FirstInterrupt() as interrupt, memory_errors_told():
+        loop, step, title, n_tokens = prepared(folder, config, device)
+        with closing(loop):
+            for record in logged(track(loop, config.loop.steps, step, n_tokens, title), folder):
+                step = record.step
+                if interrupt.asked:
+                    break
+    if not interrupt.asked or step == config.loop.steps:
+        return 0
+    say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
+    return INTERRUPTED
+
+
+class Prepared(NamedTuple):
+    """A loop that has not begun, and what to say of it."""
+
+    loop: Generator[Record, None, None]
+    done: int
+    """Steps that an earlier start of the run has done."""
+    title: str
+    n_tokens: int
+    """Tokens a step."""
+
+
+def prepared(folder: RunFolder, config: TrainConfig, device: torch.device) -> Prepared:
+    """The loop over this folder's batches, from its newest checkpoint."""
     model_config = GPTConfig(**folder.read_config()["model"])
     torch.manual_seed(config.loop.seed)
     model = GPT(model_config).to(device)
@@ -124,20 +150,27 @@ def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> in
     start, messages = newest_checkpoint(folder.checkpoints) or (None, [])
     for message in messages:
         say(message)
-    step = start.values["step"] if start else 0
-    folder.trim_log(step)
-    loop = train(model, batches, next_token_loss, config.loop, validate, start, folder.checkpoints)
-    n_tokens = config.batch_size * model_config.context
-    title = f"{model.n_parameters():,} parameters on {device}"
-    with FirstInterrupt() as interrupt, closing(loop):
-        for record in logged(track(loop, config.loop.steps, step, n_tokens, title), folder):
-            step = record.step
-            if interrupt.asked:
-                break
-    if not interrupt.asked or step == config.loop.steps:
-        return 0
-    say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
-    return INTERRUPTED
+    done = start.values["step"] if start else 0
+    folder.trim_log(done)
+    return Prepared(
+        train(model, batches, next_token_loss, config.loop, validate, start, folder.checkpoints),
+        done,
+        f"{model.n_parameters():,} parameters on {device}",
+        config.batch_size * model_config.context,
+    )
+
+
+@contextmanager
+def memory_errors_told() -> Iterator[None]:
+    """Turn the ways in which memory runs out into one sentence."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch has a class for it on GPUs alone
+        if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
+            raise RunFailed(
+                "not enough memory; try a smaller --batch-size, --micro-batch or --d-model"
+            ) from error
+        raise
 
 
 def logged(records: Iterator[Record], folder: RunFolder) -> Iterator[Record]:

@@ -81,28 +81,33 @@ class TrainConfig:
         return dataclasses.replace(preset(self.preset), vocab_size=vocab_size, **changes)
 
 
-def resumed(asked: TrainConfig, folder: Path) -> TrainConfig:
-    """The settings the run was started with; where and how to print it may be new.
+def saved_config(folder: Path) -> TrainConfig:
+    """The settings that the run in a folder was started with, set to resume it.
 
     Raises:
-        BadInput: another setting was given that differs from the run's.
+        BadInput: there is no run, or it was not made by a training.
     """
     command = RunFolder(folder).read_config()["command"]
     try:
         runs, loop = Path(command["runs"]), LoopConfig(**command["loop"])
-        saved = TrainConfig(**{**command, "runs": runs, "loop": loop})
+        return TrainConfig(**{**command, "runs": runs, "loop": loop, "resume": folder})
     except (TypeError, KeyError) as error:
         raise BadInput(
             f"{str(folder / 'config.json')!r} is not the config of a training"
         ) from error
-    default = TrainConfig()
-    for ours, theirs, usual in ((saved, asked, default), (saved.loop, asked.loop, default.loop)):
+
+
+def refuse_changes(saved: TrainConfig, asked: TrainConfig) -> None:
+    """A resumed run keeps its settings; only where it runs and how it reports may be new.
+
+    Raises:
+        BadInput: a setting was asked for that differs from the run's.
+    """
+    for ours, theirs in ((saved, asked), (saved.loop, asked.loop)):
         for field in dataclasses.fields(ours):
             old, new = getattr(ours, field.name), getattr(theirs, field.name)
-            free = field.name in ("loop", "resume", "device", "json", "overwrite")
-            if not free and new not in (old, getattr(usual, field.name)):
+            if old != new and field.name not in ("loop", "device", "json", "overwrite"):
                 raise BadInput(
                     f"this run has {field.name} {old}, not {new}; leave the option out to go on "
                     "with it, or start another run with --name"
                 )
-    return dataclasses.replace(saved, resume=folder, device=asked.device, json=asked.json)

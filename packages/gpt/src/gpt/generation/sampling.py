@@ -46,7 +46,8 @@ def choose(
     check_choice(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(dim=-1)
-    scaled = logits / temperature
+    # the best score at 0, so that no temperature overflows
+    scaled = (logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, 1e-30)
     if top_k is not None:
         scaled = keep_top_k(scaled, top_k)
     if top_p is not None:

@@ -67,9 +67,10 @@ class Rotary(nn.Module):
 
     def forward(self, x: Float[Tensor, "B H T K"], offset: int = 0) -> Float[Tensor, "B H T K"]:
         """The rows turned; the first one stands at position `offset`."""
-        end = offset + x.shape[2]
-        if end > self.cos.shape[0] or self.cos.dtype != x.dtype:
-            angles = rotary_angles(max(end, 2 * self.cos.shape[0]), self.d_head, self.base)
+        end, rows = offset + x.shape[2], self.cos.shape[0]
+        if end > rows or self.cos.dtype != x.dtype:
+            rows = max(end, 2 * rows) if end > rows else rows
+            angles = rotary_angles(rows, self.d_head, self.base)
             # the format first: Apple's GPU has no float64
             self.cos = angles.cos().to(x.dtype).to(x.device)
             self.sin = angles.sin().to(x.dtype).to(x.device)

@@ -63,7 +63,8 @@ def path_documents(path: Path) -> Iterator[str]:
     if path.is_file():
         yield from file_documents(path)
     elif path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix in TEXT_SUFFIXES)
+        texts = [f for f in path.rglob("*") if f.suffix in TEXT_SUFFIXES and f.is_file()]
+        files = sorted(texts, key=Path.as_posix)
         if not files:
             raise BadInput(f"folder {str(path)!r} holds no {', '.join(sorted(TEXT_SUFFIXES))} file")
         for file in files:
@@ -86,9 +87,7 @@ def file_documents(path: Path) -> list[str]:
         raise BadInput(f"{str(path)!r} is not a text file (it holds zero bytes)")
     if path.suffix != ".jsonl":
         return text.split(END_OF_TEXT)
-    return [
-        jsonl_text(path, n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()
-    ]
+    return [jsonl_text(path, n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def jsonl_text(path: Path, number: int, line: str) -> str:
@@ -115,9 +114,10 @@ def hub_documents(name: str) -> Iterator[str]:
     try:
         rows = datasets.load_dataset(name, configuration or None, split="train", streaming=True)
         for row in rows:
-            if "text" not in row:
+            if not isinstance(row.get("text"), str):
                 raise BadInput(
-                    f"data set {name!r} has columns {sorted(row)}, and none named 'text'"
+                    f"data set {name!r} has a row without a text in a column 'text'; "
+                    f"its columns are {sorted(row)}"
                 )
             yield row["text"]
     except BadInput:
@@ -134,28 +134,30 @@ def hub_documents(name: str) -> Iterator[str]:
 def split_documents(documents: list[str], share: float, seed: int) -> Split:
     """Set aside about `share` of the characters, whole documents at a time, chosen by `seed`.
 
-    A document larger than the whole share stays in training. Where every document is, as in a
-    corpus of one book, the end of the longest one is set aside instead, cut at a line break.
+    A document larger than the whole share stays in training. Where that leaves less than half of
+    the share, as in a corpus of one book, the end of the longest document is set aside instead.
     """
-    room = share * sum(map(len, documents))
-    validation: set[int] = set()
+    wanted = share * sum(map(len, documents))
+    room, validation = wanted, set()
     for index in random.Random(seed).sample(range(len(documents)), len(documents)):
         if len(documents[index]) <= room:
             validation.add(index)
             room -= len(documents[index])
-    if not validation:
-        return split_longest(documents, room)
+    if room > wanted / 2:
+        return split_longest(documents, int(wanted))
     return Split(
         train=[text for index, text in enumerate(documents) if index not in validation],
         validation=[documents[index] for index in sorted(validation)],
     )
 
 
-def split_longest(documents: list[str], room: float) -> Split:
-    """Cut about `room` characters off the end of the longest document, at a line break."""
+def split_longest(documents: list[str], size: int) -> Split:
+    """Cut about `size` characters off the end of the longest document, at a line break if near."""
     longest = max(range(len(documents)), key=lambda index: len(documents[index]))
     text = documents[longest]
-    cut = text.find("\n", len(text) - int(room)) + 1 or len(text) - int(room)
+    size = min(size, len(text) // 2)
+    start = len(text) - size
+    cut = text.find("\n", start, start + size // 2) + 1 or start
     train = [*documents[:longest], text[:cut], *documents[longest + 1 :]]
     return Split(train=train, validation=[text[cut:]] if text[cut:].strip() else [])
 

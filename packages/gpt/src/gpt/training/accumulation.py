@@ -45,13 +45,14 @@ def accumulate_gradient(
 
     The scaler multiplies by 1 except in fp16; its factor stays in the gradient until `unscale_`.
     """
-    total, terms = 0.0, 0
+    total, terms, unit = 0.0, 0, 0
     for piece in pieces:
         part = loss(model, piece)
-        scaler.scale(part.total).backward()
+        unit = unit or part.terms  # any divisor would do here; this one keeps fp16 in its range
+        scaler.scale(part.total / unit).backward()
         total += part.total.item()
         terms += part.terms
     for parameter in parameters:
         if parameter.grad is not None:
-            parameter.grad /= terms
+            parameter.grad *= unit / terms
     return total / terms

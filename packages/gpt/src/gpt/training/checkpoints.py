@@ -31,11 +31,11 @@ class Damaged(Exception):
 
 
 def checksum(tensors: dict[str, Tensor], values: str) -> str:
-    """SHA-256 over names, bytes of the tensors, and values."""
+    """SHA-256 over names, formats, shapes and bytes of the tensors, and the values."""
     sha = hashlib.sha256(values.encode())
-    for name in sorted(tensors):
-        sha.update(name.encode())
-        flat = tensors[name].detach().cpu().contiguous().reshape(-1)
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
         sha.update(flat.view(torch.uint8).numpy().data)
     return sha.hexdigest()
 

@@ -56,6 +56,10 @@ class TrainingState:
         """Whether the last `patience` validations brought no new best."""
         return 0 < patience <= self.validations_since_best
 
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.model.parameters()).device
+
     def snapshot(self) -> Checkpoint:
         """Everything as named tensors and plain values; `model.` is what a reader wants."""
         tensors = named("model", self.averaged_model().state_dict())
@@ -63,9 +67,7 @@ class TrainingState:
             tensors |= named("raw", self.model.state_dict())
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= named(f"optimizer.{index}", moments)
-        tensors["random.cpu"] = torch.get_rng_state()
-        if torch.cuda.is_available():
-            tensors["random.cuda"] = torch.cuda.get_rng_state()
+        tensors |= named("random", random_states(self.device()))
         values: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
         return Checkpoint(tensors, values | {"scaler": self.scaler.state_dict()})
 
@@ -90,12 +92,29 @@ class TrainingState:
         self.scaler.load_state_dict(values["scaler"])
         for name in COUNTERS:
             setattr(self, name, values[name])
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and torch.cuda.is_available():
-            torch.cuda.set_rng_state(tensors["random.cuda"])
+        set_random_states(within(tensors, "random"), self.device())
 
 
 COUNTERS = ("step", "best_loss", "best_step", "validations_since_best")
+
+
+def random_states(device: torch.device) -> dict[str, Tensor]:
+    """The state of torch's global generators: the CPU's, and the one that dropout draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        states["cuda"] = torch.cuda.get_rng_state(device)
+    if device.type == "mps":
+        states["mps"] = torch.mps.get_rng_state()
+    return states
+
+
+def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    """Put back what `random_states` read; a run that moved to another device draws anew."""
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"], device)
+    if device.type == "mps" and "mps" in states:
+        torch.mps.set_rng_state(states["mps"])
 
 
 def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
