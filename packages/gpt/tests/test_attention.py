@@ -79,6 +79,12 @@ def test_the_equation_and_the_fused_kernel_agree_in_value_and_gradient(batch, le
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
+def test_without_a_mask_there_must_be_as_many_queries_as_keys():
+    q, k = torch.randn(1, 1, 2, 4), torch.randn(1, 1, 5, 4)
+    with pytest.raises(ValueError, match="2 queries and 5 keys need a mask"):
+        fused_attention(q, k, k)
+
+
 def test_without_a_mask_the_fused_kernel_is_causal():
     q, k, v = (torch.randn(2, 2, 5, 8, dtype=torch.float64) for _ in range(3))
     causal = attention(q, k, v, causal_mask(5, 5)[None, None])

@@ -9,7 +9,18 @@ from gpt.cli import main
 from gpt.runs import RunFolder
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
-NANO = ["--preset", "nano", "--context", "16", "--vocab-size", "280", "--batch-size", "4"]
+NANO = [
+    "--device",
+    "cpu",
+    "--preset",
+    "nano",
+    "--context",
+    "16",
+    "--vocab-size",
+    "280",
+    "--batch-size",
+    "4",
+]
 
 
 @pytest.fixture(scope="module")

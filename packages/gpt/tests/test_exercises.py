@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from gpt.exercises.__main__ import main, names
+from gpt.exercises.__main__ import main, names, verdict
 from gpt.text.bpe import merge
 
 
@@ -24,9 +24,8 @@ def test_the_solution_passes(name):
 
 
 @pytest.mark.parametrize("name", names())
-def test_the_stub_is_not_written_yet(name):
-    with pytest.raises(NotImplementedError):
-        check(name, answer("mine", name))
+def test_the_stub_is_open_until_a_reader_solves_it(name):
+    assert verdict(name) in ("open", "solved")
 
 
 def merges_chosen_by(choose):
@@ -95,7 +94,13 @@ def test_every_exercise_has_a_wrong_answer_here():
 
 def test_the_command_lists_every_exercise(capsys):
     main()
-    assert capsys.readouterr().out.splitlines() == [f"{name}: open" for name in names()]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines] == names()
+
+
+def test_an_answer_that_raises_is_not_yet_right(monkeypatch):
+    monkeypatch.setattr("gpt.exercises.mine.mean_loss.mean_loss", lambda pieces: pieces[99])
+    assert verdict("mean_loss") == "not yet: IndexError: list index out of range"
 
 
 def test_the_command_says_what_is_wrong_and_what_is_solved(capsys, monkeypatch):

@@ -10,7 +10,7 @@ class BadInput(ValueError):
 
 
 class RunFailed(RuntimeError):
-    """The input was fine and the work failed all the same; the message says what is safe."""
+    """The input was fine and the work failed all the same; the message says what to try."""
 
 
 def check_seed(seed: int) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
+from einops import rearrange
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
@@ -70,5 +71,7 @@ def surprises(
 def nats_per_token(
     logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]
 ) -> Float[Tensor, "B T"]:
-    """-ln softmax(logits)[target]: the cross-entropy of each token."""
-    return F.cross_entropy(logits.transpose(1, 2), targets, reduction="none")
+    """-ln softmax(logits)[target]: the cross-entropy of each token, in fp32."""
+    scores = rearrange(logits, "B T V -> (B T) V").float()
+    nats = F.cross_entropy(scores, rearrange(targets, "B T -> (B T)"), reduction="none")
+    return rearrange(nats, "(B T) -> B T", B=len(targets))

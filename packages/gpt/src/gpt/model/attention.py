@@ -59,7 +59,12 @@ def fused_attention(
 ) -> Float[Tensor, "B H T K"]:
     """The same numbers from torch's kernel, which never holds the whole matrix A.
 
-    Without a mask it is causal, for as many queries as keys. The kernel, too, gives zeros for a
-    query that may look nowhere; a test holds the two equal, values and gradients.
+    Without a mask it is causal. On a CPU, tests hold it and `attention` equal in values and
+    gradients, the zeros of a query that may look nowhere included.
+
+    Raises:
+        ValueError: no mask, and not as many queries as keys: who stands where is then unknown.
     """
+    if mask is None and q.shape[2] != k.shape[2]:
+        raise ValueError(f"{q.shape[2]} queries and {k.shape[2]} keys need a mask")
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)

@@ -1,8 +1,8 @@
 """One layer of the model: attention across positions, then feed-forward at each, both added to x.
 
 The two blocks differ in where they normalise. Post-norm is the original (Vaswani et al. 2017,
-section 3.1); pre-norm leaves the path from the last layer to the first free of norms, so gradients
-arrive unchanged and deep stacks train without a long warm-up (Xiong et al. 2020).
+section 3.1). Pre-norm leaves the path from the last layer to the first free of norms, so that
+gradients arrive there unweakened; Xiong et al. 2020 find that it then trains without warm-up.
 """
 
 from jaxtyping import Bool, Float

@@ -82,13 +82,13 @@ def gelu(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
 
     y = x / 2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))    (Hendrycks and Gimpel 2016, section 2)
 
-    This is the tanh form, GPT-2's; the exact form differs in the fourth digit.
+    This is the tanh form, GPT-2's; the exact form differs in the fourth decimal.
     """
     return 0.5 * x * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
 class FeedForward(nn.Module):
-    """Each position on its own: widen, bend with `gelu`, narrow (Vaswani et al. 2017, eq. 2)."""
+    """Each position on its own: widen, bend, narrow (Vaswani et al. 2017, eq. 2, with ReLU)."""
 
     def __init__(self, d_model: int, d_ff: int) -> None:
         super().__init__()

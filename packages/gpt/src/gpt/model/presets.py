@@ -10,7 +10,7 @@ PRESETS = {
     "tiny": GPTConfig(context=64, n_layers=3, n_heads=4, d_model=128, d_ff=512),
     # the default of `gpt train`: under five minutes on two cores
     "small": GPTConfig(context=128, n_layers=4, n_heads=4, d_model=128, d_ff=512),
-    # GPT-2 small (Radford et al. 2019, table 2): 124,439,808 parameters
+    # GPT-2 small (Radford et al. 2019, table 2, which says 117M; counted, it is 124,439,808)
     "gpt2": GPTConfig(
         vocab_size=50257,
         context=1024,

@@ -3,8 +3,9 @@ r"""Byte-pair encoding: the most frequent neighbours become one token, again and
 Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", section 3.2, on
 bytes as in GPT-2 (Radford et al. 2019, section 2.2): 256 tokens spell any text, merges shorten it.
 
-A word is a tuple of token ids. Departure from the paper: after a merge only the words that held the
-pair are counted again, and a heap keeps the pairs in order, so that 4,096 tokens take seconds.
+A word is a tuple of token ids. Departures from the paper: bytes for characters, a space before a
+word for a mark after it, and of equally frequent pairs the one with the lowest ids. After a merge
+only the words that held the pair are counted again, so that 4,096 tokens take seconds.
 """
 
 import heapq

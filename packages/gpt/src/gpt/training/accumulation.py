@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gpt.evaluation.scores import nats_per_token
 from gpt.text.token_files import Batch
 
 
@@ -29,9 +29,8 @@ Loss = Callable[[Any, Any], LossSum]
 
 def next_token_loss(model: nn.Module, batch: Batch) -> LossSum:
     """Cross-entropy of every token given those before it, summed (nats)."""
-    logits = model(batch.tokens)
-    total = F.cross_entropy(logits.flatten(0, 1).float(), batch.targets.flatten(), reduction="sum")
-    return LossSum(total, batch.targets.numel())
+    nats = nats_per_token(model(batch.tokens), batch.targets)
+    return LossSum(nats.sum(), nats.numel())
 
 
 def accumulate_gradient(

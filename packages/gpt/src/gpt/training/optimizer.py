@@ -9,7 +9,8 @@ def adamw(
 ) -> torch.optim.Optimizer:
     """AdamW over two groups: matrices decay; gains and biases, which set a scale, do not.
 
-    Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2). The loop sets the rate.
+    Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2); as in torch, and unlike there,
+    the decay is multiplied by the rate. The loop sets the rate.
     """
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     groups = [
