@@ -40,8 +40,8 @@ class RunFolder:
             raise BadInput(f"there is no run in {str(self.path)!r}; make one with: gpt train")
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
+            config = {name: config[name] for name in ("model", "text_sha256", "command")}
             GPTConfig(**config["model"])
-            config["command"], config["text_sha256"]  # a KeyError here is caught below
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
         return config

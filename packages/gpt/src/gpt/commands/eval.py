@@ -1,11 +1,12 @@
 """`gpt eval`: the model beside models that only count, on the same split and the same tokens."""
 
-import json as json_format
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -33,14 +34,23 @@ class EvalConfig:
 
 def run(config: EvalConfig) -> int:
     """Load, score, print."""
-    model, tokenizer, checkpoint = load_model(config.run, pick_device(config.device))
-    report = compare_with_ngrams(model, tokenizer, RunFolder(config.run))
-    if config.json:
-        step = checkpoint.values["step"]
-        print(json_format.dumps({"run": str(config.run), "step": step, **report}))
+    show(scored(RunFolder(config.run), pick_device(config.device)), config.json)
+    return 0
+
+
+def scored(folder: RunFolder, device: torch.device) -> dict[str, Any]:
+    """The report on a run: where it lies, the step of its best checkpoint, the scores."""
+    model, tokenizer, checkpoint = load_model(folder.path, device)
+    report = compare_with_ngrams(model, tokenizer, folder)
+    return {"run": str(folder.path), "step": checkpoint.values["step"], **report}
+
+
+def show(report: dict[str, Any], as_json: bool) -> None:
+    """Print a report as one JSON document or as a table."""
+    if as_json:
+        print(json.dumps(report))
     else:
         print_report(report)
-    return 0
 
 
 def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from gpt.commands.eval import compare_with_ngrams, print_report
+from gpt.commands.eval import scored, show
 from gpt.commands.interrupt import FirstInterrupt
 from gpt.commands.progress import say, track
 from gpt.commands.train_config import TrainConfig, refuse_changes, saved_config
@@ -20,7 +20,7 @@ from gpt.errors import BadInput, RunFailed
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.plots import save_loss_plot
-from gpt.runs import RunFolder, load_model
+from gpt.runs import RunFolder
 from gpt.text.documents import Split, digest, load_documents, split_documents
 from gpt.text.token_files import Batch, RandomWindows, encode_documents, micro_batches, save_tokens
 from gpt.text.tokenizers import (
@@ -186,14 +186,10 @@ def logged(records: Iterator[Record], folder: RunFolder) -> Iterator[Record]:
 
 def finish(folder: RunFolder, config: TrainConfig, device: torch.device) -> int:
     """Score the model, plot the losses, report."""
-    model, tokenizer, checkpoint = load_model(folder.path, device)
-    report = compare_with_ngrams(model, tokenizer, folder)
+    report = scored(folder, device)
     plot(folder, report)
-    if config.json:
-        print(json.dumps({"run": str(folder.path), "step": checkpoint.values["step"], **report}))
-        return 0
-    print_report(report)
-    print(f"The run lies in {folder.path}; let it write with: gpt sample --run {folder.path}")
+    show(report, config.json)
+    say(f"the run lies in {folder.path}; let it write with: gpt sample --run {folder.path}")
     return 0
 
 
