@@ -172,7 +172,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
     assert [json.loads(line)["step"] for line in lines] == [
         1,
         2,
-    ]  # each step once, every line whole
+    ]  # each step once
 
 
 @pytest.mark.parametrize(
