@@ -28,6 +28,15 @@ def test_pieces_with_more_terms_weigh_more():
     assert float(w.grad) == pytest.approx(4)
 
 
+def test_a_piece_without_terms_changes_nothing():
+    # as where a whole micro-batch is padding: 0 of no terms, then 6 of 3
+    w = torch.nn.Parameter(torch.tensor(1.0))
+    pieces = [(0.0, 0), (6.0, 3)]
+    mean = accumulate_gradient(None, [w], pieces, lambda _, x: LossSum(w * x[0], x[1]), NO_SCALE)
+    assert mean == pytest.approx(2)
+    assert float(w.grad) == pytest.approx(2)
+
+
 @pytest.mark.parametrize("rows", [1, 2, 3, 5, 7])
 def test_the_gradient_equals_that_of_the_full_batch_leftovers_included(rows):
     torch.manual_seed(0)

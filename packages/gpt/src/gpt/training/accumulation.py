@@ -47,7 +47,7 @@ def accumulate_gradient(
     total, terms, unit = 0.0, 0, 0
     for piece in pieces:
         part = loss(model, piece)
-        unit = unit or part.terms  # any divisor would do here; this one keeps fp16 in its range
+        unit = unit or part.terms or 1  # any divisor would do; this one keeps fp16 in its range
         scaler.scale(part.total / unit).backward()
         total += part.total.item()
         terms += part.terms
