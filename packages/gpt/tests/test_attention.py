@@ -79,13 +79,31 @@ def test_the_equation_and_the_fused_kernel_agree_in_value_and_gradient(batch, le
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
-def test_without_a_mask_there_must_be_as_many_queries_as_keys():
-    q, k = torch.randn(1, 1, 2, 4), torch.randn(1, 1, 5, 4)
-    with pytest.raises(ValueError, match="2 queries and 5 keys need a mask"):
-        fused_attention(q, k, k)
+@pytest.mark.parametrize("n_queries", [1, 2, 5])
+def test_without_a_mask_the_last_query_stands_at_the_last_key(n_queries):
+    q, k, v = (torch.randn(2, 2, n, 8, dtype=torch.float64) for n in (n_queries, 5, 5))
+    causal = attention(q, k, v, causal_mask(n_queries, 5)[None, None])
+    torch.testing.assert_close(fused_attention(q, k, v), causal, rtol=0, atol=1e-12)
 
 
-def test_without_a_mask_the_fused_kernel_is_causal():
+def test_a_bias_is_added_to_the_scores_before_the_softmax():
+    # two keys with equal scores; a bias of ln 3 on the first makes it three times as heavy
+    q, bias = rows([1.0, 2.0]), rows([math.log(3), 0.0])
+    k = rows([3.0, 4.0], [3.0, 4.0])
+    both = torch.ones(1, 1, 1, 2, dtype=torch.bool)
+    weights = attention_weights(q, k, both, bias)
+    torch.testing.assert_close(weights[0, 0], rows([0.75, 0.25])[0, 0])
+
+
+def test_the_fused_kernel_takes_the_bias_as_its_mask():
     q, k, v = (torch.randn(2, 2, 5, 8, dtype=torch.float64) for _ in range(3))
-    causal = attention(q, k, v, causal_mask(5, 5)[None, None])
+    bias, mask = torch.randn(1, 2, 5, 5, dtype=torch.float64), causal_mask(5, 5)[None, None]
+    fused = fused_attention(q, k, v, bias.masked_fill(~mask, -torch.inf))
+    torch.testing.assert_close(attention(q, k, v, mask, bias), fused, rtol=0, atol=1e-12)
+
+
+def test_each_key_value_head_serves_the_heads_of_its_group():
+    q, k, v = (torch.randn(2, n, 5, 8, dtype=torch.float64) for n in (6, 2, 2))
+    every = [k.repeat_interleave(3, dim=1), v.repeat_interleave(3, dim=1)]
+    causal = attention(q, *every, causal_mask(5, 5)[None, None])
     torch.testing.assert_close(fused_attention(q, k, v), causal, rtol=0, atol=1e-12)

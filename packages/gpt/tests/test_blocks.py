@@ -1,15 +1,19 @@
+from functools import partial
+
 import pytest
 import torch
 from torch import nn
 
 from gpt.model.blocks import PostNormBlock, PreNormBlock
+from gpt.model.feed_forward import FEED_FORWARDS
 from gpt.model.heads import FusedHeads
-from gpt.model.layers import FeedForward
-from gpt.model.positions import NoRotation
+from gpt.model.norms import LayerNorm
 
 
-def make(block):
-    return block(FusedHeads(8, 2, True, NoRotation()), FeedForward(8, 16), 8, 0.0)
+def make(block, d_model=8, n_heads=2, bias=True):
+    heads = FusedHeads(d_model, n_heads, n_heads, d_model // n_heads, bias)
+    mlp = FEED_FORWARDS["gelu"](d_model, 2 * d_model, True)
+    return block(heads, mlp, partial(LayerNorm, d_model), 0.0)
 
 
 @pytest.mark.parametrize(("block", "norm_first"), [(PreNormBlock, True), (PostNormBlock, False)])
@@ -46,8 +50,7 @@ def test_a_deep_pre_norm_stack_hands_the_gradient_on_and_a_post_norm_stack_weake
     gains = {}
     for kind in (PreNormBlock, PostNormBlock):
         torch.manual_seed(seed)
-        heads = [FusedHeads(32, 4, False, NoRotation()) for _ in range(24)]
-        blocks = [kind(each, FeedForward(32, 128), 32, 0.0) for each in heads]
+        blocks = [make(kind, 32, 4, bias=False) for _ in range(24)]
         for parameter in nn.ModuleList(blocks).parameters():
             if parameter.ndim == 2:
                 nn.init.normal_(parameter, std=parameter.shape[1] ** -0.5)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from gpt.errors import BadInput
-from gpt.generation.generate import generate, stream_text
+from gpt.generation.generate import generate, generate_batch, stream_text
 from gpt.generation.sampling import choose
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.tokenizers import BytePairTokenizer
@@ -13,25 +13,24 @@ from gpt.text.tokenizers import BytePairTokenizer
 GREEDY = partial(choose, temperature=0.0)
 
 
-class CountsUp(nn.Module):
-    """A model that is sure the next token is one more than the last, and notes what it saw."""
-
-    def __init__(self, context, vocab_size=10):
-        super().__init__()
-        self.config = GPTConfig(vocab_size=vocab_size, context=context)
-        self.weight = nn.Parameter(torch.zeros(1))
-        self.seen = []
-
-    def forward(self, tokens):
-        self.seen.append(tokens[0].tolist())
-        return nn.functional.one_hot((tokens + 1) % 10, 10).float()
-
-
 def counts_up(context):
-    model = GPT(GPTConfig(vocab_size=10, context=context, n_layers=1, n_heads=1, d_model=2, d_ff=2))
-    fake = CountsUp(context)
-    model.forward = fake.forward
-    return model, fake
+    """A model sure that the next token is one more than the last, and a list of what it reads."""
+    config = GPTConfig(
+        vocab_size=10, context=context, n_layers=1, n_heads=1, d_model=10, d_ff=2, tied_head=False
+    )
+    model = GPT(config)
+    model.embedding.weight.data = torch.eye(10)
+    model.head.data = torch.eye(10).roll(1, dims=0)
+    for layer in (model.blocks[0].attention.output, model.blocks[0].mlp.narrow):
+        layer.weight.data.zero_()
+    read, hidden = [], model.hidden
+
+    def noted(tokens, mask=None, cache=None):
+        read.append(tokens[0].tolist())
+        return hidden(tokens, mask, cache)
+
+    model.hidden = noted
+    return model, read
 
 
 def test_each_token_follows_from_those_before_it():
@@ -45,16 +44,45 @@ def test_a_stop_token_ends_the_text_and_is_not_part_of_it():
 
 
 def test_beyond_the_context_the_oldest_tokens_are_forgotten():
-    model, fake = counts_up(context=3)
+    model, read = counts_up(context=3)
     assert list(generate(model, [1, 2], 4, GREEDY)) == [3, 4, 5, 6]
-    assert fake.seen == [[1, 2], [1, 2, 3], [2, 3, 4], [3, 4, 5]]
+    assert read == [[1, 2], [3], [2, 3, 4], [3, 4, 5]]
 
 
 def test_tokens_come_one_at_a_time():
-    model, fake = counts_up(context=8)
+    model, read = counts_up(context=8)
     tokens = generate(model, [1], 100, GREEDY)
     next(tokens)
-    assert len(fake.seen) == 1
+    assert read == [[1]]
+
+
+def test_rows_of_a_batch_stop_on_their_own():
+    model, _ = counts_up(context=16)
+    prompts, stop = [[3], [9, 0, 1], [5, 6]], frozenset({7})
+    assert generate_batch(model, prompts, 4, GREEDY, stop) == [[4, 5, 6], [2, 3, 4, 5], []]
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi", "none"])
+def test_cached_text_equals_uncached_text_within_the_context_and_beyond_it(positions):
+    torch.manual_seed(0)
+    shape = {"n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "d_model": 16, "d_ff": 32}
+    model = GPT(GPTConfig(50, 12, positions=positions, tied_head=False, ff_bias=False, **shape))
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            nn.init.normal_(parameter)
+    prompts = [[3, 1, 4, 1, 5], [9], [2, 6]]
+
+    def uncached(prompt):
+        tokens = list(prompt)
+        for _ in range(20):
+            with torch.no_grad():
+                tokens.append(int(model(torch.tensor([tokens[-12:]]))[0, -1].argmax()))
+        return tokens[len(prompt) :]
+
+    expected = [uncached(prompt) for prompt in prompts]
+    assert min(len(set(text)) for text in expected) > 2  # no text that any error would write
+    assert [list(generate(model, prompt, 20, GREEDY)) for prompt in prompts] == expected
+    assert generate_batch(model, prompts, 20, GREEDY) == expected
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,13 @@ from gpt.model.presets import PRESETS, preset
 
 SMALL = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 2, "d_model": 16, "d_ff": 32}
 KINDS = [
-    {"positions": positions, "norm": norm}
-    for positions in ("learned", "rotary")
-    for norm in ("pre", "post")
+    {"positions": "learned"},
+    {"positions": "learned", "norm": "post"},
+    {"positions": "rotary"},
+    {"positions": "sinusoidal", "norm": "post", "feed_forward": "relu", "embedding_scale": True},
+    {"positions": "alibi", "n_kv_heads": 1},
+    {"positions": "rotary", "norm_kind": "rms", "feed_forward": "swiglu", "tied_head": False},
+    {"positions": "rotary", "feed_forward": "relu2", "head_bias": True, "head_width": 6},
 ]
 
 
@@ -95,6 +99,37 @@ def test_the_head_is_the_embedding():
     assert model(torch.tensor([[1, 2]]))[..., 7].abs().max() == 0
 
 
+def test_a_head_of_its_own_reads_its_own_table_and_a_bias_lifts_its_token():
+    model = GPT(GPTConfig(**SMALL, tied_head=False, head_bias=True))
+    model.embedding.weight.data[7] = 0
+    model.head_bias.data[3] = 100
+    logits = model(torch.tensor([[1, 2]]))
+    assert logits[..., 7].abs().min() > 0
+    assert (logits.argmax(dim=-1) == 3).all()
+
+
+def test_each_bias_has_a_field_of_its_own():
+    for field, names in {
+        "attention_bias": {"qkv", "output"},
+        "ff_bias": {"widen", "narrow"},
+        "head_bias": {"head_bias"},
+    }.items():
+        off = {"attention_bias": False, "ff_bias": False, "head_bias": False}
+        config = GPTConfig(**SMALL, norm_kind="rms", **{**off, field: True})
+        biases = [name for name, _ in GPT(config).named_parameters() if name.endswith("bias")]
+        assert {name.removesuffix(".bias").split(".")[-1] for name in biases} == names
+
+
+def test_llama_shapes_are_counted_right():
+    # SmolLM2-135M: 30 layers of 576, 9 heads that share 3, a gated layer of 1,536, a tied head
+    config = GPTConfig(
+        vocab_size=49_152, context=8192, n_layers=30, n_heads=9, n_kv_heads=3, d_model=576,
+        d_ff=1536, norm_kind="rms", feed_forward="swiglu", ff_bias=False, rotary_base=100_000.0,
+    )  # fmt: skip
+    with torch.device("meta"):
+        assert GPT(config).n_parameters() == 134_515_008
+
+
 def test_the_embedding_scale_is_the_root_of_the_width():
     plain, scaled = GPT(GPTConfig(**SMALL)), GPT(GPTConfig(**SMALL, embedding_scale=True))
     assert (plain.embedding.scale, scaled.embedding.scale) == (1, 4)
@@ -114,6 +149,9 @@ def test_dropout_is_silent_outside_training():
         ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
         ({"d_model": 30, "n_heads": 4}, "d_model 30 does not divide into 4 heads"),
         ({"d_model": 28, "n_heads": 4}, "the head width 7 must be even"),
+        ({"n_kv_heads": 3}, "4 heads of width 32 cannot share 3 key-value heads"),
+        ({"head_width": 0}, "4 heads of width 0 cannot share 4 key-value heads"),
+        ({"norm_eps": 0.0}, "norm_eps must be a positive number, got 0.0"),
         ({"dropout": 1.0}, r"dropout must lie in \[0, 1\), got 1.0"),
     ],
 )

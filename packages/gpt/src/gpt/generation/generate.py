@@ -1,6 +1,7 @@
 """Write: score the next token, choose one, append it, again.
 
-When the text outgrows the context the oldest tokens are forgotten.
+Keys and values of what was read are kept in a cache, so each new token costs one token's work. When
+the text outgrows the context, the oldest tokens are forgotten.
 """
 
 import codecs
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.generation.sampling import choose
+from gpt.model.cache import KVCache
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import Tokenizer
 
@@ -19,7 +21,6 @@ Choice = Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]
 """Picks a token for each row of scores; `choose` with its settings filled in is one."""
 
 
-@torch.no_grad()
 def generate(
     model: GPT,
     prompt: list[int],
@@ -32,17 +33,79 @@ def generate(
     Raises:
         BadInput: the prompt is empty, longer than the context, or holds an unknown id.
     """
-    check_prompt(model, prompt)
-    device = next(model.parameters()).device
-    tokens = list(prompt)
-    model.eval()
-    for _ in range(n_tokens):
-        window = torch.tensor([tokens[-model.config.context :]], device=device)
-        token = int(choice(model(window)[:, -1]))
+    for (token,) in columns(model, [prompt], n_tokens, choice):
         if token in stop:
             return
-        tokens.append(token)
         yield token
+
+
+def generate_batch(
+    model: GPT,
+    prompts: list[list[int]],
+    n_tokens: int,
+    choice: Choice = choose,
+    stop: frozenset[int] = frozenset(),
+) -> list[list[int]]:
+    """What `generate` yields, for several prompts at once, which may differ in length.
+
+    Raises:
+        BadInput: a prompt is empty, longer than the context, or holds an unknown id.
+    """
+    texts: list[list[int]] = [[] for _ in prompts]
+    open_rows = set(range(len(prompts)))
+    for column in columns(model, prompts, n_tokens, choice):
+        open_rows -= {row for row in open_rows if column[row] in stop}
+        for row in open_rows:
+            texts[row].append(column[row])
+        if not open_rows:
+            break
+    return texts
+
+
+def columns(
+    model: GPT, prompts: list[list[int]], n_tokens: int, choice: Choice
+) -> Iterator[list[int]]:
+    """Yield the next token of every row, `n_tokens` times.
+
+    The first pass reads the prompts into a cache, every later one the newest column. Beyond the
+    context each column moves every position, so what was cached is no longer right, and the window
+    is read anew.
+    """
+    for prompt in prompts:
+        check_prompt(model, prompt)
+    model.eval()
+    new, padding = right_aligned(prompts, next(model.parameters()).device)
+    tokens, context = new, model.config.context
+    cache = model.cache(len(prompts), min(context, tokens.shape[1] + n_tokens - 1), padding)
+    for _ in range(n_tokens):
+        excess = tokens.shape[1] - context
+        if excess > 0:
+            new = tokens[:, excess:]
+            left = None if padding is None else (padding - excess).clamp(min=0)
+            cache = model.cache(len(prompts), context, left)
+        new = choice(last_scores(model, new, cache))[:, None]
+        tokens = torch.cat([tokens, new], dim=1)
+        yield new[:, 0].tolist()
+
+
+@torch.no_grad()
+def last_scores(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B V"]:
+    """The scores after the last token; the head, a large product, reads that position alone."""
+    return model.logits(model.hidden(tokens, cache=cache)[:, -1:])[:, 0]
+
+
+def right_aligned(
+    prompts: list[list[int]], device: torch.device
+) -> tuple[Int[Tensor, "B T"], Int[Tensor, " B"] | None]:
+    """The prompts as one block that ends together, and how much padding each begins with.
+
+    No padding at all is None, so that the kernel without a mask can be used.
+    """
+    longest = max(map(len, prompts))
+    padding = [longest - len(prompt) for prompt in prompts]
+    rows = [[0] * n + prompt for n, prompt in zip(padding, prompts, strict=True)]
+    tokens = torch.tensor(rows, device=device)
+    return tokens, torch.tensor(padding, device=device) if any(padding) else None
 
 
 def check_prompt(model: GPT, prompt: list[int]) -> None:

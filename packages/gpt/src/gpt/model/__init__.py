@@ -1,1 +1,5 @@
-"""The model, from the inside out: `attention`, `positions`, `layers`, `heads`, `blocks`, `gpt`."""
+"""The model, from the inside out.
+
+`attention`, `positions`, `rotary`, `alibi`, `norms`, `feed_forward`, `layers`, `cache`, `heads`,
+`blocks`, `config`, `gpt`.
+"""

@@ -27,16 +27,19 @@ def padding_mask(lengths: Int[Tensor, " B"], n_keys: int) -> Bool[Tensor, "B 1 1
 
 
 def attention_weights(
-    q: Float[Tensor, "B H T K"], k: Float[Tensor, "B H S K"], mask: Bool[Tensor, "#B #H #T S"]
+    q: Float[Tensor, "B H T K"],
+    k: Float[Tensor, "B H S K"],
+    mask: Bool[Tensor, "#B #H #T S"],
+    bias: Float[Tensor, "#B #H T S"] | float = 0.0,
 ) -> Float[Tensor, "B H T S"]:
     r"""How much each query takes from each key.
 
-    A = softmax(Q K^T / sqrt(K)) over the keys that the mask keeps    (eq. 1)
+    A = softmax(Q K^T / sqrt(K) + bias) over the keys that the mask keeps    (eq. 1; bias: `alibi`)
 
     Masked scores are the lowest finite number rather than minus infinity, so that the gradient of
     an all-masked row is zero and not NaN; the product with the mask then clears such a row.
     """
-    scores = einsum(q, k, "B H T K, B H S K -> B H T S") / math.sqrt(q.shape[-1])
+    scores = einsum(q, k, "B H T K, B H S K -> B H T S") / math.sqrt(q.shape[-1]) + bias
     scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
     return scores.softmax(dim=-1) * mask
 
@@ -46,25 +49,34 @@ def attention(
     k: Float[Tensor, "B H S K"],
     v: Float[Tensor, "B H S K"],
     mask: Bool[Tensor, "#B #H #T S"],
+    bias: Float[Tensor, "#B #H T S"] | float = 0.0,
 ) -> Float[Tensor, "B H T K"]:
     """Each query's weighted mean of the values: O = A V    (eq. 1)."""
-    return einsum(attention_weights(q, k, mask), v, "B H T S, B H S K -> B H T K")
+    weights = attention_weights(q, k, mask, bias)
+    return einsum(weights, v, "B H T S, B H S K -> B H T K")
 
 
 def fused_attention(
     q: Float[Tensor, "B H T K"],
-    k: Float[Tensor, "B H S K"],
-    v: Float[Tensor, "B H S K"],
-    mask: Bool[Tensor, "#B #H #T S"] | None = None,
+    k: Float[Tensor, "B J S K"],
+    v: Float[Tensor, "B J S K"],
+    mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
 ) -> Float[Tensor, "B H T K"]:
     """The same numbers from torch's kernel, which never holds the whole matrix A.
 
-    Without a mask it is causal. On a CPU, tests hold it and `attention` equal in values and
-    gradients, the zeros of a query that may look nowhere included.
-
-    Raises:
-        ValueError: no mask, and not as many queries as keys: who stands where is then unknown.
+    Without a mask it is causal, the last query standing at the last key. A mask of numbers is a
+    bias, minus infinity where nothing may be seen. With fewer key-value heads J than heads H, each
+    of them serves H / J heads in a row (Ainslie et al. 2023). On a CPU, tests hold it and
+    `attention` equal in values and gradients, the zeros of a query that may look nowhere included.
     """
-    if mask is None and q.shape[2] != k.shape[2]:
-        raise ValueError(f"{q.shape[2]} queries and {k.shape[2]} keys need a mask")
-    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=mask is None)
+    n_queries, n_keys = q.shape[2], k.shape[2]
+    if mask is None and 1 < n_queries < n_keys:
+        mask = causal_mask(n_queries, n_keys, q.device)
+    return F.scaled_dot_product_attention(
+        q,
+        k,
+        v,
+        attn_mask=mask,
+        is_causal=mask is None and n_queries > 1,
+        enable_gqa=q.shape[1] != k.shape[1],
+    )

@@ -5,43 +5,56 @@ section 3.1). Pre-norm leaves the path from the last layer to the first free of 
 gradients arrive there unweakened; Xiong et al. 2020 find that it then trains without warm-up.
 """
 
+from collections.abc import Callable
+
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from gpt.model.layers import Dropout, LayerNorm
+from gpt.model.cache import LayerCache
+from gpt.model.layers import Dropout
+from gpt.model.rotary import unturned
 
 
-class PreNormBlock(nn.Module):
-    """x + attention(norm(x)), then x + mlp(norm(x))."""
+class Block(nn.Module):
+    """What both have: two halves, a norm for each, and dropout on what a half adds."""
 
     def __init__(
-        self, attention: nn.Module, mlp: nn.Module, d_model: int, p_dropout: float
+        self,
+        attention: nn.Module,
+        mlp: nn.Module,
+        norm: Callable[[], nn.Module],
+        p_dropout: float,
     ) -> None:
         super().__init__()
-        self.attention_norm, self.mlp_norm = LayerNorm(d_model), LayerNorm(d_model)
+        self.attention_norm, self.mlp_norm = norm(), norm()
         self.attention, self.mlp, self.dropout = attention, mlp, Dropout(p_dropout)
 
+
+class PreNormBlock(Block):
+    """x + attention(norm(x)), then x + mlp(norm(x))."""
+
     def forward(
-        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H #T T"] | None = None
+        self,
+        x: Float[Tensor, "B T D"],
+        turn: Callable[[Tensor], Tensor] = unturned,
+        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), mask))
+        x = x + self.dropout(self.attention(self.attention_norm(x), turn, mask, cache))
         return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
 
-class PostNormBlock(nn.Module):
+class PostNormBlock(Block):
     """norm(x + attention(x)), then norm(x + mlp(x))."""
 
-    def __init__(
-        self, attention: nn.Module, mlp: nn.Module, d_model: int, p_dropout: float
-    ) -> None:
-        super().__init__()
-        self.attention_norm, self.mlp_norm = LayerNorm(d_model), LayerNorm(d_model)
-        self.attention, self.mlp, self.dropout = attention, mlp, Dropout(p_dropout)
-
     def forward(
-        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H #T T"] | None = None
+        self,
+        x: Float[Tensor, "B T D"],
+        turn: Callable[[Tensor], Tensor] = unturned,
+        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, mask)))
+        x = self.attention_norm(x + self.dropout(self.attention(x, turn, mask, cache)))
         return self.mlp_norm(x + self.dropout(self.mlp(x)))

@@ -1,72 +1,34 @@
 r"""GPT: embed the tokens, pass them through a stack of blocks, read off the next token.
 
-Radford et al. 2018 and 2019 (GPT, GPT-2). The head is the embedding table itself, and the weights
-start at N(0, 0.02), those that write into the residual stream at 0.02 / sqrt(2 L) (GPT-2, section
-2.3), so that the variance of the stream does not grow with depth. At the start every token is about
-as likely as every other: the loss is near ln V.
+Radford et al. 2018 and 2019 (GPT, GPT-2); with rotary positions, RMSNorm and SwiGLU it is Llama
+(Touvron et al. 2023). The weights start at N(0, 0.02), those that write into the residual stream at
+0.02 / sqrt(2 L) (GPT-2, section 2.3), so that the variance of the stream does not grow with depth.
+At the start every token is about as likely as every other: the loss is near ln V.
 
 Departure from GPT-2: no dropout on the attention weights, which the fused kernel does not show.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from functools import partial
 
+import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from gpt.errors import BadInput
+from gpt.model.alibi import Alibi, NoBias
 from gpt.model.blocks import PostNormBlock, PreNormBlock
+from gpt.model.cache import KVCache
+from gpt.model.config import GPTConfig
+from gpt.model.feed_forward import FEED_FORWARDS
 from gpt.model.heads import FusedHeads
-from gpt.model.layers import Dropout, FeedForward, LayerNorm, TokenEmbedding
-from gpt.model.positions import LearnedPositions, NoPositions, NoRotation, Rotary
+from gpt.model.layers import Dropout, TokenEmbedding
+from gpt.model.norms import NORMS
+from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions
+from gpt.model.rotary import NoRotation, Rotary
 
-
-@dataclass(frozen=True)
-class GPTConfig:
-    """The shape of a model."""
-
-    vocab_size: int = 4096
-    """Number of token ids."""
-    context: int = 128
-    """Longest sequence in training, and the window of generation."""
-    n_layers: int = 4
-    """Blocks in the stack."""
-    n_heads: int = 4
-    """Attentions side by side; each has width d_model / n_heads."""
-    d_model: int = 128
-    """Width of the stream that runs through all blocks."""
-    d_ff: int = 512
-    """Width inside the feed-forward layer; four times d_model by custom."""
-    positions: Literal["learned", "rotary"] = "rotary"
-    """A learned table added to the embeddings (GPT-2), or rotated queries and keys (Llama)."""
-    norm: Literal["pre", "post"] = "pre"
-    """Normalise before each half of a block (GPT-2), or after it (the original transformer)."""
-    attention_bias: bool = False
-    """Whether the four projections of attention have biases, as in GPT-2."""
-    embedding_scale: bool = False
-    """Multiply embeddings by sqrt(d_model), as in the original transformer."""
-    dropout: float = 0.0
-    """Share of numbers zeroed in training; 0 where the data is read only a few times."""
-
-    def __post_init__(self) -> None:
-        """Refuse shapes that cannot be built."""
-        for name in ("vocab_size", "context", "n_layers", "n_heads", "d_model", "d_ff"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.d_model % self.n_heads:
-            raise BadInput(f"d_model {self.d_model} does not divide into {self.n_heads} heads")
-        if self.positions == "rotary" and self.d_head % 2:
-            raise BadInput(
-                f"rotary positions turn pairs; the head width {self.d_head} must be even"
-            )
-        if not 0 <= self.dropout < 1:
-            raise BadInput(f"dropout must lie in [0, 1), got {self.dropout}")
-
-    @property
-    def d_head(self) -> int:
-        """Width of one head."""
-        return self.d_model // self.n_heads
+__all__ = ["GPT", "GPTConfig"]
+ADDED = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
 
 
 class GPT(nn.Module):
@@ -75,26 +37,36 @@ class GPT(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
         self.config = config
-        learned = config.positions == "learned"
-        scale = math.sqrt(config.d_model) if config.embedding_scale else 1.0
-        self.embedding = TokenEmbedding(config.vocab_size, config.d_model, scale)
+        d_model, scheme = config.d_model, config.positions
+        scale = math.sqrt(d_model) if config.embedding_scale else 1.0
+        self.embedding = TokenEmbedding(config.vocab_size, d_model, scale)
+        # each scheme of positions acts in one of three places
         self.positions = (
-            LearnedPositions(config.context, config.d_model) if learned else NoPositions()
+            ADDED[scheme](config.context, d_model) if scheme in ADDED else NoPositions()
         )
+        self.rotation = (
+            Rotary(config.d_head, config.rotary_base) if scheme == "rotary" else NoRotation()
+        )
+        self.bias = Alibi(config.n_heads) if scheme == "alibi" else NoBias()
         self.dropout = Dropout(config.dropout)
-        rotation = NoRotation() if learned else Rotary(config.d_head)
+        norm = partial(NORMS[config.norm_kind], d_model, config.norm_eps)
         block = PreNormBlock if config.norm == "pre" else PostNormBlock
         self.blocks = nn.ModuleList(
             block(
-                FusedHeads(config.d_model, config.n_heads, config.attention_bias, rotation),
-                FeedForward(config.d_model, config.d_ff),
-                config.d_model,
+                FusedHeads(
+                    d_model, config.n_heads, config.kv_heads, config.d_head, config.attention_bias
+                ),
+                FEED_FORWARDS[config.feed_forward](d_model, config.d_ff, config.ff_bias),
+                norm,
                 config.dropout,
             )
             for _ in range(config.n_layers)
         )
         # a post-norm block has normalised its own output
-        self.final_norm = LayerNorm(config.d_model) if config.norm == "pre" else nn.Identity()
+        self.final_norm = norm() if config.norm == "pre" else nn.Identity()
+        shape = (config.vocab_size, d_model)
+        self.head = None if config.tied_head else nn.Parameter(torch.empty(shape))
+        self.head_bias = nn.Parameter(torch.empty(shape[0])) if config.head_bias else None
         self.initialise()
 
     def initialise(self) -> None:
@@ -109,14 +81,47 @@ class GPT(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(
-        self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "#B #H #T T"] | None = None
+        self,
+        tokens: Int[Tensor, "B T"],
+        mask: Bool[Tensor, "#B #H #T S"] | None = None,
+        cache: KVCache | None = None,
     ) -> Float[Tensor, "B T V"]:
         """`logits[:, t]` scores the token at t + 1; without a mask, position t sees 0 to t."""
-        x = self.dropout(self.positions(self.embedding(tokens)))
-        for block in self.blocks:
-            x = block(x, mask)
-        return self.embedding.logits(self.final_norm(x))
+        return self.logits(self.hidden(tokens, mask, cache))
+
+    def hidden(
+        self,
+        tokens: Int[Tensor, "B T"],
+        mask: Bool[Tensor, "#B #H #T S"] | None = None,
+        cache: KVCache | None = None,
+    ) -> Float[Tensor, "B T D"]:
+        """The stream after the last block: all that the head sees."""
+        n_tokens = tokens.shape[1]
+        if cache is None:
+            index, n_keys, layers = slice(0, n_tokens), n_tokens, [None] * len(self.blocks)
+        else:
+            index, n_keys, layers = cache.index(n_tokens), cache.length + n_tokens, cache.layers
+            mask = cache.mask(n_tokens) if mask is None else mask
+        x = self.dropout(self.positions(self.embedding(tokens), index))
+        turn, mask = self.rotation(index, x), self.bias(mask, n_tokens, n_keys, x)
+        for block, layer in zip(self.blocks, layers, strict=True):
+            x = block(x, turn, mask, layer)
+        return self.final_norm(x)
+
+    def logits(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
+        """How well each position matches each token's row."""
+        return F.linear(
+            x, self.embedding.weight if self.head is None else self.head, self.head_bias
+        )
+
+    def cache(
+        self, batch_size: int, n_slots: int, padding: Int[Tensor, " B"] | None = None
+    ) -> KVCache:
+        """An empty cache for sequences of up to `n_slots` tokens; see `cache` for `padding`."""
+        config, weight = self.config, self.embedding.weight
+        shape = (config.n_layers, 2, batch_size, config.kv_heads, n_slots, config.d_head)
+        return KVCache(torch.zeros(shape, dtype=weight.dtype, device=weight.device), padding)
 
     def n_parameters(self) -> int:
-        """How many numbers are trained; the tied table counts once."""
+        """How many numbers are trained; a tied table counts once."""
         return sum(parameter.numel() for parameter in self.parameters())

@@ -3,9 +3,14 @@
 MultiHead(x) = Concat(head_1, ..., head_H) W_O, head_i = Attention(x W_Q,i, x W_K,i, x W_V,i)
 (Vaswani et al. 2017, section 3.2.2).
 
-`SeparateHeads` is written as in the paper. `FusedHeads` is the same function with the three
-projections of all heads in one product, which is what the model uses.
+Grouped heads share keys and values: J key-value heads serve H / J heads each (Ainslie et al. 2023,
+"GQA", section 2.2); J = 1 is multi-query attention (Shazeer 2019). The cache shrinks by H / J.
+
+`SeparateHeads` is written as in the papers. `FusedHeads` is the same function with the projections
+of all heads in one product, which is what the model uses.
 """
+
+from collections.abc import Callable
 
 import torch
 from einops import rearrange
@@ -13,46 +18,60 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gpt.model.attention import attention, causal_mask, fused_attention
+from gpt.model.cache import LayerCache
+from gpt.model.rotary import unturned
 
 
 class FusedHeads(nn.Module):
-    """Multi-head attention; `rotation` turns queries and keys by position, or does nothing."""
+    """Multi-head attention with one product for all queries, keys and values."""
 
-    def __init__(self, d_model: int, n_heads: int, bias: bool, rotation: nn.Module) -> None:
+    def __init__(
+        self, d_model: int, n_heads: int, n_kv_heads: int, d_head: int, bias: bool
+    ) -> None:
         super().__init__()
-        self.n_heads = n_heads
-        self.qkv = nn.Linear(d_model, 3 * d_model, bias=bias)
-        self.output = nn.Linear(d_model, d_model, bias=bias)
-        self.rotation = rotation
+        self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_head
+        self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * d_head, bias=bias)
+        self.output = nn.Linear(n_heads * d_head, d_model, bias=bias)
 
     def forward(
-        self, x: Float[Tensor, "B T D"], mask: Bool[Tensor, "#B #H #T T"] | None = None
+        self,
+        x: Float[Tensor, "B T D"],
+        turn: Callable[[Tensor], Tensor] = unturned,
+        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+        cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """What each position gathers from those the mask lets it see; without a mask, the past."""
-        q, k, v = rearrange(
-            self.qkv(x), "B T (three H K) -> three B H T K", three=3, H=self.n_heads
-        )
-        heads = fused_attention(self.rotation(q), self.rotation(k), v, mask)
-        return self.output(rearrange(heads, "B H T K -> B T (H K)"))
+        """What each position gathers from those the mask lets it see; without a mask, the past.
+
+        `turn` rotates queries and keys by position. With a cache, keys and values of the past come
+        from there, and those of x are added to it.
+        """
+        heads = rearrange(self.qkv(x), "B T (N K) -> B N T K", K=self.d_head)
+        qk, v = heads.split([self.n_heads + self.n_kv_heads, self.n_kv_heads], dim=1)
+        q, k = turn(qk).split([self.n_heads, self.n_kv_heads], dim=1)
+        if cache is not None:
+            k, v = cache.extend(k, v)
+        gathered = fused_attention(q, k, v, mask)
+        return self.output(rearrange(gathered, "B H T K -> B T (H K)"))
 
 
 class SeparateHeads(nn.Module):
-    """The same function, head by head: three small projections each, causal, without positions."""
+    """The same function, head by head: small projections each, causal, without positions."""
 
-    def __init__(self, d_model: int, n_heads: int, bias: bool) -> None:
+    def __init__(self, d_model: int, n_heads: int, n_kv_heads: int, bias: bool) -> None:
         super().__init__()
         d_head = d_model // n_heads
         self.queries, self.keys, self.values = (
-            nn.ModuleList(nn.Linear(d_model, d_head, bias=bias) for _ in range(n_heads))
-            for _ in range(3)
+            nn.ModuleList(nn.Linear(d_model, d_head, bias=bias) for _ in range(n))
+            for n in (n_heads, n_kv_heads, n_kv_heads)
         )
         self.output = nn.Linear(d_model, d_model, bias=bias)
 
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """What each position gathers from its past."""
         mask = causal_mask(x.shape[1], x.shape[1], x.device)[None, None]
-        heads = [
-            attention(query(x)[:, None], key(x)[:, None], value(x)[:, None], mask)[:, 0]
-            for query, key, value in zip(self.queries, self.keys, self.values, strict=True)
-        ]
-        return self.output(torch.cat(heads, dim=-1))
+        heads_per_group = len(self.queries) // len(self.keys)
+        heads = []
+        for i, query in enumerate(self.queries):
+            key, value = self.keys[i // heads_per_group], self.values[i // heads_per_group]
+            heads.append(attention(query(x)[:, None], key(x)[:, None], value(x)[:, None], mask))
+        return self.output(torch.cat([head[:, 0] for head in heads], dim=-1))

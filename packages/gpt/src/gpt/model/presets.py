@@ -1,7 +1,7 @@
 """Shapes with a name."""
 
 from gpt.errors import BadInput
-from gpt.model.gpt import GPTConfig
+from gpt.model.config import GPTConfig
 
 PRESETS = {
     # for tests and first looks: a step takes milliseconds

@@ -1,0 +1,109 @@
+r"""Rotary positions: queries and keys turn by an angle that grows with the position.
+
+Su et al. 2021, "RoFormer", section 3.2.2. A dot product of two turned vectors depends on the
+difference of their angles alone, so a score depends on the distance and not on where it is.
+
+RoFormer turns the pairs (2i, 2i + 1); the model here turns (i, i + K/2), as Llama does in
+transformers. Both are the same model up to the order of the rows of its projections: `to_halves`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gpt.model.positions import Index
+
+
+def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Float[Tensor, "T half"]:
+    r"""The angle of position t in pair i: theta_ti = t base^(-2i/K)    (section 3.2.2)."""
+    frequencies = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
+    return torch.arange(n_positions, dtype=torch.float64)[:, None] * frequencies
+
+
+def rotate(
+    x: Float[Tensor, "B H T K"], angles: Float[Tensor, "*B T half"]
+) -> Float[Tensor, "B H T K"]:
+    r"""Turn each pair (a, b) = (x_i, x_(i + K/2)) of a row by its angle.
+
+    (a, b) -> (a cos theta - b sin theta, a sin theta + b cos theta)    (eq. 13)
+    """
+    a, b = rearrange(x, "B H T (two half) -> two B H T half", two=2)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
+
+
+def rotate_interleaved(
+    x: Float[Tensor, "B H T K"], angles: Float[Tensor, "*B T half"]
+) -> Float[Tensor, "B H T K"]:
+    """The same for the pairs (x_2i, x_2i+1), as RoFormer writes it."""
+    a, b = rearrange(x, "B H T (half two) -> two B H T half", two=2)
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    pairs = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1)
+    return rearrange(pairs, "B H T half two -> B H T (half two)")
+
+
+def to_halves(weight: Float[Tensor, "HK *D"], n_heads: int) -> Float[Tensor, "HK *D"]:
+    """Reorder the rows of a query or key projection made for interleaved pairs.
+
+    Within each head, row 2i moves to i and row 2i + 1 to i + K/2. Queries and keys are reordered
+    alike, so their products, and the model, stay the same.
+    """
+    return rearrange(weight, "(H half two) ... -> (H two half) ...", H=n_heads, two=2)
+
+
+class Turn(NamedTuple):
+    """The rotation of one stretch of positions, ready for every layer.
+
+    `rotate` in three kernels in place of seven: with the halves of x swapped, all of it is
+    x cos + swapped sin, if the sines of the first half carry the minus sign.
+    """
+
+    cos: Float[Tensor, "*B T K"]
+    sin: Float[Tensor, "*B T K"]
+
+    def __call__(self, x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
+        """The rows, turned."""
+        swapped = x.roll(x.shape[-1] // 2, dims=-1)
+        return torch.addcmul(x * self.cos.to(x.dtype), swapped, self.sin.to(x.dtype))
+
+
+class Rotary(nn.Module):
+    """Makes the turn of any positions; the tables grow when a longer text comes."""
+
+    def __init__(self, d_head: int, base: float = 10_000.0) -> None:
+        super().__init__()
+        self.d_head, self.base = d_head, base
+        self.register_buffer("cos", torch.empty(0, d_head), persistent=False)
+        self.register_buffer("sin", torch.empty(0, d_head), persistent=False)
+
+    def forward(self, index: Index, like: Tensor) -> Turn:
+        """The turn of these positions, in the format and on the device of `like`."""
+        rows = self.cos.shape[0]
+        end = index.stop if isinstance(index, slice) else int(index.max()) + 1
+        if end > rows or self.cos.dtype != like.dtype:
+            angles = rotary_angles(
+                max(end, 2 * rows) if end > rows else rows, self.d_head, self.base
+            )
+            cos = torch.cat([angles.cos(), angles.cos()], dim=-1)
+            sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
+            # the format first: Apple's GPU has no float64
+            self.cos, self.sin = (table.to(like.dtype).to(like.device) for table in (cos, sin))
+        cos, sin = self.cos[index], self.sin[index]
+        return Turn(cos, sin) if cos.ndim == 2 else Turn(cos[:, None], sin[:, None])
+
+
+def unturned(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
+    """The turn of the other schemes: the rows as they are."""
+    return x
+
+
+class NoRotation(nn.Module):
+    """Leaves queries and keys as they are."""
+
+    def forward(self, index: Index, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """A turn that does nothing."""
+        return unturned
