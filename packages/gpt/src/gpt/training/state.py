@@ -131,8 +131,8 @@ def within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
-    """Put weights into a model.
+def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = False) -> None:
+    """Put weights into a model: copied, or taken over as they are.
 
     Raises:
         BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
@@ -145,4 +145,4 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor]) -> None:
                 f"the checkpoint is of another model: {name} has shape {given.get(name)}, "
                 f"and this model wants {wanted.get(name)}"
             )
-    model.load_state_dict(weights)
+    model.load_state_dict(weights, assign=assign)

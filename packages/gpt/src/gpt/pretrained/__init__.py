@@ -1,0 +1,1 @@
+"""Models from elsewhere in our architecture, and ours written for elsewhere."""

@@ -1,0 +1,102 @@
+"""A model as a folder in the layout of transformers: read one, fetch one by id, write one.
+
+    config.json  model.safetensors  tokenizer.json  tokenizer_config.json  generation_config.json
+
+Nothing is unpickled: weights come from safetensors files alone.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from gpt.errors import BadInput
+from gpt.files import write_atomically
+from gpt.model.gpt import GPT
+from gpt.pretrained.shapes import shape_from, shape_to
+from gpt.pretrained.weights import weights_from, weights_to
+from gpt.training.state import load_weights
+
+
+def from_transformers(config: dict[str, Any], theirs: dict[str, Tensor]) -> GPT:
+    """Our model of a `config.json` and a state dict; the tensors are taken over, not copied.
+
+    Raises:
+        BadInput: the family is unknown, or shape and tensors do not fit.
+    """
+    shape = shape_from(config)
+    with torch.device("meta"):  # no first weights, which would only be thrown away
+        model = GPT(shape)
+    load_weights(model, weights_from(theirs, shape), assign=True)
+    return model
+
+
+def to_transformers(model: GPT) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The `config.json` and the state dict of our model.
+
+    Raises:
+        BadInput: transformers has no class for this mix of parts.
+    """
+    return shape_to(model.config), weights_to(model.state_dict(), model.config)
+
+
+def read_model(folder: Path) -> GPT:
+    """The model in a folder, in the format of its weights.
+
+    Raises:
+        BadInput: a file is missing or damaged, or the model is of a family that ours cannot be.
+    """
+    return from_transformers(read_json(folder / "config.json"), read_tensors(folder))
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """One of the JSON files."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError) as error:
+        raise BadInput(f"{str(path)!r} is missing or is no JSON") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{str(path)!r} holds no JSON object")
+    return content
+
+
+def read_tensors(folder: Path) -> dict[str, Tensor]:
+    """The tensors of one file, or of the several that an index names."""
+    index = folder / "model.safetensors.index.json"
+    names = {"model.safetensors"}
+    if index.is_file():
+        names = set(read_json(index).get("weight_map", {}).values())
+    tensors = {}
+    for name in sorted(names):
+        path = folder / Path(name).name
+        try:
+            tensors |= safetensors.torch.load_file(path)
+        except FileNotFoundError as error:
+            raise BadInput(
+                f"{str(path)!r} is missing; weights are read from safetensors"
+            ) from error
+        except safetensors.SafetensorError as error:
+            raise BadInput(f"{str(path)!r} is damaged: {error}") from error
+    return tensors
+
+
+def write_model(folder: Path, model: GPT, end_of_text: int | None) -> None:
+    """Write config and weights; `config.json` comes last, so that a folder with one is whole."""
+    config, tensors = to_transformers(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    marks = {"bos_token_id": end_of_text, "eos_token_id": end_of_text}
+    config |= {"dtype": str(next(model.parameters()).dtype).removeprefix("torch."), **marks}
+    tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
+    stored = safetensors.torch.save(tensors, {"format": "pt"})
+    write_atomically(folder / "model.safetensors", stored)
+    write_json(folder / "generation_config.json", marks)
+    write_json(folder / "config.json", config)
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """One of the JSON files."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,0 +1,141 @@
+"""The weights of a model under the names of transformers, and back.
+
+Three things differ. Names. Conv1D: GPT-2 stores its matrices as (in, out), ours are (out, in).
+Cuts: Llama keeps queries, keys and values, gate and up apart, where one product of ours makes all
+of them, so their rows are stacked. A table of rows says all of that once, for both directions.
+Gradients have the layout of their weights, so the same table maps them.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gpt.errors import BadInput
+from gpt.model.config import GPTConfig
+from gpt.pretrained.shapes import family_of
+
+BODY = {"gpt2": "transformer.", "llama": "model.", "arcee": "model."}
+BUFFERS = (".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq")
+
+
+class Row(NamedTuple):
+    """One tensor of ours and those of theirs that it is stacked from."""
+
+    ours: str
+    theirs: tuple[str, ...]
+    sizes: tuple[int, ...] = (-1,)
+    """Rows of each; -1 where there is but one."""
+    flipped: bool = False
+    """Whether theirs lie transposed."""
+
+
+def table(config: GPTConfig) -> list[Row]:
+    """Every tensor of a model of this shape; names of the body go without their prefix."""
+    family = family_of(config)
+    rows = gpt2_rows(config) if family == "gpt2" else llama_rows(config)
+    return rows if config.tied_head else [*rows, Row("head", ("lm_head.weight",))]
+
+
+def gpt2_rows(config: GPTConfig) -> list[Row]:
+    """GPT-2: everything has a bias, and the matrices lie transposed."""
+    rows = [Row("embedding.weight", ("wte.weight",)), Row("positions.weight", ("wpe.weight",))]
+    norms, products = {"final_norm": "ln_f"}, {}
+    for layer in range(config.n_layers):
+        ours, theirs = f"blocks.{layer}", f"h.{layer}"
+        norms |= {f"{ours}.attention_norm": f"{theirs}.ln_1", f"{ours}.mlp_norm": f"{theirs}.ln_2"}
+        products |= {
+            f"{ours}.attention.qkv": f"{theirs}.attn.c_attn",
+            f"{ours}.attention.output": f"{theirs}.attn.c_proj",
+            f"{ours}.mlp.widen": f"{theirs}.mlp.c_fc",
+            f"{ours}.mlp.narrow": f"{theirs}.mlp.c_proj",
+        }
+    for ours, theirs in norms.items():
+        rows += [
+            Row(f"{ours}.gain", (f"{theirs}.weight",)),
+            Row(f"{ours}.bias", (f"{theirs}.bias",)),
+        ]
+    for ours, theirs in products.items():
+        rows.append(Row(f"{ours}.weight", (f"{theirs}.weight",), flipped=True))
+        rows.append(Row(f"{ours}.bias", (f"{theirs}.bias",)))
+    return rows
+
+
+def llama_rows(config: GPTConfig) -> list[Row]:
+    """Llama and Arcee: no transposes; projections apart; biases where the config has them."""
+    rows = [
+        Row("embedding.weight", ("embed_tokens.weight",)),
+        Row("final_norm.gain", ("norm.weight",)),
+    ]
+    heads = (config.n_heads * config.d_head, *[config.kv_heads * config.d_head] * 2)
+    gated = family_of(config) == "llama"
+    widen = (
+        {"gate_proj": config.d_ff, "up_proj": config.d_ff} if gated else {"up_proj": config.d_ff}
+    )
+    for layer in range(config.n_layers):
+        ours, theirs = f"blocks.{layer}", f"layers.{layer}"
+        norms = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}
+        rows += [Row(f"{ours}.{a}.gain", (f"{theirs}.{b}.weight",)) for a, b in norms.items()]
+        for has_bias, name, block, parts, sizes in (
+            (
+                config.attention_bias,
+                "attention.qkv",
+                "self_attn",
+                ("q_proj", "k_proj", "v_proj"),
+                heads,
+            ),
+            (config.attention_bias, "attention.output", "self_attn", ("o_proj",), (-1,)),
+            (config.ff_bias, "mlp.widen", "mlp", tuple(widen), tuple(widen.values())),
+            (config.ff_bias, "mlp.narrow", "mlp", ("down_proj",), (-1,)),
+        ):
+            for kind in ("weight", "bias") if has_bias else ("weight",):
+                stacked = tuple(f"{theirs}.{block}.{part}.{kind}" for part in parts)
+                rows.append(Row(f"{ours}.{name}.{kind}", stacked, sizes))
+    return rows
+
+
+def weights_from(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+    """Our tensors by name from a state dict (or the gradients) of a transformers model.
+
+    Raises:
+        BadInput: a tensor is missing, or is there and has no place in this shape.
+    """
+    body = BODY[family_of(config)]
+    given = {name.removeprefix(body): tensor for name, tensor in theirs.items()}
+    given = {name: each for name, each in given.items() if not name.endswith(BUFFERS)}
+    if config.tied_head:
+        given.pop("lm_head.weight", None)
+    rows = table(config)
+    wanted = {name for row in rows for name in row.theirs}
+    for name in sorted(wanted ^ given.keys()):
+        state = "misses" if name in wanted else "has an unknown"
+        raise BadInput(f"the checkpoint {state} tensor {name!r}")
+    ours = {}
+    for row in rows:
+        parts = [given[name].T if row.flipped else given[name] for name in row.theirs]
+        ours[row.ours] = torch.cat(parts) if len(parts) > 1 else parts[0].contiguous()
+    return ours
+
+
+def weights_to(ours: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+    """The state dict (or the gradients) of a transformers model from our tensors by name.
+
+    GPT-2 has biases everywhere: where ours has none, they are zeros.
+    """
+    body, theirs = BODY[family_of(config)], {}
+    for row in table(config):
+        tensor = ours[row.ours] if row.ours in ours else absent_bias(ours, row.ours)
+        for name, part in zip(
+            row.theirs,
+            tensor.split(list(row.sizes)) if len(row.sizes) > 1 else [tensor],
+            strict=True,
+        ):
+            full = name if name.startswith("lm_head") else body + name
+            theirs[full] = (part.T if row.flipped else part).contiguous()
+    return theirs
+
+
+def absent_bias(ours: dict[str, Tensor], name: str) -> Tensor:
+    """Zeros, as many as the product beside it has rows."""
+    weight = ours[name.removesuffix("bias") + "weight"]
+    return weight.new_zeros(weight.shape[0])
