@@ -13,6 +13,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import pairwise
+from typing import NamedTuple
 
 import regex
 
@@ -106,6 +107,43 @@ def apply_merges(word: Word, ranks: dict[Pair, int]) -> Word:
             break
         word = merge(word, pair, 256 + ranks[pair])
     return word
+
+
+class Merge(NamedTuple):
+    """When a pair is merged, and into which token."""
+
+    rank: int
+    token: int
+
+
+def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
+    """Merge the pair of lowest rank, of several the leftmost, until no pair is listed.
+
+    What `apply_merges` does with our own ids, for any ids and with a queue in place of a search: a
+    word of n tokens takes n log n steps, and other people's text holds words of any length.
+    """
+    tokens = [*word, -1]  # -1 is no token: it stands at both ends, and where a token was merged
+    left, right = list(range(-1, len(word))), [*range(1, len(word) + 1), 0]
+    queue: list[tuple[int, int, int]] = []
+
+    def offer(here: int) -> None:
+        if found := merges.get((tokens[here], tokens[right[here]])):
+            heapq.heappush(queue, (*found, here))
+
+    for here in range(len(word)):
+        offer(here)
+    while queue:
+        _, token, here = heapq.heappop(queue)
+        there = right[here]
+        found = merges.get((tokens[here], tokens[there]))
+        if found is None or found.token != token:
+            continue  # an entry from before a neighbour changed
+        tokens[here], tokens[there] = token, -1
+        right[here] = right[there]
+        left[right[here]] = here
+        offer(left[here])
+        offer(here)
+    return tuple(token for token in tokens if token >= 0)
 
 
 def token_bytes(merges: list[Pair]) -> list[bytes]:

@@ -1,4 +1,7 @@
-"""Three ways to turn text into token ids and back: bytes merged into pairs, characters, words.
+"""What a tokenizer is, and the two simplest: one token a character, one token a word.
+
+Bytes merged into pairs have modules of their own: `byte_pair_tokenizer` learns them, and
+`pretrained_tokenizer` takes those of a published model.
 
 Every tokenizer has one token beyond its text, END_OF_TEXT, that stands between documents. It is
 only ever added by id: text that happens to spell it is encoded like any other text.
@@ -6,17 +9,16 @@ only ever added by id: text that happens to spell it is encoded like any other t
 
 import json
 from collections import Counter
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import regex
-import tiktoken
 
 from gpt.errors import BadInput
 from gpt.files import write_atomically
-from gpt.text import bpe
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer as BytePairTokenizer
 from gpt.text.documents import END_OF_TEXT
+from gpt.text.pretrained_tokenizer import PretrainedTokenizer as PretrainedTokenizer
 
 
 @runtime_checkable
@@ -30,7 +32,7 @@ class Tokenizer(Protocol):
 
     @property
     def end_of_text(self) -> int:
-        """The id that stands between documents; the last one."""
+        """The id that stands between documents; the last one, but for pretrained tokenizers."""
         ...
 
     def encode(self, text: str) -> list[int]:
@@ -49,59 +51,6 @@ class Tokenizer(Protocol):
 def decode(tokenizer: Tokenizer, tokens: list[int]) -> str:
     """The text that the ids spell; bytes that are no whole character become U+FFFD."""
     return tokenizer.decode_bytes(tokens).decode("utf-8", errors="replace")
-
-
-class BytePairTokenizer:
-    """Byte-level BPE: ids 0-255 are bytes, then the merges in order, then END_OF_TEXT.
-
-    `encode` runs on the core of tiktoken, built from our merges; `bpe.apply_merges` is the same
-    function in Python, and a test holds the two equal.
-    """
-
-    def __init__(self, merges: list[bpe.Pair]) -> None:
-        self.merges = merges
-        self.vocab_size = 256 + len(merges) + 1
-        self.end_of_text = self.vocab_size - 1
-
-    @classmethod
-    def train(cls, texts: list[str], vocab_size: int) -> "BytePairTokenizer":
-        """Learn merges from the texts; a short text may give fewer tokens than asked for."""
-        if vocab_size < 257:
-            raise BadInput(f"byte-level BPE needs at least 257 tokens, got vocab_size {vocab_size}")
-        return cls(bpe.train_merges(texts, vocab_size - 257))
-
-    @cached_property
-    def core(self) -> tiktoken.Encoding:
-        """Our merges in tiktoken's compiled encoder."""
-        ranks = {spelled: token for token, spelled in enumerate(bpe.token_bytes(self.merges))}
-        return tiktoken.Encoding(
-            "gpt",
-            pat_str=bpe.WORDS.pattern,
-            mergeable_ranks=ranks,
-            special_tokens={END_OF_TEXT: self.end_of_text},
-        )
-
-    def encode(self, text: str) -> list[int]:
-        """Token ids of the text.
-
-        Raises:
-            BadInput: the text holds half of a surrogate pair, which UTF-8 cannot spell.
-        """
-        check_utf8(text)
-        return self.core.encode_ordinary(text)
-
-    def encode_with_specials(self, text: str) -> list[int]:
-        """Like `encode`, but END_OF_TEXT spelled in the text becomes its own token."""
-        check_utf8(text)
-        return self.core.encode(text, allowed_special="all")
-
-    def decode_bytes(self, tokens: list[int]) -> bytes:
-        """What the ids spell, in UTF-8."""
-        return self.core.decode_bytes(tokens)
-
-    def to_json(self) -> dict[str, object]:
-        """The merges are the whole tokenizer."""
-        return {"kind": "bpe", "merges": self.merges}
 
 
 class CharacterTokenizer:
@@ -178,16 +127,6 @@ class WordTokenizer:
         return {"kind": "word", "words": self.words}
 
 
-def check_utf8(text: str) -> None:
-    """Refuse text that has no UTF-8 form."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise BadInput(
-            f"character {text[error.start]!r} at position {error.start} is half of a surrogate pair"
-        ) from error
-
-
 def save_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
     """Write the tokenizer as JSON."""
     write_atomically(path, json.dumps(tokenizer.to_json()).encode())
@@ -207,6 +146,8 @@ def load_tokenizer(path: Path) -> Tokenizer:
             return CharacterTokenizer(state["characters"])
         if state["kind"] == "word":
             return WordTokenizer(state["words"])
+        if state["kind"] == "pretrained":
+            return PretrainedTokenizer.from_json(state)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{str(path)!r} is missing or is not a tokenizer") from error
     raise BadInput(f"{str(path)!r} holds a tokenizer of unknown kind {state['kind']!r}")

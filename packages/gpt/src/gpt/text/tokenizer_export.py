@@ -1,0 +1,158 @@
+"""Writing `tokenizer.json` and `tokenizer_config.json`, so that transformers reads our tokenizers.
+
+`AutoTokenizer.from_pretrained(folder)` then gives our ids and our text. `tokenizer_json` reads the
+same format and explains it. Bytes merged into pairs become a BPE model, characters a WordLevel
+model behind a pre-tokenizer that cuts after every one.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gpt.errors import BadInput
+from gpt.files import write_atomically
+from gpt.text import bpe
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.documents import END_OF_TEXT
+from gpt.text.pretrained_tokenizer import SPELLING, AddedToken, PretrainedTokenizer
+from gpt.text.tokenizer_json import DIGITS
+from gpt.text.tokenizers import CharacterTokenizer, Tokenizer
+
+Json = dict[str, Any]
+
+
+def to_hugging_face(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write the tokenizer into a model folder.
+
+    Raises:
+        BadInput: words are no tokens that the library could cut out in the same way.
+    """
+    if isinstance(tokenizer, BytePairTokenizer):
+        tokenizer = as_pretrained(tokenizer)
+    if isinstance(tokenizer, PretrainedTokenizer):
+        files = bpe_pipeline(tokenizer), bpe_config(tokenizer)
+    elif isinstance(tokenizer, CharacterTokenizer):
+        files = character_pipeline(tokenizer), config({"eos_token": END_OF_TEXT})
+    else:
+        raise BadInput(
+            f"cannot export a {type(tokenizer).__name__}; there are BytePairTokenizer, "
+            "CharacterTokenizer and PretrainedTokenizer"
+        )
+    for name, content in zip(("tokenizer.json", "tokenizer_config.json"), files, strict=True):
+        write_atomically(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode())
+
+
+def as_pretrained(tokenizer: BytePairTokenizer) -> PretrainedTokenizer:
+    """Our own merges, which are pairs of ids, as spellings; the ids stay."""
+    spelled = [
+        "".join(SPELLING[byte] for byte in token) for token in bpe.token_bytes(tokenizer.merges)
+    ]
+    return PretrainedTokenizer(
+        vocab={text: token for token, text in enumerate(spelled)},
+        merges=[(spelled[left], spelled[right]) for left, right in tokenizer.merges],
+        splits=[bpe.WORDS.pattern],
+        added=[AddedToken(tokenizer.end_of_text, END_OF_TEXT, special=True)],
+        roles={"eos_token": END_OF_TEXT},
+        prefix=[],
+    )
+
+
+def pipeline(added: list[AddedToken], pre_tokenizer: Json, model: Json, decoder: Json) -> Json:
+    """The file without what stands around a text."""
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {
+                "id": each.token,
+                "content": each.content,
+                "single_word": False,
+                "lstrip": each.lstrip,
+                "rstrip": each.rstrip,
+                "normalized": False,
+                "special": each.special,
+            }
+            for each in added
+        ],
+        "normalizer": None,
+        "pre_tokenizer": pre_tokenizer,
+        "post_processor": None,
+        "decoder": decoder,
+        "model": model,
+    }
+
+
+def bpe_pipeline(tokenizer: PretrainedTokenizer) -> Json:
+    """Byte-level BPE: cut by patterns, spell the bytes in print, merge."""
+    byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
+    gpt2 = tokenizer.splits[-1:] == [bpe.WORDS.pattern]  # which ByteLevel knows by itself
+    steps = [split_step(pattern) for pattern in tokenizer.splits[: -1 if gpt2 else None]]
+    steps.append({**byte_level, "use_regex": gpt2})
+    model = {
+        "type": "BPE",
+        "dropout": None,
+        "unk_token": None,
+        "continuing_subword_prefix": None,
+        "end_of_word_suffix": None,
+        "fuse_unk": False,
+        "byte_fallback": False,
+        "ignore_merges": tokenizer.ignore_merges,
+        "vocab": tokenizer.vocab,
+        "merges": tokenizer.merges,
+    }
+    decoder = {**byte_level, "use_regex": True}
+    pre_tokenizer = {"type": "Sequence", "pretokenizers": steps}
+    content = pipeline(tokenizer.added, pre_tokenizer, model, decoder)
+    return content | {"post_processor": template(tokenizer) if tokenizer.prefix else None}
+
+
+def split_step(pattern: str) -> Json:
+    """The step that cuts around a pattern."""
+    if pattern == DIGITS:
+        return {"type": "Digits", "individual_digits": True}
+    return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
+
+
+def template(tokenizer: PretrainedTokenizer) -> Json:
+    """The prefix before a text, and before each of two."""
+    content = {token: text for text, token in tokenizer.ids.items()}
+    names = [content[token] for token in tokenizer.prefix]
+
+    def single(sequence: str, type_id: int) -> list[Json]:
+        before = [{"SpecialToken": {"id": name, "type_id": type_id}} for name in names]
+        return [*before, {"Sequence": {"id": sequence, "type_id": type_id}}]
+
+    return {
+        "type": "TemplateProcessing",
+        "single": single("A", 0),
+        "pair": single("A", 0) + single("B", 1),
+        "special_tokens": {
+            name: {"id": name, "ids": [tokenizer.ids[name]], "tokens": [name]} for name in names
+        },
+    }
+
+
+def character_pipeline(tokenizer: CharacterTokenizer) -> Json:
+    """One token a character; the library raises, as ours does, on one that is not known."""
+    every_character = {"Regex": r"[\s\S]"}
+    split = {"type": "Split", "pattern": every_character, "behavior": "Isolated", "invert": False}
+    vocab = tokenizer.ids | {END_OF_TEXT: tokenizer.end_of_text}
+    model = {"type": "WordLevel", "vocab": vocab, "unk_token": "no such token"}
+    end = AddedToken(tokenizer.end_of_text, END_OF_TEXT, special=True)
+    return pipeline([end], split, model, {"type": "Fuse"})
+
+
+def config(roles: dict[str, str]) -> Json:
+    """What transformers has to know beside the pipeline."""
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "clean_up_tokenization_spaces": False,
+        **roles,
+    }
+
+
+def bpe_config(tokenizer: PretrainedTokenizer) -> Json:
+    """The roles and the template of a conversation."""
+    template = {"chat_template": tokenizer.chat_template} if tokenizer.chat_template else {}
+    return config(tokenizer.roles) | template

@@ -1,0 +1,162 @@
+r"""Reading `tokenizer.json`, the file in which the library `tokenizers` keeps a tokenizer.
+
+The file lists a pipeline: normalizer, added tokens, pre-tokenizer (how to cut), model (how to
+merge), post-processor (what stands around a text), decoder. We read one family of pipelines,
+byte-level BPE, and refuse every part that would change an id or a byte and that we do not have.
+Beside it `tokenizer_config.json` and `chat_template.jinja` say which added token has which role and
+how a conversation is written. The formats are those of tokenizers 0.23 and transformers 5.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import regex
+
+from gpt.errors import BadInput
+from gpt.text import bpe
+from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
+
+DIGITS = r"\p{N}"  # every digit a word of its own, as in SmolLM2
+ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
+ACCEPTED = "byte-level BPE, as in GPT-2, Llama 3 and SmolLM2, is what this package reads"
+
+
+def from_hugging_face(folder: Path) -> PretrainedTokenizer:
+    """The tokenizer of a model folder.
+
+    Raises:
+        BadInput: a file is missing or damaged, or the tokenizer is of another kind.
+    """
+    path = folder / "tokenizer.json"
+    pipeline = read_json(path)
+    try:
+        model = bpe_model(pipeline)
+        added = [added_token(each) for each in pipeline["added_tokens"] or []]
+        return PretrainedTokenizer(
+            vocab={str(text): int(token) for text, token in model["vocab"].items()},
+            merges=[merge_pair(each) for each in model["merges"]],
+            splits=split_patterns(pipeline["pre_tokenizer"]),
+            added=added,
+            roles=roles(folder, model["vocab"] | {each.content: each.token for each in added}),
+            prefix=prefix(pipeline.get("post_processor")),
+            chat_template=chat_template(folder),
+            ignore_merges=bool(model.get("ignore_merges")),
+        )
+    except BadInput as error:
+        raise BadInput(f"{str(path)!r}: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BadInput(
+            f"{str(path)!r} is not a whole tokenizer of the library tokenizers"
+        ) from error
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file says."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no file {str(path)!r}") from error
+    except ValueError as error:
+        raise BadInput(f"{str(path)!r} is not JSON") from error
+
+
+def optional_json(path: Path) -> dict[str, Any]:
+    """What a JSON file says, if it is there."""
+    return read_json(path) if path.is_file() else {}
+
+
+def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
+    """The model's part, where nothing in it or around it is foreign to byte-level BPE."""
+    model, decoder = pipeline["model"], pipeline.get("decoder") or {}
+    kind = model.get("type", "BPE" if "merges" in model else "unknown")
+    if kind != "BPE":
+        raise BadInput(f"a tokenizer of kind {kind}; {ACCEPTED}")
+    for option in (
+        "dropout",
+        "unk_token",
+        "continuing_subword_prefix",
+        "end_of_word_suffix",
+        "fuse_unk",
+        "byte_fallback",
+    ):
+        if model.get(option):
+            raise BadInput(f"BPE with {option} {model[option]!r}; {ACCEPTED}")
+    if pipeline.get("normalizer"):
+        raise BadInput(f"a normalizer of type {pipeline['normalizer'].get('type')}; {ACCEPTED}")
+    if decoder.get("type") != "ByteLevel":
+        raise BadInput(f"a decoder of type {decoder.get('type')}; {ACCEPTED}")
+    return model
+
+
+def merge_pair(each: str | list[str]) -> tuple[str, str]:
+    """A merge, which older files write with a space between its parts."""
+    left, right = each.split(" ") if isinstance(each, str) else each
+    return left, right
+
+
+def added_token(each: dict[str, Any]) -> AddedToken:
+    """One entry of `added_tokens`; `normalized` has no effect where there is no normalizer."""
+    if each.get("single_word"):
+        raise BadInput(f"the added token {each['content']!r} is for single words only; {ACCEPTED}")
+    return AddedToken(each["id"], each["content"], each["special"], each["lstrip"], each["rstrip"])
+
+
+def split_patterns(pre_tokenizer: dict[str, Any] | None) -> list[str]:
+    """The patterns that cut a text into words, one after the other; ByteLevel has to come last."""
+    pre_tokenizer = pre_tokenizer or {"type": "nothing"}
+    steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
+    patterns = [pattern for step in steps[:-1] for pattern in split_pattern(step)]
+    last = steps[-1] if steps else {"type": "nothing"}
+    if last["type"] != "ByteLevel" or last.get("add_prefix_space"):
+        raise BadInput(f"a pre-tokenizer that ends with {json.dumps(last)}; {ACCEPTED}")
+    return patterns + [bpe.WORDS.pattern] * last.get("use_regex", True)
+
+
+def split_pattern(step: dict[str, Any]) -> list[str]:
+    """The pattern of one step before ByteLevel."""
+    if step["type"] == "Digits":
+        return [DIGITS if step["individual_digits"] else DIGITS + "+"]
+    if step["type"] == "Split" and step["behavior"] == "Isolated" and not step["invert"]:
+        pattern = step["pattern"]
+        return [pattern["Regex"] if "Regex" in pattern else regex.escape(pattern["String"])]
+    raise BadInput(f"a pre-tokenizer with the step {json.dumps(step)}; {ACCEPTED}")
+
+
+def prefix(post_processor: dict[str, Any] | None) -> list[int]:
+    """The ids that a template puts before a text.
+
+    Any other id that it adds is refused: no model of this family ends its prompts by itself.
+    """
+    post_processor = post_processor or {"type": "ByteLevel"}
+    ids = []
+    for step in post_processor.get("processors", [post_processor]):
+        if step["type"] == "TemplateProcessing" and "Sequence" in step["single"][-1]:
+            for each in step["single"][:-1]:
+                ids += step["special_tokens"][each["SpecialToken"]["id"]]["ids"]
+        elif step["type"] != "ByteLevel":  # ByteLevel marks places in the text, which we drop
+            raise BadInput(f"a post-processor with the step {json.dumps(step)}; {ACCEPTED}")
+    return ids
+
+
+def roles(folder: Path, ids: dict[str, int]) -> dict[str, str]:
+    """Which token begins, ends, pads; GPT-2's own folder names the end in `config.json` alone."""
+    config = optional_json(folder / "tokenizer_config.json")
+    found = {role: config[role] for role in ROLES if config.get(role)}
+    end = optional_json(folder / "config.json").get("eos_token_id")
+    end = end[0] if isinstance(end, list) else end
+    if "eos_token" not in found and end in ids.values():
+        found["eos_token"] = next(text for text, token in ids.items() if token == end)
+    return {
+        role: each["content"] if isinstance(each, dict) else each for role, each in found.items()
+    }
+
+
+def chat_template(folder: Path) -> str | None:
+    """The template of a conversation: a file of its own, or an entry of the config."""
+    if (folder / "chat_template.jinja").is_file():
+        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+    template = optional_json(folder / "tokenizer_config.json").get("chat_template")
+    if isinstance(template, list):  # several by name
+        template = {each["name"]: each["template"] for each in template}.get("default")
+    return template
