@@ -64,6 +64,8 @@ def read_gguf(path: Path) -> GGUFModel:
         raise BadInput(f"{str(path)!r}: {error}") from error
     except KeyError as error:
         raise BadInput(f"{str(path)!r} has no field {error}") from error
+    except (ValueError, IndexError, TypeError, ZeroDivisionError) as error:
+        raise BadInput(f"{str(path)!r} has damaged fields: {error}") from error
 
 
 def open_gguf(path: Path) -> Any:

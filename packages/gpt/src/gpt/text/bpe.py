@@ -128,7 +128,7 @@ def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
 
     def offer(here: int) -> None:
         if found := merges.get((tokens[here], tokens[right[here]])):
-            heapq.heappush(queue, (*found, here))
+            heapq.heappush(queue, (found.rank, found.token, here))
 
     for here in range(len(word)):
         offer(here)

@@ -81,15 +81,30 @@ class PretrainedTokenizer:
         if self.roles.get("eos_token") not in self.ids:
             raise BadInput(f"no token ends a text: eos_token is {self.roles.get('eos_token')!r}")
 
+        try:
+            _ = self.patterns
+        except regex.error as error:
+            raise BadInput(f"cannot cut text by {self.splits}: {error}") from error
+
+    @cached_property
+    def patterns(self) -> list[regex.Pattern[str]]:
+        """The splits, compiled."""
+        return [regex.compile(split) for split in self.splits]
+
     @cached_property
     def ids(self) -> dict[str, int]:
         """Every id by its spelling, added tokens included."""
         return self.vocab | {each.content: each.token for each in self.added}
 
     @cached_property
+    def highest_id(self) -> int:
+        """The last id, which need not belong to the last token listed."""
+        return max(self.ids.values())
+
+    @property
     def vocab_size(self) -> int:
-        """One more than the highest id."""
-        return max(self.ids.values()) + 1
+        """Number of token ids, from 0 to the highest."""
+        return self.highest_id + 1
 
     @property
     def end_of_text(self) -> int:
@@ -130,7 +145,7 @@ class PretrainedTokenizer:
     def words(self, text: str) -> list[str]:
         """The pieces that no merge crosses."""
         pieces = [text]
-        for pattern in map(regex.compile, self.splits):
+        for pattern in self.patterns:
             pieces = [part for piece in pieces for part in isolate(pattern, piece) if part]
         return pieces
 

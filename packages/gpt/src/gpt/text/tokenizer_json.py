@@ -110,7 +110,7 @@ def split_patterns(pre_tokenizer: dict[str, Any] | None) -> list[str]:
     last = steps[-1] if steps else {"type": "nothing"}
     if last["type"] != "ByteLevel" or last.get("add_prefix_space"):
         raise BadInput(f"a pre-tokenizer that ends with {json.dumps(last)}; {ACCEPTED}")
-    return patterns + [bpe.WORDS.pattern] * last.get("use_regex", True)
+    return patterns + [bpe.WORDS.pattern] * bool(last.get("use_regex", True))
 
 
 def split_pattern(step: dict[str, Any]) -> list[str]:

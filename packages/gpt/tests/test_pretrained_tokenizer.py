@@ -1,0 +1,112 @@
+import dataclasses
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt.errors import BadInput
+from gpt.text import bpe
+from gpt.text.bpe import Merge, merge_in_order
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
+from gpt.text.tokenizer_export import as_pretrained
+from gpt.text.tokenizers import Tokenizer, decode, load_tokenizer, save_tokenizer
+
+TEXT = "Return the number of items in a list. The list's items are numbers: 1, 22, 333.\n" * 4
+BPE = BytePairTokenizer.train([TEXT], 320)
+
+# Two marks, six letters, a space (which is spelled U+0120), and what three merges make.
+SMALL = PretrainedTokenizer(
+    vocab={
+        text: token
+        for token, text in enumerate(["<end>", "<mark>", *"abcdef", "Ġ", "ab", "cd", "abcd", "ef"])
+    },
+    merges=[("c", "d"), ("a", "b"), ("ab", "cd")],  # "ef" is a token that no merge makes
+    splits=[bpe.WORDS.pattern],
+    added=[
+        AddedToken(0, "<end>", special=True),
+        AddedToken(1, "<mark>", special=False, lstrip=True),
+    ],
+    roles={"eos_token": "<end>"},
+    prefix=[],
+)
+
+
+def test_merges_worked_by_hand():
+    merges = {(1, 2): Merge(0, 12), (12, 3): Merge(2, 123), (2, 3): Merge(1, 23)}
+    assert merge_in_order((1, 2, 3), merges) == (123,)  # (1 2) 3, then both
+    assert merge_in_order((2, 3, 1), merges) == (23, 1)
+    assert merge_in_order((1, 1, 2, 2, 3), merges) == (1, 12, 23)
+    same = {(7, 7): Merge(0, 8)}
+    assert merge_in_order((7, 7, 7, 7, 7), same) == (8, 8, 7)  # from the left
+    assert merge_in_order((), same) == ()
+
+
+@given(
+    st.text(alphabet=st.sampled_from("Return the items 's.,12 \né") | st.characters(codec="utf-8"))
+)
+def test_our_own_tokenizer_in_published_form_gives_the_same_ids(text):
+    published = as_pretrained(BPE)
+    assert published.encode(text) == BPE.encode(text)
+    assert decode(published, published.encode(text)) == text
+
+
+def test_a_long_word_takes_no_longer_than_its_length():
+    assert merge_in_order((7,) * 100_000, {(7, 7): Merge(0, 8)}) == (8,) * 50_000
+
+
+def test_only_listed_pairs_are_merged():
+    assert SMALL.encode("abcd") == [11]
+    assert SMALL.encode("ef") == [6, 7]  # although "ef" is token 12
+    assert dataclasses.replace(SMALL, ignore_merges=True).encode("ef") == [12]
+
+
+def test_a_special_token_in_plain_text_is_a_spelling():
+    # "<", ">" and "n" are not in this vocabulary, and are dropped
+    assert SMALL.encode("ab<end>cd") == [9, 6, 5, 10]
+    assert SMALL.encode_with_specials("ab<end>cd") == [9, 0, 10]
+    assert SMALL.decode_bytes([9, 0, 10]) == b"ab<end>cd"
+
+
+def test_an_added_token_that_is_not_special_stands_in_every_text_and_takes_its_space():
+    assert SMALL.encode("ab  <mark> cd") == [9, 1, 8, 10]
+
+
+def test_of_added_tokens_that_fit_the_longest_wins():
+    longer = AddedToken(13, "<end><end>", special=True)
+    tokenizer = dataclasses.replace(SMALL, added=[*SMALL.added, longer])
+    assert tokenizer.encode_with_specials("<end><end><end>") == [13, 0]
+    assert tokenizer.vocab_size == 14
+
+
+def test_splits_cut_one_after_the_other():
+    tokenizer = dataclasses.replace(SMALL, splits=[r"\p{N}", bpe.WORDS.pattern])
+    assert tokenizer.words("a  12 b") == ["a", "  ", "1", "2", " b"]
+    assert SMALL.words("a  12 b") == ["a", " ", " 12", " b"]
+
+
+def test_it_is_a_tokenizer_that_ends_texts_with_the_token_in_that_role():
+    assert isinstance(SMALL, Tokenizer)
+    assert SMALL.end_of_text == 0
+
+
+def test_half_a_surrogate_pair_is_refused():
+    with pytest.raises(BadInput, match="half of a surrogate pair"):
+        SMALL.encode("a\ud83d")
+
+
+def test_a_saved_tokenizer_is_the_same(tmp_path):
+    save_tokenizer(tmp_path / "tokenizer.json", SMALL)
+    assert load_tokenizer(tmp_path / "tokenizer.json") == SMALL
+
+
+def test_parts_that_do_not_fit_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="the merge of 'a' and 'c' is not in the vocabulary"):
+        dataclasses.replace(SMALL, merges=[("a", "c")])
+    with pytest.raises(BadInput, match="no token ends a text: eos_token is None"):
+        dataclasses.replace(SMALL, roles={})
+    path = tmp_path / "tokenizer.json"
+    path.write_text(json.dumps({"kind": "pretrained", "vocab": {}}))
+    with pytest.raises(BadInput, match="is missing or is not a tokenizer"):
+        load_tokenizer(path)
