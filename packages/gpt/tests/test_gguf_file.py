@@ -134,6 +134,13 @@ def test_an_unknown_weight_type_is_named(write_gguf, tmp_path):
         read_gguf(path)
 
 
+def test_a_weight_that_is_not_finite_is_refused(write_gguf, tmp_path):
+    path = write_gguf(tmp_path / "a.gguf")
+    path.write_bytes(path.read_bytes()[:-4] + b"\0\0\x80\x7f")  # infinity
+    with pytest.raises(BadInput, match="holds numbers that are not finite"):
+        read_gguf(path)
+
+
 def test_a_file_cut_anywhere_is_refused(write_gguf, tmp_path):
     whole = write_gguf(tmp_path / "a.gguf").read_bytes()
     cut = tmp_path / "cut.gguf"

@@ -114,4 +114,5 @@ def dequantise(data: UInt8[np.ndarray, " bytes"], kind: str) -> Float32[np.ndarr
     size, decode = FORMATS[kind]
     if len(data) % size:
         raise BadInput(f"{len(data)} bytes are no whole number of {kind} blocks of {size}")
-    return decode(data.reshape(-1, size)).reshape(-1)
+    with np.errstate(all="ignore"):  # a damaged scale may be infinite or no number
+        return decode(data.reshape(-1, size)).reshape(-1)

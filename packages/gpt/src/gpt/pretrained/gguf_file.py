@@ -134,6 +134,8 @@ def llama_tensor(tensor: Any, config: dict[str, Any]) -> Float[Tensor, "..."]:
     # the file lists the fastest axis first
     shape = tuple(int(size) for size in reversed(tensor.shape))
     weight = torch.from_numpy(dequantise(data, tensor.tensor_type.name)).reshape(shape)
+    if not weight.isfinite().all():
+        raise BadInput(f"the tensor {tensor.name!r} holds numbers that are not finite")
     if ".attn_q." in tensor.name:
         return unpermute_rows(weight, config["num_attention_heads"])
     if ".attn_k." in tensor.name:

@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import safetensors.torch
@@ -76,6 +77,7 @@ def converted(source: Path, cache: Path) -> Path:
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
+        sweep(cache)
         temporary = Path(tempfile.mkdtemp(prefix=name, suffix=PARTIAL, dir=cache))
         try:
             convert(source, temporary)
@@ -88,6 +90,13 @@ def converted(source: Path, cache: Path) -> Path:
             "another folder in the environment variable INSIDE_OUT_CACHE"
         ) from error
     return folder
+
+
+def sweep(cache: Path) -> None:
+    """Remove what a killed conversion left; one that is an hour old is not at work any more."""
+    for left in cache.glob(f"*{PARTIAL}"):
+        if left.stat().st_mtime < time.time() - 3600:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def complete(folder: Path) -> bool:
