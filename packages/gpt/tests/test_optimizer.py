@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -34,6 +36,8 @@ def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest():
     assert sum(map(len, groups)) == len(names)
     assert [group["peak"] for group in optimizer.param_groups] == [0.02, 0.02, 3e-3, 3e-3]
     assert optimizer.param_groups[0]["parts"] == (16, 16, 16)
+    grouped = GPT(replace(MODEL, n_heads=4, n_kv_heads=2, head_width=6))
+    assert both(grouped).param_groups[0]["parts"] == (24, 12, 12)
 
 
 def test_a_model_without_blocks_is_left_to_adamw():

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gpt.model.heads import FusedHeads
 from gpt.training.muon import Muon
 
 
@@ -27,12 +28,14 @@ def adamw(
 
 
 def muon(
-    named: dict[str, nn.Parameter], peak: float, momentum: float, weight_decay: float
+    model: nn.Module, peak: float, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Muon over the matrices of these names, of which `qkv` holds three on top of one another."""
+    """Muon over the hidden matrices; queries, keys and values are orthogonalised apart."""
+    heads = [module for module in model.modules() if isinstance(module, FusedHeads)]
+    stacked = {id(each.qkv.weight): query_key_value(each) for each in heads}
     groups: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
-    for name, matrix in named.items():
-        groups[query_key_value(matrix) if name.endswith("qkv.weight") else ()].append(matrix)
+    for matrix in hidden_matrices(model):
+        groups[stacked.get(id(matrix), ())].append(matrix)
     return Muon(
         [{"params": each, "parts": parts, "peak": peak} for parts, each in groups.items()],
         lr=0.0,
@@ -41,19 +44,19 @@ def muon(
     )
 
 
-def query_key_value(matrix: nn.Parameter) -> tuple[int, ...]:
-    """The rows of queries, keys and values; there are as many rows of queries as columns."""
-    rows, queries = matrix.shape
-    return (queries, (rows - queries) // 2, (rows - queries) // 2)
+def query_key_value(heads: FusedHeads) -> tuple[int, ...]:
+    """How many rows of the one projection make queries, keys and values."""
+    queries, keys = heads.n_heads * heads.d_head, heads.n_kv_heads * heads.d_head
+    return (queries, keys, keys)
 
 
-def hidden_matrices(model: nn.Module) -> dict[str, nn.Parameter]:
+def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     """What Muon is for: the trained matrices inside the blocks."""
-    return {
-        name: parameter
+    return [
+        parameter
         for name, parameter in model.named_parameters()
         if parameter.requires_grad and parameter.ndim == 2 and ".blocks." in f".{name}"
-    }
+    ]
 
 
 def muon_and_adamw(
@@ -66,10 +69,10 @@ def muon_and_adamw(
 ) -> torch.optim.Optimizer:
     """Muon where it belongs, AdamW for the rest; AdamW alone in a model without blocks."""
     matrices = hidden_matrices(model)
-    inside = {id(matrix) for matrix in matrices.values()}
+    inside = {id(matrix) for matrix in matrices}
     parameters = [p for p in model.parameters() if p.requires_grad and id(p) not in inside]
     rest = adamw(parameters, peak, betas, weight_decay)
-    return Together(muon(matrices, muon_peak, momentum, weight_decay), rest) if matrices else rest
+    return Together(muon(model, muon_peak, momentum, weight_decay), rest) if matrices else rest
 
 
 class Together(torch.optim.Optimizer):
