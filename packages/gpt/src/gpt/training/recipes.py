@@ -5,7 +5,7 @@ business. `fast` reaches the loss of `plain` in a fraction of the time, which
 `scripts/time_to_loss.py` measures.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from gpt.training.loop import LoopConfig
 
@@ -33,4 +33,5 @@ FAST = Recipe(
     LoopConfig(optimizer="muon", muon_rate=0.04, learning_rate=1e-2, final_rate=0.0, warmup=0.0),
 )
 
-RECIPES = {"plain": PLAIN, "fast": FAST}
+RecipeName = Literal["plain", "fast"]
+RECIPES: dict[RecipeName, Recipe] = {"plain": PLAIN, "fast": FAST}
