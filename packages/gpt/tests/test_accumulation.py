@@ -5,7 +5,6 @@ import torch.nn.functional as F
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.token_files import Batch, micro_batches
 from gpt.training.accumulation import LossSum, accumulate_gradient, next_token_loss
-from gpt.training.optimizer import adamw
 
 NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
 
@@ -52,13 +51,3 @@ def test_the_gradient_equals_that_of_the_full_batch_leftovers_included(rows):
     assert mean == pytest.approx(loss, rel=1e-6)
     for parameter, gradient in zip(parameters, expected, strict=True):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-5, atol=1e-8)
-
-
-def test_matrices_decay_and_gains_and_biases_do_not():
-    model = GPT(GPTConfig(50, 8, 1, 2, 16, 32))
-    optimizer = adamw(model, (0.9, 0.95), 0.1)
-    decayed, kept = optimizer.param_groups
-    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
-    assert all(parameter.ndim == 2 for parameter in decayed["params"])
-    assert all(parameter.ndim == 1 for parameter in kept["params"])
-    assert len(decayed["params"]) + len(kept["params"]) == len(list(model.parameters()))

@@ -15,6 +15,7 @@ from gpt.training import loop
 from gpt.training.accumulation import LossSum, next_token_loss
 from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig, train
+from gpt.training.state import TrainingState
 
 CONFIG = LoopConfig(steps=8, learning_rate=1e-2, save_every=4)
 TOKENS = np.random.default_rng(0).integers(0, 20, 500).astype(np.uint16)
@@ -62,6 +63,18 @@ def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
     torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-4, atol=1e-6)
 
 
+def test_every_rate_is_the_same_share_of_its_own_peak():
+    config = LoopConfig(100, optimizer="muon", learning_rate=3e-3, muon_rate=0.02, warmup=0.1)
+    model = new_model()
+    optimizer = loop.chosen_optimizer(model, config)
+    state = TrainingState(model, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.0)
+    state.step = 4
+    loop.update(model, state, batches(0), next_token_loss, config)
+    rates = {group["lr"] for group in optimizer.param_groups}
+    assert rates == {0.5 * 0.02, 0.5 * 3e-3}
+    assert config.rate(4) == 0.5 * 3e-3
+
+
 def test_two_runs_are_identical_to_the_bit():
     (one, records), (two, again) = run(CONFIG), run(CONFIG)
     assert records == again
@@ -75,9 +88,9 @@ def test_validation_comes_every_so_many_steps_and_at_the_end():
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 7])
-@pytest.mark.parametrize("ema", [0.0, 0.9])
-def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(stop, ema, tmp_path):
-    config = replace(CONFIG, ema=ema)
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"optimizer": "muon"}])
+def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(stop, changes, tmp_path):
+    config = replace(CONFIG, **changes)
     whole, records = run(config, folder=tmp_path / "whole")
     first = new_model()
     with closing(
@@ -159,10 +172,11 @@ def test_half_formats_train_about_as_well(precision):
     assert half != full
 
 
-def test_training_overfits_a_small_text():
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_training_overfits_a_small_text(optimizer):
     tokens = np.tile(np.arange(10, dtype=np.uint16), 20)
     windows = RandomWindows(tokens, 8, 8, seed=0)
-    config = LoopConfig(steps=100, learning_rate=2e-2)
+    config = LoopConfig(steps=100, learning_rate=2e-2, optimizer=optimizer)
     records = list(train(new_model(0.0), lambda step: [windows(step)], next_token_loss, config))
     assert records[-1].loss < 0.2  # ln 20 = 3.0 at the start
 

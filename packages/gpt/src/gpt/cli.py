@@ -62,8 +62,8 @@ def call(arguments: list[str]) -> int:
         raise BadInput(f"there is no command {verb!r}; there are {', '.join(COMMANDS)}")
     module = import_quietly(f"gpt.commands.{verb}")
     config = parse(getattr(module, f"{verb.capitalize()}Config"), verb, options)
-    if verb == "train" and config.resume is not None:  # its own settings are the defaults then
-        config = parse(type(config), verb, options, module.saved_config(config.resume))
+    if verb == "train":  # the settings of a resumed run, or of a recipe, are the defaults
+        config = parse(type(config), verb, options, config.defaults())
     status = module.run(config)
     sys.stdout.flush()  # so that a reader who has gone is noticed here
     return status

@@ -1,7 +1,7 @@
 """`gpt demo`: the whole path in under two minutes, from this Python's documentation to new text."""
 
 import json as json_format
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from gpt.generation.sampling import choose
 from gpt.plots import loss_chart
 from gpt.runs import RunFolder, load_model
 from gpt.text.tokenizers import decode
-from gpt.training.loop import LoopConfig
+from gpt.training.recipes import FAST
 
 PROMPT = "The "
 
@@ -48,7 +48,7 @@ class DemoConfig:
 def run(config: DemoConfig) -> int:
     """Read, train, score, write, and say how much of the writing is new."""
     training = TrainConfig(
-        loop=LoopConfig(steps=config.steps, save_every=100),
+        loop=replace(FAST.loop, steps=config.steps, save_every=100),
         preset="tiny",
         name="demo",
         runs=config.runs,

@@ -8,17 +8,19 @@ from typing import Literal
 import tyro
 
 from gpt.errors import BadInput
-from gpt.model.gpt import GPTConfig
+from gpt.model.config import FeedForwardKind, GPTConfig, Positions
 from gpt.model.presets import preset
 from gpt.runs import RunFolder
 from gpt.training.loop import LoopConfig
+from gpt.training.recipes import FAST, RECIPES, RecipeName
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Train a GPT on a text; with no options, on the documentation inside this Python."""
 
-    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = dataclasses.field(default_factory=LoopConfig)
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST.loop
+    """How to train; in Python, give the loop of the recipe too."""
     data: str = "python"
     """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME."""
     max_characters: int = 50_000_000
@@ -29,8 +31,11 @@ class TrainConfig:
     """Byte-pair encoding trained on the text, or one token a character."""
     vocab_size: int = 1024
     """Tokens of the BPE; on two megabytes more of them are too rare to learn."""
+    recipe: RecipeName = "fast"
+    """The parts of the model and the defaults of the training: plain as GPT-2, or fast, which is
+    better after the same time. Any option changes a part of it."""
     preset: str = "small"
-    """Shape of the model: nano, tiny, small or gpt2. The options below change parts of it."""
+    """Size of the model: nano, tiny, small or gpt2. The options below change parts of it."""
     context: int | None = None
     """Longest sequence, in tokens."""
     n_layers: int | None = None
@@ -39,10 +44,16 @@ class TrainConfig:
     """Attentions side by side."""
     d_model: int | None = None
     """Width; the feed-forward layer becomes four times as wide."""
-    positions: Literal["learned", "rotary"] | None = None
-    """A learned table, or rotated queries and keys."""
+    positions: Positions | None = None
+    """A learned table, waves, rotated queries and keys, a penalty on distance, or nothing."""
     norm: Literal["pre", "post"] | None = None
     """Normalise before each half of a block, or after it."""
+    norm_kind: Literal["layer", "rms"] | None = None
+    """LayerNorm, or RMSNorm."""
+    feed_forward: FeedForwardKind | None = None
+    """The bend of the feed-forward layer."""
+    ff_bias: bool | None = None
+    """Whether the feed-forward layer has biases."""
     dropout: float | None = None
     """Share of numbers zeroed in training."""
     batch_size: int = 16
@@ -73,12 +84,24 @@ class TrainConfig:
             raise BadInput(f"validation_share must lie in (0, 1), got {self.validation_share}")
 
     def model(self, vocab_size: int) -> GPTConfig:
-        """The preset with the changes asked for."""
-        names = ("context", "n_layers", "n_heads", "d_model", "positions", "norm", "dropout")
-        changes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        if "d_model" in changes:
-            changes["d_ff"] = 4 * changes["d_model"]
+        """The preset with the parts of the recipe and the changes asked for."""
+        asked = {name: getattr(self, name) for name in SHAPE if getattr(self, name) is not None}
+        if "d_model" in asked:
+            asked["d_ff"] = 4 * asked["d_model"]
+        changes = RECIPES[self.recipe].parts | asked
         return dataclasses.replace(preset(self.preset), vocab_size=vocab_size, **changes)
+
+    def defaults(self) -> "TrainConfig":
+        """What holds where nothing is said: the settings of the run to resume, or the recipe's."""
+        if self.resume is not None:
+            return saved_config(self.resume)
+        return TrainConfig(loop=RECIPES[self.recipe].loop, recipe=self.recipe)
+
+
+SHAPE = (
+    *("context", "n_layers", "n_heads", "d_model", "positions", "norm", "norm_kind"),
+    *("feed_forward", "ff_bias", "dropout"),
+)  # the options that are fields of GPTConfig
 
 
 def saved_config(folder: Path) -> TrainConfig:

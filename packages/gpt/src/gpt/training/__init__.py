@@ -1,1 +1,4 @@
-"""Learning: `schedule`, `optimizer`, `accumulation`, `checkpoints`, and the `loop` over them."""
+"""Learning: `schedule`, `adamw`, `muon`, `optimizer`, `accumulation`, and the `loop` over them.
+
+`state` and `checkpoints` are what makes a run survive its own end.
+"""

@@ -22,7 +22,7 @@ from torch import nn
 from gpt.errors import BadInput, RunFailed, check_seed
 from gpt.training.accumulation import Loss, accumulate_gradient
 from gpt.training.checkpoints import Checkpoint, save_checkpoint
-from gpt.training.optimizer import adamw
+from gpt.training.optimizer import adamw, muon_and_adamw
 from gpt.training.schedule import warmup_cosine
 from gpt.training.state import TrainingState
 
@@ -35,6 +35,12 @@ class LoopConfig:
     """Updates of the weights; on the default text the trigram model is passed on the way."""
     learning_rate: float = 3e-3
     """Peak rate; small models bear more than large ones (GPT-3 Small: 6e-4)."""
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """AdamW for all weights, or Muon for the matrices inside the blocks and AdamW for the rest."""
+    muon_rate: float = 0.02
+    """Peak rate of Muon, whose step has a length of its own; about right for models of any size."""
+    momentum: float = 0.95
+    """Muon's memory of the gradient."""
     final_rate: float = 0.1
     """The last step's rate, as a share of the peak."""
     warmup: float = 0.05
@@ -66,21 +72,25 @@ class LoopConfig:
             if getattr(self, name) < low:
                 raise BadInput(f"{name} must be at least {low}, got {getattr(self, name)}")
         check_seed(self.seed)
-        for name in ("learning_rate", "clip"):
+        for name in ("learning_rate", "muon_rate", "clip"):
             if not 0 < getattr(self, name) < math.inf:
                 raise BadInput(f"{name} must be a positive number, got {getattr(self, name)}")
         for name in ("final_rate", "warmup", "weight_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadInput(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("beta1", "beta2", "ema"):
+        for name in ("momentum", "beta1", "beta2", "ema"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(f"{name} must lie in [0, 1), got {getattr(self, name)}")
 
+    def share(self, step: int) -> float:
+        """The share of its peak that every rate has in a step."""
+        return warmup_cosine(
+            step, self.steps, round(self.warmup * self.steps), 1.0, self.final_rate
+        )
+
     def rate(self, step: int) -> float:
-        """The learning rate of a step."""
-        warmup = round(self.warmup * self.steps)
-        floor = self.final_rate * self.learning_rate
-        return warmup_cosine(step, self.steps, warmup, self.learning_rate, floor)
+        """The learning rate of a step; Muon's is the same share of its own peak."""
+        return self.share(step) * self.learning_rate
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def train(
     Raises:
         RunFailed: the loss or the gradient is no longer a finite number; nothing was updated by it.
     """
-    optimizer = adamw(model, (config.beta1, config.beta2), config.weight_decay)
+    optimizer = chosen_optimizer(model, config)
     device = next(model.parameters()).device.type
     scaler = torch.amp.GradScaler(device, enabled=config.precision == "fp16")
     state = TrainingState(model, optimizer, scaler, config.ema)
@@ -136,7 +146,7 @@ def train(
     model.train()
     while state.step < config.steps and not state.out_of_patience(config.patience):
         rate = config.rate(state.step)
-        done = update(forward, state, batches(state.step), loss, config, rate)
+        done = update(forward, state, batches(state.step), loss, config)
         state.advance()
         due = state.step % config.save_every == 0 or state.step == config.steps
         validation = validate(state.averaged_model()) if due and validate else None
@@ -152,6 +162,17 @@ def train(
             raise
 
 
+def chosen_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
+    """The optimizer that the config names, over the weights that are trained."""
+    betas = (config.beta1, config.beta2)
+    if config.optimizer == "adamw":
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return adamw(parameters, config.learning_rate, betas, config.weight_decay)
+    return muon_and_adamw(
+        model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
+    )
+
+
 class Update(NamedTuple):
     """What one update saw."""
 
@@ -165,9 +186,8 @@ def update(
     pieces: Iterable[Any],
     loss: Loss,
     config: LoopConfig,
-    rate: float,
 ) -> Update:
-    """Add up the gradient, clip it, take one step of the optimizer at this rate.
+    """Add up the gradient, clip it, take one step of the optimizer at the step's rates.
 
     Clipping scales a gradient longer than c to the length c    (Pascanu et al. 2013, algorithm 1).
     """
@@ -177,13 +197,14 @@ def update(
     state.scaler.unscale_(state.optimizer)
     norm = nn.utils.clip_grad_norm_(parameters, config.clip).item()
     # a scaler skips a step that overflowed in fp16 and lowers its factor; elsewhere that is the end
+    rate = config.rate(state.step)
     if not math.isfinite(mean) or not (math.isfinite(norm) or state.scaler.is_enabled()):
         raise RunFailed(
             f"step {state.step + 1}: loss {mean}, gradient norm {norm} are not finite at "
             f"learning rate {rate:g}; checkpoints are unharmed, try a smaller learning rate"
         )
     for group in state.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = config.share(state.step) * group["peak"]
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad()

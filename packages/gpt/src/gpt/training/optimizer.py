@@ -1,20 +1,105 @@
-"""AdamW, with weight decay where it belongs."""
+"""Which optimizer moves which weights, and at what peak rate.
+
+With Muon, the matrices inside the blocks take its steps; embeddings, head, positions, gains and
+biases take AdamW's (Jordan et al. 2024). Weights decay where they are matrices: gains and biases
+set a scale. Each group has a peak rate, of which the loop takes the share that the schedule says.
+"""
+
+from collections import defaultdict
+from typing import Any
 
 import torch
 from torch import nn
 
+from gpt.model.heads import FusedHeads
+from gpt.training.muon import Muon
+
 
 def adamw(
-    model: nn.Module, betas: tuple[float, float], weight_decay: float
+    parameters: list[nn.Parameter], peak: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
-    """AdamW over two groups: matrices decay; gains and biases, which set a scale, do not.
-
-    Decoupled weight decay (Loshchilov and Hutter 2019, algorithm 2); as in torch, and unlike there,
-    the decay is multiplied by the rate. The loop sets the rate.
-    """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """The equation of `training.adamw`, from torch's fused kernel."""
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW([g for g in groups if g["params"]], lr=0.0, betas=betas, fused=True)
+    groups = [group | {"peak": peak} for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=0.0, betas=betas, fused=True)
+
+
+def muon(
+    model: nn.Module, peak: float, momentum: float, weight_decay: float
+) -> torch.optim.Optimizer:
+    """Muon over the hidden matrices; queries, keys and values are orthogonalised apart."""
+    heads = [module for module in model.modules() if isinstance(module, FusedHeads)]
+    stacked = {id(each.qkv.weight): query_key_value(each) for each in heads}
+    groups: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
+    for matrix in hidden_matrices(model):
+        groups[stacked.get(id(matrix), ())].append(matrix)
+    return Muon(
+        [{"params": each, "parts": parts, "peak": peak} for parts, each in groups.items()],
+        lr=0.0,
+        momentum=momentum,
+        weight_decay=weight_decay,
+    )
+
+
+def query_key_value(heads: FusedHeads) -> tuple[int, ...]:
+    """How many rows of the one projection make queries, keys and values."""
+    queries, keys = heads.n_heads * heads.d_head, heads.n_kv_heads * heads.d_head
+    return (queries, keys, keys)
+
+
+def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
+    """What Muon is for: the trained matrices inside the blocks."""
+    return [
+        parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad and parameter.ndim == 2 and ".blocks." in f".{name}"
+    ]
+
+
+def muon_and_adamw(
+    model: nn.Module,
+    muon_peak: float,
+    momentum: float,
+    peak: float,
+    betas: tuple[float, float],
+    weight_decay: float,
+) -> torch.optim.Optimizer:
+    """Muon where it belongs, AdamW for the rest; AdamW alone in a model without blocks."""
+    matrices = hidden_matrices(model)
+    inside = {id(matrix) for matrix in matrices}
+    parameters = [p for p in model.parameters() if p.requires_grad and id(p) not in inside]
+    rest = adamw(parameters, peak, betas, weight_decay)
+    return Together(muon(model, muon_peak, momentum, weight_decay), rest) if matrices else rest
+
+
+class Together(torch.optim.Optimizer):
+    """Several optimizers as one: the same groups, the same state, one step of each.
+
+    So clipping, loss scales and checkpoints need not know how many there are.
+    """
+
+    def __init__(self, *members: torch.optim.Optimizer) -> None:
+        super().__init__([group for each in members for group in each.param_groups], {})
+        self.members = members
+        self.share()
+
+    def share(self) -> None:
+        """Let the members work on this optimizer's groups and state, and hold none of their own."""
+        groups = iter(self.param_groups)
+        for each in self.members:
+            each.param_groups = [next(groups) for _ in each.param_groups]
+            each.state = self.state
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state, for all members."""
+        super().load_state_dict(state_dict)
+        self.share()
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """One step of each."""
+        for each in self.members:
+            each.step()

@@ -1,0 +1,37 @@
+"""Two ways to build and train the same model: as GPT-2 was, and as is done since.
+
+A recipe names the parts of the model and how to train it; its size and the text are none of its
+business. `fast` reaches the loss of `plain` in a fraction of the time, which
+`scripts/time_to_loss.py` measures.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+from gpt.training.loop import LoopConfig
+
+
+class Recipe(NamedTuple):
+    """What a recipe decides."""
+
+    parts: dict[str, Any]
+    """Fields of GPTConfig."""
+    loop: LoopConfig
+    """How to train."""
+
+
+PLAIN = Recipe(
+    # Radford et al. 2019
+    {"positions": "learned", "norm_kind": "layer", "feed_forward": "gelu", "ff_bias": True},
+    LoopConfig(),
+)
+
+FAST = Recipe(
+    # rotary positions and RMSNorm as in Llama (Touvron et al. 2023), and the squared ReLU, which
+    # So et al. 2021 ("Primer", section 3) found by search; together the shape of Arcee's models
+    {"positions": "rotary", "norm_kind": "rms", "feed_forward": "relu2", "ff_bias": False},
+    # embeddings and gains bear a larger rate than matrices under AdamW do
+    LoopConfig(optimizer="muon", muon_rate=0.04, learning_rate=1e-2, final_rate=0.0, warmup=0.0),
+)
+
+RecipeName = Literal["plain", "fast"]
+RECIPES: dict[RecipeName, Recipe] = {"plain": PLAIN, "fast": FAST}

@@ -1,0 +1,95 @@
+import math
+
+import pytest
+import torch
+
+from gpt.training import muon
+from gpt.training.muon import Muon, newton_schulz, shape_scale
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (48, 16), (16, 64), (3, 2, 12, 20)])
+def test_after_newton_schulz_every_singular_value_is_near_one(shape):
+    values = torch.linalg.svdvals(newton_schulz(torch.randn(shape)))
+    before = torch.linalg.svdvals(torch.randn(shape))
+    assert (before.amax(-1) / before.amin(-1)).min() > 1.5
+    assert values.min() > 0.6 and values.max() < 1.25
+
+
+def test_the_directions_stay_and_a_singular_value_follows_the_polynomial():
+    """Of the singular values 3 and 4, over the length 5, one iteration makes p(0.6) and p(0.8)."""
+    u, _ = torch.linalg.qr(torch.randn(6, 2, dtype=torch.float64))
+    v, _ = torch.linalg.qr(torch.randn(4, 2, dtype=torch.float64))
+    s = torch.tensor([0.6, 0.8], dtype=torch.float64)
+    expected = u * (3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5) @ v.T
+    torch.testing.assert_close(newton_schulz(u * (5 * s) @ v.T, steps=1), expected)
+
+
+def test_a_matrix_of_zeros_stays_zero():
+    assert torch.equal(newton_schulz(torch.zeros(3, 2)), torch.zeros(3, 2))
+
+
+def test_a_step_by_hand(monkeypatch):
+    """Two steps on a 4 x 1 matrix, whose direction is the momentum divided by its length.
+
+    (The polynomial brings the length near 1 only, so the test divides exactly.) With mu = 1/2 and
+    g = (3, 4, 0, 0): m = g / 2, one look ahead g / 2 + m / 2 = 3/4 g, its direction (.6, .8, 0, 0).
+    The decay 1 at the rate 0.1 leaves 0.9 w; the step is 0.1 sqrt(4 / 1) = 0.2 long. Then, with
+    g = (0, 0, 3, 4), m = (.75, 1, 1.5, 2), and ahead (.375, .5, 2.25, 3), as long as
+    sqrt(14.453125).
+    """
+    monkeypatch.setattr(muon, "newton_schulz", lambda m: m / m.norm(dim=(-2, -1), keepdim=True))
+    weight = torch.ones(4, 1, requires_grad=True)
+    optimizer = Muon([weight], lr=0.1, momentum=0.5, weight_decay=1.0)
+    weight.grad = torch.tensor([[3.0], [4.0], [0.0], [0.0]])
+    optimizer.step()
+    first = torch.tensor([[0.78], [0.74], [0.9], [0.9]])
+    torch.testing.assert_close(weight.detach(), first)
+    weight.grad = torch.tensor([[0.0], [0.0], [3.0], [4.0]])
+    optimizer.step()
+    ahead = torch.tensor([[0.375], [0.5], [2.25], [3.0]]) / math.sqrt(14.453125)
+    torch.testing.assert_close(weight.detach(), 0.9 * first - 0.2 * ahead)
+
+
+def test_tall_matrices_take_longer_steps():
+    assert [shape_scale(512, 128), shape_scale(128, 128), shape_scale(128, 512)] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("shape", [(24, 8), (8, 24), (8, 8)])
+def test_twenty_steps_equal_torchs(shape, monkeypatch):
+    """torch takes the products in bf16 even on a CPU; told that this is fp32, it agrees."""
+    monkeypatch.setattr(torch, "bfloat16", torch.float32)
+    ours = torch.randn(shape).requires_grad_()
+    theirs = ours.detach().clone().requires_grad_()
+    settings = {"lr": 0.02, "momentum": 0.9, "weight_decay": 0.2}
+    optimizer, oracle = Muon([ours], **settings), torch.optim.Muon([theirs], **settings)
+    for _ in range(20):
+        ours.grad = torch.randn(shape)
+        theirs.grad = ours.grad.clone()
+        optimizer.step()
+        oracle.step()
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
+
+
+def test_parts_of_a_matrix_are_orthogonalised_apart():
+    whole = torch.zeros(8, 4, requires_grad=True)
+    parts = [torch.zeros(rows, 4, requires_grad=True) for rows in (4, 2, 2)]
+    whole.grad = torch.randn(8, 4)
+    for part, gradient in zip(parts, whole.grad.split((4, 2, 2)), strict=True):
+        part.grad = gradient.clone()
+    Muon([whole], parts=(4, 2, 2)).step()
+    Muon(parts).step()
+    torch.testing.assert_close(whole, torch.cat(parts))
+
+
+def test_muon_finds_a_matrix_whose_directions_differ_a_hundredfold():
+    """|A (W - W*)|^2, with gradients a hundred times longer in some directions than in others."""
+    scales = torch.logspace(0, -1, 8)
+    goal, weight = torch.randn(8, 8), torch.zeros(8, 8, requires_grad=True)
+    optimizer = Muon([weight], lr=0.1, momentum=0.9)
+    for step in range(200):
+        optimizer.param_groups[0]["lr"] = 0.1 * (1 - step / 200)
+        loss = (scales[:, None] * (weight - goal)).square().sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert (weight - goal).abs().max() < 0.1
