@@ -18,8 +18,10 @@ from gpt.errors import BadInput, RunFailed
 
 COMMANDS = {
     "train": "train a GPT on a text; with no options, on this Python's documentation",
-    "sample": "let a trained model write",
+    "sample": "let a trained model write, or a chat model answer",
     "eval": "score a model beside n-gram models of the same text",
+    "export": "write a model in the layout of transformers",
+    "compare": "ours beside the libraries: equal, and how fast",
     "demo": "all of it, from text to text, in under two minutes",
 }
 DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}

@@ -1,9 +1,11 @@
-"""`gpt sample`: let a trained model write, token by token."""
+"""`gpt sample`: let a model write, token by token, or answer."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -11,7 +13,11 @@ from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
 from gpt.generation.generate import check_prompt, generate, stream_text
 from gpt.generation.sampling import check_choice, choose
-from gpt.runs import load_model
+from gpt.pretrained.chat import render_chat
+from gpt.pretrained.loading import load_pretrained
+from gpt.runs import RunFolder
+from gpt.text.pretrained_tokenizer import PretrainedTokenizer
+from gpt.text.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -20,44 +26,78 @@ class SampleConfig:
 
     run: Path = Path("runs/gpt")
     """Folder of the run."""
+    model: str | None = None
+    """In place of a run: smollm2, a folder in the layout of transformers, or a hub id."""
     prompt: str = ""
     """What the text begins with; empty begins a new document."""
+    chat: str | None = None
+    """In place of a prompt: what to say to a chat model, such as smollm2."""
+    system: str | None = None
+    """What a chat model is told to be; the model has its own default."""
     tokens: int = 200
-    """Most tokens to write; a document may end before."""
-    temperature: float = 0.8
-    """Below 1 safer, above 1 bolder; 0 always takes the likeliest token."""
+    """Most tokens to write; a document or an answer may end before."""
+    temperature: float | None = None
+    """Below 1 safer, above 1 bolder; 0 always takes the likeliest token. Default: 0.8, and 0 to
+    answer a chat."""
     top_k: int | None = None
     """Choose among the k likeliest tokens only."""
     top_p: float | None = 0.95
     """Choose among the fewest tokens that have this probability together."""
     seed: int = 0
     """The same seed writes the same text."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """Format of the weights; bf16 takes half the memory, and half the time where memory is slow."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        check_choice(self.temperature, self.top_k, self.top_p)
+        check_choice(self.heat, self.top_k, self.top_p)
         check_seed(self.seed)
         if self.tokens < 1:
             raise BadInput(f"tokens must be at least 1, got {self.tokens}")
+        if self.chat is not None and self.prompt:
+            raise BadInput("give a --prompt to be continued or a --chat to be answered, not both")
+
+    @property
+    def heat(self) -> float:
+        """The temperature."""
+        if self.temperature is None:
+            return 0.8 if self.chat is None else 0.0
+        return self.temperature
 
 
 def run(config: SampleConfig) -> int:
-    """Print the prompt and what the model makes of it."""
+    """Print what the model makes of the prompt, or its answer."""
     device = pick_device(config.device)
-    model, tokenizer, _ = load_model(config.run, device)
-    prompt = tokenizer.encode(config.prompt) or [tokenizer.end_of_text]
+    if config.model is None:
+        RunFolder(config.run).read_config()  # says how to make one where there is none
+    model, tokenizer = load_pretrained(config.model or str(config.run), device, config.precision)
+    prompt = beginning(config, tokenizer)
+    check_prompt(model, prompt)
     choice = partial(
         choose,
-        temperature=config.temperature,
+        temperature=config.heat,
         top_k=config.top_k,
         top_p=config.top_p,
         generator=torch.Generator(device).manual_seed(config.seed),
     )
-    check_prompt(model, prompt)
     stop = frozenset({tokenizer.end_of_text})
     tokens = generate(model, prompt, config.tokens, choice, stop)
-    for piece in chain([config.prompt], stream_text(tokenizer, tokens), ["\n"]):
+    pieces: Iterable[str] = stream_text(tokenizer, tokens)
+    for piece in chain([config.prompt], pieces, ["\n"]):
         print(piece, end="", flush=True)
     return 0
+
+
+def beginning(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
+    """The tokens that the model goes on from."""
+    if config.chat is None:
+        return tokenizer.encode(config.prompt) or [tokenizer.end_of_text]
+    if not isinstance(tokenizer, PretrainedTokenizer) or tokenizer.chat_template is None:
+        raise BadInput("this model has no chat template; give it a --prompt, or take a chat model")
+    messages = [{"role": "user", "content": config.chat}]
+    if config.system is not None:
+        messages.insert(0, {"role": "system", "content": config.system})
+    text = render_chat(tokenizer.chat_template, messages, tokenizer.roles)
+    return tokenizer.encode_with_specials(text)

@@ -7,10 +7,12 @@ model may read further than it was trained on.
 import math
 
 import torch
+from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gpt.model.attention import causal_mask
+from gpt.model.positions import table_rows
 
 
 def slopes(n_heads: int) -> Float[Tensor, " H"]:
@@ -41,21 +43,21 @@ class Alibi(nn.Module):
     def __init__(self, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.register_buffer("bias", torch.empty(n_heads, 0, 0), persistent=False)
+        self.bias = torch.empty(0, 0, n_heads)
 
     def forward(
         self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
     ) -> Float[Tensor, "#B H T S"]:
         """What to add to the scores: the bias where the mask keeps, minus infinity elsewhere."""
-        rows = self.bias.shape[1]
-        if n_keys > rows or self.bias.dtype != like.dtype:
-            rows = max(n_keys, 2 * rows) if n_keys > rows else rows
-            self.bias = alibi_bias(rows, rows, self.n_heads).to(like.dtype).to(like.device)
+        rows = table_rows(self.bias, slice(0, n_keys), like)
+        if rows is not None:
+            bias = alibi_bias(rows, rows, self.n_heads)
+            self.bias = rearrange(bias, "H T S -> T S H").to(like.dtype).to(like.device)
         if mask is None:
             mask = causal_mask(n_queries, n_keys, like.device)[None, None]
         # row i of the table is that of position i, so the last T rows of the first S are ours
-        bias = self.bias[None, :, n_keys - n_queries : n_keys, :n_keys]
-        return bias.masked_fill(~mask, -torch.inf)
+        bias = self.bias[n_keys - n_queries : n_keys, :n_keys]
+        return rearrange(bias, "T S H -> 1 H T S").masked_fill(~mask, -torch.inf)
 
 
 class NoBias(nn.Module):

@@ -17,6 +17,18 @@ from gpt.errors import BadInput
 Index = slice | Int[Tensor, "B T"]
 
 
+def table_rows(table: Tensor, index: Index, like: Tensor) -> int | None:
+    """How many rows a computed table should have to serve `index`; None if it can stay as it is.
+
+    It grows to twice its size, so that a text that grows token by token seldom makes it anew, and
+    it follows the format and the device of `like`.
+    """
+    rows, end = len(table), index.stop if isinstance(index, slice) else int(index.max()) + 1
+    if end > rows:
+        return max(end, 2 * rows)
+    return None if (table.dtype, table.device) == (like.dtype, like.device) else rows
+
+
 class LearnedPositions(nn.Module):
     """Add row t of a table to the token at position t."""
 
@@ -52,14 +64,14 @@ class SinusoidalPositions(nn.Module):
 
     def __init__(self, context: int, d_model: int) -> None:
         super().__init__()
-        self.register_buffer("table", sinusoids(context, d_model).float(), persistent=False)
+        self.table = torch.empty(0, d_model)  # no buffer: nothing to save, and made where needed
 
     def forward(self, x: Float[Tensor, "B T D"], index: Index) -> Float[Tensor, "B T D"]:
         """The tokens, each with its position."""
-        rows, d_model = self.table.shape
-        end = index.stop if isinstance(index, slice) else int(index.max()) + 1
-        if end > rows or self.table.dtype != x.dtype:
-            self.table = sinusoids(max(end, rows), d_model).to(x.dtype).to(x.device)
+        rows = table_rows(self.table, index, x)
+        if rows is not None:
+            # the format first: Apple's GPU has no float64
+            self.table = sinusoids(rows, x.shape[-1]).to(x.dtype).to(x.device)
         return x + self.table[index]
 
 

@@ -15,7 +15,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gpt.model.positions import Index
+from gpt.model.positions import Index, table_rows
 
 
 def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Float[Tensor, "T half"]:
@@ -77,17 +77,13 @@ class Rotary(nn.Module):
     def __init__(self, d_head: int, base: float = 10_000.0) -> None:
         super().__init__()
         self.d_head, self.base = d_head, base
-        self.register_buffer("cos", torch.empty(0, d_head), persistent=False)
-        self.register_buffer("sin", torch.empty(0, d_head), persistent=False)
+        self.cos = self.sin = torch.empty(0, d_head)
 
     def forward(self, index: Index, like: Tensor) -> Turn:
         """The turn of these positions, in the format and on the device of `like`."""
-        rows = self.cos.shape[0]
-        end = index.stop if isinstance(index, slice) else int(index.max()) + 1
-        if end > rows or self.cos.dtype != like.dtype:
-            angles = rotary_angles(
-                max(end, 2 * rows) if end > rows else rows, self.d_head, self.base
-            )
+        rows = table_rows(self.cos, index, like)
+        if rows is not None:
+            angles = rotary_angles(rows, self.d_head, self.base)
             cos = torch.cat([angles.cos(), angles.cos()], dim=-1)
             sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
             # the format first: Apple's GPU has no float64
