@@ -195,10 +195,28 @@ def test_a_converted_model_is_the_one_that_transformers_reads(kind, write_gguf, 
     assert_same(from_hugging_face(folder), tokenizer, awkward(50))
 
 
-@pytest.mark.slow
-def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, tmp_path):
-    folder = converted(smollm2, tmp_path)
-    theirs = logits(smollm2.parent, gguf_file=FILE)
-    assert torch.equal(logits(folder), theirs)
-    assert_same(from_hugging_face(folder), AutoTokenizer.from_pretrained(folder), awkward(1000))
+@pytest.fixture(scope="module")
+def smollm2_folder(smollm2, tmp_path_factory):
+    folder = converted(smollm2, tmp_path_factory.mktemp("cache"))
+    yield folder
     shutil.rmtree(folder)  # half a gigabyte
+
+
+@pytest.mark.slow
+def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, smollm2_folder):
+    assert torch.equal(logits(smollm2_folder), logits(smollm2.parent, gguf_file=FILE))
+    library = AutoTokenizer.from_pretrained(smollm2_folder)
+    assert_same(from_hugging_face(smollm2_folder), library, awkward(1000))
+
+
+@pytest.mark.slow
+def test_smollm2_finds_lists_more_likely_with_digits_apart(ours, library, smollm2_folder):
+    model = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
+    text = "Some capitals:\n\n1. Paris is in France.\n\n2. Rome is in Italy.\n\n3. Berlin is in"
+
+    def surprise(tokens):  # of the whole text, in nats
+        tokens = torch.tensor([tokens])
+        with torch.no_grad():
+            return float(model(tokens, labels=tokens).loss) * (tokens.shape[1] - 1)
+
+    assert surprise(ours.encode(text)) < surprise(library(text).input_ids) - 5

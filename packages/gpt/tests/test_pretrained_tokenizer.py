@@ -67,6 +67,7 @@ def test_a_special_token_in_plain_text_is_a_spelling():
     assert SMALL.encode("ab<end>cd") == [9, 6, 5, 10]
     assert SMALL.encode_with_specials("ab<end>cd") == [9, 0, 10]
     assert SMALL.decode_bytes([9, 0, 10]) == b"ab<end>cd"
+    assert SMALL.decode_bytes([9, 99, 10]) == b"abcd"  # 99 is no token
 
 
 def test_an_added_token_that_is_not_special_stands_in_every_text_and_takes_its_space():

@@ -1,1 +1,4 @@
-"""From files to token ids: `corpus`, `documents`, `bpe`, `tokenizers`, `token_files`."""
+"""From files to token ids: `corpus`, `documents`, `bpe`, `tokenizers`, `token_files`.
+
+Tokenizers of published models: `pretrained_tokenizer`, `tokenizer_json`, `tokenizer_export`.
+"""

@@ -80,7 +80,6 @@ class PretrainedTokenizer:
                 raise BadInput(f"the merge of {left!r} and {right!r} is not in the vocabulary")
         if self.roles.get("eos_token") not in self.ids:
             raise BadInput(f"no token ends a text: eos_token is {self.roles.get('eos_token')!r}")
-
         try:
             _ = self.patterns
         except regex.error as error:
@@ -176,8 +175,11 @@ class PretrainedTokenizer:
         return self._encode(text, self.added)
 
     def decode_bytes(self, tokens: list[int]) -> bytes:
-        """What the ids spell, special tokens included."""
-        return b"".join(self.spelled[token] for token in tokens)
+        """What the ids spell, special tokens included.
+
+        Models often have more ids than their tokenizer; those spell nothing.
+        """
+        return b"".join(self.spelled.get(token, b"") for token in tokens)
 
     def to_json(self) -> dict[str, object]:
         """All parts."""
