@@ -20,7 +20,7 @@ from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
 from gpt.text.tokenizer_export import as_pretrained, to_hugging_face
-from gpt.text.tokenizer_json import from_hugging_face
+from gpt.text.tokenizer_json import DIGITS, from_hugging_face
 from gpt.text.tokenizers import CharacterTokenizer, decode
 
 pytestmark = pytest.mark.baselines
@@ -86,21 +86,27 @@ def assert_same(ours, library, texts):
 
 
 def test_1000_awkward_strings_have_the_ids_that_transformers_gives_them(ours, library):
-    # transformers leaves out what the file says of digits ("pre" is "smollm"): here we do as well
-    assert_same(dataclasses.replace(ours, splits=[bpe.WORDS.pattern]), library, awkward(1000))
+    assert_same(ours, library, awkward(1000))
 
 
-def test_with_digits_apart_1000_awkward_strings_have_the_ids_of_the_library(ours, tmp_path):
-    to_hugging_face(ours, tmp_path)
-    assert_same(ours, AutoTokenizer.from_pretrained(tmp_path), awkward(1000))
-    assert from_hugging_face(tmp_path) == ours
+@pytest.fixture(scope="module")
+def apart(ours):
+    """The tokenizer with every digit apart, as SmolLM2 was trained."""
+    return dataclasses.replace(ours, splits=[DIGITS, bpe.WORDS.pattern])
 
 
-def test_what_digits_apart_changes(ours, library):
-    # SmolLM2 was trained on the first form, and finds a list in that form more likely
+def test_with_digits_apart_1000_awkward_strings_have_the_ids_of_the_library(apart, tmp_path):
+    to_hugging_face(apart, tmp_path)
+    assert_same(apart, AutoTokenizer.from_pretrained(tmp_path), awkward(1000))
+    assert from_hugging_face(tmp_path) == apart
+
+
+def test_what_digits_apart_changes(ours, apart):
     text = "a\n\n1. b"
-    assert [decode(ours, [token]) for token in ours.encode(text)] == ["a", "\n\n", "1", ".", " b"]
-    assert library.convert_ids_to_tokens(library(text).input_ids) == ["a", "Ċ", "Ċ", "1", ".", "Ġb"]
+    assert [decode(apart, [token]) for token in apart.encode(text)] == ["a", "\n\n", "1", ".", " b"]
+    assert [decode(ours, [token]) for token in ours.encode(text)] == [
+        "a", "\n", "\n", "1", ".", " b",
+    ]  # fmt: skip
 
 
 CHATS = [
@@ -210,7 +216,7 @@ def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, smollm2_f
 
 
 @pytest.mark.slow
-def test_smollm2_finds_lists_more_likely_with_digits_apart(ours, library, smollm2_folder):
+def test_smollm2_finds_lists_more_likely_with_digits_apart(ours, apart, smollm2_folder):
     model = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
     text = "Some capitals:\n\n1. Paris is in France.\n\n2. Rome is in Italy.\n\n3. Berlin is in"
 
@@ -219,4 +225,4 @@ def test_smollm2_finds_lists_more_likely_with_digits_apart(ours, library, smollm
         with torch.no_grad():
             return float(model(tokens, labels=tokens).loss) * (tokens.shape[1] - 1)
 
-    assert surprise(ours.encode(text)) < surprise(library(text).input_ids) - 5
+    assert surprise(apart.encode(text)) < surprise(ours.encode(text)) - 5

@@ -1,7 +1,11 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and JSON that is either an object or refused."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
+
+from gpt.errors import BadInput
 
 PARTIAL = ".partial"
 
@@ -31,3 +35,20 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        BadInput: the file is missing, or holds something else.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise BadInput(f"there is no file {str(path)!r}") from error
+    except ValueError as error:
+        raise BadInput(f"{str(path)!r} is not JSON") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{str(path)!r} holds no JSON object")
+    return content

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.files import write_atomically
+from gpt.files import read_json, write_atomically
 from gpt.model.gpt import GPT
 from gpt.pretrained.shapes import shape_from, shape_to
 from gpt.pretrained.weights import weights_from, weights_to
@@ -51,17 +51,6 @@ def read_model(folder: Path) -> GPT:
         BadInput: a file is missing or damaged, or the model is of a family that ours cannot be.
     """
     return from_transformers(read_json(folder / "config.json"), read_tensors(folder))
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """One of the JSON files."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError) as error:
-        raise BadInput(f"{str(path)!r} is missing or is no JSON") from error
-    if not isinstance(content, dict):
-        raise BadInput(f"{str(path)!r} holds no JSON object")
-    return content
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import torch
 
 from gpt.errors import BadInput
+from gpt.files import read_json
 from gpt.model.gpt import GPT
-from gpt.pretrained.folders import read_json, read_model
+from gpt.pretrained.folders import read_model
 from gpt.pretrained.smollm2 import smollm2_folder
 from gpt.runs import load_model
 from gpt.text.tokenizer_json import from_hugging_face

@@ -14,6 +14,7 @@ from typing import Any
 import regex
 
 from gpt.errors import BadInput
+from gpt.files import read_json
 from gpt.text import bpe
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
 
@@ -49,16 +50,6 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
         raise BadInput(
             f"{str(path)!r} is not a whole tokenizer of the library tokenizers"
         ) from error
-
-
-def read_json(path: Path) -> Any:
-    """What a JSON file says."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise BadInput(f"there is no file {str(path)!r}") from error
-    except ValueError as error:
-        raise BadInput(f"{str(path)!r} is not JSON") from error
 
 
 def optional_json(path: Path) -> dict[str, Any]:
