@@ -32,7 +32,7 @@ def test_the_site_builds_without_a_warning_and_all_links_lead_somewhere(tmp_path
     assert built.returncode == 0, built.stdout + built.stderr
     checked = check(tmp_path / "site")
     assert checked.returncode == 0, checked.stdout
-    page = (tmp_path / "site" / "gpt" / "02-training.html").read_text(encoding="utf-8")
+    page = (tmp_path / "site" / "gpt" / "08-training.html").read_text(encoding="utf-8")
     assert 'class="katex"' in page
 
 
