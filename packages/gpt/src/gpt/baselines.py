@@ -2,19 +2,39 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any, cast
 
 try:
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-    from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+    from transformers import (
+        AutoConfig,
+        AutoModelForCausalLM,
+        AutoTokenizer,
+        BloomConfig,
+        GPT2Config,
+        LlamaConfig,
+        PretrainedConfig,
+        PreTrainedModel,
+    )
+    from transformers.models.bloom import modeling_bloom as bloom
+    from transformers.models.gptj import modeling_gptj as gptj
+    from transformers.models.llama import modeling_llama as llama
+    from transformers.utils import logging as library_messages
 except ImportError as error:
     raise ImportError("comparisons need: pip install 'insideout-gpt[baselines]'") from error
 
 import torch
 from torch import nn
 
-from gpt.model.gpt import GPT
+from gpt.model.gpt import GPT, GPTConfig
 from gpt.pretrained.folders import from_transformers, to_transformers
 from gpt.text.bpe import Pair
+
+library_messages.set_verbosity_error()
+library_messages.disable_progress_bar()
 
 
 def library_bpe(
@@ -37,12 +57,12 @@ def library_bpe(
     return merges, lambda text: library.encode(text).ids
 
 
-def library_model(config: PretrainedConfig) -> PreTrainedModel:
+def library_model(config: PretrainedConfig, scale: float = 0.05) -> PreTrainedModel:
     """A model of transformers with random weights, all of them: fresh gains are 1 and biases 0."""
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter += 0.05 * torch.randn_like(parameter)
+            parameter += scale * torch.randn_like(parameter)
     return model
 
 
@@ -70,3 +90,126 @@ def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
         for name, parameter in model.named_parameters()
         if parameter.grad is not None
     }
+
+
+def version(library: str) -> str:
+    """Name and version of an installed library."""
+    return f"{library} {installed(library)}"
+
+
+DRY: dict[str, Any] = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+MARKS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0}
+
+
+def small_model(family: str, scale: float = 0.05) -> PreTrainedModel:
+    """A GPT-2 or a Llama with grouped heads, two layers deep, over 96 tokens."""
+    size: dict[str, Any]
+    if family == "gpt2":
+        size = {"n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4}
+        return library_model(GPT2Config(vocab_size=96, **size, **DRY, **MARKS), scale)
+    size = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2}
+    size |= {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    return library_model(LlamaConfig(vocab_size=96, **size, **MARKS), scale)
+
+
+def gpt2_to_train(size: str, meta: bool = False) -> PreTrainedModel:
+    """GPT-2 as tiny as a character model of a laptop, or of its small published shape."""
+    config = GPT2Config(**DRY)
+    if size == "tiny":
+        shape: dict[str, Any] = {"n_positions": 256, "n_embd": 128, "n_layer": 4, "n_head": 4}
+        config = GPT2Config(vocab_size=96, **shape, **DRY, **MARKS)
+    with torch.device("meta" if meta else "cpu"):
+        return AutoModelForCausalLM.from_config(config).train()
+
+
+def trained_looking(vocab_size: int) -> GPT:
+    """A model of the shape that `gpt train` makes, with weights large enough to be decided."""
+    shape = GPTConfig(vocab_size, context=128, n_layers=2, n_heads=4, d_model=64, d_ff=128)
+    model = GPT(replace(shape, norm_kind="rms", feed_forward="relu2", ff_bias=False)).eval()
+    for parameter in model.parameters():
+        parameter.data += 0.1 * torch.randn_like(parameter)
+    return model
+
+
+def bloom_attention(d_model: int, n_heads: int) -> bloom.BloomAttention:
+    """The attention layer of Bloom with random weights."""
+    config = BloomConfig(hidden_size=d_model, n_head=n_heads, n_layer=1, hidden_dropout=0.0)
+    config._attn_implementation = "eager"
+    layer = bloom.BloomAttention(config, layer_idx=0).eval()
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    return layer
+
+
+def bloom_output(layer: bloom.BloomAttention, x: torch.Tensor) -> torch.Tensor:
+    """What the layer makes of rows without padding."""
+    batch, length, _ = x.shape
+    distances = bloom.build_alibi_tensor(torch.ones(batch, length), layer.num_heads, x.dtype)
+    hidden = torch.full((length, length), torch.finfo(x.dtype).min).triu(1)[None, None]
+    mask = hidden.expand(batch, 1, -1, -1)
+    return layer(x, torch.zeros_like(x), alibi=distances, attention_mask=mask)[0]
+
+
+def rotated_halves(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+    """Llama's rotation of (batch, heads, positions, width)."""
+    both = torch.cat([angles, angles], dim=-1)[None]
+    return llama.apply_rotary_pos_emb(x, x, both.cos(), both.sin())[0]
+
+
+def rotated_pairs(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+    """GPT-J's rotation; its layout is (batch, positions, heads, width)."""
+    turned = gptj.apply_rotary_pos_emb(x.transpose(1, 2), angles.sin()[None], angles.cos()[None])
+    return turned.transpose(1, 2)
+
+
+def greedy(model: PreTrainedModel, prompt: list[int], n_tokens: int) -> list[int]:
+    """The tokens after the prompt, each the likeliest."""
+    return greedy_batch(model, [prompt], n_tokens)[0]
+
+
+def drawn(
+    model: PreTrainedModel, prompt: list[int], n_tokens: int, seed: int, **settings: Any
+) -> list[int]:
+    """Tokens drawn from the global generator."""
+    torch.manual_seed(seed)
+    return written(model, [prompt], n_tokens, do_sample=True, **settings)[0]
+
+
+def greedy_batch(
+    model: PreTrainedModel, prompts: list[list[int]], n_tokens: int
+) -> list[list[int]]:
+    """The same for several prompts of one length."""
+    return written(model, prompts, n_tokens, do_sample=False)
+
+
+def written(
+    model: PreTrainedModel, prompts: list[list[int]], n_tokens: int, **settings: Any
+) -> list[list[int]]:
+    """What `generate` adds to the prompts; unset, its top_k would be 50."""
+    tokens, generate = torch.tensor(prompts, device=model.device), cast(Any, model.generate)
+    out = generate(
+        tokens,
+        attention_mask=torch.ones_like(tokens),
+        max_new_tokens=n_tokens,
+        eos_token_id=None,
+        pad_token_id=0,
+        **settings,
+    )
+    return out[:, tokens.shape[1] :].tolist()
+
+
+def opened(
+    folder: Path, dtype: torch.dtype = torch.float32
+) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
+    """Model and encoder of a folder, by `from_pretrained`."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    return model, lambda text: tokenizer(text).input_ids
+
+
+def opened_gguf(path: Path) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
+    """The same of a GGUF file, which transformers reads by itself."""
+    where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
+    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(**where)
+    return model, lambda text: tokenizer(text).input_ids

@@ -1,5 +1,7 @@
 """Where to compute."""
 
+import shutil
+
 import torch
 
 from gpt.errors import BadInput
@@ -20,3 +22,8 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise BadInput(f"there is no device {name!r} here; try auto or cpu") from error
     return torch.device(name)
+
+
+def has_compiler() -> bool:
+    """Whether torch.compile finds a C++ compiler here."""
+    return any(map(shutil.which, ("c++", "g++", "clang++", "cl")))

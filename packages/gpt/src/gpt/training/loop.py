@@ -8,7 +8,6 @@ and a batch, so a resumed run needs only the step to go on exactly where it was.
 """
 
 import math
-import shutil
 import warnings
 from collections.abc import Callable, Generator, Iterable
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import nn
 
+from gpt.device import has_compiler
 from gpt.errors import BadInput, RunFailed, check_seed
 from gpt.training.accumulation import Loss, accumulate_gradient
 from gpt.training.checkpoints import Checkpoint, save_checkpoint
@@ -221,7 +221,7 @@ def autocast(device: str, precision: str) -> Any:
 
 def compiled(model: nn.Module) -> Any:
     """The model compiled, or as it is, with a warning, where this machine has no compiler."""
-    if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
+    if not has_compiler():
         warnings.warn("no C++ compiler found; training without torch.compile", stacklevel=2)
         return model
     return torch.compile(model)

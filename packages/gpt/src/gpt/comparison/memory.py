@@ -1,0 +1,61 @@
+"""Peak memory of a training step, each side in a process of its own.
+
+    python -m gpt.comparison.memory ours
+    python -m gpt.comparison.memory library
+
+prints the bytes that the process needed at its highest, beyond what it held after its imports.
+"""
+
+import subprocess
+import sys
+
+import torch
+
+from gpt.comparison.rows import Row
+from gpt.comparison.speed import library_step, our_step
+from gpt.model.gpt import GPT
+from gpt.pretrained.shapes import shape_from
+
+
+def training_memory() -> Row:
+    """GPT-2 small shape, 2 x 512 tokens; equal means here: not above the library's."""
+    from gpt import baselines
+
+    ours, theirs = (measured(side) for side in ("ours", "library"))
+    above = max(0.0, ours / theirs - 1)
+    note = f"{ours / 1e9:.2f} GB against {theirs / 1e9:.2f} GB; the difference is the share above"
+    name = "peak memory of a training step, GPT-2 small shape, 2 x 512"
+    return Row(name, baselines.version("transformers"), above, 0.0, note=note)
+
+
+def measured(side: str) -> float:
+    """The peak of one side."""
+    command = [sys.executable, "-m", "gpt.comparison.memory", side]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(done.stdout.split()[-1])
+
+
+def main(side: str) -> None:
+    """Three steps of one side; both import the same modules first."""
+    from gpt import baselines
+
+    before = peak()
+    library = baselines.gpt2_to_train("small", meta=side == "ours")
+    ours = GPT(shape_from(library.config.to_dict())) if side == "ours" else None
+    tokens = torch.randint(0, 50_257, (2, 513))
+    step = our_step(ours, tokens, False) if ours else library_step(library, tokens, False)
+    for _ in range(3):
+        step()
+    print(peak() - before)
+
+
+def peak() -> int:
+    """The highest resident memory so far, in bytes."""
+    import resource  # not on Windows
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,207 @@
+"""The rows that are timed: a training step, prefill, decoding; each also checked for equality.
+
+Both sides have the same weights, threads and precision, and take turns.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int
+from torch import Tensor
+
+from gpt.comparison.equality import GREEDY
+from gpt.comparison.rows import Row, difference, interleaved, unequal
+from gpt.generation.generate import generate, generate_batch, last_scores
+from gpt.model.gpt import GPT
+from gpt.text.token_files import Batch
+from gpt.training.accumulation import next_token_loss
+from gpt.training.optimizer import adamw
+
+FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+BATCHES = {"tiny": (12, 64), "small": (2, 512)}
+
+
+def training_step(size: str, compiled: bool, floor: float | None) -> Row:
+    """Forward, backward and AdamW, against GPT2LMHeadModel and torch's AdamW as people write it."""
+    from gpt import baselines
+
+    library, shape = baselines.gpt2_to_train(size), BATCHES[size]
+    ours = baselines.ours_of(library).train()
+    tokens = random_tokens(ours, shape)
+    mine, theirs = our_step(ours, tokens, compiled), library_step(library, tokens, compiled)
+    largest = max(abs(mine() - theirs()) for _ in range(2))
+    seconds = interleaved(mine, theirs, repeats=5 if size == "small" else 40)
+    how = "compiled" if compiled else "eager"
+    name = f"training step, GPT-2 {size} shape, {shape[0]} x {shape[1]}, {how}"
+    return Row(name, baselines.version("transformers"), largest, 1e-4, *seconds, floor)
+
+
+def random_tokens(model: GPT, shape: tuple[int, int]) -> Int[Tensor, "B T"]:
+    """Rows of the batch, each one token longer than what the model reads."""
+    rows, length = shape
+    return torch.randint(0, model.config.vocab_size, (rows, length + 1))
+
+
+def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
+    """A step of our model with the optimizer that the training loop takes."""
+    optimizer = adamw(list(model.parameters()), 1e-4, (0.9, 0.999), 0.01)
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak"]
+    forward: Any = torch.compile(model) if compiled else model
+    batch = Batch(tokens[:, :-1], tokens[:, 1:])
+
+    def loss() -> Tensor:
+        nats = next_token_loss(forward, batch)
+        return nats.total / nats.terms
+
+    return stepper(optimizer, loss)
+
+
+def library_step(model: Any, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
+    """The same of the library's model; it is given the targets, so that it need not shift."""
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    forward = torch.compile(model) if compiled else model
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    return stepper(optimizer, lambda: forward(inputs, labels=targets, shift_labels=targets).loss)
+
+
+def stepper(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Callable[[], float]:
+    """One step of training; returns the loss."""
+
+    def step() -> float:
+        optimizer.zero_grad()
+        value = loss()
+        value.backward()
+        optimizer.step()
+        return value.item()
+
+    return step
+
+
+def cached_against_uncached() -> Row:
+    """200 tokens at GPT-2 small shape, with our cache and without one."""
+    from gpt import baselines
+
+    ours = baselines.ours_of(baselines.gpt2_to_train("small")).eval()
+    prompt = [11, 22, 33]
+
+    @torch.no_grad()
+    def uncached() -> list[int]:
+        tokens = list(prompt)
+        for _ in range(200):
+            hidden = ours.hidden(torch.tensor([tokens]))[:, -1:]
+            tokens.append(int(ours.logits(hidden).argmax()))
+        return tokens[len(prompt) :]
+
+    return timed_text(
+        "200 tokens, GPT-2 small shape, cached against uncached",
+        "ours without the cache",
+        lambda: list(generate(ours, prompt, 200, GREEDY)),
+        uncached,
+        5.0,
+    )
+
+
+def decoding(size: str, floor: float) -> Row:
+    """200 tokens after a short prompt, against `generate` of transformers."""
+    from gpt import baselines
+
+    library = baselines.gpt2_to_train(size).eval()
+    ours, prompt = baselines.ours_of(library), [11, 22, 33, 44]
+    return timed_text(
+        f"200 tokens, GPT-2 {size} shape, batch 1",
+        baselines.version("transformers"),
+        lambda: list(generate(ours, prompt, 200, GREEDY)),
+        lambda: baselines.greedy(library, prompt, 200),
+        floor,
+    )
+
+
+def timed_text(
+    name: str,
+    library: str,
+    ours: Callable[[], list[Any]],
+    theirs: Callable[[], list[Any]],
+    floor: float,
+    note: str = "",
+) -> Row:
+    """A row of two functions that write the same tokens."""
+    wrong = unequal(ours(), theirs())
+    return Row(name, library, wrong, 0.0, *interleaved(ours, theirs, warmups=1), floor, note)
+
+
+PROMPT = "The capital of France is"
+
+
+def smollm2_prefill(batch_size: int, precision: str, floor: float) -> Row:
+    """256 tokens read at once, to the scores after the last."""
+    ours, library, prompt = smollm2(precision)
+    from gpt import baselines
+
+    tokens = torch.tensor([(prompt * 60)[:256]] * batch_size)
+
+    def mine() -> Tensor:
+        return last_scores(ours, tokens, ours.cache(batch_size, 256))
+
+    @torch.no_grad()
+    def theirs() -> Tensor:
+        return library(tokens, use_cache=True, logits_to_keep=1).logits[:, 0]
+
+    largest = difference(mine(), theirs())
+    seconds = interleaved(mine, theirs)
+    name = f"SmolLM2, prefill of 256 tokens, batch {batch_size}, {precision}"
+    tolerance = {"fp32": 2e-4, "bf16": 0.5}[precision]  # bf16 keeps 8 bits; logits reach 30
+    version = baselines.version("transformers")
+    return Row(name, version, largest, tolerance, *seconds, floor)
+
+
+def smollm2_decoding(batch_size: int, precision: str, floor: float) -> Row:
+    """24 tokens after a prompt; at best, every weight is read from memory once a token."""
+    ours, library, prompt = smollm2(precision)
+    from gpt import baselines
+
+    n_tokens, prompts = 24, [prompt] * batch_size
+    row = timed_text(
+        f"SmolLM2, 24 tokens, batch {batch_size}, {precision}",
+        baselines.version("transformers"),
+        lambda: generate_batch(ours, prompts, n_tokens, GREEDY),
+        lambda: baselines.greedy_batch(library, prompts, n_tokens),
+        floor,
+    )
+    weights = sum(parameter.nbytes for parameter in ours.parameters())
+    bound = weights / read_bandwidth() * n_tokens
+    share = bound / row.ours_s if row.ours_s else 0.0
+    note = f"{share:.0%} of the speed at which memory delivers the weights"
+    return Row(**{**vars(row), "note": note})
+
+
+def smollm2(precision: str) -> tuple[GPT, Any, list[int]]:
+    """The real model on both sides, and a prompt."""
+    from gpt import baselines
+    from gpt.pretrained.loading import load_pretrained
+    from gpt.pretrained.smollm2 import smollm2_folder
+
+    ours, tokenizer = load_pretrained("smollm2", precision=precision)
+    library, _ = baselines.opened(smollm2_folder(), FORMATS[precision])
+    return ours, library, tokenizer.encode(PROMPT)
+
+
+def read_bandwidth() -> float:
+    """Bytes a second at which a sum reads 400 MB; the best of seven."""
+    numbers, seconds = torch.ones(100_000_000), []
+    for _ in range(7):
+        begin = time.perf_counter()
+        numbers.sum()
+        seconds.append(time.perf_counter() - begin)
+    return numbers.nbytes / min(seconds)
+
+
+def bf16_penalty() -> float:
+    """How many times as long a product of 64 rows takes in bf16 as in fp32."""
+    x, w = torch.randn(64, 576), torch.randn(1536, 576)
+    half = x.bfloat16(), w.bfloat16()
+    seconds = interleaved(lambda: F.linear(*half), lambda: F.linear(x, w), repeats=20)
+    return seconds.ours / seconds.library
