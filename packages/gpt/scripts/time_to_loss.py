@@ -57,7 +57,7 @@ class Config:
     """Runs of each arm, in turns, with the seeds 0, 1, ...; medians are reported."""
     plain_steps: int = 2000
     """Length of the plain arm; fewer only to try this script out."""
-    fast_steps: int = 160
+    fast_steps: int = 220
     """Length of the fast arm's schedule, in which it should arrive with a margin."""
     validate_every: int = 10
     """Steps of the fast arm between validations; the plain arm has them ten times as far apart."""
