@@ -10,11 +10,12 @@ import os
 import re
 import signal
 import sys
+import time
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from gpt.errors import BadInput, RunFailed
+from gpt.errors import BadInput, ProcessLost, RunFailed
 
 COMMANDS = {
     "train": "train a GPT on a text; with no options, on this Python's documentation",
@@ -22,6 +23,7 @@ COMMANDS = {
     "eval": "score a model beside n-gram models of the same text",
     "demo": "all of it, from text to text, in under two minutes",
 }
+PATIENCE = 10  # seconds
 DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
@@ -33,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
         return call(sys.argv[1:] if arguments is None else arguments)
     except BadInput as error:
         return fail(str(error), 2)
+    except ProcessLost as error:
+        return say(str(error), 1)
     except RunFailed as error:
         return fail(str(error), 1)
     except BrokenPipeError:  # whoever read our output has seen enough: gpt sample | head -1
@@ -46,7 +50,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fail(message: str, status: int) -> int:
-    """Say in one line what is wrong."""
+    """Say what is wrong, once: processes of one run mostly fail for the same reason.
+
+    When the first has said it, torchrun ends the others, unless it does not come to that.
+    """
+    if os.environ.get("RANK", "0") != "0":
+        time.sleep(PATIENCE)
+    return say(message, status)
+
+
+def say(message: str, status: int) -> int:
+    """One line on stderr."""
     print(f"gpt: {message}", file=sys.stderr)
     return status
 

@@ -4,9 +4,11 @@ For each step: add up the gradient over the micro-batches, clip it, set the rate
 weights. `train` is a generator, so whoever runs it decides what to print, plot or stop.
 
 The loop knows nothing of text. A batch is a function of the step, the loss a function of the model
-and a batch, so a resumed run needs only the step to go on exactly where it was.
+and a batch, so a resumed run needs only the step to go on exactly where it was. Nor does it know
+how many processes there are: what it gets from the model and from the sums is the same in each.
 """
 
+import copy
 import math
 import shutil
 import warnings
@@ -23,7 +25,9 @@ from gpt.errors import BadInput, RunFailed, check_seed
 from gpt.training.accumulation import Loss, accumulate_gradient
 from gpt.training.checkpoints import Checkpoint, save_checkpoint
 from gpt.training.optimizer import adamw, muon_and_adamw
+from gpt.training.processes import from_first, rank, wait
 from gpt.training.schedule import warmup_cosine
+from gpt.training.sharding import replicated, sharded, whole
 from gpt.training.state import TrainingState
 
 
@@ -55,6 +59,8 @@ class LoopConfig:
     """Longest gradient; a longer one is scaled down to it."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of the products; weights stay in fp32. The half formats pay on a GPU."""
+    shard: bool = False
+    """Under torchrun: slice the weights over the processes, where one cannot hold them all."""
     compile: bool = False
     """Compile the model first (torch.compile); pays off in runs of many minutes."""
     ema: float = 0.0
@@ -122,11 +128,12 @@ def train(
 
     From a checkpoint of the same run, it ends with the same weights to the bit (on a CPU, with the
     same threads and torch) as if it had never stopped. Closing the generator saves too, so whoever
-    stops early loses no step.
+    stops early loses no step. Under torchrun all processes must run it, and stop at the same step.
 
     Args:
         model: what is trained.
-        batches: the micro-batches of a step; must depend on the step alone.
+        batches: the micro-batches of a step; must depend on the step alone. With several processes
+            those of this one: see `my_rows`.
         loss: the summed loss of a micro-batch.
         config: how to train.
         validate: the loss on data that is never trained on.
@@ -136,30 +143,50 @@ def train(
     Raises:
         RunFailed: the loss or the gradient is no longer a finite number; nothing was updated by it.
     """
+    forward, average = spread(model, config)
     optimizer = chosen_optimizer(model, config)
     device = next(model.parameters()).device.type
     scaler = torch.amp.GradScaler(device, enabled=config.precision == "fp16")
-    state = TrainingState(model, optimizer, scaler, config.ema)
+    state = TrainingState(model, optimizer, scaler, config.ema, average)
     if start is not None:
         state.restore(start)
-    forward = compiled(model) if config.compile else model
     model.train()
     while state.step < config.steps and not state.out_of_patience(config.patience):
         rate = config.rate(state.step)
         done = update(forward, state, batches(state.step), loss, config)
         state.advance()
         due = state.step % config.save_every == 0 or state.step == config.steps
-        validation = validate(state.averaged_model()) if due and validate else None
+        validation = from_first(validate(state.averaged_model())) if due and validate else None
         if validation is not None:
             state.judge(validation)
         if due and folder:
-            save_checkpoint(folder, state.step, state.snapshot())
+            save(folder, state)
         try:
             yield Record(state.step, done.loss, rate, done.grad_norm, validation)
         except GeneratorExit:
             if folder:
-                save_checkpoint(folder, state.step, state.snapshot())
+                save(folder, state)
             raise
+
+
+class Spread(NamedTuple):
+    """One model over the processes."""
+
+    forward: Any
+    """What the passes run through."""
+    average: nn.Module | None
+    """The copy that follows the weights, where one is wanted."""
+
+
+def spread(model: nn.Module, config: LoopConfig) -> Spread:
+    """The model as each process runs it, with random numbers of its own for its rows' dropout."""
+    if rank() > 0:
+        torch.manual_seed(config.seed + rank())
+    average = copy.deepcopy(model) if config.ema else None
+    if config.shard and average is not None:
+        sharded(average)
+    forward = sharded(model) if config.shard else replicated(model)
+    return Spread(compiled(forward) if config.compile else forward, average)
 
 
 def chosen_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
@@ -171,6 +198,14 @@ def chosen_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimi
     return muon_and_adamw(
         model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
     )
+
+
+def save(folder: Path, state: TrainingState) -> None:
+    """Gather the state from all processes; the first writes it, the others wait."""
+    snapshot = state.snapshot()
+    if rank() == 0:
+        save_checkpoint(folder, state.step, snapshot)
+    wait()
 
 
 class Update(NamedTuple):
@@ -195,7 +230,7 @@ def update(
     with autocast(parameters[0].device.type, config.precision):
         mean = accumulate_gradient(forward, parameters, pieces, loss, state.scaler)
     state.scaler.unscale_(state.optimizer)
-    norm = nn.utils.clip_grad_norm_(parameters, config.clip).item()
+    norm = whole(nn.utils.clip_grad_norm_(parameters, config.clip)).item()
     # a scaler skips a step that overflowed in fp16 and lowers its factor; elsewhere that is the end
     rate = config.rate(state.step)
     if not math.isfinite(mean) or not (math.isfinite(norm) or state.scaler.is_enabled()):
