@@ -46,17 +46,27 @@ def main(arguments: list[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return fail(f"{where}{error.strerror or error}", 1 if error.errno in DISK_FULL else 2)
     except KeyboardInterrupt:
-        return fail("interrupted", 130)
+        return interrupted()
 
 
 def fail(message: str, status: int) -> int:
     """Say what is wrong, once: processes of one run mostly fail for the same reason.
 
-    When the first has said it, torchrun ends the others, unless it does not come to that.
+    When the first has said it, torchrun ends the others; only if it has not do they speak too.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if not first():
         time.sleep(PATIENCE)
     return say(message, status)
+
+
+def interrupted() -> int:
+    """Ctrl-C reaches all processes of a run."""
+    return say("interrupted", 130) if first() else 130
+
+
+def first() -> bool:
+    """Whether this is the first process of a run, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def say(message: str, status: int) -> int:
@@ -88,7 +98,7 @@ def import_quietly(name: str) -> ModuleType:
 
     The imports below torch are in C, which does not pass an exception on as Python would.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(fail("interrupted", 130)))
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(interrupted()))
     try:
         return import_module(name)
     finally:

@@ -120,7 +120,8 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
     """Put back what `random_states` read; on another device, or in more processes, draw anew."""
-    mine = {name: rows[rank()] for name, rows in states.items() if rank() < len(rows)}
+    # copied, since torch 2.15 reads a view from the start of the storage below it
+    mine = {name: rows[rank()].clone() for name, rows in states.items() if rank() < len(rows)}
     if "cpu" in mine:
         torch.set_rng_state(mine["cpu"])
     if device.type == "cuda" and "cuda" in mine:
