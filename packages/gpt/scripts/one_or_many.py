@@ -98,7 +98,7 @@ def main(config: Config) -> int:
         name: LoopConfig(config.steps, 1e-2, optimizer=name, save_every=config.steps)
         for name in ("adamw", "muon")
     }
-    alone, together, exact = {}, {}, {}
+    alone, together, coarse, exact = {}, {}, {}, {}
     if os.environ["RANK"] == "0":  # the others wait below
         shutil.rmtree(home, ignore_errors=True)
         alone = {name: run(home / name, loop, device) for name, loop in loops.items()}
@@ -114,6 +114,8 @@ def main(config: Config) -> int:
                 run(cut, noisy, device, 0.1, half)
                 run(cut, noisy, device, 0.1)
                 exact[name, way] = same_bits(home / f"{name} {way} whole", cut)
+            half_format = replace(loops["adamw"], shard=shard, precision="bf16")
+            coarse[way] = run(home / f"bf16 {way}", half_format, device)
         sharded = replace(loops["muon"], shard=True)
         to_many = run(home / "moved to many", sharded, device)
         run(home / "moved to one", sharded, device, stop=half)

@@ -251,7 +251,8 @@ def autocast(device: str, precision: str) -> Any:
     formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
     if precision == "fp32":
         return nullcontext()
-    return torch.autocast(device, dtype=formats[precision])
+    # no cache of cast weights: sharded ones are other tensors in the next micro-batch
+    return torch.autocast(device, dtype=formats[precision], cache_enabled=False)
 
 
 def compiled(model: nn.Module) -> Any:
