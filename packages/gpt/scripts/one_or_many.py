@@ -26,6 +26,7 @@ from gpt.training.loop import LoopConfig, Record, train
 from gpt.training.processes import joined, my_rows, n_processes, own_device, rank
 
 SHAPE = GPTConfig(vocab_size=50, context=16, n_layers=2, n_heads=2, d_model=32, d_ff=64)
+ROUGHLY = 0.1  # eight bits round at other places; a lost gradient makes a difference of 1
 WAYS = {"replicated": False, "sharded": True}
 
 
@@ -126,14 +127,17 @@ def main(config: Config) -> int:
     found = {f"{name}, {way}": difference(alone[name], r) for (name, way), r in together.items()}
     found["muon, one process and then sharded"] = difference(alone["muon"][half:], to_many)
     found["muon, sharded and then one process"] = difference(alone["muon"][half:], to_one)
+    rough = difference(coarse["replicated"], coarse["sharded"])
     print(f"{n} processes, {config.steps} steps: largest difference from one process")
     for name, value in found.items():
         print(f"  {name:36}{value:.1e}")
+    print(f"  bf16, replicated or sharded         {rough:.1e}")
     for (name, way), same in exact.items():
         print(
             f"  {name}, {way}, resumed halfway: {'identical to the bit' if same else 'DIFFERENT'}"
         )
-    return 0 if max(found.values()) <= config.tolerance and all(exact.values()) else 1
+    close = max(found.values()) <= config.tolerance and rough <= ROUGHLY
+    return 0 if close and all(exact.values()) else 1
 
 
 if __name__ == "__main__":

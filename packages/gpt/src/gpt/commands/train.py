@@ -4,7 +4,7 @@ import json
 import re
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
@@ -129,7 +129,7 @@ def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> in
     with FirstInterrupt() as interrupt, memory_errors_told():
         loop, step, title, n_tokens = prepared(folder, config, device)
         stop = False
-        with closing(loop):
+        with ended(loop):
             for record in logged(track(loop, config.loop.steps, step, n_tokens, title), folder):
                 step = record.step
                 stop = largest(interrupt.asked)  # one process was asked, and all stop
@@ -140,6 +140,19 @@ def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> in
     say(f"stopped after step {step}; go on with: {again(folder)}")
     wait()  # torchrun ends all processes when the first has ended
     return INTERRUPTED
+
+
+@contextmanager
+def ended(loop: Generator[Record, None, None]) -> Iterator[None]:
+    """Close the loop, which saves; but after an error of one process, the others cannot help."""
+    try:
+        yield
+    except BaseException as error:
+        if n_processes() > 1:
+            loop.throw(error)
+        raise
+    finally:
+        loop.close()
 
 
 def again(folder: RunFolder) -> str:

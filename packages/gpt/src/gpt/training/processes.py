@@ -84,7 +84,7 @@ def joined(device: torch.device) -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-SILENCE = r"gloo|NCCL|[Cc]onnection|[Tt]imed out|[Bb]roken pipe"
+SILENCE = r"gloo|NCCL|[Cc]onnection|[Tt]imed? ?out|[Bb]roken pipe"
 
 
 def told_to_end(number: int = signal.SIGTERM, frame: FrameType | None = None) -> NoReturn:

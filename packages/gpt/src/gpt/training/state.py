@@ -150,7 +150,8 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
     Raises:
         BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
     """
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    own = model.state_dict()
+    wanted = {name: tuple(value.shape) for name, value in own.items()}
     given = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(wanted.keys() | given.keys()):
         if wanted.get(name) != given.get(name):
@@ -158,6 +159,5 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
                 f"the checkpoint is of another model: {name} has shape {given.get(name)}, "
                 f"and this model wants {wanted.get(name)}"
             )
-    own = model.state_dict()
     weights = {name: sliced_like(value, own[name]) for name, value in weights.items()}
     model.load_state_dict(weights, assign=assign)
