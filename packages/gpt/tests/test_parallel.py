@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
 
@@ -78,6 +79,9 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
             assert float(differences[f"{optimizer}, {way}"]) <= 1e-5
     assert float(differences["muon, sharded and then one process"]) <= 1e-5
     assert done.stdout.count("identical to the bit") == 4
+    found = newest_checkpoint(tmp_path / "runs" / "muon sharded cut")
+    assert found is not None
+    assert not torch.equal(*found[0].tensors["random.cpu"])  # each draws its own dropout
 
 
 def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
@@ -110,6 +114,7 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(way, tmp_path):
     rest = torchrun("-m", "gpt", "train", "--resume", tmp_path / "cut")
     assert rest.returncode == 0, rest.stderr
     one, other = (newest_checkpoint(tmp_path / name / "checkpoints") for name in ("whole", "cut"))
+    assert one is not None and other is not None
     assert one[0].values == other[0].values
     assert len(one[0].tensors["random.cpu"]) == 2
     for name, tensor in one[0].tensors.items():

@@ -1,10 +1,8 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
 import json
-import re
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,12 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from gpt.commands.endings import again, ended, losses_told, memory_errors_told
 from gpt.commands.eval import scored, show
 from gpt.commands.interrupt import FirstInterrupt
 from gpt.commands.progress import say, track
 from gpt.commands.train_config import TrainConfig, refuse_changes, saved_config
 from gpt.device import pick_device
-from gpt.errors import BadInput, ProcessLost, RunFailed
+from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.plots import save_loss_plot
@@ -142,35 +141,6 @@ def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> in
     return INTERRUPTED
 
 
-@contextmanager
-def ended(loop: Generator[Record, None, None]) -> Iterator[None]:
-    """Close the loop, which saves; but after an error of one process, the others cannot help."""
-    try:
-        yield
-    except BaseException as error:
-        if n_processes() > 1:
-            loop.throw(error)
-        raise
-    finally:
-        loop.close()
-
-
-def again(folder: RunFolder) -> str:
-    """The command that goes on with a run."""
-    n = n_processes()
-    start = "gpt" if n == 1 else f"torchrun --nproc-per-node {n} -m gpt"
-    return f"{start} train --resume {folder.path}"
-
-
-@contextmanager
-def losses_told(folder: RunFolder) -> Iterator[None]:
-    """Say how to go on after the loss of a process."""
-    try:
-        yield
-    except ProcessLost as error:
-        raise ProcessLost(f"{error}; go on with: {again(folder)}") from error
-
-
 class Prepared(NamedTuple):
     """A loop that has not begun, and what to say of it."""
 
@@ -209,19 +179,6 @@ def prepared(folder: RunFolder, config: TrainConfig, device: torch.device) -> Pr
         f"{model.n_parameters():,} parameters on {n_processes()} x {device.type}",
         config.batch_size * model_config.context,
     )
-
-
-@contextmanager
-def memory_errors_told() -> Iterator[None]:
-    """Turn the ways in which memory runs out into one sentence."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch has a class for it on GPUs alone
-        if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
-            raise RunFailed(
-                "not enough memory; try a smaller --batch-size, --micro-batch or --d-model"
-            ) from error
-        raise
 
 
 def logged(records: Iterator[Record], folder: RunFolder) -> Iterator[Record]:

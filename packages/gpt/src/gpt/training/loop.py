@@ -8,95 +8,26 @@ and a batch, so a resumed run needs only the step to go on exactly where it was.
 how many processes there are: what it gets from the model and from the sums is the same in each.
 """
 
-import copy
 import math
-import shutil
-import warnings
 from collections.abc import Callable, Generator, Iterable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
-from gpt.errors import BadInput, RunFailed, check_seed
+from gpt.errors import RunFailed
 from gpt.training.accumulation import Loss, accumulate_gradient
 from gpt.training.checkpoints import Checkpoint, save_checkpoint
+from gpt.training.config import LoopConfig
 from gpt.training.optimizer import adamw, muon_and_adamw
+from gpt.training.passes import autocast, spread
 from gpt.training.processes import from_first, rank, wait
-from gpt.training.schedule import warmup_cosine
-from gpt.training.sharding import replicated, sharded, whole
+from gpt.training.sharding import whole
 from gpt.training.state import TrainingState
 
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """How to train, whatever the model."""
-
-    steps: int = 1200
-    """Updates of the weights; on the default text the trigram model is passed on the way."""
-    learning_rate: float = 3e-3
-    """Peak rate; small models bear more than large ones (GPT-3 Small: 6e-4)."""
-    optimizer: Literal["adamw", "muon"] = "adamw"
-    """AdamW for all weights, or Muon for the matrices inside the blocks and AdamW for the rest."""
-    muon_rate: float = 0.02
-    """Peak rate of Muon, whose step has a length of its own; about right for models of any size."""
-    momentum: float = 0.95
-    """Muon's memory of the gradient."""
-    final_rate: float = 0.1
-    """The last step's rate, as a share of the peak."""
-    warmup: float = 0.05
-    """Share of the steps in which the rate climbs to its peak."""
-    beta1: float = 0.9
-    """AdamW's memory of the gradient."""
-    beta2: float = 0.95
-    """AdamW's memory of its square; shorter than the usual .999, since runs are short."""
-    weight_decay: float = 0.1
-    """How much the matrices shrink, times the rate, each step."""
-    clip: float = 1.0
-    """Longest gradient; a longer one is scaled down to it."""
-    precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Number format of the products; weights stay in fp32. The half formats pay on a GPU."""
-    shard: bool = False
-    """Under torchrun: slice the weights over the processes, where one cannot hold them all."""
-    compile: bool = False
-    """Compile the model first (torch.compile); pays off in runs of many minutes."""
-    ema: float = 0.0
-    """Keep an average of the weights with this decay and judge that one; 0 keeps none."""
-    save_every: int = 200
-    """Validate and save after every so many steps, and at the end."""
-    patience: int = 0
-    """Stop after so many validations in a row without a new best; 0 never stops early."""
-    seed: int = 0
-    """Decides the first weights, the batches and the dropout."""
-
-    def __post_init__(self) -> None:
-        """Refuse numbers that make no run."""
-        for name, low in {"steps": 1, "save_every": 1, "patience": 0}.items():
-            if getattr(self, name) < low:
-                raise BadInput(f"{name} must be at least {low}, got {getattr(self, name)}")
-        check_seed(self.seed)
-        for name in ("learning_rate", "muon_rate", "clip"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise BadInput(f"{name} must be a positive number, got {getattr(self, name)}")
-        for name in ("final_rate", "warmup", "weight_decay"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadInput(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("momentum", "beta1", "beta2", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise BadInput(f"{name} must lie in [0, 1), got {getattr(self, name)}")
-
-    def share(self, step: int) -> float:
-        """The share of its peak that every rate has in a step."""
-        return warmup_cosine(
-            step, self.steps, round(self.warmup * self.steps), 1.0, self.final_rate
-        )
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step; Muon's is the same share of its own peak."""
-        return self.share(step) * self.learning_rate
+__all__ = ["LoopConfig", "Record", "train"]
 
 
 @dataclass(frozen=True)
@@ -169,26 +100,6 @@ def train(
             raise
 
 
-class Spread(NamedTuple):
-    """One model over the processes."""
-
-    forward: Any
-    """What the passes run through."""
-    average: nn.Module | None
-    """The copy that follows the weights, where one is wanted."""
-
-
-def spread(model: nn.Module, config: LoopConfig) -> Spread:
-    """The model as each process runs it, with random numbers of its own for its rows' dropout."""
-    if rank() > 0:
-        torch.manual_seed(config.seed + rank())
-    average = copy.deepcopy(model) if config.ema else None
-    if config.shard and average is not None:
-        sharded(average)
-    forward = sharded(model) if config.shard else replicated(model)
-    return Spread(compiled(forward) if config.compile else forward, average)
-
-
 def chosen_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
     """The optimizer that the config names, over the weights that are trained."""
     betas = (config.beta1, config.beta2)
@@ -244,20 +155,3 @@ def update(
     state.scaler.update()
     state.optimizer.zero_grad()
     return Update(mean, norm)
-
-
-def autocast(device: str, precision: str) -> Any:
-    """Run products in a half format where one is asked for."""
-    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
-    if precision == "fp32":
-        return nullcontext()
-    # no cache of cast weights: sharded ones are other tensors in the next micro-batch
-    return torch.autocast(device, dtype=formats[precision], cache_enabled=False)
-
-
-def compiled(model: nn.Module) -> Any:
-    """The model compiled, or as it is, with a warning, where this machine has no compiler."""
-    if not any(map(shutil.which, ("c++", "g++", "clang++", "cl"))):
-        warnings.warn("no C++ compiler found; training without torch.compile", stacklevel=2)
-        return model
-    return torch.compile(model)
