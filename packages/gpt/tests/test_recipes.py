@@ -35,5 +35,5 @@ def test_an_option_that_is_given_overrides_the_recipe():
 
 
 def test_the_size_is_the_presets_and_the_parts_are_the_recipes():
-    model = asked("--preset", "nano", "--d-model", "64", "--no-ff-bias").model(100)
-    assert (model.n_layers, model.d_model, model.d_ff, model.ff_bias) == (2, 64, 256, False)
+    model = asked("--preset", "nano", "--d-model", "64", "--ff-bias", "True").model(100)
+    assert (model.n_layers, model.d_model, model.d_ff, model.ff_bias) == (2, 64, 256, True)

@@ -10,11 +10,12 @@ import os
 import re
 import signal
 import sys
+import time
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from gpt.errors import BadInput, RunFailed
+from gpt.errors import BadInput, ProcessLost, RunFailed
 
 COMMANDS = {
     "train": "train a GPT on a text; with no options, on this Python's documentation",
@@ -24,6 +25,7 @@ COMMANDS = {
     "compare": "ours beside the libraries: equal, and how fast",
     "demo": "all of it, from text to text, in under two minutes",
 }
+PATIENCE = 10  # seconds
 DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
@@ -35,6 +37,8 @@ def main(arguments: list[str] | None = None) -> int:
         return call(sys.argv[1:] if arguments is None else arguments)
     except BadInput as error:
         return fail(str(error), 2)
+    except ProcessLost as error:
+        return say(str(error), 1)
     except RunFailed as error:
         return fail(str(error), 1)
     except BrokenPipeError:  # whoever read our output has seen enough: gpt sample | head -1
@@ -44,11 +48,31 @@ def main(arguments: list[str] | None = None) -> int:
         where = f"{error.filename}: " if error.filename else ""
         return fail(f"{where}{error.strerror or error}", 1 if error.errno in DISK_FULL else 2)
     except KeyboardInterrupt:
-        return fail("interrupted", 130)
+        return interrupted()
 
 
 def fail(message: str, status: int) -> int:
-    """Say in one line what is wrong."""
+    """Say what is wrong, once: processes of one run mostly fail for the same reason.
+
+    When the first has said it, torchrun ends the others; only if it has not do they speak too.
+    """
+    if not first():
+        time.sleep(PATIENCE)
+    return say(message, status)
+
+
+def interrupted() -> int:
+    """Ctrl-C reaches all processes of a run."""
+    return say("interrupted", 130) if first() else 130
+
+
+def first() -> bool:
+    """Whether this is the first process of a run, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def say(message: str, status: int) -> int:
+    """One line on stderr."""
     print(f"gpt: {message}", file=sys.stderr)
     return status
 
@@ -76,7 +100,7 @@ def import_quietly(name: str) -> ModuleType:
 
     The imports below torch are in C, which does not pass an exception on as Python would.
     """
-    before = signal.signal(signal.SIGINT, lambda *_: os._exit(fail("interrupted", 130)))
+    before = signal.signal(signal.SIGINT, lambda *_: os._exit(interrupted()))
     try:
         return import_module(name)
     finally:

@@ -1,4 +1,4 @@
-"""The two ways in which work ends early, each one sentence for the person who started it.
+"""The ways in which work ends early, each one sentence for the person who started it.
 
 Exit statuses of every command: 0 done, 1 the work itself failed (the loss is no longer finite, the
 disk is full), 2 the input cannot be used, 130 interrupted by Ctrl-C.
@@ -11,6 +11,10 @@ class BadInput(ValueError):
 
 class RunFailed(RuntimeError):
     """The input was fine and the work failed all the same; the message says what to try."""
+
+
+class ProcessLost(RunFailed):
+    """A process of the same run died, so this one cannot go on either."""
 
 
 def check_seed(seed: int) -> None:

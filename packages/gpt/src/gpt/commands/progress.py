@@ -7,13 +7,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gpt.training.loop import Record
+from gpt.training.processes import rank
 
 console = Console(stderr=True)
 
 
 def say(message: str) -> None:
-    """One line, never wrapped or coloured."""
-    console.print(message, soft_wrap=True, highlight=False, markup=False)
+    """One line, never wrapped or coloured, from the first process alone."""
+    if rank() == 0:
+        console.print(message, soft_wrap=True, highlight=False, markup=False)
 
 
 def track(
@@ -30,7 +32,8 @@ def track(
     """
     say(title)
     columns = [TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn()]
-    with Progress(*columns, TextColumn("{task.fields[news]}"), console=console) as progress:
+    columns.append(TextColumn("{task.fields[news]}"))
+    with Progress(*columns, console=console, disable=rank() > 0) as progress:
         task = progress.add_task("", total=steps, completed=done, news="")
         started = time.perf_counter()
         for record in records:

@@ -1,22 +1,22 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
 import json
-import re
 import time
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
+from gpt.commands.endings import again, ended, losses_told, memory_errors_told
 from gpt.commands.eval import scored, show
 from gpt.commands.interrupt import FirstInterrupt
 from gpt.commands.progress import say, track
 from gpt.commands.train_config import TrainConfig, refuse_changes, saved_config
 from gpt.device import pick_device
-from gpt.errors import BadInput, RunFailed
+from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.plots import save_loss_plot
@@ -32,23 +32,39 @@ from gpt.text.tokenizers import (
 from gpt.training.accumulation import next_token_loss
 from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.training.loop import Record, train
+from gpt.training.processes import (
+    first_then_all,
+    joined,
+    largest,
+    my_rows,
+    n_processes,
+    own_device,
+    rank,
+    wait,
+)
 
 INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
 
 
 def run(config: TrainConfig) -> int:
     """Train, then say how good the model is beside n-gram models of the same text."""
-    device = pick_device(config.device)
+    device = own_device(pick_device(config.device))
     folder = RunFolder(config.resume or config.runs / config.name)
+    with losses_told(folder), joined(device):
+        first_then_all(partial(prepare, folder, config))
+        status, first = train_in(folder, config, device), rank() == 0
+    return finish(folder, config, device) if first and status == 0 else status
+
+
+def prepare(folder: RunFolder, config: TrainConfig) -> None:
+    """Start the run's folder, or see whether it can be gone on with."""
+    my_rows(range(config.batch_size))  # one for each process, or nothing is written
     if config.resume is None:
         refuse_taken(folder, config)
         start_run(folder, config, read_text(config))
     else:
         refuse_changes(saved_config(config.resume), config)
         refuse_another_text(folder, config)
-    if train_in(folder, config, device) == INTERRUPTED:
-        return INTERRUPTED
-    return finish(folder, config, device)
 
 
 def refuse_taken(folder: RunFolder, config: TrainConfig) -> None:
@@ -111,14 +127,17 @@ def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> in
     """
     with FirstInterrupt() as interrupt, memory_errors_told():
         loop, step, title, n_tokens = prepared(folder, config, device)
-        with closing(loop):
+        stop = False
+        with ended(loop):
             for record in logged(track(loop, config.loop.steps, step, n_tokens, title), folder):
                 step = record.step
-                if interrupt.asked:
+                stop = largest(interrupt.asked)  # one process was asked, and all stop
+                if stop:
                     break
-    if not interrupt.asked or step == config.loop.steps:
+    if not stop or step == config.loop.steps:
         return 0
-    say(f"stopped after step {step}; go on with: gpt train --resume {folder.path}")
+    say(f"stopped after step {step}; go on with: {again(folder)}")
+    wait()  # torchrun ends all processes when the first has ended
     return INTERRUPTED
 
 
@@ -142,7 +161,8 @@ def prepared(folder: RunFolder, config: TrainConfig, device: torch.device) -> Pr
     windows = RandomWindows(tokens, model_config.context, config.batch_size, config.loop.seed)
 
     def batches(step: int) -> list[Batch]:
-        return micro_batches(windows(step).to(device), config.micro_batch or config.batch_size)
+        batch = Batch(*map(my_rows, windows(step))).to(device)
+        return micro_batches(batch, config.micro_batch or config.batch_size)
 
     def validate(model: nn.Module) -> float:
         return float(surprises(model, validation, model_config.context).mean())
@@ -151,30 +171,21 @@ def prepared(folder: RunFolder, config: TrainConfig, device: torch.device) -> Pr
     for message in messages:
         say(message)
     done = start.values["step"] if start else 0
-    folder.trim_log(done)
+    if rank() == 0:
+        folder.trim_log(done)
     return Prepared(
         train(model, batches, next_token_loss, config.loop, validate, start, folder.checkpoints),
         done,
-        f"{model.n_parameters():,} parameters on {device}",
+        f"{model.n_parameters():,} parameters on {n_processes()} x {device.type}",
         config.batch_size * model_config.context,
     )
 
 
-@contextmanager
-def memory_errors_told() -> Iterator[None]:
-    """Turn the ways in which memory runs out into one sentence."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:  # torch has a class for it on GPUs alone
-        if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
-            raise RunFailed(
-                "not enough memory; try a smaller --batch-size, --micro-batch or --d-model"
-            ) from error
-        raise
-
-
 def logged(records: Iterator[Record], folder: RunFolder) -> Iterator[Record]:
     """Write each record as a line of the log, with the seconds since this start."""
+    if rank() > 0:
+        yield from records
+        return
     started = time.perf_counter()
     with folder.log.open("a", encoding="utf-8") as log:
         for record in records:

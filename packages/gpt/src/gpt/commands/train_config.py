@@ -59,7 +59,7 @@ class TrainConfig:
     batch_size: int = 16
     """Sequences in a step."""
     micro_batch: int | None = None
-    """Sequences at a time, to save memory; the gradient is the same. Default: all."""
+    """Sequences at a time in a process, to save memory; the gradient is the same. Default: all."""
     name: str = "gpt"
     """The run's folder below `runs`."""
     runs: Path = Path("runs")
@@ -120,6 +120,9 @@ def saved_config(folder: Path) -> TrainConfig:
         ) from error
 
 
+FREE = ("loop", "device", "shard", "json", "overwrite")
+
+
 def refuse_changes(saved: TrainConfig, asked: TrainConfig) -> None:
     """A resumed run keeps its settings; only where it runs and how it reports may be new.
 
@@ -129,7 +132,7 @@ def refuse_changes(saved: TrainConfig, asked: TrainConfig) -> None:
     for ours, theirs in ((saved, asked), (saved.loop, asked.loop)):
         for field in dataclasses.fields(ours):
             old, new = getattr(ours, field.name), getattr(theirs, field.name)
-            if old != new and field.name not in ("loop", "device", "json", "overwrite"):
+            if old != new and field.name not in FREE:
                 raise BadInput(
                     f"this run has {field.name} {old}, not {new}; leave the option out to go on "
                     "with it, or start another run with --name"

@@ -5,7 +5,8 @@ micro-batches and divided once, by the terms of all: so a smaller last piece, or
 numbers of scored tokens, weigh what they should. The mean of means does not.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 from gpt.evaluation.scores import nats_per_token
 from gpt.text.token_files import Batch
+from gpt.training.processes import added, largest, n_processes
+from gpt.training.sharding import without_averaging
 
 
 class LossSum(NamedTuple):
@@ -43,15 +46,40 @@ def accumulate_gradient(
     """Leave the gradient of the mean loss over all pieces in `parameters`, and return that loss.
 
     The scaler multiplies by 1 except in fp16; its factor stays in the gradient until `unscale_`.
+    With several processes, pieces are this one's and the mean runs over those of all.
     """
-    total, terms, unit = 0.0, 0, 0
-    for piece in pieces:
-        part = loss(model, piece)
-        unit = unit or part.terms or 1  # any divisor would do; this one keeps fp16 in its range
-        scaler.scale(part.total / unit).backward()
-        total += part.total.item()
-        terms += part.terms
+    total, terms, unit = 0.0, 0.0, 0.0
+    for piece, counts, last in in_step(list(pieces)):
+        with nullcontext() if last else without_averaging(model):
+            part = loss(model, piece)
+            # any divisor would do, the same one everywhere; this one keeps fp16 in its range
+            unit = unit or largest(part.terms) or 1
+            scaler.scale(counts * part.total / unit).backward()
+        total += counts * part.total.item()
+        terms += counts * part.terms
+    total, terms = added(total, terms)
     for parameter in parameters:
-        if parameter.grad is not None:
-            parameter.grad *= unit / terms
+        if parameter.grad is not None:  # it is the average over the processes of sums / unit
+            parameter.grad *= n_processes() * unit / terms
     return total / terms
+
+
+class Turn(NamedTuple):
+    """A micro-batch when every process takes one."""
+
+    piece: Any
+    counts: bool
+    """False for one that was taken before."""
+    last: bool
+
+
+def in_step(pieces: list[Any]) -> Iterator[Turn]:
+    """The pieces of this process, in as many turns as the process with most of them needs.
+
+    A pass through a sharded model takes all processes. One that has run out goes along with its
+    last piece once more, which then counts for nothing.
+    """
+    n_turns = int(largest(len(pieces)))
+    for turn in range(n_turns):
+        mine = min(turn, len(pieces) - 1)
+        yield Turn(pieces[mine], counts=turn == mine, last=turn == n_turns - 1)

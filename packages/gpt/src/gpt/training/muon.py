@@ -20,6 +20,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from gpt.training.sharding import sliced_like, whole
+
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
@@ -55,6 +57,24 @@ def product_format(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
+def orthogonalised(
+    momenta: list[Float[Tensor, "_ _"]], parts: tuple[int, ...]
+) -> list[Float[Tensor, "_ _"]]:
+    """The step of each matrix, part by part; parts of equal shape go through in one batch."""
+    steps = [torch.empty_like(momentum) for momentum in momenta]
+    shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+    for pair in zip(momenta, steps, strict=True):
+        rows = parts or (len(pair[0]),)
+        for momentum, step in zip(*(matrix.split(rows) for matrix in pair), strict=True):
+            shapes[momentum.shape].append((momentum, step))
+    for shape, pairs in shapes.items():
+        stacked = torch.stack([momentum for momentum, _ in pairs])
+        directions = newton_schulz(stacked.to(product_format(stacked.device)))
+        for (_, step), direction in zip(pairs, directions, strict=True):
+            step.copy_(shape_scale(*shape) * direction)
+    return steps
+
+
 class Muon(torch.optim.Optimizer):
     """W <- (1 - rate decay) W - rate scale NewtonSchulz(g + mu (m - g)), m <- mu m + (1 - mu) g."""
 
@@ -74,19 +94,12 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Any = None) -> Any:
         """Move every matrix; those of equal shape are orthogonalised in one batch."""
         for group in self.param_groups:
-            shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    parts = group["parts"] or (len(parameter),)
-                    momentum = self.momentum(parameter, group["momentum"])
-                    for pair in zip(parameter.split(parts), momentum.split(parts), strict=True):
-                        shapes[pair[0].shape].append(pair)
-            for shape, pairs in shapes.items():
-                weights, momenta = zip(*pairs, strict=True)
-                stacked = torch.stack(momenta).to(product_format(weights[0].device))
-                for weight, direction in zip(weights, newton_schulz(stacked), strict=True):
-                    weight.mul_(1 - group["lr"] * group["weight_decay"])
-                    weight.sub_(direction, alpha=group["lr"] * shape_scale(*shape))
+            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            momenta = [whole(self.momentum(parameter, group["momentum"])) for parameter in moved]
+            steps = orthogonalised(momenta, group["parts"])
+            for parameter, step in zip(moved, steps, strict=True):
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.sub_(sliced_like(step, parameter), alpha=group["lr"])
 
     def momentum(self, parameter: Tensor, mu: float) -> Float[Tensor, "R C"]:
         """Nesterov's momentum: the running mean of the gradients, one look ahead."""

@@ -1,6 +1,5 @@
 """Everything that decides how a run goes on: save it and put it back, and nothing changes."""
 
-import copy
 import math
 from typing import Any
 
@@ -10,6 +9,8 @@ from torch import Tensor, nn
 
 from gpt.errors import BadInput
 from gpt.training.checkpoints import Checkpoint
+from gpt.training.processes import gathered, rank
+from gpt.training.sharding import sliced_like, whole
 
 
 def ema_update(average: Float[Tensor, "*B"], value: Float[Tensor, "*B"], decay: float) -> None:
@@ -26,9 +27,10 @@ class TrainingState:
         optimizer: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
         ema: float,
+        average: nn.Module | None = None,
     ) -> None:
         self.model, self.optimizer, self.scaler, self.ema = model, optimizer, scaler, ema
-        self.average = copy.deepcopy(model) if ema else None
+        self.average = average
         self.step = 0
         self.best_loss, self.best_step, self.validations_since_best = math.inf, 0, 0
 
@@ -61,12 +63,16 @@ class TrainingState:
         return next(self.model.parameters()).device
 
     def snapshot(self) -> Checkpoint:
-        """Everything as named tensors and plain values; `model.` is what a reader wants."""
+        """Everything as named tensors and plain values; `model.` is what a reader wants.
+
+        It is the same whether one process holds the weights or many; all must ask for it.
+        """
         tensors = named("model", self.averaged_model().state_dict())
         if self.average is not None:
             tensors |= named("raw", self.model.state_dict())
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= named(f"optimizer.{index}", moments)
+        tensors = {name: whole(tensor) for name, tensor in tensors.items()}
         tensors |= named("random", random_states(self.device()))
         values: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
         return Checkpoint(tensors, values | {"scaler": self.scaler.state_dict()})
@@ -84,9 +90,10 @@ class TrainingState:
             load_weights(self.average, within(tensors, "model"))
             load_weights(self.model, within(tensors, "raw"))
         moments: dict[int, dict[str, Tensor]] = {}
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         for name, tensor in within(tensors, "optimizer").items():
             index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = tensor
+            moments.setdefault(int(index), {})[key] = sliced_like(tensor, parameters[int(index)])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.scaler.load_state_dict(values["scaler"])
@@ -99,22 +106,28 @@ COUNTERS = ("step", "best_loss", "best_step", "validations_since_best")
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """The state of torch's global generators: the CPU's, and the one that dropout draws from."""
+    """The state of torch's global generators: the CPU's, and the one that dropout draws from.
+
+    A row for each process, since each draws numbers of its own.
+    """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
     if device.type == "mps":
         states["mps"] = torch.mps.get_rng_state()
-    return states
+    return {name: gathered(state) for name, state in states.items()}
 
 
 def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
-    """Put back what `random_states` read; a run that moved to another device draws anew."""
-    torch.set_rng_state(states["cpu"])
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"], device)
-    if device.type == "mps" and "mps" in states:
-        torch.mps.set_rng_state(states["mps"])
+    """Put back what `random_states` read; on another device, or in more processes, draw anew."""
+    # copied, since torch 2.15 reads a view from the start of the storage below it
+    mine = {name: rows[rank()].clone() for name, rows in states.items() if rank() < len(rows)}
+    if "cpu" in mine:
+        torch.set_rng_state(mine["cpu"])
+    if device.type == "cuda" and "cuda" in mine:
+        torch.cuda.set_rng_state(mine["cuda"], device)
+    if device.type == "mps" and "mps" in mine:
+        torch.mps.set_rng_state(mine["mps"])
 
 
 def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -137,7 +150,8 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
     Raises:
         BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
     """
-    wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+    own = model.state_dict()
+    wanted = {name: tuple(value.shape) for name, value in own.items()}
     given = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(wanted.keys() | given.keys()):
         if wanted.get(name) != given.get(name):
@@ -145,4 +159,5 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
                 f"the checkpoint is of another model: {name} has shape {given.get(name)}, "
                 f"and this model wants {wanted.get(name)}"
             )
+    weights = {name: sliced_like(value, own[name]) for name, value in weights.items()}
     model.load_state_dict(weights, assign=assign)

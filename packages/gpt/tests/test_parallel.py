@@ -1,0 +1,137 @@
+"""Two processes under torchrun, through the script that readers can run and through the command."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "one_or_many.py"
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
+SECONDS = 240  # less than the patience of a process with the others: a hang shows
+
+pytestmark = pytest.mark.skipif(
+    sys.platform == "win32", reason="posix: gloo under torchrun, SIGKILL"
+)
+
+# `gpt`, but process 1 is killed in the middle of the step that KILL names
+DRIVER = """
+import os, signal, sys
+from gpt.cli import main
+from gpt.commands import train
+
+records_of = train.logged
+
+def logged(records, folder):
+    for record in records_of(records, folder):
+        if os.environ["RANK"] == "1" and record.step == int(os.environ.get("KILL", 0)):
+            os.kill(os.getpid(), signal.SIGKILL)
+        yield record
+
+train.logged = logged
+sys.exit(main())
+"""
+
+
+def torchrun(*command, **environment):
+    return subprocess.run(
+        [*TORCHRUN, *map(str, command)],
+        env=ENVIRONMENT | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+
+
+def options(folder, name):
+    text = folder / "text.txt"
+    text.write_text(
+        "\n\n".join(
+            "".join(f"{n} squared is {n * n}. " for n in range(k, k + 20))
+            for k in range(0, 2000, 20)
+        )
+    )
+    sizes = ["--preset", "nano", "--steps", "12", "--save-every", "5", "--batch-size", "5"]
+    where = ["--data", text, "--runs", folder, "--name", name, "--device", "cpu"]
+    return [*sizes, *where, "--micro-batch", "2", "--dropout", "0.1"]
+
+
+def steps(folder):
+    return [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
+    done = torchrun(SCRIPT, "--folder", tmp_path / "runs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    differences = dict(re.findall(r"^  (\w.*?) +(\S+e\S+)$", done.stdout, re.MULTILINE))
+    for optimizer in ("adamw", "muon"):
+        for way in ("replicated", "sharded"):
+            assert float(differences[f"{optimizer}, {way}"]) <= 1e-5
+    assert float(differences["muon, sharded and then one process"]) <= 1e-5
+    assert done.stdout.count("identical to the bit") == 4
+    found = newest_checkpoint(tmp_path / "runs" / "muon sharded cut")
+    assert found is not None
+    assert not torch.equal(*found[0].tensors["random.cpu"])  # each draws its own dropout
+
+
+def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
+    (tmp_path / "driver.py").write_text(DRIVER)
+    done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")
+    assert done.returncode != 0
+    again = f"torchrun --nproc-per-node 2 -m gpt train --resume {tmp_path / 'cut'}"
+    assert done.stderr.count(f"gpt: another process of this run was lost; go on with: {again}") == 1
+    assert steps(tmp_path / "cut")[:6] == [1, 2, 3, 4, 5, 6]  # each once: process 0 alone writes
+    assert [path.name for path in checkpoint_files(tmp_path / "cut" / "checkpoints")] == [
+        "step-00000005.safetensors"
+    ]
+
+
+def test_bad_input_is_told_once_and_leaves_no_trace(tmp_path):
+    done = torchrun("-m", "gpt", "train", *options(tmp_path, "none"), "--batch-size", "1")
+    assert done.returncode != 0
+    assert done.stderr.count("gpt: a batch of 1 has too few rows for 2 processes") == 1
+    assert "exitcode  : 2" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["--no-shard", "--shard"])
+def test_killed_and_resumed_it_ends_in_the_same_bits(way, tmp_path):
+    (tmp_path / "driver.py").write_text(DRIVER)
+    whole = torchrun("-m", "gpt", "train", *options(tmp_path, "whole"), way)
+    assert whole.returncode == 0, whole.stderr
+    torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), way, KILL="7")
+    rest = torchrun("-m", "gpt", "train", "--resume", tmp_path / "cut")
+    assert rest.returncode == 0, rest.stderr
+    one, other = (newest_checkpoint(tmp_path / name / "checkpoints") for name in ("whole", "cut"))
+    assert one is not None and other is not None
+    assert one[0].values == other[0].values
+    assert len(one[0].tensors["random.cpu"]) == 2
+    for name, tensor in one[0].tensors.items():
+        assert tensor.equal(other[0].tensors[name]), name
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+    command = [*TORCHRUN, "-m", "gpt", "train", *map(str, options(tmp_path, "cut"))]
+    with subprocess.Popen(
+        [*command, "--steps", "100000"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
+    ) as process:
+        while process.poll() is None and not checkpoint_files(tmp_path / "cut" / "checkpoints"):
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=SECONDS)
+    last = steps(tmp_path / "cut")[-1]
+    assert said.count(f"stopped after step {last}; go on with: torchrun --nproc-per-node 2") == 1
+    newest = newest_checkpoint(tmp_path / "cut" / "checkpoints")
+    assert newest is not None and newest[0].values["step"] == last

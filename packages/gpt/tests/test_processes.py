@@ -1,0 +1,64 @@
+import pytest
+import torch
+
+from gpt.errors import BadInput
+from gpt.model.gpt import GPT, GPTConfig
+from gpt.training import accumulation, processes
+from gpt.training.accumulation import LossSum, accumulate_gradient, in_step
+from gpt.training.processes import added, first_then_all, from_first, gathered, largest, my_rows
+from gpt.training.sharding import blocks, replicated, sharded, sliced_like, whole
+
+NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
+
+
+def test_a_process_alone_gets_back_what_it_gave():
+    model, bits = torch.nn.Linear(2, 2), torch.zeros(3, dtype=torch.uint8)
+    assert added(1.5, 2) == [1.5, 2] and largest(3) == 3 and from_first(0.1) == 0.1
+    assert gathered(bits).tolist() == [[0, 0, 0]]
+    assert replicated(model) is model and sharded(model) is model
+    assert whole(bits) is bits and sliced_like(bits, bits) is bits
+    done = []
+    first_then_all(lambda: done.append(1))
+    assert done == [1]
+
+
+@pytest.mark.parametrize(("n", "n_rows"), [(1, 3), (2, 5), (3, 5), (4, 4)])
+def test_every_row_belongs_to_one_process(n, n_rows, monkeypatch):
+    monkeypatch.setattr(processes, "n_processes", lambda: n)
+    shares = []
+    for number in range(n):
+        monkeypatch.setattr(processes, "rank", lambda number=number: number)
+        shares.append(my_rows(torch.arange(n_rows)).tolist())
+    assert sorted(row for share in shares for row in share) == list(range(n_rows))
+    assert max(map(len, shares)) - min(map(len, shares)) <= 1
+
+
+def test_fewer_rows_than_processes_are_refused(monkeypatch):
+    monkeypatch.setattr(processes, "n_processes", lambda: 3)
+    with pytest.raises(BadInput, match="a batch of 2 has too few rows for 3 processes"):
+        my_rows([1, 2])
+
+
+def test_who_has_run_out_goes_along_with_a_piece_that_counts_for_nothing(monkeypatch):
+    monkeypatch.setattr(accumulation, "largest", lambda number: 3)  # another process has three
+    assert list(in_step(["a", "b"])) == [("a", True, False), ("b", True, False), ("b", False, True)]
+
+
+def test_the_mean_over_two_processes_by_hand(monkeypatch):
+    # Here 6 w of 3 terms, there 10 w of 1: the mean is 16 w / 4. Both divide by 3 first, so the
+    # average that arrives is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 is 4.
+    monkeypatch.setattr(accumulation, "n_processes", lambda: 2)
+    monkeypatch.setattr(accumulation, "added", lambda total, terms: [total + 10, terms + 1])
+    w = torch.nn.Parameter(torch.tensor(1.0))
+    w.register_hook(lambda gradient: (gradient + 10 / 3) / 2)
+    mean = accumulate_gradient(
+        None, [w], [(6.0, 3)], lambda _, x: LossSum(w * x[0], x[1]), NO_SCALE
+    )
+    assert mean == pytest.approx(4)
+    assert float(w.grad) == pytest.approx(4)
+
+
+def test_a_model_is_sliced_block_by_block():
+    model = GPT(GPTConfig(50, 8, 3, 2, 16, 32))
+    assert list(blocks(model)) == list(model.blocks)
+    assert list(blocks(torch.nn.Sequential(model))) == list(model.blocks)
