@@ -103,7 +103,8 @@ def test_the_other_kinds_train_and_write(options, trained, tmp_path, capsys):
 
 def test_a_run_out_of_patience_is_a_finished_run(trained, tmp_path, capsys):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
-    options = ["--steps", "50", "--save-every", "1", "--patience", "2", "--learning-rate", "1e-15"]
+    options = ["--steps", "50", "--save-every", "1", "--patience", "2"]
+    options += ["--learning-rate", "1e-15", "--muon-rate", "1e-15"]
     assert main(["train", *NANO, *data, *options, "--json"]) == 0
     # no step changes a weight, so the first validation stays the best
     assert len(RunFolder(tmp_path / "gpt").records()) == 3
