@@ -88,7 +88,7 @@ def columns(
         yield new[:, 0].tolist()
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def last_scores(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B V"]:
     """The scores after the last token; the head, a large product, reads that position alone."""
     return model.logits(model.hidden(tokens, cache=cache)[:, -1:])[:, 0]
