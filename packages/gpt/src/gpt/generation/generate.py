@@ -75,16 +75,17 @@ def columns(
         check_prompt(model, prompt)
     model.eval()
     new, padding = right_aligned(prompts, next(model.parameters()).device)
-    tokens, context = new, model.config.context
-    cache = model.cache(len(prompts), min(context, tokens.shape[1] + n_tokens - 1), padding)
+    read, length, context = [new], new.shape[1], model.config.context
+    cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
     for _ in range(n_tokens):
-        excess = tokens.shape[1] - context
+        excess = length - context
         if excess > 0:
-            new = tokens[:, excess:]
+            new = torch.cat(read, dim=1)[:, excess:]
             left = None if padding is None else (padding - excess).clamp(min=0)
             cache = model.cache(len(prompts), context, left)
         new = choice(last_scores(model, new, cache))[:, None]
-        tokens = torch.cat([tokens, new], dim=1)
+        read.append(new)
+        length += 1
         yield new[:, 0].tolist()
 
 

@@ -11,12 +11,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gpt.model.cache import LayerCache
-from gpt.model.layers import Dropout
+from gpt.model.layers import dropout
 from gpt.model.rotary import unturned
 
 
 class Block(nn.Module):
-    """What both have: two halves, a norm for each, and dropout on what a half adds."""
+    """What both have: two halves, a norm for each, and the sum that each half adds to."""
 
     def __init__(
         self,
@@ -27,7 +27,13 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.attention_norm, self.mlp_norm = norm(), norm()
-        self.attention, self.mlp, self.dropout = attention, mlp, Dropout(p_dropout)
+        self.attention, self.mlp, self.p_dropout = attention, mlp, p_dropout
+
+    def add(self, x: Float[Tensor, "B T D"], update: Float[Tensor, "B T D"]) -> Tensor:
+        """The stream plus what a half writes, thinned by dropout in training."""
+        if self.training and self.p_dropout > 0:
+            update = dropout(update, self.p_dropout)
+        return x + update
 
 
 class PreNormBlock(Block):
@@ -41,8 +47,8 @@ class PreNormBlock(Block):
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
-        x = x + self.dropout(self.attention(self.attention_norm(x), turn, mask, cache))
-        return x + self.dropout(self.mlp(self.mlp_norm(x)))
+        x = self.add(x, self.attention(self.attention_norm(x), turn, mask, cache))
+        return self.add(x, self.mlp(self.mlp_norm(x)))
 
 
 class PostNormBlock(Block):
@@ -56,5 +62,5 @@ class PostNormBlock(Block):
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, turn, mask, cache)))
-        return self.mlp_norm(x + self.dropout(self.mlp(x)))
+        x = self.attention_norm(self.add(x, self.attention(x, turn, mask, cache)))
+        return self.mlp_norm(self.add(x, self.mlp(x)))

@@ -6,7 +6,6 @@ function and kernel equal, values and gradients.
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -59,11 +58,11 @@ class LayerNorm(nn.Module):
         super().__init__()
         self.gain = nn.Parameter(torch.ones(d_model))
         self.bias = nn.Parameter(torch.zeros(d_model))
-        self.eps = eps
+        self.shape, self.eps = (d_model,), eps
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """The rows, normalised."""
-        return F.layer_norm(x, self.gain.shape, self.gain, self.bias, self.eps)
+        return torch.layer_norm(x, self.shape, self.gain, self.bias, self.eps)
 
 
 class RMSNorm(nn.Module):
@@ -72,11 +71,11 @@ class RMSNorm(nn.Module):
     def __init__(self, d_model: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.gain = nn.Parameter(torch.ones(d_model))
-        self.eps = eps
+        self.shape, self.eps = (d_model,), eps
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
         """The rows, scaled."""
-        return F.rms_norm(x, self.gain.shape, self.gain, self.eps)
+        return torch.rms_norm(x, self.shape, self.gain, self.eps)
 
 
 NORMS = {"layer": LayerNorm, "rms": RMSNorm}
