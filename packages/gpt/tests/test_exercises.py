@@ -5,8 +5,12 @@ from importlib import import_module
 from itertools import pairwise
 
 import pytest
+import torch
+from einops import rearrange, repeat
 
 from gpt.exercises.__main__ import main, names, verdict
+from gpt.model.attention import causal_mask
+from gpt.model.rotary import to_halves
 from gpt.text.bpe import merge
 
 
@@ -67,6 +71,30 @@ WRONG = {
     "mean_loss: a piece without terms is not left out": (
         "mean_loss",
         lambda pieces: sum(m * n for m, n in pieces) / sum(n for _, n in pieces),
+    ),
+    "share_heads: copies of the whole in place of copies of each head": (
+        "share_heads",
+        lambda x, n_heads: repeat(
+            x, "B J S K -> B (group J) S K", group=n_heads // x.shape[1]
+        ),
+    ),
+    "share_heads: nothing is copied": ("share_heads", lambda x, n_heads: x),
+    "to_pairs: the same order as to_halves": ("to_pairs", to_halves),
+    "to_pairs: all heads as if they were one": (
+        "to_pairs",
+        lambda weight, n_heads: rearrange(weight, "(two half) ... -> (half two) ...", two=2),
+    ),
+    "window_mask: one key too many": (
+        "window_mask",
+        lambda n_queries, n_keys, window: causal_mask(n_queries, n_keys).triu(
+            n_keys - n_queries - window
+        ),
+    ),
+    "window_mask: the first query stands at the first key": (
+        "window_mask",
+        lambda n_queries, n_keys, window: (
+            torch.ones(n_queries, n_keys, dtype=torch.bool).tril().triu(1 - window)
+        ),
     ),
     "warmup_stable_decay: the climb starts at 0": (
         "warmup_stable_decay",

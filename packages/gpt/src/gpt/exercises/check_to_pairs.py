@@ -1,0 +1,20 @@
+"""Do the rows of each head stand in neighbouring pairs again?"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from gpt.model.rotary import to_halves
+
+
+def check(to_pairs: Callable[[Tensor, int], Tensor]) -> None:
+    """Two orders to work out with a pencil, then there and back with the package."""
+    cases = [(6, 1, [0, 3, 1, 4, 2, 5]), (12, 2, [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11])]
+    for n_rows, n_heads, rows in cases:
+        yours = to_pairs(torch.arange(float(n_rows)), n_heads).int().tolist()
+        assert yours == rows, f"{n_rows} rows in {n_heads} heads become {rows}, not {yours}"
+
+    weight = torch.arange(48.0).reshape(16, 3)
+    back = to_pairs(to_halves(weight, 2), 2)
+    assert torch.equal(back, weight), f"to_halves and back should change nothing, and gave {back}"
