@@ -2,7 +2,16 @@
 
     uv run python packages/gpt/scripts/length_extrapolation.py --json
 
-RESULT
+500 steps, 2 seeds, one busy core (CPU), 8 minutes; torch 2.15, Python 3.11. Held-out loss in nats
+per token, mean of the seeds. `chapters/recorded/length_extrapolation.json` is what it printed, and
+chapter 02 draws it.
+
+    windows of      64     128     256
+    learned      4.835  cannot  cannot
+    sinusoidal   4.737   4.843   4.969
+    rotary       4.177   4.194   4.358
+    alibi        4.202   4.193   4.189
+    none         4.302   4.312   4.325
 
 One small model for each scheme, alike in all else: 2 layers, 4 heads, width 64, trained by the
 package's loop on windows of 64 tokens. Then the same held-out tokens are read in windows of 64, 128

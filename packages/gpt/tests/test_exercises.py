@@ -74,9 +74,7 @@ WRONG = {
     ),
     "share_heads: copies of the whole in place of copies of each head": (
         "share_heads",
-        lambda x, n_heads: repeat(
-            x, "B J S K -> B (group J) S K", group=n_heads // x.shape[1]
-        ),
+        lambda x, n_heads: repeat(x, "B J S K -> B (group J) S K", group=n_heads // x.shape[1]),
     ),
     "share_heads: nothing is copied": ("share_heads", lambda x, n_heads: x),
     "to_pairs: the same order as to_halves": ("to_pairs", to_halves),
