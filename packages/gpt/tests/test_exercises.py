@@ -1,5 +1,6 @@
 """Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
 
+import math
 from collections import Counter
 from importlib import import_module
 from itertools import pairwise
@@ -58,6 +59,23 @@ def first_seen(words):
 
 
 WRONG = {
+    "gelu_slope: the exact form": (
+        "gelu_slope",
+        lambda x: (
+            (1 + math.erf(x / 2**0.5)) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        ),
+    ),
+    "fold_norm: the gain multiplies the rows": (
+        "fold_norm",
+        lambda gain, bias, weight: (
+            weight * gain[: len(weight), None] if len(gain) >= len(weight) else weight,
+            weight @ bias,
+        ),
+    ),
+    "fold_norm: the bias is forgotten": (
+        "fold_norm",
+        lambda gain, bias, weight: (weight * gain, weight @ (0 * bias)),
+    ),
     "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
     "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
     "mean_loss: mean of means": (
