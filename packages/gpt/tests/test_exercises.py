@@ -59,6 +59,15 @@ def first_seen(words):
 
 
 WRONG = {
+    "writes: all read the first row": ("writes", lambda x, halves: [half(x) for half in halves]),
+    "parallel_block: one after the other": (
+        "parallel_block",
+        lambda x, norm, attention, mlp: (y := x + attention(norm(x))) + mlp(norm(y)),
+    ),
+    "parallel_block: the row is lost": (
+        "parallel_block",
+        lambda x, norm, attention, mlp: attention(norm(x)) + mlp(norm(x)),
+    ),
     "gelu_slope: the exact form": (
         "gelu_slope",
         lambda x: (
