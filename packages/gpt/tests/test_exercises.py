@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from gpt.exercises.__main__ import main, names, verdict
+from gpt.model.gpt import GPT
 from gpt.text.bpe import merge
 
 
@@ -59,6 +60,18 @@ def first_seen(words):
 
 
 WRONG = {
+    "count_parameters: a formula for GPT-2 alone": (
+        "count_parameters",
+        lambda c: (
+            (c.vocab_size + c.context) * c.d_model
+            + c.n_layers * (12 * c.d_model**2 + 13 * c.d_model)
+            + 2 * c.d_model
+        ),
+    ),
+    "forward_flops: two for each parameter": (
+        "forward_flops",
+        lambda config, n_tokens: 2 * n_tokens * GPT(config).n_parameters(),
+    ),
     "writes: all read the first row": ("writes", lambda x, halves: [half(x) for half in halves]),
     "parallel_block: one after the other": (
         "parallel_block",
