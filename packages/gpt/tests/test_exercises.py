@@ -1,5 +1,6 @@
 """Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
 
+import math
 from collections import Counter
 from importlib import import_module
 from itertools import pairwise
@@ -11,6 +12,7 @@ from einops import rearrange, repeat
 from gpt.exercises.__main__ import main, names, verdict
 from gpt.model.attention import causal_mask
 from gpt.model.rotary import to_halves
+from gpt.model.gpt import GPT
 from gpt.text.bpe import merge
 
 
@@ -62,6 +64,44 @@ def first_seen(words):
 
 
 WRONG = {
+    "count_parameters: a formula for GPT-2 alone": (
+        "count_parameters",
+        lambda c: (
+            (c.vocab_size + c.context) * c.d_model
+            + c.n_layers * (12 * c.d_model**2 + 13 * c.d_model)
+            + 2 * c.d_model
+        ),
+    ),
+    "forward_flops: two for each parameter": (
+        "forward_flops",
+        lambda config, n_tokens: 2 * n_tokens * GPT(config).n_parameters(),
+    ),
+    "writes: all read the first row": ("writes", lambda x, halves: [half(x) for half in halves]),
+    "parallel_block: one after the other": (
+        "parallel_block",
+        lambda x, norm, attention, mlp: (y := x + attention(norm(x))) + mlp(norm(y)),
+    ),
+    "parallel_block: the row is lost": (
+        "parallel_block",
+        lambda x, norm, attention, mlp: attention(norm(x)) + mlp(norm(x)),
+    ),
+    "gelu_slope: the exact form": (
+        "gelu_slope",
+        lambda x: (
+            (1 + math.erf(x / 2**0.5)) / 2 + x * math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+        ),
+    ),
+    "fold_norm: the gain multiplies the rows": (
+        "fold_norm",
+        lambda gain, bias, weight: (
+            weight * gain[: len(weight), None] if len(gain) >= len(weight) else weight,
+            weight @ bias,
+        ),
+    ),
+    "fold_norm: the bias is forgotten": (
+        "fold_norm",
+        lambda gain, bias, weight: (weight * gain, weight @ (0 * bias)),
+    ),
     "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
     "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
     "mean_loss: mean of means": (

@@ -1,0 +1,11 @@
+"""A norm whose gain and bias move into the next layer."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def fold_norm(
+    gain: Float[Tensor, " D"], bias: Float[Tensor, " D"], weight: Float[Tensor, "F D"]
+) -> tuple[Float[Tensor, "F D"], Float[Tensor, " F"]]:
+    """W (z gain + bias) = (W gain) z + W bias, the gain multiplying the columns of W."""
+    return weight * gain, weight @ bias

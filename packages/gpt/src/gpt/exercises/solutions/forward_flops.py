@@ -1,0 +1,14 @@
+"""What a forward pass costs."""
+
+from gpt.exercises.solutions.count_parameters import GATED
+from gpt.model.config import GPTConfig
+
+
+def forward_flops(config: GPTConfig, n_tokens: int) -> int:
+    """Floating-point operations of one sequence, in its matrix products alone."""
+    d, gathered = config.d_model, config.n_heads * config.d_head
+    projections = d * (2 * gathered + 2 * config.kv_heads * config.d_head)
+    mlp = (3 if config.feed_forward in GATED else 2) * d * config.d_ff
+    matrices = config.n_layers * (projections + mlp) + config.vocab_size * d
+    scores_and_means = 2 * config.n_layers * n_tokens**2 * gathered
+    return 2 * (n_tokens * matrices + scores_and_means)

@@ -1,0 +1,16 @@
+"""Both halves at once (Wang and Komatsuzaki 2021, GPT-J; Chowdhery et al. 2022, PaLM)."""
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+
+def parallel_block(
+    x: Tensor,
+    norm: Callable[[Tensor], Tensor],
+    attention: Callable[[Tensor], Tensor],
+    mlp: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """The stream after a block whose halves read the same normalised row."""
+    read = norm(x)
+    return x + attention(read) + mlp(read)
