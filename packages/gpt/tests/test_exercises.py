@@ -5,6 +5,7 @@ from importlib import import_module
 from itertools import pairwise
 
 import pytest
+import torch
 
 from gpt.exercises.__main__ import main, names, verdict
 from gpt.text.bpe import merge
@@ -57,9 +58,28 @@ def first_seen(words):
     return max(counts, key=counts.__getitem__, default=None)
 
 
+def share_of_all(logits, p):
+    return logits.masked_fill(logits.softmax(-1) < p, -torch.inf)
+
+
+def one_limit_for_all_rows(logits, p):
+    probabilities = logits.softmax(-1)
+    return logits.masked_fill(probabilities < p * probabilities.max(), -torch.inf)
+
+
 WRONG = {
     "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
     "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
+    "keep_min_p: a share of 1, not of the likeliest": ("keep_min_p", share_of_all),
+    "keep_min_p: one limit for all rows": ("keep_min_p", one_limit_for_all_rows),
+    "longest_text: keys without values": (
+        "longest_text",
+        lambda n, layers, heads, width, rows, size: n // (layers * heads * width * rows * size),
+    ),
+    "longest_text: rows are forgotten": (
+        "longest_text",
+        lambda n, layers, heads, width, rows, size: n // (2 * layers * heads * width * size),
+    ),
     "mean_loss: mean of means": (
         "mean_loss",
         lambda pieces: sum(mean for mean, _ in pieces) / len(pieces),
