@@ -1,5 +1,6 @@
 """Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
 
+import struct
 from collections import Counter
 from importlib import import_module
 from itertools import pairwise
@@ -67,6 +68,16 @@ def one_limit_for_all_rows(logits, p):
     return logits.masked_fill(probabilities < p * probabilities.max(), -torch.inf)
 
 
+def halves_in_turns(data):
+    (scale,) = struct.unpack("<e", data[:2])
+    return [scale * (q - 8) for byte in data[2:] for q in (byte & 15, byte >> 4)]
+
+
+def q4_1_without_its_offset(data):
+    (scale,) = struct.unpack("<e", data[:2])
+    return [scale * q for q in [b & 15 for b in data[2:]] + [b >> 4 for b in data[2:]]]
+
+
 WRONG = {
     "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
     "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
@@ -88,6 +99,8 @@ WRONG = {
         "mean_loss",
         lambda pieces: sum(m * n for m, n in pieces) / sum(n for _, n in pieces),
     ),
+    "q4_0_block: the halves of a byte side by side": ("q4_0_block", halves_in_turns),
+    "q4_0_block: the middle is not taken away": ("q4_0_block", q4_1_without_its_offset),
     "warmup_stable_decay: the climb starts at 0": (
         "warmup_stable_decay",
         lambda step, steps, warmup, decay, peak: (
