@@ -78,11 +78,32 @@ def q4_1_without_its_offset(data):
     return [scale * q for q in [b & 15 for b in data[2:]] + [b >> 4 for b in data[2:]]]
 
 
+def lion_with_one_mean(weight, gradient, mean, rate, betas, weight_decay):
+    mean = betas[1] * mean + (1 - betas[1]) * gradient
+    return (1 - rate * weight_decay) * weight - rate * ((mean > 0) - (mean < 0)), mean
+
+
+def lion_that_shrinks_the_new_weight(weight, gradient, mean, rate, betas, weight_decay):
+    fresh = betas[0] * mean + (1 - betas[0]) * gradient
+    moved = weight - rate * ((fresh > 0) - (fresh < 0))
+    return (1 - rate * weight_decay) * moved, betas[1] * mean + (1 - betas[1]) * gradient
+
+
 WRONG = {
+    "clip_factor: lengths are added": (
+        "clip_factor",
+        lambda lengths, clip: min(1.0, clip / max(sum(lengths), 1e-9)),
+    ),
+    "clip_factor: the longest slice decides": (
+        "clip_factor",
+        lambda lengths, clip: min(1.0, clip / max(*lengths, 1e-9)),
+    ),
     "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
     "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
     "keep_min_p: a share of 1, not of the likeliest": ("keep_min_p", share_of_all),
     "keep_min_p: one limit for all rows": ("keep_min_p", one_limit_for_all_rows),
+    "lion_update: the kept mean decides": ("lion_update", lion_with_one_mean),
+    "lion_update: the new weight shrinks": ("lion_update", lion_that_shrinks_the_new_weight),
     "longest_text: keys without values": (
         "longest_text",
         lambda n, layers, heads, width, rows, size: n // (layers * heads * width * rows * size),
