@@ -1,6 +1,7 @@
 """Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
 
 import math
+import struct
 from collections import Counter
 from importlib import import_module
 from itertools import pairwise
@@ -11,8 +12,8 @@ from einops import rearrange, repeat
 
 from gpt.exercises.__main__ import main, names, verdict
 from gpt.model.attention import causal_mask
-from gpt.model.rotary import to_halves
 from gpt.model.gpt import GPT
+from gpt.model.rotary import to_halves
 from gpt.text.bpe import merge
 
 
@@ -63,6 +64,36 @@ def first_seen(words):
     return max(counts, key=counts.__getitem__, default=None)
 
 
+def share_of_all(logits, p):
+    return logits.masked_fill(logits.softmax(-1) < p, -torch.inf)
+
+
+def one_limit_for_all_rows(logits, p):
+    probabilities = logits.softmax(-1)
+    return logits.masked_fill(probabilities < p * probabilities.max(), -torch.inf)
+
+
+def halves_in_turns(data):
+    (scale,) = struct.unpack("<e", data[:2])
+    return [scale * (q - 8) for byte in data[2:] for q in (byte & 15, byte >> 4)]
+
+
+def q4_1_without_its_offset(data):
+    (scale,) = struct.unpack("<e", data[:2])
+    return [scale * q for q in [b & 15 for b in data[2:]] + [b >> 4 for b in data[2:]]]
+
+
+def lion_with_one_mean(weight, gradient, mean, rate, betas, weight_decay):
+    mean = betas[1] * mean + (1 - betas[1]) * gradient
+    return (1 - rate * weight_decay) * weight - rate * ((mean > 0) - (mean < 0)), mean
+
+
+def lion_that_shrinks_the_new_weight(weight, gradient, mean, rate, betas, weight_decay):
+    fresh = betas[0] * mean + (1 - betas[0]) * gradient
+    moved = weight - rate * ((fresh > 0) - (fresh < 0))
+    return (1 - rate * weight_decay) * moved, betas[1] * mean + (1 - betas[1]) * gradient
+
+
 WRONG = {
     "count_parameters: a formula for GPT-2 alone": (
         "count_parameters",
@@ -102,8 +133,28 @@ WRONG = {
         "fold_norm",
         lambda gain, bias, weight: (weight * gain, weight @ (0 * bias)),
     ),
+    "clip_factor: lengths are added": (
+        "clip_factor",
+        lambda lengths, clip: min(1.0, clip / max(sum(lengths), 1e-9)),
+    ),
+    "clip_factor: the longest slice decides": (
+        "clip_factor",
+        lambda lengths, clip: min(1.0, clip / max(*lengths, 1e-9)),
+    ),
     "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
     "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
+    "keep_min_p: a share of 1, not of the likeliest": ("keep_min_p", share_of_all),
+    "keep_min_p: one limit for all rows": ("keep_min_p", one_limit_for_all_rows),
+    "lion_update: the kept mean decides": ("lion_update", lion_with_one_mean),
+    "lion_update: the new weight shrinks": ("lion_update", lion_that_shrinks_the_new_weight),
+    "longest_text: keys without values": (
+        "longest_text",
+        lambda n, layers, heads, width, rows, size: n // (layers * heads * width * rows * size),
+    ),
+    "longest_text: rows are forgotten": (
+        "longest_text",
+        lambda n, layers, heads, width, rows, size: n // (2 * layers * heads * width * size),
+    ),
     "mean_loss: mean of means": (
         "mean_loss",
         lambda pieces: sum(mean for mean, _ in pieces) / len(pieces),
@@ -134,6 +185,8 @@ WRONG = {
             torch.ones(n_queries, n_keys, dtype=torch.bool).tril().triu(1 - window)
         ),
     ),
+    "q4_0_block: the halves of a byte side by side": ("q4_0_block", halves_in_turns),
+    "q4_0_block: the middle is not taken away": ("q4_0_block", q4_1_without_its_offset),
     "warmup_stable_decay: the climb starts at 0": (
         "warmup_stable_decay",
         lambda step, steps, warmup, decay, peak: (

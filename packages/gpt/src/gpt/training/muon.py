@@ -28,7 +28,7 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 def newton_schulz(matrices: Float[Tensor, "B R C"], steps: int = 5) -> Float[Tensor, "B R C"]:
     r"""Nearly U V^T, of the matrices U S V^T, by products alone.
 
-    X <- a X + b (X X^T) X + c (X X^T)^2 X    with X = M / |M| at first, |M|^2 the sum of squares
+    X <- a X + b (X X^T) X + c (X X^T)^2 X    with X = M / sqrt(sum of M^2) at first
 
     leaves U and V as they are and takes each singular value s to a s + b s^3 + c s^5. The a, b, c
     are chosen for a steep climb at 0, not for a limit: five steps take values from 0.01 to 1 to
