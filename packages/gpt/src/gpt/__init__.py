@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gpt.generation.generate import generate
-    from gpt.model.gpt import GPT, GPTConfig
+    from gpt.model.config import GPTConfig
+    from gpt.model.gpt import GPT
     from gpt.runs import load_model
     from gpt.training.loop import LoopConfig, train
 
 HOMES = {
     "GPT": "gpt.model.gpt",
-    "GPTConfig": "gpt.model.gpt",
+    "GPTConfig": "gpt.model.config",
     "LoopConfig": "gpt.training.loop",
     "generate": "gpt.generation.generate",
     "load_model": "gpt.runs",

@@ -27,7 +27,6 @@ from gpt.model.norms import NORMS
 from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions
 from gpt.model.rotary import NoRotation, Rotary
 
-__all__ = ["GPT", "GPTConfig"]
 ADDED = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
 
 
