@@ -42,6 +42,8 @@ class TrainConfig:
     """Blocks in the stack."""
     n_heads: int | None = None
     """Attentions side by side."""
+    n_kv_heads: int | None = None
+    """Key-value heads; fewer than n_heads makes groups that share them."""
     d_model: int | None = None
     """Width; the feed-forward layer becomes four times as wide."""
     positions: Positions | None = None
@@ -54,6 +56,12 @@ class TrainConfig:
     """The bend of the feed-forward layer."""
     ff_bias: bool | None = None
     """Whether the feed-forward layer has biases."""
+    attention_bias: bool | None = None
+    """Whether the projections of attention have biases."""
+    head_bias: bool | None = None
+    """Whether every token has a bias at the head."""
+    tied_head: bool | None = None
+    """Score tokens by their own embeddings, or by a second table."""
     dropout: float | None = None
     """Share of numbers zeroed in training."""
     batch_size: int = 16
@@ -99,8 +107,8 @@ class TrainConfig:
 
 
 SHAPE = (
-    *("context", "n_layers", "n_heads", "d_model", "positions", "norm", "norm_kind"),
-    *("feed_forward", "ff_bias", "dropout"),
+    *("context", "n_layers", "n_heads", "n_kv_heads", "d_model", "positions", "norm", "norm_kind"),
+    *("feed_forward", "ff_bias", "attention_bias", "head_bias", "tied_head", "dropout"),
 )  # the options that are fields of GPTConfig
 
 
