@@ -7,6 +7,7 @@ from gpt.commands.progress import say
 from gpt.errors import BadInput
 from gpt.pretrained.folders import write_model
 from gpt.pretrained.loading import load_pretrained
+from gpt.pretrained.shapes import family_of
 from gpt.text.tokenizer_export import to_hugging_face
 
 
@@ -31,6 +32,7 @@ def run(config: ExportConfig) -> int:
     if config.to.is_dir() and any(config.to.iterdir()) and not config.overwrite:
         raise BadInput(f"{str(config.to)!r} is not empty; write over it with --overwrite")
     model, tokenizer = load_pretrained(config.model or str(config.run))
+    family_of(model.config)  # refuses a shape that transformers lacks before a file is written
     # the weights last: a folder that has them is complete
     to_hugging_face(tokenizer, config.to)
     write_model(config.to, model, tokenizer.end_of_text)

@@ -54,14 +54,14 @@ def read_model(folder: Path) -> GPT:
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """The tensors of one file, or of the several that an index names."""
+    """The tensors of one file, or, where it is not there, of the several that an index names."""
     index = folder / "model.safetensors.index.json"
     names = {"model.safetensors"}
-    if index.is_file():
-        names = set(read_json(index).get("weight_map", {}).values())
+    if index.is_file() and not (folder / "model.safetensors").is_file():
+        names = shards(read_json(index), index)
     tensors = {}
     for name in sorted(names):
-        path = folder / Path(name).name
+        path = folder / name
         try:
             tensors |= safetensors.torch.load_file(path)
         except FileNotFoundError as error:
@@ -71,6 +71,14 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
         except safetensors.SafetensorError as error:
             raise BadInput(f"{str(path)!r} is damaged: {error}") from error
     return tensors
+
+
+def shards(index: dict[str, Any], path: Path) -> set[str]:
+    """The files that an index names, none of them outside its folder."""
+    places = index.get("weight_map")
+    if not isinstance(places, dict) or not all(isinstance(each, str) for each in places.values()):
+        raise BadInput(f"{str(path)!r} does not say which file holds which tensor")
+    return {Path(name).name for name in places.values()}
 
 
 def write_model(folder: Path, model: GPT, end_of_text: int | None) -> None:

@@ -67,7 +67,8 @@ def from_llama(theirs: dict[str, Any]) -> GPTConfig:
     """Llama's and Arcee's names of the sizes."""
     gated = theirs["model_type"] == "llama"
     rotation = theirs.get("rope_parameters") or theirs.get("rope_scaling") or {}
-    refuse_unless(rotation, rope_type="default", partial_rotary_factor=1.0)
+    # older configs say "type"
+    refuse_unless(rotation, rope_type="default", type="default", partial_rotary_factor=1.0)
     kind = bend(theirs.get("hidden_act", "silu" if gated else "relu2"))
     if gated and kind not in GATED:
         raise BadInput(f"a gate of {theirs['hidden_act']!r} is not known here")

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 
 def to_hugging_face(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write the tokenizer into a model folder.
+    """Write the tokenizer into a model folder, made where there is none.
 
     Raises:
         BadInput: words are no tokens that the library could cut out in the same way.
@@ -38,6 +38,7 @@ def to_hugging_face(tokenizer: Tokenizer, folder: Path) -> None:
             f"cannot export a {type(tokenizer).__name__}; there are BytePairTokenizer, "
             "CharacterTokenizer and PretrainedTokenizer"
         )
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in zip(("tokenizer.json", "tokenizer_config.json"), files, strict=True):
         write_atomically(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode())
 

@@ -1,0 +1,106 @@
+"""Models by name: what is found, and the one sentence for what is not."""
+
+import json
+import sys
+
+import pytest
+import torch
+
+from gpt.errors import BadInput
+from gpt.model.gpt import GPT, GPTConfig
+from gpt.pretrained.folders import write_model
+from gpt.pretrained.loading import load_pretrained
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.tokenizer_export import to_hugging_face
+
+TOKENIZER = BytePairTokenizer.train(["the list of the items\n" * 4], 262)
+SHAPE = {"context": 16, "n_layers": 1, "n_heads": 2, "d_model": 16, "d_ff": 16, "norm_kind": "rms"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A model of random weights, with its tokenizer."""
+    write_model(tmp_path, GPT(GPTConfig(vocab_size=262, **SHAPE)), TOKENIZER.end_of_text)
+    to_hugging_face(TOKENIZER, tmp_path)
+    return tmp_path
+
+
+def test_a_folder_gives_model_and_tokenizer_ready_to_write(folder):
+    model, tokenizer = load_pretrained(str(folder))
+    assert not model.training
+    assert next(model.parameters()).dtype == torch.float32
+    assert tokenizer.encode("the items") == TOKENIZER.encode("the items")
+    assert tokenizer.end_of_text == TOKENIZER.end_of_text
+
+
+def test_the_precision_is_that_of_every_weight(folder):
+    exact, rounded = (load_pretrained(str(folder), precision=each)[0] for each in ("fp32", "bf16"))
+    assert {each.dtype for each in rounded.parameters()} == {torch.bfloat16}
+    for a, b in zip(exact.parameters(), rounded.parameters(), strict=True):
+        assert torch.equal(a.bfloat16(), b)
+
+
+def test_weights_stored_in_bf16_are_read_as_float32_unless_told_otherwise(folder):
+    model = load_pretrained(str(folder), precision="bf16").model
+    write_model(folder, model, TOKENIZER.end_of_text)
+    assert next(load_pretrained(str(folder)).model.parameters()).dtype == torch.float32
+
+
+def test_a_model_of_fewer_ids_than_its_tokenizer_is_refused(folder):
+    write_model(folder, GPT(GPTConfig(vocab_size=200, **SHAPE)), 0)
+    with pytest.raises(BadInput, match="has a tokenizer of 262 tokens and a model of 200"):
+        load_pretrained(str(folder))
+
+
+def test_a_model_of_more_ids_than_its_tokenizer_is_not(folder):
+    """Many models round their vocabulary up."""
+    write_model(folder, GPT(GPTConfig(vocab_size=272, **SHAPE)), TOKENIZER.end_of_text)
+    assert load_pretrained(str(folder)).model.config.vocab_size == 272
+
+
+@pytest.mark.parametrize("name", ["./missing/dir", "a/b/c", "", "/", "no such model", "a/b@c"])
+def test_what_can_be_no_hub_id_is_not_asked_for(name, monkeypatch):
+    monkeypatch.setattr("gpt.pretrained.loading.fetched", lambda name: pytest.fail("asked a hub"))
+    with pytest.raises(BadInput, match="there is no model in .*; give smollm2, a run folder,"):
+        load_pretrained(name)
+
+
+def test_a_folder_without_a_config_is_not_taken_for_a_hub_id(tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gpt.pretrained.loading.fetched", lambda name: pytest.fail("asked a hub"))
+    with pytest.raises(BadInput, match="there is no model in 'empty'"):
+        load_pretrained("empty")
+
+
+def test_a_hub_id_without_the_extra_says_how_to_get_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(BadInput, match=r"no folder 'nowhere/none'.*'insideout-gpt\[hub\]'"):
+        load_pretrained("nowhere/none")
+
+
+@pytest.mark.parametrize("name", ["nowhere/none", "a--b/c", "none"])
+def test_a_hub_that_cannot_be_asked_is_one_sentence(name):
+    pytest.importorskip("huggingface_hub", reason="baselines: needs the extra hub")
+    with pytest.raises(BadInput, match=f"no folder '{name}', and the hub does not give") as refused:
+        load_pretrained(name)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_hub_id_is_fetched_without_its_pickled_weights(folder, monkeypatch):
+    hub = pytest.importorskip("huggingface_hub", reason="baselines: needs the extra hub")
+    asked = {}
+
+    def snapshot(name, **options):
+        asked.update(options, name=name)
+        return str(folder)
+
+    monkeypatch.setattr(hub, "snapshot_download", snapshot)
+    assert load_pretrained("owner/name").tokenizer.vocab_size == 262
+    assert asked == {"name": "owner/name", "allow_patterns": ["*.json", "*.safetensors", "*.jinja"]}
+
+
+def test_a_config_of_a_run_is_not_taken_for_one_of_transformers(folder):
+    (folder / "config.json").write_text(json.dumps({"model": {}}))
+    with pytest.raises(BadInput, match="is not the config of a run"):
+        load_pretrained(str(folder))
