@@ -1,6 +1,7 @@
 """The members: who imports whom, what each declares, and whether each works when it is alone."""
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -241,3 +242,62 @@ def test_a_wheel_holds_the_source_alone_and_works_where_nothing_else_is(name: st
 @pytest.mark.parametrize("name", EDGES)
 def test_an_editable_install_works_from_another_folder(name: str, tmp_path: Path):
     try_installed(name, tmp_path, "--editable", ROOT / "packages" / name)
+
+
+TRANSFORMERS_ALONE = """
+import importlib.util, json, sys
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1])
+tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
+tokens = torch.tensor([json.loads(sys.argv[2])])
+with torch.no_grad():
+    logits = model(tokens).logits[0].tolist()
+whole = model.generate(tokens, do_sample=False, max_new_tokens=12, pad_token_id=0)[0].tolist()
+print(json.dumps({
+    "logits": logits,
+    "greedy": whole[tokens.shape[1]:],
+    "text": tokenizer.decode(whole),
+    "gpt": importlib.util.find_spec("gpt") is not None,
+}))
+"""
+
+
+@pytest.mark.slow
+def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_path: Path):
+    import torch
+    from gpt.cli import main
+    from gpt.generation.generate import generate
+    from gpt.generation.sampling import choose
+    from gpt.runs import load_model
+    from gpt.text.tokenizers import decode
+
+    folder, pins = tmp_path / "out", tmp_path / "pins.txt"
+    (tmp_path / "text.txt").write_text("The list holds items. The items are numbers.\n" * 60)
+    train = "train --device cpu --preset nano --context 32 --vocab-size 280 --steps 12"
+    paths = ["--data", str(tmp_path / "text.txt"), "--runs", str(tmp_path), "--name", "run"]
+    assert main([*train.split(), "--recipe", "fast", *paths]) == 0
+    assert main(["export", "--run", str(tmp_path / "run"), "--to", str(folder)]) == 0
+    model, tokenizer, _ = load_model(tmp_path / "run")
+    prompt = tokenizer.encode("The list holds")
+    stop = frozenset({tokenizer.end_of_text})
+    greedy = list(generate(model, prompt, 12, lambda each: choose(each, temperature=0.0), stop))
+
+    python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    run("uv", "export", "-q", "--all-extras", "--no-emit-workspace", "-o", pins)
+    run("uv", "venv", "--python", sys.executable, tmp_path / "venv")
+    install = ["uv", "pip", "install", "--python", python, "--constraint", pins]
+    run(*install, "transformers", "torch")
+    command = [python, "-c", TRANSFORMERS_ALONE, folder, json.dumps(prompt)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8")
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout)
+    assert theirs["gpt"] is False
+    with torch.no_grad():
+        ours = model(torch.tensor([prompt]))[0]
+    torch.testing.assert_close(torch.tensor(theirs["logits"]), ours, atol=1e-5, rtol=1e-5)
+    assert [token for token in theirs["greedy"] if token not in stop] == greedy
+    if len(greedy) == 12:
+        assert theirs["text"] == decode(tokenizer, prompt + greedy)
+    assert len(greedy) > 3

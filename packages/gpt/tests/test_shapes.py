@@ -65,7 +65,12 @@ def test_who_reads_what():
 def test_the_defaults_are_those_of_each_family():
     """Copied from GPT2Config, LlamaConfig and ArceeConfig of transformers 5."""
     gpt2, llama = shape_from(GPT2), shape_from(LLAMA)
-    assert (gpt2.d_ff, gpt2.feed_forward, gpt2.norm_eps, gpt2.tied_head) == (128, "gelu", 1e-5, True)
+    assert (gpt2.d_ff, gpt2.feed_forward, gpt2.norm_eps, gpt2.tied_head) == (
+        128,
+        "gelu",
+        1e-5,
+        True,
+    )
     assert (llama.feed_forward, llama.norm_eps, llama.tied_head) == ("swiglu", 1e-6, False)
     assert (llama.rotary_base, llama.kv_heads, llama.d_head) == (10_000.0, 4, 8)
     assert shape_from(LLAMA | {"model_type": "arcee"}).feed_forward == "relu2"

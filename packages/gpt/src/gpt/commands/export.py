@@ -8,6 +8,7 @@ from gpt.errors import BadInput
 from gpt.pretrained.folders import write_model
 from gpt.pretrained.loading import load_pretrained
 from gpt.pretrained.shapes import family_of
+from gpt.runs import RunFolder
 from gpt.text.tokenizer_export import to_hugging_face
 
 
@@ -31,6 +32,8 @@ def run(config: ExportConfig) -> int:
         raise BadInput(f"{str(config.to)!r} is a file; give the name of a folder to write")
     if config.to.is_dir() and any(config.to.iterdir()) and not config.overwrite:
         raise BadInput(f"{str(config.to)!r} is not empty; write over it with --overwrite")
+    if config.model is None:
+        RunFolder(config.run).read_config()  # a run that is not there is no model of the hub
     model, tokenizer = load_pretrained(config.model or str(config.run))
     family_of(model.config)  # refuses a shape that transformers lacks before a file is written
     # the weights last: a folder that has them is complete
