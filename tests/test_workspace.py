@@ -267,6 +267,7 @@ print(json.dumps({
 @pytest.mark.slow
 def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_path: Path):
     import torch
+
     from gpt.cli import main
     from gpt.generation.generate import generate
     from gpt.generation.sampling import choose
