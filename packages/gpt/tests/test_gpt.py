@@ -163,3 +163,17 @@ def test_shapes_that_cannot_be_built_are_refused(changes, message):
 def test_an_unknown_preset_names_those_that_exist():
     with pytest.raises(BadInput, match="no preset 'huge'; there are nano, tiny, small, gpt2"):
         preset("huge")
+
+
+@pytest.mark.parametrize(("kind", "norm"), [("layer", F.layer_norm), ("rms", F.rms_norm)])
+def test_every_norm_and_the_rotation_take_their_numbers_from_the_config(kind, norm):
+    sizes = {"vocab_size": 20, "context": 8, "n_layers": 2, "n_heads": 2, "d_model": 8, "d_ff": 8}
+    model = GPT(GPTConfig(**sizes, norm_kind=kind, norm_eps=0.5, rotary_base=100.0))
+    x = torch.randn(1, 3, 8)
+    norms = [model.final_norm, *(n for b in model.blocks for n in (b.attention_norm, b.mlp_norm))]
+    for each in norms:
+        torch.testing.assert_close(each(x), norm(x, (8,), eps=0.5))
+    # the two pairs of a head of width 4, at position 3: 3 and 3 / sqrt(100) radians
+    turn = model.rotation(slice(0, 4), x)
+    expected = torch.tensor([3.0, 0.3]).cos().repeat(2)
+    torch.testing.assert_close(turn.cos[3], expected)
