@@ -35,7 +35,7 @@ from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import adamw
 from gpt.training.passes import autocast
 
-PEAKS = {"H200": 989e12, "H100": 989e12, "A100": 312e12, "L40": 181e12, "4090": 165e12}
+PEAKS = {"H200": 989e12, "H100 80GB HBM3": 989e12, "A100": 312e12}
 """Dense bf16 operations a second, from the makers' data sheets."""
 
 
@@ -70,8 +70,10 @@ class Side:
     def step(self, tokens: Tensor) -> None:
         """One step, timed, with its peak of memory."""
         device = tokens.device
+        before = 0
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
+            before = torch.cuda.memory_allocated(device)
         synchronise()
         begin = time.perf_counter()
         with autocast(device.type, "bf16"):
@@ -82,7 +84,9 @@ class Side:
         synchronise()
         self.seconds.append(time.perf_counter() - begin)
         if device.type == "cuda":
-            self.peak_bytes = torch.cuda.max_memory_allocated(device)
+            # what the step needed, and this side's weights and two moments; not the other side's
+            held = 3 * sum(parameter.nbytes for parameter in self.model.parameters())
+            self.peak_bytes = torch.cuda.max_memory_allocated(device) - before + held
 
 
 def both_sides(config: Config, device: torch.device) -> tuple[Side, Side]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def timed_groups() -> Iterator[tuple[str, Rows]]:
         for size, floor in (("tiny", 1.2), ("small", 1.1)):
             asked = None if compiled else floor
             yield f"training step {size} {how}", partial(speed.training_step, size, compiled, asked)
-    yield "training memory", memory.training_memory
+    if os.name == "posix":
+        yield "training memory", memory.training_memory
     yield "decoding cached", speed.cached_against_uncached
     yield "decoding tiny", partial(speed.decoding, "tiny", 3.0)
     yield "decoding small", partial(speed.decoding, "small", 1.1)

@@ -72,7 +72,9 @@ def run(config: SampleConfig) -> int:
     device = pick_device(config.device)
     if config.model is None:
         RunFolder(config.run).read_config()  # says how to make one where there is none
-    model, tokenizer = load_pretrained(config.model or str(config.run), device, config.precision)
+    model, tokenizer = load_pretrained(
+        config.model or str(config.run.resolve()), device, config.precision
+    )
     prompt = beginning(config, tokenizer)
     check_prompt(model, prompt)
     choice = partial(
@@ -93,7 +95,8 @@ def run(config: SampleConfig) -> int:
 def beginning(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
     """The tokens that the model goes on from."""
     if config.chat is None:
-        return tokenizer.encode(config.prompt) or [tokenizer.end_of_text]
+        begin = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
+        return [*begin, *tokenizer.encode(config.prompt)] or [tokenizer.end_of_text]
     if not isinstance(tokenizer, PretrainedTokenizer) or tokenizer.chat_template is None:
         raise BadInput("this model has no chat template; give it a --prompt, or take a chat model")
     messages = [{"role": "user", "content": config.chat}]

@@ -93,7 +93,7 @@ def rotary_rows() -> list[Row]:
 
 
 def optimizer_rows() -> list[Row]:
-    """100 steps with decay on the same gradients, in float64; Muon in the format torch uses."""
+    """100 steps with decay on the same gradients, in float64."""
     library = f"torch {torch.__version__}"
     settings = {"lr": 1e-2, "weight_decay": 0.1}
     adamw = trajectory(AdamW, torch.optim.AdamW, torch.float64, settings)

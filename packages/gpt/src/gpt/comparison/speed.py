@@ -20,7 +20,6 @@ from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import adamw
 
-FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 BATCHES = {"tiny": (12, 64), "small": (2, 512)}
 
 
@@ -181,7 +180,7 @@ def smollm2_decoding(batch_size: int, precision: str, floor: float) -> Row:
 def smollm2(precision: str) -> tuple[GPT, Any, list[int]]:
     """The real model on both sides, and a prompt."""
     from gpt import baselines
-    from gpt.pretrained.loading import load_pretrained
+    from gpt.pretrained.loading import FORMATS, load_pretrained
     from gpt.pretrained.smollm2 import smollm2_folder
 
     ours, tokenizer = load_pretrained("smollm2", precision=precision)

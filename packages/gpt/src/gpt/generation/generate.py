@@ -73,7 +73,6 @@ def columns(
     """
     for prompt in prompts:
         check_prompt(model, prompt)
-    model.eval()
     new, padding = right_aligned(prompts, next(model.parameters()).device)
     read, length, context = [new], new.shape[1], model.config.context
     cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
@@ -83,7 +82,7 @@ def columns(
             new = torch.cat(read, dim=1)[:, excess:]
             left = None if padding is None else (padding - excess).clamp(min=0)
             cache = model.cache(len(prompts), context, left)
-        new = choice(last_scores(model, new, cache))[:, None]
+        new = choice(last_scores(model, new, cache).float())[:, None]  # half formats draw badly
         read.append(new)
         length += 1
         yield new[:, 0].tolist()
@@ -92,7 +91,13 @@ def columns(
 @torch.inference_mode()
 def last_scores(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B V"]:
     """The scores after the last token; the head, a large product, reads that position alone."""
-    return model.logits(model.hidden(tokens, cache=cache)[:, -1:])[:, 0]
+    was_training = model.training
+    if was_training:
+        model.eval()
+    scores = model.logits(model.hidden(tokens, cache=cache)[:, -1:])[:, 0]
+    if was_training:
+        model.train()
+    return scores
 
 
 def right_aligned(

@@ -51,8 +51,9 @@ class Alibi(nn.Module):
         """What to add to the scores: the bias where the mask keeps, minus infinity elsewhere."""
         rows = table_rows(self.bias, slice(0, n_keys), like)
         if rows is not None:
-            bias = alibi_bias(rows, rows, self.n_heads)
-            self.bias = rearrange(bias, "H T S -> T S H").to(like.dtype).to(like.device)
+            with torch.inference_mode(False):  # a table made while writing also serves training
+                bias = rearrange(alibi_bias(rows, rows, self.n_heads), "H T S -> T S H")
+                self.bias = bias.to(like.dtype).to(like.device)
         if mask is None:
             mask = causal_mask(n_queries, n_keys, like.device)[None, None]
         # row i of the table is that of position i, so the last T rows of the first S are ours

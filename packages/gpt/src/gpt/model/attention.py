@@ -62,7 +62,7 @@ def fused_attention(
     v: Float[Tensor, "B J S K"],
     mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
 ) -> Float[Tensor, "B H T K"]:
-    """The same numbers from torch's kernel, which never holds the whole matrix A.
+    """The same numbers from torch's kernel, which need not hold the whole matrix A.
 
     Without a mask it is causal, the last query standing at the last key. A mask of numbers is a
     bias, minus infinity where nothing may be seen. With fewer key-value heads J than heads H, each

@@ -69,7 +69,9 @@ class KVCache:
             return None
         end, device = self.length + n_tokens, self.padding.device
         real = torch.arange(end, device=device) >= self.padding[:, None, None, None]
-        return causal_mask(n_tokens, end, device) & real
+        past = causal_mask(n_tokens, end, device)
+        # padding sees itself: some kernels make a NaN of a query that may look nowhere
+        return (past & real) | past.triu(end - n_tokens)
 
 
 def cache_bytes(

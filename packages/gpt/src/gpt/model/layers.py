@@ -1,4 +1,4 @@
-r"""The two ends of the model and a brake: the embedding table, and dropout.
+r"""The embedding table, and dropout.
 
 Each equation is a function; the module beside it owns the weights.
 """

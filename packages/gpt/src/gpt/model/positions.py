@@ -70,8 +70,9 @@ class SinusoidalPositions(nn.Module):
         """The tokens, each with its position."""
         rows = table_rows(self.table, index, x)
         if rows is not None:
-            # the format first: Apple's GPU has no float64
-            self.table = sinusoids(rows, x.shape[-1]).to(x.dtype).to(x.device)
+            with torch.inference_mode(False):  # a table made while writing also serves training
+                # the format first: Apple's GPU has no float64
+                self.table = sinusoids(rows, x.shape[-1]).to(x.dtype).to(x.device)
         return x + self.table[index]
 
 

@@ -83,11 +83,12 @@ class Rotary(nn.Module):
         """The turn of these positions, in the format and on the device of `like`."""
         rows = table_rows(self.cos, index, like)
         if rows is not None:
-            angles = rotary_angles(rows, self.d_head, self.base)
-            cos = torch.cat([angles.cos(), angles.cos()], dim=-1)
-            sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
-            # the format first: Apple's GPU has no float64
-            self.cos, self.sin = (table.to(like.dtype).to(like.device) for table in (cos, sin))
+            with torch.inference_mode(False):  # a table made while writing also serves training
+                angles = rotary_angles(rows, self.d_head, self.base)
+                cos = torch.cat([angles.cos(), angles.cos()], dim=-1)
+                sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
+                # the format first: Apple's GPU has no float64
+                self.cos, self.sin = (table.to(like.dtype).to(like.device) for table in (cos, sin))
         cos, sin = self.cos[index], self.sin[index]
         return Turn(cos, sin) if cos.ndim == 2 else Turn(cos[:, None], sin[:, None])
 

@@ -1,4 +1,4 @@
-"""A model as a folder in the layout of transformers: read one, fetch one by id, write one.
+"""A model as a folder in the layout of transformers: read one, write one.
 
     config.json  model.safetensors  tokenizer.json  tokenizer_config.json  generation_config.json
 
@@ -81,11 +81,17 @@ def shards(index: dict[str, Any], path: Path) -> set[str]:
     return {Path(name).name for name in places.values()}
 
 
-def write_model(folder: Path, model: GPT, end_of_text: int | None) -> None:
-    """Write config and weights; `config.json` comes last, so that a folder with one is whole."""
+def write_model(
+    folder: Path, model: GPT, end_of_text: int | None, begin_of_text: int | None = None
+) -> None:
+    """Write config and weights, and which tokens end and begin a text (by default the same one).
+
+    `config.json` comes last, so that a folder with one is whole.
+    """
     config, tensors = to_transformers(model)
     folder.mkdir(parents=True, exist_ok=True)
-    marks = {"bos_token_id": end_of_text, "eos_token_id": end_of_text}
+    begin = end_of_text if begin_of_text is None else begin_of_text
+    marks = {"bos_token_id": begin, "eos_token_id": end_of_text}
     config |= {"dtype": str(next(model.parameters()).dtype).removeprefix("torch."), **marks}
     tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
     stored = safetensors.torch.save(tensors, {"format": "pt"})

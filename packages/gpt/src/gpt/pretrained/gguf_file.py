@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from gpt.errors import BadInput
+from gpt.model.rotary import to_halves
 from gpt.pretrained.dequantise import dequantise
 from gpt.pretrained.gguf_tokenizer import gguf_tokenizer
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
@@ -150,7 +150,7 @@ def unpermute_rows(weight: Float[Tensor, "rows D"], n_heads: int) -> Float[Tenso
     2i + 1, as Su et al. 2021 write it; transformers turns row i with row i + K/2. Its converter
     laid the rows of a head, (half pair) in transformers, out as (pair half): we lay them back.
     """
-    return rearrange(weight, "(H pair half) D -> (H half pair) D", H=n_heads, half=2).contiguous()
+    return to_halves(weight, n_heads).contiguous()
 
 
 def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:

@@ -39,8 +39,12 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
         raise BadInput(f"models of type {kind!r} are not read here; {', '.join(FAMILIES)} are")
     try:
         return from_gpt2(theirs) if kind == "gpt2" else from_llama(theirs)
-    except (KeyError, TypeError) as error:
+    except BadInput:
+        raise
+    except KeyError as error:
         raise BadInput(f"the config of this {kind} model is damaged: {error} is missing") from error
+    except (TypeError, ValueError) as error:
+        raise BadInput(f"the config of this {kind} model is damaged: {error}") from error
 
 
 def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:

@@ -127,4 +127,5 @@ def convert(source: Path, folder: Path) -> None:
     ends = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     for name, content in {"config.json": config, "generation_config.json": ends}.items():
         write_atomically(folder / name, json.dumps(content, indent=2).encode())
-    safetensors.torch.save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    stored = safetensors.torch.save(tensors, {"format": "pt"})
+    write_atomically(folder / "model.safetensors", stored)

@@ -39,7 +39,7 @@ def sharded(model: nn.Module) -> nn.Module:
     mesh = init_device_mesh(next(model.parameters()).device.type, (n_processes(),))
     for block in blocks(model):
         fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh)
+    fully_shard(model, mesh=mesh, reshard_after_forward=True)  # whole again after a validation too
     return model
 
 
