@@ -47,7 +47,7 @@ def copy_of_run(home, folder):
 
 
 CALLS = {
-    "no such command": ("fly", "no command 'fly'; there are train, sample, eval, export, compare, demo"),
+    "no such command": ("fly", "no command 'fly'; there are train, sample, eval, export, compare"),
     "no such option": ("train --stpes 3", "Unrecognized options: --stpes"),
     "word for a number": ("train --steps many", "invalid literal for int.*'many'"),
     "negative steps": ("train --steps -5", "steps must be at least 1, got -5"),
