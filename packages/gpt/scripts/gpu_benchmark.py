@@ -101,7 +101,8 @@ def both_sides(config: Config, device: torch.device) -> tuple[Side, Side]:
         return nats.total / nats.terms
 
     def library_loss(tokens: Tensor) -> Tensor:
-        return run_library(tokens[:, :-1], labels=tokens[:, 1:], shift_labels=tokens[:, 1:]).loss
+        targets = tokens[:, 1:].contiguous()
+        return run_library(tokens[:, :-1], labels=targets, shift_labels=targets).loss
 
     rate, betas = 1e-4, (0.9, 0.95)
     our_optimizer = adamw(list(ours.parameters()), rate, betas, 0.1)

@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from gpt import device
 from gpt.errors import BadInput, RunFailed
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.token_files import RandomWindows, micro_batches
-from gpt.training import loop, passes
+from gpt.training import loop
 from gpt.training.accumulation import LossSum, next_token_loss
 from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig, train
@@ -182,7 +183,7 @@ def test_training_overfits_a_small_text(optimizer):
 
 
 def test_without_a_compiler_it_trains_uncompiled_and_says_so(monkeypatch):
-    monkeypatch.setattr(passes.shutil, "which", lambda name: None)
+    monkeypatch.setattr(device.shutil, "which", lambda name: None)
     with pytest.warns(UserWarning, match="no C\\+\\+ compiler found"):
         _, records = run(replace(CONFIG, compile=True, steps=2))
     assert records == run(replace(CONFIG, steps=2))[1]

@@ -55,7 +55,7 @@ def test_an_interruption_leaves_nothing(write_gguf, tmp_path, monkeypatch):
 
     source = write_gguf(tmp_path / "a.gguf")
     with monkeypatch.context() as patched:
-        patched.setattr("safetensors.torch.save_file", interrupted)
+        patched.setattr("safetensors.torch.save", interrupted)
         with pytest.raises(KeyboardInterrupt):
             converted(source, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []

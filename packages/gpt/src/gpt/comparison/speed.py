@@ -63,7 +63,7 @@ def library_step(model: Any, tokens: Int[Tensor, "B T"], compiled: bool) -> Call
     """The same of the library's model; it is given the targets, so that it need not shift."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     forward = torch.compile(model) if compiled else model
-    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    inputs, targets = tokens[:, :-1], tokens[:, 1:].contiguous()
     return stepper(optimizer, lambda: forward(inputs, labels=targets, shift_labels=targets).loss)
 
 

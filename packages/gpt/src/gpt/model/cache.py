@@ -5,7 +5,7 @@ added. Writing one more token then costs one token's work in place of t tokens'.
 at the start; a forward pass of T tokens fills the next T of every layer.
 
 Prompts of different lengths share a batch by standing at its right edge: `padding[b]` slots of row
-b come before its first token, are seen by nobody, and do not count as positions.
+b come before its first token, are seen by no token, and do not count as positions.
 """
 
 import torch

@@ -7,8 +7,8 @@ blocks only; embeddings, head, gains and biases stay with AdamW.
 
 Departures, as in torch.optim.Muon: the momentum is a running mean rather than a sum (the same
 direction), and weights decay (Liu et al. 2025, "Muon is scalable for LLM training", eq. 3). On a
-CPU the products are taken in fp32, on a GPU in bf16. The rows of one matrix may hold several (the
-queries, keys and values of attention), which are orthogonalised apart.
+CPU the products are taken in fp32, on a CUDA card in bf16. The rows of one matrix may hold several
+(the queries, keys and values of attention), which are orthogonalised apart.
 """
 
 import math
