@@ -32,8 +32,8 @@ class TrainConfig:
     vocab_size: int = 1024
     """Tokens of the BPE; on two megabytes more of them are too rare to learn."""
     recipe: RecipeName = "fast"
-    """The parts of the model and the defaults of the training: plain as GPT-2, or fast, which is
-    better after the same time. Any option changes a part of it."""
+    """The parts of the model and the defaults of the training: plain as GPT-2, or fast, with
+    Muon and the parts of newer models. Any option changes a part of it."""
     preset: str = "small"
     """Size of the model: nano, tiny, small or gpt2. The options below change parts of it."""
     context: int | None = None

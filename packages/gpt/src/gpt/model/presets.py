@@ -8,7 +8,7 @@ PRESETS = {
     "nano": GPTConfig(context=32, n_layers=2, n_heads=2, d_model=32, d_ff=128),
     # the demo: under two minutes on two cores
     "tiny": GPTConfig(context=64, n_layers=3, n_heads=4, d_model=128, d_ff=512),
-    # the default of `gpt train`: under five minutes on two cores
+    # the default of `gpt train`: a few minutes on two cores
     "small": GPTConfig(context=128, n_layers=4, n_heads=4, d_model=128, d_ff=512),
     # GPT-2 small (Radford et al. 2019, table 2, which says 117M; counted, it is 124,439,808)
     "gpt2": GPTConfig(
