@@ -134,12 +134,14 @@ def test_the_compiled_model_learns_the_same(trained, tmp_path):
     options = f"--steps 6 --save-every 3 --compile --runs {tmp_path}".split()
     data = ["--data", str(trained.parent / "text.txt")]
     command = [sys.executable, "-m", "gpt", "train", *NANO, *data, *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    kernels = tmp_path / "kernels"
+    environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(kernels)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
+    assert list(kernels.rglob("*.py")) != []  # it really was another program
     ours, eager = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
     losses = [record["loss"] for record in ours]
     assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
-    assert losses != [record["loss"] for record in eager]  # it really was another program
 
 
 def test_a_reader_who_has_gone_is_no_error(trained):
