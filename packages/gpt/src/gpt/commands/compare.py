@@ -27,7 +27,7 @@ Rows = Callable[[], Row | list[Row]]
 class CompareConfig:
     """Ours beside transformers, tokenizers and torch: equal, and how fast?
 
-    Exit status 1 if a row is not equal. The timed rows take a quarter of an hour on two cores.
+    Exit status 1 if a row is not equal. The timed rows take many minutes.
     """
 
     only: str = ""

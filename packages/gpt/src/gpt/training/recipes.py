@@ -1,8 +1,7 @@
 """Two ways to build and train the same model: as GPT-2 was, and as is done since.
 
 A recipe names the parts of the model and how to train it; its size and the text are none of its
-business. `fast` reaches the loss of `plain` in a fraction of the time, which
-`scripts/time_to_loss.py` measures.
+business. `scripts/time_to_loss.py --no-ngrams` lets the two race.
 """
 
 from typing import Any, Literal, NamedTuple
