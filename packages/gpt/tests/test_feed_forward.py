@@ -2,7 +2,15 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt.model.feed_forward import FEED_FORWARDS, gelu, relu, silu, squared_relu
+from gpt.model.feed_forward import (
+    FEED_FORWARDS,
+    fast_gelu,
+    fast_squared_relu,
+    gelu,
+    relu,
+    silu,
+    squared_relu,
+)
 
 
 def test_gelu_at_the_published_points():
@@ -41,8 +49,8 @@ def test_relu_silu_and_squared_relu_by_hand():
 def test_a_gated_layer_is_its_equation(kind):
     bend = {"swiglu": silu, "geglu": gelu, "reglu": relu}[kind]
     layer, x = FEED_FORWARDS[kind](8, 12, True), torch.randn(2, 3, 8)
-    gate, up = x @ layer.widen.weight[:12].T, x @ layer.widen.weight[12:].T
-    gate, up = gate + layer.widen.bias[:12], up + layer.widen.bias[12:]
+    gate = x @ layer.gate.weight.T + layer.gate.bias
+    up = x @ layer.up.weight.T + layer.up.bias
     torch.testing.assert_close(layer(x), F.linear(bend(gate) * up, *layer.narrow.parameters()))
 
 
@@ -54,3 +62,20 @@ def test_a_plain_layer_bends_by_its_name(kind, bend):
     layer, x = FEED_FORWARDS[kind](8, 12, False), torch.randn(2, 3, 8)
     expected = bend(x @ layer.widen.weight.T) @ layer.narrow.weight.T
     torch.testing.assert_close(layer(x), expected)
+
+
+@pytest.mark.parametrize(
+    ("quick", "by_hand"), [(fast_gelu, gelu), (fast_squared_relu, squared_relu)]
+)
+def test_a_quick_bend_and_its_slope_are_those_of_the_equation(quick, by_hand):
+    x = torch.linspace(-30, 30, 601, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn_like(x)
+    torch.testing.assert_close(quick(x), by_hand(x), rtol=1e-12, atol=1e-12)
+    (slope,), (expected,) = (torch.autograd.grad(f(x), x, upstream) for f in (quick, by_hand))
+    torch.testing.assert_close(slope, expected, rtol=1e-10, atol=1e-12)
+
+
+def test_gelu_has_its_own_way_for_learning_alone():
+    x = torch.randn(5)
+    torch.testing.assert_close(fast_gelu(x), F.gelu(x, approximate="tanh"), rtol=0, atol=0)
+    assert fast_gelu(x.requires_grad_()).grad_fn.name() == "FastGELUBackward"

@@ -65,13 +65,13 @@ def test_gpt2_keeps_its_matrices_transposed():
 def test_llama_keeps_apart_what_we_stack():
     ours = tensors(LLAMA)
     theirs = weights_to(ours, LLAMA)
-    qkv, widen = ours["blocks.0.attention.qkv.weight"], ours["blocks.0.mlp.widen.weight"]
+    qkv = ours["blocks.0.attention.qkv.weight"]
     for name, part in {
         "self_attn.q_proj": qkv[:8],
         "self_attn.k_proj": qkv[8:12],
         "self_attn.v_proj": qkv[12:],
-        "mlp.gate_proj": widen[:6],
-        "mlp.up_proj": widen[6:],
+        "mlp.gate_proj": ours["blocks.0.mlp.gate.weight"],
+        "mlp.up_proj": ours["blocks.0.mlp.up.weight"],
     }.items():
         assert torch.equal(theirs[f"model.layers.0.{name}.weight"], part), name
 

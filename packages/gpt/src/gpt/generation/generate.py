@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
+from gpt.generation.bare import bare
 from gpt.generation.sampling import choose
 from gpt.model.cache import KVCache
 from gpt.model.gpt import GPT
@@ -73,6 +74,7 @@ def columns(
     """
     for prompt in prompts:
         check_prompt(model, prompt)
+    model = bare(model)
     new, padding = right_aligned(prompts, next(model.parameters()).device)
     read, length, context = [new], new.shape[1], model.config.context
     cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)

@@ -12,7 +12,6 @@ import math
 from functools import partial
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -22,7 +21,8 @@ from gpt.model.cache import KVCache
 from gpt.model.config import GPTConfig
 from gpt.model.feed_forward import FEED_FORWARDS
 from gpt.model.heads import FusedHeads
-from gpt.model.layers import Dropout, TokenEmbedding
+from gpt.model.layers import Dropout, TokenEmbedding, linear
+from gpt.model.loss import summed_nats
 from gpt.model.norms import NORMS
 from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions
 from gpt.model.rotary import NoRotation, Rotary
@@ -84,9 +84,16 @@ class GPT(nn.Module):
         tokens: Int[Tensor, "B T"],
         mask: Bool[Tensor, "#B #H #T S"] | None = None,
         cache: KVCache | None = None,
-    ) -> Float[Tensor, "B T V"]:
-        """`logits[:, t]` scores the token at t + 1; without a mask, position t sees 0 to t."""
-        return self.logits(self.hidden(tokens, mask, cache))
+        targets: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T V"] | Float[Tensor, ""]:
+        """`logits[:, t]` scores the token at t + 1; without a mask, position t sees 0 to t.
+
+        With targets, the summed cross-entropy of those takes the place of the scores (nats).
+        """
+        x = self.hidden(tokens, mask, cache)
+        if targets is None:
+            return self.logits(x)
+        return summed_nats(x, self.head_weight, self.head_bias, targets)
 
     def hidden(
         self,
@@ -109,9 +116,12 @@ class GPT(nn.Module):
 
     def logits(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T V"]:
         """How well each position matches each token's row."""
-        return F.linear(
-            x, self.embedding.weight if self.head is None else self.head, self.head_bias
-        )
+        return linear(x, self.head_weight, self.head_bias)
+
+    @property
+    def head_weight(self) -> Float[Tensor, "V D"]:
+        """The rows that scores are read off with."""
+        return self.embedding.weight if self.head is None else self.head
 
     def cache(
         self, batch_size: int, n_slots: int, padding: Int[Tensor, " B"] | None = None

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from gpt.model.attention import attention, causal_mask, fused_attention
 from gpt.model.cache import LayerCache
+from gpt.model.layers import Linear
 from gpt.model.rotary import unturned
 
 
@@ -29,8 +30,8 @@ class FusedHeads(nn.Module):
     ) -> None:
         super().__init__()
         self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_head
-        self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * d_head, bias=bias)
-        self.output = nn.Linear(n_heads * d_head, d_model, bias=bias)
+        self.qkv = Linear(d_model, (n_heads + 2 * n_kv_heads) * d_head, bias=bias)
+        self.output = Linear(n_heads * d_head, d_model, bias=bias)
 
     def forward(
         self,

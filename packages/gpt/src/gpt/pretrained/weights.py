@@ -1,8 +1,8 @@
 """The weights of a model under the names of transformers, and back.
 
 Three things differ. Names. Conv1D: GPT-2 stores its matrices as (in, out), ours are (out, in).
-Cuts: Llama keeps queries, keys and values, gate and up apart, where one product of ours makes all
-of them, so their rows are stacked. A table of rows says all of that once, for both directions.
+Cuts: Llama keeps queries, keys and values apart, where one product of ours makes all of them, so
+their rows are stacked. A table of rows says all of that once, for both directions.
 Gradients have the layout of their weights, so the same table maps them.
 """
 
@@ -68,29 +68,23 @@ def llama_rows(config: GPTConfig) -> list[Row]:
         Row("final_norm.gain", ("norm.weight",)),
     ]
     heads = (config.n_heads * config.d_head, *[config.kv_heads * config.d_head] * 2)
-    gated = family_of(config) == "llama"
     widen = (
-        {"gate_proj": config.d_ff, "up_proj": config.d_ff} if gated else {"up_proj": config.d_ff}
+        {"gate": "gate_proj", "up": "up_proj"}
+        if family_of(config) == "llama"
+        else {"widen": "up_proj"}
     )
     for layer in range(config.n_layers):
         ours, theirs = f"blocks.{layer}", f"layers.{layer}"
         norms = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}
         rows += [Row(f"{ours}.{a}.gain", (f"{theirs}.{b}.weight",)) for a, b in norms.items()]
-        for has_bias, name, block, parts, sizes in (
-            (
-                config.attention_bias,
-                "attention.qkv",
-                "self_attn",
-                ("q_proj", "k_proj", "v_proj"),
-                heads,
-            ),
-            (config.attention_bias, "attention.output", "self_attn", ("o_proj",), (-1,)),
-            (config.ff_bias, "mlp.widen", "mlp", tuple(widen), tuple(widen.values())),
-            (config.ff_bias, "mlp.narrow", "mlp", ("down_proj",), (-1,)),
-        ):
-            for kind in ("weight", "bias") if has_bias else ("weight",):
-                stacked = tuple(f"{theirs}.{block}.{part}.{kind}" for part in parts)
-                rows.append(Row(f"{ours}.{name}.{kind}", stacked, sizes))
+        for kind in ("weight", "bias") if config.attention_bias else ("weight",):
+            parts = tuple(f"{theirs}.self_attn.{each}_proj.{kind}" for each in "qkv")
+            rows.append(Row(f"{ours}.attention.qkv.{kind}", parts, heads))
+            output = f"{theirs}.self_attn.o_proj.{kind}"
+            rows.append(Row(f"{ours}.attention.output.{kind}", (output,)))
+        for kind in ("weight", "bias") if config.ff_bias else ("weight",):
+            for a, b in (widen | {"narrow": "down_proj"}).items():
+                rows.append(Row(f"{ours}.mlp.{a}.{kind}", (f"{theirs}.mlp.{b}.{kind}",)))
     return rows
 
 

@@ -13,7 +13,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gpt.evaluation.scores import nats_per_token
 from gpt.text.token_files import Batch
 from gpt.training.processes import added, largest, n_processes
 from gpt.training.sharding import without_averaging
@@ -32,8 +31,7 @@ Loss = Callable[[Any, Any], LossSum]
 
 def next_token_loss(model: nn.Module, batch: Batch) -> LossSum:
     """Cross-entropy of every token given those before it, summed (nats)."""
-    nats = nats_per_token(model(batch.tokens), batch.targets)
-    return LossSum(nats.sum(), nats.numel())
+    return LossSum(model(batch.tokens, targets=batch.targets), batch.targets.numel())
 
 
 def accumulate_gradient(

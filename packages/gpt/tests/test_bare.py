@@ -1,0 +1,43 @@
+"""The bare model computes the same, and leaves the one it mirrors alone."""
+
+import pytest
+import torch
+
+from gpt import GPT, GPTConfig
+from gpt.generation.bare import bare
+from gpt.generation.generate import generate
+
+SHAPE = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 4, "d_model": 32, "d_ff": 64}
+
+
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi"])
+def test_its_scores_are_those_of_the_model(positions):
+    model = GPT(GPTConfig(**SHAPE, positions=positions, head_bias=True, tied_head=False)).eval()
+    tokens = torch.randint(0, 50, (2, 9))
+    assert torch.equal(bare(model)(tokens), model(tokens))
+
+
+def test_it_sees_what_happens_to_the_weights():
+    model, tokens = GPT(GPTConfig(**SHAPE)).eval(), torch.tensor([[1, 2, 3]])
+    writer = bare(model)
+    with torch.no_grad():
+        model.blocks[0].attention.qkv.weight.mul_(3)
+    assert torch.equal(writer(tokens), model(tokens))
+
+
+def test_the_model_keeps_its_mode_and_its_class():
+    model = GPT(GPTConfig(**SHAPE, dropout=0.5)).train()
+    writer = bare(model)
+    assert model.training and all(each.training for each in model.modules())
+    assert not any(each.training for each in writer.modules())
+    assert isinstance(writer, GPT) and type(model) is GPT
+
+
+def test_hooks_run_while_writing():
+    model, seen = GPT(GPTConfig(**SHAPE)), []
+    handle = model.blocks[1].register_forward_hook(lambda *arguments: seen.append(arguments))
+    assert bare(model) is model
+    list(generate(model, [1, 2], 3))
+    assert len(seen) == 3
+    handle.remove()
+    assert bare(model) is not model

@@ -1,0 +1,66 @@
+"""The loss at the head beside torch's, value and gradients."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gpt.model import loss as module
+from gpt.model.loss import summed_nats
+
+ROWS, WIDTH, VOCABULARY = 14, 6, 11
+
+
+def inputs(bias: bool) -> list[torch.Tensor | None]:
+    x = torch.randn(2, ROWS // 2, WIDTH, dtype=torch.float64)
+    weight, offset = torch.randn(VOCABULARY, WIDTH).double(), torch.randn(VOCABULARY).double()
+    return [x.requires_grad_(), weight.requires_grad_(), offset.requires_grad_() if bias else None]
+
+
+def loss_and_gradients(loss, leaves):
+    value = 0.3 * loss
+    return [value, *torch.autograd.grad(value, [leaf for leaf in leaves if leaf is not None])]
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("at_once", [1, 4 * VOCABULARY, 5 * VOCABULARY + 3, 2**26])
+def test_it_equals_torchs_cross_entropy(monkeypatch, bias, at_once):
+    monkeypatch.setattr(module, "SCORES_AT_ONCE", at_once)
+    leaves, targets = inputs(bias), torch.randint(0, VOCABULARY, (2, ROWS // 2))
+    scores = F.linear(*leaves).flatten(0, 1)
+    expected = F.cross_entropy(scores, targets.flatten(), reduction="sum")
+    ours = summed_nats(*leaves, targets)
+    for a, b in zip(
+        loss_and_gradients(ours, leaves), loss_and_gradients(expected, leaves), strict=True
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_three_scores_by_hand():
+    # scores 0, 0 and ln 2: probabilities 1/4, 1/4, 1/2
+    x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [0.0], [2.0]]).log1p() / 1.0986 * 0.6931
+    loss = summed_nats(x.requires_grad_(), weight.requires_grad_(), None, torch.tensor([[2]]))
+    loss.backward()
+    assert loss.item() == pytest.approx(0.6931, abs=1e-4)  # -ln(1/2)
+    assert weight.grad.flatten().tolist() == pytest.approx([0.25, 0.25, -0.5], abs=1e-4)
+
+
+def test_a_hopeless_target_costs_what_it_should():
+    x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [300.0]])
+    assert summed_nats(x, weight, None, torch.tensor([[0]])).item() == 300  # e^-300 is 0 in fp32
+
+
+def test_a_second_backward_pass_is_refused():
+    x = torch.randn(1, 3, 4).requires_grad_()
+    loss = summed_nats(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="second backward"):
+        loss.backward()
+
+
+def test_half_formats_take_torchs_way():
+    x, weight = torch.randn(1, 3, 4).requires_grad_(), torch.randn(5, 4).requires_grad_()
+    targets = torch.tensor([[0, 1, 2]])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = summed_nats(x, weight, None, targets)
+    assert loss.dtype == torch.float32
+    torch.testing.assert_close(loss, summed_nats(x, weight, None, targets), rtol=0.05, atol=0.05)
