@@ -5,6 +5,7 @@ Both sides have the same weights, threads and precision, and take turns.
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -101,6 +102,7 @@ def cached_against_uncached() -> Row:
         lambda: list(generate(ours, prompt, 200, GREEDY)),
         uncached,
         5.0,
+        repeats=3,
     )
 
 
@@ -125,11 +127,11 @@ def timed_text(
     ours: Callable[[], list[Any]],
     theirs: Callable[[], list[Any]],
     floor: float,
-    note: str = "",
+    repeats: int = 5,
 ) -> Row:
-    """A row of two functions that write the same tokens."""
+    """A row of two functions that write the same tokens; comparing those is their warm-up."""
     wrong = unequal(ours(), theirs())
-    return Row(name, library, wrong, 0.0, *interleaved(ours, theirs, warmups=1), floor, note)
+    return Row(name, library, wrong, 0.0, *interleaved(ours, theirs, repeats, warmups=0), floor)
 
 
 PROMPT = "The capital of France is"
@@ -174,7 +176,7 @@ def smollm2_decoding(batch_size: int, precision: str, floor: float) -> Row:
     bound = weights / read_bandwidth() * n_tokens
     share = bound / row.ours_s if row.ours_s else 0.0
     note = f"{share:.0%} of the speed at which memory delivers the weights"
-    return Row(**{**vars(row), "note": note})
+    return replace(row, note=note)
 
 
 def smollm2(precision: str) -> tuple[GPT, Any, list[int]]:
