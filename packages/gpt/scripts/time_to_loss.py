@@ -10,6 +10,11 @@ three quarters of the feed-forward layers: as many parameters, half the products
 fixed beforehand, and it ends at the first validation that is no worse than the plain arm's last.
 `--no-ngrams` leaves it as `gpt train` has it. The clock includes compilation, of which there is
 none, and stands still while an arm is validated.
+
+`--repeats 3` on the documentation inside Python (1.9 million characters to learn from), AMD EPYC
+(AVX2), two threads, Linux, Python 3.11.7, torch 2.15.0: 8.2, 8.7 and 9.3 times as fast; in medians
+13.3 s to the 1.790 nats that the plain arm has after 112.5 s. On nine plays of Shakespeare, 1.1 MB,
+which no setting had seen: 11.1, with 11.0 s to 1.880 nats against 122.1 s.
 """
 
 import json
