@@ -19,11 +19,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+try:
+    from gpt import baselines
+except ImportError as error:
+    sys.exit(f"gpu_benchmark: {error}")
+
 import torch
 import tyro
 from torch import Tensor, nn
 
-from gpt import baselines
 from gpt.comparison.rows import synchronise
 from gpt.device import pick_device
 from gpt.errors import BadInput

@@ -141,4 +141,8 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(Config)))
+    arguments = tyro.cli(Config)
+    if "RANK" not in os.environ:
+        print("one_or_many: start it by torchrun --nproc-per-node 2", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main(arguments))

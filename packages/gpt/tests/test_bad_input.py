@@ -140,6 +140,13 @@ def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypat
     assert files(home) == before
 
 
+@pytest.mark.parametrize("command", ["demo", "eval", "sample", "export", "compare"])
+def test_what_is_one_process_is_refused_under_torchrun(command, home, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    refused(capsys, command, f"gpt {command} is one process")
+
+
 @pytest.mark.parametrize("tenth", range(10))
 @pytest.mark.parametrize("command", ["sample --run run", "eval --run run", "train --resume run"])
 def test_a_checkpoint_cut_at_any_tenth_is_refused(

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 
 from gpt import GPT, GPTConfig
 from gpt.generation.bare import bare
@@ -41,3 +42,30 @@ def test_hooks_run_while_writing():
     assert len(seen) == 3
     handle.remove()
     assert bare(model) is not model
+
+
+def test_a_forward_that_was_replaced_runs_while_writing():
+    model = GPT(GPTConfig(**SHAPE))
+    layer = model.blocks[0].mlp
+    before, seen = layer.forward, []
+    layer.forward = lambda x: seen.append(x) or before(x)
+    list(generate(model, [1, 2], 3))
+    assert len(seen) == 3
+
+
+def test_hooks_of_every_module_run_while_writing():
+    model, seen = GPT(GPTConfig(**SHAPE)), []
+    hook = lambda *arguments: seen.append(arguments)  # noqa: E731
+    handle = nn.modules.module.register_module_forward_hook(hook)
+    try:
+        list(generate(model, [1, 2], 3))
+    finally:
+        handle.remove()
+    assert seen
+
+
+def test_a_new_weight_of_the_mirror_is_its_own():
+    model = GPT(GPTConfig(**SHAPE))
+    before = model.blocks[0].attention.qkv.weight
+    bare(model).blocks[0].attention.qkv.weight = nn.Parameter(torch.zeros_like(before))
+    assert model.blocks[0].attention.qkv.weight is before

@@ -1,11 +1,14 @@
 """The benchmark for GPUs, tried out small on the CPU."""
 
+import importlib.util
 import json
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import torch
+
+from gpt.errors import BadInput
 
 pytest.importorskip("transformers", reason="baselines: needs the extra baselines")
 
@@ -13,16 +16,28 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "gpu_benchmark.py"
 pytestmark = pytest.mark.baselines
 
 
-def run(*options):
-    command = [sys.executable, str(SCRIPT), "--device", "cpu", *options]
-    return subprocess.run(command, capture_output=True, encoding="utf-8")
+@pytest.fixture(scope="module")
+def script():
+    spec = importlib.util.spec_from_file_location("gpu_benchmark", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gpu_benchmark"] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["gpu_benchmark"]
 
 
-def test_it_reports_training_and_decoding_of_both_sides():
-    small = ["--tiny", "--no-compile", "--batch-size", "2", "--steps", "1", "--new-tokens", "4"]
-    done = run(*small, "--peak", "1e12")
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
+@pytest.fixture
+def precision():
+    """The script changes what all of torch does."""
+    before = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+def test_it_reports_training_and_decoding_of_both_sides(script, precision, capsys):
+    small = {"tiny": True, "batch_size": 2, "steps": 1, "new_tokens": 4}
+    script.main(script.Config(device="cpu", compile=False, peak=1e12, **small))
+    report = json.loads(capsys.readouterr().out)
     training = report["training"]
     for side in ("ours", "library"):
         assert training[side]["tokens_per_s"] > 0
@@ -32,7 +47,6 @@ def test_it_reports_training_and_decoding_of_both_sides():
     assert report["decoding"].keys() == {"batch 1", "batch 64"}
 
 
-def test_gpt2_small_is_not_tried_without_a_gpu():
-    done = run()
-    assert done.returncode == 2
-    assert done.stderr.startswith("gpu_benchmark: GPT-2 small at this size needs a CUDA device")
+def test_gpt2_small_is_not_tried_without_a_gpu(script):
+    with pytest.raises(BadInput, match="GPT-2 small at this size needs a CUDA device"):
+        script.main(script.Config(device="cpu"))

@@ -79,3 +79,9 @@ def test_gelu_has_its_own_way_for_learning_alone():
     x = torch.randn(5)
     torch.testing.assert_close(fast_gelu(x), F.gelu(x, approximate="tanh"), rtol=0, atol=0)
     assert fast_gelu(x.requires_grad_()).grad_fn.name() == "FastGELUBackward"
+
+
+def test_gelu_far_out_has_the_slopes_zero_and_one_in_half_formats():
+    x = torch.tensor([-100.0, 100.0], dtype=torch.float16, requires_grad=True)
+    fast_gelu(x).sum().backward()
+    assert x.grad.tolist() == [0, 1]

@@ -58,5 +58,7 @@ def test_few_rows_have_their_own_way_where_it_is_quicker(monkeypatch):
         linear(row[..., :8], torch.randn(512, 8))  # few weights
         linear(row, torch.randn(521, 512))  # a prime has no blocks
         linear(row.bfloat16(), large.weight.bfloat16())
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            assert large(row).dtype == torch.bfloat16
     large(row)  # learning
     assert len(taken) == 1

@@ -1,5 +1,7 @@
 """The loss at the head beside torch's, value and gradients."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -37,7 +39,7 @@ def test_it_equals_torchs_cross_entropy(monkeypatch, bias, at_once):
 
 def test_three_scores_by_hand():
     # scores 0, 0 and ln 2: probabilities 1/4, 1/4, 1/2
-    x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [0.0], [2.0]]).log1p() / 1.0986 * 0.6931
+    x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [0.0], [math.log(2)]])
     loss = summed_nats(x.requires_grad_(), weight.requires_grad_(), None, torch.tensor([[2]]))
     loss.backward()
     assert loss.item() == pytest.approx(0.6931, abs=1e-4)  # -ln(1/2)
@@ -61,6 +63,32 @@ def test_half_formats_take_torchs_way():
     x, weight = torch.randn(1, 3, 4).requires_grad_(), torch.randn(5, 4).requires_grad_()
     targets = torch.tensor([[0, 1, 2]])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = summed_nats(x, weight, None, targets)
+        loss = summed_nats(x.bfloat16(), weight, None, targets)
     assert loss.dtype == torch.float32
+    assert summed_nats(x.bfloat16(), weight.bfloat16(), None, targets).dtype == torch.float32
     torch.testing.assert_close(loss, summed_nats(x, weight, None, targets), rtol=0.05, atol=0.05)
+
+
+def test_without_gradients_it_is_the_same_sum():
+    x, weight = torch.randn(1, 3, 4).double(), torch.randn(5, 4).double().requires_grad_()
+    targets = torch.tensor([[0, 1, 2]])
+    with torch.no_grad():
+        loss = summed_nats(x, weight, None, targets)
+    assert loss.dtype == torch.float64 and not loss.requires_grad
+    torch.testing.assert_close(loss, summed_nats(x, weight, None, targets).detach())
+
+
+def test_a_frozen_head_gets_no_gradient_and_the_rows_the_same():
+    x, weight = torch.randn(1, 3, 4).requires_grad_(), torch.randn(5, 4).requires_grad_()
+    targets = torch.tensor([[0, 1, 2]])
+    (expected,) = torch.autograd.grad(summed_nats(x, weight, None, targets), x)
+    summed_nats(x, weight.requires_grad_(False), None, targets).backward()
+    assert weight.grad is None
+    torch.testing.assert_close(x.grad, expected, rtol=0, atol=0)
+
+
+def test_a_second_derivative_is_refused():
+    x = torch.randn(1, 3, 4).requires_grad_()
+    loss = summed_nats(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
+    with pytest.raises(RuntimeError, match="first derivatives only"):
+        torch.autograd.grad(loss, x, create_graph=True)

@@ -84,6 +84,14 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
     assert not torch.equal(*found[0].tensors["random.cpu"])  # each draws its own dropout
 
 
+def test_the_script_says_how_it_is_started():
+    done = subprocess.run(
+        [sys.executable, SCRIPT], capture_output=True, text=True, check=False, timeout=SECONDS
+    )
+    assert done.returncode == 2
+    assert done.stderr == "one_or_many: start it by torchrun --nproc-per-node 2\n"
+
+
 def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     (tmp_path / "driver.py").write_text(DRIVER)
     done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")

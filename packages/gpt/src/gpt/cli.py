@@ -86,6 +86,8 @@ def call(arguments: list[str]) -> int:
         return 0
     if verb not in COMMANDS:
         raise BadInput(f"there is no command {verb!r}; there are {', '.join(COMMANDS)}")
+    if verb != "train" and os.environ.get("WORLD_SIZE", "1") != "1":
+        raise BadInput(f"torchrun is for gpt train; gpt {verb} is one process: start it without")
     module = import_quietly(f"gpt.commands.{verb}")
     config = parse(getattr(module, f"{verb.capitalize()}Config"), verb, options)
     if verb == "train":  # the settings of a resumed run, or of a recipe, are the defaults

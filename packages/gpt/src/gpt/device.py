@@ -3,6 +3,7 @@
 import shutil
 
 import torch
+from torch import Tensor
 
 from gpt.errors import BadInput
 
@@ -22,6 +23,12 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise BadInput(f"there is no device {name!r} here; try auto or cpu") from error
     return torch.device(name)
+
+
+def is_plain(x: Tensor) -> bool:
+    """Whether work on x is done at once, on a CPU, in its 32 or 64 bits: ways of our own fit."""
+    changed = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
+    return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not changed
 
 
 def has_compiler() -> bool:

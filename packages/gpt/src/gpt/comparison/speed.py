@@ -32,7 +32,8 @@ def training_step(size: str, compiled: bool, floor: float | None) -> Row:
     ours = baselines.ours_of(library).train()
     tokens = random_tokens(ours, shape)
     mine, theirs = our_step(ours, tokens, compiled), library_step(library, tokens, compiled)
-    largest = max(abs(mine() - theirs()) for _ in range(2))
+    losses = torch.tensor([[mine(), theirs()] for _ in range(2)])
+    largest = difference(losses[:, 0], losses[:, 1])
     seconds = interleaved(mine, theirs, repeats=5 if size == "small" else 40)
     how = "compiled" if compiled else "eager"
     name = f"training step, GPT-2 {size} shape, {shape[0]} x {shape[1]}, {how}"

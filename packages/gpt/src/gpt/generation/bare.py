@@ -1,35 +1,43 @@
 """A model without torch's machinery around it, for writing.
 
 Calling a layer looks for hooks first, and its weights are found through three dictionaries. Beside
-a large product that is nothing; of the time in which a small model writes a token it is a third.
+a large product that is nothing; beside the products of a small model it can be seen.
 """
 
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from torch import nn
+from torch.nn.modules.module import _has_any_global_hook
 
-AnyModule = TypeVar("AnyModule", bound=nn.Module)
+from gpt.model.gpt import GPT
 
 
-def bare(model: AnyModule) -> AnyModule:
+def bare(model: GPT) -> GPT:
     """The same layers around the same weights, called as plain functions, in evaluation mode.
 
-    A model with hooks stays as it is, since they would not run.
+    A model with hooks, or with a `forward` put in place of its class's, is returned as it is, since
+    they would not run.
     """
-    if any(each._forward_hooks or each._forward_pre_hooks for each in model.modules()):
+    if _has_any_global_hook() or not all(map(is_untouched, model.modules())):
         return model
     return mirror(model).eval()
 
 
-def mirror(module: AnyModule) -> AnyModule:
+def is_untouched(module: nn.Module) -> bool:
+    """Whether a call does nothing but the `forward` of its class."""
+    changed = "forward" in vars(module) or module._compiled_call_impl is not None
+    return not (changed or module._forward_hooks or module._forward_pre_hooks)
+
+
+def mirror(module: nn.Module) -> Any:
     """A module of the same class whose weights and layers are attributes like any other."""
     children = {
         name: None if child is None else mirror(child) for name, child in module._modules.items()
     }
     twin: Any = object.__new__(bare_class(type(module)))
     twin.__dict__ |= vars(module) | module._parameters | module._buffers | children
-    twin.__dict__["_modules"] = children
+    twin.__dict__ |= {"_modules": children, "_parameters": dict(module._parameters)}
     return twin
 
 

@@ -45,7 +45,7 @@ class FusedHeads(nn.Module):
         `turn` rotates queries and keys by position. With a cache, keys and values of the past come
         from there, and those of x are added to it.
         """
-        # plain views, not einops, whose lookups would be a tenth of the time of a decoded token
+        # plain views, not einops, whose lookups can be seen in the time of a decoded token
         heads = self.qkv(x).view(*x.shape[:2], -1, self.d_head).transpose(1, 2)
         qk, v = heads.split_with_sizes((self.n_heads + self.n_kv_heads, self.n_kv_heads), dim=1)
         q, k = turn(qk).split_with_sizes((self.n_heads, self.n_kv_heads), dim=1)

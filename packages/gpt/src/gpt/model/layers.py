@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from gpt.device import is_plain
+
 FEW_ROWS = 16
 MANY_WEIGHTS = 2**17  # half a megabyte; fewer stay in the processor's cache
 SMALLEST_BLOCK, LARGEST_BLOCK = 8, 64
@@ -23,7 +25,8 @@ def linear(
         weight.numel() >= MANY_WEIGHTS
         and x.numel() <= FEW_ROWS * x.shape[-1]
         and not torch.is_grad_enabled()
-        and (weight.device.type, weight.dtype) == ("cpu", torch.float32)
+        and weight.dtype == torch.float32
+        and is_plain(weight)
         and block_size(len(weight)) >= SMALLEST_BLOCK
     ):
         return few_rows(x, weight, bias)
@@ -36,7 +39,7 @@ def few_rows(
     """The same as one batch of small products, each with a block of the rows of W.
 
     Here time is what it takes to read W. The kernel for one large product copies W into another
-    order first; small blocks it leaves where they are, which takes about half the time.
+    order first; small blocks it leaves where they are.
     """
     n_outputs, d = weight.shape
     rows, blocks = x.reshape(-1, d), weight.view(-1, block_size(n_outputs), d)
@@ -47,7 +50,7 @@ def few_rows(
 
 @lru_cache
 def block_size(n_outputs: int) -> int:
-    """The most outputs that blocks of equal size can have."""
+    """The most outputs, up to LARGEST_BLOCK, that blocks of equal size can have."""
     return max(size for size in range(1, LARGEST_BLOCK + 1) if n_outputs % size == 0)
 
 

@@ -1,10 +1,10 @@
 r"""The loss at the head, in the memory of one table of scores.
 
-A score for every position and every token is the largest tensor of a training step: 1,024 positions
-of GPT-2 (50,257 tokens) make 206 MB, and the usual way through them holds several such tables, one
-for the scores, one for the logarithms of probabilities, one for the gradient of each. But the
-gradient of the loss at the scores, p - y, is known as soon as the scores are, so it takes their
-place in the same memory. A long batch goes through in pieces.
+A table with a score for every position and every token is the largest that passes through a model:
+1,024 positions of GPT-2 (50,257 tokens) make 206 MB, and the usual way through them holds several
+such tables, one for the scores, one for the logarithms of probabilities, one for the gradient at
+each. But the gradient of the loss at the scores, p - y, is known as soon as the scores are, so it
+takes their place in the same memory. A long batch goes through in pieces.
 """
 
 from typing import Any
@@ -13,7 +13,8 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
+
+from gpt.device import is_plain
 
 SCORES_AT_ONCE = 2**26  # 268 MB in fp32
 
@@ -29,15 +30,20 @@ def summed_nats(
     loss = -sum of ln p[target],    d loss / d scores = p - y,    y = 1 at the target and else 0
     """
     rows, wanted = x.flatten(0, 1), targets.flatten()
-    # compilers and GPUs have ways of their own, and half formats need their casts
-    if x.device.type != "cpu" or torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu"):
-        return F.cross_entropy(F.linear(rows, weight, bias).float(), wanted, reduction="sum")
-    loss: Any = HeadLoss.apply(rows, weight, bias, wanted)
-    return loss
+    # compilers fuse torch's two steps, half formats need a cast, and on a GPU ours is unmeasured
+    if is_plain(x) and torch.is_grad_enabled():
+        loss: Any = HeadLoss.apply(rows, weight, bias, wanted)
+        return loss
+    scores = F.linear(rows, weight, bias)
+    scores = scores if scores.dtype == torch.float64 else scores.float()
+    return F.cross_entropy(scores, wanted, reduction="sum")
 
 
 class HeadLoss(torch.autograd.Function):
-    """Computes the gradient together with the loss, while the scores are there."""
+    """Computes the gradient together with the loss, while the scores are there.
+
+    It has first derivatives alone; `F.cross_entropy` has the second ones too.
+    """
 
     @staticmethod
     def forward(
@@ -47,9 +53,11 @@ class HeadLoss(torch.autograd.Function):
         bias: Float[Tensor, " V"] | None,
         targets: Int[Tensor, " N"],
     ) -> Float[Tensor, ""]:
-        """The loss."""
-        x_grad, weight_grad = torch.empty_like(x), torch.zeros_like(weight)
-        bias_grad = None if bias is None else torch.zeros_like(bias)
+        """The sum of ln(sum of e^s) - s[target], s being the scores less their largest."""
+        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
+        x_grad = torch.empty_like(x) if for_x else None
+        weight_grad = torch.zeros_like(weight) if for_weight else None
+        bias_grad = torch.zeros_like(weight[:, 0]) if for_bias else None
         n_rows = max(1, SCORES_AT_ONCE // len(weight))
         table = x.new_empty(min(n_rows, len(x)), len(weight))
         loss, minus_one = x.new_zeros(()), x.new_full((1, 1), -1.0)
@@ -58,23 +66,26 @@ class HeadLoss(torch.autograd.Function):
             scores = torch.mm(rows, weight.T, out=table[: len(rows)])
             if bias is not None:
                 scores += bias
-            scores -= scores.amax(dim=-1, keepdim=True)
+            scores -= scores.amax(dim=-1, keepdim=True)  # changes no probability, bounds e^s
             loss -= scores.gather(1, wanted).sum()
             total = scores.exp_().sum(dim=-1, keepdim=True)
             loss += total.log().sum()
-            scores /= total
-            gradient = scores.scatter_add_(1, wanted, minus_one.expand_as(wanted))
-            torch.mm(gradient, weight, out=x_grad[begin : begin + n_rows])
-            weight_grad.addmm_(gradient.T, rows)
+            scores /= total  # p
+            gradient = scores.scatter_add_(1, wanted, minus_one.expand_as(wanted))  # p - y
+            if x_grad is not None:
+                torch.mm(gradient, weight, out=x_grad[begin : begin + n_rows])
+            if weight_grad is not None:
+                weight_grad.addmm_(gradient.T, rows)
             if bias_grad is not None:
                 bias_grad += gradient.sum(dim=0)
         ctx.gradients = (x_grad, weight_grad, bias_grad)
         return loss
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *upstream: Float[Tensor, ""]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The gradients, times that of the loss itself; they are handed out once."""
+        if torch.is_grad_enabled():
+            raise RuntimeError("the loss at the head has first derivatives only")
         gradients, ctx.gradients = ctx.gradients, None
         if gradients is None:
             raise RuntimeError("a second backward pass through the same loss")
