@@ -3,7 +3,7 @@
 From the root of the repository:
 
     npm ci --prefix book
-    uv run --group docs sphinx-build -W --keep-going book _build/site
+    uv run --group docs sphinx-build -j 2 -W --keep-going book _build/site
 """
 
 import sys

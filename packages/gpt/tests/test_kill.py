@@ -11,7 +11,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "kill_and_resume.py"
 
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGKILL and fork")
 @pytest.mark.parametrize(
-    ("kills", "steps"), [(4, 30), pytest.param(20, 150, marks=pytest.mark.slow)]
+    ("kills", "steps"), [(3, 24), pytest.param(20, 150, marks=pytest.mark.slow)]
 )
 def test_killed_and_resumed_training_ends_in_the_same_bits(kills, steps):
     command = [sys.executable, SCRIPT, "--kills", str(kills), "--steps", str(steps)]
