@@ -23,19 +23,7 @@ def check(site):
 def test_the_site_builds_without_a_warning_and_all_links_lead_somewhere():
     """Into the folder of the command in CONTRIBUTING: what is built there is not built again."""
     site = ROOT / "_build" / "site"
-    command = [
-        "uv",
-        "run",
-        "--group",
-        "docs",
-        "sphinx-build",
-        "-j",
-        "2",
-        "-W",
-        "--keep-going",
-        "book",
-        site,
-    ]
+    command = f"uv run --group docs sphinx-build -j 2 -W --keep-going book {site}".split()
     built = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     assert built.returncode == 0, built.stdout + built.stderr
     checked = check(site)
