@@ -15,7 +15,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-EDGES: dict[str, set[str]] = {"gpt": set()}  # each member, and the siblings it stands on
+# each member, and the siblings it stands on
+EDGES: dict[str, set[str]] = {"handcalc": set(), "gpt": set()}
 PREFIX = "insideout-"
 
 

@@ -21,7 +21,8 @@ from sphinx.errors import ExtensionError
 BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
 KATEX = BOOK / "node_modules" / "katex" / "dist"
-USES = {"gpt": ["gpt"]}  # part of the book -> the packages that its chapters run
+# part of the book -> the packages that its chapters run
+USES = {"handcalc": ["handcalc"], "gpt": ["gpt"]}
 
 
 def digest(packages: list[str]) -> str:

@@ -1,0 +1,7 @@
+"""`python -m handcalc`."""
+
+import sys
+
+from handcalc.cli import main
+
+sys.exit(main())

@@ -1,0 +1,61 @@
+"""The weights before the first step: seeded draws from a normal distribution."""
+
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from handcalc.blocks import BLOCKS
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large the tensors are."""
+
+    vocab_size: int = 6
+    """Tokens that there are."""
+    n_positions: int = 5
+    """The longest text."""
+    d_model: int = 16
+    """Width of a row."""
+    n_heads: int = 2
+    """Heads of attention, which share the width."""
+    d_ff: int = 64
+    """Width inside the feed-forward layer."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        for name, size in vars(self).items():
+            if size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        if self.d_model % self.n_heads:
+            raise ValueError(f"d_model {self.d_model} does not divide into {self.n_heads} heads")
+
+
+def drawn(shape: Shape, block: str, seed: int = 42) -> dict[str, Any]:
+    """Every entry from N(0, 0.1^2), row by row, in the order of the names; gains 1, offsets 0.
+
+    Norms draw nothing, so all blocks begin with the same numbers. `gauss` makes its values in
+    pairs, so that no other draw may come between.
+    """
+    draws = random.Random(seed)
+    d, d_head = shape.d_model, shape.d_model // shape.n_heads
+    sizes = {"token": (shape.vocab_size, d), "position": (shape.n_positions, d)}
+    sizes |= {f"W_{letter}.{h}": (d, d_head) for letter in "QKV" for h in range(shape.n_heads)}
+    sizes |= {"W_O": (d, d), "W_1": (shape.d_ff, d), "b_1": (shape.d_ff,)}
+    sizes |= {"W_2": (d, shape.d_ff), "b_2": (d,), "head": (shape.vocab_size, d)}
+    weights = {name: tensor(draws, *size) for name, size in sizes.items()}
+    for norm in BLOCKS[block].norms:
+        weights |= {f"gamma{norm}": [1.0] * d, f"beta{norm}": [0.0] * d}
+    return weights
+
+
+def tensor(draws: random.Random, n: int, *rest: int) -> Any:
+    """A vector of n draws, or a matrix of n rows."""
+    return [tensor(draws, *rest) if rest else draws.gauss(0, 0.1) for _ in range(n)]
+
+
+def numbers(tensor: Any) -> list[Any]:
+    """The numbers of a tensor, of whatever kind, row after row."""
+    if not isinstance(tensor, list):
+        return [tensor]
+    return [number for part in tensor for number in numbers(part)]

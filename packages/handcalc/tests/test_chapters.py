@@ -1,0 +1,22 @@
+"""Every chapter runs from top to bottom: its cells assert what its prose says."""
+
+from pathlib import Path
+
+import pytest
+from jupytext.myst import myst_to_notebook
+
+FOLDER = Path(__file__).parents[1] / "chapters"
+CHAPTERS = sorted(path for path in FOLDER.glob("*.md") if "{code-cell}" in path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
+def test_chapter(path):
+    notebook = myst_to_notebook(path.read_text("utf-8"))
+    namespace = {"__name__": "__main__"}
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            exec(compile(cell.source, f"{path.name}: {cell.source[:40]}", "exec"), namespace)
+
+
+def test_there_are_chapters():
+    assert [path.stem for path in CHAPTERS] == ["01-mathematics"]

@@ -1,0 +1,17 @@
+"""The checks find every gradient in two other ways."""
+
+import pytest
+
+from handcalc import check
+from handcalc.blocks import BLOCKS
+
+
+@pytest.mark.parametrize(
+    "block",
+    [each if each == "pre-ln" else pytest.param(each, marks=pytest.mark.slow) for each in BLOCKS],
+)
+def test_every_gradient_agrees_with_differences_and_with_the_engine(block):
+    found = check.checks(block)
+    assert sum(each.n for each in found) == {"pre-ln": 3520, "post-ln": 3488}.get(block, 3456)
+    assert max(each.differences for each in found) < 1e-9
+    assert max(each.autograd for each in found) < 1e-12

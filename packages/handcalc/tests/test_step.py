@@ -1,0 +1,149 @@
+"""The step of "I like transformers": the known values of four blocks, to their digits."""
+
+import math
+
+import pytest
+
+from handcalc.blocks import BLOCKS
+from handcalc.check import TARGETS, TOKENS
+from handcalc.optimizers import adamw, descend, sgd
+from handcalc.step import backward, forward
+from handcalc.weights import Shape, drawn, numbers
+
+
+def stepped(block):
+    weights = drawn(Shape(), block)
+    c = forward(weights, TOKENS, TARGETS, block)
+    backward(c, block)
+    return weights, c.values
+
+
+def length(values):
+    return math.sqrt(sum(x * x for x in values))
+
+
+def close(found, expected, digits):
+    for a, b in zip(found, expected, strict=True):
+        assert round(a, digits) == pytest.approx(b, abs=10**-digits / 100)
+
+
+@pytest.mark.parametrize(
+    ("block", "losses", "loss", "gradient", "parameters"),
+    [
+        ("classic", [1.903260, 1.612255, 1.847907, 1.956049], 1.829868, 1.521628, 3456),
+        ("residual", None, 1.796120, 2.020115, 3456),
+        ("post-ln", [2.166828, 1.552674, 1.493360, 1.774678], 1.746885, 2.296954, 3488),
+        ("pre-ln", [2.191265, 1.550513, 1.743564, 1.465322], 1.737666, 2.908730, 3520),
+    ],
+)
+def test_loss_and_gradient_of_each_block(block, losses, loss, gradient, parameters):
+    weights, values = stepped(block)
+    if losses is not None:
+        close(values["losses"], losses, 6)
+    close([values["loss"]], [loss], 6)
+    everything = [x for name in weights for x in numbers(values[f"{name}.grad"])]
+    close([length(everything)], [gradient], 6)
+    assert len(everything) == parameters
+
+
+@pytest.mark.parametrize(
+    ("block", "after_1", "after_100"),
+    [
+        ("classic", 1.804945, 0.349435),
+        ("residual", 1.765584, 0.315782),
+        ("post-ln", 1.707622, 0.315295),
+        ("pre-ln", 1.648554, 0.288517),
+    ],
+)
+def test_a_hundred_steps_of_adamw_learn_the_sentence(block, after_1, after_100):
+    weights, memory, found = drawn(Shape(), block), {}, []
+    for step in range(1, 101):
+        c = forward(weights, TOKENS, TARGETS, block)
+        found.append(c.values["loss"])
+        backward(c, block)
+        descend(weights, c.values, memory, step, adamw)
+    found.append(forward(weights, TOKENS, TARGETS, block).values["loss"])
+    close([found[1], found[100]], [after_1, after_100], 6)
+    if block == "classic":
+        known = [1.781245, 1.717198, 1.630541, 1.495945, 0.870328]
+        close([found[n] for n in (2, 5, 10, 20, 50)], known, 6)
+
+
+@pytest.mark.parametrize(("rate", "after"), [(0.01, 1.807202), (0.1, 1.646495), (0.5, 1.438445)])
+def test_one_step_of_plain_descent(rate, after):
+    weights, values = stepped("classic")
+    descend(weights, values, {}, 1, lambda *given: sgd(*given, rate=rate))
+    close([forward(weights, TOKENS, TARGETS, "classic").values["loss"]], [after], 6)
+
+
+def test_the_forward_pass_of_the_classic_block():
+    _, values = stepped("classic")
+    close([values["token"][1][0]], [0.024634], 6)
+    close(values["X"][0][:3], [0.1473, 0.1281, 0.1995], 4)
+    close(values["QK.0"][0], [-0.0126, 0.0213, -0.0152, 0.0211, -0.0137], 4)
+    close(values["A.0"][1][:2], [0.5014, 0.4986], 4)
+    close(values["A.0"][2][:3], [0.3320, 0.3348, 0.3332], 4)
+    close(values["A.0"][3][:4], [0.2501, 0.2492, 0.2506, 0.2501], 4)
+    close(values["A.0"][4], [0.1999, 0.2007, 0.1999, 0.2000, 0.1996], 4)
+    close(values["A.1"][1][:2], [0.5009, 0.4991], 4)
+    close(values["A.1"][2][:3], [0.3342, 0.3337, 0.3322], 4)
+    close(values["A.1"][3][:4], [0.2514, 0.2494, 0.2510, 0.2482], 4)
+    close(values["A.1"][4], [0.1999, 0.1997, 0.2001, 0.2000, 0.2003], 4)
+    close(map(length, values["X"]), [0.5278, 0.5427, 0.6472, 0.5671, 0.4462], 4)
+    close(map(length, values["M"]), [0.0637, 0.0507, 0.0369, 0.0334, 0.0280], 4)
+    close(values["M"][0][:3], [0.0334, 0.0033, -0.0041], 4)
+    close(values["F"][0][:4], [0.0043, -0.0896, 0.0020, 0.2294], 4)
+    close([values["mean"][0], values["variance"][0]], [0.052101, 0.011860], 6)
+    close([values["std"][0]], [0.108949], 6)
+    close(values["N"][0][:3], [-0.1319, -1.2702, -0.4969], 4)
+    below_1 = [sum(x * x for x in row) / 16 - (sum(row) / 16) ** 2 for row in values["N"]]
+    close(below_1, [0.999158, 0.999175, 0.999211, 0.999223, 0.999231], 6)
+    close(values["logits"][0], [0.3362, -0.1025, -0.0514, -0.0053, 0.2907, 0.0848], 4)
+    close(values["probabilities"][0], [0.2098, 0.1353, 0.1424, 0.1491, 0.2004, 0.1631], 4)
+    close([math.exp(values["loss"]), math.log(6)], [6.2331, 1.7918], 4)
+
+
+def test_the_gradients_of_the_classic_block():
+    _, values = stepped("classic")
+    lengths = {
+        "head": 1.227481, "b_2": 0.731446, "b_1": 0.309922, "W_2": 0.303787, "W_O": 0.141540,
+        "token": 0.116572, "position": 0.116572, "W_V.0": 0.105575, "W_V.1": 0.103711,
+        "gamma": 0.093827, "beta": 0.082540, "W_1": 0.023685, "W_Q.0": 0.000303,
+        "W_Q.1": 0.000287, "W_K.0": 0.000238, "W_K.1": 0.000217,
+    }  # fmt: skip
+    for name, expected in lengths.items():
+        close([length(numbers(values[f"{name}.grad"]))], [expected], 6)
+    entries = {
+        ("W_Q.0", 0, 0): 1.054604e-5, ("W_K.0", 0, 0): -3.528222e-5, ("W_V.0", 0, 0): 6.271103e-3,
+        ("W_O", 0, 0): 2.792411e-3, ("W_1", 0, 0): 3.066821e-4, ("W_2", 0, 0): 8.584626e-4,
+        ("W_O", 0, 1): -1.758579e-2, ("W_O", 1, 0): -1.745640e-3, ("W_V.0", 0, 1): -5.699297e-3,
+        ("W_V.0", 1, 0): 1.731182e-2, ("head", 3, 1): 1.412064e-1,
+    }  # fmt: skip
+    for (name, i, j), expected in entries.items():
+        assert values[f"{name}.grad"][i][j] == pytest.approx(expected, rel=1e-6)
+    close(values["b_2.grad"][:3], [-0.124389, 0.334762, -0.236132], 6)
+    close([values["token.grad"][1][0]], [-0.00242718], 8)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_what_nobody_reads_has_no_gradient(block):
+    _, values = stepped(block)
+    pad, eos = values["token.grad"][0], values["token.grad"][2]
+    assert not any(pad) and not any(eos) and not any(values["position.grad"][4])
+    assert all(abs(sum(row)) < 1e-15 for row in values["logits.grad"])  # shares add up to one
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
+    from handcalc.autograd import Number
+    from handcalc.optimizers import each
+
+    weights = drawn(Shape(d_model=6, n_heads=1, d_ff=5), block, seed=3)
+    tokens, targets = [1, 4, 4, 3], [4, 4, 3, 2]
+    c = forward(weights, tokens, targets, block)
+    backward(c, block)
+    engine = {name: each(Number, tensor) for name, tensor in weights.items()}
+    forward(engine, tokens, targets, block).values["loss"].backward()
+    for name in weights:
+        found = [number.grad for number in numbers(engine[name])]
+        assert numbers(c.values[f"{name}.grad"]) == pytest.approx(found, abs=1e-12)
