@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from handcalc.autograd import Number
-from handcalc.differences import differences
+from handcalc.gradients.autograd import Number
+from handcalc.gradients.differences import differences
 
 OPERATIONS = {
     "a + b": lambda a, b: a + b,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from handcalc.blocks import BLOCKS
-from handcalc.check import TARGETS, TOKENS
-from handcalc.optimizers import OPTIMIZERS
-from handcalc.step import backward, forward
-from handcalc.weights import Shape, drawn, numbers
+from handcalc.gradients.check import TARGETS, TOKENS
+from handcalc.model.blocks import BLOCKS
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn, numbers
+from handcalc.training.optimizers import OPTIMIZERS
 
 torch = pytest.importorskip("torch", reason="baselines: needs the extra baselines")
 F = torch.nn.functional

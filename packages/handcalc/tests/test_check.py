@@ -2,8 +2,8 @@
 
 import pytest
 
-from handcalc import check
-from handcalc.blocks import BLOCKS
+from handcalc.gradients import check
+from handcalc.model.blocks import BLOCKS
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from handcalc.activations import gelu, gelu_slope, relu, relu_slope
-from handcalc.attention import (
+from handcalc.gradients.differences import differences
+from handcalc.operations.activations import gelu, gelu_slope, relu, relu_slope
+from handcalc.operations.attention import (
     FUTURE,
     attention_weights,
     gathered,
@@ -14,11 +15,10 @@ from handcalc.attention import (
     softmax,
     softmax_backward,
 )
-from handcalc.differences import differences
-from handcalc.embedding import embedded, embedded_backward
-from handcalc.layer_norm import deviations, gained, means, standardised, variances
-from handcalc.loss import loss_backward, losses
-from handcalc.matrices import (
+from handcalc.operations.embedding import embedded, embedded_backward
+from handcalc.operations.layer_norm import deviations, gained, means, standardised, variances
+from handcalc.operations.loss import loss_backward, losses
+from handcalc.operations.matrices import (
     column_sums,
     dot,
     plus,
@@ -29,7 +29,7 @@ from handcalc.matrices import (
     transpose,
     transposed_times,
 )
-from handcalc.vocabulary import decoded, encoded
+from handcalc.operations.vocabulary import decoded, encoded
 
 A, B = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[7.0, 8.0], [9.0, 10.0], [11.0, 12.0]]
 

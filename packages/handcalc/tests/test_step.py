@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from handcalc.blocks import BLOCKS
-from handcalc.check import TARGETS, TOKENS
-from handcalc.optimizers import adamw, descend, sgd
-from handcalc.step import backward, forward
-from handcalc.weights import Shape, drawn, numbers
+from handcalc.gradients.check import TARGETS, TOKENS
+from handcalc.model.blocks import BLOCKS
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn, numbers
+from handcalc.training.optimizers import adamw, descend, sgd
 
 
 def stepped(block):
@@ -135,8 +135,8 @@ def test_what_nobody_reads_has_no_gradient(block):
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
-    from handcalc.autograd import Number
-    from handcalc.optimizers import each
+    from handcalc.gradients.autograd import Number
+    from handcalc.training.optimizers import each
 
     weights = drawn(Shape(d_model=6, n_heads=1, d_ff=5), block, seed=3)
     tokens, targets = [1, 4, 4, 3], [4, 4, 3, 2]

@@ -7,14 +7,14 @@ import os
 import sys
 from typing import Any
 
-from handcalc.blocks import BLOCKS
-from handcalc.check import checks
-from handcalc.matrices import dot
-from handcalc.optimizers import OPTIMIZERS, descend
-from handcalc.step import backward, forward
-from handcalc.tables import table
-from handcalc.vocabulary import WORDS, encoded
-from handcalc.weights import Shape, drawn, numbers
+from handcalc.commands.tables import table
+from handcalc.gradients.check import checks
+from handcalc.model.blocks import BLOCKS
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn, numbers
+from handcalc.operations.matrices import dot
+from handcalc.operations.vocabulary import WORDS, encoded
+from handcalc.training.optimizers import OPTIMIZERS, descend
 
 FD_BOUND, ENGINE_BOUND = 1e-9, 1e-12
 SENTENCE = "I like transformers"

@@ -7,8 +7,8 @@ Q, K and V are matrices of T rows of d_k numbers. What lies right of the diagona
 there S is -inf, and A and every gradient are 0.
 """
 
-from handcalc.matrices import Matrix, Vector, dot, mixed, transpose
-from handcalc.scalars import exp, sqrt
+from handcalc.operations.matrices import Matrix, Vector, dot, mixed, transpose
+from handcalc.operations.scalars import exp, sqrt
 
 FUTURE = -float("inf")
 

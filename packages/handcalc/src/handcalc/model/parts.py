@@ -4,8 +4,9 @@ Each function adds the lines of one part; its twin adds those of the gradients, 
 order. The gradient of the loss at a tensor is called like the tensor, with `.grad`.
 """
 
-from handcalc.activations import gelu_rows, gelu_rows_backward
-from handcalc.attention import (
+from handcalc.model.calculation import Calculation
+from handcalc.operations.activations import gelu_rows, gelu_rows_backward
+from handcalc.operations.attention import (
     attention_weights,
     attention_weights_backward,
     gathered,
@@ -13,8 +14,7 @@ from handcalc.attention import (
     scaled_scores,
     scaled_scores_backward,
 )
-from handcalc.calculation import Calculation
-from handcalc.layer_norm import (
+from handcalc.operations.layer_norm import (
     deviations,
     gained,
     gained_backward,
@@ -23,7 +23,7 @@ from handcalc.layer_norm import (
     standardised_backward,
     variances,
 )
-from handcalc.matrices import (
+from handcalc.operations.matrices import (
     Matrix,
     Vector,
     column_sums,

@@ -14,9 +14,8 @@ Each comes as a pair of functions. One adds the lines from X, the embedded text,
 the head reads; its twin adds those of the gradients, from there back to X.grad.
 """
 
-from handcalc.calculation import Calculation
-from handcalc.matrices import plus
-from handcalc.parts import (
+from handcalc.model.calculation import Calculation
+from handcalc.model.parts import (
     attention,
     attention_backward,
     feed_forward,
@@ -24,6 +23,7 @@ from handcalc.parts import (
     norm,
     norm_backward,
 )
+from handcalc.operations.matrices import plus
 
 
 def classic(c: Calculation) -> None:

@@ -1,7 +1,7 @@
 """The bends of the feed-forward layer, and their slopes."""
 
-from handcalc.matrices import Matrix
-from handcalc.scalars import tanh
+from handcalc.operations.matrices import Matrix
+from handcalc.operations.scalars import tanh
 
 ROOT, CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi)
 

@@ -6,8 +6,8 @@ z = (x - mean) / std,    y = gamma z + beta    (Ba, Kiros and Hinton 2016, eq. 3
 Rows have D numbers; gamma and beta are D numbers that all rows share.
 """
 
-from handcalc.matrices import Matrix, Vector, column_sums, dot, plus, transpose
-from handcalc.scalars import sqrt
+from handcalc.operations.matrices import Matrix, Vector, column_sums, dot, plus, transpose
+from handcalc.operations.scalars import sqrt
 
 
 def mean(x: Vector) -> float:

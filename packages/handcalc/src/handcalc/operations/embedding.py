@@ -3,8 +3,8 @@
 X[t] = token[tokens[t]] + position[t]    (Vaswani et al. 2017, sections 3.4 and 3.5)
 """
 
-from handcalc.loss import Tokens
-from handcalc.matrices import Matrix, plus
+from handcalc.operations.loss import Tokens
+from handcalc.operations.matrices import Matrix, plus
 
 
 def embedded(token: Matrix, position: Matrix, tokens: Tokens) -> Matrix:

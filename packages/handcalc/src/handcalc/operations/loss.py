@@ -6,10 +6,10 @@ Targets are token ids, one for each of the first n positions; later positions ha
 in nats; e^loss is the perplexity.
 """
 
-from handcalc.attention import softmax
-from handcalc.layer_norm import mean
-from handcalc.matrices import Matrix, Vector
-from handcalc.scalars import exp, log
+from handcalc.operations.attention import softmax
+from handcalc.operations.layer_norm import mean
+from handcalc.operations.matrices import Matrix, Vector
+from handcalc.operations.scalars import exp, log
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

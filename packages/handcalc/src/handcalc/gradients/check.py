@@ -2,11 +2,11 @@
 
 from typing import Any, NamedTuple
 
-from handcalc.autograd import Number
-from handcalc.differences import differences
-from handcalc.optimizers import each
-from handcalc.step import backward, forward
-from handcalc.weights import Shape, drawn, numbers
+from handcalc.gradients.autograd import Number
+from handcalc.gradients.differences import differences
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn, numbers
+from handcalc.training.optimizers import each
 
 TOKENS, TARGETS = [1, 3, 4, 5, 2], [3, 4, 5, 2]
 

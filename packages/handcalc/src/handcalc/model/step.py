@@ -5,11 +5,11 @@ W_V.0, W_O, W_1, b_1, W_2, b_2, head, and gamma, beta or gamma.0, beta.0, ... W_
 stored as inputs x outputs, every other matrix as outputs x inputs.
 """
 
-from handcalc.blocks import BLOCKS
-from handcalc.calculation import Calculation
-from handcalc.embedding import embedded, embedded_backward
-from handcalc.loss import Tokens, loss, loss_backward, losses, probabilities
-from handcalc.matrices import times, times_transposed, transposed_times
+from handcalc.model.blocks import BLOCKS
+from handcalc.model.calculation import Calculation
+from handcalc.operations.embedding import embedded, embedded_backward
+from handcalc.operations.loss import Tokens, loss, loss_backward, losses, probabilities
+from handcalc.operations.matrices import times, times_transposed, transposed_times
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

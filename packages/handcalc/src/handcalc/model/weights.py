@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-from handcalc.blocks import BLOCKS
+from handcalc.model.blocks import BLOCKS
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ which is nothing before the first step; steps count from 1. It returns the moved
 memory.
 """
 
-from handcalc.scalars import sqrt
+from handcalc.operations.scalars import sqrt
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

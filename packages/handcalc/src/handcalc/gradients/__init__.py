@@ -1,0 +1,1 @@
+"""The same gradients in other ways: `differences`, `autograd`, `check`."""

@@ -1,0 +1,4 @@
+"""The operations put together: a step of training as a list of named lines.
+
+`calculation`, `parts`, `blocks`, `step`, `weights`.
+"""
