@@ -12,6 +12,7 @@ from handcalc.model.blocks import BLOCKS
 )
 def test_every_gradient_agrees_with_differences_and_with_the_engine(block):
     found = check.checks(block)
+    assert {each.block for each in found} == {block} and {each.torch for each in found} == {None}
     assert sum(each.n for each in found) == {"pre-ln": 3520, "post-ln": 3488}.get(block, 3456)
     assert max(each.differences for each in found) < 1e-9
     assert max(each.autograd for each in found) < 1e-12

@@ -2,15 +2,19 @@
 
 import ast
 import json
+import random
 import subprocess
 import sys
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 import handcalc
 from handcalc.cli import main
-from handcalc.gradients import check
+from handcalc.comparison.rows import Row
+from handcalc.gradients.check import Check
 
 SOURCE = Path(handcalc.__file__).parent
 CORE = [
@@ -18,6 +22,8 @@ CORE = [
     *(SOURCE / "model" / f"{name}.py" for name in ("blocks", "calculation", "parts", "step")),
     SOURCE / "training" / "optimizers.py",
 ]  # what the engine of a web page, MicroPython, loads
+
+EXTRA = ("arrays", "baselines.py")  # what needs an extra
 
 
 def imported(path):
@@ -30,13 +36,24 @@ def imported(path):
 
 
 def test_nothing_is_imported_but_the_standard_library():
-    found = {name for path in SOURCE.rglob("*.py") for name in imported(path)}
+    core = [p for p in SOURCE.rglob("*.py") if p.relative_to(SOURCE).parts[0] not in EXTRA]
+    found = {name for path in core for name in imported(path)}
     assert found - set(sys.stdlib_module_names) == {"handcalc"}
+    assert not [path for path in core if "handcalc.arrays" in path.read_text("utf-8")]
+
+
+def test_the_arrays_stand_on_numpy_and_say_how_to_get_it():
+    found = {name for path in (SOURCE / "arrays").glob("*.py") for name in imported(path)}
+    assert found - set(sys.stdlib_module_names) == {"handcalc", "numpy"}
+    code = "import sys; sys.modules['numpy'] = None; import handcalc.arrays.layers"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
+    said = "ImportError: the arrays need: pip install 'insideout-handcalc[numpy]'"
+    assert done.stderr.splitlines()[-1] == said
 
 
 def test_the_core_imports_no_more_than_math():
     found = {name for path in CORE for name in imported(path)}
-    assert found == {"handcalc", "math", "typing"}  # typing for the type checker's eyes alone
+    assert found == {"handcalc", "math", "typing", "collections"}  # the last two for type checkers
 
 
 def test_step_prints_every_stage(capsys):
@@ -67,16 +84,104 @@ def test_a_shorter_text_and_another_optimizer(capsys):
 
 
 def test_check_says_how_far_other_ways_are(capsys, monkeypatch):
-    row = check.Check("W_O", 256, 2e-10, 3e-16)
-    monkeypatch.setattr("handcalc.cli.checks", lambda block, seed: [row])
+    row = Check("classic", "W_O", 256, 2e-10, 3e-16, 1e-16)
+    monkeypatch.setattr("handcalc.commands.check.checks", lambda *given: [row])
     assert main(["check"]) == 0
     printed = capsys.readouterr().out
     assert "W_O" in printed and "all within" in printed and "NOT" not in printed
-    monkeypatch.setattr("handcalc.cli.checks", lambda block, seed: [row._replace(autograd=1e-9)])
-    assert main(["check"]) == 1
-    assert "NOT all within" in capsys.readouterr().out
-    assert main(["check", "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["ok"] is False
+    for way, error in {"differences": 1e-8, "autograd": 1e-11, "torch": 1e-9}.items():
+        wrong = row._replace(**{way: error})
+        monkeypatch.setattr("handcalc.commands.check.checks", lambda *given, row=wrong: [row])
+        assert main(["check"]) == 1
+        assert "NOT all within" in capsys.readouterr().out
+        assert main(["check", "--json"]) == 1
+        found = json.loads(capsys.readouterr().out)
+        assert found["ok"] is False and found["rows"][0][way] == error
+        assert len(found["rows"]) == 4  # one for each block, and this one has one tensor
+
+
+def test_explain_prints_formula_numbers_and_value(capsys):
+    assert main(["explain", "S.0[1][0]", "--block", "classic"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "S.0[1][0], made by scaled_scores(QK.0, d_k)"
+    assert lines[1] == "  = QK.0[1][0] / d_k ** 0.5"
+    numbers, value = lines[2].removeprefix("  = "), lines[3].removeprefix("  = ")
+    score, root = numbers.split(" / ")
+    assert root == "8.0 ** 0.5"
+    assert float(score.strip("()")) / 8.0**0.5 == float(value)
+    assert lines[4:] == ["made of", "  QK.0[1][0], d_k"]
+
+
+def test_explain_tells_leaves(capsys):
+    main(["explain", "token[0][1]"])
+    main(["explain", "tokens[1]"])
+    main(["explain", "gamma.0[2]"])
+    main(["explain", "token[0][1]", "--seed", "7"])
+    said = capsys.readouterr().out.splitlines()
+    stream = random.Random(42)
+    stream.gauss(0, 0.1)
+    assert said[:2] == [
+        f"token[0][1] = {stream.gauss(0, 0.1)!r}", "  draw 2 of seed 42, from N(0, 0.1^2)"
+    ]  # fmt: skip
+    assert said[2:6] == ["tokens[1] = 3", "  a token id", "gamma.0[2] = 1.0", "  a constant"]
+    assert said[7] == "  draw 2 of seed 7, from N(0, 0.1^2)"
+
+
+def test_no_line_of_a_formula_ends_inside_a_number_or_a_name(capsys):
+    main(["explain", "W_1[5][2].grad", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    main(["explain", "W_1[5][2].grad"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"= {found['formula']} = {found['numbers']} = {found['value']!r} made of" in said
+    assert said.endswith(", ".join(found["inputs"]))
+
+
+def test_explain_lists_every_name(capsys):
+    assert main(["explain", "--list"]) == 0
+    names = capsys.readouterr().out.splitlines()
+    assert len(names) == len(set(names)) > 28_000
+    assert {"token[0][0]", "A.1[4][4]", "loss", "W_Q.0[3][1].grad", "b_1[63].new", "rate"} <= (
+        set(names)
+    )
+
+
+def test_compare_prints_rows_and_costs(capsys, monkeypatch):
+    pytest.importorskip("torch", reason="baselines: needs the extra baselines")
+    row = Row("a step", "an engine", 1e-16, 1e-12, 0.01, 0.3, 20.0, "a note")
+    monkeypatch.setattr("handcalc.comparison.speed.training_step", lambda: row)
+    assert main(["compare"]) == 0
+    said = capsys.readouterr().out
+    assert "30.0" in said and "a note" in said and "4.0x" in said.replace("3.99x", "4.0x")
+    assert main(["compare", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert len(rows) == 9 and all(row["ok"] for row in rows)
+    assert rows[-1]["speedup"] == pytest.approx(30) and rows[-1]["slow"] is False
+    assert Row("a step", "an engine", 1e-16, 1e-12, 0.01, 0.1, 20.0).slow
+    monkeypatch.setattr(
+        "handcalc.comparison.speed.training_step", lambda: replace(row, max_abs_diff=1.0)
+    )
+    assert main(["compare"]) == 1
+    assert "NOT EQUAL" in capsys.readouterr().out
+
+
+def test_compare_without_torch_names_the_extra(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "handcalc.baselines", raising=False)
+    assert main(["compare"]) == 2
+    assert "pip install 'insideout-handcalc[baselines]'" in capsys.readouterr().err
+
+
+def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):
+    few = ["".join(letters) for letters in product("abc", repeat=3)]
+    monkeypatch.setattr("handcalc.commands.demo.identifiers", lambda: few)
+    assert main(["demo", "--steps", "3", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["engine_error"] < 1e-12
+    assert round(found["losses"][1], 6) == 1.648554 and round(found["losses"][100], 6) == 0.288517
+    assert main(["demo", "--steps", "3"]) == 0
+    said = capsys.readouterr().out
+    for part in ("BOS          1.000", "losses[0], made by", "0.288517", "Names it invents"):
+        assert part in said
 
 
 @pytest.mark.parametrize(
@@ -90,6 +195,16 @@ def test_check_says_how_far_other_ways_are(capsys, monkeypatch):
         (["step", "--block", "post"], "invalid choice: 'post'"),
         (["step", "--optimizer", "lion"], "invalid choice: 'lion'"),
         (["check", "--seed", "x"], "invalid int value: 'x'"),
+        (["explain"], "explain takes the name of one number, or --list"),
+        (["explain", "loss", "--list"], "explain takes the name of one number, or --list"),
+        (["explain", "W_O[16][0]"], "W_O is 16 x 16"),
+        (["demo", "--steps", "0"], "steps must be at least 1, got 0"),
+        (["train", "--steps", "0"], "steps must be at least 1, got 0"),
+        (["train", "--rate", "2"], "rate must lie between 0 and 1, got 2.0"),
+        (["train", "--n-heads", "3"], "d_model 16 does not divide into 3 heads"),
+        (["train", "no such file"], "no such file: No such file or directory"),
+        (["train", "."], "Is a directory"),
+        (["train", "--resume", "nowhere"], "there is no run in 'nowhere'"),
         (["chekc"], "invalid choice: 'chekc'"),
         ([], "the following arguments are required: command"),
     ],

@@ -8,14 +8,13 @@ from handcalc.gradients.check import TARGETS, TOKENS
 from handcalc.model.blocks import BLOCKS
 from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn, numbers
-from handcalc.training.optimizers import adamw, descend, sgd
+from handcalc.training.optimizers import OPTIMIZERS, moved, update
 
 
 def stepped(block):
-    weights = drawn(Shape(), block)
-    c = forward(weights, TOKENS, TARGETS, block)
+    c = forward(drawn(Shape(), block), TOKENS, TARGETS, block)
     backward(c, block)
-    return weights, c.values
+    return c
 
 
 def length(values):
@@ -37,7 +36,8 @@ def close(found, expected, digits):
     ],
 )
 def test_loss_and_gradient_of_each_block(block, losses, loss, gradient, parameters):
-    weights, values = stepped(block)
+    c = stepped(block)
+    weights, values = c.weights, c.values
     if losses is not None:
         close(values["losses"], losses, 6)
     close([values["loss"]], [loss], 6)
@@ -61,7 +61,8 @@ def test_a_hundred_steps_of_adamw_learn_the_sentence(block, after_1, after_100):
         c = forward(weights, TOKENS, TARGETS, block)
         found.append(c.values["loss"])
         backward(c, block)
-        descend(weights, c.values, memory, step, adamw)
+        update(c, OPTIMIZERS["adamw"], memory, step)
+        weights, memory = moved(c, OPTIMIZERS["adamw"])
     found.append(forward(weights, TOKENS, TARGETS, block).values["loss"])
     close([found[1], found[100]], [after_1, after_100], 6)
     if block == "classic":
@@ -71,13 +72,14 @@ def test_a_hundred_steps_of_adamw_learn_the_sentence(block, after_1, after_100):
 
 @pytest.mark.parametrize(("rate", "after"), [(0.01, 1.807202), (0.1, 1.646495), (0.5, 1.438445)])
 def test_one_step_of_plain_descent(rate, after):
-    weights, values = stepped("classic")
-    descend(weights, values, {}, 1, lambda *given: sgd(*given, rate=rate))
+    c = stepped("classic")
+    update(c, OPTIMIZERS["sgd"], {}, 1, rate=rate)
+    weights, _ = moved(c, OPTIMIZERS["sgd"])
     close([forward(weights, TOKENS, TARGETS, "classic").values["loss"]], [after], 6)
 
 
 def test_the_forward_pass_of_the_classic_block():
-    _, values = stepped("classic")
+    values = stepped("classic").values
     close([values["token"][1][0]], [0.024634], 6)
     close(values["X"][0][:3], [0.1473, 0.1281, 0.1995], 4)
     close(values["QK.0"][0], [-0.0126, 0.0213, -0.0152, 0.0211, -0.0137], 4)
@@ -104,7 +106,7 @@ def test_the_forward_pass_of_the_classic_block():
 
 
 def test_the_gradients_of_the_classic_block():
-    _, values = stepped("classic")
+    values = stepped("classic").values
     lengths = {
         "head": 1.227481, "b_2": 0.731446, "b_1": 0.309922, "W_2": 0.303787, "W_O": 0.141540,
         "token": 0.116572, "position": 0.116572, "W_V.0": 0.105575, "W_V.1": 0.103711,
@@ -127,7 +129,7 @@ def test_the_gradients_of_the_classic_block():
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_what_nobody_reads_has_no_gradient(block):
-    _, values = stepped(block)
+    values = stepped(block).values
     pad, eos = values["token.grad"][0], values["token.grad"][2]
     assert not any(pad) and not any(eos) and not any(values["position.grad"][4])
     assert all(abs(sum(row)) < 1e-15 for row in values["logits.grad"])  # shares add up to one
@@ -136,7 +138,7 @@ def test_what_nobody_reads_has_no_gradient(block):
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
     from handcalc.gradients.autograd import Number
-    from handcalc.training.optimizers import each
+    from handcalc.operations.matrices import each
 
     weights = drawn(Shape(d_model=6, n_heads=1, d_ff=5), block, seed=3)
     tokens, targets = [1, 4, 4, 3], [4, 4, 3, 2]
@@ -147,3 +149,8 @@ def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
     for name in weights:
         found = [number.grad for number in numbers(engine[name])]
         assert numbers(c.values[f"{name}.grad"]) == pytest.approx(found, abs=1e-12)
+
+
+def test_a_text_longer_than_the_positions_is_refused():
+    with pytest.raises(ValueError, match="6 tokens, and 5 positions"):
+        forward(drawn(Shape(), "pre-ln"), [1, 3, 3, 3, 3, 2], [3], "pre-ln")

@@ -29,3 +29,8 @@ def cell(number: float) -> str:
     if number and abs(number) < 5e-4:
         return f"{number:9.1e}"
     return f"{number:9.4f}"
+
+
+def bar(share: float, width: int) -> str:
+    """A bar as long as the share of the width."""
+    return "#" * round(min(share, 1.0) * width)

@@ -46,6 +46,9 @@ class Number:
             return Number(y, (self, other), (1.0 / other.value, -y / other.value))
         return Number(self.value / other, (self,), (1.0 / other,))
 
+    def __pow__(self, power: float) -> "Number":
+        return Number(self.value**power, (self,), (power * self.value ** (power - 1.0),))
+
     __radd__ = __add__
     __rmul__ = __mul__
 
@@ -66,26 +69,28 @@ class Number:
         y = math.tanh(self.value)
         return Number(y, (self,), (1.0 - y * y,))
 
-    def sqrt(self) -> "Number":
-        """The square root y; its slope is 1 / 2y."""
-        y = math.sqrt(self.value)
-        return Number(y, (self,), (0.5 / y,))
-
     def backward(self) -> None:
         """Set `grad` of all numbers that this one was made of: the derivative of this one by it."""
-        order, seen = [], set()
-        stack: list[tuple[Number, bool]] = [(self, False)]
-        while stack:
-            number, parents_done = stack.pop()
-            if parents_done:
-                order.append(number)
-            elif id(number) not in seen:
-                seen.add(id(number))
-                stack.append((number, True))
-                stack += [(parent, False) for parent in number.parents]
+        order = made_of(self)
         for number in order:
             number.grad = 0.0
         self.grad = 1.0
         for number in reversed(order):
             for parent, slope in zip(number.parents, number.slopes):
                 parent.grad += number.grad * slope
+
+
+def made_of(result: Number) -> "list[Number]":
+    """The result and all numbers that it was made of, each after its own parents."""
+    order: list[Number] = []
+    seen: set[int] = set()
+    stack = [(result, False)]
+    while stack:
+        number, parents_done = stack.pop()
+        if parents_done:
+            order.append(number)
+        elif id(number) not in seen:
+            seen.add(id(number))
+            stack.append((number, True))
+            stack += [(parent, False) for parent in number.parents]
+    return order

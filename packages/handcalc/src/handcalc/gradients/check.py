@@ -1,19 +1,24 @@
-"""Every gradient of the step, found in three ways."""
+"""Every gradient of a step, found in other ways."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from handcalc.gradients.autograd import Number
 from handcalc.gradients.differences import differences
 from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn, numbers
-from handcalc.training.optimizers import each
+from handcalc.operations.matrices import each
 
 TOKENS, TARGETS = [1, 3, 4, 5, 2], [3, 4, 5, 2]
+
+Step = Callable[[dict[str, Any], list[int], list[int], str], tuple[float, dict[str, Any]]]
+"""From weights, tokens, targets and block to the loss and the gradients."""
 
 
 class Check(NamedTuple):
     """How far other ways are from the formulas, for one tensor of weights."""
 
+    block: str
     name: str
     n: int
     """Numbers in the tensor."""
@@ -21,30 +26,45 @@ class Check(NamedTuple):
     """Largest error against finite differences."""
     autograd: float
     """Largest error against the autograd engine."""
+    torch: float | None
+    """Largest error against PyTorch, where it is installed."""
 
 
-def checks(block: str, seed: int = 42) -> list[Check]:
-    """Check the gradient of every weight of the sentence's step."""
+def checks(block: str, seed: int = 42, torch_step: Step | None = None) -> list[Check]:
+    """Check the gradient of every weight of the sentence's step.
+
+    The gradient that enters at the logits differs from place to place, so a wrong Jacobian shows:
+    behind a uniform one that of the softmax, for example, is 0 and hides any mistake.
+    """
     weights = drawn(Shape(), block, seed)
     c = forward(weights, TOKENS, TARGETS, block)
     backward(c, block)
-    engine = {name: each(Number, tensor) for name, tensor in weights.items()}
-    forward(engine, TOKENS, TARGETS, block).values["loss"].backward()
+    engine = engine_step(weights, TOKENS, TARGETS, block)[1]
+    torch = torch_step(weights, TOKENS, TARGETS, block)[1] if torch_step else None
 
     def loss() -> float:
         return forward(weights, TOKENS, TARGETS, block).values["loss"]
 
-    found = []
+    found: list[Check] = []
     for name, tensor in weights.items():
-        by_hand = numbers(c.values[name + ".grad"])
-        by_differences = numbers(differences(loss, tensor))
-        by_engine = [number.grad for number in numbers(engine[name])]
-        found.append(
-            Check(name, len(by_hand), apart(by_hand, by_differences), apart(by_hand, by_engine))
-        )
+        ours = c.values[f"{name}.grad"]
+        by_torch = apart(ours, torch[name]) if torch else None
+        errors = apart(ours, differences(loss, tensor)), apart(ours, engine[name])
+        found.append(Check(block, name, len(numbers(ours)), *errors, by_torch))
     return found
 
 
-def apart(a: list[Any], b: list[Any]) -> float:
-    """The largest difference of corresponding numbers."""
-    return max(abs(x - y) for x, y in zip(a, b, strict=True))
+def engine_step(
+    weights: dict[str, Any], tokens: list[int], targets: list[int], block: str
+) -> tuple[float, dict[str, Any]]:
+    """The loss and the gradients by the autograd engine: our forward pass on its numbers."""
+    engine = {name: each(Number, tensor) for name, tensor in weights.items()}
+    loss = forward(engine, tokens, targets, block).values["loss"]
+    loss.backward()
+    return loss.value, {name: each(lambda x: x.grad, tensor) for name, tensor in engine.items()}
+
+
+def apart(a: Any, b: Any) -> float:
+    """The largest difference of corresponding numbers of two tensors; infinite beside a NaN."""
+    largest = max(abs(x - y) for x, y in zip(numbers(a), numbers(b), strict=True))
+    return largest if all(x == x for x in numbers(a) + numbers(b)) else float("inf")

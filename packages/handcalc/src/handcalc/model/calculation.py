@@ -18,9 +18,10 @@ class Line:
 
 
 class Calculation:
-    """Values by name, and the lines that made them, in order."""
+    """Values by name, those of the weights first, and the lines that made them, in order."""
 
     def __init__(self, weights: "dict[str, Any]") -> None:
+        self.weights = list(weights)
         self.values = dict(weights)
         self.lines = []
 

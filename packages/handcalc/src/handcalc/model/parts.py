@@ -39,10 +39,9 @@ from handcalc.operations.matrices import (
 def attention(c: Calculation, x: str) -> None:
     """M = (O of all heads, side by side) W_O^T, from the rows called x."""
     heads = range(c.values["n_heads"])
+    of_heads = [f"{letter}.{h}" for letter in "QKV" for h in heads]
+    c.line(" ".join(of_heads), projected, x, *[f"W_{name}" for name in of_heads])
     for h in heads:
-        c.line(f"Q.{h}", times, x, f"W_Q.{h}")
-        c.line(f"K.{h}", times, x, f"W_K.{h}")
-        c.line(f"V.{h}", times, x, f"W_V.{h}")
         c.line(f"QK.{h}", times_transposed, f"Q.{h}", f"K.{h}")
         c.line(f"S.{h}", scaled_scores, f"QK.{h}", "d_k")
         c.line(f"A.{h}", attention_weights, f"S.{h}")
@@ -53,9 +52,9 @@ def attention(c: Calculation, x: str) -> None:
 
 def attention_backward(c: Calculation, x: str, m_grad: str, *others: str) -> None:
     """x.grad from the gradient at M; `others` reach x by other ways, and are added."""
+    heads = range(c.values["n_heads"])
     c.line("W_O.grad", transposed_times, m_grad, "C")
     c.line("C.grad", times, m_grad, "W_O")
-    heads, ways = range(c.values["n_heads"]), []
     c.line(" ".join([f"O.{h}.grad" for h in heads]), split, "C.grad", "n_heads")
     for h in heads:
         c.line(f"A.{h}.grad V.{h}.grad", gathered_backward, f"A.{h}", f"V.{h}", f"O.{h}.grad")
@@ -63,17 +62,30 @@ def attention_backward(c: Calculation, x: str, m_grad: str, *others: str) -> Non
         c.line(f"QK.{h}.grad", scaled_scores_backward, f"S.{h}.grad", "d_k")
         c.line(f"Q.{h}.grad", times, f"QK.{h}.grad", f"K.{h}")
         c.line(f"K.{h}.grad", transposed_times, f"QK.{h}.grad", f"Q.{h}")
-        for letter in "QKV":
-            c.line(f"W_{letter}.{h}.grad", transposed_times, x, f"{letter}.{h}.grad")
-            ways += [f"{letter}.{h}.grad", f"W_{letter}.{h}"]
-    c.line(f"{x}.grad", projections_backward, *(ways + list(others)))
+    of_heads = [f"{letter}.{h}" for letter in "QKV" for h in heads]
+    weights, gradients = [f"W_{name}" for name in of_heads], [f"{name}.grad" for name in of_heads]
+    c.line(" ".join([f"{w}.grad" for w in weights]), projections_of, x, *gradients)
+    c.line(f"{x}.grad", projected_backward, "n_heads", *gradients, *weights, *others)
 
 
-def projections_backward(*ways: Matrix) -> Matrix:
-    """x.grad = sum over heads of Q.grad W_Q^T + K.grad W_K^T + V.grad W_V^T, plus what is left."""
-    pairs = len(ways) // 2
-    products = [times_transposed(ways[2 * i], ways[2 * i + 1]) for i in range(pairs)]
-    return plus(*products, *ways[2 * pairs :])
+def projected(x: Matrix, *weights: Matrix) -> "tuple[Matrix, ...]":
+    """Q = X W_Q, K = X W_K, V = X W_V for each head: one product with all weights side by side."""
+    return split(times(x, side_by_side(*weights)), len(weights))
+
+
+def projections_of(x: Matrix, *gradients: Matrix) -> "tuple[Matrix, ...]":
+    """W.grad = X^T Y.grad for Y = X W, again for all at once."""
+    return split(transposed_times(x, side_by_side(*gradients)), len(gradients))
+
+
+def projected_backward(n_heads: int, *matrices: Matrix) -> Matrix:
+    """X.grad = sum over Y = X W of Y.grad W^T, plus what reaches X by other ways.
+
+    The Y.grad come first, then the W; side by side they are one product.
+    """
+    n = 3 * n_heads
+    product = times_transposed(side_by_side(*matrices[:n]), side_by_side(*matrices[n : 2 * n]))
+    return plus(product, *matrices[2 * n :])
 
 
 def feed_forward(c: Calculation, x: str) -> None:

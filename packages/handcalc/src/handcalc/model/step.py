@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 EPSILON = 1e-5  # keeps LayerNorm from dividing by zero
 
 
-def forward(weights: "dict[str, Any]", tokens: Tokens, targets: Tokens, block: str) -> Calculation:
-    """The lines from the text to the loss (nats)."""
+def reading(weights: "dict[str, Any]", tokens: Tokens, block: str) -> Calculation:
+    """The lines from the text to the probabilities of what comes next.
+
+    Raises:
+        ValueError: the text is longer than the positions.
+    """
+    if len(tokens) > len(weights["position"]):
+        raise ValueError(f"{len(tokens)} tokens, and {len(weights['position'])} positions")
     c = Calculation(weights)
     c.given("tokens", tokens)
-    c.given("targets", targets)
     c.given("n_heads", len([name for name in weights if name.startswith("W_Q.")]))
     c.given("d_k", float(len(weights["W_Q.0"][0])))
     c.given("epsilon", EPSILON)
@@ -30,6 +35,13 @@ def forward(weights: "dict[str, Any]", tokens: Tokens, targets: Tokens, block: s
     BLOCKS[block].forward(c)
     c.line("logits", times_transposed, "N" + BLOCKS[block].norms[-1], "head")
     c.line("probabilities", probabilities, "logits")
+    return c
+
+
+def forward(weights: "dict[str, Any]", tokens: Tokens, targets: Tokens, block: str) -> Calculation:
+    """The lines from the text to the loss (nats)."""
+    c = reading(weights, tokens, block)
+    c.given("targets", targets)
     c.line("losses", losses, "logits", "targets")
     c.line("loss", loss, "losses")
     return c

@@ -31,6 +31,19 @@ class Shape:
             raise ValueError(f"d_model {self.d_model} does not divide into {self.n_heads} heads")
 
 
+def sizes(shape: Shape, block: str) -> dict[str, tuple[int, ...]]:
+    """The weights of a block by name: numbers of a vector, rows and columns of a matrix."""
+    d, d_head = shape.d_model, shape.d_model // shape.n_heads
+    found: dict[str, tuple[int, ...]] = {}
+    found |= {"token": (shape.vocab_size, d), "position": (shape.n_positions, d)}
+    found |= {f"W_{letter}.{h}": (d, d_head) for letter in "QKV" for h in range(shape.n_heads)}
+    found |= {"W_O": (d, d), "W_1": (shape.d_ff, d), "b_1": (shape.d_ff,)}
+    found |= {"W_2": (d, shape.d_ff), "b_2": (d,), "head": (shape.vocab_size, d)}
+    for norm in BLOCKS[block].norms:
+        found |= {f"gamma{norm}": (d,), f"beta{norm}": (d,)}
+    return found
+
+
 def drawn(shape: Shape, block: str, seed: int = 42) -> dict[str, Any]:
     """Every entry from N(0, 0.1^2), row by row, in the order of the names; gains 1, offsets 0.
 
@@ -38,14 +51,14 @@ def drawn(shape: Shape, block: str, seed: int = 42) -> dict[str, Any]:
     pairs, so that no other draw may come between.
     """
     draws = random.Random(seed)
-    d, d_head = shape.d_model, shape.d_model // shape.n_heads
-    sizes = {"token": (shape.vocab_size, d), "position": (shape.n_positions, d)}
-    sizes |= {f"W_{letter}.{h}": (d, d_head) for letter in "QKV" for h in range(shape.n_heads)}
-    sizes |= {"W_O": (d, d), "W_1": (shape.d_ff, d), "b_1": (shape.d_ff,)}
-    sizes |= {"W_2": (d, shape.d_ff), "b_2": (d,), "head": (shape.vocab_size, d)}
-    weights = {name: tensor(draws, *size) for name, size in sizes.items()}
-    for norm in BLOCKS[block].norms:
-        weights |= {f"gamma{norm}": [1.0] * d, f"beta{norm}": [0.0] * d}
+    weights: dict[str, Any] = {}
+    for name, size in sizes(shape, block).items():
+        if name.startswith("gamma"):
+            weights[name] = [1.0] * shape.d_model
+        elif name.startswith("beta"):
+            weights[name] = [0.0] * shape.d_model
+        else:
+            weights[name] = tensor(draws, *size)
     return weights
 
 

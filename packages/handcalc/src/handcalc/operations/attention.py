@@ -8,14 +8,14 @@ there S is -inf, and A and every gradient are 0.
 """
 
 from handcalc.operations.matrices import Matrix, Vector, dot, mixed, transpose
-from handcalc.operations.scalars import exp, sqrt
+from handcalc.operations.scalars import exp
 
 FUTURE = -float("inf")
 
 
 def scaled_scores(qk: Matrix, d_k: float) -> Matrix:
     """S[t][s] = QK[t][s] / sqrt(d_k) for s <= t."""
-    root = sqrt(d_k)
+    root = d_k**0.5
     return [
         [score / root for score in row[: t + 1]] + [FUTURE] * (len(row) - t - 1)
         for t, row in enumerate(qk)
@@ -24,7 +24,7 @@ def scaled_scores(qk: Matrix, d_k: float) -> Matrix:
 
 def scaled_scores_backward(s_grad: Matrix, d_k: float) -> Matrix:
     """QK.grad[t][s] = S.grad[t][s] / sqrt(d_k)."""
-    root = sqrt(d_k)
+    root = d_k**0.5
     return [
         [gradient / root for gradient in row[: t + 1]] + row[t + 1 :]
         for t, row in enumerate(s_grad)

@@ -7,7 +7,6 @@ Rows have D numbers; gamma and beta are D numbers that all rows share.
 """
 
 from handcalc.operations.matrices import Matrix, Vector, column_sums, dot, plus, transpose
-from handcalc.operations.scalars import sqrt
 
 
 def mean(x: Vector) -> float:
@@ -30,7 +29,7 @@ def variances(x: Matrix, means: Vector) -> Vector:
 
 def deviations(variances: Vector, epsilon: float) -> Vector:
     """std[t] = sqrt(variance[t] + epsilon)."""
-    return [sqrt(variance + epsilon) for variance in variances]
+    return [(variance + epsilon) ** 0.5 for variance in variances]
 
 
 def standardised(x: Matrix, means: Vector, stds: Vector) -> Matrix:

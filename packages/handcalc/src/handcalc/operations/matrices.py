@@ -7,7 +7,8 @@ to right, so that every Python gives the same bits.
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # MicroPython, which runs this file inside a web page, has no typing module
-    from typing import TypeAlias
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
 
 Vector: "TypeAlias" = "list[float]"
 Matrix: "TypeAlias" = "list[list[float]]"
@@ -37,17 +38,19 @@ def mixed(weights: Vector, rows: Matrix) -> Vector:
     Four rows at a time: the loop of a list comprehension costs more than the arithmetic in it.
     """
     n = len(rows)
-    first = n % 4 or 4
-    total = [weights[0] * x for x in rows[0]]
-    for k in range(1, first):
-        w = weights[k]
-        total = [t + w * x for t, x in zip(total, rows[k])]
-    for k in range(first, n, 4):
-        w0, w1, w2, w3 = weights[k : k + 4]
+    if n < 4:
+        total = [weights[0] * x for x in rows[0]]
+    else:
+        a, b, c, d = weights[:4]
+        total = [a * w + b * x + c * y + d * z for w, x, y, z in zip(*rows[:4])]
+    for k in range(4, n - 3, 4):
+        a, b, c, d = weights[k : k + 4]
         total = [
-            t + w0 * x0 + w1 * x1 + w2 * x2 + w3 * x3
-            for t, x0, x1, x2, x3 in zip(total, rows[k], rows[k + 1], rows[k + 2], rows[k + 3])
+            t + a * w + b * x + c * y + d * z for t, w, x, y, z in zip(total, *rows[k : k + 4])
         ]
+    for k in range(n - n % 4 or 1, n):
+        weight = weights[k]
+        total = [t + weight * x for t, x in zip(total, rows[k])]
     return total
 
 
@@ -57,7 +60,12 @@ def times_transposed(a: Matrix, b: Matrix) -> Matrix:
 
 
 def transposed_times(a: Matrix, b: Matrix) -> Matrix:
-    """The product A^T B: y[i][j] = sum over k of a[k][i] b[k][j]."""
+    """The product A^T B: y[i][j] = sum over k of a[k][i] b[k][j].
+
+    As (B^T A)^T where that has the longer rows: few long rows are mixed faster than many short.
+    """
+    if len(a[0]) > len(b[0]):
+        return transpose(times(transpose(b), a))
     return times(transpose(a), b)
 
 
@@ -86,3 +94,10 @@ def split(a: Matrix, n: int) -> "tuple[Matrix, ...]":
     """The opposite of `side_by_side`: n matrices of equal width."""
     width = len(a[0]) // n
     return tuple([[row[i * width : (i + 1) * width] for row in a] for i in range(n)])
+
+
+def each(function: "Callable[[Any], Any]", tensor: "Any") -> "Any":
+    """A function of every number of a vector or a matrix."""
+    if isinstance(tensor, list):
+        return [each(function, part) for part in tensor]
+    return function(tensor)

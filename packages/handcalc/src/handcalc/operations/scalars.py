@@ -1,4 +1,4 @@
-"""exp, log, tanh and sqrt of any number that knows how: a float, or one of our own.
+"""exp, log and tanh of any number that knows how: a float, or one of our own.
 
 The numbers of `autograd` and of `explain` have methods of these names.
 """
@@ -23,8 +23,3 @@ def log(x: "Any") -> "Any":
 def tanh(x: "Any") -> "Any":
     """The hyperbolic tangent, (e^x - e^-x) / (e^x + e^-x)."""
     return math.tanh(x) if isinstance(x, float) else x.tanh()
-
-
-def sqrt(x: "Any") -> "Any":
-    """The square root."""
-    return math.sqrt(x) if isinstance(x, float) else x.sqrt()

@@ -1,86 +1,144 @@
-"""Four ways to move a weight against its gradient.
+"""Four ways to move a weight against its gradient, as lines of a calculation.
 
-Each is a function of one vector or matrix, its gradient, and what the optimizer remembers of it,
-which is nothing before the first step; steps count from 1. It returns the moved weights and the new
-memory.
+After the step, weights called w have become w.new. What an optimizer remembers from step to step,
+such as w.m, is called w.m.before when the step begins, and is 0 before the first.
 """
 
-from handcalc.operations.scalars import sqrt
+from handcalc.model.calculation import Calculation
+from handcalc.operations.matrices import each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+Tensor: "TypeAlias" = "Any"  # a vector or a matrix
 
 
-def each(function: "Any", *tensors: "Any") -> "Any":
-    """A function of corresponding numbers of tensors of one shape."""
-    if isinstance(tensors[0], list):
-        return [each(function, *parts) for parts in zip(*tensors)]
+def sgd(c: Calculation, w: str) -> None:
+    """Straight down    (Robbins and Monro 1951)."""
+    c.line(f"{w}.new", downhill, w, f"{w}.grad", "rate")
+
+
+def momentum(c: Calculation, w: str) -> None:
+    """Down with the speed of the past    (Polyak 1964)."""
+    c.line(f"{w}.speed", speed, f"{w}.speed.before", f"{w}.grad", "friction")
+    c.line(f"{w}.new", downhill, w, f"{w}.speed", "rate")
+
+
+def adam(c: Calculation, w: str) -> None:
+    """Each weight moves by about the rate, in the direction in which its gradient mostly points.
+
+    (Kingma and Ba 2015, algorithm 1)
+    """
+    c.line(f"{w}.m", mean_gradient, f"{w}.m.before", f"{w}.grad", "beta1")
+    c.line(f"{w}.v", mean_square, f"{w}.v.before", f"{w}.grad", "beta2")
+    adam_constants = ("rate", "beta1", "beta2", "adam_epsilon", "decay", "step")
+    c.line(f"{w}.new", adam_move, w, f"{w}.m", f"{w}.v", *adam_constants)
+
+
+def downhill(w: Tensor, slope: Tensor, rate: float) -> Tensor:
+    """w.new = w - rate slope."""
+    return by_rows(lambda w, g: [x - rate * y for x, y in zip(w, g)], w, slope)
+
+
+def speed(before: Tensor, gradient: Tensor, friction: float) -> Tensor:
+    """U = friction u.before + g."""
+    return by_rows(lambda u, g: [friction * x + y for x, y in zip(u, g)], before, gradient)
+
+
+def mean_gradient(before: Tensor, gradient: Tensor, beta1: float) -> Tensor:
+    """M = beta1 m.before + (1 - beta1) g."""
+    rest = 1.0 - beta1
+    return by_rows(lambda m, g: [beta1 * x + rest * y for x, y in zip(m, g)], before, gradient)
+
+
+def mean_square(before: Tensor, gradient: Tensor, beta2: float) -> Tensor:
+    """V = beta2 v.before + (1 - beta2) g^2."""
+    rest = 1.0 - beta2
+    return by_rows(lambda v, g: [beta2 * x + rest * y * y for x, y in zip(v, g)], before, gradient)
+
+
+def adam_move(
+    w: Tensor,
+    m: Tensor,
+    v: Tensor,
+    rate: float,
+    beta1: float,
+    beta2: float,
+    epsilon: float,
+    decay: float,
+    step: float,
+) -> Tensor:
+    """w.new = (1 - rate decay) w - rate m' / (sqrt(v') + epsilon).
+
+    m' = m / (1 - beta1^step),    v' = v / (1 - beta2^step)
+
+    m and v begin at 0, and their primes make good for that. The decay is taken from the weight as
+    it was and does not pass through m and v (Loshchilov and Hutter 2019, algorithm 2).
+    """
+    kept, of_m, of_v = 1.0 - rate * decay, 1.0 - beta1**step, 1.0 - beta2**step
+
+    def row(w: "list[float]", m: "list[float]", v: "list[float]") -> "list[float]":
+        return [
+            kept * x - rate * (y / of_m) / ((z / of_v) ** 0.5 + epsilon) for x, y, z in zip(w, m, v)
+        ]
+
+    return by_rows(row, w, m, v)
+
+
+def by_rows(function: "Callable[..., list[float]]", *tensors: Tensor) -> Tensor:
+    """A function of vectors, of the tensors themselves or of their rows."""
+    if isinstance(tensors[0][0], list):
+        return [function(*rows) for rows in zip(*tensors)]
     return function(*tensors)
 
 
-def zeros(tensor: "Any") -> "Any":
-    """A tensor of the same shape, all 0."""
-    return each(lambda x: 0.0, tensor)
+class Optimizer:
+    """How to add the lines of a weight, what they remember, and the constants they need."""
+
+    def __init__(
+        self,
+        lines: "Callable[[Calculation, str], None]",
+        memory: "tuple[str, ...]",
+        **constants: float,
+    ) -> None:
+        self.lines = lines
+        self.memory = memory
+        self.constants = constants
 
 
-def sgd(w: "Any", gradient: "Any", memory: "Any", step: int, rate: float = 1e-2) -> "tuple":
-    """Straight down: w <- w - rate g    (Robbins and Monro 1951)."""
-    return each(lambda w, g: w - rate * g, w, gradient), memory
+MOMENTS = {"beta1": 0.9, "beta2": 0.999, "adam_epsilon": 1e-8}
+OPTIMIZERS = {
+    "sgd": Optimizer(sgd, (), rate=1e-2),
+    "momentum": Optimizer(momentum, ("speed",), rate=1e-2, friction=0.9),
+    "adam": Optimizer(adam, ("m", "v"), rate=1e-3, decay=0.0, **MOMENTS),
+    "adamw": Optimizer(adam, ("m", "v"), rate=1e-3, decay=0.01, **MOMENTS),
+}
 
 
-def momentum(
-    w: "Any", gradient: "Any", memory: "Any", step: int, rate: float = 1e-2, share: float = 0.9
-) -> "tuple":
-    """With the speed of the past: u <- share u + g,  w <- w - rate u    (Polyak 1964)."""
-    u = each(lambda u, g: share * u + g, memory or zeros(w), gradient)
-    return each(lambda w, u: w - rate * u, w, u), u
-
-
-def adam(
-    w: "Any",
-    gradient: "Any",
-    memory: "Any",
-    step: int,
-    rate: float = 1e-3,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    epsilon: float = 1e-8,
-    decay: float = 0.0,
-) -> "tuple":
-    """Each weight moves by about the rate, in the direction in which its gradient mostly points.
-
-    m <- beta1 m + (1 - beta1) g,    v <- beta2 v + (1 - beta2) g^2
-    w <- w - rate decay w - rate m' / (sqrt(v') + epsilon),
-    m' = m / (1 - beta1^step),    v' = v / (1 - beta2^step)    (Kingma and Ba 2015, algorithm 1)
-
-    m and v begin at 0, and their primes make good for that. The decay is that of AdamW: it takes of
-    the weight as it was, and does not pass through m and v.
-    """
-    m, v = memory or (zeros(w), zeros(w))
-    m = each(lambda m, g: beta1 * m + (1.0 - beta1) * g, m, gradient)
-    v = each(lambda v, g: beta2 * v + (1.0 - beta2) * g * g, v, gradient)
-    of_m, of_v = 1.0 - beta1**step, 1.0 - beta2**step
-
-    def moved(w: float, m: float, v: float) -> float:
-        return w - rate * decay * w - rate * (m / of_m) / (sqrt(v / of_v) + epsilon)
-
-    return each(moved, w, m, v), (m, v)
-
-
-def adamw(w: "Any", gradient: "Any", memory: "Any", step: int, rate: float = 1e-3) -> "tuple":
-    """Adam with a decay of 0.01    (Loshchilov and Hutter 2019, algorithm 2)."""
-    return adam(w, gradient, memory, step, rate, decay=0.01)
-
-
-OPTIMIZERS = {"sgd": sgd, "momentum": momentum, "adam": adam, "adamw": adamw}
-
-
-def descend(
-    weights: "dict", gradients: "dict", memory: "dict", step: int, optimizer: "Any"
+def update(
+    c: Calculation, optimizer: Optimizer, before: "dict[str, Any]", step: int, **constants: float
 ) -> None:
-    """Move every weight, each tensor by itself."""
-    for name in weights:
-        weights[name], memory[name] = optimizer(
-            weights[name], gradients[name + ".grad"], memory.get(name), step
-        )
+    """The lines that move every weight; `constants` replace the optimizer's own.
+
+    `before` holds what the step before left in memory, such as W_O.m; steps count from 1.
+    """
+    c.given("step", float(step))
+    for name, value in optimizer.constants.items():
+        c.given(name, constants.get(name, value))
+    for w in c.weights:
+        for memory in optimizer.memory:
+            name = f"{w}.{memory}"
+            zeros = before[name] if name in before else each(lambda x: 0.0, c.values[w])
+            c.given(f"{name}.before", zeros)
+        optimizer.lines(c, w)
+
+
+def moved(c: Calculation, optimizer: Optimizer) -> "tuple[dict[str, Any], dict[str, Any]]":
+    """The weights after the update, and what the next one must remember."""
+    memory = [f"{w}.{name}" for w in c.weights for name in optimizer.memory]
+    return (
+        {w: c.values[f"{w}.new"] for w in c.weights},
+        {name: c.values[name] for name in memory},
+    )

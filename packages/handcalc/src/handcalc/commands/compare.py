@@ -1,0 +1,61 @@
+"""`handcalc compare`: ours beside PyTorch and beside our autograd engine, row by row."""
+
+import argparse
+import json
+import platform
+
+from handcalc.comparison import equality, speed
+from handcalc.comparison.rows import Row
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Nothing to choose."""
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compute the rows and print them; 1 if a row is not equal."""
+    try:
+        import handcalc.baselines  # noqa: F401
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    rows = [*equality.step_rows(), *equality.optimizer_rows(), speed.training_step()]
+    costs = list(speed.costs())
+    if options.json:
+        cost = [each._asdict() | {"nanoseconds": each.nanoseconds} for each in costs]
+        print(json.dumps({"rows": [row.to_json() for row in rows], "cost": cost}))
+    else:
+        print_rows(rows)
+        print_costs(costs)
+    return 0 if all(row.ok for row in rows) else 1
+
+
+def print_rows(rows: list[Row]) -> None:
+    """The rows as a table."""
+    print(f"Python {platform.python_version()}, one core")
+    print(f"{'what':48} {'beside':21}{'difference':>11}{'allowed':>9}{'ours':>10}{'other':>10}"
+          f"{'speedup':>9}{'floor':>7}")  # fmt: skip
+    for row in rows:
+        times = "".join(f"{seconds(each):>10}" for each in (row.ours_s, row.library_s))
+        ratio = "" if row.speedup is None else f"{row.speedup:.1f}"
+        floor = "" if row.floor is None else f"{row.floor:g}"
+        verdict = ("ok" if row.ok else "NOT EQUAL") + (", slow" if row.slow else "")
+        print(f"{row.name:48} {row.library:21}{row.max_abs_diff:11.1e}{row.tolerance:9.0e}{times}"
+              f"{ratio:>9}{floor:>7}  {verdict}")  # fmt: skip
+        if row.note:
+            print(f"    {row.note}")
+
+
+def print_costs(costs: list[speed.Cost]) -> None:
+    """How the time of a step grows."""
+    print("\nthe cost of a step grows with tokens times weights:")
+    print(f"{'tokens':>8}{'weights':>9}{'product':>9}{'time':>9}{'each':>10}")
+    first = costs[0]
+    for cost in costs:
+        product = cost.tokens * cost.weights / (first.tokens * first.weights)
+        print(f"{cost.tokens:8}{cost.weights:9,}{product:8.2f}x{cost.seconds / first.seconds:8.2f}x"
+              f"{cost.nanoseconds:7.0f} ns")  # fmt: skip
+
+
+def seconds(value: float | None) -> str:
+    """A time to read."""
+    return "" if value is None else f"{1000 * value:.1f} ms"

@@ -1,0 +1,167 @@
+"""`handcalc train`: the step, a thousand times, on words."""
+
+import argparse
+import json
+import random
+import sys
+import time
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from handcalc.model.blocks import BLOCKS
+from handcalc.model.weights import numbers
+from handcalc.training.counts import bigram_loss, entropy
+from handcalc.training.invention import invented
+from handcalc.training.run_folder import RunFolder
+from handcalc.training.training import (
+    Record,
+    State,
+    TrainConfig,
+    beginning,
+    mean_loss,
+    train,
+)
+from handcalc.training.words import Words, identifiers, read_words, words_of
+
+EVERY = 100  # steps between two savings
+N_SAMPLES = 12
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """The words, the settings of the training, and where the run goes."""
+    parser.add_argument(
+        "file", nargs="?", type=Path, help="words; without it, identifiers of this Python's library"
+    )
+    for field in fields(TrainConfig):
+        parser.add_argument(
+            "--" + field.name.replace("_", "-"),
+            type=type(field.default),
+            default=field.default,
+            choices=BLOCKS if field.name == "block" else None,
+            help=f"{field.metadata['help']} (default: {field.default})",
+        )
+    parser.add_argument("--name", default="words", help="the run's folder below runs")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
+    parser.add_argument(
+        "--resume", type=Path, help="go on with the run in this folder, with its own settings"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, then say how good the model is beside counting, and let it invent words."""
+    folder = RunFolder(options.resume or options.runs / options.name)
+    config, words, state = folder.load() if options.resume else begun(folder, options)
+    begin = time.perf_counter()
+    state, stopped = trained(folder, config, words, state)
+    if stopped:
+        print(f"stopped after step {state.step}; go on with: handcalc train --resume {folder.path}",
+              file=sys.stderr)  # fmt: skip
+        return 130
+    found = report(config, words, state) | {"seconds": time.perf_counter() - begin}
+    if options.json:
+        print(json.dumps(found))
+    else:
+        print_report(found, folder.path)
+    return 0
+
+
+def begun(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
+    """A new run."""
+    config = TrainConfig(
+        **{field.name: getattr(options, field.name) for field in fields(TrainConfig)}
+    )
+    if folder.config.is_file() and not options.overwrite:
+        raise ValueError(
+            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
+            "replace it by --overwrite, or choose another --name"
+        )
+    texts = read_words(options.file) if options.file else identifiers()
+    words = words_of(texts, config.seed)
+    state = beginning(config, words)
+    folder.begin(config, words, state)
+    return config, words, state
+
+
+def trained(
+    folder: RunFolder, config: TrainConfig, words: Words, state: State
+) -> tuple[State, bool]:
+    """The state after the last step, or where Ctrl-C stopped it; either way it is saved."""
+    progress, stopped = Progress(config.steps), False
+    try:
+        for record in train(config, words, state):
+            state = record.state
+            folder.add({"step": record.step, "loss": record.loss, "seconds": progress.seconds()})
+            progress.show(record)
+            if record.step % EVERY == 0:
+                folder.save(config, words, state)
+    except KeyboardInterrupt:
+        stopped = True
+    progress.end()
+    folder.save(config, words, state)
+    return state, stopped
+
+
+class Progress:
+    """A line on the screen, written over at every step; in a file, a line now and then."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps, self.begin = steps, time.perf_counter()
+        self.first, self.loss = 0, 0.0
+        self.on_screen = sys.stderr.isatty()
+
+    def seconds(self) -> float:
+        """Since the beginning."""
+        return time.perf_counter() - self.begin
+
+    def show(self, record: Record) -> None:
+        """The step, a mean of the latest losses, and the time that is left."""
+        if not self.first:
+            self.first, self.loss = record.step, record.loss
+        self.loss += 0.02 * (record.loss - self.loss)
+        done = record.step - self.first + 1
+        left = self.seconds() / done * (self.steps - record.step)
+        text = f"step {record.step:,} of {self.steps:,}   loss {self.loss:.3f}   {left:.0f} s left"
+        if self.on_screen:
+            print(f"\r{text:60}", end="", file=sys.stderr, flush=True)
+        elif record.step % max(self.steps // 5, 1) == 0:
+            print(text, file=sys.stderr)
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self.on_screen:
+            print(file=sys.stderr)
+
+
+def report(config: TrainConfig, words: Words, state: State) -> dict[str, Any]:
+    """What came of it, in nats a character."""
+    everything = words.training + words.held_out
+    draws = random.Random(config.seed)
+    return {
+        "steps": state.step,
+        "words": len(everything),
+        "parameters": sum(len(numbers(tensor)) for tensor in state.weights.values()),
+        "held_out_loss": mean_loss(config, words, state),
+        "unigram_entropy": entropy(everything, words.characters),
+        "bigram_loss": bigram_loss(
+            words.training, words.held_out, words.characters, config.context
+        ),
+        "samples": [
+            invented(state.weights, config.block, words.characters, draws, temperature=0.8)
+            for _ in range(N_SAMPLES)
+        ],
+    }
+
+
+def print_report(found: dict[str, Any], path: Path) -> None:
+    """The same to read."""
+    print(f"{found['parameters']:,} weights, {found['steps']:,} steps on {found['words']:,} words, "
+          f"{found['seconds']:.0f} s")  # fmt: skip
+    print("nats a character, the end of a word being one:")
+    print(f"  {found['held_out_loss']:.3f}  this model, on words it has not seen")
+    print(f"  {found['bigram_loss']:.3f}  counting pairs of characters, on the same words")
+    print(f"  {found['unigram_entropy']:.3f}  knowing how often each character comes")
+    print("words it invents:")
+    print("  " + " ".join(found["samples"]))
+    print(f"saved in {path}")

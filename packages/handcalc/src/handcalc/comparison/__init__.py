@@ -1,0 +1,1 @@
+"""Ours beside PyTorch and beside our own autograd engine: `rows`, `equality`, `speed`."""

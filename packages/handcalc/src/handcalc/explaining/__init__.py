@@ -1,0 +1,1 @@
+"""Where a number comes from: `expression` remembers it, `explain` tells it."""

@@ -1,0 +1,98 @@
+"""Training on words: one word a step, by the step of `handcalc.model` and nothing else.
+
+The order of the words is drawn anew for every pass over them, from the seed and the number of the
+pass. So a run that was stopped goes on as if it had not been.
+"""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn
+from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.training.words import Words, spelled
+
+
+def option(default: Any, help: str) -> Any:
+    """A setting, and what `handcalc train --help` says of it."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train."""
+
+    steps: int = option(1000, "words to learn from, one a step")
+    rate: float = option(0.01, "of AdamW at the first step; it falls to 0 in a straight line")
+    d_model: int = option(16, "width of a row")
+    n_heads: int = option(4, "heads of attention")
+    d_ff: int = option(64, "width inside the feed-forward layer")
+    context: int = option(16, "longest text in characters; words that are longer are cut")
+    block: str = option("pre-ln", "how the parts are joined")
+    seed: int = option(42, "of the first weights and of the order of the words")
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, got {self.steps}")
+        if not 0 < self.rate < 1:
+            raise ValueError(f"rate must lie between 0 and 1, got {self.rate}")
+        self.shape(1)
+
+    def shape(self, vocab_size: int) -> Shape:
+        """How large the tensors are."""
+        return Shape(vocab_size, self.context, self.d_model, self.n_heads, self.d_ff)
+
+
+class State(NamedTuple):
+    """Where a run stands: all that the next step depends on."""
+
+    step: int
+    weights: dict[str, Any]
+    memory: dict[str, Any]
+
+
+class Record(NamedTuple):
+    """One step: its number, its loss in nats a character before the update, and what is left."""
+
+    step: int
+    loss: float
+    state: State
+
+
+def beginning(config: TrainConfig, words: Words) -> State:
+    """Before the first step."""
+    return State(0, drawn(config.shape(len(words.characters) + 1), config.block, config.seed), {})
+
+
+def train(config: TrainConfig, words: Words, state: State) -> Iterator[Record]:
+    """Go on from a state to the last step."""
+    adamw = OPTIMIZERS["adamw"]
+    for step in range(state.step + 1, config.steps + 1):
+        tokens, targets = spelled(word_at(step, words, config), words.characters, config.context)
+        c = forward(state.weights, tokens, targets, config.block)
+        backward(c, config.block)
+        rate = config.rate * (1 - (step - 1) / config.steps)
+        update(c, adamw, state.memory, step, rate=rate)
+        state = State(step, *moved(c, adamw))
+        yield Record(step, c.values["loss"], state)
+
+
+def word_at(step: int, words: Words, config: TrainConfig) -> str:
+    """The word of a step, which counts from 1."""
+    n_pass, place = divmod(step - 1, len(words.training))
+    order = list(range(len(words.training)))
+    random.Random(f"{config.seed} {n_pass}").shuffle(order)
+    return words.training[order[place]]
+
+
+def mean_loss(config: TrainConfig, words: Words, state: State) -> float:
+    """The loss on the words held out, in nats a character."""
+    total, n = 0.0, 0
+    for word in words.held_out:
+        tokens, targets = spelled(word, words.characters, config.context)
+        c = forward(state.weights, tokens, targets, config.block)
+        total, n = total + c.values["loss"] * len(targets), n + len(targets)
+    return total / n

@@ -1,0 +1,214 @@
+"""Training on words: what is read, what is counted, and that a stopped run goes on exactly."""
+
+import json
+import math
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from handcalc.cli import main
+from handcalc.model.weights import Shape, drawn
+from handcalc.model.weights_file import load_weights, save_weights
+from handcalc.training.counts import bigram_loss, entropy
+from handcalc.training.invention import invented
+from handcalc.training.run_folder import RunFolder
+from handcalc.training.training import TrainConfig, beginning, mean_loss, train, word_at
+from handcalc.training.words import Words, identifiers, read_words, spelled, words_of
+
+TEN = ["ab", "abba", "baa", "bab", "bb", "aa", "aba", "bba", "aab", "abb"]
+TINY = TrainConfig(steps=12, d_model=4, n_heads=2, d_ff=5, context=4)
+
+
+def test_words_are_split_once_and_for_all():
+    words = words_of([*TEN, "ab", "ab"], seed=1)
+    assert sorted(words.training + words.held_out) == sorted(TEN)
+    assert len(words.held_out) == 1 and words.characters == "ab"
+    assert words == words_of(TEN[::-1], seed=1) != words_of(TEN, seed=2)
+    with pytest.raises(ValueError, match="at least ten different words, and there are 9"):
+        words_of([*TEN[:9], *TEN[:9]], seed=1)
+
+
+def test_a_word_is_spelled_from_end_to_end():
+    assert spelled("abba", "ab", 9) == ([0, 1, 2, 2, 1], [1, 2, 2, 1, 0])
+    assert spelled("abba", "ab", 5) == ([0, 1, 2, 2, 1], [1, 2, 2, 1, 0])
+    assert spelled("abba", "ab", 3) == ([0, 1, 2], [1, 2, 2])  # cut: its end is not learned
+
+
+def test_words_of_a_file_stand_between_white_space(tmp_path):
+    (tmp_path / "words").write_text("cat dog\n\n  émile\tcat", encoding="utf-8")
+    assert read_words(tmp_path / "words") == ["cat", "dog", "émile", "cat"]
+    (tmp_path / "words").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match="is not text in UTF-8"):
+        read_words(tmp_path / "words")
+
+
+def test_identifiers_of_this_python_are_words():
+    names = identifiers()
+    assert {"append", "read_token"} & set(names) and len(names) > 3000
+    assert all(3 <= len(name) <= 15 for name in names)
+
+
+def test_counting_by_hand():
+    # a comes 3 times, b once and the end twice
+    words = ["aab", "a"]
+    shares = [3 / 6, 1 / 6, 2 / 6]
+    assert entropy(words, "ab") == pytest.approx(-sum(p * math.log(p) for p in shares))
+    # after the end: a, a. after a: a, b, end. after b: end. One more for each of three.
+    expected = [(2 + 1) / (2 + 3), (1 + 1) / (3 + 3), (1 + 1) / (1 + 3)]  # of END a, a b, b END
+    loss = -sum(map(math.log, expected)) / 3
+    assert bigram_loss(words, ["ab"], "ab", context=9) == pytest.approx(loss)
+    assert bigram_loss(words, ["ab"], "ab", context=1) == pytest.approx(-math.log(3 / 5))
+
+
+def test_every_word_comes_once_in_a_pass_and_passes_differ():
+    words = words_of(TEN, seed=1)
+    passes = [[word_at(9 * n + i, words, TINY) for i in range(1, 10)] for n in range(2)]
+    assert sorted(passes[0]) == sorted(passes[1]) == sorted(words.training)
+    assert passes[0] != passes[1]
+
+
+def test_a_few_words_are_learned():
+    words = Words(["ab"] * 9, ["ab"], "ab")
+    config = TrainConfig(steps=200, d_model=4, n_heads=2, d_ff=5, context=4, rate=0.05)
+    state = beginning(config, words)
+    assert mean_loss(config, words, state) == pytest.approx(math.log(3), abs=0.2)
+    *_, last = train(config, words, state)
+    assert mean_loss(config, words, last.state) < 0.1
+    draws = random.Random(0)
+    assert [invented(last.state.weights, "pre-ln", "ab", draws, 0.5) for _ in range(5)] == [
+        "ab"
+    ] * 5
+
+
+def test_a_mean_over_words_counts_characters_not_words():
+    words = Words(TEN, ["a", "abb"], "ab")
+    state = beginning(TINY, words)
+    each = [mean_loss(TINY, words._replace(held_out=[word]), state) for word in words.held_out]
+    expected = (2 * each[0] + 4 * each[1]) / 6
+    assert mean_loss(TINY, words, state) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_temperature_sharpens_and_the_context_ends_a_word():
+    weights = drawn(Shape(vocab_size=3, n_positions=4), "pre-ln")
+    draws = random.Random(0)
+    found = [invented(weights, "pre-ln", "ab", draws) for _ in range(200)]
+    assert max(map(len, found)) == 4 and min(map(len, found)) == 0
+    cold = {invented(weights, "pre-ln", "ab", draws, temperature=0.01) for _ in range(20)}
+    assert len(cold) == 1
+
+
+def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
+    words, folder = words_of(TEN, seed=1), RunFolder(tmp_path / "run")
+    *_, expected = train(TINY, words, beginning(TINY, words))
+    folder.begin(TINY, words, beginning(TINY, words))
+    for record in train(TINY, words, beginning(TINY, words)):
+        folder.add({"step": record.step, "loss": record.loss})
+        if record.step == 5:
+            folder.save(TINY, words, record.state)
+        if record.step == 7:  # two steps are logged that no file of weights holds
+            break
+    config, again, state = folder.load()
+    assert (config, again, state.step) == (TINY, words, 5)
+    assert len(folder.log.read_text("utf-8").splitlines()) == 5
+    *_, found = train(config, again, state)
+    assert found == expected
+
+
+CALL = [sys.executable, "-m", "handcalc", "train"]
+
+
+def small(path, *more):
+    sizes = ["--d-model", "4", "--d-ff", "4", "--n-heads", "2", "--context", "6"]
+    return [str(path / "words"), "--runs", str(path / "runs"), *sizes, *more]
+
+
+@pytest.fixture
+def words_file(tmp_path):
+    (tmp_path / "words").write_text("\n".join(TEN), encoding="utf-8")
+    return tmp_path
+
+
+def model_of(path, name="words"):
+    return (path / "runs" / name / "model.json").read_bytes()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_run_ends_like_one_that_was_not(words_file, number):
+    if number == signal.SIGINT and sys.platform == "win32":
+        pytest.skip("baselines: Windows sends no Ctrl-C to one process")
+    whole = small(words_file, "--steps", "900", "--name", "whole")
+    assert subprocess.run(CALL + whole, capture_output=True, check=False).returncode == 0
+    run = subprocess.Popen(CALL + small(words_file, "--steps", "900"), stderr=subprocess.PIPE)
+    log = words_file / "runs" / "words" / "log.jsonl"
+    while not log.is_file() or len(log.read_bytes()) < 4000:
+        assert run.poll() is None
+        time.sleep(0.01)
+    run.send_signal(number)
+    said = run.communicate()[1].decode()
+    if number == signal.SIGINT:
+        assert run.returncode == 130 and "go on with: handcalc train --resume" in said
+    folder = words_file / "runs" / "words"
+    assert load_weights(folder / "model.json")["step"] < 900
+    assert main(["train", "--resume", str(folder)]) == 0
+    assert model_of(words_file) == model_of(words_file, "whole")
+    assert [json.loads(line)["step"] for line in log.read_text("utf-8").splitlines()] == [
+        *range(1, 901)
+    ]
+
+
+def test_the_report(words_file, capsys):
+    assert main(["train", *small(words_file, "--steps", "30", "--json")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["steps"] == 30 and found["words"] == 10 and len(found["samples"]) == 12
+    words = words_of(TEN, 42)
+    assert found["bigram_loss"] == bigram_loss(words.training, words.held_out, "ab", 6)
+    assert 0 < found["held_out_loss"] < 2
+    assert main(["train", *small(words_file)]) == 2
+    assert "already holds a run; go on with it by --resume" in capsys.readouterr().err
+    assert main(["train", *small(words_file, "--steps", "30", "--overwrite")]) == 0
+    said = capsys.readouterr().out
+    assert "words it invents" in said and f"{found['held_out_loss']:.3f}  this model" in said
+
+
+def test_a_weights_file_gives_back_what_was_put_in(tmp_path):
+    path, weights = tmp_path / "w.json", drawn(Shape(), "post-ln")
+    save_weights(path, Shape(), "post-ln", weights, note="more")
+    content = load_weights(path)
+    assert content["weights"] == weights and list(content["weights"]) == list(weights)
+    assert content["block"] == "post-ln" and content["note"] == "more"
+    assert Shape(**content["shape"]) == Shape()
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda c: "{", "is not a file of weights"),
+        (lambda c: "[]", "is not a file of weights"),
+        (lambda c: json.dumps({"weights": {}}), "is not a file of weights"),
+        (lambda c: json.dumps(c | {"block": "other"}), "do not have the shape"),
+        (lambda c: json.dumps(c | {"weights": c["weights"] | {"W_O": [[1.0]]}}), "the shape"),
+        (lambda c: json.dumps(c | {"weights": c["weights"] | {"W_O": [["x"]]}}), "is not a file"),
+        (lambda c: json.dumps(c | {"weights": c["weights"] | {"W_O": [[1.0], []]}}), "is not a"),
+        (lambda c: json.dumps(c | {"weights": c["weights"] | {"b_1": 1}}), "is not a file"),
+        (lambda c: json.dumps(c | {"weights": {"W_O": c["weights"]["W_O"]}}), "the shape"),
+    ],
+)
+def test_a_damaged_weights_file_is_refused(tmp_path, damage, message):
+    path = tmp_path / "w.json"
+    save_weights(path, Shape(), "pre-ln", drawn(Shape(), "pre-ln"))
+    path.write_text(damage(json.loads(path.read_text("utf-8"))), encoding="utf-8")
+    with pytest.raises(ValueError, match=message):
+        load_weights(path)
+
+
+def test_a_damaged_run_is_refused(words_file, capsys):
+    main(["train", *small(words_file, "--steps", "2")])
+    folder = words_file / "runs" / "words"
+    (folder / "config.json").write_text("{}", encoding="utf-8")
+    assert main(["train", "--resume", str(folder)]) == 2
+    assert "is not the config of a run" in capsys.readouterr().err
