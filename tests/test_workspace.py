@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 # each member, and the siblings it stands on
 EDGES: dict[str, set[str]] = {"handcalc": set(), "gpt": set()}
 PREFIX = "insideout-"
+# modules and folders that need an extra
+OPTIONAL = {"baselines.py", "arrays"}
 
 
 def members(root: Path) -> dict[str, dict]:
@@ -99,7 +101,7 @@ def wrong_imports(root: Path) -> list[str]:
                     continue
                 if not owners & extra:
                     wrong.append(f"{name}/{module.name}: {first} is not declared")
-                elif not waits and module.name != "baselines.py":
+                elif not waits and not OPTIONAL & set(module.relative_to(root).parts):
                     wrong.append(f"{name}/{module.name}: {first} is an extra, imported at the top")
     return wrong
 
@@ -126,7 +128,9 @@ def made_up(tmp_path: Path) -> Path:
         package = tmp_path / "packages" / name / "src" / name
         package.mkdir(parents=True)
         (package / "a.py").write_text(code)
-        (package / "baselines.py").write_text("import torch\n")
+        (package / "arrays").mkdir()
+        for optional in ("baselines.py", "arrays/a.py"):
+            (package / optional).write_text("import torch\n")
         (package.parents[1] / "pyproject.toml").write_text(
             f"[project]\nname = 'insideout-{name}'\nversion = '{version}'\ndependencies = {lines}\n"
             "optional-dependencies.baselines = ['torch']\n"
@@ -193,7 +197,7 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    if module.name.split(".")[-1] not in ("baselines", "__main__"):
+    if not {"baselines", "arrays", "__main__"} & set(module.name.split(".")):
         importlib.import_module(module.name)
 """
 

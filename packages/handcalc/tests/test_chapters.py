@@ -19,4 +19,20 @@ def test_chapter(path):
 
 
 def test_there_are_chapters():
-    assert [path.stem for path in CHAPTERS] == ["01-mathematics"]
+    assert [path.stem for path in CHAPTERS] == [
+        "01-mathematics",
+        "02-embeddings",
+        "03-queries-keys-values",
+        "04-attention",
+        "05-heads",
+        "06-feed-forward",
+        "07-norms-and-residuals",
+        "08-loss",
+        "09-gradient-of-the-loss",
+        "10-backward-head-to-feed-forward",
+        "11-backward-attention",
+        "12-adamw",
+        "13-memorisation",
+        "14-pencil",
+        "15-positions",
+    ]

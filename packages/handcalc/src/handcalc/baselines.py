@@ -1,6 +1,8 @@
 """PyTorch's twin of the step, in float64, and its optimizers; needs the extra `baselines`."""
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, cast
 
 try:
     import torch
@@ -28,14 +30,13 @@ def torch_step(
     x = w["token"][tokens] + w["position"][: len(tokens)]
     logits = TWINS[block](w, x) @ w["head"].T
     loss = F.cross_entropy(logits[: len(targets)], torch.tensor(targets))
-    loss.backward()
-    return loss.item(), {name: list_of(tensor.grad) for name, tensor in w.items()}
+    gradients = torch.autograd.grad(loss, list(w.values()))
+    return loss.item(), dict(zip(w, map(lists, gradients), strict=True))
 
 
-def list_of(gradient: Tensor | None) -> Any:
+def lists(tensor: Tensor) -> Any:
     """Nested lists."""
-    assert gradient is not None, "every weight of the twin takes part in its loss"
-    return gradient.tolist()
+    return cast(Any, tensor).tolist()
 
 
 def attention(w: Weights, x: Tensor) -> Tensor:
@@ -92,11 +93,11 @@ class TorchOptimizer:
             key: torch.nn.Parameter(torch.tensor(tensor, dtype=torch.float64))
             for key, tensor in weights.items()
         }
-        make: dict[str, Any] = {
-            "sgd": lambda p: torch.optim.SGD(p, lr=1e-2),
-            "momentum": lambda p: torch.optim.SGD(p, lr=1e-2, momentum=0.9),
-            "adam": lambda p: torch.optim.Adam(p, lr=1e-3),
-            "adamw": lambda p: torch.optim.AdamW(p, lr=1e-3, weight_decay=0.01),
+        make: dict[str, Callable[..., torch.optim.Optimizer]] = {
+            "sgd": partial(torch.optim.SGD, lr=1e-2),
+            "momentum": partial(torch.optim.SGD, lr=1e-2, momentum=0.9),
+            "adam": partial(torch.optim.Adam, lr=1e-3),
+            "adamw": partial(torch.optim.AdamW, lr=1e-3, weight_decay=0.01),
         }
         self.optimizer = make[name](list(self.w.values()))
 
@@ -105,4 +106,4 @@ class TorchOptimizer:
         for name, parameter in self.w.items():
             parameter.grad = torch.tensor(gradients[name], dtype=torch.float64)
         self.optimizer.step()
-        return {name: parameter.tolist() for name, parameter in self.w.items()}
+        return {name: lists(parameter) for name, parameter in self.w.items()}

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import io
 import os
 import sys
 from importlib import import_module
@@ -21,8 +20,8 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit status."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="replace")  # a terminal may not know every character
     try:
         options = parser().parse_args(arguments)
     except SystemExit as stop:

@@ -3,6 +3,7 @@
 import argparse
 import json
 import platform
+from importlib import import_module
 
 from handcalc.comparison import equality, speed
 from handcalc.comparison.rows import Row
@@ -15,7 +16,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compute the rows and print them; 1 if a row is not equal."""
     try:
-        import handcalc.baselines  # noqa: F401
+        import_module("handcalc.baselines")
     except ImportError as error:
         raise ValueError(str(error)) from error
     rows = [*equality.step_rows(), *equality.optimizer_rows(), speed.training_step()]

@@ -9,7 +9,7 @@ from handcalc.commands import sentence
 from handcalc.commands.tables import table
 from handcalc.model.calculation import Calculation
 from handcalc.model.weights import numbers
-from handcalc.operations.matrices import dot
+from handcalc.operations.matrices import dot, each
 from handcalc.operations.vocabulary import WORDS
 
 
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         "loss_after": sentence.losses_after(c, options.steps, options),
     }
     if options.json:
-        found |= {"tensors": finite(stages(c)), "gradients": gradients}
+        found |= {"tensors": stages(c), "gradients": gradients}
         print(json.dumps(found, allow_nan=False))
     else:
         print_stages(c)
@@ -51,23 +51,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def stages(c: Calculation) -> dict[str, Any]:
-    """The weights and what the forward pass made of them."""
+    """The weights and what the forward pass made of them, null for the scores of the future."""
     names = [*c.weights, *(name for line in c.lines for name in line.names)]
-    return {name: c.values[name] for name in names[: names.index("loss") + 1]}
+    return {name: finite(c.values[name]) for name in names[: names.index("loss") + 1]}
 
 
 def finite(value: Any) -> Any:
-    """The same lists with null for what is infinite: scores of the future."""
-    if isinstance(value, dict):
-        return {name: finite(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return [finite(part) for part in value]
-    return value if math.isfinite(value) else None
+    """The same lists with null for what is infinite, which JSON cannot say."""
+    return each(lambda x: x if math.isfinite(x) else None, value)
 
 
 def print_stages(c: Calculation) -> None:
     """A table for every tensor, up to the gradients."""
-    words = [WORDS[token] for token in c.values["tokens"]]
+    tokens: list[int] = c.values["tokens"]
+    words = [WORDS[token] for token in tokens]
     for name in c.weights:
         print(table(name, "a weight", c.values[name], []))
     for line in c.lines:

@@ -2,14 +2,16 @@
 
 from typing import Any
 
+from handcalc.operations.matrices import is_list
+
 WIDEST = 8  # numbers in a row of print; --json has them all
 
 
 def table(name: str, formula: str, value: Any, words: list[str]) -> str:
     """A heading with name, size and formula, then the rows; those of positions have their word."""
-    if not isinstance(value, list):
+    if not is_list(value):
         return f"\n{name}    {formula}\n  {cell(value)}"
-    if not isinstance(value[0], list):
+    if not is_list(value[0]):
         return f"\n{name} ({len(value)})    {formula}\n  {row(value)}"
     labels = words if len(words) == len(value) else [str(i) for i in range(len(value))]
     width = max(map(len, labels))

@@ -34,12 +34,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "file", nargs="?", type=Path, help="words; without it, identifiers of this Python's library"
     )
     for field in fields(TrainConfig):
+        default: Any = field.default
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
-            type=type(field.default),
-            default=field.default,
+            type=default.__class__,
+            default=default,
             choices=BLOCKS if field.name == "block" else None,
-            help=f"{field.metadata['help']} (default: {field.default})",
+            help=f"{field.metadata['help']} (default: {default})",
         )
     parser.add_argument("--name", default="words", help="the run's folder below runs")
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")

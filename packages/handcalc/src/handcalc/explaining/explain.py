@@ -18,6 +18,7 @@ from handcalc.explaining.expression import (
     written,
 )
 from handcalc.model.calculation import Calculation, Line
+from handcalc.operations.matrices import is_list
 
 DONE = re.compile(r"(\.[a-z]+)*$")  # what was done to a tensor, such as .grad
 
@@ -43,7 +44,7 @@ class Explainer:
     def __init__(self, c: Calculation) -> None:
         self.c = c
         self.makers = {name: line for line in c.lines for name in line.names}
-        self.results: dict[tuple[Line, Ids | None], Any] = {}
+        self.results: dict[tuple[Line, Ids | None], dict[str, Any]] = {}
         drawn = [name for name in c.weights if not name.startswith(("gamma", "beta"))]
         elements = (each for name in drawn for each in element_names(name, c.values[name]))
         self.draws = {name: n for n, name in enumerate(elements, start=1)}
@@ -94,13 +95,12 @@ class Explainer:
         line = self.makers[tensor]
         if (line, ids) not in self.results:
             self.results[line, ids] = self.made_again(line, ids)
-        result = self.results[line, ids]
-        return picked(result[line.names.index(tensor)] if len(line.names) > 1 else result, indices)
+        return picked(self.results[line, ids][tensor], indices)
 
-    def made_again(self, line: Line, ids: "Ids | None") -> Any:
+    def made_again(self, line: Line, ids: "Ids | None") -> dict[str, Any]:
         """What a line makes of numbers that remember their names."""
         values = self.c.values | ({ids.name: list(ids.ids)} if ids else {})
-        return line.function(*[with_names(name, values[name]) for name in line.inputs])
+        return line.results({name: with_names(name, values[name]) for name in line.inputs})
 
     def deciding_ids(self, tensor: str, indices: tuple[int, ...]) -> Iterator[str]:
         """The token ids for which another would have given another formula."""
@@ -127,7 +127,7 @@ class Ids(NamedTuple):
 
 def with_names(tensor: str, numbers: Any, indices: tuple[int, ...] = ()) -> Any:
     """The same nested lists of numbers that remember their names; counts and ids stay as are."""
-    if isinstance(numbers, list):
+    if is_list(numbers):
         return [with_names(tensor, part, (*indices, i)) for i, part in enumerate(numbers)]
     if isinstance(numbers, int):
         return numbers
@@ -136,7 +136,7 @@ def with_names(tensor: str, numbers: Any, indices: tuple[int, ...] = ()) -> Any:
 
 def element_names(tensor: str, numbers: Any, indices: tuple[int, ...] = ()) -> Iterator[str]:
     """The names of all numbers of a tensor."""
-    if isinstance(numbers, list):
+    if is_list(numbers):
         for i, part in enumerate(numbers):
             yield from element_names(tensor, part, (*indices, i))
     else:
@@ -151,7 +151,7 @@ def element_name(tensor: str, indices: tuple[int, ...]) -> str:
 
 def shape(numbers: Any) -> tuple[int, ...]:
     """Sizes of nested lists."""
-    return (len(numbers), *shape(numbers[0])) if isinstance(numbers, list) else ()
+    return (len(numbers), *shape(numbers[0])) if is_list(numbers) else ()
 
 
 def picked(numbers: Any, indices: tuple[int, ...]) -> Any:

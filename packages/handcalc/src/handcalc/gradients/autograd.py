@@ -16,7 +16,12 @@ class Number:
 
     __slots__ = ("grad", "parents", "slopes", "value")
 
-    def __init__(self, value: float, parents: "tuple[Number, ...]" = (), slopes=()) -> None:
+    def __init__(
+        self,
+        value: float,
+        parents: "tuple[Number, ...]" = (),
+        slopes: "tuple[float, ...]" = (),
+    ) -> None:
         self.value = value
         self.grad = 0.0
         self.parents = parents

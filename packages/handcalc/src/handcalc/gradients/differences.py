@@ -7,6 +7,8 @@ of f itself, about 1e-16 / h, takes over.
 from collections.abc import Callable
 from typing import Any
 
+from handcalc.operations.matrices import is_list
+
 H = 1e-5
 
 
@@ -16,7 +18,7 @@ def differences(function: Callable[[], float], tensor: Any) -> Any:
     The function reads the lists themselves; each number is moved, and put back.
     """
     return [
-        differences(function, part) if isinstance(part, list) else difference(function, tensor, i)
+        differences(function, part) if is_list(part) else difference(function, tensor, i)
         for i, part in enumerate(tensor)
     ]
 
@@ -24,7 +26,7 @@ def differences(function: Callable[[], float], tensor: Any) -> Any:
 def difference(function: Callable[[], float], vector: list[float], i: int) -> float:
     """The derivative by one number of a list."""
     x = vector[i]
-    values = []
+    values: list[float] = []
     for moved in (x + H, x - H):
         vector[i] = moved
         values.append(function())

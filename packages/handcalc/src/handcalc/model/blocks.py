@@ -25,6 +25,12 @@ from handcalc.model.parts import (
 )
 from handcalc.operations.matrices import plus
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Lines = Callable[[Calculation], None]
+
 
 def classic(c: Calculation) -> None:
     """N = LN(M + F)."""
@@ -97,7 +103,7 @@ def pre_ln_backward(c: Calculation) -> None:
 class Block:
     """A pair of functions, and what is written behind the names of its norms, last at the head."""
 
-    def __init__(self, forward, backward, norms: "tuple[str, ...]") -> None:
+    def __init__(self, forward: "Lines", backward: "Lines", norms: "tuple[str, ...]") -> None:
         self.forward = forward
         self.backward = backward
         self.norms = norms

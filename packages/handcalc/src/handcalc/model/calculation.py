@@ -16,6 +16,11 @@ class Line:
         self.function = function
         self.inputs = inputs
 
+    def results(self, values: "dict[str, Any]") -> "dict[str, Any]":
+        """What the function makes of these values, by name."""
+        made: Any = self.function(*[values[name] for name in self.inputs])
+        return dict(zip(self.names, made if isinstance(made, tuple) else (made,)))
+
 
 class Calculation:
     """Values by name, those of the weights first, and the lines that made them, in order."""
@@ -23,7 +28,7 @@ class Calculation:
     def __init__(self, weights: "dict[str, Any]") -> None:
         self.weights = list(weights)
         self.values = dict(weights)
-        self.lines = []
+        self.lines: list[Line] = []
 
     def given(self, name: str, value: "Any") -> None:
         """A value that no line makes: a text, or a constant."""
@@ -31,8 +36,17 @@ class Calculation:
 
     def line(self, names: str, function: "Any", *inputs: str) -> None:
         """Compute, and give the result a name, or the results theirs, parted by spaces."""
-        result = function(*[self.values[name] for name in inputs])
         line = Line(names.split(), function, inputs)
         self.lines.append(line)
-        for name, value in zip(line.names, result if isinstance(result, tuple) else (result,)):
-            self.values[name] = value
+        self.values.update(line.results(self.values))
+
+    def again(self, changed: str, result: str) -> "Any":
+        """The result once more, by the lines that come after a value that has been changed."""
+        values, later = dict(self.values), False
+        for line in self.lines:
+            later = later or changed in line.inputs
+            if later:
+                values.update(line.results(values))
+            if result in line.names:
+                break
+        return values[result]

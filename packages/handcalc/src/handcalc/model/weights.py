@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from handcalc.model.blocks import BLOCKS
+from handcalc.operations.matrices import is_list
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,6 @@ def tensor(draws: random.Random, n: int, *rest: int) -> Any:
 
 def numbers(tensor: Any) -> list[Any]:
     """The numbers of a tensor, of whatever kind, row after row."""
-    if not isinstance(tensor, list):
+    if not is_list(tensor):
         return [tensor]
     return [number for part in tensor for number in numbers(part)]

@@ -8,6 +8,7 @@ from typing import Any
 
 from handcalc.model.blocks import BLOCKS
 from handcalc.model.weights import Shape, sizes
+from handcalc.operations.matrices import is_list
 
 PARTIAL = ".partial"
 
@@ -45,7 +46,7 @@ def size_of(tensor: Any) -> tuple[int, ...]:
     Raises:
         TypeError: something else.
     """
-    if not isinstance(tensor, list):
+    if not is_list(tensor):
         raise TypeError(f"{tensor!r} is no vector or matrix")
     if all(isinstance(number, float) for number in tensor):
         return (len(tensor),)

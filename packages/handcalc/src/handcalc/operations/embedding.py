@@ -21,7 +21,7 @@ def embedded_backward(
     """
     width = len(x_grad[0])
     token_grad = [[0.0] * width for _ in token]
-    met = set()
+    met: set[int] = set()
     for id, row in zip(tokens, x_grad):
         token_grad[id] = plus([token_grad[id]], [row])[0] if id in met else row
         met.add(id)

@@ -25,7 +25,7 @@ def probabilities(logits: Matrix) -> Matrix:
 
 def losses(logits: Matrix, targets: Tokens) -> Vector:
     """-ln p[target] = ln(sum over v of e^(l[v] - m)) - (l[target] - m), m the largest logit."""
-    found = []
+    found: list[float] = []
     for row, target in zip(logits, targets):
         largest = max(row)
         powers = [exp(logit - largest) for logit in row]

@@ -8,7 +8,7 @@ to right, so that every Python gives the same bits.
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # MicroPython, which runs this file inside a web page, has no typing module
     from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, TypeGuard
 
 Vector: "TypeAlias" = "list[float]"
 Matrix: "TypeAlias" = "list[list[float]]"
@@ -98,6 +98,9 @@ def split(a: Matrix, n: int) -> "tuple[Matrix, ...]":
 
 def each(function: "Callable[[Any], Any]", tensor: "Any") -> "Any":
     """A function of every number of a vector or a matrix."""
-    if isinstance(tensor, list):
-        return [each(function, part) for part in tensor]
-    return function(tensor)
+    return [each(function, part) for part in tensor] if is_list(tensor) else function(tensor)
+
+
+def is_list(tensor: "Any") -> "TypeGuard[list[Any]]":
+    """Whether it has parts, or is a number."""
+    return isinstance(tensor, list)

@@ -5,7 +5,7 @@ such as w.m, is called w.m.before when the step begins, and is 0 before the firs
 """
 
 from handcalc.model.calculation import Calculation
-from handcalc.operations.matrices import each
+from handcalc.operations.matrices import Vector, each
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,24 +39,40 @@ def adam(c: Calculation, w: str) -> None:
 
 def downhill(w: Tensor, slope: Tensor, rate: float) -> Tensor:
     """w.new = w - rate slope."""
-    return by_rows(lambda w, g: [x - rate * y for x, y in zip(w, g)], w, slope)
+
+    def row(w: Vector, slope: Vector) -> Vector:
+        return [x - rate * y for x, y in zip(w, slope)]
+
+    return by_rows(row, w, slope)
 
 
 def speed(before: Tensor, gradient: Tensor, friction: float) -> Tensor:
-    """U = friction u.before + g."""
-    return by_rows(lambda u, g: [friction * x + y for x, y in zip(u, g)], before, gradient)
+    """Now u = friction u.before + g."""
+
+    def row(u: Vector, g: Vector) -> Vector:
+        return [friction * x + y for x, y in zip(u, g)]
+
+    return by_rows(row, before, gradient)
 
 
 def mean_gradient(before: Tensor, gradient: Tensor, beta1: float) -> Tensor:
-    """M = beta1 m.before + (1 - beta1) g."""
+    """Now m = beta1 m.before + (1 - beta1) g."""
     rest = 1.0 - beta1
-    return by_rows(lambda m, g: [beta1 * x + rest * y for x, y in zip(m, g)], before, gradient)
+
+    def row(m: Vector, g: Vector) -> Vector:
+        return [beta1 * x + rest * y for x, y in zip(m, g)]
+
+    return by_rows(row, before, gradient)
 
 
 def mean_square(before: Tensor, gradient: Tensor, beta2: float) -> Tensor:
-    """V = beta2 v.before + (1 - beta2) g^2."""
+    """Now v = beta2 v.before + (1 - beta2) g^2."""
     rest = 1.0 - beta2
-    return by_rows(lambda v, g: [beta2 * x + rest * y * y for x, y in zip(v, g)], before, gradient)
+
+    def row(v: Vector, g: Vector) -> Vector:
+        return [beta2 * x + rest * y * y for x, y in zip(v, g)]
+
+    return by_rows(row, before, gradient)
 
 
 def adam_move(
@@ -79,7 +95,7 @@ def adam_move(
     """
     kept, of_m, of_v = 1.0 - rate * decay, 1.0 - beta1**step, 1.0 - beta2**step
 
-    def row(w: "list[float]", m: "list[float]", v: "list[float]") -> "list[float]":
+    def row(w: Vector, m: Vector, v: Vector) -> Vector:
         return [
             kept * x - rate * (y / of_m) / ((z / of_v) ** 0.5 + epsilon) for x, y, z in zip(w, m, v)
         ]
@@ -87,7 +103,7 @@ def adam_move(
     return by_rows(row, w, m, v)
 
 
-def by_rows(function: "Callable[..., list[float]]", *tensors: Tensor) -> Tensor:
+def by_rows(function: "Callable[..., Vector]", *tensors: Tensor) -> Tensor:
     """A function of vectors, of the tensors themselves or of their rows."""
     if isinstance(tensors[0][0], list):
         return [function(*rows) for rows in zip(*tensors)]

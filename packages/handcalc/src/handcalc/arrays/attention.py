@@ -1,0 +1,85 @@
+"""Attention: each query takes a weighted mean of the values that it may see.
+
+A = softmax(Q K^T / sqrt(K) + bias),    O = A V    (Vaswani et al. 2017, eq. 1)
+
+Queries are B T K, keys and values B S K; with heads, B H T K and B H S K. What stands before the
+last two axes is carried along. A mask is True where a query may look. Departure from the paper: a
+query that may look nowhere gets zeros, where the softmax of nothing would be 0 / 0.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from handcalc.arrays.layers import Array, Back
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+LOWEST = np.finfo(np.float64).min
+
+
+def causal_mask(n_positions: int) -> Mask:
+    """A query sees the keys up to its own position: T T, to be joined with others by &."""
+    return np.tri(n_positions, dtype=np.bool_)
+
+
+def padding_mask(lengths: npt.NDArray[np.int64], n_keys: int) -> Mask:
+    """Every query sees the first lengths[b] keys of its sequence, no padding: B 1 S."""
+    return np.arange(n_keys) < lengths[:, None, None]
+
+
+def softmax(scores: Array, mask: Mask) -> tuple[Array, Back[Array]]:
+    """Shares of what a row keeps: p[i] = e^(s[i] - m) / sum over j of e^(s[j] - m), m the largest.
+
+    What the mask leaves out gets 0, and so does a whole row where it leaves out everything.
+    """
+    kept = np.where(mask, scores, LOWEST)
+    powers = np.exp(kept - kept.max(axis=-1, keepdims=True)) * mask
+    # the largest adds e^0 to its sum, so a sum below 1 is that of nothing
+    p = powers / np.maximum(powers.sum(axis=-1, keepdims=True), 1.0)
+
+    def back(p_grad: Array) -> Array:
+        # s.grad = J^T p.grad:  s.grad[i] = p[i] (p.grad[i] - sum over j of p.grad[j] p[j])
+        return p * (p_grad - (p_grad * p).sum(axis=-1, keepdims=True))
+
+    return p, back
+
+
+def softmax_jacobian(p: Array) -> Array:
+    """All slopes of one row of shares: J[i, j] = dp[i] / ds[j] = p[i] ([i = j] - p[j]).
+
+    That is a matrix for every row of scores, so the way back multiplies by it without making it.
+    """
+    return np.diag(p) - np.outer(p, p)
+
+
+def attention_weights(
+    q: Array, k: Array, mask: Mask, bias: Array | float = 0.0
+) -> tuple[Array, Back[tuple[Array, Array]]]:
+    """How much each query takes from each key: A = softmax(Q K^T / sqrt(K) + bias)."""
+    root = np.sqrt(q.shape[-1])
+    scores = np.einsum("...TK, ...SK -> ...TS", q, k) / root + bias
+    a, softmax_back = softmax(scores, mask)
+
+    def back(a_grad: Array) -> tuple[Array, Array]:
+        # Q.grad = QK.grad K,  K.grad = QK.grad^T Q
+        qk_grad = softmax_back(a_grad) / root
+        q_grad = np.einsum("...TS, ...SK -> ...TK", qk_grad, k)
+        return q_grad, np.einsum("...TS, ...TK -> ...SK", qk_grad, q)
+
+    return a, back
+
+
+def attention(
+    q: Array, k: Array, v: Array, mask: Mask, bias: Array | float = 0.0
+) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
+    """Each query's weighted mean of the values: O = A V."""
+    a, weights_back = attention_weights(q, k, mask, bias)
+
+    def back(o_grad: Array) -> tuple[Array, Array, Array]:
+        # A.grad = O.grad V^T,  V.grad = A^T O.grad
+        a_grad = np.einsum("...TK, ...SK -> ...TS", o_grad, v)
+        v_grad = np.einsum("...TS, ...TK -> ...SK", a, o_grad)
+        return *weights_back(a_grad), v_grad
+
+    return np.einsum("...TS, ...SK -> ...TK", a, v), back

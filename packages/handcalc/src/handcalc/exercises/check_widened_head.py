@@ -1,0 +1,25 @@
+"""Does the wide matrix do to whole rows what the small one did to a part of them?"""
+
+import math
+from collections.abc import Callable
+
+from handcalc.operations.matrices import Matrix, times
+from handcalc.toys.pizza import causal, pencil_weights, walk
+
+
+def check(widened_head: Callable[[Matrix, int, int], Matrix]) -> None:
+    """A matrix to write down, then all six of the walk-through."""
+    yours = widened_head([[5.0], [7.0]], 1, 3)
+    wide = [[0.0], [0.0], [5.0], [7.0], [0.0], [0.0]]
+    assert yours == wide, f"(5, 7) as the second of three heads is {wide}, not {yours}"
+    weights = pencil_weights()
+    values = walk(weights, causal).values
+    for letter in "QKV":
+        for h in (0, 1):
+            wide = widened_head(weights[f"W_{letter}.{h}"], h, 2)
+            size = f"{len(wide)} x {len(wide[0])}"
+            assert size == "6 x 3", f"W_{letter}.{h} becomes 6 x 3, and yours is {size}"
+            found, right = times(values["X"], wide), values[f"{letter}.{h}"]
+            assert all(math.dist(*rows) < 1e-12 for rows in zip(found, right)), (
+                f"{letter}.{h} for the three words is {right}, not {found}"
+            )

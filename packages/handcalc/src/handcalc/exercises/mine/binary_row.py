@@ -1,0 +1,6 @@
+"""Exercise of the chapter on positions: the digits of a number as a row."""
+
+
+def binary_row(t: int, n_digits: int) -> list[float]:
+    """The binary digits of t, the ones first: 6 is 110 in binary, so its row is 0, 1, 1, 0, ..."""
+    raise NotImplementedError

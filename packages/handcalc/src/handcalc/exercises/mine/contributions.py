@@ -1,0 +1,13 @@
+"""Exercise of the chapter on heads: what each of them writes."""
+
+from handcalc.operations.matrices import Matrix
+
+
+def contributions(outputs: list[Matrix], w_o: Matrix) -> list[Matrix]:
+    """For each head, its own part of (outputs, side by side) W_O^T; the parts add up to all of it.
+
+    Args:
+        outputs: a matrix for each head, all of one width.
+        w_o: outputs x inputs; its inputs are the columns of head 0, then those of head 1, and on.
+    """
+    raise NotImplementedError

@@ -1,0 +1,62 @@
+"""Dropout: a mask by hand, the mean that stays, and the way back through the same mask."""
+
+import math
+import random
+
+import pytest
+
+from handcalc.gradients.differences import differences
+from handcalc.operations.matrices import dot
+from handcalc.toys.dropout import dropout_mask, dropped, dropped_backward
+
+
+def test_what_stays_grows_and_what_is_dropped_is_zero():
+    # p = 3/4: what stays is four times as large
+    mask = [[0.0, 4.0], [4.0, 0.0]]
+    assert dropped([[1.0, 2.0], [3.0, 5.0]], mask) == [[0, 8], [12, 0]]
+    assert dropped_backward(mask, [[10.0, 1.0], [-1.0, 7.0]]) == [[0, 4], [-4, 0]]
+
+
+def test_a_draw_below_p_drops():
+    draw = random.Random(5).random()
+    assert dropout_mask(random.Random(5), 1, 1, draw) == [[1 / (1 - draw)]]
+    assert dropout_mask(random.Random(5), 1, 1, math.nextafter(draw, 1)) == [[0]]
+
+
+def test_each_number_has_its_own_draw_row_after_row():
+    draws = random.Random(3)
+    expected = [[0 if draws.random() < 0.5 else 2 for _ in range(4)] for _ in range(3)]
+    assert dropout_mask(random.Random(3), 3, 4, 0.5) == expected
+    assert len({tuple(row) for row in dropout_mask(random.Random(3), 8, 16, 0.5)}) == 8
+
+
+@pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
+def test_the_mean_stays_within_four_standard_errors(p):
+    # a number of the mask has the mean 1 and the variance p / (1 - p)
+    n = 40_000
+    (row,) = dropout_mask(random.Random(0), 1, n, p)
+    assert abs(math.fsum(row) / n - 1) < 4 * math.sqrt(p / (1 - p) / n)
+    assert abs(row.count(0) / n - p) < 4 * math.sqrt(p * (1 - p) / n)
+    assert set(row) == {0, 1 / (1 - p)}
+
+
+def test_a_model_in_use_does_nothing():
+    x = [[0.1, -2.0, 3.5]]
+    assert dropped(x, dropout_mask(random.Random(0), 1, 3, 0.0)) == x
+
+
+def test_the_way_back_is_the_derivative():
+    x, slopes = [[0.3, -1.0, 2.0], [0.5, 0.7, -0.2]], [[1.0, -2.0, 0.5], [3.0, 0.1, 4.0]]
+    mask = dropout_mask(random.Random(1), 2, 3, 0.5)
+    assert any(each == 0 for row in mask for each in row) and any(mask[0] + mask[1])
+    tried = differences(
+        lambda: math.fsum(dot(*rows) for rows in zip(slopes, dropped(x, mask), strict=True)), x
+    )
+    for found, expected in zip(dropped_backward(mask, slopes), tried, strict=True):
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("p", [-0.1, 1.0, math.nan])
+def test_a_share_that_is_none_is_refused(p):
+    with pytest.raises(ValueError, match="p must lie from 0 to below 1, got"):
+        dropout_mask(random.Random(0), 1, 1, p)
