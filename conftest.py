@@ -9,7 +9,7 @@ os.environ |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:  # one of several processes: a thread each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-REASONS = ("Skipped: baselines:", "Skipped: gpu:")
+REASONS = ("Skipped: baselines:", "Skipped: numpy:", "Skipped: gpu:")
 if sys.platform == "win32":
     REASONS += ("Skipped: posix:",)
 

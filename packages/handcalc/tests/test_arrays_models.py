@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-pytest.importorskip("numpy", reason="needs the extra numpy")
+pytest.importorskip("numpy", reason="numpy: needs the extra numpy")
 
 import numpy as np
 from numpy.testing import assert_allclose

@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("numpy", reason="needs the extra numpy")
+pytest.importorskip("numpy", reason="numpy: needs the extra numpy")
 pytest.importorskip("torch", reason="baselines: needs the extra baselines")
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""Four ways to put attention, feed-forward layer, residuals and norms together.
+"""Four ways to put attention, feed-forward layer, residuals and norms together::
 
     classic    N = LN(M + F),  M = attention(X),  F = feed-forward(M)
     residual   N = LN(X + M + F)

@@ -19,7 +19,9 @@ class Line:
     def results(self, values: "dict[str, Any]") -> "dict[str, Any]":
         """What the function makes of these values, by name."""
         made: Any = self.function(*[values[name] for name in self.inputs])
-        return dict(zip(self.names, made if isinstance(made, tuple) else (made,)))
+        if not isinstance(made, tuple):
+            made = (made,)
+        return dict(zip(self.names, made))  # pyright: ignore[reportUnknownArgumentType]
 
 
 class Calculation:

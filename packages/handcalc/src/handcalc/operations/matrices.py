@@ -1,8 +1,8 @@
 """Vectors and matrices as nested lists, and the few operations that a transformer needs.
 
-The elements may be any numbers that know + and *: plain floats, the self-differentiating numbers of
-`autograd`, or the numbers of `explain` that remember where they came from. Sums are taken from left
-to right, so that every Python gives the same bits.
+The elements may be anything that can be added and multiplied: plain floats, the numbers of
+`autograd` that know their derivatives, or those of `explain` that remember where they came from.
+Sums are taken from left to right, so that every Python gives the same bits.
 """
 
 TYPE_CHECKING = False

@@ -2,7 +2,7 @@
 
 A scheme makes the row of position t in a text of n words. The first three are what one thinks of
 first. They fail, and so does a single wave; three waves, the `sinusoids` of width 6, pass.
-Distances are those of geometry, |a - b| = sqrt(sum of (a[i] - b[i])^2).
+Distances are those of geometry, d(a, b) = sqrt(sum of (a[i] - b[i])^2).
 """
 
 import math
@@ -80,8 +80,9 @@ def change_with_length(scheme: Scheme, n: int) -> float:
 def unevenness(scheme: Scheme, n: int) -> float:
     """Equal steps mean equal change: how much the size of a step depends on where it is taken.
 
-    The largest | |P[t + k] - P[t]| - |P[k] - P[0]| |, over all t and k in texts of n and 2n words;
-    P[k] and P[0] are always of the short one. If it is 0, one rigid motion takes all rows k on.
+    By how much d(P[t + k], P[t]) and d(P[k], P[0]) differ at most, for all t and k in texts of n
+    and 2n words; P[k] and P[0] are always of the short one. If it is 0, one rigid motion takes all
+    rows k on.
     """
     first = [math.dist(scheme(k, n), scheme(0, n)) for k in range(n)]
     texts = [[scheme(t, length) for t in range(length)] for length in (n, 2 * n)]
