@@ -51,6 +51,17 @@ def test_the_arrays_stand_on_numpy_and_say_how_to_get_it():
     assert done.stderr.splitlines()[-1] == said
 
 
+def test_a_python_without_other_packages_is_enough():
+    """-S leaves out the folder where packages are installed, -I the settings of the user."""
+    call = f"import sys; sys.path.append({str(SOURCE.parent)!r}); from handcalc.cli import main; "
+    for arguments in (["step"], ["explain", "loss"]):
+        run = subprocess.run(
+            [sys.executable, "-I", "-S", "-c", call + f"sys.exit(main({arguments}))"],
+            capture_output=True, encoding="utf-8", check=False,
+        )  # fmt: skip
+        assert run.returncode == 0 and "1.737666" in run.stdout, run.stderr
+
+
 def test_the_core_imports_no_more_than_math():
     found = {name for path in CORE for name in imported(path)}
     assert found == {"handcalc", "math", "typing", "collections"}  # the last two for type checkers

@@ -212,3 +212,23 @@ def test_a_damaged_run_is_refused(words_file, capsys):
     (folder / "config.json").write_text("{}", encoding="utf-8")
     assert main(["train", "--resume", str(folder)]) == 2
     assert "is not the config of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda c: c.pop("memory"), "is not the model of a run"),
+        (lambda c: c["memory"].popitem(), "what the optimizer remembers is damaged"),
+        (lambda c: c["memory"]["W_O.m"].pop(), "what the optimizer remembers is damaged"),
+        (lambda c: c.update(memory={}), "what the optimizer remembers is damaged"),
+        (lambda c: c.update(memory=[1]), "is not the model of a run"),
+    ],
+)
+def test_a_run_whose_memory_is_damaged_is_refused(words_file, capsys, damage, message):
+    main(["train", *small(words_file, "--steps", "2")])
+    folder = words_file / "runs" / "words"
+    content = json.loads(model_of(words_file))
+    damage(content)
+    (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    assert main(["train", "--resume", str(folder)]) == 2
+    assert message in capsys.readouterr().err

@@ -1,4 +1,6 @@
-"""Four ways to put attention, feed-forward layer, residuals and norms together::
+"""Four ways to put attention, feed-forward layer, residuals and norms together.
+
+M is what attention gives, F what the feed-forward layer gives, LN a norm, N its rows::
 
     classic    N = LN(M + F),  M = attention(X),  F = feed-forward(M)
     residual   N = LN(X + M + F)

@@ -57,8 +57,12 @@ def size_of(tensor: Any) -> tuple[int, ...]:
 def write_whole(path: Path, text: str) -> None:
     """Put the text under its name in one step: a crash leaves the old file, or the new one."""
     partial = path.with_name(path.name + PARTIAL)
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    try:
+        with partial.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from handcalc.model.weights_file import load_weights, save_weights, write_whole
-from handcalc.training.training import State, TrainConfig
+from handcalc.model.weights_file import load_weights, save_weights, size_of, write_whole
+from handcalc.training.training import ADAMW, State, TrainConfig
 from handcalc.training.words import Words
 
 
@@ -52,8 +52,13 @@ class RunFolder:
         content = load_weights(self.model)
         try:
             state = State(content["step"], content["weights"], content["memory"])
-        except KeyError as error:
+            whole = [size_of(tensor) for tensor in state.memory.values()] == [
+                size_of(state.weights[w]) for w in state.weights for _ in ADAMW.memory if state.step
+            ]
+        except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{str(self.model)!r} is not the model of a run") from error
+        if not whole:
+            raise ValueError(f"what the optimizer remembers is damaged in {str(self.model)!r}")
         self.trim_log(state.step)
         return config, words, state
 

@@ -14,6 +14,8 @@ from handcalc.model.weights import Shape, drawn
 from handcalc.training.optimizers import OPTIMIZERS, moved, update
 from handcalc.training.words import Words, spelled
 
+ADAMW = OPTIMIZERS["adamw"]
+
 
 def option(default: Any, help: str) -> Any:
     """A setting, and what `handcalc train --help` says of it."""
@@ -69,14 +71,13 @@ def beginning(config: TrainConfig, words: Words) -> State:
 
 def train(config: TrainConfig, words: Words, state: State) -> Iterator[Record]:
     """Go on from a state to the last step."""
-    adamw = OPTIMIZERS["adamw"]
     for step in range(state.step + 1, config.steps + 1):
         tokens, targets = spelled(word_at(step, words, config), words.characters, config.context)
         c = forward(state.weights, tokens, targets, config.block)
         backward(c, config.block)
         rate = config.rate * (1 - (step - 1) / config.steps)
-        update(c, adamw, state.memory, step, rate=rate)
-        state = State(step, *moved(c, adamw))
+        update(c, ADAMW, state.memory, step, rate=rate)
+        state = State(step, *moved(c, ADAMW))
         yield Record(step, c.values["loss"], state)
 
 
