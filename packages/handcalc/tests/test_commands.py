@@ -221,6 +221,7 @@ def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):
         (["train", "--n-heads", "3"], "d_model 16 does not divide into 3 heads"),
         (["train", "no such file"], "no such file: No such file or directory"),
         (["train", "."], "Is a directory"),
+        (["train", "--resume", "x", "--steps", "9"], "keeps its own words and settings: leave out"),
         (["train", "--resume", "nowhere"], "there is no run in 'nowhere'"),
         (["chekc"], "invalid choice: 'chekc'"),
         ([], "the following arguments are required: command"),

@@ -5,9 +5,18 @@ import random
 
 import pytest
 
+from handcalc.gradients.check import TARGETS, TOKENS
 from handcalc.gradients.differences import differences
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn, numbers
 from handcalc.operations.matrices import dot
-from handcalc.toys.dropout import dropout_mask, dropped, dropped_backward
+from handcalc.toys.dropout import (
+    backward_with_dropout,
+    dropout_mask,
+    dropped,
+    dropped_backward,
+    with_dropout,
+)
 
 
 def test_what_stays_grows_and_what_is_dropped_is_zero():
@@ -54,6 +63,36 @@ def test_the_way_back_is_the_derivative():
     )
     for found, expected in zip(dropped_backward(mask, slopes), tried, strict=True):
         assert found == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.parametrize("block", ["classic", "pre-ln"])
+def test_a_step_with_a_mask_of_ones_is_the_step_itself(block):
+    usual = forward(drawn(Shape(), block), TOKENS, TARGETS, block)
+    masked = with_dropout(usual, [[1.0] * 16 for _ in TOKENS])
+    backward(usual, block)
+    backward_with_dropout(masked, block)
+    for name, value in usual.values.items():
+        assert masked.values[name] == value, name
+
+
+@pytest.mark.parametrize("block", ["classic", "pre-ln"])
+def test_the_gradients_of_a_step_with_a_mask_are_its_derivatives(block):
+    mask = dropout_mask(random.Random(0), 5, 16, 0.5)
+    c = with_dropout(forward(drawn(Shape(), block), TOKENS, TARGETS, block), mask)
+    backward_with_dropout(c, block)
+    for name in ("token", "position", "E", "b_2"):
+        tried = differences(lambda name=name: c.again(name, "loss"), c.values[name])
+        found = numbers(c.values[f"{name}.grad"])
+        assert found == pytest.approx(numbers(tried), abs=1e-8), name
+
+
+def test_a_number_that_was_dropped_moves_no_weight_of_its_place():
+    mask = dropout_mask(random.Random(0), 5, 16, 0.5)
+    c = with_dropout(forward(drawn(Shape(), "pre-ln"), TOKENS, TARGETS, "pre-ln"), mask)
+    backward_with_dropout(c, "pre-ln")
+    for t in range(4):  # what is read last has no target
+        for share, slope in zip(mask[t], c.values["position.grad"][t], strict=True):
+            assert (share == 0) == (slope == 0)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, math.nan])

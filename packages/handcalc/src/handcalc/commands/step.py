@@ -69,8 +69,8 @@ def print_stages(c: Calculation) -> None:
         print(table(name, "a weight", c.values[name], []))
     for line in c.lines:
         if "rate" not in line.inputs and not line.names[0].endswith((".m", ".v", ".speed")):
-            made = f"{line.function.__name__}({', '.join(line.inputs)}): "
-            formula = made + line.function.__doc__.splitlines()[0]
+            formula = f"= {line.function.__name__}({', '.join(line.inputs)})\n  "
+            formula += line.function.__doc__.splitlines()[0]
             for name in line.names:
                 print(table(name, formula, c.values[name], words))
 

@@ -38,12 +38,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(
             "--" + field.name.replace("_", "-"),
             type=default.__class__,
-            default=default,
             choices=BLOCKS if field.name == "block" else None,
             help=f"{field.metadata['help']} (default: {default})",
         )
-    parser.add_argument("--name", default="words", help="the run's folder below runs")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders lie")
+    parser.add_argument("--name", help="the run's folder below runs (default: words)")
+    parser.add_argument("--runs", type=Path, help="where run folders lie (default: runs)")
     parser.add_argument(
         "--resume", type=Path, help="go on with the run in this folder, with its own settings"
     )
@@ -52,8 +51,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, then say how good the model is beside counting, and let it invent words."""
-    folder = RunFolder(options.resume or options.runs / options.name)
-    config, words, state = folder.load() if options.resume else begun(folder, options)
+    folder = RunFolder(options.resume or (options.runs or Path("runs")) / (options.name or "words"))
+    config, words, state = resumed(folder, options) if options.resume else begun(folder, options)
     begin = time.perf_counter()
     state, stopped = trained(folder, config, words, state)
     if stopped:
@@ -68,11 +67,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def resumed(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
+    """A run where it was stopped; it keeps the words and the settings that it began with."""
+    others = {name: value for name, value in vars(options).items() if value not in (None, False)}
+    if others := others.keys() - {"command", "resume", "json"}:
+        raise ValueError(
+            f"a resumed run keeps its own words and settings: leave out {', '.join(sorted(others))}"
+        )
+    return folder.load()
+
+
 def begun(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
     """A new run."""
-    config = TrainConfig(
-        **{field.name: getattr(options, field.name) for field in fields(TrainConfig)}
-    )
+    asked = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
+    config = TrainConfig(**{name: value for name, value in asked.items() if value is not None})
     if folder.config.is_file() and not options.overwrite:
         raise ValueError(
             f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "

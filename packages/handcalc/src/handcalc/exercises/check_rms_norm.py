@@ -11,7 +11,7 @@ def check(rms_norm: Callable[[Matrix, Vector, float], Matrix]) -> None:
         # squares 1 + 49 = 50, their mean 25, the root 5
         ([[1.0, 7.0]], [1.0, 1.0], 0.0, [[0.2, 1.4]]),
         ([[2.0, 2.0, 2.0]], [1.0, 10.0, -1.0], 0.0, [[1.0, 10.0, -1.0]]),
-        # mean squares of 13 each, with epsilon 16, the root 4
+        # mean squares of 13 each, plus epsilon 16, the root 4
         ([[1.0, 5.0], [1.0, -5.0]], [1.0, 2.0], 3.0, [[0.25, 2.5], [0.25, -2.5]]),
         ([[0.0, 0.0]], [1.0, 1.0], 4.0, [[0.0, 0.0]]),
     ]

@@ -3,8 +3,8 @@
     likeness    X X^T            row t with row s gives what row s with row t gives
     asking      (X W_Q)(X W_K)^T = X W_Q W_K^T X^T
 
-The second is the first with a matrix between, and unless W_Q W_K^T equals its own transpose, what t
-finds in s differs from what s finds in t.
+The second has a matrix between the rows. Unless W_Q W_K^T equals its own transpose, what t finds in
+s differs from what s finds in t.
 """
 
 from handcalc.operations.matrices import Matrix, times, times_transposed

@@ -10,6 +10,9 @@ its p is 0, and its mask holds only ones.
 
 import random
 
+from handcalc.model.calculation import Calculation
+from handcalc.model.step import backward
+from handcalc.operations.embedding import embedded_backward
 from handcalc.operations.matrices import Matrix
 
 
@@ -33,3 +36,30 @@ def dropped(x: Matrix, mask: Matrix) -> Matrix:
 def dropped_backward(mask: Matrix, y_grad: Matrix) -> Matrix:
     """x.grad[t][i] = mask[t][i] y.grad[t][i]: what was dropped learns nothing, by the same mask."""
     return dropped(y_grad, mask)
+
+
+def with_dropout(c: Calculation, mask: Matrix) -> Calculation:
+    """The same lines with a mask on the embedded text, now called E: X[t][i] = mask[t][i] E[t][i].
+
+    (The first of the three places of Radford et al. 2018, section 4.1.)
+    """
+    made = {name for line in c.lines for name in line.names}
+    masked = Calculation({name: c.values[name] for name in c.weights})
+    for name in c.values:
+        if name not in made:
+            masked.given(name, c.values[name])
+    masked.given("mask", mask)
+    for line in c.lines:
+        if line.names == ["X"]:
+            masked.line("E", line.function, *line.inputs)
+            masked.line("X", dropped, "E", "mask")
+        else:
+            masked.line(" ".join(line.names), line.function, *line.inputs)
+    return masked
+
+
+def backward_with_dropout(c: Calculation, block: str) -> None:
+    """The gradients; what reaches X goes through the mask to E, and from there to both tables."""
+    backward(c, block)
+    c.line("E.grad", dropped_backward, "mask", "X.grad")
+    c.line("token.grad position.grad", embedded_backward, "token", "position", "tokens", "E.grad")

@@ -21,5 +21,5 @@ def proportional(scores: Vector) -> Vector:
     for score in scores[1:]:
         total = total + score
     if total == 0.0:
-        raise ValueError(f"the scores {scores} add up to 0, of which nothing is a share")
+        raise ValueError(f"the scores {scores} add up to 0, so they have no shares in proportion")
     return [score / total for score in scores]

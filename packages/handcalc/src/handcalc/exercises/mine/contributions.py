@@ -8,6 +8,6 @@ def contributions(outputs: list[Matrix], w_o: Matrix) -> list[Matrix]:
 
     Args:
         outputs: a matrix for each head, all of one width.
-        w_o: outputs x inputs; its inputs are the columns of head 0, then those of head 1, and on.
+        w_o: outputs x inputs; its columns are those of head 0, then of head 1, and so on.
     """
     raise NotImplementedError
