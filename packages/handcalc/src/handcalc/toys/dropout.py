@@ -41,7 +41,7 @@ def dropped_backward(mask: Matrix, y_grad: Matrix) -> Matrix:
 def with_dropout(c: Calculation, mask: Matrix) -> Calculation:
     """The same lines with a mask on the embedded text, now called E: X[t][i] = mask[t][i] E[t][i].
 
-    (The first of the three places of Radford et al. 2018, section 4.1.)
+    The first GPT drops here and in two more places (Radford et al. 2018, section 4.1).
     """
     made = {name for line in c.lines for name in line.names}
     masked = Calculation({name: c.values[name] for name in c.weights})

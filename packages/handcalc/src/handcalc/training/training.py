@@ -27,7 +27,7 @@ class TrainConfig:
     """How to train."""
 
     steps: int = option(1000, "words to learn from, one a step")
-    rate: float = option(0.005, "of AdamW at the first step; it falls to 0 in a straight line")
+    rate: float = option(0.007, "of AdamW at the first step; it falls to 0 in a straight line")
     d_model: int = option(16, "width of a row")
     n_heads: int = option(4, "heads of attention")
     d_ff: int = option(64, "width inside the feed-forward layer")
