@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import islice
 
 import pytest
 
@@ -16,7 +17,7 @@ from handcalc.model.weights_file import load_weights, save_weights
 from handcalc.training.counts import bigram_loss, entropy
 from handcalc.training.invention import invented
 from handcalc.training.run_folder import RunFolder
-from handcalc.training.training import TrainConfig, beginning, mean_loss, train, word_at
+from handcalc.training.training import TrainConfig, beginning, in_order, mean_loss, train
 from handcalc.training.words import Words, identifiers, read_words, spelled, words_of
 
 TEN = ["ab", "abba", "baa", "bab", "bb", "aa", "aba", "bba", "aab", "abb"]
@@ -28,6 +29,7 @@ def test_words_are_split_once_and_for_all():
     assert sorted(words.training + words.held_out) == sorted(TEN)
     assert len(words.held_out) == 1 and words.characters == "ab"
     assert words == words_of(TEN[::-1], seed=1) != words_of(TEN, seed=2)
+    assert len(words_of([str(n) for n in range(20_000)], seed=1).held_out) == 1000
     with pytest.raises(ValueError, match="at least ten different words, and there are 9"):
         words_of([*TEN[:9], *TEN[:9]], seed=1)
 
@@ -66,9 +68,12 @@ def test_counting_by_hand():
 
 def test_every_word_comes_once_in_a_pass_and_passes_differ():
     words = words_of(TEN, seed=1)
-    passes = [[word_at(9 * n + i, words, TINY) for i in range(1, 10)] for n in range(2)]
-    assert sorted(passes[0]) == sorted(passes[1]) == sorted(words.training)
-    assert passes[0] != passes[1]
+    order = list(islice(in_order(words, 1, 0), 27))
+    passes = [order[:9], order[9:18], order[18:]]
+    assert all(sorted(each) == sorted(words.training) for each in passes)
+    assert passes[0] != passes[1] != passes[2]
+    for n in (1, 8, 9, 13):
+        assert list(islice(in_order(words, 1, n), 27 - n)) == order[n:]
 
 
 def test_a_few_words_are_learned():

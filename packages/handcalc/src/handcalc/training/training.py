@@ -71,8 +71,9 @@ def beginning(config: TrainConfig, words: Words) -> State:
 
 def train(config: TrainConfig, words: Words, state: State) -> Iterator[Record]:
     """Go on from a state to the last step."""
-    for step in range(state.step + 1, config.steps + 1):
-        tokens, targets = spelled(word_at(step, words, config), words.characters, config.context)
+    steps = range(state.step + 1, config.steps + 1)
+    for step, word in zip(steps, in_order(words, config.seed, state.step), strict=False):
+        tokens, targets = spelled(word, words.characters, config.context)
         c = forward(state.weights, tokens, targets, config.block)
         backward(c, config.block)
         rate = config.rate * (1 - (step - 1) / config.steps)
@@ -81,12 +82,14 @@ def train(config: TrainConfig, words: Words, state: State) -> Iterator[Record]:
         yield Record(step, c.values["loss"], state)
 
 
-def word_at(step: int, words: Words, config: TrainConfig) -> str:
-    """The word of a step, which counts from 1."""
-    n_pass, place = divmod(step - 1, len(words.training))
-    order = list(range(len(words.training)))
-    random.Random(f"{config.seed} {n_pass}").shuffle(order)
-    return words.training[order[place]]
+def in_order(words: Words, seed: int, n_done: int) -> Iterator[str]:
+    """The words to train on, without end, after the first n."""
+    n_pass, place = divmod(n_done, len(words.training))
+    while True:
+        order = list(words.training)
+        random.Random(f"{seed} {n_pass}").shuffle(order)
+        yield from order[place:]
+        n_pass, place = n_pass + 1, 0
 
 
 def mean_loss(config: TrainConfig, words: Words, state: State) -> float:

@@ -23,7 +23,7 @@ class Words(NamedTuple):
 
 
 def words_of(texts: list[str], seed: int) -> Words:
-    """Each word once, in a drawn order; one in ten is held out.
+    """Each word once, in a drawn order; one in ten is held out, up to a thousand.
 
     Raises:
         ValueError: there are fewer than ten different words.
@@ -32,7 +32,7 @@ def words_of(texts: list[str], seed: int) -> Words:
     if len(words) < 10:
         raise ValueError(f"training needs at least ten different words, and there are {len(words)}")
     random.Random(seed).shuffle(words)
-    n = len(words) // 10
+    n = min(len(words) // 10, 1000)
     return Words(words[n:], words[:n], "".join(sorted(set("".join(words)))))
 
 
