@@ -1,6 +1,7 @@
 """The step of "I like transformers": the known values of four blocks, to their digits."""
 
 import math
+import random
 
 import pytest
 
@@ -154,3 +155,23 @@ def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
 def test_a_text_longer_than_the_positions_is_refused():
     with pytest.raises(ValueError, match="6 tokens, and 5 positions"):
         forward(drawn(Shape(), "pre-ln"), [1, 3, 3, 3, 3, 2], [3], "pre-ln")
+
+
+def test_another_seed_draws_other_weights():
+    stream = random.Random(7)
+    expected = [stream.gauss(0, 0.1) for _ in range(96)]
+    assert numbers(drawn(Shape(), "pre-ln", seed=7)["token"]) == expected
+    assert drawn(Shape(), "pre-ln", seed=7) != drawn(Shape(), "pre-ln")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [
+        ({"d_ff": 0}, "d_ff must be at least 1, got 0"),
+        ({"n_heads": -1}, "n_heads must be at least 1, got -1"),
+        ({"n_heads": 3}, "d_model 16 does not divide into 3 heads"),
+    ],
+)
+def test_a_shape_that_cannot_be_built_is_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        Shape(**sizes)
