@@ -227,7 +227,8 @@ def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):
         ([], "the following arguments are required: command"),
     ],
 )
-def test_wrong_input_is_a_sentence_and_status_2(call, message, capsys):
+def test_wrong_input_is_a_sentence_and_status_2(call, message, capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
     assert main(call) == 2
     said = capsys.readouterr()
     assert message in said.err and "Traceback" not in said.err and not said.out

@@ -7,15 +7,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import islice
 
 import pytest
 
 from handcalc.cli import main
+from handcalc.gradients.check import apart
+from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn
 from handcalc.model.weights_file import load_weights, save_weights
 from handcalc.training.counts import bigram_loss, entropy
 from handcalc.training.invention import invented
+from handcalc.training.optimizers import OPTIMIZERS, moved, update
 from handcalc.training.run_folder import RunFolder
 from handcalc.training.training import TrainConfig, beginning, in_order, mean_loss, train
 from handcalc.training.words import Words, identifiers, read_words, spelled, words_of
@@ -87,6 +91,23 @@ def test_a_few_words_are_learned():
     assert [invented(last.state.weights, "pre-ln", "ab", draws, 0.5) for _ in range(5)] == [
         "ab"
     ] * 5
+
+
+def test_three_steps_are_adamw_at_a_rate_that_falls_to_nothing():
+    words = words_of(TEN, seed=1)
+    config = replace(TINY, steps=3, rate=0.03, block="post-ln")
+    records = list(train(config, words, beginning(config, words)))
+    weights, memory = drawn(Shape(3, 4, 4, 2, 5), "post-ln", 42), {}
+    order = islice(in_order(words, 42, 0), 3)
+    for record, word, rate in zip(records, order, (0.03, 0.02, 0.01), strict=True):
+        c = forward(weights, *spelled(word, "ab", 4), "post-ln")
+        backward(c, "post-ln")
+        update(c, OPTIMIZERS["adamw"], memory, record.step, rate=rate)
+        weights, memory = moved(c, OPTIMIZERS["adamw"])
+        assert record.loss == c.values["loss"]
+        for name in weights:
+            assert apart(record.state.weights[name], weights[name]) < 1e-15
+    assert [record.step for record in records] == [1, 2, 3]
 
 
 def test_a_mean_over_words_counts_characters_not_words():

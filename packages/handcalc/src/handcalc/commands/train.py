@@ -3,8 +3,11 @@
 import argparse
 import json
 import random
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -54,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
     folder = RunFolder(options.resume or (options.runs or Path("runs")) / (options.name or "words"))
     config, words, state = resumed(folder, options) if options.resume else begun(folder, options)
     begin = time.perf_counter()
-    state, stopped = trained(folder, config, words, state)
-    if stopped:
+    state = trained(folder, config, words, state)
+    if state.step < config.steps:
         print(f"stopped after step {state.step}; go on with: handcalc train --resume {folder.path}",
               file=sys.stderr)  # fmt: skip
         return 130
@@ -93,23 +96,32 @@ def begun(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, 
     return config, words, state
 
 
-def trained(
-    folder: RunFolder, config: TrainConfig, words: Words, state: State
-) -> tuple[State, bool]:
-    """The state after the last step, or where Ctrl-C stopped it; either way it is saved."""
-    progress, stopped = Progress(config.steps), False
-    try:
+def trained(folder: RunFolder, config: TrainConfig, words: Words, state: State) -> State:
+    """The state after the last step, or after the one in which Ctrl-C came; it is saved."""
+    progress = Progress(config.steps)
+    with noted_interrupts() as interrupts:
         for record in train(config, words, state):
             state = record.state
             folder.add({"step": record.step, "loss": record.loss, "seconds": progress.seconds()})
             progress.show(record)
             if record.step % EVERY == 0:
                 folder.save(config, words, state)
-    except KeyboardInterrupt:
-        stopped = True
-    progress.end()
-    folder.save(config, words, state)
-    return state, stopped
+            if interrupts:
+                break
+        progress.end()
+        folder.save(config, words, state)
+    return state
+
+
+@contextmanager
+def noted_interrupts() -> Iterator[list[int]]:
+    """Ctrl-C does not break off what is being done: it is put in a list."""
+    noted: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
+    try:
+        yield noted
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Progress:
