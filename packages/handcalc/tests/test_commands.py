@@ -140,7 +140,12 @@ def test_explain_tells_leaves(capsys):
     assert said[:2] == [
         f"token[0][1] = {stream.gauss(0, 0.1)!r}", "  draw 2 of seed 42, from N(0, 0.1^2)"
     ]  # fmt: skip
-    assert said[2:6] == ["tokens[1] = 3", "  a token id", "gamma.0[2] = 1.0", "  a constant"]
+    assert said[2:6] == [
+        "tokens[1] = 3",
+        "  a token id",
+        "gamma.0[2] = 1.0",
+        "  a constant that learns",
+    ]
     assert said[7] == "  draw 2 of seed 7, from N(0, 0.1^2)"
 
 

@@ -132,7 +132,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
     *_, expected = train(TINY, words, beginning(TINY, words))
     folder.begin(TINY, words, beginning(TINY, words))
     for record in train(TINY, words, beginning(TINY, words)):
-        folder.add({"step": record.step, "loss": record.loss})
+        folder.add({"step": record.step, "loss": record.loss, "seconds": 0.0})
         if record.step == 5:
             folder.save(TINY, words, record.state)
         if record.step == 7:  # two steps are logged that no file of weights holds
@@ -194,7 +194,7 @@ def test_the_report(words_file, capsys):
     assert found["bigram_loss"] == bigram_loss(words.training, words.held_out, "ab", 6)
     assert 0 < found["held_out_loss"] < 2
     assert main(["train", *small(words_file)]) == 2
-    assert "already holds a run; go on with it by --resume" in capsys.readouterr().err
+    assert "already holds a run; go on with: handcalc train --resume" in capsys.readouterr().err
     assert main(["train", *small(words_file, "--steps", "30", "--overwrite")]) == 0
     said = capsys.readouterr().out
     assert "words it invents" in said and f"{found['held_out_loss']:.3f}  this model" in said
@@ -232,29 +232,83 @@ def test_a_damaged_weights_file_is_refused(tmp_path, damage, message):
         load_weights(path)
 
 
-def test_a_damaged_run_is_refused(words_file, capsys):
-    main(["train", *small(words_file, "--steps", "2")])
-    folder = words_file / "runs" / "words"
-    (folder / "config.json").write_text("{}", encoding="utf-8")
-    assert main(["train", "--resume", str(folder)]) == 2
-    assert "is not the config of a run" in capsys.readouterr().err
+def model(change):
+    return "model.json", change
+
+
+def config(change):
+    return "config.json", change
 
 
 @pytest.mark.parametrize(
-    ("damage", "message"),
+    "damage",
     [
-        (lambda c: c.pop("memory"), "is not the model of a run"),
-        (lambda c: c["memory"].popitem(), "what the optimizer remembers is damaged"),
-        (lambda c: c["memory"]["W_O.m"].pop(), "what the optimizer remembers is damaged"),
-        (lambda c: c.update(memory={}), "what the optimizer remembers is damaged"),
-        (lambda c: c.update(memory=[1]), "is not the model of a run"),
+        model(lambda c: c.pop("memory")),
+        model(lambda c: c.update(memory=[1])),
+        model(lambda c: c.update(memory={})),
+        model(lambda c: c["memory"].popitem()),
+        model(lambda c: c["memory"]["W_O.m"].pop()),
+        model(lambda c: c["memory"].update({"W_O.m": [[1.0, 2.0], [3.0]]})),
+        model(lambda c: c["memory"].update({"W_O.M": c["memory"].pop("W_O.m")})),
+        model(lambda c: c.update(step="2")),
+        model(lambda c: c.update(step=-1)),
+        model(lambda c: c.update(step=3)),
+        model(lambda c: c.update(step=0)),
+        model(lambda c: c.update(characters="ba")),
+        model(lambda c: c.update(block="residual")),
+        model(lambda c: c["weights"]["b_1"].append(float("nan"))),
+        model(lambda c: c["weights"]["b_1"].__setitem__(0, float("inf"))),
+        config(lambda c: c.clear()),
+        config(lambda c: c["config"].update(block="other")),
+        config(lambda c: c["config"].update(block="residual")),
+        config(lambda c: c["config"].update(d_model=8)),
+        config(lambda c: c["config"].update(context=9)),
+        config(lambda c: c["config"].update(depth=2)),
+        config(lambda c: c["words"].update(held_out=[])),
+        config(lambda c: c["words"].update(training=[])),
+        config(lambda c: c["words"].update(characters="xy")),
     ],
 )
-def test_a_run_whose_memory_is_damaged_is_refused(words_file, capsys, damage, message):
+def test_a_damaged_run_is_refused(words_file, capsys, damage):
     main(["train", *small(words_file, "--steps", "2")])
-    folder = words_file / "runs" / "words"
-    content = json.loads(model_of(words_file))
-    damage(content)
-    (folder / "model.json").write_text(json.dumps(content), encoding="utf-8")
+    folder, (name, change) = words_file / "runs" / "words", damage
+    content = json.loads((folder / name).read_text("utf-8"))
+    change(content)
+    (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    capsys.readouterr()
     assert main(["train", "--resume", str(folder)]) == 2
-    assert message in capsys.readouterr().err
+    assert folder.name in capsys.readouterr().err
+
+
+def test_a_run_that_is_replaced_is_none_until_its_config_is_there(words_file, monkeypatch):
+    main(["train", *small(words_file, "--steps", "2")])
+    folder = RunFolder(words_file / "runs" / "words")
+    parts = folder.load()
+    monkeypatch.setattr(folder, "save", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        folder.begin(*parts)
+    with pytest.raises(ValueError, match="there is no run"):
+        folder.load()
+
+
+def test_a_training_goes_on_when_nobody_listens(words_file):
+    call = CALL + small(words_file, "--steps", "40")
+    run = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    run.stderr.close()
+    assert b"words it invents" in run.stdout.read()
+    run.stdout.close()
+    assert run.wait() == 0
+    assert load_weights(words_file / "runs" / "words" / "model.json")["step"] == 40
+
+
+def test_the_time_of_earlier_sessions_counts(words_file, capsys):
+    main(["train", *small(words_file, "--steps", "3")])
+    folder = words_file / "runs" / "words"
+    (folder / "log.jsonl").write_text(
+        "".join(json.dumps({"step": n, "loss": 1.0, "seconds": 60.0 * n}) + "\n" for n in (1, 2, 3))
+        + '{"step": 4, "lo',
+        encoding="utf-8",
+    )
+    capsys.readouterr()
+    main(["train", "--resume", str(folder), "--json"])
+    assert 180 < json.loads(capsys.readouterr().out)["seconds"] < 190

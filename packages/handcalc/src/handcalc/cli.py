@@ -7,6 +7,7 @@ import argparse
 import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 COMMANDS = {
     "step": "one training step, every number printed",
@@ -20,18 +21,20 @@ COMMANDS = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command line and return its exit status."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller: handcalc train 2>&-
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="replace")  # a terminal may not know every character
     try:
         options = parser().parse_args(arguments)
+        status = import_module(f"handcalc.commands.{options.command}").run(options)
+        sys.stdout.flush()  # so that a reader who has gone is noticed here
+        return status
     except SystemExit as stop:
         if not stop.code:
             raise  # --help
         return 2
-    try:
-        status = import_module(f"handcalc.commands.{options.command}").run(options)
-        sys.stdout.flush()  # so that a reader who has gone is noticed here
-        return status
     except BrokenPipeError:  # whoever read our output has seen enough: handcalc step | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -40,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
         return fail(f"{where}{error.strerror or error}", 2)
     except ValueError as error:
         return fail(str(error), 2)
+    except MemoryError:
+        return fail("there is not enough memory for a model of this size", 2)
     except KeyboardInterrupt:
         return fail("interrupted", 130)
 

@@ -52,6 +52,10 @@ def print_rows(block: str, rows: list[Check]) -> None:
         torch = "" if row.torch is None else f"{row.torch:.1e}"
         print(f"{row.name:10}{row.n:8,}{row.differences:14.1e}{row.autograd:12.1e}{torch:>12}")
     n = sum(row.n for row in rows)
-    worst = [max(row[i] or 0.0 for row in rows) for i in (3, 4, 5)]
-    torch = f"{worst[2]:12.1e}" if rows[0].torch is not None else ""
-    print(f"{'all':10}{n:8,}{worst[0]:14.1e}{worst[1]:12.1e}{torch}\n", flush=True)
+    differences, autograd = (
+        max(row.differences for row in rows),
+        max(row.autograd for row in rows),
+    )
+    by_torch = [row.torch for row in rows if row.torch is not None]
+    torch = f"{max(by_torch):12.1e}" if by_torch else ""
+    print(f"{'all':10}{n:8,}{differences:14.1e}{autograd:12.1e}{torch}\n", flush=True)

@@ -20,7 +20,7 @@ def run(options: argparse.Namespace) -> int:
     except ImportError as error:
         raise ValueError(str(error)) from error
     rows = [*equality.step_rows(), *equality.optimizer_rows(), speed.training_step()]
-    costs = list(speed.costs())
+    costs = speed.costs()
     if options.json:
         cost = [each._asdict() | {"nanoseconds": each.nanoseconds} for each in costs]
         print(json.dumps({"rows": [row.to_json() for row in rows], "cost": cost}))
@@ -48,7 +48,7 @@ def print_rows(rows: list[Row]) -> None:
 
 def print_costs(costs: list[speed.Cost]) -> None:
     """How the time of a step grows."""
-    print("\nthe cost of a step grows with tokens times weights:")
+    print("\na step of once, twice and four times as many tokens times weights:")
     print(f"{'tokens':>8}{'weights':>9}{'product':>9}{'time':>9}{'each':>10}")
     first = costs[0]
     for cost in costs:

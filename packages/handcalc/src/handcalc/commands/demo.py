@@ -127,6 +127,6 @@ def print_words(words: dict[str, Any], config: TrainConfig) -> None:
     )
     print("Nats a character, on 200 names that it has not seen:")
     print(f"  {words['guessing']:.3f}  guessing")
-    print(f"  {words['unigram_entropy']:.3f}  knowing how often each character comes")
+    print(f"  {words['unigram_entropy']:.3f}  knowing how often each character comes, in all names")
     print(f"  {words['loss']:.3f}  this model")
-    print("Names it invents:\n  " + " ".join(words["samples"]))
+    print("Names it invents:\n  " + " ".join(word or "-" for word in words["samples"]))

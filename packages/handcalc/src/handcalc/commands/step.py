@@ -68,11 +68,12 @@ def print_stages(c: Calculation) -> None:
     for name in c.weights:
         print(table(name, "a weight", c.values[name], []))
     for line in c.lines:
-        if "rate" not in line.inputs and not line.names[0].endswith((".m", ".v", ".speed")):
-            formula = f"= {line.function.__name__}({', '.join(line.inputs)})\n  "
-            formula += line.function.__doc__.splitlines()[0]
-            for name in line.names:
-                print(table(name, formula, c.values[name], words))
+        formula = f"= {line.function.__name__}({', '.join(line.inputs)})\n  "
+        formula += line.function.__doc__.splitlines()[0]
+        for name in line.names:
+            print(table(name, formula, c.values[name], words))
+        if "token.grad" in line.names:
+            break  # the update has as many numbers again
 
 
 def print_summary(found: dict[str, Any], options: argparse.Namespace) -> None:

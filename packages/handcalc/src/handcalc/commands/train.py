@@ -3,10 +3,11 @@
 import argparse
 import json
 import random
+import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -56,13 +57,12 @@ def run(options: argparse.Namespace) -> int:
     """Train, then say how good the model is beside counting, and let it invent words."""
     folder = RunFolder(options.resume or (options.runs or Path("runs")) / (options.name or "words"))
     config, words, state = resumed(folder, options) if options.resume else begun(folder, options)
-    begin = time.perf_counter()
-    state = trained(folder, config, words, state)
+    progress = Progress(config.steps, folder.seconds())
+    state = trained(folder, config, words, state, progress)
     if state.step < config.steps:
-        print(f"stopped after step {state.step}; go on with: handcalc train --resume {folder.path}",
-              file=sys.stderr)  # fmt: skip
+        print(f"stopped after step {state.step}; {how_to_go_on(folder)}", file=sys.stderr)
         return 130
-    found = report(config, words, state) | {"seconds": time.perf_counter() - begin}
+    found = report(config, words, state) | {"seconds": progress.seconds()}
     if options.json:
         print(json.dumps(found))
     else:
@@ -72,11 +72,11 @@ def run(options: argparse.Namespace) -> int:
 
 def resumed(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
     """A run where it was stopped; it keeps the words and the settings that it began with."""
-    others = {name: value for name, value in vars(options).items() if value not in (None, False)}
-    if others := others.keys() - {"command", "resume", "json"}:
-        raise ValueError(
-            f"a resumed run keeps its own words and settings: leave out {', '.join(sorted(others))}"
-        )
+    given = {name for name, value in vars(options).items() if value is not None}
+    given -= {"command", "resume", "json"} | ({"overwrite"} if not options.overwrite else set())
+    if given:
+        others = ", ".join(sorted(name.replace("_", "-") for name in given))
+        raise ValueError(f"a resumed run keeps its own words and settings: leave out {others}")
     return folder.load()
 
 
@@ -86,7 +86,7 @@ def begun(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, 
     config = TrainConfig(**{name: value for name, value in asked.items() if value is not None})
     if folder.config.is_file() and not options.overwrite:
         raise ValueError(
-            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
+            f"{str(folder.path)!r} already holds a run; {how_to_go_on(folder)}, "
             "replace it by --overwrite, or choose another --name"
         )
     texts = read_words(options.file) if options.file else identifiers()
@@ -96,9 +96,15 @@ def begun(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, 
     return config, words, state
 
 
-def trained(folder: RunFolder, config: TrainConfig, words: Words, state: State) -> State:
+def how_to_go_on(folder: RunFolder) -> str:
+    """The command, for a shell."""
+    return f"go on with: handcalc train --resume {shlex.quote(str(folder.path))}"
+
+
+def trained(
+    folder: RunFolder, config: TrainConfig, words: Words, state: State, progress: "Progress"
+) -> State:
     """The state after the last step, or after the one in which Ctrl-C came; it is saved."""
-    progress = Progress(config.steps)
     with noted_interrupts() as interrupts:
         for record in train(config, words, state):
             state = record.state
@@ -114,7 +120,7 @@ def trained(folder: RunFolder, config: TrainConfig, words: Words, state: State) 
 
 
 @contextmanager
-def noted_interrupts() -> Iterator[list[int]]:
+def noted_interrupts() -> Generator[list[int]]:
     """Ctrl-C does not break off what is being done: it is put in a list."""
     noted: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
@@ -127,32 +133,41 @@ def noted_interrupts() -> Iterator[list[int]]:
 class Progress:
     """A line on the screen, written over at every step; in a file, a line now and then."""
 
-    def __init__(self, steps: int) -> None:
-        self.steps, self.begin = steps, time.perf_counter()
+    def __init__(self, steps: int, spent: float) -> None:
+        self.steps, self.spent, self.begin = steps, spent, time.perf_counter()
         self.first, self.loss = 0, 0.0
         self.on_screen = sys.stderr.isatty()
+        self.heard = True
 
     def seconds(self) -> float:
-        """Since the beginning."""
-        return time.perf_counter() - self.begin
+        """Since the beginning of the run, sessions before this one included."""
+        return self.spent + time.perf_counter() - self.begin
 
     def show(self, record: Record) -> None:
         """The step, a mean of the latest losses, and the time that is left."""
         if not self.first:
             self.first, self.loss = record.step, record.loss
         self.loss += 0.02 * (record.loss - self.loss)
-        done = record.step - self.first + 1
-        left = self.seconds() / done * (self.steps - record.step)
+        each = (time.perf_counter() - self.begin) / (record.step - self.first + 1)
+        left = each * (self.steps - record.step)
         text = f"step {record.step:,} of {self.steps:,}   loss {self.loss:.3f}   {left:.0f} s left"
         if self.on_screen:
-            print(f"\r{text:60}", end="", file=sys.stderr, flush=True)
+            self.say(f"\r{text:60}", "")
         elif record.step % max(self.steps // 5, 1) == 0:
-            print(text, file=sys.stderr)
+            self.say(text, "\n")
 
     def end(self) -> None:
         """Leave the line."""
         if self.on_screen:
-            print(file=sys.stderr)
+            self.say("", "\n")
+
+    def say(self, text: str, end: str) -> None:
+        """To whoever still listens; a training goes on without."""
+        if self.heard:
+            try:
+                print(text, end=end, file=sys.stderr, flush=True)
+            except BrokenPipeError:
+                self.heard = False
 
 
 def report(config: TrainConfig, words: Words, state: State) -> dict[str, Any]:
@@ -182,7 +197,7 @@ def print_report(found: dict[str, Any], path: Path) -> None:
     print("nats a character, the end of a word being one:")
     print(f"  {found['held_out_loss']:.3f}  this model, on words it has not seen")
     print(f"  {found['bigram_loss']:.3f}  counting pairs of characters, on the same words")
-    print(f"  {found['unigram_entropy']:.3f}  knowing how often each character comes")
+    print(f"  {found['unigram_entropy']:.3f}  knowing how often each character comes, in all words")
     print("words it invents:")
-    print("  " + " ".join(found["samples"]))
+    print("  " + " ".join(word or "-" for word in found["samples"]))
     print(f"saved in {path}")

@@ -2,7 +2,9 @@
 
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from dataclasses import replace
+from math import prod
 from typing import Any, NamedTuple
 
 from handcalc.comparison.rows import Row, interleaved
@@ -10,7 +12,7 @@ from handcalc.gradients.autograd import Number, made_of
 from handcalc.gradients.check import apart, engine_step
 from handcalc.model.calculation import Calculation
 from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn, numbers
+from handcalc.model.weights import Shape, drawn, numbers, sizes
 from handcalc.operations.matrices import each
 from handcalc.training.optimizers import OPTIMIZERS, moved, update
 
@@ -83,19 +85,30 @@ class Cost(NamedTuple):
         return 1e9 * self.seconds / (self.tokens * self.weights)
 
 
-def costs(repeats: int = 5) -> Iterator[Cost]:
-    """Steps of once, twice and four times as many tokens times weights, and the time they take.
+def costs(repeats: int = 7) -> list[Cost]:
+    """Steps of once, twice and four times as many tokens times weights, in turn.
 
     The text grows from 8 tokens to 16; then the feed-forward layer makes the weights twice as many.
     """
-    for n_tokens, d_ff in ((8, 64), (16, 64), (16, 196)):
-        shape = Shape(vocab_size=27, n_positions=16, d_model=16, n_heads=4, d_ff=d_ff)
-        tokens = [(7 * i) % 27 for i in range(n_tokens + 1)]
-        weights, memory = after_first_step(drawn(shape, BLOCK), tokens[:-1], tokens[1:])
-        taken: list[float] = []
-        for _ in range(repeats + 2):
-            begin = time.perf_counter()
-            by_hand(weights, memory, tokens[:-1], tokens[1:])
-            taken.append(time.perf_counter() - begin)
-        n_weights = sum(len(numbers(tensor)) for tensor in weights.values())
-        yield Cost(n_tokens, n_weights, statistics.median(taken[2:]))
+    asked = [(8, 64), (16, 64), (16, 196)]
+    steps = [timed_step(n_tokens, d_ff) for n_tokens, d_ff in asked]
+    taken = [[step() for step in steps] for _ in range(repeats + 2)][2:]
+    n_weights = [
+        sum(map(prod, sizes(replace(SHAPE, d_ff=d_ff), BLOCK).values())) for _, d_ff in asked
+    ]
+    seconds = [statistics.median(times) for times in zip(*taken, strict=True)]
+    return [Cost(n, w, s) for (n, _), w, s in zip(asked, n_weights, seconds, strict=True)]
+
+
+def timed_step(n_tokens: int, d_ff: int) -> Callable[[], float]:
+    """Takes a step of this size, and says how long it took."""
+    tokens = [(7 * i) % SHAPE.vocab_size for i in range(n_tokens + 1)]
+    weights = drawn(replace(SHAPE, d_ff=d_ff), BLOCK)
+    weights, memory = after_first_step(weights, tokens[:-1], tokens[1:])
+
+    def step() -> float:
+        begin = time.perf_counter()
+        by_hand(weights, memory, tokens[:-1], tokens[1:])
+        return time.perf_counter() - begin
+
+    return step

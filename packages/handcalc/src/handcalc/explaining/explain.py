@@ -88,7 +88,9 @@ class Explainer:
         """What a leaf is."""
         if tensor in ("tokens", "targets"):
             return "a token id"
-        return f"draw {self.draws[name]}" if name in self.draws else "a constant"
+        if name in self.draws:
+            return f"draw {self.draws[name]}"
+        return "a constant that learns" if tensor in self.c.weights else "a constant"
 
     def made(self, tensor: str, indices: tuple[int, ...], ids: "Ids | None" = None) -> Operand:
         """The number, remembering how its line made it, of other token ids if some are given."""

@@ -46,7 +46,7 @@ def sizes(shape: Shape, block: str) -> dict[str, tuple[int, ...]]:
 
 
 def drawn(shape: Shape, block: str, seed: int = 42) -> dict[str, Any]:
-    """Every entry from N(0, 0.1^2), row by row, in the order of the names; gains 1, offsets 0.
+    """Every entry from N(0, 0.1^2), row by row, in the order of `sizes`; gains 1, offsets 0.
 
     Norms draw nothing, so all blocks begin with the same numbers. `gauss` makes its values in
     pairs, so that no other draw may come between.

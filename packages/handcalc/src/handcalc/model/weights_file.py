@@ -1,6 +1,7 @@
 """Weights in a file: JSON with every number in full, so what is read is what was written."""
 
 import json
+import math
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -48,10 +49,12 @@ def size_of(tensor: Any) -> tuple[int, ...]:
     """
     if not is_list(tensor):
         raise TypeError(f"{tensor!r} is no vector or matrix")
-    if all(isinstance(number, float) for number in tensor):
+    if all(isinstance(number, float) and math.isfinite(number) for number in tensor):
         return (len(tensor),)
-    (width,) = {size_of(row)[0] for row in tensor}
-    return (len(tensor), width)
+    widths = {size_of(row)[0] for row in tensor}
+    if len(widths) != 1:
+        raise TypeError(f"rows of {sorted(widths)} numbers are no matrix")
+    return (len(tensor), *widths)
 
 
 def write_whole(path: Path, text: str) -> None:

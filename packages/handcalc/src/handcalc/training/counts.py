@@ -8,15 +8,13 @@ from collections import Counter
 
 from handcalc.training.words import spelled
 
-NO_LIMIT = 1_000_000_000
-
 
 def entropy(words: list[str], characters: str) -> float:
     """The loss of knowing how often each character comes: -sum over c of p(c) ln p(c).
 
     (Shannon 1948, section 6)
     """
-    times = Counter(c for word in words for c in spelled(word, characters, NO_LIMIT)[1])
+    times = Counter(c for word in words for c in spelled(word, characters)[1])
     total = times.total()
     return -math.fsum(n / total * math.log(n / total) for n in times.values())
 
@@ -30,7 +28,7 @@ def bigram_loss(words: list[str], held_out: list[str], characters: str, context:
     pairs: Counter[tuple[int, int]] = Counter()
     firsts: Counter[int] = Counter()
     for word in words:
-        tokens, targets = spelled(word, characters, NO_LIMIT)
+        tokens, targets = spelled(word, characters)
         pairs.update(zip(tokens, targets, strict=True))
         firsts.update(tokens)
     vocab_size = len(characters) + 1

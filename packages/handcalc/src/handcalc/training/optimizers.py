@@ -146,8 +146,8 @@ def update(
     for w in c.weights:
         for memory in optimizer.memory:
             name = f"{w}.{memory}"
-            zeros = before[name] if name in before else each(lambda x: 0.0, c.values[w])
-            c.given(f"{name}.before", zeros)
+            past = before[name] if name in before else each(lambda x: 0.0, c.values[w])
+            c.given(f"{name}.before", past)
         optimizer.lines(c, w)
 
 

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from handcalc.model.weights import Shape
 from handcalc.model.weights_file import load_weights, save_weights, size_of, write_whole
 from handcalc.training.training import ADAMW, State, TrainConfig
-from handcalc.training.words import Words
+from handcalc.training.words import Words, spelled
 
 
 class RunFolder:
@@ -25,6 +26,7 @@ class RunFolder:
     def begin(self, config: TrainConfig, words: Words, state: State) -> None:
         """Write what the run is of, and its first weights."""
         self.path.mkdir(parents=True, exist_ok=True)
+        self.config.unlink(missing_ok=True)  # while it is missing there is no run here
         self.log.write_text("", encoding="utf-8")
         self.save(config, words, state)
         content = {"config": asdict(config), "words": words._asdict()}
@@ -47,18 +49,18 @@ class RunFolder:
         try:
             content = json.loads(self.config.read_text(encoding="utf-8"))
             config, words = TrainConfig(**content["config"]), Words(**content["words"])
+            spelled("".join(words.training + words.held_out), words.characters)
+            whole = bool(words.training and words.held_out)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{str(self.config)!r} is not the config of a run") from error
         content = load_weights(self.model)
         try:
             state = State(content["step"], content["weights"], content["memory"])
-            whole = [size_of(tensor) for tensor in state.memory.values()] == [
-                size_of(state.weights[w]) for w in state.weights for _ in ADAMW.memory if state.step
-            ]
-        except (KeyError, TypeError, AttributeError) as error:
+            whole = whole and belongs(content, state, config, words)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{str(self.model)!r} is not the model of a run") from error
         if not whole:
-            raise ValueError(f"what the optimizer remembers is damaged in {str(self.model)!r}")
+            raise ValueError(f"{str(self.model)!r} is damaged, or not of this run")
         self.trim_log(state.step)
         return config, words, state
 
@@ -67,7 +69,38 @@ class RunFolder:
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
+    def records(self) -> list[dict[str, Any]]:
+        """The steps in the log; a line cut by a kill ends them."""
+        found: list[dict[str, Any]] = []
+        for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                break
+        return found
+
+    def seconds(self) -> float:
+        """How long the steps in the log took."""
+        return max((record["seconds"] for record in self.records()), default=0.0)
+
     def trim_log(self, step: int) -> None:
-        """Keep the lines of the first steps; those after them will be written again."""
-        lines = self.log.read_text(encoding="utf-8").splitlines(keepends=True)
-        write_whole(self.log, "".join(lines[:step]))
+        """Keep the steps up to this one; those after it will be taken again."""
+        kept = [record for record in self.records() if record["step"] <= step]
+        write_whole(self.log, "".join(json.dumps(record) + "\n" for record in kept))
+
+
+def belongs(content: dict[str, Any], state: State, config: TrainConfig, words: Words) -> bool:
+    """Whether a model is one of this run, and remembers what its optimizer needs."""
+    memory = {
+        f"{name}.{kind}": size_of(tensor)
+        for name, tensor in state.weights.items()
+        for kind in ADAMW.memory
+        if state.step > 0
+    }
+    return (
+        Shape(**content["shape"]) == config.shape(len(words.characters) + 1)
+        and content["block"] == config.block
+        and content["characters"] == words.characters
+        and state.step in range(config.steps + 1)
+        and {name: size_of(tensor) for name, tensor in state.memory.items()} == memory
+    )

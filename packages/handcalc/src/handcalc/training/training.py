@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from handcalc.model.blocks import BLOCKS
 from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn
 from handcalc.training.optimizers import OPTIMIZERS, moved, update
@@ -17,9 +18,9 @@ from handcalc.training.words import Words, spelled
 ADAMW = OPTIMIZERS["adamw"]
 
 
-def option(default: Any, help: str) -> Any:
+def option(default: Any, does: str) -> Any:
     """A setting, and what `handcalc train --help` says of it."""
-    return field(default=default, metadata={"help": help})
+    return field(default=default, metadata={"help": does})
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,11 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        if self.steps < 1:
-            raise ValueError(f"steps must be at least 1, got {self.steps}")
+        for name in ("steps", "d_model", "n_heads", "d_ff", "context"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.block not in BLOCKS:
+            raise ValueError(f"there is no block {self.block!r}, only {', '.join(BLOCKS)}")
         if not 0 < self.rate < 1:
             raise ValueError(f"rate must lie between 0 and 1, got {self.rate}")
         self.shape(1)

@@ -44,7 +44,7 @@ def read_words(path: Path) -> list[str]:
         OSError: it cannot be read.
     """
     try:
-        return path.read_text(encoding="utf-8").split()
+        return path.read_text(encoding="utf-8-sig").split()
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(path)!r} is not text in UTF-8") from error
 
@@ -66,7 +66,7 @@ def identifiers() -> list[str]:
     return names
 
 
-def spelled(word: str, characters: str, context: int) -> tuple[list[int], list[int]]:
-    """Tokens and targets of a word; what is too long for the context is cut."""
+def spelled(word: str, characters: str, context: int | None = None) -> tuple[list[int], list[int]]:
+    """Tokens and targets of a word; what is too long for a context is cut."""
     numbers = [characters.index(character) + 1 for character in word]
     return [END, *numbers][:context], [*numbers, END][:context]
