@@ -144,7 +144,7 @@ def test_explain_tells_leaves(capsys):
         "tokens[1] = 3",
         "  a token id",
         "gamma.0[2] = 1.0",
-        "  a constant that learns",
+        "  a constant: this weight begins at 1",
     ]
     assert said[7] == "  draw 2 of seed 7, from N(0, 0.1^2)"
 

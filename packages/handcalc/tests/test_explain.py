@@ -110,9 +110,10 @@ def test_every_number_of_the_step_leads_down_to_leaves(block):
     for name, how in draws.items():
         assert value_of(explain, name) == drawn_here[int(how.removeprefix("draw ")) - 1]
     assert set(found_leaves.values()) - set(draws.values()) == {
-        "a constant", "a constant that learns", "a token id",
+        "a constant", "a constant: this weight begins at 0", "a token id",
+        "a constant: this weight begins at 1",
     }  # fmt: skip
-    learning = {name for name, how in found_leaves.items() if how == "a constant that learns"}
+    learning = {name for name, how in found_leaves.items() if "this weight" in how}
     assert learning == {n for n in names if re.fullmatch(r"(gamma|beta)(\.\d)?\[\d+\]", n)}
     constants = {name for name, how in found_leaves.items() if how == "a constant"}
     assert {name for name in constants if not name.endswith(".before")} == {

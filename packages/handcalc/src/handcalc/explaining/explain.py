@@ -64,7 +64,7 @@ class Explainer:
         name = element_name(tensor, indices)
         if tensor not in self.makers:
             number = picked(self.c.values[tensor], indices)
-            return Explanation(name, number, self.kind(name, tensor), "", "", [])
+            return Explanation(name, number, self.kind(name, tensor, number), "", "", [])
         line, made = self.makers[tensor], self.made(tensor, indices)
         how = f"{line.function.__name__}({', '.join(line.inputs)})"
         inputs = list(dict.fromkeys([*leaves(made), *self.deciding_ids(tensor, indices)]))
@@ -84,13 +84,15 @@ class Explainer:
             raise ValueError(f"{tensor} is {size}: {name!r} is no number of it, {last} is its last")
         return tensor, indices
 
-    def kind(self, name: str, tensor: str) -> str:
+    def kind(self, name: str, tensor: str, number: float) -> str:
         """What a leaf is."""
         if tensor in ("tokens", "targets"):
             return "a token id"
         if name in self.draws:
             return f"draw {self.draws[name]}"
-        return "a constant that learns" if tensor in self.c.weights else "a constant"
+        if tensor in self.c.weights:
+            return f"a constant: this weight begins at {number:g}"
+        return "a constant"
 
     def made(self, tensor: str, indices: tuple[int, ...], ids: "Ids | None" = None) -> Operand:
         """The number, remembering how its line made it, of other token ids if some are given."""
