@@ -61,6 +61,14 @@ def test_a_second_walk_gives_the_same():
         assert x.grad == 6
 
 
+def test_a_shared_number_waits_for_all_its_children():
+    x = Number(2.0)
+    y = x * x
+    z = y * y
+    (z + y).backward()
+    assert x.grad == 36  # 4 x^3 + 2 x
+
+
 def test_a_long_calculation_does_not_run_out_of_stack():
     x = Number(1.0)
     y = x

@@ -142,6 +142,9 @@ def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
     from handcalc.operations.matrices import each
 
     weights = drawn(Shape(d_model=6, n_heads=1, d_ff=5), block, seed=3)
+    for n in BLOCKS[block].norms:  # at 1 and 0 a forgotten gain shows nowhere
+        weights[f"gamma{n}"] = [0.5 + 0.2 * k for k in range(6)]
+        weights[f"beta{n}"] = [0.1 * k - 0.2 for k in range(6)]
     tokens, targets = [1, 4, 4, 3], [4, 4, 3, 2]
     c = forward(weights, tokens, targets, block)
     backward(c, block)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator
 
 from handcalc.comparison.rows import Row
-from handcalc.gradients.check import TARGETS, TOKENS, apart
+from handcalc.gradients.check import TARGETS, TOKENS, all_drawn, apart
 from handcalc.model.blocks import BLOCKS
 from handcalc.model.calculation import Calculation
 from handcalc.model.step import backward, forward
@@ -20,7 +20,7 @@ def step_rows() -> Iterator[Row]:
     from handcalc.baselines import torch_step, version
 
     for block in BLOCKS:
-        weights = drawn(Shape(), block)
+        weights = all_drawn(block)
         c = forward(weights, TOKENS, TARGETS, block)
         backward(c, block)
         loss, gradients = torch_step(weights, TOKENS, TARGETS, block)

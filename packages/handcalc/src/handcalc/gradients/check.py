@@ -1,11 +1,13 @@
 """Every gradient of a step, found in other ways."""
 
+import random
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
 from handcalc.gradients.autograd import Number
 from handcalc.gradients.differences import differences
+from handcalc.model.blocks import BLOCKS
 from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn, numbers
 from handcalc.operations.matrices import each
@@ -37,7 +39,7 @@ def checks(block: str, seed: int = 42, torch_step: Step | None = None) -> list[C
     The gradient that enters at the logits differs from place to place, so a wrong Jacobian shows:
     behind a uniform one that of the softmax, for example, is 0 and hides any mistake.
     """
-    weights = drawn(Shape(), block, seed)
+    weights = all_drawn(block, seed)
     c = forward(weights, TOKENS, TARGETS, block)
     backward(c, block)
     engine = engine_step(weights, TOKENS, TARGETS, block)[1]
@@ -50,6 +52,19 @@ def checks(block: str, seed: int = 42, torch_step: Step | None = None) -> list[C
         errors = apart(ours, tried), apart(ours, engine[name])
         found.append(Check(block, name, len(numbers(ours)), *errors, by_torch))
     return found
+
+
+def all_drawn(block: str, seed: int = 42) -> dict[str, Any]:
+    """The weights of the sentence's step, with gains and offsets that are drawn too.
+
+    At 1 and 0, where they begin, a formula that forgets one of them is right.
+    """
+    weights = drawn(Shape(), block, seed)
+    draws = random.Random(seed + 1)
+    for norm in BLOCKS[block].norms:
+        weights[f"gamma{norm}"] = [draws.gauss(1, 0.3) for _ in range(Shape().d_model)]
+        weights[f"beta{norm}"] = [draws.gauss(0, 0.3) for _ in range(Shape().d_model)]
+    return weights
 
 
 def engine_step(
