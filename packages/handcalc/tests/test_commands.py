@@ -161,7 +161,7 @@ def test_no_line_of_a_formula_ends_inside_a_number_or_a_name(capsys):
 def test_explain_lists_every_name(capsys):
     assert main(["explain", "--list"]) == 0
     names = capsys.readouterr().out.splitlines()
-    assert len(names) == len(set(names)) > 28_000
+    assert len(names) == len(set(names)) == 28_778  # the README says so
     assert {"token[0][0]", "A.1[4][4]", "loss", "W_Q.0[3][1].grad", "b_1[63].new", "rate"} <= (
         set(names)
     )
@@ -173,7 +173,7 @@ def test_compare_prints_rows_and_costs(capsys, monkeypatch):
     monkeypatch.setattr("handcalc.comparison.speed.training_step", lambda: row)
     assert main(["compare"]) == 0
     said = capsys.readouterr().out
-    assert "30.0" in said and "a note" in said and "4.0x" in said.replace("3.99x", "4.0x")
+    assert "30.0" in said and "a note" in said and "3.99x" in said
     assert main(["compare", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert len(rows) == 9 and all(row["ok"] for row in rows)

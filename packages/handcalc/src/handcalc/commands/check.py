@@ -52,10 +52,8 @@ def print_rows(block: str, rows: list[Check]) -> None:
         torch = "" if row.torch is None else f"{row.torch:.1e}"
         print(f"{row.name:10}{row.n:8,}{row.differences:14.1e}{row.autograd:12.1e}{torch:>12}")
     n = sum(row.n for row in rows)
-    differences, autograd = (
-        max(row.differences for row in rows),
-        max(row.autograd for row in rows),
-    )
+    differences = max(row.differences for row in rows)
+    autograd = max(row.autograd for row in rows)
     by_torch = [row.torch for row in rows if row.torch is not None]
     torch = f"{max(by_torch):12.1e}" if by_torch else ""
     print(f"{'all':10}{n:8,}{differences:14.1e}{autograd:12.1e}{torch}\n", flush=True)

@@ -3,22 +3,17 @@
 import argparse
 import json
 import math
-import random
-import sys
 from typing import Any
 
 from handcalc.commands.explain import print_explanation
 from handcalc.commands.tables import bar
+from handcalc.commands.train import Progress, report
 from handcalc.explaining.explain import Explainer
 from handcalc.gradients.check import TARGETS, TOKENS, apart, engine_step
 from handcalc.model.calculation import Calculation
-from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn, numbers
 from handcalc.operations.vocabulary import WORDS
-from handcalc.training.counts import entropy
-from handcalc.training.invention import invented
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
-from handcalc.training.training import State, TrainConfig, beginning, mean_loss, train
+from handcalc.training.training import State, TrainConfig, after, beginning, train, whole_step
 from handcalc.training.words import identifiers, words_of
 
 BLOCK, SEED = "pre-ln", 42
@@ -49,14 +44,12 @@ def run(options: argparse.Namespace) -> int:
 
 def by_heart() -> tuple[list[float], Calculation, Calculation]:
     """A hundred steps on one sentence: the losses, the first step and the last."""
-    weights, memory, adamw = drawn(Shape(), BLOCK, SEED), {}, OPTIMIZERS["adamw"]
+    state = State(0, drawn(Shape(), BLOCK, SEED), {})
     losses: list[float] = []
     steps: list[Calculation] = []
-    for number in range(1, SHOWN[-1] + 2):
-        c = forward(weights, TOKENS, TARGETS, BLOCK)
-        backward(c, BLOCK)
-        update(c, adamw, memory, number)
-        weights, memory = moved(c, adamw)
+    for _ in range(SHOWN[-1] + 1):
+        c = whole_step(state, TOKENS, TARGETS, BLOCK)
+        state = after(state, c)
         losses.append(c.values["loss"])
         steps = [*steps[:1], c]
     return losses, steps[0], steps[-1]
@@ -101,23 +94,12 @@ def on_words(config: TrainConfig) -> dict[str, Any]:
     """The same code on the names in this Python's library."""
     words = words_of(identifiers(), config.seed)
     words = words._replace(held_out=words.held_out[:200])
-    state: State = beginning(config, words)
+    state, progress = beginning(config, words), Progress(config.steps, spent=0.0)
     for record in train(config, words, state):
         state = record.state
-        if sys.stderr.isatty():
-            print(f"\rstep {record.step} of {config.steps}", end="", file=sys.stderr, flush=True)
-    if sys.stderr.isatty():
-        print("\r" + " " * 30 + "\r", end="", file=sys.stderr)
-    draws = random.Random(config.seed)
-    return {
-        "loss": mean_loss(config, words, state),
-        "guessing": math.log(len(words.characters) + 1),
-        "unigram_entropy": entropy(words.training + words.held_out, words.characters),
-        "samples": [
-            invented(state.weights, config.block, words.characters, draws, temperature=0.8)
-            for _ in range(12)
-        ],
-    }
+        progress.show(record)
+    progress.end()
+    return report(config, words, state) | {"guessing": math.log(len(words.characters) + 1)}
 
 
 def print_words(words: dict[str, Any], config: TrainConfig) -> None:
@@ -128,5 +110,5 @@ def print_words(words: dict[str, Any], config: TrainConfig) -> None:
     print("Nats a character, on 200 names that it has not seen:")
     print(f"  {words['guessing']:.3f}  guessing")
     print(f"  {words['unigram_entropy']:.3f}  knowing how often each character comes, in all names")
-    print(f"  {words['loss']:.3f}  this model")
+    print(f"  {words['held_out_loss']:.3f}  this model")
     print("Names it invents:\n  " + " ".join(word or "-" for word in words["samples"]))

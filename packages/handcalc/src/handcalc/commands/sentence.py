@@ -1,14 +1,13 @@
 """The step of a sentence, as the options of a command ask for it."""
 
 import argparse
-from typing import Any
 
 from handcalc.model.blocks import BLOCKS
 from handcalc.model.calculation import Calculation
-from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn
 from handcalc.operations.vocabulary import WORDS, encoded
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.training.optimizers import OPTIMIZERS
+from handcalc.training.training import State, after, whole_step
 
 SENTENCE = "I like transformers"
 
@@ -35,28 +34,17 @@ def first_step(options: argparse.Namespace) -> Calculation:
         )
     if len(tokens) == 2:
         raise ValueError("the text has no words")
-    return stepped(drawn(Shape(), options.block, options.seed), tokens, {}, 1, options)
-
-
-def stepped(
-    weights: dict[str, Any],
-    tokens: list[int],
-    memory: dict[str, Any],
-    number: int,
-    options: argparse.Namespace,
-) -> Calculation:
-    """A step of these weights."""
-    c = forward(weights, tokens, tokens[1:], options.block)
-    backward(c, options.block)
-    update(c, OPTIMIZERS[options.optimizer], memory, number)
-    return c
+    state = State(0, drawn(Shape(), options.block, options.seed), {})
+    return whole_step(state, tokens, tokens[1:], options.block, OPTIMIZERS[options.optimizer])
 
 
 def losses_after(c: Calculation, n_steps: int, options: argparse.Namespace) -> list[float]:
-    """The loss after the update of the step c, and after those that follow, n in all."""
+    """The loss after the update of the first step c, and after those that follow, n in all."""
+    optimizer, tokens = OPTIMIZERS[options.optimizer], c.values["tokens"]
     found: list[float] = []
-    for number in range(2, n_steps + 2):
-        weights, memory = moved(c, OPTIMIZERS[options.optimizer])
-        c = stepped(weights, c.values["tokens"], memory, number, options)
+    state = State(0, {}, {})
+    for _ in range(n_steps):
+        state = after(state, c, optimizer)
+        c = whole_step(state, tokens, tokens[1:], options.block, optimizer)
         found.append(c.values["loss"])
     return found

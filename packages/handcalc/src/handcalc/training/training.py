@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from handcalc.model.blocks import BLOCKS
+from handcalc.model.calculation import Calculation
 from handcalc.model.step import backward, forward
 from handcalc.model.weights import Shape, drawn
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.operations.loss import Tokens
+from handcalc.training.optimizers import OPTIMIZERS, Optimizer, moved, update
 from handcalc.training.words import Words, spelled
 
 ADAMW = OPTIMIZERS["adamw"]
@@ -73,16 +75,34 @@ def beginning(config: TrainConfig, words: Words) -> State:
     return State(0, drawn(config.shape(len(words.characters) + 1), config.block, config.seed), {})
 
 
+def whole_step(
+    state: State,
+    tokens: Tokens,
+    targets: Tokens,
+    block: str,
+    optimizer: Optimizer = ADAMW,
+    **constants: float,
+) -> Calculation:
+    """Forward, backward and update; `constants` replace those of the optimizer."""
+    c = forward(state.weights, tokens, targets, block)
+    backward(c, block)
+    update(c, optimizer, state.memory, state.step + 1, **constants)
+    return c
+
+
+def after(state: State, c: Calculation, optimizer: Optimizer = ADAMW) -> State:
+    """Where a run stands when the step c has been taken."""
+    return State(state.step + 1, *moved(c, optimizer))
+
+
 def train(config: TrainConfig, words: Words, state: State) -> Iterator[Record]:
     """Go on from a state to the last step."""
     steps = range(state.step + 1, config.steps + 1)
     for step, word in zip(steps, in_order(words, config.seed, state.step), strict=False):
         tokens, targets = spelled(word, words.characters, config.context)
-        c = forward(state.weights, tokens, targets, config.block)
-        backward(c, config.block)
         rate = config.rate * (1 - (step - 1) / config.steps)
-        update(c, ADAMW, state.memory, step, rate=rate)
-        state = State(step, *moved(c, ADAMW))
+        c = whole_step(state, tokens, targets, config.block, rate=rate)
+        state = after(state, c)
         yield Record(step, c.values["loss"], state)
 
 
