@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,17 @@ def test_identifiers_of_this_python_are_words():
     names = identifiers()
     assert {"append", "read_token"} & set(names) and len(names) > 3000
     assert all(re.fullmatch("[a-z][a-z_]{2,14}", name) for name in names)
+
+
+def test_the_script_draws_names_always_the_same():
+    script = Path(__file__).parents[1] / "scripts" / "names.py"
+    drawn = [
+        subprocess.run([sys.executable, script, "30"], capture_output=True, check=True).stdout
+        for _ in range(2)
+    ]
+    names = drawn[0].decode().split()
+    assert drawn[0] == drawn[1] and len(set(names)) == 30 and names != sorted(names)
+    assert set(names) <= set(identifiers())
 
 
 def test_counting_by_hand():
