@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from handcalc.commands.explain import print_explanation
+from handcalc.commands.progress import Progress
 from handcalc.commands.tables import bar
-from handcalc.commands.train import Progress, report
+from handcalc.commands.train import report
 from handcalc.explaining.explain import Explainer
 from handcalc.gradients.check import TARGETS, TOKENS, apart, engine_step
 from handcalc.model.calculation import Calculation

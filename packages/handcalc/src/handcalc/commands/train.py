@@ -6,20 +6,19 @@ import random
 import shlex
 import signal
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from handcalc.commands.progress import Progress
 from handcalc.model.blocks import BLOCKS
 from handcalc.model.weights import numbers
 from handcalc.training.counts import bigram_loss, entropy
 from handcalc.training.invention import invented
 from handcalc.training.run_folder import RunFolder
 from handcalc.training.training import (
-    Record,
     State,
     TrainConfig,
     beginning,
@@ -102,7 +101,7 @@ def how_to_go_on(folder: RunFolder) -> str:
 
 
 def trained(
-    folder: RunFolder, config: TrainConfig, words: Words, state: State, progress: "Progress"
+    folder: RunFolder, config: TrainConfig, words: Words, state: State, progress: Progress
 ) -> State:
     """The state after the last step, or after the one in which Ctrl-C came; it is saved."""
     with noted_interrupts() as interrupts:
@@ -128,46 +127,6 @@ def noted_interrupts() -> Generator[list[int]]:
         yield noted
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class Progress:
-    """A line on the screen, written over at every step; in a file, a line now and then."""
-
-    def __init__(self, steps: int, spent: float) -> None:
-        self.steps, self.spent, self.begin = steps, spent, time.perf_counter()
-        self.first, self.loss = 0, 0.0
-        self.on_screen = sys.stderr.isatty()
-        self.heard = True
-
-    def seconds(self) -> float:
-        """Since the beginning of the run, sessions before this one included."""
-        return self.spent + time.perf_counter() - self.begin
-
-    def show(self, record: Record) -> None:
-        """The step, a mean of the latest losses, and the time that is left."""
-        if not self.first:
-            self.first, self.loss = record.step, record.loss
-        self.loss += 0.02 * (record.loss - self.loss)
-        each = (time.perf_counter() - self.begin) / (record.step - self.first + 1)
-        left = each * (self.steps - record.step)
-        text = f"step {record.step:,} of {self.steps:,}   loss {self.loss:.3f}   {left:.0f} s left"
-        if self.on_screen:
-            self.say(f"\r{text:60}", "")
-        elif record.step % max(self.steps // 5, 1) == 0:
-            self.say(text, "\n")
-
-    def end(self) -> None:
-        """Leave the line."""
-        if self.on_screen:
-            self.say("", "\n")
-
-    def say(self, text: str, end: str) -> None:
-        """To whoever still listens; a training goes on without."""
-        if self.heard:
-            try:
-                print(text, end=end, file=sys.stderr, flush=True)
-            except BrokenPipeError:
-                self.heard = False
 
 
 def report(config: TrainConfig, words: Words, state: State) -> dict[str, Any]:
