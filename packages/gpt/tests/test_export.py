@@ -10,7 +10,7 @@ import time
 import pytest
 import torch
 
-from gpt.cli import COMMANDS, main
+from gpt.cli import GPT_PROGRAM, main
 from gpt.pretrained.folders import read_model
 from gpt.runs import load_model
 
@@ -228,12 +228,18 @@ def test_a_chat_without_the_extra_says_how_to_get_it(chat_model, capsys, monkeyp
 
 
 def test_the_help_lists_every_command_that_there_is(capsys):
-    assert COMMANDS.keys() >= {"train", "sample", "eval", "export", "compare", "demo"}
-    assert [name for name in COMMANDS if not importlib.util.find_spec(f"gpt.commands.{name}")] == []
+    assert GPT_PROGRAM.commands.keys() >= {"train", "sample", "eval", "export", "compare", "demo"}
+    assert [
+        name
+        for name in GPT_PROGRAM.commands
+        if not importlib.util.find_spec(f"gpt.commands.{name}")
+    ] == []
     for call in (["--help"], ["-h"], []):
         assert main(call) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split()[0] for line in lines if line.startswith("  ")] == list(COMMANDS)
+        assert [line.split()[0] for line in lines if line.startswith("  ")] == list(
+            GPT_PROGRAM.commands
+        )
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from gpt.model import loss as module
-from gpt.model.loss import summed_nats
+from gpt.model.loss import summed_nats, token_nats
 
 ROWS, WIDTH, VOCABULARY = 14, 6, 11
 
@@ -93,3 +93,33 @@ def test_a_second_derivative_is_refused():
     loss = summed_nats(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
     with pytest.raises(RuntimeError, match="first derivatives only"):
         torch.autograd.grad(loss, x, create_graph=True)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_losses_of_single_tokens_equal_torchs_when_every_row_has_its_own_weight(bias):
+    leaves, targets = inputs(bias), torch.randint(0, VOCABULARY, (ROWS,))
+    x, weight, offset = leaves
+    expected = F.cross_entropy(F.linear(x, weight, offset).flatten(0, 1), targets, reduction="none")
+    ours = token_nats(x.flatten(0, 1), weight, offset, targets)
+    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
+    weights = torch.randn(ROWS).double()  # of both signs, as in a preference
+    for a, b in zip(
+        loss_and_gradients((weights * ours).sum(), leaves),
+        loss_and_gradients((weights * expected).sum(), leaves),
+        strict=True,
+    ):
+        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
+def test_single_tokens_without_gradients_are_the_same_numbers():
+    x, weight, targets = torch.randn(5, 4), torch.randn(7, 4), torch.randint(0, 7, (5,))
+    with torch.no_grad():
+        still = token_nats(x, weight, None, targets)
+    torch.testing.assert_close(token_nats(x, weight, None, targets), still)
+
+
+def test_a_second_backward_pass_through_single_tokens_is_refused():
+    loss = token_nats(torch.randn(3, 4).requires_grad_(), torch.randn(5, 4), None, torch.arange(3))
+    loss.sum().backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="second backward"):
+        loss.sum().backward()

@@ -1,10 +1,13 @@
-from gpt.cli import parse
+from gpt.cli import GPT_PROGRAM
 from gpt.commands.train_config import TrainConfig
 
 
 def asked(*options):
-    return parse(
-        TrainConfig, "train", [*options], parse(TrainConfig, "train", [*options]).defaults()
+    return GPT_PROGRAM.parse(
+        TrainConfig,
+        "train",
+        [*options],
+        GPT_PROGRAM.parse(TrainConfig, "train", [*options]).defaults(),
     )
 
 

@@ -90,3 +90,64 @@ class HeadLoss(torch.autograd.Function):
         if gradients is None:
             raise RuntimeError("a second backward pass through the same loss")
         return *(each if each is None else each.mul_(upstream[0]) for each in gradients), None
+
+
+def token_nats(
+    x: Float[Tensor, "N D"],
+    weight: Float[Tensor, "V D"],
+    bias: Float[Tensor, " V"] | None,
+    targets: Int[Tensor, " N"],
+) -> Float[Tensor, " N"]:
+    r"""Cross-entropy of each target under softmax(x W^T + b), one by one (nats).
+
+    Where each row's loss has a weight of its own, as in a preference between two texts, the
+    gradient must wait for the weights. What waits is one table, the probabilities.
+    """
+    if is_plain(x) and torch.is_grad_enabled():
+        nats: Any = TokenLoss.apply(x, weight, bias, targets)
+        return nats
+    scores = F.linear(x, weight, bias)
+    scores = scores if scores.dtype == torch.float64 else scores.float()
+    return F.cross_entropy(scores, targets, reduction="none")
+
+
+class TokenLoss(torch.autograd.Function):
+    """The loss of every row, keeping one table until the backward pass; first derivatives alone."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Float[Tensor, "N D"],
+        weight: Float[Tensor, "V D"],
+        bias: Float[Tensor, " V"] | None,
+        targets: Int[Tensor, " N"],
+    ) -> Float[Tensor, " N"]:
+        """ln(sum of e^s) - s[target] of each row, s being the scores less their largest."""
+        wanted = targets[:, None]
+        scores = F.linear(x, weight, bias)
+        scores -= scores.amax(dim=-1, keepdim=True)
+        picked = scores.gather(1, wanted)
+        total = scores.exp_().sum(dim=-1, keepdim=True)
+        scores /= total  # p
+        ctx.save_for_backward(x, weight, wanted)
+        ctx.table, ctx.has_bias = scores, bias is not None
+        return (total.log_() - picked)[:, 0]
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Float[Tensor, " N"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Each row's p - y, times the weight of the row, in the table's own memory."""
+        if torch.is_grad_enabled():
+            raise RuntimeError("the loss at the head has first derivatives only")
+        table, ctx.table = ctx.table, None
+        if table is None:
+            raise RuntimeError("a second backward pass through the same loss")
+        x, weight, wanted = ctx.saved_tensors
+        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
+        table.scatter_add_(1, wanted, table.new_full((1, 1), -1.0).expand_as(wanted))
+        table *= upstream[0][:, None]
+        return (
+            table @ weight if for_x else None,
+            table.T @ x if for_weight else None,
+            table.sum(dim=0) if for_bias else None,
+            None,
+        )

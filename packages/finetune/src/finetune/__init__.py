@@ -1,0 +1,3 @@
+"""From a text predictor to an assistant: read `data`, `models`, `adapters`, `preference`,
+`reinforcement`, `evaluation`.
+"""

@@ -1,0 +1,1 @@
+"""What is learned from: questions and answers, their formats, pairs of answers."""

@@ -1,0 +1,1 @@
+"""Is it better? Scores of answers, and of those who judge them."""

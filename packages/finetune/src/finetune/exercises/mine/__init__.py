@@ -1,0 +1,1 @@
+"""Yours: each function raises NotImplementedError until you write it."""

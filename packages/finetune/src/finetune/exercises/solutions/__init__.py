@@ -1,0 +1,1 @@
+"""Ours: one way to write each function, for after you have tried."""

@@ -1,0 +1,1 @@
+"""The two models of this package: one that is asked how likely a text is, one that scores it."""

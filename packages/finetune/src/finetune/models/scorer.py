@@ -1,0 +1,32 @@
+"""A GPT with a number in place of a next token: the reward model, and the value model of PPO.
+
+The head that scores tokens is left aside; one row reads a number off the stream (Ziegler et al.
+2019, section 2.1; Stiennon et al. 2020, section 3.4). It begins at zero: at first all answers are
+equally good, and the loss of a pair is exactly ln 2.
+"""
+
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+
+
+class Scorer(GPT):
+    """A GPT whose forward pass gives one number a text, read at its last real token."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__(config)
+        # real numbers even where the rest is only outlined, to be taken from another model
+        self.score = nn.Linear(config.d_model, 1, bias=False, device="cpu")
+        nn.init.zeros_(self.score.weight)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]
+    ) -> Float[Tensor, " B"]:
+        """The score after the last real token, which has seen the whole text."""
+        return self.values(tokens).gather(1, lengths[:, None] - 1)[:, 0]
+
+    def values(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+        """A number at every position, which has seen the text up to there."""
+        return self.score(self.hidden(tokens))[..., 0]

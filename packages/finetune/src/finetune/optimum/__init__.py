@@ -1,0 +1,1 @@
+"""A task so small that its best policy can be computed."""

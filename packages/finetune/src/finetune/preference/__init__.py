@@ -1,0 +1,1 @@
+"""Learning from pairs of answers without a reward model: DPO and its family."""

@@ -1,0 +1,1 @@
+"""Learning from a score: PPO, piece by piece."""

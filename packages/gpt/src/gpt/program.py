@@ -1,0 +1,136 @@
+"""A command line with verbs: parse, call, turn every known failure into one sentence and a status.
+
+0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted. The verb `train` of the
+program `gpt` is the function `run` of the module `gpt.commands.train`, and takes a `TrainConfig`.
+"""
+
+import contextlib
+import errno
+import io
+import os
+import re
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from gpt.errors import BadInput, ProcessLost, RunFailed
+
+PATIENCE = 10  # seconds
+DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+
+
+@dataclass(frozen=True)
+class Program:
+    """The command of a package."""
+
+    name: str
+    """Of the command, and of the package."""
+    commands: dict[str, str]
+    """What each verb does."""
+    parallel: tuple[str, ...] = ("train",)
+    """The verbs that torchrun may start several times."""
+
+    def main(self, arguments: list[str] | None = None) -> int:
+        """Run a command line and return its exit status."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
+        try:
+            return self.call(sys.argv[1:] if arguments is None else arguments)
+        except BadInput as error:
+            return self.fail(str(error), 2)
+        except ProcessLost as error:
+            return self.say(str(error), 1)
+        except RunFailed as error:
+            return self.fail(str(error), 1)
+        except BrokenPipeError:  # whoever read our output has seen enough: gpt sample | head -1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            status = 1 if error.errno in DISK_FULL else 2
+            return self.fail(f"{where}{error.strerror or error}", status)
+        except KeyboardInterrupt:
+            return self.interrupted()
+
+    def call(self, arguments: list[str]) -> int:
+        """Hand the parsed options to the command."""
+        verb, *options = arguments or ["--help"]
+        if verb in ("-h", "--help"):
+            width = 2 + max(map(len, self.commands))
+            print(f"usage: {self.name} COMMAND [OPTIONS]   ", end="")
+            print(f"({self.name} COMMAND --help explains every option)\n")
+            print("\n".join(f"  {name:{width}}{what}" for name, what in self.commands.items()))
+            return 0
+        if verb not in self.commands:
+            known = ", ".join(self.commands)
+            raise BadInput(f"there is no command {verb!r}; there are {known}")
+        if verb not in self.parallel and os.environ.get("WORLD_SIZE", "1") != "1":
+            raise BadInput(
+                f"torchrun is for {self.name} {', '.join(self.parallel)}; "
+                f"{self.name} {verb} is one process: start it without"
+            )
+        module = self.import_quietly(f"{self.name}.commands.{verb}")
+        config = self.parse(getattr(module, f"{verb.capitalize()}Config"), verb, options)
+        if hasattr(config, "defaults"):  # those of a resumed run, or of a recipe
+            config = self.parse(type(config), verb, options, config.defaults())
+        status = module.run(config)
+        sys.stdout.flush()  # so that a reader who has gone is noticed here
+        return status
+
+    def parse(self, config: type, verb: str, options: list[str], default: Any = None) -> Any:
+        """The options as a config; what is not given is as in `default`, if there is one.
+
+        Raises:
+            BadInput: tyro's own message, without its box.
+        """
+        import tyro
+
+        prog, said = f"{self.name} {verb}", io.StringIO()
+        try:
+            with contextlib.redirect_stderr(said):
+                return tyro.cli(config, prog=prog, args=options, default=default)
+        except SystemExit as stop:
+            if not stop.code:
+                raise  # --help
+            message = re.split("─{9,}│|│ ─{9,}", said.getvalue().split("╮", 1)[-1])[0]
+            words = " ".join(re.sub("[│╰╯─]", " ", message).split())
+            words = re.sub(r"^Error parsing [^-:][^:]*: ", "", words)
+            raise BadInput(f"{words.rstrip('.')} (see: {prog} --help)") from stop
+
+    def import_quietly(self, name: str) -> ModuleType:
+        """Import a module; Ctrl-C meanwhile ends the program at once.
+
+        The imports below torch are in C, which does not pass an exception on as Python would.
+        """
+        before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.interrupted()))
+        try:
+            return import_module(name)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def fail(self, message: str, status: int) -> int:
+        """Say what is wrong, once: processes of one run mostly fail for the same reason.
+
+        When the first has said it, torchrun ends the others; only if it has not do they speak too.
+        """
+        if not is_first():
+            time.sleep(PATIENCE)
+        return self.say(message, status)
+
+    def interrupted(self) -> int:
+        """Ctrl-C reaches all processes of a run."""
+        return self.say("interrupted", 130) if is_first() else 130
+
+    def say(self, message: str, status: int) -> int:
+        """One line on stderr."""
+        print(f"{self.name}: {message}", file=sys.stderr)
+        return status
+
+
+def is_first() -> bool:
+    """Whether this is the first process of a run, or the only one."""
+    return os.environ.get("RANK", "0") == "0"
