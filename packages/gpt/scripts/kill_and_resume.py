@@ -23,8 +23,9 @@ from pathlib import Path
 
 import tyro
 
+from gpt.commands.resuming import saved_config
 from gpt.commands.train import run
-from gpt.commands.train_config import TrainConfig, saved_config
+from gpt.commands.train_config import TrainConfig
 from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
 
@@ -91,7 +92,7 @@ def main(config: Config) -> None:
     duration = time.monotonic() - begin
     kills, finished, path = 0, 0, folder / "cut"
     while kills < config.kills or not finished:
-        asked = saved_config(path) if (path / "config.json").exists() else cut
+        asked = saved_config(TrainConfig, path) if (path / "config.json").exists() else cut
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
         if killed_after(started(lambda asked=asked: run(asked)), wait):
             kills += 1

@@ -219,3 +219,24 @@ def test_a_sum_over_no_text_at_all_trains_too():
     list(train(line, lambda step: x.split(5), squared_error, config))
     assert line.weight.item() == pytest.approx(3, abs=1e-2)
     assert line.bias.item() == pytest.approx(1, abs=1e-2)
+
+
+def test_frozen_weights_stay_and_are_not_saved_and_a_resumed_run_ends_the_same(tmp_path):
+    def half_frozen():
+        model = new_model()
+        model.embedding.requires_grad_(False)
+        return model
+
+    whole = half_frozen()
+    before = whole.embedding.weight.clone()
+    list(train(whole, batches, next_token_loss, CONFIG))
+    parts = half_frozen()
+    with closing(train(parts, batches, next_token_loss, CONFIG, folder=tmp_path)) as records:
+        while next(records).step < 4:
+            pass
+    start, _ = newest_checkpoint(tmp_path)
+    assert not any("embedding" in name for name in start.tensors)
+    resumed = half_frozen()
+    list(train(resumed, batches, next_token_loss, CONFIG, start=start))
+    assert torch.equal(weights(resumed), weights(whole))
+    assert torch.equal(whole.embedding.weight, before)

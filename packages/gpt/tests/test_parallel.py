@@ -27,9 +27,9 @@ pytestmark = pytest.mark.skipif(
 DRIVER = """
 import os, signal, sys
 from gpt.cli import main
-from gpt.commands import train
+from gpt.commands import running
 
-records_of = train.logged
+records_of = running.logged
 
 def logged(records, folder):
     for record in records_of(records, folder):
@@ -37,7 +37,7 @@ def logged(records, folder):
             os.kill(os.getpid(), signal.SIGKILL)
         yield record
 
-train.logged = logged
+running.logged = logged
 sys.exit(main())
 """
 

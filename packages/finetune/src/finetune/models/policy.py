@@ -40,5 +40,6 @@ def as_kind(kind: type[Kind], model: GPT) -> Kind:
     for name, child in model.named_children():
         setattr(twin, name, child)
     for name, parameter in model.named_parameters(recurse=False):
-        setattr(twin, name, parameter)
+        if getattr(twin, name) is not None:  # a kind without a head takes none
+            setattr(twin, name, parameter)
     return twin.to(model.embedding.weight).train(model.training)  # its format and device

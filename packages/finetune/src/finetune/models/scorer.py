@@ -17,6 +17,7 @@ class Scorer(GPT):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__(config)
+        self.head = self.head_bias = None
         # real numbers even where the rest is only outlined, to be taken from another model
         self.score = nn.Linear(config.d_model, 1, bias=False, device="cpu")
         nn.init.zeros_(self.score.weight)

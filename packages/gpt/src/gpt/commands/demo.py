@@ -9,7 +9,8 @@ import torch
 
 from gpt.commands.eval import compare_with_ngrams, print_report
 from gpt.commands.progress import say
-from gpt.commands.train import INTERRUPTED, plot, read_text, start_run, train_in
+from gpt.commands.running import INTERRUPTED
+from gpt.commands.train import plot, read_text, start_run, train_in
 from gpt.commands.train_config import TrainConfig
 from gpt.device import pick_device
 from gpt.errors import BadInput

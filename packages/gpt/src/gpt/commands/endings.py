@@ -10,11 +10,11 @@ from gpt.training.loop import Record
 from gpt.training.processes import n_processes
 
 
-def again(folder: RunFolder) -> str:
-    """The command that goes on with a run."""
+def again(folder: RunFolder, command: str) -> str:
+    """The command that goes on with a run; `command` is the program and its verb."""
     n = n_processes()
-    start = "gpt" if n == 1 else f"torchrun --nproc-per-node {n} -m gpt"
-    return f"{start} train --resume {folder.path}"
+    start = command if n == 1 else f"torchrun --nproc-per-node {n} -m {command}"
+    return f"{start} --resume {folder.path}"
 
 
 @contextmanager
@@ -31,12 +31,12 @@ def ended(loop: Generator[Record, None, None]) -> Iterator[None]:
 
 
 @contextmanager
-def losses_told(folder: RunFolder) -> Iterator[None]:
+def losses_told(folder: RunFolder, command: str) -> Iterator[None]:
     """Say how to go on after the loss of a process."""
     try:
         yield
     except ProcessLost as error:
-        raise ProcessLost(f"{error}; go on with: {again(folder)}") from error
+        raise ProcessLost(f"{error}; go on with: {again(folder, command)}") from error
 
 
 @contextmanager

@@ -1,20 +1,18 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
-import json
-import time
-from collections.abc import Generator, Iterator
 from dataclasses import asdict
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
-from gpt.commands.endings import again, ended, losses_told, memory_errors_told
+from gpt.commands.endings import losses_told
 from gpt.commands.eval import scored, show
-from gpt.commands.interrupt import FirstInterrupt
-from gpt.commands.progress import say, track
-from gpt.commands.train_config import TrainConfig, refuse_changes, saved_config
+from gpt.commands.progress import say
+from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
+from gpt.commands.running import Prepared, last_state, run_loop
+from gpt.commands.train_config import TrainConfig
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
@@ -30,27 +28,25 @@ from gpt.text.tokenizers import (
     save_tokenizer,
 )
 from gpt.training.accumulation import next_token_loss
-from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
-from gpt.training.loop import Record, train
+from gpt.training.checkpoints import checkpoint_files
+from gpt.training.loop import train
 from gpt.training.processes import (
     first_then_all,
     joined,
-    largest,
     my_rows,
     n_processes,
     own_device,
     rank,
-    wait,
 )
 
-INTERRUPTED = 130  # the exit status of a program that Ctrl-C ended
+COMMAND = "gpt train"
 
 
 def run(config: TrainConfig) -> int:
     """Train, then say how good the model is beside n-gram models of the same text."""
     device = own_device(pick_device(config.device))
     folder = RunFolder(config.resume or config.runs / config.name)
-    with losses_told(folder), joined(device):
+    with losses_told(folder, COMMAND), joined(device):
         first_then_all(partial(prepare, folder, config))
         status, first = train_in(folder, config, device), rank() == 0
     return finish(folder, config, device) if first and status == 0 else status
@@ -60,20 +56,11 @@ def prepare(folder: RunFolder, config: TrainConfig) -> None:
     """Start the run's folder, or see whether it can be gone on with."""
     my_rows(range(config.batch_size))  # one for each process, or nothing is written
     if config.resume is None:
-        refuse_taken(folder, config)
+        refuse_taken(folder, config.overwrite)
         start_run(folder, config, read_text(config))
     else:
-        refuse_changes(saved_config(config.resume), config)
+        refuse_changes(saved_config(TrainConfig, config.resume), config)
         refuse_another_text(folder, config)
-
-
-def refuse_taken(folder: RunFolder, config: TrainConfig) -> None:
-    """Do not write over a run, unless asked to."""
-    if folder.config.is_file() and not config.overwrite:
-        raise BadInput(
-            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
-            "replace it by --overwrite, or choose another --name"
-        )
 
 
 def refuse_another_text(folder: RunFolder, config: TrainConfig) -> None:
@@ -121,35 +108,8 @@ def train_tokenizer(config: TrainConfig, text: Split) -> Tokenizer:
 
 
 def train_in(folder: RunFolder, config: TrainConfig, device: torch.device) -> int:
-    """Run the loop in this folder, with a progress bar, a log and checkpoints.
-
-    Ctrl-C ends it after the step at hand, saves, and says how to go on. Returns the exit status.
-    """
-    with FirstInterrupt() as interrupt, memory_errors_told():
-        loop, step, title, n_tokens = prepared(folder, config, device)
-        stop = False
-        with ended(loop):
-            for record in logged(track(loop, config.loop.steps, step, n_tokens, title), folder):
-                step = record.step
-                stop = largest(interrupt.asked)  # one process was asked, and all stop
-                if stop:
-                    break
-    if not stop or step == config.loop.steps:
-        return 0
-    say(f"stopped after step {step}; go on with: {again(folder)}")
-    wait()  # torchrun ends all processes when the first has ended
-    return INTERRUPTED
-
-
-class Prepared(NamedTuple):
-    """A loop that has not begun, and what to say of it."""
-
-    loop: Generator[Record, None, None]
-    done: int
-    """Steps that an earlier start of the run has done."""
-    title: str
-    n_tokens: int
-    """Tokens a step."""
+    """Run the loop in this folder. Returns the exit status."""
+    return run_loop(folder, partial(prepared, folder, config, device), COMMAND)
 
 
 def prepared(folder: RunFolder, config: TrainConfig, device: torch.device) -> Prepared:
@@ -167,32 +127,14 @@ def prepared(folder: RunFolder, config: TrainConfig, device: torch.device) -> Pr
     def validate(model: nn.Module) -> float:
         return float(surprises(model, validation, model_config.context).mean())
 
-    start, messages = newest_checkpoint(folder.checkpoints) or (None, [])
-    for message in messages:
-        say(message)
-    done = start.values["step"] if start else 0
-    if rank() == 0:
-        folder.trim_log(done)
+    start, done = last_state(folder)
     return Prepared(
         train(model, batches, next_token_loss, config.loop, validate, start, folder.checkpoints),
         done,
+        config.loop.steps,
         f"{model.n_parameters():,} parameters on {n_processes()} x {device.type}",
         config.batch_size * model_config.context,
     )
-
-
-def logged(records: Iterator[Record], folder: RunFolder) -> Iterator[Record]:
-    """Write each record as a line of the log, with the seconds since this start."""
-    if rank() > 0:
-        yield from records
-        return
-    started = time.perf_counter()
-    with folder.log.open("a", encoding="utf-8") as log:
-        for record in records:
-            elapsed = round(time.perf_counter() - started, 3)
-            log.write(json.dumps(asdict(record) | {"elapsed": elapsed}) + "\n")
-            log.flush()
-            yield record
 
 
 def finish(folder: RunFolder, config: TrainConfig, device: torch.device) -> int:

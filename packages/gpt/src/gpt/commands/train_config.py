@@ -7,10 +7,10 @@ from typing import Literal
 
 import tyro
 
+from gpt.commands.resuming import saved_config
 from gpt.errors import BadInput
 from gpt.model.config import FeedForwardKind, GPTConfig, Positions
 from gpt.model.presets import preset
-from gpt.runs import RunFolder
 from gpt.training.loop import LoopConfig
 from gpt.training.recipes import FAST, RECIPES, RecipeName
 
@@ -102,7 +102,7 @@ class TrainConfig:
     def defaults(self) -> "TrainConfig":
         """What holds where nothing is said: the settings of the run to resume, or the recipe's."""
         if self.resume is not None:
-            return saved_config(self.resume)
+            return saved_config(TrainConfig, self.resume)
         return TrainConfig(loop=RECIPES[self.recipe].loop, recipe=self.recipe)
 
 
@@ -110,38 +110,3 @@ SHAPE = (
     *("context", "n_layers", "n_heads", "n_kv_heads", "d_model", "positions", "norm", "norm_kind"),
     *("feed_forward", "ff_bias", "attention_bias", "head_bias", "tied_head", "dropout"),
 )  # the options that are fields of GPTConfig
-
-
-def saved_config(folder: Path) -> TrainConfig:
-    """The settings that the run in a folder was started with, set to resume it.
-
-    Raises:
-        BadInput: there is no run, or it was not made by a training.
-    """
-    command = RunFolder(folder).read_config()["command"]
-    try:
-        runs, loop = Path(command["runs"]), LoopConfig(**command["loop"])
-        return TrainConfig(**{**command, "runs": runs, "loop": loop, "resume": folder})
-    except (TypeError, KeyError) as error:
-        raise BadInput(
-            f"{str(folder / 'config.json')!r} is not the config of a training"
-        ) from error
-
-
-FREE = ("loop", "device", "shard", "json", "overwrite")
-
-
-def refuse_changes(saved: TrainConfig, asked: TrainConfig) -> None:
-    """A resumed run keeps its settings; only where it runs and how it reports may be new.
-
-    Raises:
-        BadInput: a setting was asked for that differs from the run's.
-    """
-    for ours, theirs in ((saved, asked), (saved.loop, asked.loop)):
-        for field in dataclasses.fields(ours):
-            old, new = getattr(ours, field.name), getattr(theirs, field.name)
-            if old != new and field.name not in FREE:
-                raise BadInput(
-                    f"this run has {field.name} {old}, not {new}; leave the option out to go on "
-                    "with it, or start another run with --name"
-                )

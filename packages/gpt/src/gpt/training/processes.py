@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 
 import torch
 import torch.distributed as dist
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from torch import Tensor
 
 from gpt.errors import BadInput, ProcessLost
@@ -163,3 +163,15 @@ def gathered(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:
     rows = [torch.empty_like(bits) for _ in range(n_processes())]
     dist.all_gather(rows, bits)
     return torch.stack(rows)
+
+
+def all_rows(mine: Shaped[Tensor, "N *D"], n_rows: int) -> Shaped[Tensor, "M *D"]:
+    """The rows of all processes, `n_rows` of them, in the order they had before `my_rows`."""
+    n = n_processes()
+    if n == 1:
+        return mine
+    share = mine.new_zeros(-(-n_rows // n), *mine.shape[1:])
+    share[: len(mine)] = mine
+    shares = [torch.empty_like(share) for _ in range(n)]
+    dist.all_gather(shares, share)
+    return torch.stack(shares, dim=1).flatten(0, 1)[:n_rows]

@@ -67,9 +67,9 @@ class TrainingState:
 
         It is the same whether one process holds the weights or many; all must ask for it.
         """
-        tensors = named("model", self.averaged_model().state_dict())
+        tensors = named("model", learned_state(self.averaged_model()))
         if self.average is not None:
-            tensors |= named("raw", self.model.state_dict())
+            tensors |= named("raw", learned_state(self.model))
         for index, moments in self.optimizer.state_dict()["state"].items():
             tensors |= named(f"optimizer.{index}", moments)
         tensors = {name: whole(tensor) for name, tensor in tensors.items()}
@@ -144,13 +144,19 @@ def within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
+def learned_state(model: nn.Module) -> dict[str, Tensor]:
+    """The state of a model without its frozen weights, which stay as they were made."""
+    frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
+    return {name: each for name, each in model.state_dict().items() if name not in frozen}
+
+
 def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = False) -> None:
-    """Put weights into a model: copied, or taken over as they are.
+    """Put weights into a model: copied, or taken over as they are; frozen ones are not touched.
 
     Raises:
         BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
     """
-    own = model.state_dict()
+    own = learned_state(model)
     wanted = {name: tuple(value.shape) for name, value in own.items()}
     given = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(wanted.keys() | given.keys()):
@@ -160,4 +166,4 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
                 f"and this model wants {wanted.get(name)}"
             )
     weights = {name: sliced_like(value, own[name]) for name, value in weights.items()}
-    model.load_state_dict(weights, assign=assign)
+    model.load_state_dict(weights, assign=assign, strict=False)  # all that is learned is there

@@ -1,0 +1,47 @@
+"""The two models that PPO trains, as one module, so that one pass and one checkpoint hold both."""
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from finetune.models.policy import Policy
+from finetune.models.scorer import Scorer
+
+
+class Outlook(NamedTuple):
+    """What both say of every token that counts; 0 at the others."""
+
+    logprobs: Float[Tensor, "B U"]
+    """log pi of the token."""
+    entropy: Float[Tensor, "B U"]
+    """Of the distribution that the token was drawn from, in nats."""
+    values: Float[Tensor, "B U"]
+    """The reward that the critic expects from here on, before the token is drawn."""
+
+
+class ActorCritic(nn.Module):
+    """A policy, a value model, and the weight of the KL, which moves with them."""
+
+    beta: Tensor
+
+    def __init__(self, policy: Policy, critic: Scorer, beta: float) -> None:
+        super().__init__()
+        self.policy, self.critic = policy, critic
+        self.register_buffer("beta", torch.tensor(beta, dtype=torch.float64))
+
+    def forward(self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Outlook:
+        """`logprobs[:, t]` scores `tokens[:, t + 1]`, with U = T - 1; so do the other two."""
+        kept = mask[:, 1:]
+        seen = self.policy.hidden(tokens[:, :-1])[kept]
+        scores = self.policy.logits(seen).float().log_softmax(dim=-1)
+        logprobs = scores.gather(-1, tokens[:, 1:][kept][:, None])[:, 0]
+        entropy = -(scores.exp() * scores).sum(dim=-1)
+        values = self.critic.values(tokens[:, :-1])
+        blank = torch.zeros_like(values)
+        return Outlook(
+            blank.masked_scatter(kept, logprobs.to(blank.dtype)),
+            blank.masked_scatter(kept, entropy.to(blank.dtype)),
+            values * kept,
+        )

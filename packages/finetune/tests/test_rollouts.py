@@ -1,0 +1,67 @@
+import math
+
+import pytest
+import torch
+
+from finetune.data.rows import answered, padded
+from finetune.reinforcement import rollouts
+from finetune.reinforcement.rollouts import Rollout, drawn, rollout
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+
+SHAPE = GPTConfig(vocab_size=6, context=16, n_layers=1, n_heads=2, d_model=8, d_ff=16)
+STOP = 5
+
+
+def seeded(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def bold_model():
+    model = GPT(SHAPE)
+    torch.nn.init.normal_(model.embedding.weight, std=0.1)
+    return model
+
+
+def test_draws_have_the_probabilities_of_the_softmax():
+    scores, n = torch.tensor([0.0, 1.0, -1.0]), 20_000
+    counts = drawn(n, seeded())(scores.expand(n, 3)).bincount(minlength=3)
+    for share, p in zip((counts / n).tolist(), scores.softmax(-1).tolist(), strict=True):
+        assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / n)
+
+
+def test_an_answer_that_stopped_has_the_stop_token_and_another_has_not():
+    made = rollout(bold_model(), [[1, 2], [3], [0, 1, 2]] * 5, 4, STOP, seeded())
+    assert 0 < made.stopped.sum() < 15
+    for tokens, mask, length, stopped in zip(*made.rows, made.stopped, strict=True):
+        answer = tokens[mask].tolist()
+        assert (answer[-1] == STOP) == bool(stopped)
+        assert STOP not in answer[:-1]
+        assert len(answer) <= 4
+        assert mask[length - 1] and not mask[length:].any()
+
+
+def test_texts_are_the_prompts_and_the_answers_without_the_stop_token():
+    rows = padded([answered([1, 2], [3, STOP]), answered([4], [1, 2, 3])])
+    made = Rollout(rows, torch.tensor([True, False]))
+    assert made.texts() == [([1, 2], [3]), ([4], [1, 2, 3])]
+
+
+def test_the_same_seed_writes_the_same():
+    model, prompts = bold_model(), [[1, 2], [3]]
+    once, again, other = (rollout(model, prompts, 8, STOP, seeded(n)) for n in (0, 0, 1))
+    assert torch.equal(once.rows.tokens, again.rows.tokens)
+    assert once.texts() != other.texts()
+
+
+def test_two_processes_write_what_one_would(monkeypatch):
+    prompts, model = [[1, 2], [3], [0], [1], [2, 2]], bold_model()
+    alone = rollout(model, prompts, 6, STOP, seeded()).texts()
+    shares = []
+    for rank in range(2):
+        monkeypatch.setattr(rollouts, "my_rows", lambda rows, rank=rank: rows[rank::2])
+        monkeypatch.setattr(rollouts, "all_rows", lambda mine, n: shares.append(mine) or mine)
+        with pytest.raises(ValueError, match="zip"):  # no other process is there to complete it
+            rollout(model, prompts, 6, STOP, seeded())
+    for number, (_, answer) in enumerate(alone):
+        assert shares[number % 2][number // 2].tolist()[: len(answer)] == answer

@@ -1,0 +1,53 @@
+"""What a resumed run keeps: its settings, and the folder that nobody writes over."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gpt.errors import BadInput
+from gpt.runs import RunFolder
+from gpt.training.loop import LoopConfig
+
+FREE = ("loop", "device", "shard", "json", "overwrite")
+Config = TypeVar("Config")
+
+
+def saved_config(kind: type[Config], folder: Path) -> Config:
+    """The settings that the run in a folder was started with, set to resume it.
+
+    Raises:
+        BadInput: there is no run, or it was made by another command.
+    """
+    command = RunFolder(folder).read_config()["command"]
+    try:
+        runs, loop = Path(command["runs"]), LoopConfig(**command["loop"])
+        return kind(**{**command, "runs": runs, "loop": loop, "resume": folder})
+    except (TypeError, KeyError) as error:
+        raise BadInput(
+            f"{str(folder / 'config.json')!r} is not the config of such a training"
+        ) from error
+
+
+def refuse_changes(saved: Any, asked: Any) -> None:
+    """A resumed run keeps its settings; only where it runs and how it reports may be new.
+
+    Raises:
+        BadInput: a setting was asked for that differs from the run's.
+    """
+    for ours, theirs in ((saved, asked), (saved.loop, asked.loop)):
+        for field in dataclasses.fields(ours):
+            old, new = getattr(ours, field.name), getattr(theirs, field.name)
+            if old != new and field.name not in FREE:
+                raise BadInput(
+                    f"this run has {field.name} {old}, not {new}; leave the option out to go on "
+                    "with it, or start another run with --name"
+                )
+
+
+def refuse_taken(folder: RunFolder, overwrite: bool) -> None:
+    """Do not write over a run, unless asked to."""
+    if folder.config.is_file() and not overwrite:
+        raise BadInput(
+            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
+            "replace it by --overwrite, or choose another --name"
+        )
