@@ -2,7 +2,7 @@ import torch
 
 from finetune.data.rows import answered, padded
 from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer
+from finetune.models.scorer import Scorer, as_scorer
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
@@ -57,7 +57,7 @@ def test_every_answer_begins_with_the_score_zero():
 
 def test_a_scorer_made_of_a_model_shares_its_body_in_its_format():
     model, (tokens, _, lengths) = GPT(NANO).double(), rows()
-    scorer = as_kind(Scorer, model)
+    scorer = as_scorer(model)
     assert scorer.embedding.weight is model.embedding.weight
     assert scorer(tokens, lengths).dtype == torch.float64
     assert scorer(tokens, lengths).tolist() == [0, 0]

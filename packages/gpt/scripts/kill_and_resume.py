@@ -92,7 +92,9 @@ def main(config: Config) -> None:
     duration = time.monotonic() - begin
     kills, finished, path = 0, 0, folder / "cut"
     while kills < config.kills or not finished:
-        asked = saved_config(TrainConfig, path) if (path / "config.json").exists() else cut
+        asked = (
+            saved_config(TrainConfig, path, "gpt train") if (path / "config.json").exists() else cut
+        )
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
         if killed_after(started(lambda asked=asked: run(asked)), wait):
             kills += 1

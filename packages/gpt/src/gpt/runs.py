@@ -20,6 +20,8 @@ from gpt.text.tokenizers import Tokenizer, load_tokenizer
 from gpt.training.checkpoints import Checkpoint, best_checkpoint
 from gpt.training.state import load_weights, within
 
+TRAINING = "gpt train"  # what a run is made by, where its config does not say
+
 
 class RunFolder:
     """The files of one run by name."""
@@ -40,15 +42,19 @@ class RunFolder:
             raise BadInput(f"there is no run in {str(self.path)!r}; make one with: gpt train")
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
+            kind = config.get("kind", TRAINING)
             config = {name: config[name] for name in ("model", "text_sha256", "command")}
             GPTConfig(**config["model"])
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
-        return config
+        return config | {"kind": kind}
 
-    def write_config(self, model: GPTConfig, text_sha256: str, command: dict[str, Any]) -> None:
-        """Write `config.json`: the shape, the name of the text, and the command's own settings."""
-        config = {"model": asdict(model), "text_sha256": text_sha256, "command": command}
+    def write_config(
+        self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAINING
+    ) -> None:
+        """Write `config.json`: what was run, the shape, the name of the text, all settings."""
+        config = {"kind": kind, "model": asdict(model), "text_sha256": text_sha256}
+        config["command"] = command
         write_atomically(self.config, json.dumps(config, indent=2).encode())
 
     def tokens(self, vocab_size: int) -> tuple[Any, Any]:

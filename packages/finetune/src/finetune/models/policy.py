@@ -6,7 +6,6 @@ its way through the blocks and no more.
 
 from typing import TypeVar
 
-import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -31,15 +30,11 @@ Kind = TypeVar("Kind", bound=GPT)
 
 
 def as_kind(kind: type[Kind], model: GPT) -> Kind:
-    """The same weights, not copied, in a model of another class; what it adds is as it begins.
+    """The same layers and weights, not copied, as a model of another class.
 
-    A model with adapters keeps them: they are layers, and the layers are shared.
+    What is done to the layers of one, such as adding adapters, is done to both.
     """
-    with torch.device("meta"):
-        twin = kind(model.config)
-    for name, child in model.named_children():
-        setattr(twin, name, child)
-    for name, parameter in model.named_parameters(recurse=False):
-        if getattr(twin, name) is not None:  # a kind without a head takes none
-            setattr(twin, name, parameter)
-    return twin.to(model.embedding.weight).train(model.training)  # its format and device
+    twin = kind.__new__(kind)
+    own = ("_modules", "_parameters", "_buffers")  # so that the twin may get parts of its own
+    twin.__dict__ = vars(model) | {name: dict(vars(model)[name]) for name in own}
+    return twin

@@ -8,6 +8,7 @@ equally good, and the loss of a pair is exactly ln 2.
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from finetune.models.policy import as_kind
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
@@ -17,9 +18,15 @@ class Scorer(GPT):
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__(config)
+        self.change_head()
+
+    def change_head(self) -> None:
+        """Put the row that scores texts in the place of those that score tokens."""
         self.head = self.head_bias = None
-        # real numbers even where the rest is only outlined, to be taken from another model
-        self.score = nn.Linear(config.d_model, 1, bias=False, device="cpu")
+        table = self.embedding.weight
+        self.score = nn.Linear(
+            table.shape[1], 1, bias=False, device=table.device, dtype=table.dtype
+        )
         nn.init.zeros_(self.score.weight)
 
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -31,3 +38,10 @@ class Scorer(GPT):
     def values(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
         """A number at every position, which has seen the text up to there."""
         return self.score(self.hidden(tokens))[..., 0]
+
+
+def as_scorer(model: GPT) -> Scorer:
+    """A scorer around the layers of a model; its first scores are zero."""
+    scorer = as_kind(Scorer, model)
+    scorer.change_head()
+    return scorer

@@ -58,6 +58,7 @@ def best_reward_at(
     low, high = 1e-3, 1e3
     for _ in range(60):
         beta = (low * high) ** 0.5
-        point = exact_point(best_policy(reference, rewards, beta), reference, rewards)
+        [point] = frontier(reference, rewards, [beta])
         low, high = (beta, high) if point.kl > kl else (low, beta)
+    [point] = frontier(reference, rewards, [high])
     return point.reward

@@ -1,9 +1,9 @@
 """A task with one right answer a question: sums, learned from demonstrations that are often wrong.
 
 The questions are `a+b=` for a from 0 to 29 and b from 0 to 9, the answers up to three characters.
-The demonstrations are right about half of the time, so a model that imitates them well is right
-about half of the time too. A reward can say which half; how much better a policy can then become at
-what distance from the imitator is a matter of computing (`frontier`).
+The demonstrations are right about half of the time, so a model that imitates them is right half of
+the time at best. A reward can say when it is; how much better a policy can then become at what
+distance from the imitator is a matter of computing (`frontier`).
 """
 
 from itertools import product

@@ -1,26 +1,15 @@
 """`gpt compare`: ours beside the production libraries, in one process, row by row."""
 
-import contextlib
-import json
 import os
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
-import torch
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-
 from gpt.commands.progress import say
 from gpt.comparison import equality, memory, pretrained, speed
-from gpt.comparison.rows import Row
+from gpt.comparison.report import Rows, report
 from gpt.device import has_compiler
-from gpt.errors import BadInput
-
-Rows = Callable[[], Row | list[Row]]
 
 
 @dataclass(frozen=True)
@@ -40,26 +29,7 @@ class CompareConfig:
 
 def run(config: CompareConfig) -> int:
     """Compute the rows one after the other, print them, and say whether all are equal."""
-    groups = {name: make for name, make in all_groups(config.speed) if config.only in name}
-    if not groups:
-        names = ", ".join(name for name, _ in all_groups(config.speed))
-        raise BadInput(f"no group of rows is called {config.only!r}; there are {names}")
-    try:
-        import gpt.baselines  # noqa: F401
-    except ImportError as error:
-        raise BadInput(str(error)) from error
-    rows: list[Row] = []
-    for name, make in groups.items():
-        say(f"comparing: {name}")
-        torch.manual_seed(0)
-        with contextlib.redirect_stdout(sys.stderr):  # libraries may print
-            made = make()
-        rows += [made] if isinstance(made, Row) else made
-    if config.json:
-        print(json.dumps({"rows": [row.to_json() for row in rows]}))
-    else:
-        print_rows(rows)
-    return 0 if all(row.ok for row in rows) else 1
+    return report(all_groups(config.speed), config.only, config.json, "gpt.baselines")
 
 
 def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
@@ -110,36 +80,3 @@ def timed_groups() -> Iterator[tuple[str, Rows]]:
         for batch_size in (1, 8):
             name = f"prefill SmolLM2 {precision} {batch_size}"
             yield name, partial(speed.smollm2_prefill, batch_size, precision, 1.0)
-
-
-def print_rows(rows: list[Row]) -> None:
-    """The rows as a table."""
-    table = Table("what", "library", box=SIMPLE_HEAD)
-    for heading in ("difference", "allowed", "ours", "library's", "speedup", "floor", ""):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        times = [seconds(row.ours_s), seconds(row.library_s)]
-        ratio = "" if row.speedup is None else f"{row.speedup:.2f}"
-        verdict = "ok" if row.ok else "NOT EQUAL"
-        floor = "" if row.floor is None else f"{row.floor:g}"
-        table.add_row(
-            row.name + (f"\n{row.note}" if row.note else ""),
-            row.library,
-            f"{row.max_abs_diff:.2g}",
-            f"{row.tolerance:g}",
-            *times,
-            ratio,
-            floor,
-            verdict + (", slow" if row.slow else ""),
-        )
-    console = Console(highlight=False, width=max(Console().width, 140))
-    with console.capture() as text:
-        console.print(table)
-    print(text.get(), end="")
-
-
-def seconds(value: float | None) -> str:
-    """A time to read."""
-    if value is None:
-        return ""
-    return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.1f} ms"

@@ -6,22 +6,29 @@ from typing import Any, TypeVar
 
 from gpt.errors import BadInput
 from gpt.runs import RunFolder
-from gpt.training.loop import LoopConfig
 
 FREE = ("loop", "device", "shard", "json", "overwrite")
-Config = TypeVar("Config")
+Config = TypeVar("Config", bound=Any)
 
 
-def saved_config(kind: type[Config], folder: Path) -> Config:
+def saved_config(config: type[Config], folder: Path, command: str) -> Config:
     """The settings that the run in a folder was started with, set to resume it.
 
     Raises:
         BadInput: there is no run, or it was made by another command.
     """
-    command = RunFolder(folder).read_config()["command"]
+    saved = RunFolder(folder).read_config()
+    if saved["kind"] != command:
+        raise BadInput(f"{str(folder)!r} was made by {saved['kind']}; {command} cannot resume it")
+    given = saved["command"]
     try:
-        runs, loop = Path(command["runs"]), LoopConfig(**command["loop"])
-        return kind(**{**command, "runs": runs, "loop": loop, "resume": folder})
+        paths = {"runs": Path(given["runs"]), "resume": folder}
+        parts = {  # configs within the config
+            field.name: type(field.default)(**given[field.name])
+            for field in dataclasses.fields(config)
+            if dataclasses.is_dataclass(field.default)
+        }
+        return config(**{**given, **paths, **parts})
     except (TypeError, KeyError) as error:
         raise BadInput(
             f"{str(folder / 'config.json')!r} is not the config of such a training"

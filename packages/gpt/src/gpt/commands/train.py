@@ -18,7 +18,7 @@ from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.plots import save_loss_plot
-from gpt.runs import RunFolder
+from gpt.runs import TRAINING, RunFolder
 from gpt.text.documents import Split, digest, load_documents, split_documents
 from gpt.text.token_files import Batch, RandomWindows, encode_documents, micro_batches, save_tokens
 from gpt.text.tokenizers import (
@@ -39,7 +39,7 @@ from gpt.training.processes import (
     rank,
 )
 
-COMMAND = "gpt train"
+COMMAND = TRAINING
 
 
 def run(config: TrainConfig) -> int:
@@ -59,7 +59,7 @@ def prepare(folder: RunFolder, config: TrainConfig) -> None:
         refuse_taken(folder, config.overwrite)
         start_run(folder, config, read_text(config))
     else:
-        refuse_changes(saved_config(TrainConfig, config.resume), config)
+        refuse_changes(saved_config(TrainConfig, config.resume, COMMAND), config)
         refuse_another_text(folder, config)
 
 

@@ -11,6 +11,7 @@ from gpt.commands.resuming import saved_config
 from gpt.errors import BadInput
 from gpt.model.config import FeedForwardKind, GPTConfig, Positions
 from gpt.model.presets import preset
+from gpt.runs import TRAINING
 from gpt.training.loop import LoopConfig
 from gpt.training.recipes import FAST, RECIPES, RecipeName
 
@@ -102,7 +103,7 @@ class TrainConfig:
     def defaults(self) -> "TrainConfig":
         """What holds where nothing is said: the settings of the run to resume, or the recipe's."""
         if self.resume is not None:
-            return saved_config(TrainConfig, self.resume)
+            return saved_config(TrainConfig, self.resume, TRAINING)
         return TrainConfig(loop=RECIPES[self.recipe].loop, recipe=self.recipe)
 
 

@@ -22,16 +22,25 @@ def training_memory() -> Row:
     """GPT-2 small shape, 2 x 512 tokens; equal means here: not above the library's."""
     from gpt import baselines
 
-    ours, theirs = (measured(side) for side in ("ours", "library"))
+    name = "peak memory of a training step, GPT-2 small shape, 2 x 512"
+    return memory_row(name, baselines.version("transformers"), "gpt.comparison.memory")
+
+
+def memory_row(name: str, library: str, module: str, *arguments: str) -> Row:
+    """How far our peak lies above the library's, as a share of it; 0 where it does not.
+
+    The module is started once for each side, whose name follows the other arguments, and prints
+    bytes.
+    """
+    ours, theirs = (measured(module, *arguments, side) for side in ("ours", "library"))
     above = max(0.0, ours / theirs - 1)
     note = f"{ours / 1e9:.2f} GB against {theirs / 1e9:.2f} GB; the difference is the share above"
-    name = "peak memory of a training step, GPT-2 small shape, 2 x 512"
-    return Row(name, baselines.version("transformers"), above, 0.0, note=note)
+    return Row(name, library, above, 0.0, note=note)
 
 
-def measured(side: str) -> float:
-    """The peak of one side."""
-    command = [sys.executable, "-m", "gpt.comparison.memory", side]
+def measured(module: str, *arguments: str) -> float:
+    """The last word that a module prints when it is run."""
+    command = [sys.executable, "-m", module, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     return float(done.stdout.split()[-1])
 

@@ -9,6 +9,7 @@ program, so it runs in a sandbox. Names and settings are those of transformers'
 import datetime
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import regex
@@ -39,11 +40,9 @@ def render_chat(
     Raises:
         BadInput: the template is damaged, or does not accept these messages.
     """
-    environment = sandbox()
-    template = GENERATION.sub(r"{%\1 if true \2%}", template)
-    template = END_GENERATION.sub(r"{%\1 endif \2%}", template)
+    check_jinja()
     try:
-        return environment.from_string(template).render(
+        return compiled(template).render(
             messages=[dict(message) for message in messages],
             tools=None,
             documents=None,
@@ -54,13 +53,26 @@ def render_chat(
         raise BadInput(f"the chat template does not accept these messages: {error}") from error
 
 
-def sandbox() -> Any:
-    """Jinja without access to Python, with the functions that templates rely on."""
+def check_jinja() -> None:
+    """Say what to install where templates cannot be run."""
     try:
-        from jinja2.exceptions import TemplateError
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
+        import jinja2  # noqa: F401
     except ImportError as error:
         raise BadInput("chat templates need: pip install 'insideout-gpt[smollm2]'") from error
+
+
+@lru_cache
+def compiled(template: str) -> Any:
+    """The program, ready to be run on many conversations."""
+    template = GENERATION.sub(r"{%\1 if true \2%}", template)
+    template = END_GENERATION.sub(r"{%\1 endif \2%}", template)
+    return sandbox().from_string(template)
+
+
+def sandbox() -> Any:
+    """Jinja without access to Python, with the functions that templates rely on."""
+    from jinja2.exceptions import TemplateError
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     def raise_exception(message: str) -> None:
         raise TemplateError(message)

@@ -1,0 +1,53 @@
+"""`finetune compare`: ours beside trl, peft and torchrl, in one process, row by row."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from finetune.comparison import memory_rows, ppo_rows, preference_rows, trainers
+from finetune.comparison.turns import SMOLLM2, TINY, untimed
+from gpt.comparison.report import Rows, report
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """Ours beside trl, peft and torchrl: equal, and how fast?
+
+    Exit status 1 if a row is not equal. The timed rows at SmolLM2's shape take many minutes.
+    """
+
+    only: str = ""
+    """Compute only the groups whose name holds this, such as `DPO` or `LoRA`."""
+    speed: bool = True
+    """Also the rows that are timed."""
+    json: bool = False
+    """Print one JSON document instead of a table."""
+
+
+def run(config: CompareConfig) -> int:
+    """Compute the rows one after the other, print them, and say whether all are equal."""
+    return report(all_groups(config.speed), config.only, config.json, "finetune.baselines")
+
+
+def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
+    """Names of what can be computed here, and how."""
+    tiny = TINY if timed else untimed(TINY)
+    yield "SFT tiny", partial(trainers.sft_rows, tiny, 1.2)
+    yield "reward tiny", partial(trainers.reward_rows, tiny, 1.2)
+    for kind in trainers.dpo_losses():
+        yield f"DPO {kind} tiny", partial(trainers.dpo_rows, tiny, 1.3, kind)
+    yield "losses", preference_rows.preference_rows
+    yield "PPO torchrl", ppo_rows.torchrl_rows
+    yield "PPO recorded", ppo_rows.recorded_rows
+    if timed:
+        yield from timed_groups()
+
+
+def timed_groups() -> Iterator[tuple[str, Rows]]:
+    """Those that are about nothing but time and memory."""
+    yield "SFT smollm2", partial(trainers.sft_rows, SMOLLM2, 1.0)
+    yield "reward smollm2", partial(trainers.reward_rows, SMOLLM2, 1.0)
+    yield "DPO smollm2", partial(trainers.dpo_rows, SMOLLM2, 1.0)
+    if os.name == "posix":
+        yield "memory smollm2", memory_rows.memory_rows

@@ -1,0 +1,161 @@
+"""`finetune dpo`: prefer the better answer of each pair, without a reward model."""
+
+import json as json_format
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import torch
+import tyro
+from einops import rearrange
+from torch import nn
+
+from finetune.commands.stage import Stage, StageConfig, run_stage, shown_weights
+from finetune.data.conversations import PreferencePair
+from finetune.data.encoding import answer_example
+from finetune.data.rows import Epochs, Rows
+from finetune.data.tasks import Task, pairs
+from finetune.models.policy import Policy, as_kind
+from finetune.preference.answers import per_token
+from finetune.preference.dpo import dpo_loss, ipo_loss
+from finetune.preference.pairs import Pair, PairBatch, pair_batches, stacked
+from finetune.preference.training import held_out, preference_loss, reference_logprobs
+from finetune.training.assistant import Assistant, load_assistant
+from finetune.training.report import answers_report, print_answers
+from finetune.training.samples import sampled_pairs
+from gpt.commands.progress import say
+from gpt.commands.running import Prepared, last_state
+from gpt.errors import BadInput
+from gpt.runs import RunFolder
+from gpt.training.loop import LoopConfig, train
+
+JUDGED = 200
+"""Held-out pairs in a validation."""
+
+DPO_LOOP = LoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_every=100)
+
+
+@dataclass(frozen=True)
+class DpoConfig(StageConfig):
+    """Learn from pairs of answers; with no options, the documentation's and spoilt ones."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DPO_LOOP
+    model: str = "runs/sft"
+    name: str = "dpo"
+    samples: str | None = None
+    """Also pairs of this model's own answers, the best of four by the rule against the worst."""
+    beta: float = 0.1
+    """How dear it is to leave the model that it began as; small lets it go far."""
+    loss: Literal["dpo", "ipo"] = "dpo"
+    """DPO, or IPO, which aims at a margin and does not push a pair without end."""
+
+
+LOSSES = {
+    "dpo": partial(preference_loss, dpo_loss),
+    "ipo": partial(preference_loss, ipo_loss, measure=per_token),
+}
+
+
+def run(config: DpoConfig) -> int:
+    """Train and compare the answers."""
+    return run_stage(DPO, config)
+
+
+def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
+    """The pairs."""
+    return with_samples(pairs(config.data), config.samples)
+
+
+def with_samples(task: Task[PreferencePair], model: str | None) -> Task[PreferencePair]:
+    """And those of a model's own answers, where one is named."""
+    if model is None:
+        return task
+    own = sampled_pairs(load_assistant(model))
+    return Task(task.train + own.train, task.held_out + own.held_out)
+
+
+def encoded_pairs(
+    assistant: Assistant, items: Sequence[PreferencePair], context: int
+) -> list[Pair]:
+    """The pairs whose rows fit into the context, as tokens.
+
+    Raises:
+        BadInput: none fits.
+    """
+    made = []
+    for messages, chosen, rejected in items:
+        rows = [
+            answer_example(assistant.format, assistant.tokenizer, messages, answer)
+            for answer in (chosen, rejected)
+        ]
+        if max(len(row.tokens) for row in rows) <= context:
+            begin = rows[0].mask.index(True)
+            made.append(Pair(rows[0].tokens[:begin], *(row.tokens[begin:] for row in rows)))
+    if not made:
+        raise BadInput(f"none of {len(items)} pairs fits into a context of {context} tokens")
+    return made
+
+
+def prepared(
+    config: DpoConfig,
+    folder: RunFolder,
+    assistant: Assistant,
+    task: Task[PreferencePair],
+    device: torch.device,
+) -> Prepared:
+    """The loop over this run's pairs, from its newest checkpoint.
+
+    The reference is the model that the run begins with. It is asked once, before the first step.
+    """
+    policy = as_kind(Policy, assistant.model)
+    learned = encoded_pairs(assistant, task.train, config.context)
+    judged = encoded_pairs(assistant, task.held_out[:JUDGED], config.context)
+    size = config.micro_batch or config.batch_size
+    say("asking the reference how likely the answers are")
+    before, judged_before = (
+        reference_logprobs(policy, (rows.to(device) for rows in in_order(items, size)))
+        for items in (learned, judged)
+    )
+    epochs = Epochs(len(learned), config.batch_size, config.loop.seed)
+    batches = pair_batches(learned, before, epochs, size, device)
+    loss, judge = (LOSSES[config.loss](beta=config.beta) for _ in range(2))
+
+    def validate(model: nn.Module) -> float:
+        sides = (rearrange(each, "B side -> (side B)") for each in judged_before.split(size))
+        pieces = map(PairBatch, in_order(judged, size), sides)
+        found = held_out(model, (piece.to(device) for piece in pieces), judge)
+        for name, pairs_ in (("training", loss.report()), ("held-out", found.report)):
+            say(
+                f"{name} pairs: {pairs_.accuracy:.1%} right, reward of the chosen "
+                f"{pairs_.chosen_reward:+.2f}, of the rejected {pairs_.rejected_reward:+.2f}"
+            )
+        return found.loss
+
+    start, done = last_state(folder)
+    return Prepared(
+        train(policy, batches, loss, config.loop, validate, start, folder.checkpoints),
+        done,
+        config.loop.steps,
+        shown_weights(policy),
+        2 * config.batch_size * config.context,
+    )
+
+
+def in_order(items: Sequence[Pair], size: int) -> Iterator[Rows]:
+    """All pairs, some at a time."""
+    return (stacked(items[begin : begin + size]) for begin in range(0, len(items), size))
+
+
+def report(config: DpoConfig, folder: RunFolder) -> int:
+    """The answers before and after, on held-out questions."""
+    found = answers_report({"before": config.model, "after": str(folder.path)})
+    if config.json:
+        print(json_format.dumps(found))
+    else:
+        print_answers(found)
+    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
+    return 0
+
+
+DPO = Stage("dpo", task, PreferencePair, prepared, report)

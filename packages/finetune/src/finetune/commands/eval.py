@@ -1,0 +1,41 @@
+"""`finetune eval`: how good a model's answers are, and whether they beat another's."""
+
+import json as json_format
+from dataclasses import dataclass
+
+from finetune.training.report import answers_report, print_answers
+from gpt.errors import BadInput
+
+
+@dataclass(frozen=True)
+class EvalConfig:
+    """Ask a model held-out questions about Python's library and judge its answers by the rule."""
+
+    model: str = "runs/sft"
+    """A run, smollm2, a folder in the layout of transformers, or a hub id."""
+    against: str | None = None
+    """Another model, for the same questions."""
+    questions: int = 200
+    """How many are asked."""
+    shown: int = 5
+    """How many answers are printed: those to the first questions, whatever they are."""
+    json: bool = False
+    """Print one JSON document instead of a report."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        if self.questions < 1:
+            raise BadInput(f"questions must be at least 1, got {self.questions}")
+        if self.shown < 0:
+            raise BadInput(f"shown must be at least 0, got {self.shown}")
+
+
+def run(config: EvalConfig) -> int:
+    """Ask, judge, print."""
+    models = {"model": config.model} | ({"against": config.against} if config.against else {})
+    found = answers_report(models, config.questions, config.shown)
+    if config.json:
+        print(json_format.dumps(found))
+    else:
+        print_answers(found)
+    return 0

@@ -1,0 +1,180 @@
+"""`finetune ppo`: answer, be scored, and answer better."""
+
+import copy
+import json as json_format
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import tyro
+from jaxtyping import Float
+from torch import Tensor
+
+from finetune.commands.stage import Stage, StageConfig, run_stage, shown_weights
+from finetune.data.conversations import asked
+from finetune.data.docstrings import Question
+from finetune.data.encoding import prompt_tokens
+from finetune.data.rows import Epochs, Rows
+from finetune.data.rule import rule
+from finetune.data.tasks import Task, questions
+from finetune.models.actor_critic import ActorCritic
+from finetune.models.policy import Policy, as_kind
+from finetune.models.scorer import as_scorer
+from finetune.reinforcement.phases import Reference, Score
+from finetune.reinforcement.ppo import PPOConfig, ppo
+from finetune.reinforcement.rollouts import Rollout
+from finetune.training.assistant import Assistant, load_scorer
+from finetune.training.report import answers_report, print_answers
+from gpt.commands.progress import say
+from gpt.commands.running import Prepared, last_state
+from gpt.errors import BadInput
+from gpt.model.gpt import GPT
+from gpt.runs import RunFolder
+from gpt.text.tokenizers import decode
+from gpt.training.loop import LoopConfig
+
+PLAIN_PPO = PPOConfig()
+PPO_LOOP = LoopConfig(learning_rate=1e-4, final_rate=1.0, warmup=0.0, beta2=0.99, weight_decay=0.0)
+
+
+@dataclass(frozen=True)
+class PpoConfig(StageConfig):
+    """Learn from scores of the model's own answers to questions about Python's library."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = PPO_LOOP
+    """How to update; the number of steps follows from the phases."""
+    ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = PLAIN_PPO
+    """How to learn from scores."""
+    model: str = "runs/sft"
+    name: str = "ppo"
+    reward: str = "runs/reward"
+    """Who scores: the run of a reward model, or `rule`, the true reward itself."""
+
+
+def run(config: PpoConfig) -> int:
+    """Train and compare the answers."""
+    return run_stage(PPO, config)
+
+
+def task(config: PpoConfig, assistant: Assistant) -> Task[Question]:
+    """The questions, after a look at whether there is a judge."""
+    if config.data != "python":
+        raise BadInput(f"finetune ppo answers questions about python; there is no {config.data!r}")
+    score_of(config, assistant, {}, torch.device("cpu"))
+    return questions()
+
+
+def prepared(
+    config: PpoConfig,
+    folder: RunFolder,
+    assistant: Assistant,
+    task: Task[Question],
+    device: torch.device,
+) -> Prepared:
+    """The phases of this run, from its newest checkpoint."""
+    room, context = config.ppo.room, assistant.model.config.context
+    known = {
+        tuple(prompt): question
+        for question in task.train
+        if len(prompt := prompt_of(assistant, question)) + room <= context
+    }
+    prompts = [list(prompt) for prompt in known]
+    epochs = Epochs(len(prompts), config.ppo.prompts, config.loop.seed)
+    reference = as_kind(Policy, twin(assistant.model)).requires_grad_(False)
+    critic = as_scorer(twin(assistant.model))
+    policy = as_kind(Policy, assistant.model)
+    models = ActorCritic(policy, critic, config.ppo.beta).to(device)
+    start, done = last_state(folder, config.ppo.updates)
+    loop = ppo(
+        models,
+        judged_by(reference.to(device).eval()),
+        score_of(config, assistant, known, device),
+        lambda phase: [prompts[number] for number in epochs(phase)],
+        assistant.stop,
+        config.ppo,
+        config.loop,
+        start,
+        folder.checkpoints,
+    )
+    title = shown_weights(models)
+    return Prepared(loop, done, config.ppo.phases, title, config.ppo.prompts * room)
+
+
+def judged_by(reference: Policy) -> Reference:
+    """The log-probabilities of a policy that does not learn."""
+
+    @torch.no_grad()
+    def logprobs(rows: Rows) -> Float[Tensor, "B U"]:
+        return reference(rows.tokens, rows.mask)
+
+    return logprobs
+
+
+def twin(model: GPT) -> GPT:
+    """A copy that shares what is frozen: with adapters, four models hold one base."""
+    return copy.deepcopy(
+        model, {id(each): each for each in model.parameters() if not each.requires_grad}
+    )
+
+
+def prompt_of(assistant: Assistant, question: Question) -> list[int]:
+    """The tokens that the model answers."""
+    return prompt_tokens(assistant.format, assistant.tokenizer, asked(question.question))
+
+
+class RuleScore:
+    """The true reward: the rule, on the text of the answers."""
+
+    def __init__(self, assistant: Assistant, known: dict[tuple[int, ...], Question]) -> None:
+        self.assistant, self.known = assistant, known
+
+    def __call__(self, made: Rollout) -> Float[Tensor, " B"]:
+        """One number an answer, in [0, 1]."""
+        tokenizer = self.assistant.tokenizer
+        pairs = zip(made.texts(), made.stopped.tolist(), strict=True)
+        scores = [
+            rule(self.known[tuple(prompt)], decode(tokenizer, answer), stopped)
+            for (prompt, answer), stopped in pairs
+        ]
+        return torch.tensor(scores, device=made.stopped.device)
+
+
+def score_of(
+    config: PpoConfig,
+    assistant: Assistant,
+    known: dict[tuple[int, ...], Question],
+    device: torch.device,
+) -> Score:
+    """Who scores: the rule, or a reward model that reads the same tokens.
+
+    Raises:
+        BadInput: the reward model has another vocabulary.
+    """
+    if config.reward == "rule":
+        return RuleScore(assistant, known)
+    scorer, judge = load_scorer(Path(config.reward))
+    if judge.tokenizer.to_json() != assistant.tokenizer.to_json():
+        raise BadInput(
+            f"the reward model {config.reward!r} reads other tokens than {config.model!r}"
+        )
+    scorer.to(device)
+
+    @torch.no_grad()
+    def score(made: Rollout) -> Float[Tensor, " B"]:
+        return scorer(made.rows.tokens, made.rows.lengths)
+
+    return score
+
+
+def report(config: PpoConfig, folder: RunFolder) -> int:
+    """The answers before and after, on held-out questions."""
+    found = answers_report({"before": config.model, "after": str(folder.path)})
+    if config.json:
+        print(json_format.dumps(found))
+    else:
+        print_answers(found)
+    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
+    return 0
+
+
+PPO = Stage("ppo", task, Question, prepared, report)

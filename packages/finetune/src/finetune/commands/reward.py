@@ -1,0 +1,102 @@
+"""`finetune reward`: a model that says which of two answers is better, from pairs of them."""
+
+import json as json_format
+from dataclasses import dataclass
+
+import torch
+import tyro
+from torch import nn
+
+from finetune.commands.dpo import encoded_pairs, with_samples
+from finetune.commands.stage import TASK, Stage, StageConfig, run_stage, shown_weights
+from finetune.data.conversations import PreferencePair
+from finetune.data.rows import Epochs, Rows
+from finetune.data.tasks import Task, pairs, read_task
+from finetune.models.bradley_terry import reward_loss
+from finetune.models.scorer import as_scorer
+from finetune.preference.pairs import stacked
+from finetune.training.assistant import Assistant
+from finetune.training.reward_report import print_reward, reward_report
+from gpt.commands.progress import say
+from gpt.commands.running import Prepared, last_state
+from gpt.runs import RunFolder
+from gpt.training.loop import LoopConfig, train
+from gpt.training.processes import my_rows
+
+JUDGED = 200
+"""Held-out pairs in a validation."""
+
+REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
+
+
+@dataclass(frozen=True)
+class RewardConfig(StageConfig):
+    """Train a reward model; with no options, on the documentation's answers and spoilt ones."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = REWARD_LOOP
+    model: str = "runs/sft"
+    name: str = "reward"
+    samples: str | None = None
+    """Also pairs of this model's own answers, the best of four by the rule against the worst."""
+
+
+def run(config: RewardConfig) -> int:
+    """Train and judge the judge."""
+    return run_stage(REWARD, config)
+
+
+def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
+    """The pairs."""
+    return with_samples(pairs(config.data), config.samples)
+
+
+def prepared(
+    config: RewardConfig,
+    folder: RunFolder,
+    assistant: Assistant,
+    task: Task[PreferencePair],
+    device: torch.device,
+) -> Prepared:
+    """The loop over this run's pairs, from its newest checkpoint."""
+    scorer = as_scorer(assistant.model)
+    learned = encoded_pairs(assistant, task.train, config.context)
+    judged = encoded_pairs(assistant, task.held_out[:JUDGED], config.context)
+    epochs = Epochs(len(learned), config.batch_size, config.loop.seed)
+    size = config.micro_batch or config.batch_size
+
+    def batches(step: int) -> list[Rows]:
+        mine = [learned[number] for number in my_rows(epochs(step))]
+        return [
+            stacked(mine[begin : begin + size]).to(device) for begin in range(0, len(mine), size)
+        ]
+
+    @torch.no_grad()
+    def validate(model: nn.Module) -> float:
+        sums = [
+            reward_loss(model, stacked(judged[begin : begin + size]).to(device))
+            for begin in range(0, len(judged), size)
+        ]
+        return sum(float(part.total) for part in sums) / len(judged)
+
+    start, done = last_state(folder)
+    return Prepared(
+        train(scorer, batches, reward_loss, config.loop, validate, start, folder.checkpoints),
+        done,
+        config.loop.steps,
+        shown_weights(scorer),
+        2 * config.batch_size * config.context,
+    )
+
+
+def report(config: RewardConfig, folder: RunFolder) -> int:
+    """How well it judges held-out pairs, beside judges that only count."""
+    found = reward_report(folder.path, read_task(folder.path / TASK, PreferencePair).held_out)
+    if config.json:
+        print(json_format.dumps(found))
+    else:
+        print_reward(found)
+    say(f"the run lies in {folder.path}; learn from it with: finetune ppo --reward {folder.path}")
+    return 0
+
+
+REWARD = Stage("reward", task, PreferencePair, prepared, report)

@@ -1,0 +1,135 @@
+"""`finetune sft`: from a model that continues text to one that answers and stops."""
+
+import json as json_format
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import tyro
+from rich.console import Console
+from torch import nn
+
+from finetune.commands.stage import Stage, StageConfig, run_stage, shown_weights
+from finetune.data.conversations import Conversation
+from finetune.data.encoding import Encoded, encoded
+from finetune.data.rows import Epochs, Rows, padded
+from finetune.data.shown import print_mask
+from finetune.data.tasks import Task, conversations
+from finetune.models.policy import Policy, as_kind
+from finetune.training.assistant import Assistant, load_assistant
+from finetune.training.base import NAME
+from finetune.training.losses import sft_loss
+from finetune.training.report import answers_report, print_answers
+from gpt.commands.progress import say
+from gpt.commands.running import Prepared, last_state
+from gpt.runs import RunFolder
+from gpt.training.loop import LoopConfig, train
+from gpt.training.processes import my_rows
+
+JUDGED = 200
+"""Held-out rows in a validation."""
+
+SFT_LOOP = LoopConfig(steps=400, learning_rate=1e-3, weight_decay=0.01, save_every=100)
+
+
+@dataclass(frozen=True)
+class SftConfig(StageConfig):
+    """Teach a model to answer; with no options, questions about Python's own library."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = SFT_LOOP
+    name: str = "sft"
+    show_mask: bool = False
+    """Print the first rows with the tokens that count in colour, and do not train."""
+
+
+def run(config: SftConfig) -> int:
+    """Train, or show what would be trained on."""
+    return show_masks(config) if config.show_mask else run_stage(SFT, config)
+
+
+def show_masks(config: SftConfig) -> int:
+    """The first three rows as the loss sees them."""
+    name = "smollm2" if config.model == "smollm2" else config.model
+    assistant = load_assistant(str(config.runs / NAME) if name == NAME else name, config.format)
+    rows = conversations(config.data).train[:3]
+    console = Console(highlight=False)
+    for row in encoded(assistant.format, assistant.tokenizer, rows, config.context).examples:
+        print_mask(console, row, assistant.tokenizer)
+    return 0
+
+
+def task(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
+    """The conversations."""
+    return conversations(config.data)
+
+
+def prepared(
+    config: SftConfig,
+    folder: RunFolder,
+    assistant: Assistant,
+    task: Task[Conversation],
+    device: torch.device,
+) -> Prepared:
+    """The loop over this run's conversations, from its newest checkpoint."""
+    policy = as_kind(Policy, assistant.model)
+    rows, judged = (
+        encoded(assistant.format, assistant.tokenizer, items, config.context)
+        for items in (task.train, task.held_out[:JUDGED])
+    )
+    tell_losses(rows)
+    epochs = Epochs(len(rows.examples), config.batch_size, config.loop.seed)
+    size = config.micro_batch or config.batch_size
+
+    def batches(step: int) -> list[Rows]:
+        mine = [rows.examples[number] for number in my_rows(epochs(step))]
+        return [
+            padded(mine[begin : begin + size]).to(device) for begin in range(0, len(mine), size)
+        ]
+
+    def validate(model: nn.Module) -> float:
+        return mean_nats(model, judged, size, device)
+
+    start, done = last_state(folder)
+    return Prepared(
+        train(policy, batches, sft_loss, config.loop, validate, start, folder.checkpoints),
+        done,
+        config.loop.steps,
+        shown_weights(policy),
+        config.batch_size * round(sum(len(each.tokens) for each in rows.examples) / epochs.n_rows),
+    )
+
+
+def tell_losses(rows: Encoded) -> None:
+    """What did not fit."""
+    if rows.n_cut or rows.n_too_long or rows.n_with_marks:
+        say(
+            f"of the conversations {rows.n_cut} are cut at the context, {rows.n_too_long} left "
+            f"out since no answer fits, {rows.n_with_marks} since they spell a mark"
+        )
+
+
+@torch.no_grad()
+def mean_nats(model: Any, rows: Encoded, size: int, device: torch.device) -> float:
+    """The loss of held-out answers, a token."""
+    was_training = model.training
+    model.eval()
+    sums = [
+        sft_loss(model, padded(rows.examples[begin : begin + size]).to(device))
+        for begin in range(0, len(rows.examples), size)
+    ]
+    model.train(was_training)
+    return sum(float(part.total) for part in sums) / sum(part.terms for part in sums)
+
+
+def report(config: SftConfig, folder: RunFolder) -> int:
+    """The answers before and after, on held-out questions."""
+    rows = answers_report({"before": config.model, "after": str(folder.path)})
+    if config.json:
+        print(json_format.dumps(rows))
+    else:
+        print_answers(rows)
+    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
+    return 0
+
+
+SFT = Stage("sft", task, Conversation, prepared, report)

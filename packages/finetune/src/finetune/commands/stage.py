@@ -1,0 +1,168 @@
+"""What the training commands share: their options, their folder, their start and their end."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+from torch import nn
+
+from finetune.data.tasks import Task, read_task, write_task
+from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
+from finetune.training.base import NAME, base_config, base_run
+from gpt.commands.endings import losses_told
+from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
+from gpt.commands.running import Prepared, run_loop
+from gpt.device import pick_device
+from gpt.errors import BadInput
+from gpt.runs import RunFolder
+from gpt.text.tokenizers import save_tokenizer
+from gpt.training.checkpoints import checkpoint_files
+from gpt.training.loop import LoopConfig
+from gpt.training.processes import first_then_all, joined, my_rows, own_device, rank
+
+PLAIN_LOOP = LoopConfig()
+TASK = "task.json"
+
+
+@dataclass(frozen=True)
+class StageConfig:
+    """Options of every training command."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = PLAIN_LOOP
+    """How to train."""
+    model: str = NAME
+    """What to begin with: base (a small model, trained first if need be), a run folder, smollm2, a
+    folder in the layout of transformers, or a hub id."""
+    data: str = "python"
+    """`python` (questions about its library), a file, or hub:OWNER/NAME."""
+    format: str = "auto"
+    """How conversations are written: the model's own template, alpaca, chatml, llama-2 or plain."""
+    rank: int | None = None
+    """Rank of LoRA; 0 trains all weights. Default: 0 for a small model, 16 for a large one."""
+    alpha: float = 32.0
+    """LoRA's change is scaled by alpha / rank."""
+    context: int = 128
+    """Longest row, in tokens; what is longer loses its end."""
+    batch_size: int = 16
+    """Rows, or pairs, in a step."""
+    micro_batch: int | None = None
+    """Rows at a time in a process, to save memory; the gradient is the same. Default: all."""
+    name: str = "finetune"
+    """The run's folder below `runs`."""
+    runs: Path = Path("runs")
+    """Where run folders lie."""
+    resume: Path | None = None
+    """Go on with the run in this folder, with its own settings."""
+    overwrite: bool = False
+    """Replace a run of the same name."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    json: bool = False
+    """Print one JSON document instead of a report."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no run."""
+        for name in ("batch_size", "micro_batch", "context"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadInput(f"{name} must be at least 1, got {value}")
+        if self.rank is not None and self.rank < 0:
+            raise BadInput(f"rank must be at least 0, got {self.rank}")
+        if not 0 < self.alpha < float("inf"):
+            raise BadInput(f"alpha must be a positive number, got {self.alpha}")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A training command: what is its own."""
+
+    verb: str
+    task: Callable[[Any, Assistant], Task[Any]]
+    """What a config asks to be learned."""
+    kind: Callable[..., Any]
+    """What the items of the task are."""
+    prepared: Callable[[Any, RunFolder, Assistant, Task[Any], torch.device], Prepared]
+    """The loop that has not begun."""
+    report: Callable[[Any, RunFolder], int]
+    """What is said at the end."""
+
+    @property
+    def command(self) -> str:
+        """As it is called."""
+        return f"finetune {self.verb}"
+
+
+def run_stage(stage: Stage, config: StageConfig) -> int:
+    """Start or resume the run, train, report. Returns the exit status."""
+    device = own_device(pick_device(config.device))
+    folder = RunFolder(config.resume or config.runs / config.name)
+    with losses_told(folder, stage.command), joined(device):
+        first_then_all(partial(prepare, stage, config, folder))
+        status = run_loop(folder, partial(begin, stage, config, folder, device), stage.command)
+        first = rank() == 0
+    if not first or status:
+        return status
+    return stage.report(settled(stage, config, folder), folder)
+
+
+def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
+    """Make the run's folder, or see whether it can be gone on with.
+
+    All of it is computed before anything is written, so what cannot be used leaves no trace.
+    """
+    my_rows(range(config.batch_size))  # one for each process, or nothing is written
+    if config.resume is not None:
+        return refuse_changes(saved_config(type(config), config.resume, stage.command), config)
+    refuse_taken(folder, config.overwrite)
+    if config.model == NAME:
+        base_run(base_config(config.runs, device=config.device))
+    assistant = load_assistant(start_of(config), config.format)
+    if config.context > assistant.model.config.context:
+        raise BadInput(
+            f"context {config.context} is more than the model's {assistant.model.config.context}"
+        )
+    task = stage.task(config, assistant)
+    rank = default_rank(assistant.model) if config.rank is None else config.rank
+    found = {"model": start_of(config), "format": assistant.format_name, "rank": rank}
+    command = asdict(config) | found | {"runs": str(config.runs), "resume": None}
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.config.unlink(missing_ok=True)
+    for old in [folder.log, *checkpoint_files(folder.checkpoints)]:
+        old.unlink(missing_ok=True)
+    save_tokenizer(folder.tokenizer, assistant.tokenizer)
+    write_task(folder.path / TASK, task)
+    folder.write_config(assistant.model.config, task.digest(), command, stage.command)
+
+
+def start_of(config: StageConfig) -> str:
+    """The name of what the run begins with; the base has a folder."""
+    return str(config.runs / NAME) if config.model == NAME else config.model
+
+
+def settled(stage: Stage, config: StageConfig, folder: RunFolder) -> Any:
+    """The settings as the run's folder has them, with how to report as asked now."""
+    saved = saved_config(type(config), folder.path, stage.command)
+    return type(config)(**vars(saved) | {"json": config.json, "device": config.device})
+
+
+def begin(stage: Stage, config: StageConfig, folder: RunFolder, device: torch.device) -> Prepared:
+    """The loop of the run: what it begins with is loaded, and adapters are put in."""
+    saved = settled(stage, config, folder)
+    assistant = load_assistant(saved.model, saved.format)
+    torch.manual_seed(saved.loop.seed)
+    model = adapted(assistant.model, vars(saved)).to(device)
+    task = read_task(folder.path / TASK, stage.kind)
+    if task.digest() != folder.read_config()["text_sha256"]:
+        raise BadInput(f"{str(folder.path / TASK)!r} is not what the run was begun with")
+    return stage.prepared(saved, folder, assistant._replace(model=model), task, device)
+
+
+def shown_weights(model: nn.Module) -> str:
+    """How many weights there are and how many are trained."""
+    sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
+    trained, total = sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
+    return f"{trained:,} of {total:,} weights are trained ({trained / total:.1%})"

@@ -1,0 +1,120 @@
+"""PPO's pieces beside torchrl in this process, and beside the recorded numbers of trl 1.12.0."""
+
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor
+
+from finetune.comparison.ppo_recorded import CASES, Update, library, recorded
+from finetune.reinforcement.advantages import gae, masked_mean, whitened, whitened_about_mean
+from finetune.reinforcement.clipping import (
+    clipped_policy_loss,
+    clipped_value_loss,
+    entropy,
+)
+from finetune.reinforcement.kl import k1, k2, k3
+from finetune.reinforcement.rewards import token_rewards
+from gpt.comparison.rows import Row, difference, interleaved
+
+EXACT = 1e-12  # float64
+EPSILON = 0.25  # the same number in float32, in which torchrl keeps it
+RECORDED = 1e-9  # twelve digits were recorded
+
+
+def torchrl_rows() -> list[Row]:
+    """GAE and the losses of 64 answers of up to 128 tokens."""
+    return [torchrl_gae_row(64, 128), *torchrl_loss_rows(64, 128)]
+
+
+def random_mask(n_rows: int, n_tokens: int) -> Bool[Tensor, "B U"]:
+    """Answers of any length from one token to all."""
+    return torch.arange(n_tokens) < torch.randint(1, n_tokens + 1, (n_rows, 1))
+
+
+def torchrl_gae_row(n_rows: int, n_tokens: int) -> Row:
+    """Advantages and returns of answers that end at different places, timed.
+
+    In float32, where both round gamma alike; torchrl keeps it in float32 in any case.
+    """
+    from finetune.reinforcement import baselines
+
+    mask = random_mask(n_rows, n_tokens)
+    rewards, values = torch.randn(2, n_rows, n_tokens)
+    ours = partial(gae, rewards, values, mask, 0.99, 0.95)
+    theirs = partial(baselines.torchrl_gae, rewards, values, mask, 0.99, 0.95)
+    pairs = zip(ours(), theirs(), strict=True)
+    largest = max(difference(a[mask], b[mask]) for a, b in pairs)
+    name = f"PPO, GAE, {n_rows} answers of up to {n_tokens} tokens"
+    return Row(name, baselines.version("torchrl"), largest, 0.0, *interleaved(ours, theirs, 20))
+
+
+def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[Row]:
+    """Both clipped losses, entropy and KL; torchrl gets the answer tokens without the padding."""
+    from finetune.reinforcement import baselines
+
+    mask, n_vocab = random_mask(n_rows, n_tokens), 20
+    logits = torch.randn(n_rows, n_tokens, n_vocab, dtype=torch.float64)
+    tokens = torch.randint(0, n_vocab, (n_rows, n_tokens))
+    logprobs = logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
+    advantages, values, returns = torch.randn(3, n_rows, n_tokens, dtype=torch.float64)
+    old_logprobs, old_values = (each + 0.3 * torch.randn_like(each) for each in (logprobs, values))
+    batch = (logits, tokens, old_logprobs, advantages, values, old_values, returns)
+    theirs = baselines.torchrl_losses(baselines.Tokens(*(each[mask] for each in batch)), EPSILON)
+    ours = {
+        "loss_objective": clipped_policy_loss(
+            logprobs, old_logprobs, advantages, mask, EPSILON
+        ).loss,
+        "loss_critic": clipped_value_loss(values, old_values, returns, mask, EPSILON).loss,
+        "entropy": masked_mean(entropy(logits, mask), mask),
+        "kl_approx": masked_mean(k1(old_logprobs, logprobs, mask), mask),
+    }
+    for name, value in ours.items():
+        largest = difference(value, theirs[name])
+        yield Row(f"PPO, {name}", baselines.version("torchrl"), largest, EXACT)
+
+
+def recorded_rows() -> list[Row]:
+    """Each piece in the place where trl used it; the largest difference over all cases."""
+    largest: dict[str, float] = {}
+    for case in CASES:
+        update = recorded(case)
+        for name, ours, theirs in [*rollout_pieces(update), *step_pieces(update)]:
+            largest[name] = max(largest.get(name, 0.0), difference(ours, theirs))
+    return [Row(f"PPO, {name}", library(), value, RECORDED) for name, value in largest.items()]
+
+
+Piece = tuple[str, Tensor, Tensor]
+"""A name, our numbers and theirs."""
+
+
+def rollout_pieces(update: Update) -> Iterator[Piece]:
+    """From log-probabilities, scores and values to advantages and returns."""
+    theirs, settings, answers = update.rollout, update.settings, update.answer_mask
+    kind, paid = settings["kl_estimator"], update.paid_mask
+    kl = {"k1": k1, "k3": k3}[kind](theirs["logprobs"], theirs["ref_logprobs"], answers)
+    yield f"KL, {kind}", kl, theirs["kl"]
+    rewards = token_rewards(kl, theirs["scores"], paid, settings["kl_coef"])
+    if settings["whiten_rewards"]:
+        rewards = whitened_about_mean(rewards, paid)
+    yield "rewards", rewards, theirs["rewards"]
+    raw, returns = gae(rewards, theirs["values"], paid, settings["gamma"], settings["lam"])
+    yield "GAE", raw, theirs["raw_advantages"]
+    yield "returns", returns, theirs["returns"]
+    yield "whitened advantages", whitened(raw, answers), theirs["advantages"]
+
+
+def step_pieces(update: Update) -> Iterator[Piece]:
+    """The losses of every minibatch, from the numbers of the rollout and of the models then."""
+    for rows, step in zip(update.minibatches, update.steps, strict=True):
+        old = {name: update.rollout[name][rows] for name in ("logprobs", "values", "returns")}
+        advantages = update.rollout["advantages"][rows]
+        answers, paid = update.answer_mask[rows], update.paid_mask[rows]
+        logprobs, values = step["new_logprobs"], step["vpred"]
+        policy = clipped_policy_loss(logprobs, old["logprobs"], advantages, answers)
+        value = clipped_value_loss(values, old["values"], old["returns"], paid)
+        yield "policy loss", policy.loss, step["pg_loss"]
+        yield "value loss", value.loss, step["vf_loss"]
+        moved = k2(logprobs, old["logprobs"], answers).mean()  # padding counts there
+        yield "approximate KL, k2", moved, step["approxkl"]

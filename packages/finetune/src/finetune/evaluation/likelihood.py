@@ -1,0 +1,40 @@
+"""How likely a model finds the reference answers: nats a token, and the units made of them.
+
+Only the tokens that the mask keeps are scored: the answer and its stop token, never the prompt. All
+tokens weigh alike, wherever the batches end; a mean of the means of batches would not.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from finetune.data.rows import Rows
+from finetune.models.policy import Policy
+from gpt.errors import BadInput
+from gpt.evaluation.scores import Scores, scores
+
+
+@torch.no_grad()
+def answer_nats(policy: Policy, batches: Iterable[Rows]) -> Float[np.ndarray, " N"]:
+    """-ln p of every answer token of all rows, in reading order; dropout is off meanwhile."""
+    device = policy.embedding.weight.device
+    was_training = policy.training
+    policy.eval()
+    nats = []
+    for rows in batches:
+        tokens, mask, _ = rows.to(device)
+        nats.append(-policy(tokens, mask)[mask[:, 1:]].cpu().double())
+    policy.train(was_training)
+    if not nats:
+        raise BadInput("there are no answers to score")
+    return torch.cat(nats).numpy()
+
+
+def answer_scores(policy: Policy, batches: Iterable[Rows], n_bytes: int) -> Scores:
+    """Nats a token, perplexity, and bits per byte of the answers' text, `n_bytes` long as UTF-8.
+
+    The stop token is surprising like any other and spells no byte.
+    """
+    return scores(answer_nats(policy, batches), n_bytes)

@@ -1,0 +1,81 @@
+r"""How much of a reference answer is in an answer: exact match, token F1 and ROUGE-L.
+
+All three read the same words, those of SQuAD (Rajpurkar et al. 2016, section 6.1): lower case,
+without ASCII punctuation (so `os.path` becomes `ospath`), without a, an and the. They differ in
+what they count: everything, words in any order, words in the reference's order. None of them
+understands: "it is safe" and "it is not safe" share most words.
+"""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from gpt.errors import BadInput
+
+
+class Overlap(NamedTuple):
+    """Means over all answers."""
+
+    exact_match: float
+    token_f1: float
+    rouge_l: float
+
+
+def overlap(answers: Sequence[str], references: Sequence[str]) -> Overlap:
+    """Each answer against its reference."""
+    if len(answers) != len(references) or not answers:
+        raise BadInput(
+            f"overlap needs as many answers as references, got {len(answers)} and {len(references)}"
+        )
+    pairs = [*zip(answers, references, strict=True)]
+    return Overlap(
+        *(sum(score(*pair) for pair in pairs) / len(pairs) for score in (exact, token_f1, rouge_l))
+    )
+
+
+def squad_words(text: str) -> list[str]:
+    """The words that are compared."""
+    bare = text.lower().translate(str.maketrans("", "", string.punctuation))
+    return re.sub(r"\b(a|an|the)\b", " ", bare).split()
+
+
+def exact(answer: str, reference: str) -> float:
+    """1 where all words are the same, else 0."""
+    return float(squad_words(answer) == squad_words(reference))
+
+
+def token_f1(answer: str, reference: str) -> float:
+    """Harmonic mean of precision and recall over words, each counted as often as it occurs."""
+    ours, theirs = squad_words(answer), squad_words(reference)
+    return f1(sum((Counter(ours) & Counter(theirs)).values()), len(ours), len(theirs))
+
+
+def rouge_l(answer: str, reference: str) -> float:
+    r"""The same over the longest common subsequence: order counts, gaps do not.
+
+    P = LCS / words of the answer, R = LCS / words of the reference,
+    F = (1 + beta^2) R P / (R + beta^2 P) with beta = 1    (Lin 2004, eq. 2 to 4)
+    """
+    ours, theirs = squad_words(answer), squad_words(reference)
+    return f1(common_subsequence(ours, theirs), len(ours), len(theirs))
+
+
+def f1(common: int, n_ours: int, n_theirs: int) -> float:
+    """2 P R / (P + R) = 2 common / (ours + theirs); two empty answers agree."""
+    return 2 * common / (n_ours + n_theirs) if n_ours + n_theirs else 1.0
+
+
+def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
+    """Length of the longest sequence that both contain in order, gaps allowed.
+
+    L[i, j] = L[i-1, j-1] + 1 where a_i = b_j, else max(L[i-1, j], L[i, j-1]); one row is kept.
+    """
+    row = [0] * (len(b) + 1)
+    for word in a:
+        above = row
+        row = [0]
+        for j, other in enumerate(b):
+            row.append(above[j] + 1 if word == other else max(above[j + 1], row[j]))
+    return row[-1]

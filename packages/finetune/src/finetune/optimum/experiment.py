@@ -1,0 +1,164 @@
+"""DPO and PPO on sums, each at several prices of the KL, beside the best that any policy can do.
+
+The imitator learns from demonstrations and is the reference of both. DPO learns from pairs of its
+answers of which one is right and the other wrong; PPO answers and is told. Then every policy is put
+where it belongs by listing all of its answers: no sample, no estimate.
+"""
+
+import copy
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from finetune.data.rows import Epochs, Rows, padded
+from finetune.models.actor_critic import ActorCritic
+from finetune.models.policy import Policy
+from finetune.models.scorer import as_scorer
+from finetune.optimum import sums
+from finetune.optimum.enumeration import all_answers, answer_logprobs
+from finetune.optimum.frontier import Point, exact_point
+from finetune.preference.pairs import Pair, pair_batches, stacked
+from finetune.preference.training import preference_loss, reference_logprobs
+from finetune.reinforcement.phases import Reference
+from finetune.reinforcement.ppo import PPOConfig, ppo
+from finetune.reinforcement.rollouts import Rollout, rollout
+from finetune.training.losses import sft_loss
+from gpt.model.config import GPTConfig
+from gpt.text.tokenizers import decode
+from gpt.training.loop import LoopConfig, train
+
+SHAPE = GPTConfig(
+    vocab_size=sums.TOKENIZER.vocab_size,
+    context=16,
+    n_layers=2,
+    n_heads=4,
+    d_model=64,
+    d_ff=256,
+    norm_kind="rms",
+)
+IMITATION = LoopConfig(
+    steps=400,
+    optimizer="muon",
+    muon_rate=0.02,
+    learning_rate=5e-3,
+    weight_decay=0.01,
+    final_rate=0.0,
+)
+PREFERENCE = LoopConfig(steps=150, learning_rate=3e-4, weight_decay=0.0, warmup=0.1)
+REINFORCEMENT = LoopConfig(
+    learning_rate=3e-4, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
+)
+PPO = PPOConfig(phases=60, prompts=150, room=sums.ROOM, epochs=2, minibatches=2, missing_stop=0.0)
+
+
+class World(NamedTuple):
+    """The task, its imitator, and everything that can be known about them."""
+
+    imitator: Policy
+    prompts: list[list[int]]
+    reference: Float[Tensor, "N A"]
+    """log pi_ref of every answer to every question."""
+    rewards: Float[Tensor, "N A"]
+
+
+def world(seed: int = 0) -> World:
+    """Train the imitator and list its answers."""
+    torch.manual_seed(seed)
+    policy = Policy(SHAPE)
+    examples = sums.demonstrations(sums.QUESTIONS, n_each=60, seed=seed)
+    epochs = Epochs(len(examples), 128, seed)
+
+    def batches(step: int) -> list[Rows]:
+        return [padded([examples[number] for number in epochs(step)])]
+
+    for _ in train(policy, batches, sft_loss, replace(IMITATION, seed=seed)):
+        pass
+    prompts = [sums.TOKENIZER.encode(question) for question in sums.QUESTIONS]
+    policy.eval()
+    reference = answer_logprobs(policy, prompts, sums.ROOM, sums.STOP)
+    return World(policy, prompts, reference, reward_table())
+
+
+def reward_table() -> Float[Tensor, "N A"]:
+    """The reward of every answer to every question."""
+    answers = all_answers(SHAPE.vocab_size, sums.ROOM, sums.STOP)
+    texts = [(decode(sums.TOKENIZER, list(each.tokens)), each.stopped) for each in answers]
+    table = [[sums.reward(question, *text) for text in texts] for question in sums.QUESTIONS]
+    return torch.tensor(table, dtype=torch.float64)
+
+
+def sampled_pairs(made: World, n_each: int, seed: int) -> list[Pair]:
+    """Two answers of the imitator to a question, of which one is right and one is not."""
+    generator = torch.Generator().manual_seed(seed)
+    prompts = made.prompts * n_each
+    first, second = (
+        judged(rollout(made.imitator, prompts, sums.ROOM, sums.STOP, generator)) for _ in range(2)
+    )
+    pairs = []
+    for prompt, (a, score_a), (b, score_b) in zip(prompts, first, second, strict=True):
+        if score_a != score_b:
+            pairs.append(Pair(prompt, *((a, b) if score_a > score_b else (b, a))))
+    return pairs
+
+
+def judged(made: Rollout) -> list[tuple[list[int], float]]:
+    """Each answer, with its stop token, and its reward."""
+    answers = [row[mask].tolist() for row, mask in zip(*made.rows[:2], strict=True)]
+    return list(zip(answers, scores(made).tolist(), strict=True))
+
+
+def scores(made: Rollout) -> Float[Tensor, " B"]:
+    """The true reward of each answer."""
+    found = []
+    for (prompt, answer), stopped in zip(made.texts(), made.stopped.tolist(), strict=True):
+        question, text = (decode(sums.TOKENIZER, tokens) for tokens in (prompt, answer))
+        found.append(sums.reward(question, text, stopped))
+    return torch.tensor(found)
+
+
+def dpo_policy(made: World, pairs: list[Pair], beta: float, seed: int = 0) -> Policy:
+    """The imitator after DPO on these pairs."""
+    policy, loop = copy.deepcopy(made.imitator), replace(PREFERENCE, seed=seed)
+    reference = reference_logprobs(
+        policy, (stacked(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
+    )
+    batches = pair_batches(pairs, reference, Epochs(len(pairs), 64, seed), 64, torch.device("cpu"))
+    for _ in train(policy, batches, preference_loss(beta=beta), loop):
+        pass
+    return policy.eval()
+
+
+def ppo_policy(made: World, beta: float, seed: int = 0) -> Policy:
+    """The imitator after PPO."""
+    torch.manual_seed(seed)
+    policy = copy.deepcopy(made.imitator)
+    critic = as_scorer(copy.deepcopy(made.imitator))
+    models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT, seed=seed)
+    epochs = Epochs(len(made.prompts), PPO.prompts, seed)
+
+    def prompts(phase: int) -> list[list[int]]:
+        return [made.prompts[number] for number in epochs(phase)]
+
+    config = replace(PPO, beta=beta)
+    for _ in ppo(models, frozen(made.imitator), scores, prompts, sums.STOP, config, loop):
+        pass
+    return policy.eval()
+
+
+def frozen(policy: Policy) -> Reference:
+    """The log-probabilities of a policy that does not learn."""
+
+    @torch.no_grad()
+    def logprobs(rows: Rows) -> Float[Tensor, "B U"]:
+        return policy(rows.tokens, rows.mask)
+
+    return logprobs
+
+
+def place(made: World, policy: Policy) -> Point:
+    """Where a policy stands, exactly."""
+    found = answer_logprobs(policy, made.prompts, sums.ROOM, sums.STOP)
+    return exact_point(found, made.reference, made.rewards)

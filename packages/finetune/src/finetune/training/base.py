@@ -1,0 +1,70 @@
+"""The small model that the commands begin with: trained here, on the documentation of this Python.
+
+What the held-out questions ask about is left out of its text: a document that holds one of their
+answers is dropped, as contamination is fought in large corpora (Brown et al. 2020, appendix C).
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from finetune.data.tasks import questions
+from gpt.commands.progress import say
+from gpt.commands.running import INTERRUPTED
+from gpt.commands.train import start_run, train_in
+from gpt.commands.train_config import TrainConfig
+from gpt.device import pick_device
+from gpt.runs import RunFolder
+from gpt.text.corpus import python_documentation
+from gpt.text.documents import Split, split_documents
+from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
+from gpt.training.recipes import FAST
+
+NAME = "base"
+
+
+def base_config(runs: Path, steps: int = 600, device: str = "auto") -> TrainConfig:
+    """How the base is trained: some two minutes on two cores."""
+    return TrainConfig(
+        loop=replace(FAST.loop, steps=steps, save_every=100),
+        preset="small",
+        name=NAME,
+        runs=runs,
+        device=device,
+        overwrite=True,
+    )
+
+
+def base_run(config: TrainConfig) -> Path:
+    """The folder of the trained base; trained now if it is not there, or not finished.
+
+    Raises:
+        KeyboardInterrupt: it was stopped; the next call goes on.
+    """
+    folder = RunFolder(config.runs / config.name)
+    if not folder.config.is_file():
+        say("training a small base model on the documentation of this Python")
+        start_run(folder, config, base_text())
+    device, left = pick_device(config.device), config.loop.steps - steps_done(folder)
+    if left > 0 and train_in(folder, config, device) == INTERRUPTED:
+        raise KeyboardInterrupt
+    return folder.path
+
+
+def steps_done(folder: RunFolder) -> int:
+    """How far the base is."""
+    if not checkpoint_files(folder.checkpoints):
+        return 0
+    found = newest_checkpoint(folder.checkpoints)
+    return found[0].values["step"] if found else 0
+
+
+def base_text() -> Split:
+    """The documentation without what answers the held-out questions."""
+    answers = [question.answer.removesuffix(".") for question in questions().held_out]
+    documents = [" ".join(text.split()) for text in python_documentation()]
+    clean = [
+        text
+        for text, flat in zip(python_documentation(), documents, strict=True)
+        if not any(answer in flat for answer in answers)
+    ]
+    return split_documents(clean, 0.05, seed=0)

@@ -1,0 +1,93 @@
+r"""The learning-rate range test: raise the rate from step to step until the loss flies away.
+
+Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3. Departures: the
+rate grows by a constant factor instead of a constant term, so that every power of ten gets as many
+steps; and what is watched is the loss instead of the accuracy.
+
+In a bowl with curvature h, loss = h x^2 / 2, a step of gradient descent multiplies x by
+1 - rate h. Every rate below 2 / h comes closer, and every one above gets away: the test finds 2 / h.
+"""
+
+import math
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from gpt.errors import BadInput
+from gpt.training.accumulation import Loss, accumulate_gradient
+from gpt.training.optimizer import adamw
+
+WORSE = 4.0
+"""The loss has flown away when it is so many times the lowest."""
+
+
+class Trial(NamedTuple):
+    """One rate of the test."""
+
+    rate: float
+    """The learning rate of a step."""
+    loss: float
+    """Of the batch after that step."""
+
+
+def growing_rates(low: float, high: float, steps: int) -> list[float]:
+    """From low to high, each by the same factor above the one before.
+
+    rate_i = low (high / low)^(i / (steps - 1))
+    """
+    if not 0 < low < high < math.inf or steps < 2:
+        raise BadInput(f"a range wants 0 < low < high and 2 steps; got {low}, {high} and {steps}")
+    return [low * (high / low) ** (i / (steps - 1)) for i in range(steps)]
+
+
+def plain_adamw(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """The optimizer of the training loop, without decay."""
+    return adamw(parameters, 1.0, (0.9, 0.95), 0.0)
+
+
+def rate_range(
+    model: nn.Module,
+    batches: Callable[[int], Iterable[Any]],
+    loss: Loss,
+    low: float = 1e-6,
+    high: float = 1.0,
+    steps: int = 100,
+    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = plain_adamw,
+) -> Generator[Trial, None, None]:
+    """Train at growing rates and yield each with the loss it led to, up to the first flown away.
+
+    Afterwards, or when the generator is closed, the model is as it was.
+
+    Args:
+        model: what is to be trained.
+        batches: the micro-batches of a step; steps 0 to `steps` are taken.
+        loss: the summed loss of a micro-batch, as in `gpt.training.loop`.
+        low: the first rate.
+        high: the last rate.
+        steps: how many rates.
+        optimizer: makes the one whose rate is in question.
+    """
+    rates = growing_rates(low, high, steps)
+    parameters = [each for each in model.parameters() if each.requires_grad]
+    before, was_training = [each.detach().clone() for each in parameters], model.training
+    update, no_scale = optimizer(parameters), torch.amp.GradScaler("cpu", enabled=False)
+    model.train()
+    try:
+        lowest = accumulate_gradient(model, parameters, batches(0), loss, no_scale)
+        for step, rate in enumerate(rates, 1):
+            for group in update.param_groups:
+                group["lr"] = rate
+            update.step()
+            update.zero_grad()
+            mean = accumulate_gradient(model, parameters, batches(step), loss, no_scale)
+            yield Trial(rate, mean)
+            lowest = min(lowest, mean)
+            if not mean <= WORSE * lowest:  # also where it is no number
+                return
+    finally:
+        for parameter, old in zip(parameters, before, strict=True):
+            parameter.data.copy_(old)
+            parameter.grad = None
+        model.train(was_training)

@@ -1,0 +1,42 @@
+"""Pairs of a model's own answers, ranked by the rule.
+
+What a reward model has never seen it cannot judge, and a policy that learns from it will find that
+out. So it is shown answers of the kind that it will be asked about (Stiennon et al. 2020, section
+3.1: comparisons of samples from the policy).
+"""
+
+import random
+from collections.abc import Sequence
+
+from finetune.data.conversations import PreferencePair
+from finetune.data.docstrings import Question
+from finetune.data.preferences import ranked
+from finetune.data.tasks import Task, as_pair, questions
+from finetune.training.assistant import Assistant
+from finetune.training.report import answers
+from gpt.commands.progress import say
+
+N_QUESTIONS = 1000
+"""How many of each side are asked, if there are as many."""
+N_ANSWERS = 4
+
+
+def sampled_pairs(assistant: Assistant, seed: int = 0) -> Task[PreferencePair]:
+    """The best of four answers against the worst, for questions of both sides."""
+    say("sampling answers to rank")
+    return Task(*(pairs_of(assistant, side, seed) for side in questions()))
+
+
+def pairs_of(
+    assistant: Assistant, asked_of_it: Sequence[Question], seed: int
+) -> list[PreferencePair]:
+    """The pairs of one side; a question whose answers tie gives none."""
+    chosen = random.Random(seed).sample(list(asked_of_it), min(N_QUESTIONS, len(asked_of_it)))
+    texts = [question.question for question in chosen for _ in range(N_ANSWERS)]
+    said = answers(assistant, texts, temperature=1.0, seed=seed)
+    found = []
+    for number, question in enumerate(chosen):
+        group = said[number * N_ANSWERS : (number + 1) * N_ANSWERS]
+        heard = [(each.text, each.stopped) for each in group if each.text]
+        found += ranked(question, [text for text, _ in heard], [stopped for _, stopped in heard])
+    return [as_pair(each) for each in found]

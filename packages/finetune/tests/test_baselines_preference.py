@@ -1,0 +1,116 @@
+"""Every preference loss against trl's, through the trainers' own batches and `compute_loss`."""
+
+import pytest
+
+pytest.importorskip("trl", reason="baselines: needs the extra baselines")
+
+import torch
+
+from finetune.comparison import preference_rows
+from finetune.comparison.preference_rows import (
+    Side,
+    dpo_rows,
+    kto_rows,
+    orpo_row,
+    pair_piece,
+    row,
+    simpo_row,
+)
+from finetune.preference import baselines
+from finetune.preference.answers import per_token, whole
+from finetune.preference.dpo import conservative_dpo_loss, ipo_loss
+from finetune.preference.reference_free import log_odds, odds_ratio_loss, simpo_loss
+from finetune.preference.training import preference_loss, scored
+from finetune.preference.unpaired import KTOLoss, VerdictBatch
+from gpt.baselines import small_model
+
+pytestmark = pytest.mark.baselines
+
+BOUND = {"rtol": 0.0, "atol": 1e-5}
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch):
+    """The same models every time, and no waiting for medians."""
+    torch.manual_seed(0)
+    monkeypatch.setattr(preference_rows, "interleaved", lambda *_, **__: (1.0, 2.0))
+
+
+def test_dpo_ipo_robust_and_conservative_losses_and_gradients_equal_trls(tmp_path):
+    rows = dpo_rows(tmp_path)
+    assert [each.name.split(",")[0] for each in rows] == [
+        "DPO", "IPO", "robust DPO", "conservative DPO",
+    ]  # fmt: skip
+    assert max(each.max_abs_diff for each in rows) < 2e-6
+    assert rows[0].library.startswith("trl 1.") and rows[0].ours_s is None
+
+
+def test_kto_equals_trls_with_a_positive_kl_and_with_one_raised_to_0(tmp_path):
+    rows = kto_rows(tmp_path)
+    assert sorted(each.name for each in rows) == [
+        "KTO, KL raised to 0, loss and gradient",
+        "KTO, positive KL, loss and gradient",
+    ]
+    assert max(each.max_abs_diff for each in rows) < 2e-6
+    assert rows[0].speedup == 2
+
+
+def test_orpo_and_simpo_equal_trls(tmp_path):
+    assert orpo_row(tmp_path).max_abs_diff < 2e-6
+    assert simpo_row(tmp_path).max_abs_diff < 2e-6
+
+
+@pytest.mark.parametrize(("beta", "measure"), [(0.3, whole), (0.1, per_token)])
+def test_sums_for_means_and_another_beta_are_told_apart(tmp_path, beta, measure):
+    policy, reference = small_model("llama"), small_model("llama")
+    trainer = baselines.dpo_trainer(policy, reference, tmp_path, 0, loss_type="ipo", beta=0.3)
+    batch = baselines.first_batch(trainer)
+    piece = pair_piece(baselines.rows_of(batch), baselines.policy_of(reference))
+    ours = Side(baselines.policy_of(policy), preference_loss(ipo_loss, beta, measure), piece)
+    assert not row("IPO", trainer, batch, ours).ok
+
+
+def test_kto_needs_both_weights_on_the_right_side(tmp_path):
+    policy, reference = small_model("llama"), small_model("llama")
+    weights = {"desirable_weight": 0.8, "undesirable_weight": 1.5}
+    trainer = baselines.kto_trainer(policy, reference, tmp_path, 0, beta=0.3, **weights)
+    batch = baselines.first_batch(trainer)
+    assert batch["label"].tolist() == [True] * 5 + [False] * 3
+    both = baselines.above(baselines.rows_of(batch), baselines.rows_of(batch, "KL_"))
+    with torch.no_grad():
+        reference_sums = scored(baselines.policy_of(reference), both).logprob
+    piece = VerdictBatch(both, reference_sums, batch["label"])
+    ours = baselines.policy_of(policy)
+    assert row("", trainer, batch, Side(ours, KTOLoss(0.3, 0.8, 1.5), piece)).ok
+    assert not row("", trainer, batch, Side(ours, KTOLoss(0.3, 1.5, 0.8), piece)).ok
+
+
+def margins():
+    """Log-probabilities per token of chosen and rejected answers."""
+    chosen, rejected = -torch.rand(2, 50) * 6
+    return chosen, rejected
+
+
+def test_the_odds_ratio_equals_trls_on_numbers_alone(tmp_path):
+    trainer = baselines.orpo_trainer(small_model("llama"), tmp_path, 0, beta=1.0)
+    chosen, rejected = margins()
+    theirs, _, _, _, mean_log_odds = trainer.odds_ratio_loss(chosen, rejected)
+    torch.testing.assert_close(odds_ratio_loss(chosen, rejected), -theirs.mean(), **BOUND)
+    difference = (log_odds(chosen) - log_odds(rejected)).mean()
+    torch.testing.assert_close(difference, mean_log_odds, **BOUND)
+
+
+def test_simpo_and_the_conservative_loss_equal_cpos_on_numbers_alone(tmp_path):
+    chosen, rejected = margins()
+    options = {"cpo_alpha": 0.0, "beta": 2.5}
+    simpo = baselines.cpo_trainer(
+        small_model("llama"), tmp_path, 0, loss_type="simpo", simpo_gamma=1.4, **options
+    )
+    theirs = simpo.cpo_loss(chosen, rejected)[0].mean()
+    torch.testing.assert_close(simpo_loss(chosen, rejected, 2.5, 1.4), theirs, **BOUND)
+    smooth = baselines.cpo_trainer(
+        small_model("llama"), tmp_path, 0, loss_type="sigmoid", label_smoothing=0.2, **options
+    )
+    theirs = smooth.cpo_loss(chosen, rejected)[0].mean()
+    ours = conservative_dpo_loss(chosen - rejected, torch.zeros(50), 2.5, 0.2)
+    torch.testing.assert_close(ours, theirs, **BOUND)

@@ -1,0 +1,170 @@
+"""Blocks that run twice beside blocks that keep everything, and beside torch's own checkpointing."""
+
+import copy
+from functools import partial
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from finetune.data.rows import answered, padded
+from finetune.models.policy import Policy, as_kind
+from finetune.training.checkpointing import checkpoint_blocks, checkpointed
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+
+SHAPE = GPTConfig(20, 16, n_layers=3, n_heads=2, d_model=16, d_ff=32, dropout=0.3)
+LLAMA = GPTConfig(
+    20, 16, 2, 4, 16, 24, n_kv_heads=2, norm_kind="rms", feed_forward="swiglu", ff_bias=False
+)
+ROWS = padded([answered([1, 2, 3], [4, 5, 6]), answered([6], [7, 8, 9, 10])])
+
+
+def ours(model):
+    checkpoint_blocks(model)
+
+
+def torchs(model):
+    for block in model.blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+
+def nothing(model):
+    pass
+
+
+def policy(shape=SHAPE):
+    torch.manual_seed(1)
+    return Policy(shape).double()
+
+
+def loss_and_gradients(model, change, rows=ROWS):
+    change(model)
+    torch.manual_seed(2)  # the dropout
+    loss = model(rows.tokens, rows.mask).sum()
+    inputs = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [loss, *torch.autograd.grad(loss, inputs)]
+
+
+@pytest.mark.parametrize("other", [nothing, torchs])
+@pytest.mark.parametrize("shape", [SHAPE, LLAMA])
+def test_loss_and_gradients_are_the_same_to_the_bit(shape, other):
+    first = loss_and_gradients(policy(shape), ours)
+    second = loss_and_gradients(policy(shape), other)
+    assert all(map(torch.equal, first, second))
+
+
+def test_dropout_matters_here():
+    # so the test above sees whether both runs draw the same numbers
+    model = policy()
+    losses = [model(ROWS.tokens, ROWS.mask).sum() for _ in range(2)]
+    assert losses[0] != losses[1]
+
+
+def test_the_random_numbers_go_on_as_if_nothing_had_run_twice():
+    drawn = []
+    for change in (ours, nothing):
+        loss_and_gradients(policy(), change)
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
+
+
+def test_where_the_first_blocks_have_no_gradient_the_later_ones_still_learn():
+    """As under LoRA: nothing at the input of the first block is trained."""
+    results = []
+    for change in (ours, nothing):
+        model = policy().requires_grad_(False)
+        for block in model.blocks[1:]:
+            block.mlp.narrow.weight.requires_grad_()
+        results.append(loss_and_gradients(model, change))
+    assert len(results[0]) == 3 and results[0][1].any()
+    assert all(map(torch.equal, *results))
+
+
+def test_the_second_run_has_the_format_of_the_first():
+    """The backward pass may come after the autocast of the forward pass has ended."""
+    gradients = []
+    for change in (ours, nothing):
+        model = Policy(LLAMA) if not gradients else first
+        if not gradients:
+            first = copy.deepcopy(model)
+        change(model)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(ROWS.tokens, ROWS.mask).sum()
+        gradients.append(torch.autograd.grad(loss, [*model.parameters()]))
+    assert all(map(torch.equal, *gradients))
+
+
+def test_backward_fills_the_gradients_of_parameters():
+    model, expected = policy(), loss_and_gradients(policy(), nothing)[1:]
+    checkpoint_blocks(model)
+    torch.manual_seed(2)
+    model(ROWS.tokens, ROWS.mask).sum().backward()
+    assert all(map(torch.equal, (p.grad for p in model.parameters()), expected))
+
+
+def test_asking_twice_runs_a_block_twice_and_not_three_times():
+    model, runs = policy(), []
+    model.blocks[0].mlp.register_forward_hook(lambda *_: runs.append(1))
+    checkpoint_blocks(model)
+    checkpoint_blocks(model)
+    model(ROWS.tokens, ROWS.mask).sum().backward()
+    assert len(runs) == 2
+
+
+def test_without_gradients_nothing_runs_twice_and_nothing_changes():
+    model, plain = policy().eval(), policy().eval()
+    checkpoint_blocks(model)
+    with torch.no_grad():
+        assert torch.equal(model(ROWS.tokens, ROWS.mask), plain(ROWS.tokens, ROWS.mask))
+        cache, tokens = model.cache(2, 8), ROWS.tokens[:, :4]
+        assert torch.equal(GPT.forward(model, tokens, cache=cache), GPT.forward(plain, tokens))
+    assert cache.length == 4
+
+
+def test_names_stay_and_a_copy_runs_its_own_weights():
+    model = policy().eval()
+    names = [*model.state_dict()]
+    checkpoint_blocks(model)
+    twin = copy.deepcopy(model)
+    assert [*model.state_dict()] == names
+    before = model(ROWS.tokens, ROWS.mask)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    assert torch.equal(twin(ROWS.tokens, ROWS.mask), before)
+    assert not torch.equal(model(ROWS.tokens, ROWS.mask), before)
+
+
+def test_weights_changed_between_the_two_runs_are_noticed():
+    model = policy()
+    checkpoint_blocks(model)
+    loss = model(ROWS.tokens, ROWS.mask).sum()
+    with torch.no_grad():
+        model.blocks[0].mlp.widen.weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_another_kind_of_the_same_model_shares_it():
+    model = GPT(SHAPE)
+    checkpoint_blocks(model)
+    assert isinstance(as_kind(Policy, model).blocks[0].forward, partial)
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x):
+        return self.w * x**2
+
+
+def test_a_gradient_by_hand():
+    """y = w x^2 at w = 3, x = 2: dy/dw = x^2 = 4, dy/dx = 2 w x = 12."""
+    block, x = Twice(), torch.full((1, 1, 1), 2.0, requires_grad=True)
+    y = checkpointed(block, block.forward, x)
+    y.sum().backward()
+    assert (y.item(), block.w.grad.item(), x.grad.item()) == (12, 4, 12)

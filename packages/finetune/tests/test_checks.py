@@ -1,0 +1,144 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from finetune.evaluation.checks import (
+    INSTRUCTIONS,
+    Instruction,
+    at_least_words,
+    at_most_words,
+    contains,
+    ends_with,
+    followed,
+    has_sentences,
+    is_json,
+    loose_versions,
+    lower_case,
+    no_commas,
+    sentences,
+)
+from gpt.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    ("check", "yes", "no"),
+    [
+        (at_most_words(3), "one two three", "one two three four"),
+        (at_least_words(3), "one two three", "one two"),
+        (contains("cat"), "A Cat.", "category"),
+        (contains("cat"), "(cat)", "bobcat"),
+        (contains("C++"), "Write C++!", "Write C."),
+        (ends_with("bye."), "Good bye. \n", "bye. Now"),
+        (has_sentences(2), "It is. Is it?", "It is, is it?"),
+        (no_commas, "red and blue", "red, blue"),
+        (lower_case, "good night 2", "Good night"),
+        (lower_case, "a", "123"),  # no letters at all
+        (is_json, '{"name": "Tom", "age": 3}', 'Here: {"name": "Tom"}'),
+        (is_json, " [1, 2] ", "[1, 2"),
+        (is_json, "3", "[" * 100_000),  # too deep for the parser
+    ],
+)
+def test_each_check_by_hand(check, yes, no):
+    assert check(yes)
+    assert not check(no)
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("Hi! How are you?", ["Hi!", "How are you?"]),
+        ("It costs 3.14 euros", ["It costs 3.14 euros"]),
+        ("Why?! No...", ["Why?!", "No..."]),
+        ("a list\n- one\n- two", ["a list", "- one", "- two"]),
+        ("One. ...", ["One."]),  # nothing to read in the second
+        ("", []),
+    ],
+)
+def test_sentences_by_hand(text, pieces):
+    assert sentences(text) == pieces
+
+
+def test_the_loose_versions_by_hand():
+    assert loose_versions("Sure:\n*one*\nBye") == [
+        "Sure:\n*one*\nBye",
+        "Sure:\none\nBye",
+        "Sure:\n*one*",
+        "Sure:\none",
+        "*one*\nBye",
+        "one\nBye",
+        "*one*",
+        "one",
+    ]
+    assert loose_versions("one line") == ["one line"] * 2
+    assert loose_versions(" \n") == []
+
+
+def test_the_four_accuracies_by_hand():
+    asked = [
+        Instruction("p", (no_commas, at_most_words(2))),
+        Instruction("q", (lower_case,)),
+        Instruction("r", (is_json,)),
+    ]
+    # p: comma, two words: one of two. q: loosely, without its first line. r: the same.
+    answers = ["red, blue", "Sure, here:\ngood night", "Sure\n[1]\nHope it helps!"]
+    found = followed(asked, answers)
+    assert found == pytest.approx((0, 1 / 4, 2 / 3, 3 / 4))
+
+
+def test_an_empty_answer_follows_nothing():
+    assert followed([Instruction("p", (no_commas, at_most_words(5)))], [" \n"]) == (0, 0, 0, 0)
+
+
+FOLLOWED = [
+    "Python is a programming language.",
+    "The sea is wide and deep and blue and moves all day and all night under the wind and moon.",
+    "Take an Umbrella with you.",
+    "Red and green and blue.",
+    "Thank you for your help. See you soon!",
+    "so that the body can rest.",
+    "They flap their wings. The air holds them.",
+    '{"name": "Tom", "age": 3}',
+    "A tall oak with green leaves.",
+    "A list keeps its items in order.",
+    "lie down and sleep well.",
+    '["apple", "pear"]',
+]
+BROKEN = [
+    "word " * 16,
+    "The sea is blue.",
+    "A raincoat.",
+    "Red, green, blue.",
+    "Thank you!",
+    "So that the body can rest.",
+    "They flap their wings.",
+    "The cat is called Tom and is 3.",
+    "An oak.",
+    "A list, in order, has items.",
+    "Sleep well.",
+    "apple, pear",
+]
+
+
+def test_every_prompt_can_be_followed_and_broken():
+    assert followed(INSTRUCTIONS, FOLLOWED) == (1, 1, 1, 1)
+    assert followed(INSTRUCTIONS, BROKEN).prompts_strict == 0
+    assert len({each.prompt for each in INSTRUCTIONS}) == len(INSTRUCTIONS) == 12
+
+
+@given(st.lists(st.text("aA,*. \n", max_size=20), min_size=12, max_size=12))
+def test_loose_is_never_below_strict_nor_a_prompt_above_its_checks(answers):
+    found = followed(INSTRUCTIONS, answers)
+    assert found.prompts_strict <= found.prompts_loose
+    assert found.checks_strict <= found.checks_loose
+    assert found.checks_strict == 0 or found.prompts_loose <= 1
+    single = [Instruction(each.prompt, each.checks[:1]) for each in INSTRUCTIONS]
+    alone = followed(single, answers)  # one check a prompt: both ways of counting agree
+    assert alone.prompts_strict == alone.checks_strict
+    assert found.prompts_strict <= alone.prompts_strict
+
+
+def test_a_prompt_without_an_answer_is_refused():
+    with pytest.raises(BadInput, match="12 instructions need as many answers .* got 1"):
+        followed(INSTRUCTIONS, ["one"])
+    with pytest.raises(BadInput, match="0 instructions"):
+        followed([], [])

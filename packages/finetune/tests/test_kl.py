@@ -1,0 +1,202 @@
+import math
+
+import pytest
+import torch
+from torch import tensor
+from torch.distributions import Categorical, kl_divergence
+
+from finetune.reinforcement.clipping import clipped_policy_loss
+from finetune.reinforcement.kl import AdaptiveBeta, FixedBeta, exact_kl, k1, k2, k3
+from finetune.reinforcement.rewards import token_rewards
+from gpt.errors import BadInput
+
+LN2 = math.log(2)
+# the policy and its reference over three tokens; each column below is one of the tokens
+P, Q = tensor([[0.5, 0.25, 0.25]]).double(), tensor([[0.25, 0.25, 0.5]]).double()
+ALL = torch.ones(1, 3, dtype=torch.bool)
+
+
+def two_distributions(n=200, n_vocab=6, scale=2.0):
+    generator = torch.Generator().manual_seed(0)
+    return scale * torch.randn(2, n, n_vocab, generator=generator).double()
+
+
+def estimates(kind, logits, reference):
+    """The estimate for every token of the vocabulary, and how likely the policy draws it."""
+    log_p, log_q = logits.log_softmax(-1), reference.log_softmax(-1)
+    return kind(log_p, log_q, torch.ones_like(log_p, dtype=torch.bool)), log_p.exp()
+
+
+def test_estimates_by_hand():
+    # policy over reference: 2, 1 and 1/2
+    log_p, log_q = P.log(), Q.log()
+    expected = {
+        k1: [LN2, 0.0, -LN2],
+        k2: [LN2**2 / 2, 0.0, LN2**2 / 2],
+        k3: [1 / 2 - 1 + LN2, 0.0, 2 - 1 - LN2],
+    }
+    for kind, values in expected.items():
+        torch.testing.assert_close(
+            kind(log_p, log_q, ALL), tensor([values], dtype=torch.float64), rtol=0, atol=1e-12
+        )
+
+
+def test_the_exact_divergence_by_hand():
+    # 1/2 ln 2 + 1/4 ln 1 + 1/4 ln 1/2
+    exact = exact_kl(P.log()[None], Q.log()[None], ALL[:, :1])
+    torch.testing.assert_close(exact, tensor([[LN2 / 4]], dtype=torch.float64), rtol=0, atol=1e-12)
+
+
+def test_the_exact_divergence_is_that_of_torch_and_runs_from_the_policy():
+    logits, reference = two_distributions()
+    mask = torch.ones(1, 200, dtype=torch.bool)
+    expected = kl_divergence(Categorical(logits=logits), Categorical(logits=reference))
+    ours = exact_kl(logits[None], reference[None], mask)
+    torch.testing.assert_close(ours, expected[None], rtol=0, atol=1e-12)
+    backwards = exact_kl(reference[None], logits[None], mask)
+    assert (ours - backwards).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("kind", [k1, k3])
+def test_the_mean_over_all_tokens_is_the_exact_divergence(kind):
+    logits, reference = two_distributions()
+    values, p = estimates(kind, logits, reference)
+    exact = kl_divergence(Categorical(logits=logits), Categorical(logits=reference))
+    torch.testing.assert_close((p * values).sum(-1), exact, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [k1, k3])
+def test_the_mean_over_samples_lies_within_four_standard_errors(kind):
+    generator = torch.Generator().manual_seed(0)
+    tokens = torch.multinomial(P, 20_000, replacement=True, generator=generator)
+    log_p, log_q = (each.log()[0, tokens] for each in (P, Q))
+    values = kind(log_p, log_q, torch.ones_like(tokens, dtype=torch.bool))
+    assert abs(values.mean() - LN2 / 4) < 4 * values.std() / math.sqrt(20_000)
+
+
+def test_k2_is_biased_and_the_less_so_the_closer_the_two_are():
+    def bias(scale):
+        logits, reference = two_distributions(scale=scale)
+        values, p = estimates(k2, logits, reference)
+        exact = kl_divergence(Categorical(logits=logits), Categorical(logits=reference))
+        return (((p * values).sum(-1) - exact).abs().sum() / exact.sum()).item()
+
+    assert bias(2.0) > 0.5
+    assert bias(0.02) < 0.02
+
+
+def test_k1_is_negative_for_some_tokens_and_k3_for_none():
+    logits, reference = two_distributions(scale=10.0)
+    assert (estimates(k1, logits, reference)[0] < 0).double().mean() > 0.2
+    assert (estimates(k3, logits, reference)[0] >= 0).all()
+
+
+def test_k3_varies_less_than_k1_while_the_two_are_close():
+    logits, reference = two_distributions(scale=0.1)
+
+    def variance(kind):
+        values, p = estimates(kind, logits, reference)
+        return (p * values**2).sum(-1) - (p * values).sum(-1) ** 2
+
+    assert (variance(k3) < 0.1 * variance(k1)).all()
+
+
+def test_as_a_loss_k1_teaches_nothing_and_k2_what_the_divergence_teaches():
+    logits, reference = two_distributions()
+    logits.requires_grad_()
+
+    def slope(kind):
+        values, p = estimates(kind, logits, reference)
+        return torch.autograd.grad((p.detach() * values).sum(), logits)[0]  # samples do not move
+
+    exact = kl_divergence(Categorical(logits=logits), Categorical(logits=reference))
+    (expected,) = torch.autograd.grad(exact.sum(), logits)
+    torch.testing.assert_close(slope(k1), torch.zeros_like(logits), rtol=0, atol=1e-12)
+    torch.testing.assert_close(slope(k2), expected, rtol=0, atol=1e-12)
+    assert (slope(k3) - expected).abs().max() > 0.1
+
+
+def test_a_step_on_the_penalty_alone_brings_the_policy_closer_to_its_reference():
+    policy, reference = two_distributions(n=4, scale=1.0)  # four positions, no context
+    policy.requires_grad_()
+    generator = torch.Generator().manual_seed(0)
+    answers = torch.multinomial(
+        policy.detach().softmax(-1), 2000, replacement=True, generator=generator
+    ).T
+    mask = torch.ones_like(answers, dtype=torch.bool)
+
+    def logprobs(logits):
+        return logits.log_softmax(-1).expand(2000, 4, 6).gather(-1, answers[..., None])[..., 0]
+
+    def distance():
+        return exact_kl(policy[None], reference[None], mask[:1]).sum().item()
+
+    before, old = distance(), logprobs(policy).detach()
+    penalty = token_rewards(k1(old, logprobs(reference), mask), torch.zeros(2000), mask, beta=1.0)
+    loss = clipped_policy_loss(logprobs(policy), old, penalty.double(), mask).loss
+    (gradient,) = torch.autograd.grad(loss, policy)
+    with torch.no_grad():
+        policy -= 4 * gradient  # the loss is a mean over four positions
+    assert distance() < 0.8 * before
+
+
+@pytest.mark.parametrize("rubbish", [1e9, torch.inf, torch.nan])
+@pytest.mark.parametrize("kind", [k1, k2, k3])
+def test_what_stands_on_padding_changes_no_number_and_no_gradient(kind, rubbish):
+    mask = tensor([[True, True, False]])
+    logits, reference = (each[:3][None] for each in two_distributions())
+
+    def computed(filler):
+        pair = [each.masked_fill(~mask[..., None], filler) for each in (logits, reference)]
+        pair += [each[..., 0].clone() for each in pair]
+        for each in pair:
+            each.requires_grad_()
+        outputs = [exact_kl(*pair[:2], mask), kind(*pair[2:], mask)]
+        assert all((each[~mask] == 0).all() for each in outputs)
+        total = (torch.cat(outputs) * tensor([1.0, 2.0, 3.0])).sum()
+        return [*outputs, *torch.autograd.grad(total, pair)]
+
+    for a, b in zip(computed(rubbish), computed(0.0), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("kl", "expected"),
+    [
+        (6.0, 0.1),  # on target
+        (6.6, 0.101),  # 10 % above: 1 + 0.1 * 10 / 100
+        (12.0, 0.102),  # clipped to 20 %
+        (0.0, 0.098),
+        (-3.0, 0.098),  # an estimate may be negative; the price stays positive
+    ],
+)
+def test_the_price_moves_as_in_the_paper(kl, expected):
+    price = AdaptiveBeta(0.1, target=6.0, horizon=100)
+    assert price.after(kl, n_answers=10).beta == pytest.approx(expected, abs=1e-12)
+    assert price.beta == 0.1
+
+
+def test_the_price_settles_where_the_divergence_meets_its_target():
+    price = AdaptiveBeta(0.01, target=6.0, horizon=1000)
+    for _ in range(1000):
+        price = price.after(3.0 / price.beta, n_answers=64)  # what costs more is done less
+    assert price.beta == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_fixed_price_stays():
+    assert FixedBeta(0.05).after(1e9, n_answers=64) == FixedBeta(0.05)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: FixedBeta(-0.1), "beta must be a number from 0 up, got -0.1"),
+        (lambda: AdaptiveBeta(0.0), "beta must be a number above 0, got 0.0"),
+        (lambda: AdaptiveBeta(0.1, target=-6.0), "target must be a number above 0, got -6.0"),
+        (lambda: AdaptiveBeta(0.1, horizon=0), "horizon must be a number above 0, got 0"),
+        (lambda: AdaptiveBeta(float("nan")), "beta must be a number above 0, got nan"),
+    ],
+)
+def test_prices_that_turn_the_penalty_around_are_refused(make, message):
+    with pytest.raises(BadInput, match=message):
+        make()

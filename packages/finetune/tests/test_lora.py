@@ -1,0 +1,367 @@
+import copy
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from finetune.adapters.lora import (
+    LoraConfig,
+    coverage,
+    disabled,
+    inject,
+    lora_layers,
+    lora_parameters,
+    merge,
+    merged,
+    n_lora_parameters,
+    unmerge,
+)
+from finetune.adapters.low_rank import LoraLinear, LowRank, low_rank, places
+from finetune.models.policy import Policy, as_kind
+from gpt.errors import BadInput
+from gpt.generation.bare import bare
+from gpt.generation.generate import generate
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+from gpt.model.layers import Linear
+
+LLAMA = GPTConfig(
+    vocab_size=20, context=16, n_layers=2, n_heads=4, d_model=16, d_ff=24, n_kv_heads=2,
+    norm_kind="rms", feed_forward="swiglu", ff_bias=False,
+)  # fmt: skip
+GPT2 = GPTConfig(
+    vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32,
+    positions="learned", attention_bias=True,
+)  # fmt: skip
+SHAPES = pytest.mark.parametrize("shape", [LLAMA, GPT2], ids=["llama", "gpt2"])
+TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1))
+
+
+def adapted(shape=LLAMA, config=None, dtype=torch.float64):
+    """A model whose adapters have learned something, and the same model before."""
+    base = GPT(shape).to(dtype)
+    for parameter in base.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    model = copy.deepcopy(base)
+    inject(model, config or LoraConfig(rank=2, alpha=6))
+    for layer in lora_layers(model).values():
+        torch.nn.init.normal_(layer.b)
+    return model, base
+
+
+def hand_layer():
+    """W = I, one adapter with A = (1 2) and B = (3 0)^T, scale 2."""
+    layer = LoraLinear(Linear(2, 2, bias=False), [slice(0, 2)], rank=1, scale=2.0)
+    layer.base.weight.data = torch.eye(2)
+    layer.a.data, layer.b.data = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [0.0]])
+    return layer
+
+
+def test_a_layer_by_hand():
+    # A x = 1 + 2 = 3, B A x = (9, 0), y = (1, 1) + 2 (9, 0)
+    x = torch.tensor([[1.0, 1.0]], requires_grad=True)
+    layer = hand_layer()
+    y = layer(x)
+    assert y.tolist() == [[19, 1]]
+    y[0, 0].backward()
+    assert layer.b.grad.tolist() == [[6], [0]]  # s A x
+    assert layer.a.grad.tolist() == [[6, 6]]  # s B x
+    assert x.grad.tolist() == [[7, 12]]  # W + s B A = (1 + 6, 12)
+    assert layer.base.weight.grad is None
+
+
+def test_queries_keys_and_values_have_adapters_of_their_own():
+    """Three outputs of one product; the first and the last have an adapter, of rank 1."""
+    layer = LoraLinear(Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
+    layer.base.weight.data.zero_()
+    layer.a.data, layer.b.data = torch.tensor([[1.0, 0], [0, 1]]), torch.tensor([[10.0], [100]])
+    assert layer(torch.tensor([[2.0, 3.0]])).tolist() == [[20, 0, 300]]
+    assert layer.change().tolist() == [[10, 0], [0, 0], [0, 100]]
+
+
+@pytest.mark.parametrize("outputs", [[(0, 12)], [(0, 5), (5, 8), (8, 12)], [(0, 5), (8, 12)]])
+def test_the_fast_way_is_the_equation_in_values_and_gradients(outputs):
+    outputs = [slice(*each) for each in outputs]
+    layer = LoraLinear(Linear(7, 12).double(), outputs, rank=3, scale=0.7)
+    torch.nn.init.normal_(layer.b)
+    x = torch.randn(2, 4, 7, dtype=torch.float64, requires_grad=True)
+    upstream = torch.randn(2, 12, 4, dtype=torch.float64).transpose(1, 2)  # laid out otherwise
+    change = low_rank(x, layer.a, layer.b, places(outputs, 3), 12)
+    plain = F.linear(x, layer.base.weight, layer.base.bias) + 0.7 * change
+    inputs = [x, layer.a, layer.b]
+    expected = torch.autograd.grad(plain, inputs, upstream)
+    ours = torch.autograd.grad(layer(x), inputs, upstream)
+    for a, b in zip((layer(x), *ours), (plain, *expected), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+    assert torch.autograd.gradcheck(layer, (x,))
+
+
+def test_a_first_layer_makes_no_gradient_at_its_input():
+    layer, x = hand_layer(), torch.ones(1, 2)
+    layer(x).sum().backward()
+    assert x.grad is None and layer.a.grad is not None
+
+
+@SHAPES
+def test_the_model_begins_as_it_was(shape):
+    model = GPT(shape)
+    before = model(TOKENS)
+    inject(model, LoraConfig())
+    assert torch.equal(model(TOKENS), before)
+    bounds = {layer.a.shape[1]: layer.a.abs().max() for layer in lora_layers(model).values()}
+    for width, largest in bounds.items():
+        assert 0.8 / math.sqrt(width) < largest <= 1 / math.sqrt(width)
+
+
+@SHAPES
+def test_the_base_gets_no_gradient_and_the_adapters_do(shape):
+    model, _ = adapted(shape)
+    loss = model(TOKENS, targets=TOKENS)
+    loss.backward()
+    own = {id(parameter) for parameter in lora_parameters(model)}
+    for name, parameter in model.named_parameters():
+        assert (parameter.grad is not None) == (id(parameter) in own), name
+        assert id(parameter) not in own or parameter.grad.abs().min() > 0, name
+
+
+def test_no_product_makes_a_gradient_of_a_frozen_weight():
+    """Backward through a layer: one large product (at x), where the weight's would be a second."""
+    layer = LoraLinear(Linear(64, 64, bias=False), [slice(0, 64)], rank=1, scale=1.0)
+    x = torch.randn(64, 64, requires_grad=True)
+    y = layer(x)
+    with torch.profiler.profile(record_shapes=True) as seen:
+        y.sum().backward()
+    shapes = [each.input_shapes[:2] for each in seen.events() if each.name == "aten::mm"]
+    assert shapes.count([[64, 64], [64, 64]]) == 1
+
+
+@SHAPES
+@pytest.mark.parametrize("targets", [("q",), ("q", "v"), ("o", "down"), ("k", "up"), ("all",)])
+def test_the_count_is_rank_times_in_plus_out(shape, targets):
+    model, config = GPT(shape), LoraConfig(rank=3, targets=targets)
+    inject(model, config)
+    learning = sum(each.numel() for each in model.parameters() if each.requires_grad)
+    assert learning == n_lora_parameters(shape, config)
+    assert learning == sum(each.numel() for each in lora_parameters(model))
+
+
+def test_the_count_by_hand():
+    # a block of LLAMA: q 16 -> 16 and v 16 -> 8, so 2 layers x rank 3 x (32 + 24)
+    assert n_lora_parameters(LLAMA, LoraConfig(rank=3, targets=("q", "v"))) == 336
+
+
+def test_coverage_says_how_much_is_trained():
+    model = GPT(LLAMA)
+    total = model.n_parameters()
+    inject(model, LoraConfig(rank=3, targets=("q", "v")))
+    covered = coverage(model)
+    assert covered == (336, total + 336, 2)
+    assert str(covered) == f"336 trained of {total + 336:,}, {336 / (total + 336):.2%}, in 2 layers"
+
+
+@SHAPES
+def test_merging_changes_the_weights_and_not_the_outputs(shape):
+    model, base = adapted(shape)
+    before = model(TOKENS)
+    assert (before - base(TOKENS)).abs().max() > 0.1
+    merge(model)
+    merge(model)  # once is enough
+    torch.testing.assert_close(model(TOKENS), before, rtol=0, atol=1e-12)
+    name = "blocks.0.attention.qkv"
+    assert not torch.equal(model.get_submodule(name).base.weight, base.get_parameter(f"{name}.weight"))
+    unmerge(model)
+    torch.testing.assert_close(model(TOKENS), before, rtol=0, atol=1e-12)
+    for name, layer in lora_layers(model).items():
+        first = base.get_parameter(f"{name}.weight")
+        torch.testing.assert_close(layer.base.weight, first, rtol=0, atol=1e-14)
+
+
+@SHAPES
+@pytest.mark.parametrize("in_place_first", [False, True])
+def test_a_merged_model_has_no_adapters_and_the_names_of_its_base(shape, in_place_first):
+    model, base = adapted(shape)
+    if in_place_first:
+        merge(model)
+    plain = merged(model)
+    assert not lora_layers(plain) and [*plain.state_dict()] == [*base.state_dict()]
+    torch.testing.assert_close(plain(TOKENS), model(TOKENS), rtol=0, atol=1e-12)
+    assert all(parameter.requires_grad for parameter in plain.parameters())
+    assert not model.embedding.weight.requires_grad
+    plain.embedding.weight.data.zero_()
+    assert model.embedding.weight.abs().max() > 0  # nothing is shared
+
+
+def test_merging_in_bf16_rounds_once():
+    model, _ = adapted(dtype=torch.bfloat16)
+    layer = model.blocks[0].mlp.up
+    assert layer.a.dtype == torch.float32 and layer.base.weight.dtype == torch.bfloat16
+    exact = layer.base.weight.float() + 3 * layer.b @ layer.a
+    plain = merged(model).blocks[0].mlp.up.weight
+    torch.testing.assert_close(plain, exact.bfloat16(), rtol=2**-8, atol=1e-6)
+    assert plain.dtype == torch.bfloat16
+    merge(model)
+    assert torch.equal(layer.base.weight, plain)
+
+
+@SHAPES
+def test_disabled_adapters_leave_the_base_to_the_bit(shape):
+    model, base = adapted(shape, dtype=torch.float32)
+    changed = model(TOKENS)
+    with disabled(model):
+        assert torch.equal(model(TOKENS), base(TOKENS))
+        with disabled(model):
+            pass
+        assert torch.equal(model(TOKENS), base(TOKENS))
+    assert torch.equal(model(TOKENS), changed) and not torch.equal(changed, base(TOKENS))
+
+
+def test_adapters_come_back_after_an_error_inside():
+    model, _ = adapted()
+    with pytest.raises(RuntimeError), disabled(model):
+        raise RuntimeError
+    assert all(layer.adds for layer in lora_layers(model).values())
+
+
+def test_merged_adapters_cannot_be_disabled():
+    model, _ = adapted()
+    merge(model)
+    with pytest.raises(BadInput, match="unmerge"), disabled(model):
+        pass
+
+
+@SHAPES
+def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
+    model, base = adapted(shape, dtype=torch.float32)
+    model.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(bare(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6)
+        with disabled(model):
+            assert torch.equal(bare(model)(TOKENS), base(TOKENS))
+    text = list(generate(model, [1, 2], 10, lambda scores: scores.argmax(-1)))
+    greedy = [1, 2]
+    for _ in range(10):
+        greedy.append(int(model(torch.tensor([greedy]))[0, -1].argmax()))
+    assert text == greedy[2:]
+
+
+def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
+    called = []
+    way = "gpt.model.layers.few_rows"
+    monkeypatch.setattr(way, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
+    layer = LoraLinear(Linear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
+    with torch.no_grad():
+        layer(torch.randn(1, 1, 512))
+    assert called
+
+
+def test_a_policy_of_a_model_with_adapters_trains_them():
+    model, _ = adapted()
+    policy = as_kind(Policy, model)
+    assert [*policy.state_dict()] == [*model.state_dict()]
+    policy(TOKENS, torch.ones_like(TOKENS, dtype=torch.bool)).sum().backward()
+    assert all(parameter.grad is not None for parameter in lora_parameters(model))
+
+
+def test_state_dicts_hold_base_and_adapters():
+    (model, base), (other, _) = adapted(), adapted()
+    saved = model.state_dict()
+    assert {name.replace(".base.", ".") for name in saved} > set(base.state_dict())
+    other.load_state_dict(saved)
+    assert torch.equal(other(TOKENS), model(TOKENS))
+
+
+def test_dropout_thins_what_a_reads_in_training_alone():
+    layer = LoraLinear(Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
+    torch.nn.init.ones_(layer.b)
+    layer.base.weight.data.zero_()
+    layer.a.data.fill_(1)
+    x = torch.ones(1, 1000)
+    layer.train()
+    first, second = layer(x).item(), layer(x).item()
+    assert first != second and abs(first - 1000) < 100 and abs(second - 1000) < 100
+    assert layer.eval()(x).item() == 1000
+
+
+def test_the_generator_alone_decides_the_start():
+    starts = []
+    for seed in (5, 5, 6):
+        model = GPT(LLAMA)
+        inject(model, LoraConfig(), torch.Generator().manual_seed(seed))
+        starts.append(model.blocks[1].mlp.up.a.detach())
+        torch.rand(1)
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+
+
+def test_a_base_that_is_unfrozen_again_learns():
+    model, base = adapted()
+    model.requires_grad_(True)
+    model(TOKENS, targets=TOKENS).backward()
+    weight = model.blocks[0].mlp.up.base.weight
+    assert weight.grad is not None
+    plain = merged(model)
+    plain(TOKENS, targets=TOKENS).backward()
+    expected = plain.blocks[0].mlp.up.weight.grad
+    torch.testing.assert_close(weight.grad, expected, rtol=0, atol=1e-10)
+
+
+def test_autocast_and_bf16_take_the_plain_way():
+    model, _ = adapted(dtype=torch.float32)
+    exact = model(TOKENS)
+    with torch.autocast("cpu", torch.bfloat16):
+        rough = model(TOKENS)
+    rough.float().sum().backward()
+    assert (rough - exact).abs().max() < 0.1 * exact.abs().max()
+    half = copy.deepcopy(model).to(torch.bfloat16)
+    assert (half(TOKENS).float() - exact).abs().max() < 0.1 * exact.abs().max()
+
+
+def test_few_steps_of_training_lower_the_loss_and_leave_the_base():
+    model, base = adapted(dtype=torch.float32)
+    optimizer, losses = torch.optim.AdamW(lora_parameters(model), lr=1e-2), []
+    for _ in range(30):
+        optimizer.zero_grad()
+        loss = model(TOKENS[:, :-1], targets=TOKENS[:, 1:]) / TOKENS[:, 1:].numel()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+    with disabled(model):
+        assert torch.equal(model(TOKENS), base(TOKENS))
+
+
+BAD = {
+    "the rank of an adapter must be at least 1, got 0": {"rank": 0},
+    "alpha must be a positive number, got -1": {"alpha": -1.0},
+    "alpha must be a positive number, got nan": {"alpha": math.nan},
+    r"dropout must lie in \[0, 1\), got 1.0": {"dropout": 1.0},
+    "no part 'c_attn' to adapt; there are q, k, v, o, gate, up, down, all": {"targets": ("c_attn",)},
+    "no part to adapt is named; there are q": {"targets": ()},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_config_without_a_meaning_is_refused(message):
+    with pytest.raises(BadInput, match=message):
+        LoraConfig(**BAD[message])
+
+
+def test_a_model_without_a_gate_has_none_to_adapt():
+    model = GPT(GPT2)
+    with pytest.raises(BadInput, match="no part 'gate' to adapt; there are q, k, v, o, up, down"):
+        inject(model, LoraConfig(targets=("q", "gate")))
+    assert not lora_layers(model) and all(each.requires_grad for each in model.parameters())
+
+
+def test_adapters_of_adapters_are_refused():
+    model, _ = adapted()
+    with pytest.raises(BadInput, match="adapters already, in 10 layers"):
+        inject(model, LoraConfig())
+
+
+def test_first_derivatives_alone():
+    x = torch.ones(1, 2, requires_grad=True)
+    y: torch.Tensor = LowRank.apply(x, *(hand := hand_layer()).parameters(), hand) if 0 else hand_layer()(x)
+    (grad,) = torch.autograd.grad(y.sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        grad.sum().backward()

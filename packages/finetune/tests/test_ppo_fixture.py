@@ -1,0 +1,203 @@
+"""Our PPO against the recorded updates of trl 1.12.0: piece by piece, and whole."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+from torch import tensor
+
+from finetune.comparison import ppo_rows
+from finetune.comparison.ppo_recorded import (
+    CASES,
+    content,
+    our_names,
+    recorded,
+    stated_policy,
+    stated_scorer,
+)
+from finetune.data.rows import answered, padded
+from finetune.reinforcement.advantages import gae, masked_mean, whitened
+from finetune.reinforcement.clipping import (
+    clipped_policy_loss,
+    clipped_value_loss,
+    entropy,
+    ppo_loss,
+)
+from finetune.reinforcement.kl import k1
+from finetune.reinforcement.rewards import penalised, token_rewards
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "ppo_fixture.py"
+WIDTH = 5  # of the recorded answers
+
+
+def texts(update):
+    """Queries and answers as a block, and where in it the token before each answer token stands."""
+    pairs = [*zip(update.queries, update.answers, strict=True)]
+    block = padded([answered(*pair) for pair in pairs])
+    starts = tensor([len(query) for query, _ in pairs])[:, None] - 1
+    places = (starts + torch.arange(WIDTH)).clamp(max=block.tokens.shape[1] - 1)
+    return block, places
+
+
+def new_logprobs(policy, update):
+    block, places = texts(update)
+    logprobs = policy(block.tokens, block.mask)
+    logprobs = torch.nn.functional.pad(logprobs, (0, 1)).gather(1, places)
+    return logprobs.masked_fill(~update.answer_mask, 1.0)  # as trl does
+
+
+def new_values(critic, update):
+    block, places = texts(update)
+    return critic.values(block.tokens).gather(1, places).masked_fill(~update.paid_mask, 0.0)
+
+
+def close(ours, theirs):
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_stated_models_see_what_was_recorded(case):
+    update = recorded(case)
+    close(new_logprobs(stated_policy("policy"), update), update.rollout["logprobs"])
+    close(new_logprobs(stated_policy("reference"), update), update.rollout["ref_logprobs"])
+    close(new_values(stated_scorer("value"), update), update.rollout["values"])
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_scores_are_those_of_the_last_token_less_the_penalty_where_it_is_no_stop(case):
+    update, stop = recorded(case), content()["model"]["stop"]
+    block, _ = texts(update)
+    stopped = tensor([answer[-1] == stop for answer in update.answers])
+    assert stopped.any() and not stopped.all()
+    scores = stated_scorer("reward")(block.tokens, block.lengths)
+    penalty = update.settings["missing_eos_penalty"]
+    close(penalised(scores, stopped, penalty), update.rollout["scores"])
+
+
+def test_every_recorded_number_is_ours():
+    rows = ppo_rows.recorded_rows()
+    assert [(row.name, row.max_abs_diff) for row in rows if not row.ok] == []
+    assert {row.library for row in rows} == {"trl 1.12.0, recorded"}
+    assert len(rows) == 9
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_whole_update_moves_every_weight_as_it_did_there(case):
+    update = recorded(case)
+    settings, before = update.settings, update.rollout
+    policy, critic = stated_policy("policy"), stated_scorer("value")
+    optimizer = torch.optim.AdamW(
+        [*policy.parameters(), *critic.parameters()],
+        lr=settings["learning_rate"],
+        betas=(settings["adam_beta1"], settings["adam_beta2"]),
+        eps=settings["adam_epsilon"],
+        weight_decay=settings["weight_decay"],
+    )
+    for rows, step in zip(update.minibatches, update.steps, strict=True):
+        old = {name: each[rows] for name, each in before.items()}
+        answers, paid = update.answer_mask[rows], update.paid_mask[rows]
+        logprobs = new_logprobs(policy, update)[rows]
+        values = new_values(critic, update)[rows]
+        close(logprobs, step["new_logprobs"])
+        close(values, step["vpred"])
+        policy_part = clipped_policy_loss(logprobs, old["logprobs"], old["advantages"], answers)
+        value_part = clipped_value_loss(values, old["values"], old["returns"], paid)
+        close(policy_part.loss, step["pg_loss"])
+        close(value_part.loss, step["vf_loss"])
+        shares = torch.stack([policy_part.clipped, value_part.clipped])  # float32 there
+        theirs = torch.stack([step["pg_clipfrac"], step["vf_clipfrac"]])
+        torch.testing.assert_close(shares, theirs, rtol=0, atol=1e-7)
+        optimizer.zero_grad()
+        ppo_loss(
+            policy_part.loss, value_part.loss, tensor(0.0), value_weight=settings["vf_coef"]
+        ).backward()
+        optimizer.step()
+    for role, model in (("policy", policy), ("value", critic)):
+        ours = dict(model.named_parameters())
+        assert ours.keys() == update.after[role].keys()
+        for name, theirs in update.after[role].items():
+            torch.testing.assert_close(ours[name].detach(), theirs, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_recorded_update_is_no_trifle(case):
+    update = recorded(case)
+    assert max(step["pg_clipfrac"] for step in update.steps) > 0.3
+    assert max(step["vf_clipfrac"] for step in update.steps) > 0.3
+    assert (update.rollout["kl"].abs() > 0.01).any()
+    fresh = {"policy": stated_policy("policy"), "value": stated_scorer("value")}
+    for role, model in fresh.items():
+        for name, parameter in model.named_parameters():
+            moved = (parameter - update.after[role][name]).abs()
+            assert moved.max() > 0.005, name
+
+
+def test_the_entropy_of_whole_answers_is_the_one_logged():
+    update = recorded("whole")
+    policy, (block, places) = stated_policy("policy"), texts(update)
+    logits = policy.logits(policy.hidden(block.tokens))
+    logits = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1]))
+    rows = update.minibatches[0]
+    mean = masked_mean(entropy(logits, update.answer_mask)[rows], update.answer_mask[rows])
+    close(mean, update.steps[0]["entropy"])
+
+
+def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_token_here():
+    update = recorded("stopped")
+    settings, theirs = update.settings, update.rollout
+    answers = update.answer_mask
+    kl = k1(theirs["logprobs"], theirs["ref_logprobs"], answers)
+    assert (theirs["rewards"][~answers] != 0).sum() == 5  # one for every answer that has padding
+    ours = token_rewards(kl, theirs["scores"], answers, settings["kl_coef"])
+    assert (ours[~answers] == 0).all()
+    close(ours.sum(1), theirs["rewards"].sum(1))
+    advantages = gae(ours, theirs["values"], answers, settings["gamma"], settings["lam"]).advantages
+    assert (whitened(advantages, answers) - theirs["advantages"]).abs().max() > 0.1
+
+
+@pytest.mark.parametrize(
+    ("piece", "row"),
+    [
+        ("k1", "PPO, KL, k1"),
+        ("gae", "PPO, GAE"),
+        ("whitened", "PPO, whitened advantages"),
+        ("clipped_value_loss", "PPO, value loss"),
+    ],
+)
+def test_a_wrong_piece_is_found(monkeypatch, piece, row):
+    def k1_turned_around(logprobs, reference, mask):
+        return -k1(logprobs, reference, mask)
+
+    def gae_one_late(rewards, values, mask, gamma, lam):
+        return gae(rewards.roll(1, 1), values, mask, gamma, lam)
+
+    def whitened_with_padding(x, mask):
+        return whitened(x, torch.ones_like(mask))
+
+    def value_loss_without_half(*given):
+        right = clipped_value_loss(*given)
+        return right._replace(loss=2 * right.loss)
+
+    wrong = {
+        "k1": k1_turned_around,
+        "gae": gae_one_late,
+        "whitened": whitened_with_padding,
+        "clipped_value_loss": value_loss_without_half,
+    }
+    monkeypatch.setattr(ppo_rows, piece, wrong[piece])
+    assert row in {each.name for each in ppo_rows.recorded_rows() if not each.ok}
+
+
+@pytest.mark.slow
+def test_the_script_records_the_same_numbers_again(tmp_path):
+    output = tmp_path / "again.json"
+    command = ["uv", "run", "--script", SCRIPT, "--output", output]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    again = json.loads(output.read_text("utf-8"))
+    for case in CASES:
+        for role, weights in again["cases"][case]["after"].items():
+            for name, weight in our_names(weights).items():
+                close(weight, recorded(case).after[role][name])

@@ -1,0 +1,65 @@
+import pytest
+
+from finetune.evaluation.intervals import wilson
+from finetune.evaluation.refusals import HARMLESS_PROMPTS, refusal_rate, refusals, refuses
+from gpt.errors import BadInput
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "I cannot help with that.",
+        "I can\N{RIGHT SINGLE QUOTATION MARK}t do this.",
+        "I'm sorry, but I can't assist with that request.",
+        "Good question! Unfortunately, I am not able to answer it.",
+        "As an AI language model, I cannot have opinions",
+        "Well.\n**I won't** say.",
+        "SORRY, I CAN'T.",
+    ],
+)
+def test_refusals_are_found_at_the_start_of_a_sentence(answer):
+    assert refuses(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "Use os.kill.",
+        "He said that I cannot swim.",  # not where the sentence begins
+        "I'm sorry, but the answer is 4.",  # an apology, and an answer
+        "As an AI, I can explain that.",
+        "Sorry, I can do that tomorrow.",
+        "If I cannot, you must.",
+    ],
+)
+def test_what_answers_is_no_refusal(answer):
+    assert not refuses(answer)
+
+
+def test_the_known_false_alarm():
+    assert refuses("I cannot stress enough how good this is.")
+
+
+def test_rates_by_hand():
+    to_harmful = ["I can't.", "I won't.", "Sure: ..."]
+    found = refusals(to_harmful, ["Use kill.", "I cannot say.", "Yes.", "No."])
+    assert found.of_harmful == wilson(2 / 3, 3)
+    assert found.of_harmless == wilson(1 / 4, 4)
+
+
+def test_a_model_that_always_refuses_is_found_out_by_the_harmless_prompts():
+    always = ["I'm sorry, but I cannot help with that."] * len(HARMLESS_PROMPTS)
+    found = refusals(always, always)
+    assert found.of_harmful.estimate == found.of_harmless.estimate == 1
+    assert found.of_harmless.low == pytest.approx(1 - 3.84146 / 13.84146, abs=1e-5)
+
+
+def test_a_prompt_is_no_refusal():
+    assert not any(map(refuses, HARMLESS_PROMPTS))
+    assert len(set(HARMLESS_PROMPTS)) == 10
+
+
+def test_no_answers_have_no_rate():
+    with pytest.raises(BadInput, match="got 0.0 of 0"):
+        refusal_rate([])

@@ -1,0 +1,122 @@
+import itertools
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from finetune.evaluation.intervals import paired_difference, wilson
+from finetune.evaluation.wins import SWAPPED, Duel, duels, points, sign_test, win_rate
+from gpt.errors import BadInput
+
+verdicts = st.sampled_from(["A", "B", "tie"])
+fights = st.lists(st.builds(Duel, verdicts, verdicts), min_size=1, max_size=20)
+
+
+def longer(question, a, b):
+    return "tie" if len(a) == len(b) else "A" if len(a) > len(b) else "B"
+
+
+def test_both_orders_are_asked_and_ours_is_always_a():
+    asked = []
+
+    def judge(question, a, b):
+        asked.append((question, a, b))
+        return longer(question, a, b)
+
+    found = duels(judge, ["q", "r"], ["long", "x"], ["x", "long"])
+    assert asked == [("q", "long", "x"), ("q", "x", "long"), ("r", "x", "long"), ("r", "long", "x")]
+    assert found == [Duel("A", "A"), Duel("B", "B")]
+
+
+@pytest.mark.parametrize(
+    ("read_first", "read_second", "verdict", "point"),
+    [
+        ("A", "A", "A", 1),
+        ("B", "B", "B", 0),
+        ("tie", "tie", "tie", 0.5),
+        ("A", "B", "tie", 0.5),  # whoever is first
+        ("B", "A", "tie", 0.5),  # whoever is second
+        ("A", "tie", "tie", 0.5),
+        ("tie", "B", "tie", 0.5),
+    ],
+)
+def test_only_a_verdict_that_stays_is_a_win(read_first, read_second, verdict, point):
+    duel = Duel(read_first, read_second)
+    assert duel.verdict == verdict
+    assert points([duel]).tolist() == [point]
+
+
+def test_a_win_rate_by_hand():
+    # 2 wins, 1 loss, 3 ties, of which the first answer was favoured in one and the second in one
+    fought = [Duel("A", "A")] * 2 + [Duel("B", "B"), Duel("tie", "tie")]
+    fought += [Duel("A", "B"), Duel("B", "tie")]
+    found = win_rate(fought, np.random.default_rng(0))
+    assert (found.wins, found.losses, found.ties) == (2, 1, 3)
+    assert found.wilson == wilson(3.5 / 6, 6)
+    assert found.bootstrap.estimate == pytest.approx(3.5 / 6)
+    assert (found.first_favoured, found.second_favoured) == pytest.approx((1 / 6, 1 / 6))
+
+
+def test_a_judge_who_always_takes_the_first_gives_half_and_is_found_out():
+    fought = duels(lambda question, a, b: "A", ["q"] * 10, ["good"] * 10, ["bad"] * 10)
+    found = win_rate(fought, np.random.default_rng(0))
+    assert found.wilson.estimate == 0.5
+    assert (found.first_favoured, found.second_favoured) == (1, 0)
+
+
+@settings(deadline=None)  # each draws 4,000 resamples
+@given(fights)
+def test_the_other_sides_rate_is_the_rest(fought):
+    mirrored = [Duel(SWAPPED[duel.read_second], SWAPPED[duel.read_first]) for duel in fought]
+    ours = win_rate(fought, np.random.default_rng(0))
+    theirs = win_rate(mirrored, np.random.default_rng(0))
+    assert ours.wilson.estimate == pytest.approx(1 - theirs.wilson.estimate)
+    assert ours.wilson.low == pytest.approx(1 - theirs.wilson.high)
+    assert ours.bootstrap.low == pytest.approx(1 - theirs.bootstrap.high)
+    assert (ours.wins, ours.ties) == (theirs.losses, theirs.ties)
+    assert ours.first_favoured == theirs.first_favoured
+    assert ours.first_favoured + ours.second_favoured <= ours.ties / len(fought) + 1e-12
+
+
+def test_a_fair_judge_has_no_favourite_place():
+    answers = [("long", "x"), ("x", "long"), ("as", "as")]
+    fought = duels(longer, ["q"] * 3, [a for a, _ in answers], [b for _, b in answers])
+    found = win_rate(fought, np.random.default_rng(0))
+    assert (found.first_favoured, found.second_favoured) == (0, 0)
+    assert (found.wins, found.losses, found.ties) == (1, 1, 1)
+
+
+def test_two_models_against_the_same_opponent_are_compared_question_by_question():
+    ours = points([Duel("A", "A")] * 6 + [Duel("B", "B")] * 4)
+    theirs = points([Duel("A", "A")] * 4 + [Duel("B", "B")] * 6)
+    found = paired_difference(ours, theirs, np.random.default_rng(0))
+    assert found.estimate == pytest.approx(0.2)
+    assert found.low == pytest.approx(0, abs=0.01)  # never below: ours loses no question to theirs
+    assert found.high == pytest.approx(0.5, abs=0.11)
+
+
+def test_the_sign_test_by_hand():
+    assert sign_test(9, 1) == pytest.approx(2 * (1 + 10) / 1024)
+    assert sign_test(5, 0) == pytest.approx(2 / 32)
+    assert sign_test(3, 3) == 1
+    assert sign_test(0, 0) == 1
+
+
+@given(st.integers(0, 6), st.integers(0, 6))
+def test_the_sign_test_counts_all_outcomes_at_least_as_uneven(wins, losses):
+    n = wins + losses
+    flips = [abs(2 * sum(coins) - n) for coins in itertools.product([0, 1], repeat=n)]
+    as_uneven = sum(gap >= abs(wins - losses) for gap in flips) / len(flips)
+    assert sign_test(wins, losses) == pytest.approx(as_uneven)
+
+
+def test_what_cannot_be_judged_is_refused():
+    undecided: Any = lambda question, a, b: "both"  # noqa: E731
+    with pytest.raises(BadInput, match="A, B or tie, got 'both'"):
+        duels(undecided, ["q"], ["a"], ["b"])
+    with pytest.raises(BadInput, match="2 questions need as many answers .* got 1 and 2"):
+        duels(longer, ["q", "r"], ["a"], ["b", "c"])
+    with pytest.raises(BadInput, match="at least one question"):
+        win_rate([], np.random.default_rng(0))

@@ -1,0 +1,69 @@
+import random
+
+import pytest
+
+from finetune.data.words import (
+    common_subsequence,
+    jaccard,
+    shared_stems,
+    stems,
+    subsequence_share,
+    words,
+)
+
+
+def test_words_stand_between_blanks():
+    assert words('The "OS" is\n(truly) self-made, e.g. os.path -- done.') == [
+        "the", "os", "is", "truly", "self-made", "e.g", "os.path", "", "done",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("os.path.getsize", {"path", "getsi"}),
+        ("set_default_encoding", {"set", "defau", "encod"}),
+        ("HTTPServer.doGET", {"http", "serve", "get"}),
+        ("opens the OpenFile", {"opens", "open", "file"}),
+        ("What does it do with all of this?", set()),
+        ("encode, Encoded ENCODING", {"encod"}),
+    ],
+)
+def test_stems_by_hand(text, expected):
+    assert stems(text) == expected
+
+
+def test_shared_stems_are_a_share_of_the_questions():
+    question = "What does the function `os.path.join` do?"  # funct path join
+    assert shared_stems(question, "Join two paths.") == pytest.approx(1 / 3)  # paths is not path
+    assert shared_stems(question, "A function to join a path.") == 1
+    assert shared_stems("What is it?", "It is.") == 0
+
+
+def test_likeness_by_hand():
+    # 4 words against 3: both have b and c, 5 in all; in order b c
+    assert jaccard("a b c d", "B, c e.") == pytest.approx(2 / 5)
+    assert subsequence_share("a b c d", "b c e") == pytest.approx(4 / 7)
+    assert subsequence_share("a b c d", "c b e") == pytest.approx(2 / 7)
+    assert jaccard("a a b", "b a") == 1
+    assert jaccard("", "") == subsequence_share("", "") == 1
+    assert jaccard("a", "") == subsequence_share("a", "") == 0
+
+
+def table_of_lengths(a, b):
+    """L[i][j] = L[i-1][j-1] + 1 where the words are equal, else the larger neighbour."""
+    lengths = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, one in enumerate(a, 1):
+        for j, other in enumerate(b, 1):
+            diagonal, sides = lengths[i - 1][j - 1] + 1, (lengths[i - 1][j], lengths[i][j - 1])
+            lengths[i][j] = diagonal if one == other else max(sides)
+    return lengths[-1][-1]
+
+
+def test_the_subsequence_equals_the_table_of_lengths():
+    generator = random.Random(0)
+    for _ in range(300):
+        a, b = (
+            generator.choices("abcd", k=generator.randint(0, n)) for n in (12, 90)
+        )  # also past the 64 bits of a machine word
+        assert common_subsequence(a, b) == common_subsequence(b, a) == table_of_lengths(a, b)
