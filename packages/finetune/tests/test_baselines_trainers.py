@@ -19,19 +19,19 @@ SHORT = replace(untimed(TINY), checked=3, batch_size=4, longest=9)
 PAIRS = [Pair([17, 4, 9], [5, 0], [1000, 2, 0]), Pair([3], [8, 6, 7, 0], [0])]
 
 
-def test_a_trainer_reads_the_ids_that_we_read():
+def test_a_trainer_reads_the_ids_that_we_read(tmp_path):
     models = baselines.llama("tiny"), baselines.llama("tiny")
-    settings = baselines.settings("unused", 1, 2, 1e-4)
+    settings = baselines.settings(tmp_path, 1, 2, 1e-4)
     found = baselines.dpo_trainer(*models, PAIRS, settings).train_dataset
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
     assert [Pair(*(row[name] for name in columns)) for row in found] == PAIRS
 
 
-def test_the_prompt_is_hidden_from_sft():
+def test_the_prompt_is_hidden_from_sft(tmp_path):
     trainer = baselines.sft_trainer(
         baselines.llama("tiny"),
         trainers.first_answers(PAIRS),
-        baselines.settings("unused", 1, 2, 1e-4),
+        baselines.settings(tmp_path, 1, 2, 1e-4),
     )
     (batch,) = trainer.get_train_dataloader()
     hidden = -100
@@ -41,9 +41,9 @@ def test_the_prompt_is_hidden_from_sft():
     ]
 
 
-def test_no_trainer_computes_in_a_half_format_or_runs_layers_twice():
+def test_no_trainer_computes_in_a_half_format_or_runs_layers_twice(tmp_path):
     models = baselines.llama("tiny"), baselines.llama("tiny")
-    settings = baselines.settings("unused", 1, 2, 1e-4)
+    settings = baselines.settings(tmp_path, 1, 2, 1e-4)
     args = baselines.dpo_trainer(*models, PAIRS, settings).args
     assert not args.bf16 and not args.fp16 and not args.gradient_checkpointing
     assert (args.weight_decay, args.max_grad_norm, args.adam_beta2) == (0, 1, 0.999)

@@ -96,6 +96,19 @@ def test_the_second_run_has_the_format_of_the_first():
     assert all(map(torch.equal, *gradients))
 
 
+def test_the_second_run_has_dropout_only_if_the_first_had():
+    """As where a loss scores the policy without dropout and the loop calls backward later."""
+    model, plain = policy(), policy().eval()
+    checkpoint_blocks(model)
+    model.eval()
+    loss = model(ROWS.tokens, ROWS.mask).sum()
+    model.train()
+    ours = torch.autograd.grad(loss, [*model.parameters()])
+    assert all(module.training for module in model.modules())
+    expected = torch.autograd.grad(plain(ROWS.tokens, ROWS.mask).sum(), [*plain.parameters()])
+    assert all(map(torch.equal, ours, expected))
+
+
 def test_backward_fills_the_gradients_of_parameters():
     model, expected = policy(), loss_and_gradients(policy(), nothing)[1:]
     checkpoint_blocks(model)

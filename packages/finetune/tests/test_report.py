@@ -74,7 +74,7 @@ def test_conflicts_need_the_same_question_and_different_answers():
     assert conflicts([one, back]) == 1
     assert conflicts([one, one, back, back]) == 1
     assert conflicts([one, back._replace(question="r")]) == 0
-    assert conflicts([Preference("q", "a", "a")] * 2) == 0
+    assert conflicts([Preference("q", "a", "a"), Preference("q", "b", "b")]) == 0
 
 
 def test_the_report_is_json():

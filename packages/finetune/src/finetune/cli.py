@@ -12,7 +12,6 @@ FINETUNE = Program(
         "chat": "talk to a model",
         "eval": "measure a model's answers on held-out questions",
         "compare": "ours beside trl and peft: equal, and how fast",
-        "demo": "all stages of a small model, in two minutes",
     },
     parallel=("sft", "reward", "dpo", "ppo"),
 )

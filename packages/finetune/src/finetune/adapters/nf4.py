@@ -65,12 +65,13 @@ def quantised(weight: Float[Tensor, "N D"]) -> Quantised:
     """The nearest that four bits have: each number over its block's scale, to the nearest level."""
     blocks = in_rows(weight.flatten().float(), BLOCK)
     scales = blocks.abs().amax(dim=1)
-    units = nearest(blocks / scales.clamp(min=torch.finfo(torch.float32).tiny)[:, None])
-    first, second = rearrange(units, "blocks (half two) -> two blocks half", two=2)
+    codes = nearest(blocks / scales.clamp(min=torch.finfo(torch.float32).tiny)[:, None])
+    first, second = rearrange(codes, "blocks (half two) -> two blocks half", two=2)
     mean = scales.mean()  # scales are positive; a sign bit is worth having once it is taken off
     groups = in_rows(scales - mean, GROUP)
     steps = groups.abs().amax(dim=1, keepdim=True).clamp(min=1e-30) / 127
-    return Quantised(first << 4 | second, (groups / steps).round().to(torch.int8), steps, mean)
+    units = (groups / steps).round().to(torch.int8)
+    return Quantised(first << 4 | second, units, steps.to(weight.dtype), mean.to(weight.dtype))
 
 
 def in_rows(flat: Float[Tensor, " n"], width: int) -> Float[Tensor, "rows width"]:
@@ -81,7 +82,7 @@ def in_rows(flat: Float[Tensor, " n"], width: int) -> Float[Tensor, "rows width"
 def dequantised(stored: Quantised, shape: tuple[int, int]) -> Float32[Tensor, "N D"]:
     """The matrix again: each level times the scale of its block."""
     codes, scales, steps, mean = stored
-    scales = (scales * steps + mean).flatten()[: len(codes), None]
+    scales = (scales * steps.float() + mean.float()).flatten()[: len(codes), None]
     pairs = level_pairs(codes.device).index_select(0, codes.flatten().int())
     blocks = pairs.view(torch.float32).view(-1, BLOCK).mul_(scales)
     return blocks.flatten()[: shape[0] * shape[1]].view(shape)

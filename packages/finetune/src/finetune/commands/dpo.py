@@ -1,28 +1,34 @@
 """`finetune dpo`: prefer the better answer of each pair, without a reward model."""
 
-import json as json_format
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import tyro
 from einops import rearrange
 from torch import nn
 
-from finetune.commands.stage import Stage, StageConfig, run_stage, shown_weights
+from finetune.commands.stage import (
+    TASK,
+    Stage,
+    StageConfig,
+    report_answers,
+    run_stage,
+    shown_weights,
+)
 from finetune.data.conversations import PreferencePair
 from finetune.data.encoding import answer_example
 from finetune.data.rows import Epochs, Rows
-from finetune.data.tasks import Task, pairs
+from finetune.data.tasks import Task, pairs, read_task
 from finetune.models.policy import Policy, as_kind
 from finetune.preference.answers import per_token
 from finetune.preference.dpo import dpo_loss, ipo_loss
 from finetune.preference.pairs import Pair, PairBatch, pair_batches, stacked
 from finetune.preference.training import held_out, preference_loss, reference_logprobs
 from finetune.training.assistant import Assistant, load_assistant
-from finetune.training.report import answers_report, print_answers
+from finetune.training.report import Asked
 from finetune.training.samples import sampled_pairs
 from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state
@@ -33,6 +39,10 @@ from gpt.training.loop import LoopConfig, train
 JUDGED = 200
 """Held-out pairs in a validation."""
 
+LOSSES = {
+    "dpo": partial(preference_loss, dpo_loss),
+    "ipo": partial(preference_loss, ipo_loss, measure=per_token),
+}
 DPO_LOOP = LoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_every=100)
 
 
@@ -40,6 +50,7 @@ DPO_LOOP = LoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_ever
 class DpoConfig(StageConfig):
     """Learn from pairs of answers; with no options, the documentation's and spoilt ones."""
 
+    command: ClassVar[str] = "finetune dpo"
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DPO_LOOP
     model: str = "runs/sft"
     name: str = "dpo"
@@ -50,11 +61,10 @@ class DpoConfig(StageConfig):
     loss: Literal["dpo", "ipo"] = "dpo"
     """DPO, or IPO, which aims at a margin and does not push a pair without end."""
 
-
-LOSSES = {
-    "dpo": partial(preference_loss, dpo_loss),
-    "ipo": partial(preference_loss, ipo_loss, measure=per_token),
-}
+    def __post_init__(self) -> None:
+        """Refuse what would prefer nothing."""
+        super().__post_init__()
+        LOSSES[self.loss](beta=self.beta)
 
 
 def run(config: DpoConfig) -> int:
@@ -64,15 +74,24 @@ def run(config: DpoConfig) -> int:
 
 def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs."""
-    return with_samples(pairs(config.data), config.samples)
+    return fitting_pairs(config.data, config.samples, assistant, config.context)
 
 
-def with_samples(task: Task[PreferencePair], model: str | None) -> Task[PreferencePair]:
-    """And those of a model's own answers, where one is named."""
-    if model is None:
-        return task
-    own = sampled_pairs(load_assistant(model))
-    return Task(task.train + own.train, task.held_out + own.held_out)
+def fitting_pairs(
+    data: str, samples: str | None, assistant: Assistant, context: int
+) -> Task[PreferencePair]:
+    """The pairs of a source, and those of a model's own answers where one is named.
+
+    Raises:
+        BadInput: on one side none fits into the context.
+    """
+    found = pairs(data)
+    if samples is not None:
+        own = sampled_pairs(load_assistant(samples))
+        found = Task(found.train + own.train, found.held_out + own.held_out)
+    for side in (found.train, found.held_out):
+        encoded_pairs(assistant, side, context)
+    return found
 
 
 def encoded_pairs(
@@ -149,13 +168,8 @@ def in_order(items: Sequence[Pair], size: int) -> Iterator[Rows]:
 
 def report(config: DpoConfig, folder: RunFolder) -> int:
     """The answers before and after, on held-out questions."""
-    found = answers_report({"before": config.model, "after": str(folder.path)})
-    if config.json:
-        print(json_format.dumps(found))
-    else:
-        print_answers(found)
-    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
-    return 0
+    held_out = read_task(folder.path / TASK, PreferencePair).held_out
+    return report_answers(config, folder, [Asked(*each[:2]) for each in held_out])
 
 
-DPO = Stage("dpo", task, PreferencePair, prepared, report)
+DPO = Stage(task, PreferencePair, prepared, report)

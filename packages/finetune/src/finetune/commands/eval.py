@@ -3,7 +3,8 @@
 import json as json_format
 from dataclasses import dataclass
 
-from finetune.training.report import answers_report, print_answers
+from finetune.data.tasks import questions
+from finetune.training.report import answers_report, asked_questions, print_answers
 from gpt.errors import BadInput
 
 
@@ -33,7 +34,8 @@ class EvalConfig:
 def run(config: EvalConfig) -> int:
     """Ask, judge, print."""
     models = {"model": config.model} | ({"against": config.against} if config.against else {})
-    found = answers_report(models, config.questions, config.shown)
+    items = asked_questions(questions().held_out[: config.questions])
+    found = answers_report(models, items, config.shown)
     if config.json:
         print(json_format.dumps(found))
     else:

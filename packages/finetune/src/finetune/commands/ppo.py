@@ -1,16 +1,16 @@
 """`finetune ppo`: answer, be scored, and answer better."""
 
 import copy
-import json as json_format
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import tyro
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.commands.stage import Stage, StageConfig, run_stage, shown_weights
+from finetune.commands.stage import Stage, StageConfig, report_answers, run_stage, shown_weights
 from finetune.data.conversations import asked
 from finetune.data.docstrings import Question
 from finetune.data.encoding import prompt_tokens
@@ -24,8 +24,6 @@ from finetune.reinforcement.phases import Reference, Score
 from finetune.reinforcement.ppo import PPOConfig, ppo
 from finetune.reinforcement.rollouts import Rollout
 from finetune.training.assistant import Assistant, load_scorer
-from finetune.training.report import answers_report, print_answers
-from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
@@ -41,6 +39,7 @@ PPO_LOOP = LoopConfig(learning_rate=1e-4, final_rate=1.0, warmup=0.0, beta2=0.99
 class PpoConfig(StageConfig):
     """Learn from scores of the model's own answers to questions about Python's library."""
 
+    command: ClassVar[str] = "finetune ppo"
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = PPO_LOOP
     """How to update; the number of steps follows from the phases."""
     ppo: tyro.conf.OmitArgPrefixes[PPOConfig] = PLAIN_PPO
@@ -168,13 +167,7 @@ def score_of(
 
 def report(config: PpoConfig, folder: RunFolder) -> int:
     """The answers before and after, on held-out questions."""
-    found = answers_report({"before": config.model, "after": str(folder.path)})
-    if config.json:
-        print(json_format.dumps(found))
-    else:
-        print_answers(found)
-    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
-    return 0
+    return report_answers(config, folder, [])
 
 
-PPO = Stage("ppo", task, Question, prepared, report)
+PPO = Stage(task, Question, prepared, report)

@@ -2,16 +2,17 @@
 
 import json as json_format
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 import tyro
 from torch import nn
 
-from finetune.commands.dpo import encoded_pairs, with_samples
+from finetune.commands.dpo import encoded_pairs, fitting_pairs
 from finetune.commands.stage import TASK, Stage, StageConfig, run_stage, shown_weights
 from finetune.data.conversations import PreferencePair
 from finetune.data.rows import Epochs, Rows
-from finetune.data.tasks import Task, pairs, read_task
+from finetune.data.tasks import Task, read_task
 from finetune.models.bradley_terry import reward_loss
 from finetune.models.scorer import as_scorer
 from finetune.preference.pairs import stacked
@@ -33,6 +34,7 @@ REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_
 class RewardConfig(StageConfig):
     """Train a reward model; with no options, on the documentation's answers and spoilt ones."""
 
+    command: ClassVar[str] = "finetune reward"
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = REWARD_LOOP
     model: str = "runs/sft"
     name: str = "reward"
@@ -47,7 +49,7 @@ def run(config: RewardConfig) -> int:
 
 def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs."""
-    return with_samples(pairs(config.data), config.samples)
+    return fitting_pairs(config.data, config.samples, assistant, config.context)
 
 
 def prepared(
@@ -99,4 +101,4 @@ def report(config: RewardConfig, folder: RunFolder) -> int:
     return 0
 
 
-REWARD = Stage("reward", task, PreferencePair, prepared, report)
+REWARD = Stage(task, PreferencePair, prepared, report)

@@ -1,25 +1,31 @@
 """`finetune sft`: from a model that continues text to one that answers and stops."""
 
-import json as json_format
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import tyro
 from rich.console import Console
 from torch import nn
 
-from finetune.commands.stage import Stage, StageConfig, run_stage, shown_weights
+from finetune.commands.stage import (
+    TASK,
+    Stage,
+    StageConfig,
+    report_answers,
+    run_stage,
+    shown_weights,
+)
 from finetune.data.conversations import Conversation
 from finetune.data.encoding import Encoded, encoded
 from finetune.data.rows import Epochs, Rows, padded
 from finetune.data.shown import print_mask
-from finetune.data.tasks import Task, conversations
+from finetune.data.tasks import Task, conversations, read_task
 from finetune.models.policy import Policy, as_kind
 from finetune.training.assistant import Assistant, load_assistant
 from finetune.training.base import NAME
 from finetune.training.losses import sft_loss
-from finetune.training.report import answers_report, print_answers
+from finetune.training.report import Asked
 from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state
 from gpt.runs import RunFolder
@@ -36,6 +42,7 @@ SFT_LOOP = LoopConfig(steps=400, learning_rate=1e-3, weight_decay=0.01, save_eve
 class SftConfig(StageConfig):
     """Teach a model to answer; with no options, questions about Python's own library."""
 
+    command: ClassVar[str] = "finetune sft"
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = SFT_LOOP
     name: str = "sft"
     show_mask: bool = False
@@ -59,8 +66,11 @@ def show_masks(config: SftConfig) -> int:
 
 
 def task(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
-    """The conversations."""
-    return conversations(config.data)
+    """The conversations, which must fit into the context."""
+    found = conversations(config.data)
+    for side in (found.train, found.held_out):
+        encoded(assistant.format, assistant.tokenizer, side, config.context)
+    return found
 
 
 def prepared(
@@ -123,13 +133,9 @@ def mean_nats(model: Any, rows: Encoded, size: int, device: torch.device) -> flo
 
 def report(config: SftConfig, folder: RunFolder) -> int:
     """The answers before and after, on held-out questions."""
-    rows = answers_report({"before": config.model, "after": str(folder.path)})
-    if config.json:
-        print(json_format.dumps(rows))
-    else:
-        print_answers(rows)
-    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
-    return 0
+    held_out = read_task(folder.path / TASK, Conversation).held_out
+    items = [Asked(each.messages[:-1], each.messages[-1]["content"]) for each in held_out]
+    return report_answers(config, folder, items)
 
 
-SFT = Stage("sft", task, Conversation, prepared, report)
+SFT = Stage(task, Conversation, prepared, report)

@@ -1,19 +1,22 @@
 """What the training commands share: their options, their folder, their start and their end."""
 
-from collections.abc import Callable
+import json as json_format
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import tyro
 from torch import nn
 
-from finetune.data.tasks import Task, read_task, write_task
+from finetune.data.tasks import Task, questions, read_task, write_task
 from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
 from finetune.training.base import NAME, base_config, base_run
+from finetune.training.report import N_ASKED, Asked, answers_report, asked_questions, print_answers
 from gpt.commands.endings import losses_told
+from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
 from gpt.commands.running import Prepared, run_loop
 from gpt.device import pick_device
@@ -31,6 +34,9 @@ TASK = "task.json"
 @dataclass(frozen=True)
 class StageConfig:
     """Options of every training command."""
+
+    command: ClassVar[str]
+    """The program and its verb."""
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = PLAIN_LOOP
     """How to train."""
@@ -75,12 +81,17 @@ class StageConfig:
         if not 0 < self.alpha < float("inf"):
             raise BadInput(f"alpha must be a positive number, got {self.alpha}")
 
+    def defaults(self) -> "StageConfig":
+        """What holds where nothing is said: the settings of the run to resume."""
+        if self.resume is None:
+            return type(self)()
+        return saved_config(type(self), self.resume, self.command)
+
 
 @dataclass(frozen=True)
 class Stage:
     """A training command: what is its own."""
 
-    verb: str
     task: Callable[[Any, Assistant], Task[Any]]
     """What a config asks to be learned."""
     kind: Callable[..., Any]
@@ -90,23 +101,18 @@ class Stage:
     report: Callable[[Any, RunFolder], int]
     """What is said at the end."""
 
-    @property
-    def command(self) -> str:
-        """As it is called."""
-        return f"finetune {self.verb}"
-
 
 def run_stage(stage: Stage, config: StageConfig) -> int:
     """Start or resume the run, train, report. Returns the exit status."""
     device = own_device(pick_device(config.device))
     folder = RunFolder(config.resume or config.runs / config.name)
-    with losses_told(folder, stage.command), joined(device):
+    with losses_told(folder, config.command), joined(device):
         first_then_all(partial(prepare, stage, config, folder))
-        status = run_loop(folder, partial(begin, stage, config, folder, device), stage.command)
+        status = run_loop(folder, partial(begin, stage, config, folder, device), config.command)
         first = rank() == 0
     if not first or status:
         return status
-    return stage.report(settled(stage, config, folder), folder)
+    return stage.report(settled(config, folder), folder)
 
 
 def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
@@ -116,7 +122,7 @@ def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
     """
     my_rows(range(config.batch_size))  # one for each process, or nothing is written
     if config.resume is not None:
-        return refuse_changes(saved_config(type(config), config.resume, stage.command), config)
+        return refuse_changes(saved_config(type(config), config.resume, config.command), config)
     refuse_taken(folder, config.overwrite)
     if config.model == NAME:
         base_run(base_config(config.runs, device=config.device))
@@ -135,7 +141,7 @@ def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
         old.unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, assistant.tokenizer)
     write_task(folder.path / TASK, task)
-    folder.write_config(assistant.model.config, task.digest(), command, stage.command)
+    folder.write_config(assistant.model.config, task.digest(), command, config.command)
 
 
 def start_of(config: StageConfig) -> str:
@@ -143,15 +149,15 @@ def start_of(config: StageConfig) -> str:
     return str(config.runs / NAME) if config.model == NAME else config.model
 
 
-def settled(stage: Stage, config: StageConfig, folder: RunFolder) -> Any:
+def settled(config: StageConfig, folder: RunFolder) -> Any:
     """The settings as the run's folder has them, with how to report as asked now."""
-    saved = saved_config(type(config), folder.path, stage.command)
+    saved = saved_config(type(config), folder.path, config.command)
     return type(config)(**vars(saved) | {"json": config.json, "device": config.device})
 
 
 def begin(stage: Stage, config: StageConfig, folder: RunFolder, device: torch.device) -> Prepared:
     """The loop of the run: what it begins with is loaded, and adapters are put in."""
-    saved = settled(stage, config, folder)
+    saved = settled(config, folder)
     assistant = load_assistant(saved.model, saved.format)
     torch.manual_seed(saved.loop.seed)
     model = adapted(assistant.model, vars(saved)).to(device)
@@ -166,3 +172,17 @@ def shown_weights(model: nn.Module) -> str:
     sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
     trained, total = sum(n for n, learns in sizes if learns), sum(n for n, _ in sizes)
     return f"{trained:,} of {total:,} weights are trained ({trained / total:.1%})"
+
+
+def report_answers(config: StageConfig, folder: RunFolder, held_out: Sequence[Asked]) -> int:
+    """The answers before and after, on held-out questions."""
+    if config.data == "python":
+        held_out = asked_questions(questions().held_out)
+    models = {"before": config.model, "after": str(folder.path)}
+    found = answers_report(models, held_out[:N_ASKED])
+    if config.json:
+        print(json_format.dumps(found))
+    else:
+        print_answers(found)
+    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
+    return 0

@@ -7,8 +7,9 @@ on with the same rows wherever it is.
 import json
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
 from finetune.data.docstrings import Question, python_questions, split_by_module
@@ -23,7 +24,8 @@ HELD_OUT = 0.1
 """Share of a file that is not trained on."""
 
 
-class Task(NamedTuple, Generic[Item]):
+@dataclass(frozen=True)
+class Task(Generic[Item]):
     """Items to learn from, and items to be judged on."""
 
     train: list[Item]
@@ -42,16 +44,18 @@ def questions() -> Task[Question]:
 def conversations(source: str) -> Task[Conversation]:
     """Questions with answers: `python`, a file, or `hub:OWNER/NAME`."""
     if source == "python":
-        train, held_out = questions()
-        return Task([*map(answered_question, train)], [*map(answered_question, held_out)])
+        asked_of_it = questions()
+        sides = (asked_of_it.train, asked_of_it.held_out)
+        return Task(*([answered_question(each) for each in side] for side in sides))
     return split(load_conversations(source))
 
 
 def pairs(source: str) -> Task[PreferencePair]:
     """Questions with two answers: `python`, a file, or `hub:OWNER/NAME`."""
     if source == "python":
-        train, held_out = questions()
-        return Task([*map(as_pair, preferences(train))], [*map(as_pair, preferences(held_out))])
+        asked_of_it = questions()
+        sides = (asked_of_it.train, asked_of_it.held_out)
+        return Task(*([as_pair(each) for each in preferences(side)] for side in sides))
     return split(load_preferences(source))
 
 
@@ -81,7 +85,7 @@ def split(items: Sequence[Item], seed: int = 0) -> Task[Item]:
 
 def write_task(path: Path, task: Task[Any]) -> None:
     """Write the items, each as the list of its fields."""
-    write_atomically(path, json.dumps(task._asdict()).encode())
+    write_atomically(path, json.dumps(vars(task)).encode())
 
 
 def read_task(path: Path, kind: Callable[..., Item]) -> Task[Item]:
@@ -92,6 +96,6 @@ def read_task(path: Path, kind: Callable[..., Item]) -> Task[Item]:
     """
     content = read_json(path)
     try:
-        return Task(*([kind(*item) for item in content[name]] for name in Task._fields))
+        return Task(*([kind(*item) for item in content[name]] for name in ("train", "held_out")))
     except (KeyError, TypeError) as error:
         raise BadInput(f"{str(path)!r} does not hold what the run was trained on") from error

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from finetune.models.policy import Policy
 from finetune.models.scorer import Scorer
+from gpt.model.layers import linear
 
 
 class Outlook(NamedTuple):
@@ -35,7 +36,7 @@ class ActorCritic(nn.Module):
         """`logprobs[:, t]` scores `tokens[:, t + 1]`, with U = T - 1; so do the other two."""
         kept = mask[:, 1:]
         seen = self.policy.hidden(tokens[:, :-1])[kept]
-        scores = self.policy.logits(seen).float().log_softmax(dim=-1)
+        scores = linear(seen, self.policy.head_weight, self.policy.head_bias).log_softmax(dim=-1)
         logprobs = scores.gather(-1, tokens[:, 1:][kept][:, None])[:, 0]
         entropy = -(scores.exp() * scores).sum(dim=-1)
         values = self.critic.values(tokens[:, :-1])

@@ -63,7 +63,7 @@ def beginning_at_answers(
     """The numbers of each row's answer moved to column 0; 0 on padding."""
     order = mask.int().argsort(dim=1, descending=True, stable=True)
     longest = int(mask.sum(dim=1).max())
-    return (x * mask).gather(1, order)[:, :longest]
+    return x.masked_fill(~mask, 0.0).gather(1, order)[:, :longest]
 
 
 def answer_mask(mask: Bool[Tensor, "B U"]) -> Bool[Tensor, "B A"]:

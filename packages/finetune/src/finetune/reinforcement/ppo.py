@@ -186,7 +186,7 @@ class Phases:
         if update == 0:
             self.begin(phase)
         epoch, place = divmod(update, self.config.minibatches)
-        order = np.random.default_rng([self.seed, phase, epoch]).permutation(self.config.prompts)
+        order = np.random.default_rng([self.seed, phase, epoch]).permutation(len(self.lesson.mask))
         numbers = np.array_split(order, self.config.minibatches)[place]
         return [self.lesson.pick(my_rows(numbers).tolist())]
 

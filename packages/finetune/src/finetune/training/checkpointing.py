@@ -6,9 +6,10 @@ keeps while that one is run again. The price is a second forward pass: as the ba
 about twice the time of a forward pass, 4/3 of the time in all.
 
 The second run must repeat the first. Dropout must draw the same numbers, so the state of the random
-numbers is kept; products must have the same format, so autocast's is. And both must take the same
-kernels, so the first run has a gradient too, whose graph is then dropped. torch.utils.checkpoint
-does all this and more; tests hold gradients equal to the bit, to its own and to those without.
+numbers is kept, and whether there was dropout at all; products must have the same format, so that
+of autocast is. And both must take the same kernels, so the first run has a gradient too, whose
+graph is then dropped. Tests hold the gradients equal, to the bit, to those of the plain model and
+to those of torch.utils.checkpoint.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def checkpointed(
     if not torch.is_grad_enabled():
         return forward(x, *constants)
     parameters = [parameter for parameter in block.parameters() if parameter.requires_grad]
-    y: Any = RunAgain.apply(forward, constants, x, *parameters)
+    y: Any = RunAgain.apply(forward, Surroundings(block, x.device), constants, x, *parameters)
     return y
 
 
@@ -51,10 +52,15 @@ class RunAgain(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, function: Any, constants: tuple, x: Float[Tensor, "B T D"], *parameters: Tensor
+        ctx: Any,
+        function: Any,
+        surroundings: Any,
+        constants: tuple[Any, ...],
+        x: Float[Tensor, "B T D"],
+        *parameters: Tensor,
     ) -> Float[Tensor, "B T D"]:
         """f(x), of which nothing stays but x."""
-        ctx.function, ctx.constants, ctx.surroundings = function, constants, Surroundings(x.device)
+        ctx.function, ctx.surroundings, ctx.constants = function, surroundings, constants
         ctx.save_for_backward(x, *parameters)
         with torch.enable_grad():
             return function(x.detach().requires_grad_(x.requires_grad), *constants).detach()
@@ -64,18 +70,19 @@ class RunAgain(torch.autograd.Function):
     def backward(ctx: Any, *upstream: Float[Tensor, "B T D"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """The gradients of f at x."""
         x, *parameters = ctx.saved_tensors
-        x = x.detach().requires_grad_(ctx.needs_input_grad[2])
+        x = x.detach().requires_grad_(ctx.needs_input_grad[3])
         with ctx.surroundings.restored(), torch.enable_grad():
             y = ctx.function(x, *ctx.constants)
         inputs = [x, *parameters] if x.requires_grad else parameters
         found = torch.autograd.grad(y, inputs, upstream, allow_unused=True)
-        return None, None, *(found if x.requires_grad else (None, *found))
+        return None, None, None, *(found if x.requires_grad else (None, *found))
 
 
 class Surroundings:
-    """What decides about a run beside its inputs: the random numbers and the format of products."""
+    """What decides about a run beside its inputs, as it is when this is made."""
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, block: nn.Module, device: torch.device) -> None:
+        self.modes = [(module, module.training) for module in block.modules()]
         self.device = device.type
         self.generator: Any = torch if self.device == "cpu" else torch.get_device_module(device)
         self.random = self.generator.get_rng_state()
@@ -84,8 +91,9 @@ class Surroundings:
 
     @contextmanager
     def restored(self) -> Iterator[None]:
-        """As they were when this was made, and afterwards as they are now."""
-        now = self.generator.get_rng_state()
+        """As it was then; afterwards as it is now."""
+        modes, random = [(each, each.training) for each, _ in self.modes], self.generator.get_rng_state()
+        set_modes(self.modes)
         self.generator.set_rng_state(self.random)
         try:
             with torch.autocast(
@@ -93,4 +101,11 @@ class Surroundings:
             ):
                 yield
         finally:
-            self.generator.set_rng_state(now)
+            set_modes(modes)
+            self.generator.set_rng_state(random)
+
+
+def set_modes(modes: list[tuple[nn.Module, bool]]) -> None:
+    """Put each module into its mode, training or not."""
+    for module, training in modes:
+        module.training = training

@@ -124,18 +124,18 @@ def frozen_weights(model: GPT, step: Step) -> int:
         if not each.requires_grad:
             small = step.quantised and each.ndim == 2 and name.startswith("blocks.")
             plain = each.numel() * step.weight_bytes
-            total += nf4_bytes(each.numel(), step.weight_bytes) if small else plain
+            total += nf4_bytes(each.numel()) if small else plain
     return total
 
 
-def nf4_bytes(numbers: int, size: int) -> int:
-    """Half a byte each, a byte for each block of 64, a number for each group of 256 blocks, and one.
+def nf4_bytes(numbers: int) -> int:
+    """Half a byte a number, a byte a block, 4 a group of blocks, and 4; see `adapters.nf4`.
 
-    See `adapters.nf4`; the last block and the last group are filled up with zeros.
+    The last block and the last group are filled up with zeros.
     """
     blocks = math.ceil(numbers / BLOCK)
     groups = math.ceil(blocks / GROUP)
-    return blocks * BLOCK // 2 + groups * GROUP + groups * size + size
+    return blocks * BLOCK // 2 + groups * GROUP + 4 * groups + 4
 
 
 def optimizer_moments(model: GPT, step: Step, size: int) -> int:

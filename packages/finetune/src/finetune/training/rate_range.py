@@ -9,7 +9,7 @@ In a bowl with curvature h, loss = h x^2 / 2, a step of gradient descent multipl
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from typing import Any, NamedTuple
 
 import torch

@@ -1,6 +1,6 @@
-"""Answers of several models to held-out questions, side by side, judged by the rule."""
+"""Answers of several models to held-out questions, side by side, and what they are worth."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -10,12 +10,11 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from finetune.data.conversations import asked
+from finetune.data.conversations import Message, asked
 from finetune.data.docstrings import Question
 from finetune.data.encoding import prompt_tokens
 from finetune.data.marks import stop_tokens
 from finetune.data.rule import Verdict, verdict
-from finetune.data.tasks import questions
 from finetune.evaluation.intervals import bootstrap_mean
 from finetune.evaluation.overlap import token_f1
 from finetune.training.assistant import Assistant, load_assistant
@@ -26,6 +25,18 @@ from gpt.text.tokenizers import decode
 ROOM = 40
 """Most tokens of an answer."""
 AT_ONCE = 50
+N_ASKED = 200
+"""Held-out items in a report."""
+
+
+class Asked(NamedTuple):
+    """What is asked, and how it may be judged."""
+
+    messages: list[Message]
+    answer: str
+    """The reference."""
+    question: Question | None = None
+    """Where it is about Python's library, for the rule."""
 
 
 class Answered(NamedTuple):
@@ -36,74 +47,78 @@ class Answered(NamedTuple):
     """Whether it ended by itself."""
 
 
+def asked_questions(questions: Sequence[Question]) -> list[Asked]:
+    """Questions about Python's library."""
+    return [Asked(asked(each.question), each.answer, each) for each in questions]
+
+
 def answers(
-    assistant: Assistant, asked_of_it: Sequence[str], temperature: float = 0.0, seed: int = 0
+    assistant: Assistant,
+    conversations: Sequence[list[Message]],
+    temperature: float = 0.0,
+    seed: int = 0,
 ) -> list[Answered]:
     """The model's answers, a batch at a time; at temperature 0 always the likeliest token."""
+    tokenizer, form = assistant.tokenizer, assistant.format
     generator = torch.Generator(assistant.model.embedding.weight.device).manual_seed(seed)
     choice = partial(choose, temperature=temperature, generator=generator)
-    stop = stop_tokens(assistant.format, assistant.tokenizer)
-    said = []
-    for some in batched(asked_of_it, AT_ONCE):
-        prompts = [
-            prompt_tokens(assistant.format, assistant.tokenizer, asked(question))
-            for question in some
-        ]
+    stop, said = stop_tokens(form, tokenizer), []
+    for begin in range(0, len(conversations), AT_ONCE):
+        some = conversations[begin : begin + AT_ONCE]
+        prompts = [prompt_tokens(form, tokenizer, messages) for messages in some]
         for tokens in generate_batch(assistant.model, prompts, ROOM, choice, stop):
-            said.append(Answered(decode(assistant.tokenizer, tokens).strip(), len(tokens) < ROOM))
+            said.append(Answered(decode(tokenizer, tokens).strip(), len(tokens) < ROOM))
     return said
 
 
-def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
-    """The items, some at a time."""
-    return (items[begin : begin + size] for begin in range(0, len(items), size))
-
-
-def judged(held_out: Sequence[Question], said: Sequence[Answered]) -> dict[str, Any]:
-    """Means over the questions with their intervals; `rule` is the mean of the four before it."""
-    verdicts = [verdict(question, *each) for question, each in zip(held_out, said, strict=True)]
-    columns = {name: [float(getattr(each, name)) for each in verdicts] for name in Verdict._fields}
-    columns["rule"] = [sum(each) / len(each) for each in verdicts]
-    columns["stopped"] = [float(each.stopped) for each in said]
-    columns["overlap"] = [
-        token_f1(each.text, question.answer) for question, each in zip(held_out, said, strict=True)
-    ]
-    return {name: interval_of(values) for name, values in columns.items()}
-
-
-def interval_of(values: Sequence[float]) -> list[float]:
-    """Mean, and the ends of its 95 % interval over the questions."""
-    return list(bootstrap_mean(np.array(values), np.random.default_rng(0)))
+def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[float]]:
+    """Means over the items, each with its 95 % interval; `rule` is the mean of its four checks."""
+    pairs = list(zip(items, said, strict=True))
+    columns = {
+        "stopped": [float(each.stopped) for each in said],
+        "overlap": [token_f1(each.text, item.answer) for item, each in pairs],
+    }
+    if all(item.question for item in items):
+        verdicts = [verdict(item.question, *each) for item, each in pairs if item.question]
+        for name in Verdict._fields:
+            columns[name] = [float(getattr(each, name)) for each in verdicts]
+        columns["rule"] = [sum(each) / len(each) for each in verdicts]
+    return {
+        name: list(bootstrap_mean(np.array(values), np.random.default_rng(0)))
+        for name, values in columns.items()
+    }
 
 
 def answers_report(
-    models: Mapping[str, str], n_questions: int = 200, shown: int = 5
+    models: Mapping[str, str], items: Sequence[Asked], shown: int = 5
 ) -> dict[str, Any]:
-    """What each model says to the first held-out questions, and how good that is."""
-    held_out = questions().held_out[:n_questions]
-    texts = [question.question for question in held_out]
-    found: dict[str, Any] = {"questions": len(held_out), "models": {}, "samples": []}
-    said = {}
-    for name, model in models.items():
-        said[name] = answers(load_assistant(model), texts)
-        found["models"][name] = {"model": model, **judged(held_out, said[name])}
-    for number, question in enumerate(held_out[:shown]):
-        sample = {name: each[number].text for name, each in said.items()}
-        found["samples"].append({"question": question.question, **sample})
-    return found
+    """What each model says to the items, and how good that is; the first answers are kept."""
+    texts = [item.messages for item in items]
+    said = {name: answers(load_assistant(model), texts) for name, model in models.items()}
+    return {
+        "items": len(items),
+        "models": {
+            name: {"model": models[name], **judged(items, each)} for name, each in said.items()
+        },
+        "samples": [
+            {"asked": item.messages[-1]["content"]}
+            | {name: each[number].text for name, each in said.items()}
+            for number, item in enumerate(items[:shown])
+        ],
+    }
 
 
 def print_answers(found: dict[str, Any]) -> None:
     """The means as a table, then the samples."""
     console = Console(highlight=False)
-    names = ("stopped", *Verdict._fields, "rule", "overlap")
-    table = Table("model", *names, box=SIMPLE_HEAD)
-    for name, each in found["models"].items():
-        cells = [f"{each[key][0]:.2f}\n{each[key][1]:.2f} to {each[key][2]:.2f}" for key in names]
-        table.add_row(name, *cells)
-    console.print(f"{found['questions']} held-out questions, greedy answers, 95 % intervals")
+    names = [name for name in next(iter(found["models"].values())) if name != "model"]
+    table = Table("", *found["models"], box=SIMPLE_HEAD)
+    for name in names:
+        cells = [each[name] for each in found["models"].values()]
+        table.add_row(name, *(f"{a:.2f}  ({b:.2f} to {c:.2f})" for a, b, c in cells))
+    console.print(f"{found['items']} held-out questions, greedy answers, 95 % intervals")
     console.print(table)
     for sample in found["samples"]:
         for name, text in sample.items():
-            console.print(f"{name:>9}  {text}", markup=False)
+            console.print(f"{name:>8}  {text}", markup=False)
         console.print()

@@ -8,7 +8,7 @@ out. So it is shown answers of the kind that it will be asked about (Stiennon et
 import random
 from collections.abc import Sequence
 
-from finetune.data.conversations import PreferencePair
+from finetune.data.conversations import PreferencePair, asked
 from finetune.data.docstrings import Question
 from finetune.data.preferences import ranked
 from finetune.data.tasks import Task, as_pair, questions
@@ -24,7 +24,9 @@ N_ANSWERS = 4
 def sampled_pairs(assistant: Assistant, seed: int = 0) -> Task[PreferencePair]:
     """The best of four answers against the worst, for questions of both sides."""
     say("sampling answers to rank")
-    return Task(*(pairs_of(assistant, side, seed) for side in questions()))
+    task = questions()
+    sides = (task.train, task.held_out)
+    return Task(*(pairs_of(assistant, side, seed) for side in sides))
 
 
 def pairs_of(
@@ -32,7 +34,7 @@ def pairs_of(
 ) -> list[PreferencePair]:
     """The pairs of one side; a question whose answers tie gives none."""
     chosen = random.Random(seed).sample(list(asked_of_it), min(N_QUESTIONS, len(asked_of_it)))
-    texts = [question.question for question in chosen for _ in range(N_ANSWERS)]
+    texts = [asked(question.question) for question in chosen for _ in range(N_ANSWERS)]
     said = answers(assistant, texts, temperature=1.0, seed=seed)
     found = []
     for number, question in enumerate(chosen):

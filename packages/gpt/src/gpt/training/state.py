@@ -146,7 +146,8 @@ def within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def learned_state(model: nn.Module) -> dict[str, Tensor]:
     """The state of a model without its frozen weights, which stay as they were made."""
-    frozen = {name for name, each in model.named_parameters() if not each.requires_grad}
+    named_weights = model.named_parameters(remove_duplicate=False)  # parts may share them
+    frozen = {name for name, each in named_weights if not each.requires_grad}
     return {name: each for name, each in model.state_dict().items() if name not in frozen}
 
 

@@ -1,0 +1,13 @@
+"""The mask of a row whose marks are tokens."""
+
+
+def answer_mask(tokens: list[int], header: list[int], stop: int) -> list[bool]:
+    """True behind every header, up to and with the next stop token."""
+    mask, inside = [], False
+    for at, token in enumerate(tokens, 1):
+        mask.append(inside)
+        if inside:
+            inside = token != stop
+        else:
+            inside = tokens[max(at - len(header), 0) : at] == header
+    return mask

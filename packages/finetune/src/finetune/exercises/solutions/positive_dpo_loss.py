@@ -1,0 +1,16 @@
+"""A loss that charges for a chosen answer that falls (Pal et al. 2024, "Smaug", equation 3)."""
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from finetune.preference.answers import halves
+
+
+def positive_dpo_loss(
+    policy: Float[Tensor, " N"], reference: Float[Tensor, " N"], beta: float, weight: float
+) -> Float[Tensor, ""]:
+    """-log sigmoid(beta (growth of the margin - weight max(0, -growth of the chosen answer)))."""
+    chosen, rejected = halves(policy - reference)
+    lost = (-chosen).clamp(min=0)
+    return -F.logsigmoid(beta * (chosen - rejected - weight * lost)).mean()

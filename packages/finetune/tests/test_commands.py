@@ -1,0 +1,180 @@
+"""Every stage on a tiny model: what it writes, how it resumes, and what its run can be used for."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+import safetensors.torch
+import torch
+
+from finetune.cli import FINETUNE, main
+from finetune.training.assistant import load_assistant, load_scorer
+from gpt.generation.generate import generate
+from gpt.runs import RunFolder
+
+TINY = "--device cpu --steps 4 --batch-size 4 --save-every 2"
+PPO = "--device cpu --phases 2 --prompts 4 --room 6 --epochs 1 --minibatches 2 --save-every 1"
+
+
+def call(command, home, *more):
+    return main([*command.split(), "--runs", str(home / "runs"), *map(str, more)])
+
+
+@pytest.fixture(scope="module")
+def sft(home):
+    data = ("--data", home / "rows.json", "--model", home / "runs" / "base")
+    assert call(f"sft {TINY} --name sft --overwrite", home, *data) == 0
+    return home / "runs" / "sft"
+
+
+@pytest.fixture(scope="module")
+def judge(home, sft):
+    data = ("--data", home / "pairs.jsonl", "--model", sft)
+    assert call(f"reward {TINY} --name reward --overwrite", home, *data) == 0
+    return home / "runs" / "reward"
+
+
+def checkpoints(run):
+    return {
+        path.name: safetensors.torch.load_file(path)
+        for path in (run / "checkpoints").glob("*.safetensors")
+    }
+
+
+def same(ours, theirs):
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[n], theirs[n]) for n in ours)
+
+
+def test_the_help_lists_every_command_that_there_is(capsys):
+    assert main(["--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(FINETUNE.commands)
+
+
+def test_sft_writes_a_run_that_gpt_can_sample_from(home, sft, capsys):
+    from gpt.cli import main as gpt
+
+    records = RunFolder(sft).records()
+    assert [record["step"] for record in records] == [1, 2, 3, 4]
+    assert records[-1]["validation"] is not None
+    assert (sft / "task.json").is_file()
+    assert gpt(["sample", "--run", str(sft), "--prompt", "The", "--tokens", "3"]) == 0
+    assert capsys.readouterr().out.startswith("The")
+
+
+def test_a_small_model_gets_two_tokens_for_the_marks_of_a_conversation(home, sft):
+    base, tuned = (RunFolder(each).read_config()["model"] for each in (home / "runs" / "base", sft))
+    assert tuned["vocab_size"] == base["vocab_size"] + 2
+    assistant = load_assistant(str(sft))
+    assert assistant.format_name == "chatml"
+    assert assistant.tokenizer.decode_bytes([assistant.stop]) == b"<|im_end|>"
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_a_stopped_run_goes_on_with_the_same_bits(home, sft, rank, capsys):
+    data = ("--data", home / "pairs.jsonl", "--model", sft)
+    names = [f"whole{rank}", f"cut{rank}"]
+    for name in names:
+        assert call(f"dpo {TINY} --rank {rank} --name {name}", home, *data) == 0
+    whole, cut = (home / "runs" / name for name in names)
+    for path in (cut / "checkpoints").glob("*4.safetensors"):
+        path.unlink()  # as if it had been killed after step 2
+    assert main(["dpo", "--resume", str(cut)]) == 0
+    assert same(checkpoints(whole)["step-00000004.safetensors"],
+                checkpoints(cut)["step-00000004.safetensors"])  # fmt: skip
+    assert [record["step"] for record in RunFolder(cut).records()] == [1, 2, 3, 4]
+    learned = [name for name in checkpoints(cut)["step-00000004.safetensors"] if "model." in name]
+    assert any("embedding" in name for name in learned) == (rank == 0)
+
+
+def test_ppo_resumes_between_phases_with_the_same_bits(home, sft, judge):
+    data = ("--model", sft, "--reward", judge)
+    for name in ("ppo", "ppo_cut"):
+        assert call(f"ppo {PPO} --name {name}", home, *data) == 0
+    whole, cut = home / "runs" / "ppo", home / "runs" / "ppo_cut"
+    for path in (cut / "checkpoints").glob("*4.safetensors"):
+        path.unlink()
+    assert main(["ppo", "--resume", str(cut)]) == 0
+    assert same(checkpoints(whole)["step-00000004.safetensors"],
+                checkpoints(cut)["step-00000004.safetensors"])  # fmt: skip
+    assert [record["step"] for record in RunFolder(cut).records()] == [1, 2]
+
+
+def test_ppo_with_adapters_shares_one_base(home, sft):
+    assert call(f"ppo {PPO} --rank 2 --name shared", home, "--model", sft, "--reward", "rule") == 0
+    saved = checkpoints(home / "runs" / "shared")["step-00000004.safetensors"]
+    names = [name for name in saved if name.startswith("model.")]
+    assert not any("embedding" in name for name in names)
+    assert any(name.startswith("model.policy.") for name in names)
+    assert any(name.startswith("model.critic.") for name in names)
+
+
+def test_the_answers_of_every_stage_can_be_read(home, sft, judge, capsys):
+    for run in (sft, home / "runs" / "ppo"):
+        if run.exists():
+            assert (
+                main(["chat", "--model", str(run), "--question", "Spell 1.", "--tokens", "4"]) == 0
+            )
+    scorer, _ = load_scorer(judge)
+    assert torch.isfinite(scorer(torch.tensor([[1, 2, 3]]), torch.tensor([3]))).all()
+
+
+def test_a_run_with_adapters_answers_as_its_merged_weights_do(home, sft):
+    data = ("--data", home / "rows.json", "--model", sft)
+    assert call(f"sft {TINY} --learning-rate 0.05 --rank 2 --name adapted", home, *data) == 0
+    tuned, before = (load_assistant(str(home / "runs" / name)).model for name in ("adapted", "sft"))
+    tokens = torch.tensor([[5, 6, 7]])
+    assert not torch.allclose(tuned(tokens), before(tokens))
+    assert type(tuned).__name__ == "GPT"
+    assert len(list(generate(tuned, [5, 6], 3))) == 3
+
+
+def test_reports_are_one_json_document(home, sft, judge, capsys):
+    data = ("--data", home / "pairs.jsonl", "--model", sft)
+    assert call(f"reward {TINY} --name told --json", home, *data) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {"pairs", "model", "calibration_error", "length", "overlap"}
+    assert (
+        call(f"sft {TINY} --name told_sft --json --model {sft}", home, "--data", home / "rows.json")
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["models"]) == {"before", "after"}
+    assert len(found["samples"]) == found["items"] == 1
+
+
+def test_the_mask_is_shown_and_nothing_is_trained(home, sft, capsys):
+    data = ("--data", home / "rows.json", "--model", sft)
+    assert call("sft --show-mask --name unseen", home, *data) == 0
+    said = capsys.readouterr().out
+    assert "tokens count" in said
+    assert not (home / "runs" / "unseen").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT")
+def test_ctrl_c_saves_and_says_how_to_go_on(home, sft):
+    run = home / "runs" / "stopped"
+    command = [sys.executable, "-m", "finetune", "sft", "--device", "cpu", "--steps", "100000"]
+    options = [
+        "--model",
+        sft,
+        "--data",
+        home / "rows.json",
+        "--runs",
+        home / "runs",
+        "--name",
+        "stopped",
+    ]
+    with subprocess.Popen(
+        [*command, *map(str, options)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        while not RunFolder(run).records():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert f"go on with: finetune sft --resume {run}" in said
+    assert list((run / "checkpoints").glob("*.safetensors"))

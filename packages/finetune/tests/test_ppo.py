@@ -1,0 +1,180 @@
+"""PPO as a whole: it learns, it resumes to the bit, and what it is taught with adds up."""
+
+import copy
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import torch
+
+from finetune.data.rows import answered, padded
+from finetune.models.actor_critic import ActorCritic
+from finetune.models.policy import Policy, as_kind
+from finetune.models.scorer import as_scorer
+from finetune.preference.training import without_dropout
+from finetune.reinforcement.phases import answer_mask, beginning_at_answers, lesson
+from finetune.reinforcement.ppo import Phases, PPOConfig, ppo, update_loss
+from finetune.reinforcement.rollouts import Rollout
+from gpt.errors import BadInput
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+from gpt.training.checkpoints import newest_checkpoint
+from gpt.training.loop import LoopConfig
+
+SHAPE = GPTConfig(vocab_size=6, context=16, n_layers=1, n_heads=2, d_model=16, d_ff=32)
+STOP = 5
+CONFIG = PPOConfig(phases=6, prompts=8, room=4, epochs=2, minibatches=2, beta=0.02)
+LOOP = LoopConfig(
+    learning_rate=1e-2, weight_decay=0.0, warmup=0.0, final_rate=1.0, save_every=1, beta2=0.99
+)
+
+
+def new_models(dropout=0.0):
+    torch.manual_seed(0)
+    model = GPT(replace(SHAPE, dropout=dropout))
+    policy, critic = as_kind(Policy, model), as_scorer(copy.deepcopy(model))
+    return ActorCritic(policy, critic, CONFIG.beta)
+
+
+def reference():
+    frozen = new_models().policy.eval()
+    return torch.no_grad()(lambda rows: frozen(rows.tokens, rows.mask))
+
+
+def share_of_threes(rollout):
+    """The reward: how many tokens of an answer are 3."""
+    answers = [answer for _, answer in rollout.texts()]
+    return torch.tensor([answer.count(3) / max(len(answer), 1) for answer in answers])
+
+
+def prompts(phase, n=8):
+    return [[1, 2], [0]] * (n // 2)
+
+
+def course(models, **changes):
+    config = replace(CONFIG, **changes.pop("config", {}))
+    some = partial(prompts, n=config.prompts)
+    return ppo(models, reference(), share_of_threes, some, STOP, config, LOOP, **changes)
+
+
+def test_the_score_rises_and_the_kl_stays_finite():
+    records = list(course(new_models(), config={"phases": 30, "prompts": 32}))
+    assert [record.step for record in records] == list(range(1, 31))
+    assert records[0].kl == pytest.approx(0, abs=1e-6)  # policy and reference agree at first
+    assert records[-1].score > records[0].score + 0.4
+    assert 0 < records[-1].kl < 20
+
+
+def test_a_high_price_keeps_the_policy_at_home():
+    far = list(course(new_models(), config={"phases": 15, "prompts": 32}))[-1]
+    models = new_models()
+    models.beta.fill_(5.0)
+    near = list(course(models, config={"phases": 15, "prompts": 32}))[-1]
+    assert near.kl < 0.2 * far.kl
+
+
+def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
+    adaptive = {"target_kl": 0.05, "horizon": 20}
+    whole, parts, resumed = new_models(), new_models(), new_models()
+    betas = [record.beta for record in course(whole, config=adaptive)]
+    assert len(set(betas)) > 3  # the price moves, so it must be kept too
+    with closing(course(parts, config=adaptive, folder=tmp_path)) as records:
+        while next(records).step < 3:
+            pass
+    start, _ = newest_checkpoint(tmp_path)
+    again = [record.beta for record in course(resumed, config=adaptive, start=start)]
+    assert again == betas[3:]
+    pairs = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_answers_move_to_column_0_by_hand():
+    x = torch.tensor([[1.0, 2, 3, 4], [5, 6, 7, 8]])
+    mask = torch.tensor([[0, 0, 1, 1], [0, 1, 0, 0]]).bool()
+    assert beginning_at_answers(x, mask).tolist() == [[3, 4], [6, 0]]
+    assert answer_mask(mask).int().tolist() == [[1, 1], [1, 0]]
+
+
+def rollout_by_hand():
+    rows = padded([answered([1, 2], [3, STOP]), answered([0], [3, 3, 1, 4])])
+    return Rollout(rows, torch.tensor([True, False]))
+
+
+def test_a_lesson_by_hand_with_padding():
+    """A critic that says nothing and a policy at home: rewards are scores at the last token."""
+    models = new_models()
+    made, outcome = lesson(
+        models, reference(), share_of_threes, rollout_by_hand(), missing_stop=0.25, lam=1.0
+    )
+    # answer 1 is [3, stop] of which 1 of 1 words is a 3; answer 2 has 2 of 4 and did not stop
+    assert made.mask.int().tolist() == [[1, 1, 0, 0], [1, 1, 1, 1]]
+    torch.testing.assert_close(made.returns, torch.tensor([[1, 1, 0, 0], [0.25] * 4]))
+    assert outcome.score == pytest.approx(0.75)
+    assert outcome.stopped == 0.5
+    assert outcome.length == 3
+    assert made.advantages[made.mask].mean().item() == pytest.approx(0, abs=1e-6)
+    assert (made.advantages[~made.mask] == 0).all()
+
+
+def test_padding_of_any_kind_changes_no_lesson():
+    rows, stopped = rollout_by_hand()
+    wider = [
+        torch.nn.functional.pad(each, (0, 3), value=value)
+        for each, value in ((rows.tokens, 4), (rows.mask, 0))
+    ]
+    padded_more = Rollout(rows._replace(tokens=wider[0], mask=wider[1].bool()), stopped)
+    models = new_models()
+    ours, _ = lesson(models, reference(), share_of_threes, rollout_by_hand())
+    theirs, _ = lesson(models, reference(), share_of_threes, padded_more)
+    torch.testing.assert_close(theirs.advantages, ours.advantages)
+    torch.testing.assert_close(theirs.old_logprobs, ours.old_logprobs)
+
+
+def test_the_first_update_has_the_ratio_one_even_where_the_model_has_dropout():
+    models = new_models(dropout=0.5).train()
+    phases = Phases(models, reference(), share_of_threes, prompts, STOP, CONFIG, seed=0)
+    [piece] = phases(0)
+    total, terms = update_loss(models, piece, CONFIG)
+    policy_part = -(piece.advantages.sum() / terms)
+    value_part = 0.5 * ((piece.old_values - piece.returns) ** 2)[piece.mask].mean()
+    expected = policy_part + CONFIG.value_weight * value_part
+    assert (total / terms).item() == pytest.approx(expected.item(), abs=1e-5)
+
+
+def test_minibatches_of_an_epoch_take_every_row_once():
+    models = new_models()
+    phases = Phases(models, reference(), share_of_threes, prompts, STOP, CONFIG, seed=0)
+    for epoch in range(2):
+        pieces = [phases(2 * epoch + place)[0] for place in range(2)]
+        rows = torch.cat([piece.rows.tokens[:, :2] for piece in pieces]).tolist()
+        assert sorted(rows) == sorted(phases.lesson.rows.tokens[:, :2].tolist())
+
+
+def test_entropy_and_log_probabilities_are_those_of_the_whole_distribution():
+    models, rows = new_models().double(), rollout_by_hand().rows
+    outlook = models(rows.tokens, rows.mask)
+    scores = GPT.forward(models.policy, rows.tokens)[:, :-1].log_softmax(-1)
+    kept = rows.mask[:, 1:]
+    entropy = -(scores.exp() * scores).sum(-1) * kept
+    torch.testing.assert_close(outlook.entropy, entropy, rtol=0, atol=1e-6)
+    with without_dropout(models.policy):
+        torch.testing.assert_close(
+            outlook.logprobs, models.policy(rows.tokens, rows.mask), rtol=0, atol=1e-6
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"phases": 0}, "phases must be at least 1, got 0"),
+        ({"room": 0}, "room must be at least 1"),
+        ({"prompts": 3, "minibatches": 4}, "3 prompts cannot be cut into 4 minibatches"),
+        ({"gamma": 1.5}, r"gamma must lie in \[0, 1\]"),
+        ({"epsilon": 0.0}, "epsilon must be a positive number"),
+        ({"beta": -0.1}, "beta must be a number from 0 up"),
+    ],
+)
+def test_settings_that_make_no_phase_are_refused(change, message):
+    with pytest.raises(BadInput, match=message):
+        replace(CONFIG, **change)

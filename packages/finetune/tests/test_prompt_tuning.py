@@ -1,0 +1,100 @@
+import pytest
+import torch
+
+from finetune.adapters.prompt_tuning import prompted
+from gpt.errors import BadInput
+from gpt.generation.generate import generate, generate_batch
+from gpt.model.attention import causal_mask
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+
+SHAPE = GPTConfig(vocab_size=20, context=24, n_layers=2, n_heads=4, d_model=16, d_ff=32)
+TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1))
+POSITIONS = pytest.mark.parametrize("positions", ["learned", "rotary", "alibi"])
+
+
+def base(positions="rotary", scale=5.0):
+    model = GPT(GPTConfig(**vars(SHAPE) | {"positions": positions})).eval()
+    for parameter in model.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    model.embedding.weight.data *= scale
+    return model
+
+
+def greedy(scores):
+    return scores.argmax(-1)
+
+
+def test_only_the_prompt_is_trained():
+    model = prompted(base(), 5)
+    trained = {n: p.shape for n, p in model.named_parameters() if p.requires_grad}
+    assert trained == {"embedding.prompt": (5, 16)}
+
+
+@POSITIONS
+def test_a_prompt_of_rows_of_the_table_is_a_text_before_the_text(positions):
+    """Where the vectors are those of tokens 3, 1 and 4, the model reads 3 1 4 first."""
+    model = base(positions)
+    words = torch.tensor([3, 1, 4])
+    expected = model(torch.cat([words.expand(3, 3), TOKENS], dim=1))[:, 3:]
+    tuned = prompted(model, 3)
+    tuned.embedding.prompt.data = model.embedding.weight[words].detach().clone()
+    torch.testing.assert_close(tuned(TOKENS), expected)
+    assert (tuned(TOKENS) - model(TOKENS)).abs().max() > 0.01
+
+
+def test_it_begins_as_rows_of_the_table():
+    model = base()
+    tuned = prompted(model, 4, torch.Generator().manual_seed(3))
+    again = prompted(model, 4, torch.Generator().manual_seed(3))
+    assert torch.equal(tuned.embedding.prompt, again.embedding.prompt)
+    for row in tuned.embedding.prompt:
+        assert (row == model.embedding.weight).all(dim=1).any()
+
+
+def test_training_it_lowers_the_loss_and_nothing_else_moves():
+    model = base()
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    tuned, losses = prompted(model, 8), []
+    optimizer = torch.optim.AdamW([tuned.embedding.prompt], lr=0.1)
+    for _ in range(40):
+        optimizer.zero_grad()
+        loss = tuned(TOKENS[:1, :-1], targets=TOKENS[:1, 1:]) / 8
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+    assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
+
+
+@POSITIONS
+def test_writing_with_a_cache_continues_what_the_model_reads(positions):
+    tuned = prompted(base(positions), 4)
+    text = [1, 2]
+    for _ in range(10):
+        text.append(int(tuned(torch.tensor([text]))[0, -1].argmax()))
+    assert list(generate(tuned, [1, 2], 10, greedy)) == text[2:]
+
+
+@POSITIONS
+def test_prompts_of_different_lengths_in_one_batch(positions):
+    tuned, texts = prompted(base(positions), 3), [[1, 2, 3, 4, 5], [6], [7, 8]]
+    together = generate_batch(tuned, texts, 8, greedy)
+    assert together == [list(generate(tuned, text, 8, greedy)) for text in texts]
+
+
+def test_the_prompt_survives_a_text_longer_than_the_context():
+    tuned = prompted(base("learned"), 4)
+    assert tuned.config.context == 20
+    assert len(list(generate(tuned, [1], 30, greedy))) == 30
+
+
+@pytest.mark.parametrize("n_vectors", [0, 24])
+def test_a_prompt_must_leave_room_for_text(n_vectors):
+    with pytest.raises(BadInput, match=f"a prompt of {n_vectors} vectors .* context of 24"):
+        prompted(base(), n_vectors)
+
+
+def test_a_mask_is_refused():
+    with pytest.raises(BadInput, match="no mask"):
+        prompted(base(), 2)(TOKENS, causal_mask(9, 9)[None, None])
