@@ -14,10 +14,10 @@ def check(positive_dpo_loss: Callable[[Tensor, Tensor, float, float], Tensor]) -
         ("the start", [-1, -4], [-1, -4], 0.5, 5.0, ln2),
         ("the chosen answer rose: plain DPO", [ln3, 0], [0, 0], 1.0, 5.0, math.log(4 / 3)),
         ("the rejected one fell: no charge", [0, -ln3], [0, 0], 1.0, 5.0, math.log(4 / 3)),
-        ("both fell by 1, weight 2, beta 1: h = -2", [-1, -1], [0, 0], 1.0, 2.0, h_loss(-2)),
-        ("both fell, beta 0.5: h = 0.5 (3 - 2)", [-1, -4], [0, 0], 0.5, 2.0, h_loss(0.5)),
-        ("no weight: plain DPO", [-1, -4], [0, 0], 0.5, 0.0, h_loss(1.5)),
-        ("against the reference, not 0: h = 3 - 2", [-6, -14], [-5, -10], 1.0, 2.0, h_loss(1)),
+        ("both fell by 1, weight 2, beta 1: h = -2", [-1, -1], [0, 0], 1.0, 2.0, surprise(-2.0)),
+        ("both fell, beta 0.5: h = 0.5 (3 - 2)", [-1, -4], [0, 0], 0.5, 2.0, surprise(0.5)),
+        ("no weight: plain DPO", [-1, -4], [0, 0], 0.5, 0.0, surprise(1.5)),
+        ("against the reference, not 0: h = 3 - 2", [-6, -14], [-5, -10], 1.0, 2.0, surprise(1.0)),
     ]
     for name, policy, reference, beta, weight, expected in cases:
         pair = torch.tensor(policy, dtype=torch.float64), torch.tensor(reference).double()
@@ -28,11 +28,11 @@ def check(positive_dpo_loss: Callable[[Tensor, Tensor, float, float], Tensor]) -
     # two pairs: in the first the chosen answer lost 1, in the second it won 1
     policy = torch.tensor([-1.0, 1.0, -4.0, 0.0], dtype=torch.float64)
     yours = float(positive_dpo_loss(policy, torch.zeros(4).double(), 1.0, 2.0))
-    expected = (h_loss(3 - 2) + h_loss(1)) / 2
+    expected = (surprise(3.0 - 2.0) + surprise(1.0)) / 2
     right = math.isclose(yours, expected, abs_tol=1e-6)
     assert right, f"two pairs: each has a charge of its own; {expected:.4f}, not {yours:.4f}"
 
 
-def h_loss(h: float) -> float:
+def surprise(h: float) -> float:
     """-ln sigmoid(h)."""
     return math.log1p(math.exp(-h))

@@ -38,8 +38,8 @@ from gpt.training.accumulation import LossSum
 def without_dropout(model: nn.Module) -> Iterator[None]:
     """The model as in use, gradients and all; afterwards every layer is in the mode it had.
 
-    In our models dropout is all that asks for the mode. A layer that runs again in the backward
-    pass (activation checkpointing) runs outside of this: there, set its dropout to 0.
+    In our models dropout is all that asks for the mode. Blocks that run again in the backward pass
+    do so in the mode of their first run, see `finetune.training.checkpointing`.
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -24,7 +24,7 @@ from gpt.text.tokenizers import decode
 
 ROOM = 40
 """Most tokens of an answer."""
-AT_ONCE = 50
+AT_ONCE = 100
 N_ASKED = 200
 """Held-out items in a report."""
 

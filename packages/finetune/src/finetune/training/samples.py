@@ -16,7 +16,7 @@ from finetune.training.assistant import Assistant
 from finetune.training.report import answers
 from gpt.commands.progress import say
 
-N_QUESTIONS = 1000
+N_QUESTIONS = 500
 """How many of each side are asked, if there are as many."""
 N_ANSWERS = 4
 
