@@ -8,6 +8,7 @@ import json
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -36,6 +37,7 @@ class Task(Generic[Item]):
         return digest([repr(item) for item in [*self.train, *self.held_out]])
 
 
+@cache
 def questions() -> Task[Question]:
     """Questions about the standard library, the held-out ones about other modules."""
     return Task(*split_by_module(python_questions()))

@@ -14,9 +14,10 @@ from rich.table import Table
 from finetune.data.conversations import Message, PreferencePair
 from finetune.data.encoding import answer_example
 from finetune.data.rows import padded
+from finetune.data.words import shared_stems
 from finetune.evaluation.calibration import calibration_error, reliability
 from finetune.evaluation.reward_scores import reward_scores
-from finetune.evaluation.shallow import length_score, shared_words_score
+from finetune.evaluation.shallow import length_score
 from finetune.models.scorer import Scorer
 from finetune.training.assistant import Assistant, load_scorer
 
@@ -44,6 +45,11 @@ def margins(items: Sequence[PreferencePair], score: Callable[..., Sequence[float
     return np.array(chosen) - np.array(score(asked, [item.rejected for item in items]))
 
 
+def overlap_score(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
+    """The stems that question and answer share."""
+    return [float(shared_stems(*pair)) for pair in zip(questions, answers, strict=True)]
+
+
 def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, Any]:
     """Accuracy, margin and calibration on held-out pairs, and the accuracy of shallow judges.
 
@@ -52,7 +58,7 @@ def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, A
     scorer, assistant = load_scorer(path)
     chosen = scores(scorer, assistant, [(each.messages, each.chosen) for each in held_out])
     rejected = scores(scorer, assistant, [(each.messages, each.rejected) for each in held_out])
-    longer, shared = (margins(held_out, each) for each in (length_score, shared_words_score))
+    longer, shared = (margins(held_out, each) for each in (length_score, overlap_score))
     if np.sign(longer).mean() < 0:
         longer = -longer
     return {
