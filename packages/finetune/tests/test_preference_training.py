@@ -307,6 +307,7 @@ def four_losses():
     return [record.loss for record in train(model, batches, preference_loss(), config)]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: gloo under torchrun")
 def test_two_processes_have_the_losses_of_one():
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]

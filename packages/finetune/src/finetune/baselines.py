@@ -26,7 +26,12 @@ try:
         PrinterCallback,
         TrainerCallback,
     )
-    from trl import DPOConfig, DPOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 except ImportError as error:
     raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
 

@@ -6,8 +6,6 @@ def answer_mask(tokens: list[int], header: list[int], stop: int) -> list[bool]:
     mask, inside = [], False
     for at, token in enumerate(tokens, 1):
         mask.append(inside)
-        if inside:
-            inside = token != stop
-        else:
-            inside = tokens[max(at - len(header), 0) : at] == header
+        begins = tokens[max(at - len(header), 0) : at] == header
+        inside = token != stop if inside else begins
     return mask
