@@ -13,11 +13,10 @@ TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1)
 POSITIONS = pytest.mark.parametrize("positions", ["learned", "rotary", "alibi"])
 
 
-def base(positions="rotary", scale=5.0):
+def base(positions="rotary"):
     model = GPT(GPTConfig(**vars(SHAPE) | {"positions": positions})).eval()
     for parameter in model.parameters():
-        parameter.data += 0.05 * torch.randn_like(parameter)
-    model.embedding.weight.data *= scale
+        parameter.data += 0.2 * torch.randn_like(parameter)
     return model
 
 
@@ -63,7 +62,7 @@ def test_training_it_lowers_the_loss_and_nothing_else_moves():
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.7 * losses[0]
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
 
 

@@ -80,7 +80,7 @@ def llama_shape(size: str) -> LlamaConfig:
             "num_key_value_heads": 3,
         },
     }
-    marks = {"bos_token_id": END, "eos_token_id": END, "pad_token_id": PADDING}
+    marks: dict[str, Any] = {"bos_token_id": END, "eos_token_id": END, "pad_token_id": PADDING}
     return LlamaConfig(**shapes[size], **marks, tie_word_embeddings=True, rms_norm_eps=1e-5)
 
 

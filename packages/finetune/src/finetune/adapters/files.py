@@ -8,7 +8,7 @@ peft drops tensors that it does not know and begins anew where one is missing; h
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors
 import safetensors.torch
@@ -35,12 +35,30 @@ from gpt.pretrained.shapes import family_of
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
 
 
+class Exported(NamedTuple):
+    """What stands in the files of an adapter."""
+
+    config: dict[str, Any]
+    tensors: dict[str, Tensor]
+    header: dict[str, str]
+    """Of the tensors: which parts the adapter of a module is joined of."""
+
+
 def write_adapter(folder: Path, model: GPT) -> None:
     """Write the adapters of a model; the config goes first and comes last: with it, all is whole.
 
     Raises:
         BadInput: there are none, or transformers has no class for this mix of parts.
     """
+    config, tensors, header = exported(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CONFIG).unlink(missing_ok=True)
+    write_atomically(folder / TENSORS, safetensors.torch.save(tensors, header))
+    write_atomically(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+
+
+def exported(model: GPT) -> Exported:
+    """The adapters of a model in the words of peft."""
     layers = lora_layers(model)
     if not layers:
         raise BadInput("this model has no adapters to write")
@@ -56,10 +74,7 @@ def write_adapter(folder: Path, model: GPT) -> None:
             header[module.path] = " ".join(chosen)
     dropout = next(iter(layers.values())).p_dropout
     config = config_of(ranks, dropout, family_of(model.config) == "gpt2")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).unlink(missing_ok=True)
-    write_atomically(folder / TENSORS, safetensors.torch.save(tensors, header))
-    write_atomically(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    return Exported(config, tensors, header)
 
 
 def config_of(ranks: dict[str, Settings], dropout: float, is_conv: bool) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from finetune.comparison import memory_rows, ppo_rows, preference_rows, trainers
+from finetune.comparison import lora_rows, memory_rows, ppo_rows, preference_rows, trainers
 from finetune.comparison.turns import SMOLLM2, TINY, untimed
 from gpt.comparison.report import Rows, report
 
@@ -37,7 +37,8 @@ def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
     yield "reward tiny", partial(trainers.reward_rows, tiny, 1.2)
     for kind in trainers.dpo_losses():
         yield f"DPO {kind} tiny", partial(trainers.dpo_rows, tiny, 1.3, kind)
-    yield "losses", preference_rows.preference_rows
+    yield "preference losses", preference_rows.preference_rows
+    yield "LoRA", lora_rows.lora_rows
     yield "PPO torchrl", ppo_rows.torchrl_rows
     yield "PPO recorded", ppo_rows.recorded_rows
     if timed:
@@ -46,8 +47,10 @@ def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
 
 def timed_groups() -> Iterator[tuple[str, Rows]]:
     """Those that are about nothing but time and memory."""
+    yield "LoRA step tiny", partial(lora_rows.step_row, "tiny", 1.2)
     yield "SFT smollm2", partial(trainers.sft_rows, SMOLLM2, 1.0)
     yield "reward smollm2", partial(trainers.reward_rows, SMOLLM2, 1.0)
     yield "DPO smollm2", partial(trainers.dpo_rows, SMOLLM2, 1.0)
+    yield "LoRA step smollm2", partial(lora_rows.step_row, "smollm2", 1.0)
     if os.name == "posix":
         yield "memory smollm2", memory_rows.memory_rows

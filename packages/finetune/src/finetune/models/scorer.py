@@ -5,9 +5,11 @@ The head that scores tokens is left aside; one row reads a number off the stream
 equally good, and the loss of a pair is exactly ln 2.
 """
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from finetune.models.packed import hidden_at
 from finetune.models.policy import as_kind
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -33,7 +35,8 @@ class Scorer(GPT):
         self, tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, " B"]:
         """The score after the last real token, which has seen the whole text."""
-        return self.values(tokens).gather(1, lengths[:, None] - 1)[:, 0]
+        last = torch.arange(tokens.shape[1], device=tokens.device) == lengths[:, None] - 1
+        return self.score(hidden_at(self, tokens, last))[:, 0]
 
     def values(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
         """A number at every position, which has seen the text up to there."""

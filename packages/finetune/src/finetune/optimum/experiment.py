@@ -3,10 +3,17 @@
 The imitator learns from demonstrations and is the reference of both. DPO learns from pairs of its
 answers of which one is right and the other wrong; PPO answers and is told. Then every policy is put
 where it belongs by listing all of its answers: no sample, no estimate.
+
+Both aim at the same table at the same beta, if the pairs are what the derivation of DPO takes them
+for: choices of readers who err as Bradley and Terry say. `as_readers_err` is the loss of such
+readers, without the noise of single votes. Pairs that are always right have no best policy.
 """
 
 import copy
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -20,6 +27,7 @@ from finetune.models.scorer import as_scorer
 from finetune.optimum import sums
 from finetune.optimum.enumeration import all_answers, answer_logprobs
 from finetune.optimum.frontier import Point, exact_point
+from finetune.preference.dpo import conservative_dpo_loss
 from finetune.preference.pairs import Pair, pair_batches, stacked
 from finetune.preference.training import preference_loss, reference_logprobs
 from finetune.reinforcement.phases import Reference
@@ -47,11 +55,20 @@ IMITATION = LoopConfig(
     weight_decay=0.01,
     final_rate=0.0,
 )
-PREFERENCE = LoopConfig(steps=150, learning_rate=3e-4, weight_decay=0.0, warmup=0.1)
+PREFERENCE = LoopConfig(
+    steps=312, learning_rate=1e-3, weight_decay=0.0, warmup=0.1, final_rate=0.0, beta2=0.99
+)
+PAIRS = 128
+"""Of a step of DPO."""
 REINFORCEMENT = LoopConfig(
     learning_rate=3e-4, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
 )
-PPO = PPOConfig(phases=60, prompts=150, room=sums.ROOM, epochs=2, minibatches=2, missing_stop=0.0)
+PPO = PPOConfig(phases=150, prompts=300, room=sums.ROOM, epochs=2, minibatches=2, missing_stop=0.0)
+
+ERRORS = 1 / (1 + math.e)
+"""sigmoid(0 - 1): how often a reader prefers an answer of reward 0 to one of reward 1."""
+as_readers_err = partial(conservative_dpo_loss, smoothing=ERRORS)
+"""The mean of -log sigmoid over both verdicts on a pair, each as often as readers give it."""
 
 
 class World(NamedTuple):
@@ -64,7 +81,7 @@ class World(NamedTuple):
     rewards: Float[Tensor, "N A"]
 
 
-def world(seed: int = 0) -> World:
+def world(seed: int = 0, loop: LoopConfig = IMITATION) -> World:
     """Train the imitator and list its answers."""
     torch.manual_seed(seed)
     policy = Policy(SHAPE)
@@ -74,7 +91,7 @@ def world(seed: int = 0) -> World:
     def batches(step: int) -> list[Rows]:
         return [padded([examples[number] for number in epochs(step)])]
 
-    for _ in train(policy, batches, sft_loss, replace(IMITATION, seed=seed)):
+    for _ in train(policy, batches, sft_loss, replace(loop, seed=seed)):
         pass
     prompts = [sums.TOKENIZER.encode(question) for question in sums.QUESTIONS]
     policy.eval()
@@ -119,30 +136,38 @@ def scores(made: Rollout) -> Float[Tensor, " B"]:
     return torch.tensor(found)
 
 
-def dpo_policy(made: World, pairs: list[Pair], beta: float, seed: int = 0) -> Policy:
+def dpo_policy(
+    made: World,
+    pairs: list[Pair],
+    beta: float,
+    loss: Callable[..., Float[Tensor, ""]] = as_readers_err,
+    seed: int = 0,
+    loop: LoopConfig = PREFERENCE,
+) -> Policy:
     """The imitator after DPO on these pairs."""
-    policy, loop = copy.deepcopy(made.imitator), replace(PREFERENCE, seed=seed)
+    policy, loop = copy.deepcopy(made.imitator), replace(loop, seed=seed)
     reference = reference_logprobs(
         policy, (stacked(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
     )
-    batches = pair_batches(pairs, reference, Epochs(len(pairs), 64, seed), 64, torch.device("cpu"))
-    for _ in train(policy, batches, preference_loss(beta=beta), loop):
+    epochs = Epochs(len(pairs), PAIRS, seed)
+    batches = pair_batches(pairs, reference, epochs, PAIRS, torch.device("cpu"))
+    for _ in train(policy, batches, preference_loss(loss, beta), loop):
         pass
     return policy.eval()
 
 
-def ppo_policy(made: World, beta: float, seed: int = 0) -> Policy:
+def ppo_policy(made: World, beta: float, seed: int = 0, config: PPOConfig = PPO) -> Policy:
     """The imitator after PPO."""
     torch.manual_seed(seed)
     policy = copy.deepcopy(made.imitator)
     critic = as_scorer(copy.deepcopy(made.imitator))
     models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT, seed=seed)
-    epochs = Epochs(len(made.prompts), PPO.prompts, seed)
+    epochs = Epochs(len(made.prompts), config.prompts, seed)
 
     def prompts(phase: int) -> list[list[int]]:
         return [made.prompts[number] for number in epochs(phase)]
 
-    config = replace(PPO, beta=beta)
+    config = replace(config, beta=beta)
     for _ in ppo(models, frozen(made.imitator), scores, prompts, sums.STOP, config, loop):
         pass
     return policy.eval()

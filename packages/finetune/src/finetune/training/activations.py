@@ -9,7 +9,7 @@ in half precision, with other kernels. On a GPU, those of RMSNorm and GELU keep 
 from typing import NamedTuple
 
 from finetune.training.step import Step
-from finetune.training.tape import Outline, Tape
+from finetune.training.tape import GATES, Outline, Tape
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 
@@ -43,7 +43,9 @@ def activations(config: GPTConfig, step: Step) -> Activations:
     blocks = first.bytes(places) + (config.n_layers - 1) * other.bytes(places)
     again = 0
     if step.checkpointed:
-        blocks, again = config.n_layers * places * stream, other.bytes(places)
+        blocks = config.n_layers * places * stream
+        widest = config.d_ff * (2 if config.feed_forward in GATES else 1)  # has gradients, too
+        again = other.bytes(places) + places * widest * step.product_bytes
     if config.dropout and step.lora is None:  # of the embeddings, which LoRA does not train
         blocks += places * config.d_model
     table = step.scored * config.vocab_size * 4

@@ -34,7 +34,7 @@ class NoiseScale(NamedTuple):
 
 
 def noise_scale(
-    small: float, large: float, small_batch: float, large_batch: float
+    small: float | int, large: float | int, small_batch: float | int, large_batch: float | int
 ) -> NoiseScale:
     r"""The two unknowns from two mean squared lengths of gradients, `small` at batches of b texts.
 
@@ -57,15 +57,15 @@ def noise_scale_of_pieces(gradients: Float[Tensor, "N P"], texts_each: int) -> N
     return noise_scale(small, large, texts_each, texts_each * len(gradients))
 
 
-def share_of_a_step(batch: float, noise_batch: float) -> float:
+def share_of_a_step(batch: float | int, noise_batch: float | int) -> float:
     r"""How much of the progress of a noiseless step a step with this batch makes.
 
-    1 / (1 + B_noise / B)    (McCandlish et al. 2018, eq. 2.6)
+    1 / (1 + B_noise / B)    (McCandlish et al. 2018, section 2.2)
     """
     return 1 / (1 + noise_batch / batch)
 
 
-def linear_scaling(rate: float, batch: float, new_batch: float) -> float:
+def linear_scaling(rate: float | int, batch: float | int, new_batch: float | int) -> float:
     r"""The rate for another batch size: rate k at batch k B (Goyal et al. 2017, section 2.1).
 
     For plain gradient descent: k small steps and one step of k times the rate end in nearly the
@@ -74,10 +74,10 @@ def linear_scaling(rate: float, batch: float, new_batch: float) -> float:
     return rate * new_batch / batch
 
 
-def square_root_scaling(rate: float, batch: float, new_batch: float) -> float:
-    r"""The rate for another batch size: rate sqrt(k) at batch k B (Malladi et al. 2022, section 1).
+def square_root_scaling(rate: float | int, batch: float | int, new_batch: float | int) -> float:
+    r"""The rate for another batch size: rate sqrt(k) at batch k B (Malladi et al. 2022).
 
     For Adam, which divides the gradient by its root mean square: where that is mostly noise, it
-    falls as 1 / sqrt(k), and the step has grown by sqrt(k) without the rate. The rest is the rate's.
+    falls as 1 / sqrt(k), so the step grows by sqrt(k) by itself, and the rate adds the rest.
     """
     return rate * math.sqrt(new_batch / batch)

@@ -92,7 +92,10 @@ class Surroundings:
     @contextmanager
     def restored(self) -> Iterator[None]:
         """As it was then; afterwards as it is now."""
-        modes, random = [(each, each.training) for each, _ in self.modes], self.generator.get_rng_state()
+        modes, random = (
+            [(each, each.training) for each, _ in self.modes],
+            self.generator.get_rng_state(),
+        )
         set_modes(self.modes)
         self.generator.set_rng_state(self.random)
         try:

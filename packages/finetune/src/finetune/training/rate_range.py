@@ -5,11 +5,11 @@ rate grows by a constant factor instead of a constant term, so that every power 
 steps; and what is watched is the loss instead of the accuracy.
 
 In a bowl with curvature h, loss = h x^2 / 2, a step of gradient descent multiplies x by
-1 - rate h. Every rate below 2 / h comes closer, and every one above gets away: the test finds 2 / h.
+1 - rate h. Every rate below 2 / h comes closer, every one above gets away: the test finds 2 / h.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,7 +32,7 @@ class Trial(NamedTuple):
     """Of the batch after that step."""
 
 
-def growing_rates(low: float, high: float, steps: int) -> list[float]:
+def growing_rates(low: float | int, high: float | int, steps: int) -> list[float]:
     """From low to high, each by the same factor above the one before.
 
     rate_i = low (high / low)^(i / (steps - 1))
@@ -51,8 +51,8 @@ def rate_range(
     model: nn.Module,
     batches: Callable[[int], Iterable[Any]],
     loss: Loss,
-    low: float = 1e-6,
-    high: float = 1.0,
+    low: float | int = 1e-6,
+    high: float | int = 1.0,
     steps: int = 100,
     optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = plain_adamw,
 ) -> Generator[Trial, None, None]:
@@ -91,3 +91,25 @@ def rate_range(
             parameter.data.copy_(old)
             parameter.grad = None
         model.train(was_training)
+
+
+def suggested_rate(trials: Sequence[Trial], width: int = 5) -> float:
+    """A tenth of the rate at which the smoothed loss is lowest.
+
+    Beyond it the loss gets worse. A run spends many steps near its peak rate where the test spends
+    one, and so wants less: hence the tenth. Losses are smoothed by the mean with their neighbours,
+    `width` in all.
+
+    Raises:
+        BadInput: the loss was still falling, or never fell, so the range holds no answer.
+    """
+    half = width // 2
+    losses = [trial.loss for trial in trials if math.isfinite(trial.loss)]
+    smooth = [sum(losses[i - half : i + half + 1]) / width for i in range(half, len(losses) - half)]
+    lowest = min(range(len(smooth)), key=smooth.__getitem__, default=0)
+    if not 0 < lowest < len(smooth) - 1:
+        raise BadInput(
+            f"the loss has no lowest point between the rates {trials[0].rate:g} and "
+            f"{trials[-1].rate:g}; widen the range"
+        )
+    return trials[lowest + half].rate / 10

@@ -74,7 +74,8 @@ class Tape:
 
     def width(self, name: str) -> int:
         """How many numbers a product makes."""
-        return outlined(self.config).blocks[0].get_submodule(name).out_features
+        layer = outlined(self.config).blocks[0].get_submodule(name)
+        return len(layer.get_parameter("weight"))
 
     def bytes(self, places: int) -> int:
         """All that was noted, for so many positions."""

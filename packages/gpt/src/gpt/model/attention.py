@@ -13,6 +13,8 @@ from einops import einsum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from gpt.model.packing import Packing
+
 
 def causal_mask(
     n_queries: int, n_keys: int, device: torch.device | None = None
@@ -60,15 +62,18 @@ def fused_attention(
     q: Float[Tensor, "B H T K"],
     k: Float[Tensor, "B J S K"],
     v: Float[Tensor, "B J S K"],
-    mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+    mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
 ) -> Float[Tensor, "B H T K"]:
     """The same numbers from torch's kernel, which need not hold the whole matrix A.
 
     Without a mask it is causal, the last query standing at the last key. A mask of numbers is a
-    bias, minus infinity where nothing may be seen. With fewer key-value heads J than heads H, each
-    of them serves H / J heads in a row (Ainslie et al. 2023). On a CPU, tests hold it and
-    `attention` equal in values and gradients, the zeros of a query that may look nowhere included.
+    bias, minus infinity where nothing may be seen. In a packed row each text sees its own past.
+    With fewer key-value heads J than heads H, each of them serves H / J heads in a row (Ainslie et
+    al. 2023). On a CPU, tests hold it and `attention` equal in values and gradients, the zeros of a
+    query that may look nowhere included.
     """
+    if isinstance(mask, Packing):
+        return mask.pack(fused_attention(mask.unpack(q), mask.unpack(k), mask.unpack(v)))
     n_queries, n_keys = q.shape[2], k.shape[2]
     if mask is None and 1 < n_queries < n_keys:
         mask = causal_mask(n_queries, n_keys, q.device)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gpt.model.cache import LayerCache
 from gpt.model.layers import dropout
+from gpt.model.packing import Packing
 from gpt.model.rotary import unturned
 
 
@@ -43,7 +44,7 @@ class PreNormBlock(Block):
         self,
         x: Float[Tensor, "B T D"],
         turn: Callable[[Tensor], Tensor] = unturned,
-        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""
@@ -58,7 +59,7 @@ class PostNormBlock(Block):
         self,
         x: Float[Tensor, "B T D"],
         turn: Callable[[Tensor], Tensor] = unturned,
-        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """The rows, one layer further."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from gpt.model.attention import attention, causal_mask, fused_attention
 from gpt.model.cache import LayerCache
 from gpt.model.layers import Linear
+from gpt.model.packing import Packing
 from gpt.model.rotary import unturned
 
 
@@ -37,7 +38,7 @@ class FusedHeads(nn.Module):
         self,
         x: Float[Tensor, "B T D"],
         turn: Callable[[Tensor], Tensor] = unturned,
-        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
+        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """What each position gathers from those the mask lets it see; without a mask, the past.

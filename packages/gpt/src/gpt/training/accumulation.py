@@ -56,9 +56,11 @@ def accumulate_gradient(
         total += counts * part.total.item()
         terms += counts * part.terms
     total, terms = added(total, terms)
-    for parameter in parameters:
-        if parameter.grad is not None:  # it is the average over the processes of sums / unit
-            parameter.grad *= n_processes() * unit / terms
+    share = n_processes() * unit / terms
+    if share != 1:  # it is 1 for one piece in one process
+        for parameter in parameters:
+            if parameter.grad is not None:  # the average over the processes of sums / unit
+                parameter.grad *= share
     return total / terms
 
 

@@ -6,6 +6,6 @@ def answer_mask(tokens: list[int], header: list[int], stop: int) -> list[bool]:
     mask, inside = [], False
     for at, token in enumerate(tokens, 1):
         mask.append(inside)
-        begins = tokens[max(at - len(header), 0) : at] == header
-        inside = token != stop if inside else begins
+        begins = not inside and tokens[max(at - len(header), 0) : at] == header
+        inside = begins or (inside and token != stop)
     return mask

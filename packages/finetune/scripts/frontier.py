@@ -1,0 +1,146 @@
+"""How near DPO and PPO come to the best policy there is: `frontier`.
+
+    uv run python packages/finetune/scripts/frontier.py --json
+
+MINUTES
+
+One small model imitates sums that are often wrong. From it, for each seed and each beta: DPO with
+readers who err, DPO on the same pairs as if nobody erred, and PPO. All answers of every policy are
+listed, so a KL and a reward here are exact, and so is the frontier above them.
+"""
+
+import json
+import platform
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import tyro
+
+from finetune.optimum import experiment
+from finetune.optimum.experiment import World, place
+from finetune.optimum.frontier import Point, best_reward_at, frontier
+from finetune.preference.dpo import dpo_loss
+from gpt.errors import BadInput
+
+BETAS = (1.0, 0.5, 0.3, 0.2)
+CURVE = tuple(10 ** (1 - n / 20) for n in range(61))
+"""Betas that the frontier is drawn from, 10 to 0.01."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """How long to train."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """Each with an imitator, pairs and policies of its own; all are reported."""
+    steps: int = experiment.PREFERENCE.steps
+    """Updates of DPO."""
+    imitation: int = experiment.IMITATION.steps
+    """Updates of the imitator."""
+    phases: int = experiment.PPO.phases
+    """Phases of PPO."""
+    answers: int = 320
+    """Pairs of answers drawn for each of the 300 questions; two of five hold one right answer."""
+    betas: tuple[float, ...] = BETAS
+    """Prices of a nat of KL, the same for all methods."""
+    json: bool = False
+    """Print one JSON document instead of a table."""
+
+    def __post_init__(self) -> None:
+        """Refuse what measures nothing."""
+        for name in ("seeds", "betas"):
+            if not getattr(self, name):
+                raise BadInput(f"{name} must hold a number at least")
+
+
+def policies(
+    made: World, config: Config, seed: int
+) -> tuple[int, dict[str, Callable[[float], Any]]]:
+    """The number of pairs, and how each method makes a policy at a beta."""
+    pairs = experiment.sampled_pairs(made, config.answers, seed)
+    dpo = replace(experiment.PREFERENCE, steps=config.steps)
+    ppo = replace(experiment.PPO, phases=config.phases)
+    return len(pairs), {
+        "dpo": lambda beta: experiment.dpo_policy(made, pairs, beta, seed=seed, loop=dpo),
+        "dpo, nobody errs": lambda beta: experiment.dpo_policy(
+            made, pairs, beta, dpo_loss, seed, dpo
+        ),
+        "ppo": lambda beta: experiment.ppo_policy(made, beta, seed, ppo),
+    }
+
+
+def run(config: Config, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
+    """One imitator, the frontier above it, and where all policies stand."""
+    made = experiment.world(seed, replace(experiment.IMITATION, steps=config.imitation))
+    n_pairs, methods = policies(made, config, seed)
+    found = {}
+    for name, policy in methods.items():
+        points = [place(made, policy(beta)) for beta in config.betas]
+        found[name] = [stood(made, point) for point in points]
+        say(f"seed {seed}, {name}: {found[name]}")
+    return {
+        "seed": seed,
+        "pairs": n_pairs,
+        "reference": rounded(place(made, made.imitator)),
+        "frontier": [rounded(each) for each in frontier(made.reference, made.rewards, [*CURVE])],
+        "aims": [rounded(each) for each in frontier(made.reference, made.rewards, [*config.betas])],
+        "methods": found,
+    }
+
+
+def stood(made: World, point: Point) -> dict[str, float]:
+    """Where a policy stands, and the most reward that its KL could buy."""
+    best = best_reward_at(point.kl, made.reference, made.rewards)
+    return rounded(point) | {"best": round(best, 4)}
+
+
+def rounded(point: Point) -> dict[str, float]:
+    """Four digits of each number."""
+    return {name: round(number, 4) for name, number in point._asdict().items()}
+
+
+def show(found: dict[str, Any]) -> None:
+    """A line for each policy."""
+    print(f"{'seed':>4}  {'method':16}{'beta':>5}{'KL':>8}{'reward':>8}{'best':>8}")
+    for each in found["runs"]:
+        for name, points in each["methods"].items():
+            for beta, point in zip(found["betas"], points, strict=True):
+                numbers = "".join(f"{point[key]:8.3f}" for key in ("kl", "reward", "best"))
+                print(f"{each['seed']:4}  {name:16}{beta:5}{numbers}")
+
+
+def main(config: Config) -> int:
+    """Measure and report."""
+    began = time.perf_counter()
+    torch.set_num_threads(1)
+    runs = [run(config, seed, lambda line: print(line, file=sys.stderr)) for seed in config.seeds]
+    found = {
+        "betas": config.betas,
+        "curve": [round(beta, 4) for beta in CURVE],
+        "imitation": config.imitation,
+        "steps": config.steps,
+        "phases": config.phases,
+        "answers": config.answers,
+        "runs": runs,
+        "device": "cpu",
+        "minutes": round((time.perf_counter() - began) / 60, 1),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    if config.json:
+        print(json.dumps(found, indent=1))
+    else:
+        show(found)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Config)))
+    except BadInput as error:
+        print(f"frontier: {error}", file=sys.stderr)
+        sys.exit(2)

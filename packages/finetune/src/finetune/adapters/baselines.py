@@ -1,0 +1,112 @@
+"""LoRA of the library `peft` around models of transformers; needs the extra `baselines`."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+try:
+    from peft import LoraConfig as TheirConfig
+    from peft import PeftModel, get_peft_model, set_peft_model_state_dict
+    from transformers import AutoModelForCausalLM, PreTrainedModel
+except ImportError as error:
+    raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
+
+import torch
+from torch import Tensor
+
+from finetune.adapters.files import exported
+from finetune.adapters.lora import lora_layers
+from gpt.baselines import library_of
+from gpt.model.gpt import GPT
+
+
+def version() -> str:
+    """The library and its version."""
+    return f"peft {installed('peft')}"
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Without what peft makes transformers say about names that are about to change."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
+
+
+def library_adapted(base: GPT, model: GPT) -> PeftModel:
+    """In peft what `model` is here: `base` with the adapters of `model`.
+
+    Queries, keys and values of GPT-2 are one module there. Adapters of ours that are joined in one
+    keep their blocks: what lies outside of them gets no gradient.
+    """
+    config, tensors, _ = exported(model)
+    settings: dict[str, Any] = config | {"inference_mode": False}
+    settings.pop("peft_type")
+    library: Any = library_of(base)
+    library.to(base.embedding.weight.dtype)
+    with muted():
+        adapted = get_peft_model(library, TheirConfig(**settings))
+        set_peft_model_state_dict(adapted, tensors)
+    blocks = exported_as(model, torch.ones_like)
+    for name, parameter in adapters_of(adapted).items():
+        mask = blocks[name].to(parameter)
+        if not mask.all():
+            parameter.register_hook(lambda gradient, mask=mask: gradient * mask)
+    return adapted
+
+
+def adapters_of(model: PeftModel) -> dict[str, Tensor]:
+    """Every A and B of theirs by the name that it has in a file."""
+    return {
+        name.replace(".default.", "."): parameter
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def exported_as(model: GPT, value: Any) -> dict[str, Tensor]:
+    """The same of ours, with `value(parameter)` in place of each: its gradient, say."""
+    layers = lora_layers(model).values()
+    kept = [(each, each.a.data, each.b.data) for each in layers]
+    for layer in layers:
+        layer.a.data, layer.b.data = value(layer.a), value(layer.b)
+    tensors = exported(model).tensors
+    for layer, a, b in kept:
+        layer.a.data, layer.b.data = a, b
+    return tensors
+
+
+def merged_weights(model: PeftModel) -> dict[str, Tensor]:
+    """The state dict of the model of transformers that `merge_and_unload` leaves."""
+    library: Any = model.merge_and_unload()
+    return library.state_dict()
+
+
+def base_logits(model: PeftModel, tokens: Tensor) -> Tensor:
+    """What the model says with its adapter off."""
+    with model.disable_adapter():
+        return model(tokens).logits
+
+
+def opened(folder: Path) -> PreTrainedModel:
+    """The model of transformers in a folder, in float64."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+
+
+def opened_with_adapter(folder: Path, adapter: Path) -> PeftModel:
+    """The same with the adapter of another folder."""
+    with muted():
+        return PeftModel.from_pretrained(opened(folder), str(adapter)).eval()
+
+
+def write_their_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:
+    """A new adapter of theirs for the model in a folder, A and B random, written by `peft`."""
+    with muted():
+        model = get_peft_model(opened(folder), TheirConfig(**settings, task_type="CAUSAL_LM"))
+        for parameter in adapters_of(model).values():
+            torch.nn.init.normal_(parameter)
+        model.save_pretrained(str(adapter))
+    return model.eval()

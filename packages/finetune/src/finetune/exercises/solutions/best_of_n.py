@@ -1,0 +1,14 @@
+"""The policy that answers n times and keeps the best (Beirami et al. 2024, lemma 1)."""
+
+from jaxtyping import Float
+from torch import Tensor
+
+
+def best_of_n(
+    reference: Float[Tensor, " A"], rewards: Float[Tensor, " A"], n: int
+) -> Float[Tensor, " A"]:
+    """P(all n draws at most as good) - P(all worse), shared among equals as the reference does."""
+    p = reference.exp()
+    worse = (p * (rewards < rewards[:, None])).sum(-1)
+    equal = (p * (rewards == rewards[:, None])).sum(-1)
+    return ((worse + equal) ** n - worse**n) * p / equal

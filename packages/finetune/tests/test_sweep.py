@@ -1,0 +1,43 @@
+import math
+
+import pytest
+
+from finetune.training.sweep import Outcome, sweep, sweep_table
+from gpt.errors import BadInput, RunFailed
+
+
+def held_out_loss(rate: float, rank: int) -> float:
+    if rate > 0.05:
+        raise RunFailed("the loss is no longer finite")
+    return math.nan if rank == 0 else abs(math.log10(rate) + 3) + 1 / rank
+
+
+def test_all_combinations_are_run_and_the_best_comes_first():
+    outcomes = sweep(held_out_loss, rate=[1e-2, 1e-3], rank=[1, 4])
+    assert outcomes == [
+        Outcome({"rate": 1e-3, "rank": 4}, 0.25),
+        Outcome({"rate": 1e-3, "rank": 1}, 1.0),
+        Outcome({"rate": 1e-2, "rank": 4}, pytest.approx(1.25)),
+        Outcome({"rate": 1e-2, "rank": 1}, pytest.approx(2.0)),
+    ]
+
+
+def test_runs_that_fail_come_last_and_stop_nothing():
+    outcomes = sweep(held_out_loss, rate=[0.1, 1e-3], rank=[0, 2])
+    assert [each.loss for each in outcomes] == [0.5, math.inf, math.inf, math.inf]
+
+
+def test_a_table_shows_the_settings_and_the_loss():
+    lines = sweep_table(sweep(held_out_loss, rate=[0.1, 0.001], rank=[2])).splitlines()
+    assert lines == [
+        "| rate | rank | held-out loss |",
+        "|---:|---:|---:|",
+        "| 0.001 | 2 | 0.5000 |",
+        "| 0.1 | 2 | inf |",
+    ]
+
+
+@pytest.mark.parametrize("axes", [{}, {"rate": []}])
+def test_an_empty_axis_is_refused(axes):
+    with pytest.raises(BadInput, match="a value at least on each axis"):
+        sweep(held_out_loss, **axes)
