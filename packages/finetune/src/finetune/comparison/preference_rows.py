@@ -26,7 +26,6 @@ from finetune.preference.training import (
     scored,
 )
 from finetune.preference.unpaired import KTOLoss, VerdictBatch
-from gpt.baselines import gradients, small_model
 from gpt.comparison.rows import Row, difference, differences, interleaved
 from gpt.training.accumulation import Loss, LossSum
 
@@ -52,6 +51,7 @@ def preference_rows() -> list[Row]:
 def dpo_rows(folder: Path) -> list[Row]:
     """The losses of two margins; the conservative one is CPO's, whose reference is even."""
     from finetune.preference import baselines
+    from gpt.baselines import small_model
 
     policy, reference = small_model("llama"), small_model("llama")
     robust = partial(robust_dpo_loss, smoothing=0.2)
@@ -80,6 +80,7 @@ def dpo_rows(folder: Path) -> list[Row]:
 def kto_rows(folder: Path) -> list[Row]:
     """Two models in both orders: in one of them the estimate of the KL is positive."""
     from finetune.preference import baselines
+    from gpt.baselines import small_model
 
     models, rows = (small_model("llama"), small_model("llama")), []
     for policy, reference in (models, models[::-1]):
@@ -103,6 +104,7 @@ def kto_rows(folder: Path) -> list[Row]:
 def orpo_row(folder: Path) -> Row:
     """The odds ratio, and fine-tuning on prompt and answer as TRL has it."""
     from finetune.preference import baselines
+    from gpt.baselines import small_model
 
     policy = small_model("llama")
     trainer = baselines.orpo_trainer(policy, folder, SEED, beta=0.3)
@@ -126,6 +128,7 @@ def orpo_with_prompt(model: Policy, piece: PairBatch, weight: float) -> LossSum:
 def simpo_row(folder: Path) -> Row:
     """SimPO."""
     from finetune.preference import baselines
+    from gpt.baselines import small_model
 
     policy = small_model("llama")
     options = {"loss_type": "simpo", "cpo_alpha": 0.0, "beta": 2.5, "simpo_gamma": 1.4}
@@ -152,6 +155,7 @@ def row(
 ) -> Row:
     """Loss and gradient of both, and the seconds they take."""
     from finetune.preference import baselines
+    from gpt.baselines import gradients
 
     def mine() -> Tensor:
         ours.model.zero_grad()
