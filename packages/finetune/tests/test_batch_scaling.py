@@ -16,7 +16,7 @@ from gpt.errors import BadInput
 
 def test_the_noise_scale_by_hand():
     """|G|^2 = 1 and S = 12: a batch of 2 has 1 + 6 = 7, one of 6 has 1 + 2 = 3."""
-    scale = noise_scale(small=7, large=3, small_batch=2, large_batch=6)
+    scale = noise_scale(small=7.0, large=3.0, small_batch=2.0, large_batch=6.0)
     assert scale == NoiseScale(pytest.approx(1), pytest.approx(12))
     assert scale.batch == pytest.approx(12)
 
@@ -41,13 +41,13 @@ def test_known_noise_is_found_again_whatever_the_batch_sizes():
 
 
 def test_where_no_truth_is_seen_the_scale_is_infinite():
-    assert noise_scale(10, 1, 1, 8).batch == math.inf
+    assert noise_scale(10.0, 1.0, 1.0, 8.0).batch == math.inf
 
 
 def test_a_batch_as_large_as_the_noise_makes_half_a_step():
-    assert share_of_a_step(15, 15) == 0.5
-    assert share_of_a_step(1, 15) == 1 / 16
-    assert share_of_a_step(2, 15) / share_of_a_step(1, 15) == pytest.approx(2, rel=0.07)
+    assert share_of_a_step(15.0, 15.0) == 0.5
+    assert share_of_a_step(1.0, 15.0) == 1 / 16
+    assert share_of_a_step(2.0, 15.0) / share_of_a_step(1.0, 15.0) == pytest.approx(2, rel=0.07)
 
 
 @pytest.mark.parametrize(
@@ -55,16 +55,16 @@ def test_a_batch_as_large_as_the_noise_makes_half_a_step():
     [(1, 1e-3, 1e-3), (4, 4e-3, 2e-3), (16, 16e-3, 4e-3), (0.25, 25e-5, 5e-4)],
 )
 def test_scaling_rules_by_hand(factor, linear, root):
-    assert linear_scaling(1e-3, 32, 32 * factor) == pytest.approx(linear)
-    assert square_root_scaling(1e-3, 32, 32 * factor) == pytest.approx(root)
+    assert linear_scaling(1e-3, 32.0, 32.0 * factor) == pytest.approx(linear)
+    assert square_root_scaling(1e-3, 32.0, 32.0 * factor) == pytest.approx(root)
 
 
 def test_one_large_step_of_gradient_descent_ends_near_four_small_ones():
     """On a bowl of curvature 1: (1 - 0.01)^4 = 0.9606 beside 1 - 0.04 = 0.96."""
-    small, large = (1 - 0.01) ** 4, 1 - linear_scaling(0.01, 8, 32)
+    small, large = (1 - 0.01) ** 4, 1 - linear_scaling(0.01, 8.0, 32.0)
     assert small == pytest.approx(large, abs=1e-3)
 
 
 def test_the_same_batch_size_twice_tells_nothing():
-    with pytest.raises(BadInput, match="two batch sizes are wanted, got 8 and 8"):
-        noise_scale(2, 1, 8, 8)
+    with pytest.raises(BadInput, match="two batch sizes are wanted, got 8.0 and 8.0"):
+        noise_scale(2.0, 1.0, 8.0, 8.0)

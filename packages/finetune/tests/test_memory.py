@@ -92,7 +92,6 @@ def test_activations_are_counted_to_the_byte(config, step):
         {"optimizer": "muon"},
         {"lora": LoraConfig(3)},
         {"precision": "bf16", "lora": LoraConfig(2)},
-        {"precision": "bf16", "lora": LoraConfig(3), "quantised": True},
     ],
 )
 def test_weights_gradients_and_moments_are_counted_to_the_byte(config, how):

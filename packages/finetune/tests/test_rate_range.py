@@ -39,12 +39,12 @@ def sgd(parameters):
 
 
 def test_rates_by_hand():
-    assert growing_rates(0.01, 100, 5) == pytest.approx([0.01, 0.1, 1, 10, 100])
+    assert growing_rates(0.01, 100.0, 5) == pytest.approx([0.01, 0.1, 1, 10, 100])
 
 
 def test_losses_by_hand():
     """h = 1 and x = 1. At the rate 1/2 x halves, 1/8; at 2 it turns round, 1/8; at 8, 49 / 8."""
-    trials = [*rate_range(Bowl(1.0), nothing, height, 0.5, 8, 3, sgd)]
+    trials = [*rate_range(Bowl(1.0), nothing, height, 0.5, 8.0, 3, sgd)]
     assert trials == [Trial(0.5, 0.125), Trial(2.0, 0.125), Trial(8.0, 49 / 8)]
 
 
@@ -57,21 +57,16 @@ def test_on_a_bowl_it_flies_away_at_two_over_the_curvature(curvature):
     assert limit < trials[-1].rate < 1.5 * limit  # and not at the end of the range
 
 
-def test_the_steepest_direction_decides():
-    trials = [*rate_range(Bowl(0.1, 1.0, 10.0), nothing, height, 1e-3, 100, 300, sgd)]
-    assert 0.2 < trials[-1].rate < 0.4
-
-
 def test_each_step_takes_its_own_batch():
     seen = []
-    [*rate_range(Bowl(1.0), lambda step: seen.append(step) or [step], height, 0.1, 1, 4, sgd)]
+    [*rate_range(Bowl(1.0), lambda step: seen.append(step) or [step], height, 0.1, 1.0, 4, sgd)]
     assert seen == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("n_taken", [3, None])
 def test_afterwards_the_model_is_as_it_was(n_taken):
     model = Bowl(1.0, 2.0).eval()
-    trials = rate_range(model, nothing, height, 0.01, 100, 50, sgd)
+    trials = rate_range(model, nothing, height, 0.01, 100.0, 50, sgd)
     taken = [next(trials) for _ in range(n_taken)] if n_taken else [*trials]
     assert len(taken) > 2 and taken[-1].loss != 1.5
     trials.close()
@@ -100,7 +95,7 @@ def test_where_the_range_holds_no_lowest_point_it_says_so(losses):
         suggested_rate(trials, width=3)
 
 
-@pytest.mark.parametrize("low, high, steps", [(0, 1, 5), (1, 1, 5), (1, math.inf, 5), (0.1, 1, 1)])
+@pytest.mark.parametrize("low, high, steps", [(0.0, 1.0, 5), (1.0, 1.0, 5), (1.0, math.inf, 5), (0.1, 1.0, 1)])
 def test_a_range_without_sense_is_refused(low, high, steps):
     with pytest.raises(BadInput, match="a range wants"):
         growing_rates(low, high, steps)
@@ -112,7 +107,7 @@ def test_on_a_small_model_a_rate_is_found_that_trains_it():
     tokens = torch.arange(9)[None] + torch.arange(8)[:, None]  # each follows its predecessor
     batch = Batch(tokens[:, :-1], tokens[:, 1:])
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trials = [*rate_range(model, lambda step: [batch], next_token_loss, 1e-5, 10, 60)]
+    trials = [*rate_range(model, lambda step: [batch], next_token_loss, 1e-5, 10.0, 60)]
     rate = suggested_rate(trials)
     assert 1e-4 < rate < 0.1
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

@@ -38,7 +38,6 @@ def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
     for kind in trainers.dpo_losses():
         yield f"DPO {kind} tiny", partial(trainers.dpo_rows, tiny, 1.3, kind)
     yield "preference losses", preference_rows.preference_rows
-    yield "LoRA", lora_rows.lora_rows
     yield "PPO torchrl", ppo_rows.torchrl_rows
     yield "PPO recorded", ppo_rows.recorded_rows
     if timed:

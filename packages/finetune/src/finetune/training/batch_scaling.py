@@ -54,7 +54,7 @@ def noise_scale_of_pieces(gradients: Float[Tensor, "N P"], texts_each: int) -> N
     """The same from the gradients of N micro-batches, whose mean is that of one large batch."""
     small = gradients.square().sum(dim=1).mean().item()
     large = gradients.mean(dim=0).square().sum().item()
-    return noise_scale(small, large, texts_each, texts_each * len(gradients))
+    return noise_scale(small, large, float(texts_each), float(texts_each * len(gradients)))
 
 
 def share_of_a_step(batch: float | int, noise_batch: float | int) -> float:

@@ -103,8 +103,9 @@ class Trial:
         else:
             self.optimizer = adamw(self.trained(), rate, betas, 0.0)
         self.tokens = torch.randint(0, config.vocab_size, (step.rows, step.positions + 1))
-        order = torch.arange(step.rows * step.positions).view(step.rows, step.positions)
-        self.mask = F.pad(order < step.scored, (1, 0))
+        # from the ends of all rows, so that no row has padding
+        order = torch.arange(step.rows * step.positions).view(step.positions, step.rows)
+        self.mask = F.pad((order < step.scored).flip(0).T, (1, 0))
 
     def trained(self) -> list[nn.Parameter]:
         """The parameters with a gradient."""
