@@ -95,7 +95,9 @@ def test_where_the_range_holds_no_lowest_point_it_says_so(losses):
         suggested_rate(trials, width=3)
 
 
-@pytest.mark.parametrize("low, high, steps", [(0.0, 1.0, 5), (1.0, 1.0, 5), (1.0, math.inf, 5), (0.1, 1.0, 1)])
+@pytest.mark.parametrize(
+    "low, high, steps", [(0.0, 1.0, 5), (1.0, 1.0, 5), (1.0, math.inf, 5), (0.1, 1.0, 1)]
+)
 def test_a_range_without_sense_is_refused(low, high, steps):
     with pytest.raises(BadInput, match="a range wants"):
         growing_rates(low, high, steps)
