@@ -1,11 +1,13 @@
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 
-from finetune.optimum import sums
+from finetune.optimum import experiment, sums
 from finetune.optimum.enumeration import Answer, all_answers, answer_logprobs
 from finetune.optimum.frontier import best_policy, best_reward_at, exact_point, frontier
+from finetune.preference.dpo import dpo_loss
 from gpt.generation.generate import generate_batch
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -86,6 +88,78 @@ def test_an_answer_with_probability_zero_adds_nothing_to_the_kl():
     policy = torch.tensor([[0.0, -math.inf]])
     reference = torch.tensor([[0.5, 0.5]]).log()
     assert exact_point(policy, reference, torch.ones(1, 2)).kl == pytest.approx(math.log(2))
+
+
+def margin_grown_by(growth, loss, beta):
+    """The loss, and its slope, of a pair whose margin has grown."""
+    margin = torch.tensor([growth], dtype=torch.float64, requires_grad=True)
+    value = loss(margin, torch.zeros(1, dtype=torch.float64), beta)
+    [slope] = torch.autograd.grad(value, margin)
+    return value.item(), slope.item()
+
+
+@pytest.mark.parametrize("beta", [1.0, 0.3])
+def test_readers_who_err_aim_at_the_best_policy_and_readers_who_do_not_at_none(beta):
+    reference = torch.tensor([[0.5, 0.3, 0.2]]).double().log()
+    rewards = torch.tensor([[0.0, 1, 0]]).double()
+    ratio = best_policy(reference, rewards, beta) - reference
+    grown = (ratio[0, 1] - ratio[0, 0]).item()
+    assert grown == pytest.approx(1 / beta)
+    assert margin_grown_by(grown, experiment.as_readers_err, beta)[1] == pytest.approx(0, abs=1e-9)
+    assert margin_grown_by(grown, dpo_loss, beta)[1] < -0.1 * beta
+    # 73 of 100 readers prefer the right answer: sigmoid(1)
+    loss, _ = margin_grown_by(grown, experiment.as_readers_err, beta)
+    share = 1 / (1 + math.exp(-1))
+    expected = -share * math.log(share) - (1 - share) * math.log(1 - share)
+    assert loss == pytest.approx(expected)
+
+
+QUESTIONS = ["0+0=", "10+5=", "29+9="]
+
+
+@pytest.fixture(scope="module")
+def made():
+    """A world of three questions."""
+    return experiment.world(0, replace(experiment.IMITATION, steps=30), QUESTIONS)
+
+
+def test_the_reward_of_every_answer_is_in_the_table(made):
+    answers = all_answers(13, sums.ROOM, sums.STOP)
+    assert made.rewards.sum(dim=1).tolist() == [1, 1, 1]  # one right answer a question
+    right = [answers[n].tokens for n in made.rewards.argmax(dim=1)]
+    texts = [sums.TOKENIZER.decode_bytes(list(each)).decode() for each in right]
+    assert texts == ["0", "15", "38"]
+
+
+def test_the_imitator_stands_where_the_frontier_begins(made):
+    point = experiment.place(made, made.imitator)
+    assert point.kl == pytest.approx(0, abs=1e-9)
+    assert point.reward == pytest.approx((made.reference.exp() * made.rewards).sum(1).mean().item())
+
+
+def test_sampled_pairs_hold_the_right_answer_and_a_wrong_one(made):
+    pairs = experiment.sampled_pairs(made, 40, seed=0)
+    assert pairs
+    for pair in pairs:
+        question = sums.TOKENIZER.decode_bytes(pair.prompt).decode()
+        right = [*sums.TOKENIZER.encode(sums.right_answer(question)), sums.STOP]
+        assert pair.chosen == right != pair.rejected
+
+
+def test_both_methods_raise_the_exact_reward_and_stay_below_the_frontier(made):
+    begun = experiment.place(made, made.imitator)
+    pairs = experiment.sampled_pairs(made, 200, seed=0)
+    steps = replace(experiment.PREFERENCE, steps=15)
+    small = replace(experiment.PPO, phases=8, prompts=48)
+    policies = [
+        experiment.dpo_policy(made, pairs, beta=0.5, loop=steps),
+        experiment.ppo_policy(made, beta=0.5, config=small),
+    ]
+    for policy in policies:
+        point = experiment.place(made, policy)
+        assert point.reward > begun.reward + 0.1
+        assert point.reward < best_reward_at(point.kl, made.reference, made.rewards)
+    assert experiment.place(made, made.imitator) == begun  # a copy was trained
 
 
 def test_a_sum_is_right_only_when_it_stops():

@@ -107,6 +107,6 @@ def write_their_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftMod
     with muted():
         model = get_peft_model(opened(folder), TheirConfig(**settings, task_type="CAUSAL_LM"))
         for parameter in adapters_of(model).values():
-            torch.nn.init.normal_(parameter)
+            torch.nn.init.normal_(parameter, std=0.2)
         model.save_pretrained(str(adapter))
     return model.eval()

@@ -29,6 +29,7 @@ from finetune.adapters.lora import lora_layers, refuse_second
 from finetune.adapters.low_rank import LoraLinear
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
+from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.pretrained.shapes import family_of
 
@@ -73,11 +74,10 @@ def exported(model: GPT) -> Exported:
         if len(module.parts) > 1:
             header[module.path] = " ".join(chosen)
     dropout = next(iter(layers.values())).p_dropout
-    config = config_of(ranks, dropout, family_of(model.config) == "gpt2")
-    return Exported(config, tensors, header)
+    return Exported(config_of(ranks, dropout, model.config), tensors, header)
 
 
-def config_of(ranks: dict[str, Settings], dropout: float, is_conv: bool) -> dict[str, Any]:
+def config_of(ranks: dict[str, Settings], dropout: float, shape: GPTConfig) -> dict[str, Any]:
     """The `adapter_config.json`: the most common rank, and a pattern for each module of another."""
     usual = Counter(ranks.values()).most_common(1)[0][0]
     unusual = {path: each for path, each in ranks.items() if each != usual}
@@ -92,10 +92,17 @@ def config_of(ranks: dict[str, Settings], dropout: float, is_conv: bool) -> dict
         "alpha_pattern": {path: each.rank * each.scale for path, each in unusual.items()},
         "use_rslora": False,
         "lora_dropout": dropout,
-        "target_modules": sorted({target(path) for path in ranks}),
-        "fan_in_fan_out": is_conv,
+        "target_modules": targets(ranks, shape),
+        "fan_in_fan_out": family_of(shape) == "gpt2",
         "bias": "none",
     }
+
+
+def targets(ranks: dict[str, Settings], shape: GPTConfig) -> list[str]:
+    """The kinds of modules with an adapter; where some of a kind have none, each by its path."""
+    kinds = {target(path) for path in ranks}
+    named = {module.path for module in modules(shape) if target(module.path) in kinds}
+    return sorted(kinds) if named == ranks.keys() else sorted(ranks)
 
 
 def read_adapter(folder: Path, model: GPT) -> None:

@@ -11,7 +11,7 @@ readers, without the noise of single votes. Pairs that are always right have no 
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -81,11 +81,13 @@ class World(NamedTuple):
     rewards: Float[Tensor, "N A"]
 
 
-def world(seed: int = 0, loop: LoopConfig = IMITATION) -> World:
+def world(
+    seed: int = 0, loop: LoopConfig = IMITATION, questions: Sequence[str] = sums.QUESTIONS
+) -> World:
     """Train the imitator and list its answers."""
     torch.manual_seed(seed)
     policy = Policy(SHAPE)
-    examples = sums.demonstrations(sums.QUESTIONS, n_each=60, seed=seed)
+    examples = sums.demonstrations(questions, n_each=60, seed=seed)
     epochs = Epochs(len(examples), 128, seed)
 
     def batches(step: int) -> list[Rows]:
@@ -93,17 +95,17 @@ def world(seed: int = 0, loop: LoopConfig = IMITATION) -> World:
 
     for _ in train(policy, batches, sft_loss, replace(loop, seed=seed)):
         pass
-    prompts = [sums.TOKENIZER.encode(question) for question in sums.QUESTIONS]
+    prompts = [sums.TOKENIZER.encode(question) for question in questions]
     policy.eval()
     reference = answer_logprobs(policy, prompts, sums.ROOM, sums.STOP)
-    return World(policy, prompts, reference, reward_table())
+    return World(policy, prompts, reference, reward_table(questions))
 
 
-def reward_table() -> Float[Tensor, "N A"]:
+def reward_table(questions: Sequence[str]) -> Float[Tensor, "N A"]:
     """The reward of every answer to every question."""
     answers = all_answers(SHAPE.vocab_size, sums.ROOM, sums.STOP)
     texts = [(decode(sums.TOKENIZER, list(each.tokens)), each.stopped) for each in answers]
-    table = [[sums.reward(question, *text) for text in texts] for question in sums.QUESTIONS]
+    table = [[sums.reward(question, *text) for text in texts] for question in questions]
     return torch.tensor(table, dtype=torch.float64)
 
 

@@ -6,6 +6,7 @@ the time at best. A reward can say when it is; how much better a policy can then
 distance from the imitator is a matter of computing (`frontier`).
 """
 
+from collections.abc import Sequence
 from itertools import product
 
 import numpy as np
@@ -32,11 +33,11 @@ def reward(question: str, answer: str, stopped: bool) -> float:
     return float(stopped and answer == right_answer(question))
 
 
-def demonstrations(questions: list[str], n_each: int, seed: int) -> list[Example]:
+def demonstrations(questions: Sequence[str], n_each: int, seed: int) -> list[Example]:
     """Answers to imitate: right half of the time, else one to three too low or too high."""
     random = np.random.default_rng(seed)
     examples = []
-    for question in questions * n_each:
+    for question in [*questions] * n_each:
         number = int(right_answer(question))
         if random.random() >= RIGHT_SHARE:
             number = max(0, number + int(random.choice([-3, -2, -1, 1, 2, 3])))
