@@ -41,8 +41,9 @@ math_numfig = True
 # libraries we stand on, whose documentation is on other hosts.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(?!gpt|handcalc).*"),
+    ("py:.*", r"(?!gpt|handcalc|finetune).*|.*\.Annotated"),
     ("py:.*", r"handcalc\.arrays\.layers\.(Result|State|Weights)"),  # stand for any type
+    ("py:.*", r"finetune\..*\.(Form|Item|Kind|Result)"),
 ]
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}

@@ -22,7 +22,7 @@ BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
 KATEX = BOOK / "node_modules" / "katex" / "dist"
 # part of the book -> the packages that its chapters run
-USES = {"handcalc": ["handcalc"], "gpt": ["gpt"]}
+USES = {"handcalc": ["handcalc"], "gpt": ["gpt"], "finetune": ["gpt", "finetune"]}
 
 
 def digest(packages: list[str]) -> str:
@@ -88,10 +88,18 @@ def only_woff2(style: str) -> str:
     return re.sub(r',url\([^)]*\.(woff|ttf)\) format\("\w+"\)', "", style)
 
 
+def keep_bars(
+    app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Leave the bars of |y| in a docstring as they are; to docutils they name a substitution."""
+    lines[:] = [re.sub(r"\|(?=\S)", r"\|", line) for line in lines]
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register the hooks, once it is clear that formulas can be rendered."""
     if not KATEX.is_dir() or not shutil.which("node"):
         raise ExtensionError("the book needs node and KaTeX: run `npm ci --prefix book` first")
+    app.connect("autodoc-process-docstring", keep_bars)
     app.connect("env-get-outdated", drop_stale_runs)
     app.connect("html-page-context", link_notebook)
     app.connect("build-finished", place_files)

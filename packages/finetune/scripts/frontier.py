@@ -2,7 +2,9 @@
 
     uv run python packages/finetune/scripts/frontier.py --json
 
-MINUTES
+Three seeds took 6 minutes of one core (torch 2.15, float32, CPU). At a beta of 0.3 the imitator's
+0.32 of right answers became 0.91 by PPO and 0.82 by DPO; with the KL that they spent, 0.93 and 0.99
+were possible.
 
 One small model imitates sums that are often wrong. From it, for each seed and each beta: DPO with
 readers who err, DPO on the same pairs as if nobody erred, and PPO. All answers of every policy are
@@ -26,6 +28,7 @@ from finetune.optimum.frontier import Point, best_reward_at, frontier
 from finetune.preference.dpo import dpo_loss
 from gpt.errors import BadInput
 
+COMMAND = "uv run python packages/finetune/scripts/frontier.py --json"
 BETAS = (1.0, 0.5, 0.3, 0.2)
 CURVE = tuple(10 ** (1 - n / 20) for n in range(61))
 """Betas that the frontier is drawn from, 10 to 0.01."""
@@ -43,8 +46,8 @@ class Config:
     """Updates of the imitator."""
     phases: int = experiment.PPO.phases
     """Phases of PPO."""
-    answers: int = 320
-    """Pairs of answers drawn for each of the 300 questions; two of five hold one right answer."""
+    answers: int = 300
+    """Times that each question is answered twice; two of five such pairs hold one right answer."""
     betas: tuple[float, ...] = BETAS
     """Prices of a nat of KL, the same for all methods."""
     json: bool = False
@@ -115,10 +118,10 @@ def show(found: dict[str, Any]) -> None:
 
 def main(config: Config) -> int:
     """Measure and report."""
-    began = time.perf_counter()
     torch.set_num_threads(1)
     runs = [run(config, seed, lambda line: print(line, file=sys.stderr)) for seed in config.seeds]
     found = {
+        "command": COMMAND,
         "betas": config.betas,
         "curve": [round(beta, 4) for beta in CURVE],
         "imitation": config.imitation,
@@ -127,7 +130,7 @@ def main(config: Config) -> int:
         "answers": config.answers,
         "runs": runs,
         "device": "cpu",
-        "minutes": round((time.perf_counter() - began) / 60, 1),
+        "cpu_minutes": round(time.process_time() / 60, 1),
         "torch": torch.__version__,
         "python": platform.python_version(),
     }

@@ -4,9 +4,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from finetune.adapters.files import CONFIG, TENSORS, read_adapter, write_adapter
+from finetune.adapters.files import CONFIG, ROW, TENSORS, read_adapter, write_adapter
 from finetune.adapters.layout import modules, settings_of
 from finetune.adapters.lora import LoraConfig, inject, lora_layers
+from finetune.models.scorer import as_scorer
 from gpt import files
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
@@ -227,6 +228,45 @@ def test_blocks_that_are_none_are_refused(tmp_path):
         safetensors.torch.save_file(tensors, tmp_path / TENSORS, header | {path: odd})
         with pytest.raises(BadInput, match="is not (zero outside the blocks|joined) of"):
             read_adapter(tmp_path, base)
+
+
+@pytest.fixture
+def judge(tmp_path):
+    """An adapter of a scorer, and the scorer."""
+    model, _ = pair(LLAMA, LoraConfig(2))
+    scorer = as_scorer(model)
+    torch.nn.init.normal_(scorer.score.weight)
+    write_adapter(tmp_path, scorer)
+    return tmp_path, scorer
+
+
+@pytest.mark.parametrize("saved", [["score"], ["classifier", "score"]])  # the second is peft's
+def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
+    folder, scorer = judge
+    edit(folder, modules_to_save=saved)
+    again = as_scorer(GPT(LLAMA))
+    read_adapter(folder, again)
+    assert torch.equal(again.score.weight, scorer.score.weight)
+    assert json.loads((folder / CONFIG).read_text())["task_type"] == "SEQ_CLS"
+    with pytest.raises(BadInput, match="has modules_to_save"):  # no place for the row
+        read_adapter(folder, GPT(LLAMA))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda tensors: tensors.pop(ROW), "misses tensor 'base_model.model.score.weight'"),
+        (lambda tensors: tensors.update({ROW: torch.zeros(2, 16)}),
+         r"score.weight' has shape \(2, 16\); this model asks for \(1, 16\)"),
+    ],
+)  # fmt: skip
+def test_a_row_that_does_not_fit_is_refused_and_nothing_changes(change, message, judge):
+    folder, _ = judge
+    edit_tensors(folder, change)
+    model = as_scorer(GPT(LLAMA))
+    with pytest.raises(BadInput, match=message):
+        read_adapter(folder, model)
+    assert not lora_layers(model) and not model.score.weight.any()
 
 
 def test_a_model_with_adapters_takes_no_others(folder):

@@ -9,6 +9,8 @@ import pytest
 import safetensors.torch
 import torch
 
+from finetune.adapters.files import read_adapter
+from finetune.adapters.lora import merged
 from finetune.cli import FINETUNE, main
 from finetune.training.assistant import load_assistant, load_scorer
 from gpt.generation.generate import generate
@@ -109,6 +111,10 @@ def test_ppo_with_adapters_shares_one_base(home, sft):
     assert not any("embedding" in name for name in names)
     assert any(name.startswith("model.policy.") for name in names)
     assert any(name.startswith("model.critic.") for name in names)
+    own, policy = (load_assistant(str(run)).model for run in (sft, home / "runs" / "shared"))
+    read_adapter(home / "runs" / "shared" / "adapter", own)
+    tokens = torch.tensor([[5, 6, 7]])
+    assert torch.equal(merged(own)(tokens), policy(tokens))
 
 
 def test_the_answers_of_every_stage_can_be_read(home, sft, judge, capsys):

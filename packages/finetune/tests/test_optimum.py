@@ -166,7 +166,7 @@ def test_a_sum_is_right_only_when_it_stops():
     assert sums.reward("17+5=", "22", stopped=True) == 1
     assert sums.reward("17+5=", "22", stopped=False) == 0
     assert sums.reward("17+5=", "022", stopped=True) == 0
-    assert len(sums.QUESTIONS) == 300
+    assert len(sums.QUESTIONS) == 100
 
 
 def test_half_of_the_demonstrations_are_right_and_all_end_with_the_stop_token():

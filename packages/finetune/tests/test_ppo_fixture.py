@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.comparison import ppo_rows
+from finetune.comparison import ppo_rows, ppo_whole
 from finetune.comparison.ppo_recorded import (
     CASES,
     content,
@@ -80,7 +80,7 @@ def test_every_recorded_number_is_ours():
     rows = ppo_rows.recorded_rows()
     assert [(row.name, row.max_abs_diff) for row in rows if not row.ok] == []
     assert {row.library for row in rows} == {"trl 1.12.0, recorded"}
-    assert len(rows) == 9
+    assert len(rows) == 10
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -119,6 +119,28 @@ def test_a_whole_update_moves_every_weight_as_it_did_there(case):
         assert ours.keys() == update.after[role].keys()
         for name, theirs in update.after[role].items():
             torch.testing.assert_close(ours[name].detach(), theirs, rtol=0, atol=1e-8)
+
+
+def test_our_own_phase_and_loop_do_the_whole_update():
+    row = ppo_whole.whole_row()
+    assert row.ok and row.max_abs_diff < 1e-9, row
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("phases.k1", lambda logprobs, reference, mask: k1(reference, logprobs, mask)),
+        ("phases.whitened", lambda x, mask: x),
+        ("phases.penalised", lambda scores, stopped, penalty: scores),
+        ("phases.gae", lambda rewards, values, mask, gamma, lam: gae(rewards, values, mask)),
+        ("ppo.ppo_loss", lambda policy, value, *rest: ppo_loss(policy, 2 * value, *rest)),
+        ("ppo.clipped_policy_loss", lambda *given: clipped_policy_loss(*given[:4], epsilon=0.4)),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_phase_or_a_step_that_goes_wrong_is_found(monkeypatch, place, wrong):
+    monkeypatch.setattr(f"finetune.reinforcement.{place}", wrong)
+    assert not ppo_whole.whole_row().ok
 
 
 @pytest.mark.parametrize("case", CASES)

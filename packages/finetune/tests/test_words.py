@@ -1,6 +1,9 @@
+import itertools
 import random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from finetune.data.words import (
     common_subsequence,
@@ -67,3 +70,15 @@ def test_the_subsequence_equals_the_table_of_lengths():
             generator.choices("abcd", k=generator.randint(0, n)) for n in (12, 90)
         )  # also past the 64 bits of a machine word
         assert common_subsequence(a, b) == common_subsequence(b, a) == table_of_lengths(a, b)
+
+
+short = st.lists(st.sampled_from(["x", "y", "z"]), max_size=7)
+
+
+@given(short, short)
+def test_the_common_subsequence_is_the_longest_of_all(a, b):
+    all_of = [
+        {each for size in range(len(side) + 1) for each in itertools.combinations(side, size)}
+        for side in (a, b)
+    ]
+    assert common_subsequence(a, b) == max(map(len, all_of[0] & all_of[1]))

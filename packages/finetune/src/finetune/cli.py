@@ -11,6 +11,8 @@ FINETUNE = Program(
         "ppo": "answer, be scored, and answer better",
         "chat": "talk to a model",
         "eval": "measure a model's answers on held-out questions",
+        "export": "write a run for transformers and peft",
+        "demo": "every stage in two minutes",
         "compare": "ours beside trl and peft: equal, and how fast",
     },
     parallel=("sft", "reward", "dpo", "ppo"),

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import wraps
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,18 @@ from typing import Any
 try:
     from peft import LoraConfig as TheirConfig
     from peft import PeftModel, get_peft_model, set_peft_model_state_dict
-    from transformers import AutoModelForCausalLM, PreTrainedModel
+    from transformers import (
+        AutoModelForCausalLM,
+        AutoModelForSequenceClassification,
+        PreTrainedModel,
+    )
+    from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 except ImportError as error:
     raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from finetune.adapters.files import exported
 from finetune.adapters.lora import lora_layers
@@ -34,6 +41,41 @@ def muted() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
+
+
+class NoFloat32(TorchFunctionMode):
+    """Within, whoever asks torch for float32 gets float64."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """The call with another format in its arguments."""
+        names, values = (kwargs or {}).keys(), [*args, *(kwargs or {}).values()]
+        values = [torch.float64 if each is torch.float32 else each for each in values]
+        func = torch.Tensor.double if func is torch.Tensor.float else func
+        given, named = values[: len(args)], values[len(args) :]
+        return func(*given, **dict(zip(names, named, strict=True)))
+
+
+def in_float64(model: Any) -> Any:
+    """A model of transformers or peft that computes everything in float64.
+
+    Left alone, Llama's norms and angles are in float32 whatever the format of its weights, and
+    what they round away is more than adapters may differ by.
+    """
+    model.to(torch.float64)
+    for module in model.modules():
+        if isinstance(module, LlamaRotaryEmbedding):
+            with NoFloat32():
+                turns, _ = module.compute_default_rope_parameters(module.config)
+            module.register_buffer("inv_freq", turns, persistent=False)
+    as_written = model.forward
+
+    @wraps(as_written)
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        with NoFloat32():
+            return as_written(*args, **kwargs)
+
+    model.forward = forward
+    return model
 
 
 def library_adapted(base: GPT, model: GPT) -> PeftModel:
@@ -93,13 +135,23 @@ def base_logits(model: PeftModel, tokens: Tensor) -> Tensor:
 
 def opened(folder: Path) -> PreTrainedModel:
     """The model of transformers in a folder, in float64."""
-    return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+    return in_float64(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval())
+
+
+def opened_scorer(folder: Path) -> PreTrainedModel:
+    """The same with a row that gives one number, in float32; an adapter brings its weights."""
+    return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1).eval()
+
+
+def with_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
+    """The model with the adapter of a folder."""
+    with muted():
+        return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 
 def opened_with_adapter(folder: Path, adapter: Path) -> PeftModel:
-    """The same with the adapter of another folder."""
-    with muted():
-        return PeftModel.from_pretrained(opened(folder), str(adapter)).eval()
+    """The model in one folder with the adapter of another, in float64."""
+    return with_adapter(opened(folder), adapter)
 
 
 def write_their_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:
@@ -107,6 +159,6 @@ def write_their_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftMod
     with muted():
         model = get_peft_model(opened(folder), TheirConfig(**settings, task_type="CAUSAL_LM"))
         for parameter in adapters_of(model).values():
-            torch.nn.init.normal_(parameter, std=0.2)
+            nn.init.normal_(parameter, std=0.2)
         model.save_pretrained(str(adapter))
     return model.eval()

@@ -6,7 +6,6 @@ peft drops tensors that it does not know and begins anew where one is missing; h
 """
 
 import json
-from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,23 +16,26 @@ from torch import Tensor
 
 from finetune.adapters.joining import Factors, Split, apart, joined, parts_in
 from finetune.adapters.layout import (
+    PREFIX,
     Module,
     Settings,
     check_settings,
+    config_of,
     is_target,
     modules,
     settings_of,
-    target,
 )
 from finetune.adapters.lora import lora_layers, refuse_second
 from finetune.adapters.low_rank import LoraLinear
+from finetune.models.scorer import Scorer
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
-from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
-from gpt.pretrained.shapes import family_of
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+ROW = f"{PREFIX}score.weight"
+"""What a scorer has learned beside its adapters."""
+SAVED_WITH_ROW = (["score"], ["classifier", "score"])
 
 
 class Exported(NamedTuple):
@@ -45,13 +47,19 @@ class Exported(NamedTuple):
     """Of the tensors: which parts the adapter of a module is joined of."""
 
 
-def write_adapter(folder: Path, model: GPT) -> None:
+def write_adapter(folder: Path, model: GPT, base: str | None = None) -> None:
     """Write the adapters of a model; the config goes first and comes last: with it, all is whole.
+
+    Args:
+        folder: where to.
+        model: its row goes with them if it is a `Scorer`.
+        base: the name of the model below, for those who are given the adapter alone.
 
     Raises:
         BadInput: there are none, or transformers has no class for this mix of parts.
     """
     config, tensors, header = exported(model)
+    config["base_model_name_or_path"] = base
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).unlink(missing_ok=True)
     write_atomically(folder / TENSORS, safetensors.torch.save(tensors, header))
@@ -74,50 +82,43 @@ def exported(model: GPT) -> Exported:
         if len(module.parts) > 1:
             header[module.path] = " ".join(chosen)
     dropout = next(iter(layers.values())).p_dropout
-    return Exported(config_of(ranks, dropout, model.config), tensors, header)
-
-
-def config_of(ranks: dict[str, Settings], dropout: float, shape: GPTConfig) -> dict[str, Any]:
-    """The `adapter_config.json`: the most common rank, and a pattern for each module of another."""
-    usual = Counter(ranks.values()).most_common(1)[0][0]
-    unusual = {path: each for path, each in ranks.items() if each != usual}
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": None,
-        "inference_mode": True,
-        "r": usual.rank,
-        "lora_alpha": usual.rank * usual.scale,
-        "rank_pattern": {path: each.rank for path, each in unusual.items()},
-        "alpha_pattern": {path: each.rank * each.scale for path, each in unusual.items()},
-        "use_rslora": False,
-        "lora_dropout": dropout,
-        "target_modules": targets(ranks, shape),
-        "fan_in_fan_out": family_of(shape) == "gpt2",
-        "bias": "none",
-    }
-
-
-def targets(ranks: dict[str, Settings], shape: GPTConfig) -> list[str]:
-    """The kinds of modules with an adapter; where some of a kind have none, each by its path."""
-    kinds = {target(path) for path in ranks}
-    named = {module.path for module in modules(shape) if target(module.path) in kinds}
-    return sorted(kinds) if named == ranks.keys() else sorted(ranks)
+    config = config_of(ranks, dropout, model.config)
+    if isinstance(model, Scorer):
+        config |= {"task_type": "SEQ_CLS", "modules_to_save": ["score"]}
+        tensors[ROW] = model.score.weight.detach().cpu()
+    return Exported(config, tensors, header)
 
 
 def read_adapter(folder: Path, model: GPT) -> None:
     """Freeze the model and put the adapters of a folder into it; on an error it stays as it was.
+
+    A `Scorer` gets its row too, where the folder holds one.
 
     Raises:
         BadInput: a file is missing or damaged, or the adapter is not for this model.
     """
     refuse_second(model)
     config = read_json(folder / CONFIG)
-    check_settings(config)
+    scorer = model if isinstance(model, Scorer) else None
+    with_row = scorer is not None and config.get("modules_to_save") in SAVED_WITH_ROW
+    check_settings(config | {"modules_to_save": None} if with_row else config)
     dropout = config.get("lora_dropout") or 0.0
     if not isinstance(dropout, float) or not 0 <= dropout < 1:
         raise BadInput(f"the adapter has lora_dropout {dropout!r}; it must lie in [0, 1)")
     tensors, header = read_tensors(folder / TENSORS)
+    row = taken_row(tensors, scorer) if scorer and with_row else None
+    found = splits_of(config, tensors, header, model)
+    model.requires_grad_(False)
+    for layer, pieces in found.items():
+        put_in(model, layer, pieces, dropout)
+    if scorer and row is not None:
+        scorer.score.weight.data.copy_(row)
+
+
+def splits_of(
+    config: dict[str, Any], tensors: dict[str, Tensor], header: dict[str, str], model: GPT
+) -> dict[str, list[Split]]:
+    """What every layer of ours gets."""
     wanted = [module for module in modules(model.config) if is_target(config, module.path)]
     check_names(tensors, wanted)
     found: dict[str, list[Split]] = {}
@@ -129,9 +130,7 @@ def read_adapter(folder: Path, model: GPT) -> None:
     for layer, pieces in found.items():
         if len({(each.rank, each.scale) for each in pieces}) > 1:
             raise BadInput(f"the parts of {layer} have adapters of different ranks or scales")
-    model.requires_grad_(False)
-    for layer, pieces in found.items():
-        put_in(model, layer, pieces, dropout)
+    return found
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -144,6 +143,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise BadInput(f"{str(path)!r} is missing; adapters are read from safetensors") from error
     except safetensors.SafetensorError as error:
         raise BadInput(f"{str(path)!r} is damaged: {error}") from error
+
+
+def taken_row(tensors: dict[str, Tensor], model: Scorer) -> Tensor:
+    """The row of a scorer, out of the tensors."""
+    row, own = tensors.pop(ROW, None), tuple(model.score.weight.shape)
+    if row is None:
+        raise BadInput(f"the adapter misses tensor {ROW!r}")
+    if tuple(row.shape) != own:
+        raise BadInput(f"{ROW!r} has shape {tuple(row.shape)}; this model asks for {own}")
+    return row
 
 
 def check_names(tensors: dict[str, Tensor], wanted: list[Module]) -> None:

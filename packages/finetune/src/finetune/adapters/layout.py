@@ -7,6 +7,7 @@ not depend on are passed over; one that ours cannot honour is refused by name, n
 
 import math
 import re
+from collections import Counter
 from typing import Any, NamedTuple
 
 from finetune.adapters.parts import parts_of
@@ -91,6 +92,34 @@ class Settings(NamedTuple):
 
     rank: int
     scale: float
+
+
+def config_of(ranks: dict[str, Settings], dropout: float, shape: GPTConfig) -> dict[str, Any]:
+    """The `adapter_config.json`: the most common rank, and a pattern for each module of another."""
+    usual = Counter(ranks.values()).most_common(1)[0][0]
+    unusual = {path: each for path, each in ranks.items() if each != usual}
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": None,
+        "inference_mode": True,
+        "r": usual.rank,
+        "lora_alpha": usual.rank * usual.scale,
+        "rank_pattern": {path: each.rank for path, each in unusual.items()},
+        "alpha_pattern": {path: each.rank * each.scale for path, each in unusual.items()},
+        "use_rslora": False,
+        "lora_dropout": dropout,
+        "target_modules": targets(ranks, shape),
+        "fan_in_fan_out": family_of(shape) == "gpt2",
+        "bias": "none",
+    }
+
+
+def targets(ranks: dict[str, Settings], shape: GPTConfig) -> list[str]:
+    """The kinds of modules with an adapter; where some of a kind have none, each by its path."""
+    kinds = {target(path) for path in ranks}
+    named = {module.path for module in modules(shape) if target(module.path) in kinds}
+    return sorted(kinds) if named == ranks.keys() else sorted(ranks)
 
 
 def settings_of(config: dict[str, Any], path: str) -> Settings:

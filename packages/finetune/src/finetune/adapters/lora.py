@@ -38,7 +38,7 @@ class LoraConfig:
     alpha: float = 16.0
     """The change is scaled by alpha / rank."""
     targets: tuple[str, ...] = ("all",)
-    """Of q, k, v, o (attention), gate, up, down (feed-forward); all: those that the model has."""
+    """Which maps get one, of q, k, v, o, gate, up and down; all are those that the model has."""
     dropout: float = 0.0
     """Share of the numbers zeroed on their way to A in training."""
 

@@ -37,6 +37,7 @@ def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
     yield "reward tiny", partial(trainers.reward_rows, tiny, 1.2)
     for kind in trainers.dpo_losses():
         yield f"DPO {kind} tiny", partial(trainers.dpo_rows, tiny, 1.3, kind)
+    yield "LoRA", lora_rows.lora_rows
     yield "preference losses", preference_rows.preference_rows
     yield "PPO torchrl", ppo_rows.torchrl_rows
     yield "PPO recorded", ppo_rows.recorded_rows

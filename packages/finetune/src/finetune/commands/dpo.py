@@ -87,8 +87,7 @@ def fitting_pairs(
     """
     found = pairs(data)
     if samples is not None:
-        own = sampled_pairs(load_assistant(samples))
-        found = Task(found.train + own.train, found.held_out + own.held_out)
+        found += sampled_pairs(load_assistant(samples))
     for side in (found.train, found.held_out):
         encoded_pairs(assistant, side, context)
     return found

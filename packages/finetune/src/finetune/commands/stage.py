@@ -11,6 +11,8 @@ import torch
 import tyro
 from torch import nn
 
+from finetune.adapters.files import CONFIG
+from finetune.commands.export import ADAPTER, keep_adapter
 from finetune.data.tasks import Task, questions, read_task, write_task
 from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
 from finetune.training.base import NAME, base_config, base_run
@@ -104,15 +106,32 @@ class Stage:
 
 def run_stage(stage: Stage, config: StageConfig) -> int:
     """Start or resume the run, train, report. Returns the exit status."""
+    status, first = train_stage(stage, config)
+    if not first or status:
+        return status
+    folder = run_folder(config)
+    return stage.report(settled(config, folder), folder)
+
+
+def train_stage(stage: Stage, config: StageConfig) -> tuple[int, bool]:
+    """Start or resume the run and train.
+
+    Returns the exit status, and whether this is the first process.
+    """
     device = own_device(pick_device(config.device))
-    folder = RunFolder(config.resume or config.runs / config.name)
+    folder = run_folder(config)
     with losses_told(folder, config.command), joined(device):
         first_then_all(partial(prepare, stage, config, folder))
         status = run_loop(folder, partial(begin, stage, config, folder, device), config.command)
         first = rank() == 0
-    if not first or status:
-        return status
-    return stage.report(settled(config, folder), folder)
+    if first and not status:
+        keep_adapter(folder.path)
+    return status, first
+
+
+def run_folder(config: StageConfig) -> RunFolder:
+    """Where the run lies."""
+    return RunFolder(config.resume or config.runs / config.name)
 
 
 def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
@@ -137,7 +156,8 @@ def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
     command = asdict(config) | found | {"runs": str(config.runs), "resume": None}
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.config.unlink(missing_ok=True)
-    for old in [folder.log, *checkpoint_files(folder.checkpoints)]:
+    adapter = folder.path / ADAPTER / CONFIG
+    for old in [folder.log, adapter, *checkpoint_files(folder.checkpoints)]:
         old.unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, assistant.tokenizer)
     write_task(folder.path / TASK, task)

@@ -53,7 +53,8 @@ def trio(family: str, config: LoraConfig) -> Trio:
 
     base = ours_of(small_model(family)).double()
     ours = with_adapters(base, config)
-    return Trio(base, ours, baselines.library_adapted(base, ours).eval())
+    library = baselines.in_float64(baselines.library_adapted(base, ours))
+    return Trio(base, ours, library.eval())
 
 
 def with_adapters(base: GPT, config: LoraConfig) -> GPT:
@@ -118,11 +119,7 @@ def loss_of(model: Any, tokens: Int[Tensor, "B T"]) -> Tensor:
 
 
 def five_steps(ours: GPT, library: Any) -> float:
-    """The largest difference of an A or a B after both have trained on the same batches.
-
-    The rate is one that adapters are trained at. Llama computes parts in fp32 whatever its format,
-    and AdamW gives a gradient of next to nothing, where the two round apart, a step as any other.
-    """
+    """The largest difference of an A or a B after both have trained on the same batches."""
     from finetune.adapters import baselines
 
     theirs = baselines.adapters_of(library)

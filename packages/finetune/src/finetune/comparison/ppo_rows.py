@@ -8,6 +8,7 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from finetune.comparison.ppo_recorded import CASES, Update, library, recorded
+from finetune.comparison.ppo_whole import whole_row
 from finetune.reinforcement.advantages import gae, masked_mean, whitened, whitened_about_mean
 from finetune.reinforcement.clipping import (
     clipped_policy_loss,
@@ -76,13 +77,14 @@ def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[Row]:
 
 
 def recorded_rows() -> list[Row]:
-    """Each piece in the place where trl used it; the largest difference over all cases."""
+    """Each piece in the place where trl used it, the largest difference of all; and an update."""
     largest: dict[str, float] = {}
     for case in CASES:
         update = recorded(case)
         for name, ours, theirs in [*rollout_pieces(update), *step_pieces(update)]:
             largest[name] = max(largest.get(name, 0.0), difference(ours, theirs))
-    return [Row(f"PPO, {name}", library(), value, RECORDED) for name, value in largest.items()]
+    rows = [Row(f"PPO, {name}", library(), value, RECORDED) for name, value in largest.items()]
+    return [*rows, whole_row()]
 
 
 Piece = tuple[str, Tensor, Tensor]

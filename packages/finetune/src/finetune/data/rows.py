@@ -75,7 +75,9 @@ class Epochs:
     def __call__(self, step: int) -> list[int]:
         """The numbers of the rows of a step; a batch may reach into the next epoch."""
         places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        return [int(self.order(place // self.n_rows)[place % self.n_rows]) for place in places]
+        epochs = {place // self.n_rows for place in places}
+        orders = {epoch: self.order(epoch) for epoch in epochs}
+        return [int(orders[place // self.n_rows][place % self.n_rows]) for place in places]
 
     def order(self, epoch: int) -> np.ndarray:
         """All rows, shuffled for this epoch."""

@@ -32,6 +32,10 @@ class Task(Generic[Item]):
     train: list[Item]
     held_out: list[Item]
 
+    def __add__(self, other: "Task[Item]") -> "Task[Item]":
+        """Both, side by side."""
+        return Task(self.train + other.train, self.held_out + other.held_out)
+
     def digest(self) -> str:
         """SHA-256 of all items: the name of exactly this task."""
         return digest([repr(item) for item in [*self.train, *self.held_out]])

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from finetune.data.words import common_subsequence
 from gpt.errors import BadInput
 
 
@@ -65,17 +66,3 @@ def rouge_l(answer: str, reference: str) -> float:
 def f1(common: int, n_ours: int, n_theirs: int) -> float:
     """2 P R / (P + R) = 2 common / (ours + theirs); two empty answers agree."""
     return 2 * common / (n_ours + n_theirs) if n_ours + n_theirs else 1.0
-
-
-def common_subsequence(a: Sequence[str], b: Sequence[str]) -> int:
-    """Length of the longest sequence that both contain in order, gaps allowed.
-
-    L[i, j] = L[i-1, j-1] + 1 where a_i = b_j, else max(L[i-1, j], L[i, j-1]); one row is kept.
-    """
-    row = [0] * (len(b) + 1)
-    for word in a:
-        above = row
-        row = [0]
-        for j, other in enumerate(b):
-            row.append(above[j] + 1 if word == other else max(above[j + 1], row[j]))
-    return row[-1]

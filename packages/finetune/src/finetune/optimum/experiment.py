@@ -41,14 +41,14 @@ from gpt.training.loop import LoopConfig, train
 SHAPE = GPTConfig(
     vocab_size=sums.TOKENIZER.vocab_size,
     context=16,
-    n_layers=2,
+    n_layers=1,
     n_heads=4,
     d_model=64,
     d_ff=256,
     norm_kind="rms",
 )
 IMITATION = LoopConfig(
-    steps=400,
+    steps=300,
     optimizer="muon",
     muon_rate=0.02,
     learning_rate=5e-3,
@@ -56,14 +56,14 @@ IMITATION = LoopConfig(
     final_rate=0.0,
 )
 PREFERENCE = LoopConfig(
-    steps=312, learning_rate=1e-3, weight_decay=0.0, warmup=0.1, final_rate=0.0, beta2=0.99
+    steps=120, learning_rate=3e-3, weight_decay=0.0, warmup=0.1, final_rate=0.0, beta2=0.99
 )
 PAIRS = 128
 """Of a step of DPO."""
 REINFORCEMENT = LoopConfig(
-    learning_rate=3e-4, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
+    learning_rate=1e-3, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
 )
-PPO = PPOConfig(phases=150, prompts=300, room=sums.ROOM, epochs=2, minibatches=2, missing_stop=0.0)
+PPO = PPOConfig(phases=60, prompts=200, room=sums.ROOM, epochs=2, minibatches=2, missing_stop=0.0)
 
 ERRORS = 1 / (1 + math.e)
 """sigmoid(0 - 1): how often a reader prefers an answer of reward 0 to one of reward 1."""

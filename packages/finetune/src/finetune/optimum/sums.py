@@ -1,6 +1,6 @@
 """A task with one right answer a question: sums, learned from demonstrations that are often wrong.
 
-The questions are `a+b=` for a from 0 to 29 and b from 0 to 9, the answers up to three characters.
+The questions are `a+b=` for a and b from 0 to 9, the answers two digits at most and a stop.
 The demonstrations are right about half of the time, so a model that imitates them is right half of
 the time at best. A reward can say when it is; how much better a policy can then become at what
 distance from the imitator is a matter of computing (`frontier`).
@@ -18,7 +18,7 @@ TOKENIZER = CharacterTokenizer([*"0123456789+="])
 STOP = TOKENIZER.end_of_text
 ROOM = 3
 """Tokens of the longest answer, the stop token included."""
-QUESTIONS = [f"{a}+{b}=" for a, b in product(range(30), range(10))]
+QUESTIONS = [f"{a}+{b}=" for a, b in product(range(10), repeat=2)]
 RIGHT_SHARE = 0.5
 
 

@@ -1,7 +1,8 @@
 """A model that can be talked to, by whatever name it goes.
 
-A name is a run of this package (what it has learned, on top of what it began with), or anything
-that `gpt.pretrained.loading` knows: a run of gpt, `smollm2`, a folder of transformers, a hub id.
+A name is a run of this package (what it has learned, on top of what it began with), an adapter in
+peft's layout that names its base, or anything that `gpt.pretrained.loading` knows: a run of gpt,
+`smollm2`, a folder of transformers, a hub id.
 """
 
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from finetune.adapters.files import CONFIG, read_adapter
 from finetune.adapters.lora import LoraConfig, inject, merged
 from finetune.data.formats import Format
 from finetune.data.marks import stop_token, with_marks
@@ -51,7 +53,7 @@ def load_assistant(name: str, format_name: str = "auto") -> Assistant:
     """The model called `name`, on the CPU, ready to be trained further or to answer.
 
     Args:
-        name: a run, `smollm2`, a folder in the layout of transformers, or a hub id.
+        name: a run, an adapter, `smollm2`, a folder in the layout of transformers, or a hub id.
         format_name: one of `find_format`, or `auto`: that of its own training, the chat
             template of its tokenizer, or ChatML with two new tokens.
 
@@ -66,6 +68,8 @@ def load_assistant(name: str, format_name: str = "auto") -> Assistant:
                 f"{name!r} was trained in the format {assistant.format_name!r}, not {format_name!r}"
             )
         return assistant
+    if (Path(name) / CONFIG).is_file():
+        return from_adapter(Path(name), format_name)
     model, tokenizer = load_pretrained(name)
     if isinstance(tokenizer, BytePairTokenizer) and format_name in ("auto", "chatml"):
         tokenizer = with_marks(tokenizer)
@@ -91,14 +95,42 @@ def from_run(path: Path, command: dict[str, Any]) -> Assistant:
     """What a run started from, with what it has learned, adapters merged."""
     if command["kind"] == f"{PROGRAM} reward":
         raise BadInput(f"{str(path)!r} is a reward model; it scores answers and gives none")
-    start = load_assistant(command["model"], command["format"])
-    torch.manual_seed(0)
+    tuned = unmerged(path, command)
+    return tuned._replace(model=merged(tuned.model).eval())
+
+
+def unmerged(path: Path, command: dict[str, Any]) -> Assistant:
+    """The same with its adapters beside the weights."""
+    start = beginning(command)
     model = adapted(start.model, command)
     learned = within(best_checkpoint(RunFolder(path).checkpoints).tensors, "model")
     if command["kind"] == f"{PROGRAM} ppo":
         learned = within(learned, "policy")
     load_weights(model, learned)
-    return start._replace(model=merged(model).eval())
+    return start._replace(model=model.eval())
+
+
+def beginning(command: dict[str, Any]) -> Assistant:
+    """What a run started from."""
+    start = load_assistant(command["model"], command["format"])
+    torch.manual_seed(0)
+    return start
+
+
+def from_adapter(path: Path, format_name: str) -> Assistant:
+    """The model that an adapter names as its base, with the adapter merged.
+
+    Raises:
+        BadInput: it names none, or one that is not there.
+    """
+    base = read_json(path / CONFIG).get("base_model_name_or_path")
+    if not isinstance(base, str):
+        raise BadInput(f"the adapter in {str(path)!r} does not say for which model it is")
+    if (Path(base) / CONFIG).is_file():
+        raise BadInput(f"the adapter in {str(path)!r} is for {base!r}, which is an adapter too")
+    start = load_assistant(base, format_name)
+    read_adapter(path, start.model)
+    return start._replace(model=merged(start.model).eval())
 
 
 def load_scorer(path: Path) -> tuple[Scorer, Assistant]:
@@ -112,8 +144,7 @@ def load_scorer(path: Path) -> tuple[Scorer, Assistant]:
         raise BadInput(
             f"there is no reward model in {str(path)!r}; train one with: finetune reward"
         )
-    start = load_assistant(command["model"], command["format"])
-    torch.manual_seed(0)
+    start = beginning(command)
     scorer = as_scorer(adapted(start.model, command))
     load_weights(scorer, within(best_checkpoint(RunFolder(path).checkpoints).tensors, "model"))
     return scorer.eval().requires_grad_(False), start

@@ -111,14 +111,22 @@ def answers_report(
 def print_answers(found: dict[str, Any]) -> None:
     """The means as a table, then the samples."""
     console = Console(highlight=False)
-    names = [name for name in next(iter(found["models"].values())) if name != "model"]
-    table = Table("", *found["models"], box=SIMPLE_HEAD)
-    for name in names:
-        cells = [each[name] for each in found["models"].values()]
-        table.add_row(name, *(f"{a:.2f}  ({b:.2f} to {c:.2f})" for a, b, c in cells))
+    means = {
+        name: {measure: each for measure, each in columns.items() if measure != "model"}
+        for name, columns in found["models"].items()
+    }
     console.print(f"{found['items']} held-out questions, greedy answers, 95 % intervals")
-    console.print(table)
+    print_intervals(means)
     for sample in found["samples"]:
         for name, text in sample.items():
             console.print(f"{name:>8}  {text}", markup=False)
         console.print()
+
+
+def print_intervals(found: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+    """Estimates as a table, a column a model, with the wider side of each interval."""
+    table = Table("", *found, box=SIMPLE_HEAD)
+    for name in next(iter(found.values())):
+        cells = (each[name] for each in found.values())
+        table.add_row(name, *(f"{a:.2f} ±{max(a - b, c - a):.2f}" for a, b, c in cells))
+    Console(highlight=False).print(table)

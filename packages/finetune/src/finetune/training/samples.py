@@ -2,7 +2,8 @@
 
 What a reward model has never seen it cannot judge, and a policy that learns from it will find that
 out. So it is shown answers of the kind that it will be asked about (Stiennon et al. 2020, section
-3.1: comparisons of samples from the policy).
+3.1: comparisons of samples from the policy), and one of them broken off after a word or two. That
+is where a policy goes if the judge likes brevity and has never seen too much of it.
 """
 
 import random
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 from finetune.data.conversations import PreferencePair, asked
 from finetune.data.docstrings import Question
-from finetune.data.preferences import ranked
+from finetune.data.preferences import ranked, sentence
 from finetune.data.tasks import Task, as_pair, questions
 from finetune.training.assistant import Assistant
 from finetune.training.report import answers
@@ -21,24 +22,33 @@ N_QUESTIONS = 500
 N_ANSWERS = 4
 
 
-def sampled_pairs(assistant: Assistant, seed: int = 0) -> Task[PreferencePair]:
-    """The best of four answers against the worst, for questions of both sides."""
+def sampled_pairs(
+    assistant: Assistant, n_questions: int = N_QUESTIONS, seed: int = 0
+) -> Task[PreferencePair]:
+    """The best of four answers and a curt one against the worst, for questions of both sides."""
     say("sampling answers to rank")
     task = questions()
     sides = (task.train, task.held_out)
-    return Task(*(pairs_of(assistant, side, seed) for side in sides))
+    return Task(*(pairs_of(assistant, side, n_questions, seed) for side in sides))
 
 
 def pairs_of(
-    assistant: Assistant, asked_of_it: Sequence[Question], seed: int
+    assistant: Assistant, asked_of_it: Sequence[Question], n_questions: int, seed: int
 ) -> list[PreferencePair]:
     """The pairs of one side; a question whose answers tie gives none."""
-    chosen = random.Random(seed).sample(list(asked_of_it), min(N_QUESTIONS, len(asked_of_it)))
+    generator = random.Random(seed)
+    chosen = generator.sample(list(asked_of_it), min(n_questions, len(asked_of_it)))
     texts = [asked(question.question) for question in chosen for _ in range(N_ANSWERS)]
     said = answers(assistant, texts, temperature=1.0, seed=seed)
     found = []
     for number, question in enumerate(chosen):
         group = said[number * N_ANSWERS : (number + 1) * N_ANSWERS]
         heard = [(each.text, each.stopped) for each in group if each.text]
+        heard += [(curt(text, generator), True) for text, _ in heard[:1]]
         found += ranked(question, [text for text, _ in heard], [stopped for _, stopped in heard])
     return [as_pair(each) for each in found]
+
+
+def curt(text: str, generator: random.Random) -> str:
+    """The first word or two, as a sentence."""
+    return sentence([" ".join(text.split()[: generator.randint(1, 2)]).rstrip(".")])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gpt.commands.progress import say
 from gpt.errors import BadInput
+from gpt.model.gpt import GPT
 from gpt.pretrained.folders import write_model
 from gpt.pretrained.loading import load_pretrained
 from gpt.pretrained.shapes import family_of
@@ -30,19 +31,33 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> int:
     """Load, write, say how to open it."""
-    if config.to.exists() and not config.to.is_dir():
-        raise BadInput(f"{str(config.to)!r} is a file; give the name of a folder to write")
-    if config.to.is_dir() and any(config.to.iterdir()) and not config.overwrite:
-        raise BadInput(f"{str(config.to)!r} is not empty; write over it with --overwrite")
+    refuse_full(config.to, config.overwrite)
     if config.model is None:
         RunFolder(config.run).read_config()  # a run that is not there is no model of the hub
     model, tokenizer = load_pretrained(config.model or str(config.run.resolve()))
-    family_of(model.config)  # refuses a shape that transformers lacks before a file is written
-    (config.to / "config.json").unlink(missing_ok=True)  # it comes back last, when all is there
-    to_hugging_face(tokenizer, config.to)
-    write_model(config.to, model, tokenizer.end_of_text, beginning(tokenizer))
+    write_pretrained(config.to, model, tokenizer)
     say(f"open it with: AutoModelForCausalLM.from_pretrained({str(config.to)!r})")
     return 0
+
+
+def refuse_full(folder: Path, overwrite: bool) -> None:
+    """Refuse a folder that holds something already."""
+    if folder.exists() and not folder.is_dir():
+        raise BadInput(f"{str(folder)!r} is a file; give the name of a folder to write")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise BadInput(f"{str(folder)!r} is not empty; write over it with --overwrite")
+
+
+def write_pretrained(folder: Path, model: GPT, tokenizer: Tokenizer) -> None:
+    """Write model and tokenizer.
+
+    Raises:
+        BadInput: transformers has no class for them; nothing was written.
+    """
+    family_of(model.config)
+    (folder / "config.json").unlink(missing_ok=True)  # it comes back last, when all is there
+    to_hugging_face(tokenizer, folder)
+    write_model(folder, model, tokenizer.end_of_text, beginning(tokenizer))
 
 
 def beginning(tokenizer: Tokenizer) -> int:

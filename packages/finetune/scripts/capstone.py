@@ -1,0 +1,163 @@
+"""The whole path over three seeds, with intervals: `capstone`.
+
+    uv run python packages/finetune/scripts/capstone.py --json > capstone.json
+
+For each seed: base, SFT, reward model, DPO and PPO, as in `finetune demo` but longer; then PPO
+again, paid by a reward model that has never seen the model's own answers, and with a KL five times
+as cheap. That one is hacked. All are asked the same held-out questions.
+"""
+
+import json
+import platform
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import tyro
+
+from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
+from finetune.data.tasks import questions
+from finetune.evaluation.intervals import mean_over_seeds
+from finetune.training.assistant import load_assistant
+from finetune.training.report import answers_report, asked_questions, print_intervals
+from finetune.training.reward_report import reward_report
+from finetune.training.standing import standing
+from gpt.errors import BadInput
+from gpt.runs import RunFolder
+
+MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
+
+
+@dataclass(frozen=True)
+class Config:
+    """How often and how long."""
+
+    runs: Path = Path("runs/capstone")
+    """Where the runs lie, those of a seed in a folder of their own."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """At least two; all are reported."""
+    lengths: tyro.conf.OmitArgPrefixes[Lengths] = field(default_factory=Lengths)
+    """How long each stage takes."""
+    questions: int = 200
+    """Held-out questions that the models are judged on."""
+    json: bool = False
+    """Print one JSON document instead of tables."""
+
+    def __post_init__(self) -> None:
+        """Refuse what has no interval."""
+        if len(set(self.seeds)) < 2:
+            raise BadInput(f"an interval over seeds needs two of them, got {self.seeds}")
+
+
+def one_seed(config: Config, seed: int) -> dict[str, Any]:
+    """Train everything with a seed and measure it."""
+    pipeline = Pipeline(config.runs / str(seed), config.lengths, seed)
+    sft = pipeline.sft(pipeline.base())
+    documented = documented_pairs(config.lengths, seed)
+    own = own_pairs(sft, config.lengths, seed)
+    pipeline.dpo(sft, documented + own)
+    judges = {
+        "reward": pipeline.reward(sft, documented + own),
+        "reward-documented": pipeline.reward(sft, documented, "reward-documented"),
+    }
+    pipeline.ppo(sft, judges["reward"])
+    pipeline.ppo(sft, judges["reward-documented"], "ppo-hacked", beta=0.02)
+    models = {name: str(pipeline.runs / name) for name in MODELS}
+    return {
+        "seed": seed,
+        **measured(models, config.questions),
+        "reward": {
+            f"{name} on {kind}": reward_report(Path(judge), pairs.held_out)
+            for name, judge in judges.items()
+            for kind, pairs in (("documented", documented), ("own", own))
+        },
+        "phases": {name: phases(pipeline.runs / name) for name in ("ppo", "ppo-hacked")},
+    }
+
+
+def measured(models: dict[str, str], n_questions: int) -> dict[str, Any]:
+    """What the models say to held-out questions, and where they stand."""
+    held_out = questions().held_out[:n_questions]
+    found = answers_report(models, asked_questions(held_out), shown=5)
+    before = load_assistant(models["sft"])
+    found["standing"] = {
+        name: standing(load_assistant(model), before, held_out)._asdict()
+        for name, model in models.items()
+        if name != "base"
+    }
+    return found
+
+
+def phases(run: Path) -> dict[str, list[float]]:
+    """What PPO was paid, and how far it had gone, phase by phase."""
+    records = list(RunFolder(run).records())
+    return {name: [round(each[name], 3) for each in records] for name in ("score", "kl", "length")}
+
+
+def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means with their intervals over the seeds."""
+
+    def interval(*path: str) -> list[float]:
+        found: list[Any] = runs
+        for key in path:
+            found = [each[key] for each in found]
+        return list(mean_over_seeds(np.array([estimate for estimate, _, _ in found])))
+
+    first = runs[0]
+    return {
+        "greedy": {
+            model: {name: interval("models", model, name) for name in found if name != "model"}
+            for model, found in first["models"].items()
+        },
+        "standing": {
+            model: {name: interval("standing", model, name) for name in found}
+            for model, found in first["standing"].items()
+        },
+        "reward": {
+            name: {
+                judge: interval("reward", name, judge, "accuracy")
+                for judge in ("model", "length", "overlap")
+            }
+            for name in first["reward"]
+        },
+    }
+
+
+def show(found: dict[str, Any]) -> None:
+    """The intervals over the seeds as tables."""
+    for name in ("greedy", "standing", "reward"):
+        print(f"{name}: mean over seeds with its 95 % interval")
+        print_intervals(found["over_seeds"][name])
+
+
+def main(config: Config) -> int:
+    """Train, measure, report."""
+    began = time.perf_counter()
+    runs = [one_seed(config, seed) for seed in config.seeds]
+    found = {
+        "over_seeds": over_seeds(runs),
+        "seeds": runs,
+        "questions": config.questions,
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "minutes": round((time.perf_counter() - began) / 60, 1),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    if config.json:
+        print(json.dumps(found, indent=1))
+    else:
+        show(found)
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Config)))
+    except BadInput as error:
+        print(f"capstone: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,128 @@
+"""`finetune demo`: every stage in two minutes, from a text predictor to an assistant."""
+
+import json as json_format
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
+from finetune.commands.stage import TASK
+from finetune.data.conversations import PreferencePair
+from finetune.data.tasks import questions, read_task
+from finetune.optimum import experiment
+from finetune.optimum.frontier import Point, frontier
+from finetune.optimum.sums import QUESTIONS
+from finetune.training.assistant import load_assistant
+from finetune.training.figures import save_stages
+from finetune.training.report import answers_report, asked_questions, print_answers, print_intervals
+from finetune.training.reward_report import print_reward, reward_report
+from finetune.training.standing import standing
+from gpt.commands.progress import say
+from gpt.plots import loss_chart
+from gpt.runs import RunFolder
+
+ANSWERING = ("base", "sft", "dpo", "ppo")
+BETA = 0.3
+"""Price of a nat for the policies on sums."""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Pretrain, fine-tune, train a reward model, then PPO and DPO, and show what each did."""
+
+    runs: Path = Path("runs/demo")
+    """Where the runs lie; they replace those of the demo before, except its base."""
+    lengths: tyro.conf.OmitArgPrefixes[Lengths] = field(
+        default_factory=lambda: Lengths(
+            base=200, base_batch=8, sft=120, reward=80, dpo=50, phases=10, pairs=600, sampled=80
+        )
+    )
+    """How long each stage takes."""
+    questions: int = 100
+    """Held-out questions that the models are judged on."""
+    device: str = "auto"
+    """auto, cpu, cuda or mps."""
+    json: bool = False
+    """Print one JSON document instead of a report."""
+
+
+def run(config: DemoConfig) -> int:
+    """Train all stages, judge them, draw them."""
+    train_all(config)
+    say("asking all of them")
+    found = judged(config)
+    say("sums, where the best policy is known")
+    curve, policies = sums()
+    logs = {
+        name: list(RunFolder(config.runs / name).records())
+        for name in ("sft", "reward", "dpo", "ppo")
+    }
+    picture = config.runs / "report.png"
+    save_stages(picture, logs, curve, {name: [point] for name, point in policies.items()})
+    found["sums"] = {name: point._asdict() for name, point in policies.items()}
+    if config.json:
+        print(json_format.dumps(found))
+        return 0
+    show(found, logs["ppo"])
+    print(
+        f"Curves and frontier: {picture}. Talk to it: finetune chat --model {config.runs / 'ppo'}"
+    )
+    return 0
+
+
+def train_all(config: DemoConfig) -> None:
+    """Base, SFT, reward model, DPO and PPO."""
+    pipeline = Pipeline(config.runs, config.lengths, device=config.device)
+    sft = pipeline.sft(pipeline.base())
+    pairs = documented_pairs(config.lengths, 0) + own_pairs(sft, config.lengths, 0)
+    pipeline.dpo(sft, pairs)
+    pipeline.ppo(sft, pipeline.reward(sft, pairs))
+
+
+def judged(config: DemoConfig) -> dict[str, Any]:
+    """The models on held-out questions, and the reward model on held-out pairs."""
+    held_out = questions().held_out[: config.questions]
+    models = {name: str(config.runs / name) for name in ANSWERING}
+    found = answers_report(models, asked_questions(held_out), shown=3)
+    before = load_assistant(models["sft"])
+    found["standing"] = {
+        name: standing(load_assistant(models[name]), before, held_out)._asdict()
+        for name in ("sft", "dpo", "ppo")
+    }
+    reward = config.runs / "reward"
+    pairs = read_task(reward / TASK, PreferencePair).held_out
+    found["reward"] = reward_report(reward, pairs)
+    return found
+
+
+def sums() -> tuple[list[Point], dict[str, Point]]:
+    """The frontier of a small world of sums, and where DPO and PPO come to stand below it."""
+    imitation = replace(experiment.IMITATION, steps=100)
+    made = experiment.world(loop=imitation, questions=QUESTIONS[::6])
+    curve = frontier(made.reference, made.rewards, [10 ** (1 - n / 10) for n in range(31)])
+    pairs = experiment.sampled_pairs(made, 600, seed=0)
+    dpo = replace(experiment.PREFERENCE, steps=100)
+    ppo = replace(experiment.PPO, phases=30, prompts=150)
+    policies = {
+        "imitator": made.imitator,
+        "dpo": experiment.dpo_policy(made, pairs, BETA, loop=dpo),
+        "ppo": experiment.ppo_policy(made, BETA, config=ppo),
+    }
+    [best] = frontier(made.reference, made.rewards, [BETA])
+    points = {name: experiment.place(made, policy) for name, policy in policies.items()}
+    return curve, {**points, f"best at beta {BETA}": best}
+
+
+def show(found: dict[str, Any], phases: list[dict[str, Any]]) -> None:
+    """The report in a terminal."""
+    print_answers(found)
+    print("drawn answers: true reward, and KL from the sft model in nats")
+    print_intervals(found["standing"])
+    print_reward(found["reward"])
+    for name, title in (("score", "The reward model's score"), ("kl", "KL in nats an answer")):
+        print(f"\n{title}, by phase of PPO\n" + loss_chart([each[name] for each in phases]))
+    print("\nSums, where the best policy is known: share of right answers, and KL in nats")
+    for name, point in found["sums"].items():
+        print(f"{name:>18}  {point['reward']:.2f} at {point['kl']:.2f}")

@@ -1,0 +1,90 @@
+"""`finetune export`: write a run so that transformers opens it, and peft its adapter.
+
+A run that has trained adapters keeps them in peft's layout, in its folder `adapter`, from its end.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+
+from finetune.adapters.files import CONFIG, write_adapter
+from finetune.training.assistant import beginning, from_run, load_scorer, own_command, unmerged
+from gpt.commands.export import refuse_full, write_pretrained
+from gpt.commands.progress import say
+from gpt.errors import BadInput
+from gpt.model.gpt import GPT
+from gpt.runs import RunFolder
+
+ADAPTER = "adapter"
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write what a run has learned into a folder that `from_pretrained` of transformers reads."""
+
+    run: tyro.conf.Positional[Path]
+    """Folder of the run."""
+    to: tyro.conf.Positional[Path]
+    """The folder to write."""
+    adapter: bool = False
+    """Keep the adapter apart: the model that the run began with, and the adapter below it."""
+    overwrite: bool = False
+    """Replace what an earlier export left there."""
+
+
+def run(config: ExportConfig) -> int:
+    """Load, write, say how to open it."""
+    refuse_full(config.to, config.overwrite)
+    command = command_of(config.run)
+    opened = f"AutoModelForCausalLM.from_pretrained({str(config.to)!r})"
+    if config.adapter:
+        adapter = config.to / ADAPTER
+        model, start = with_adapters(config.run, command), beginning(command)
+        write_pretrained(config.to, start.model, start.tokenizer)
+        write_adapter(adapter, model, str(config.to))
+        opened = f"PeftModel.from_pretrained({opened}, {str(adapter)!r})"
+    else:
+        whole = from_run(config.run, command)
+        (config.to / ADAPTER / CONFIG).unlink(missing_ok=True)  # of an earlier export
+        write_pretrained(config.to, whole.model, whole.tokenizer)
+    say(f"open it with: {opened}")
+    return 0
+
+
+def command_of(run: Path) -> dict[str, Any]:
+    """The settings of the run.
+
+    Raises:
+        BadInput: there is no run of finetune.
+    """
+    command = own_command(run)
+    if command is None:
+        kind = RunFolder(run).read_config()["kind"]
+        raise BadInput(f"{str(run)!r} was made by {kind}; write it with: gpt export --run {run}")
+    return command
+
+
+def with_adapters(run: Path, command: dict[str, Any]) -> GPT:
+    """What a run has learned, beside the weights that it began with; of PPO the policy.
+
+    Raises:
+        BadInput: it has trained all weights.
+    """
+    if not command["rank"]:
+        raise BadInput(f"{str(run)!r} has trained all weights of its model and has no adapter")
+    is_reward = command["kind"] == "finetune reward"
+    return load_scorer(run)[0] if is_reward else unmerged(run, command).model
+
+
+def keep_adapter(run: Path) -> None:
+    """Write the adapter of a finished run into its own folder, where it has one."""
+    command = command_of(run)
+    if not command["rank"]:
+        return
+    model = with_adapters(run, command)
+    try:
+        write_adapter(run / ADAPTER, model)
+    except BadInput as error:
+        say(f"the run gets no folder {ADAPTER!r}: {error}")

@@ -1,0 +1,119 @@
+"""The stages one after the other, as the demo and the capstone run them."""
+
+import random
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from finetune.commands.dpo import DPO, DPO_LOOP, DpoConfig
+from finetune.commands.ppo import PLAIN_PPO, PPO, PPO_LOOP, PpoConfig
+from finetune.commands.reward import REWARD, REWARD_LOOP, RewardConfig
+from finetune.commands.sft import SFT, SFT_LOOP, SftConfig
+from finetune.commands.stage import Stage, StageConfig, train_stage
+from finetune.data.conversations import PreferencePair
+from finetune.data.tasks import Task, pairs
+from finetune.training.assistant import load_assistant
+from finetune.training.base import base_config, base_run
+from finetune.training.samples import N_QUESTIONS, sampled_pairs
+from gpt.errors import BadInput
+from gpt.training.loop import LoopConfig
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How long each stage takes."""
+
+    base: int = 600
+    """Updates of the base, on text."""
+    base_batch: int = 16
+    """Sequences in one of them."""
+    sft: int = SFT_LOOP.steps
+    """Updates of supervised fine-tuning."""
+    reward: int = REWARD_LOOP.steps
+    """Updates of the reward model."""
+    dpo: int = DPO_LOOP.steps
+    """Updates of DPO."""
+    phases: int = PLAIN_PPO.phases
+    """Phases of PPO."""
+    pairs: int = 10_000
+    """Most pairs of documented and spoilt answers, of each side."""
+    sampled: int = N_QUESTIONS
+    """Questions of each side that the model answers four times, to be ranked."""
+
+    def __post_init__(self) -> None:
+        """Refuse a stage without a step."""
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                raise BadInput(f"{field.name} must be at least 1, got {getattr(self, field.name)}")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The stages of one seed. Each returns its run's folder.
+
+    Raises:
+        KeyboardInterrupt: a stage was stopped.
+    """
+
+    runs: Path
+    lengths: Lengths = Lengths()
+    seed: int = 0
+    device: str = "auto"
+
+    def base(self) -> str:
+        """The text predictor; one that lies there already is used again."""
+        config = base_config(self.runs, self.lengths.base, self.device, self.seed)
+        return str(base_run(replace(config, batch_size=self.lengths.base_batch)))
+
+    def sft(self, base: str) -> str:
+        """It learns to answer."""
+        return self.trained(SFT, SftConfig, SFT_LOOP, self.lengths.sft, model=base)
+
+    def reward(self, sft: str, pairs: Task[PreferencePair], name: str = "reward") -> str:
+        """A model that scores answers."""
+        stage, steps = given(REWARD, pairs), self.lengths.reward
+        return self.trained(stage, RewardConfig, REWARD_LOOP, steps, model=sft, name=name)
+
+    def dpo(self, sft: str, pairs: Task[PreferencePair]) -> str:
+        """From the pairs directly."""
+        return self.trained(given(DPO, pairs), DpoConfig, DPO_LOOP, self.lengths.dpo, model=sft)
+
+    def ppo(self, sft: str, reward: str, name: str = "ppo", beta: float = PLAIN_PPO.beta) -> str:
+        """From the scores of its own answers."""
+        ppo = replace(PLAIN_PPO, phases=self.lengths.phases, beta=beta)
+        options = {"model": sft, "reward": reward, "name": name, "ppo": ppo}
+        return self.trained(PPO, PpoConfig, PPO_LOOP, PPO_LOOP.steps, **options)
+
+    def trained(
+        self, stage: Stage, kind: type[StageConfig], loop: LoopConfig, steps: int, **options: Any
+    ) -> str:
+        """Train a stage with this seed; the run before of its name is replaced."""
+        loop = replace(loop, steps=steps, seed=self.seed)
+        shared = {"runs": self.runs, "device": self.device, "overwrite": True, "loop": loop}
+        config = kind(**shared, **options)
+        if train_stage(stage, config)[0]:
+            raise KeyboardInterrupt
+        return str(config.runs / config.name)
+
+
+def documented_pairs(lengths: Lengths, seed: int) -> Task[PreferencePair]:
+    """Pairs of documented and spoilt answers."""
+    found = pairs("python")
+    return Task(*(some(side, lengths.pairs, seed) for side in (found.train, found.held_out)))
+
+
+def own_pairs(sft: str, lengths: Lengths, seed: int) -> Task[PreferencePair]:
+    """Pairs of the model's own answers."""
+    return sampled_pairs(load_assistant(sft), lengths.sampled, seed)
+
+
+def some(items: list[Item], n: int, seed: int) -> list[Item]:
+    """At most n of them, drawn."""
+    return random.Random(seed).sample(items, min(n, len(items)))
+
+
+def given(stage: Stage, task: Task[PreferencePair]) -> Stage:
+    """The stage on pairs that are there already."""
+    return replace(stage, task=lambda config, assistant: task)

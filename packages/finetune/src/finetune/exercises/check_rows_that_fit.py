@@ -1,0 +1,46 @@
+"""Is it the largest batch that fits?"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from finetune.adapters.lora import LoraConfig
+from finetune.training.memory import step_memory
+from finetune.training.step import Step
+from gpt.model.config import GPTConfig
+
+SHAPE = GPTConfig(300, context=64, n_layers=3, n_heads=2, d_model=32, d_ff=64)
+
+
+def check(rows_that_fit: Callable[[GPTConfig, Step, int], int]) -> None:
+    """Budgets of exactly some rows, of a byte less, and of nothing."""
+    for name, step in {
+        "all weights": Step(1, 32, 20),
+        "checkpointed": Step(1, 32, 20, checkpointed=True),
+        "adapters": Step(1, 48, 5, lora=LoraConfig(4)),
+    }.items():
+        for rows in (1, 2, 13, 64):
+            peak = peak_of(step, rows)
+            largest = rows  # small batches may peak in the gradients, all alike
+            while peak_of(step, largest + 1) <= peak:
+                largest += 1
+            compare(rows_that_fit, f"{name}, the peak of {rows} rows", step, peak, largest)
+        exact = peak_of(step, 64)
+        compare(rows_that_fit, f"{name}, a byte less than 64 rows take", step, exact - 1, 63)
+        compare(rows_that_fit, f"{name}, no room", step, peak_of(step, 1) - 1, 0)
+
+
+def peak_of(step: Step, rows: int) -> int:
+    """Of a batch of such rows."""
+    return step_memory(SHAPE, replace(step, rows=rows, scored=rows * step.scored)).peak
+
+
+def compare(
+    rows_that_fit: Callable[[GPTConfig, Step, int], int],
+    name: str,
+    step: Step,
+    n_bytes: int,
+    expected: int,
+) -> None:
+    """One budget."""
+    yours = rows_that_fit(SHAPE, step, n_bytes)
+    assert yours == expected, f"{name}: {n_bytes:,} bytes hold {expected} rows, not {yours}"

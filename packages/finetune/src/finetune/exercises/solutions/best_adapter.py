@@ -1,0 +1,13 @@
+"""The adapter nearest to a change of all weights (Eckart and Young 1936)."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def best_adapter(
+    change: Float[Tensor, "N D"], rank: int, scale: float
+) -> tuple[Float[Tensor, "R D"], Float[Tensor, "N R"]]:
+    """The first columns of U S V^T: U S / scale writes, V^T reads."""
+    left, sizes, right = torch.linalg.svd(change, full_matrices=False)
+    return right[:rank], left[:, :rank] * sizes[:rank] / scale

@@ -1,0 +1,17 @@
+"""A few large weights are kept exactly (after Dettmers et al. 2024, "SpQR")."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from finetune.adapters.nf4 import dequantised, quantised
+
+
+def outliers_apart(weight: Float[Tensor, "N D"], n: int) -> Float[Tensor, "N D"]:
+    """Zeros in their places first, so that they set no scale."""
+    (height, width), places = weight.shape, weight.flatten().abs().topk(n).indices
+    large = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
+    large[places] = True
+    large = large.view_as(weight)
+    rest = dequantised(quantised(weight.masked_fill(large, 0)), (height, width))
+    return torch.where(large, weight, rest)

@@ -1,0 +1,17 @@
+"""What the preference stage makes large (Ouyang et al. 2022, eq. 2, without its last term)."""
+
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from finetune.reinforcement.kl import k1
+
+
+def regularised_reward(
+    scores: Float[Tensor, " B"],
+    logprobs: Float[Tensor, "B U"],
+    reference: Float[Tensor, "B U"],
+    mask: Bool[Tensor, "B U"],
+    beta: float,
+) -> Float[Tensor, ""]:
+    """The mean over answers of score - beta sum over tokens of (log pi - log pi_ref)."""
+    return (scores - beta * k1(logprobs, reference, mask).sum(dim=1)).mean()

@@ -1,0 +1,25 @@
+"""How large a batch may be, by asking for the peak of each size."""
+
+from dataclasses import replace
+
+from finetune.training.memory import step_memory
+from finetune.training.step import Step
+from gpt.model.config import GPTConfig
+
+
+def rows_that_fit(config: GPTConfig, step: Step, n_bytes: int) -> int:
+    """Double until it does not fit, then halve the gap; the peak never falls as rows are added."""
+
+    def fits(rows: int) -> bool:
+        batch = replace(step, rows=rows, scored=rows * step.scored)
+        return step_memory(config, batch).peak <= n_bytes
+
+    if not fits(1):
+        return 0
+    most, too_many = 1, 2
+    while fits(too_many):
+        most, too_many = too_many, 2 * too_many
+    while too_many - most > 1:
+        middle = (most + too_many) // 2
+        most, too_many = (middle, too_many) if fits(middle) else (most, middle)
+    return most

@@ -1,0 +1,57 @@
+"""The demo and the capstone with stages of a step or two: slow, for they read the documentation."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+SCRIPT = Path(__file__).parents[1] / "scripts" / "capstone.py"
+SHORT = "--base 2 --sft 2 --reward 2 --dpo 2 --phases 1 --pairs 20 --sampled 5 --questions 5 --json"
+
+
+def document(command, folder):
+    done = subprocess.run(
+        [*command, *SHORT.split(), "--runs", folder], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_demo_runs_every_stage_and_draws_them(tmp_path):
+    found = document([sys.executable, "-m", "finetune", "demo"], tmp_path)
+    assert list(found["models"]) == ["base", "sft", "dpo", "ppo"]
+    assert list(found["standing"]) == ["sft", "dpo", "ppo"]
+    assert found["standing"]["sft"]["kl"] == [0, 0, 0]
+    assert found["reward"]["pairs"] > 20  # documented, and the model's own
+    sums = found["sums"]
+    best = sums.pop("best at beta 0.3")
+    assert all(point["reward"] < best["reward"] for point in sums.values())
+    assert sums["ppo"]["reward"] > sums["imitator"]["reward"] + 0.2
+    assert sums["dpo"]["reward"] > sums["imitator"]["reward"] + 0.2
+    assert (tmp_path / "report.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_capstone_has_intervals_over_the_seeds(tmp_path):
+    found = document([sys.executable, SCRIPT, "--seeds", "3", "4"], tmp_path)
+    assert [each["seed"] for each in found["seeds"]] == [3, 4]
+    first, second = (each["standing"]["ppo"]["reward"][0] for each in found["seeds"])
+    mean, low, high = found["over_seeds"]["standing"]["ppo"]["reward"]
+    assert mean == pytest.approx((first + second) / 2)
+    assert low <= mean <= high
+    assert list(found["over_seeds"]["reward"]) == [
+        f"{name} on {kind}"
+        for name in ("reward", "reward-documented")
+        for kind in ("documented", "own")
+    ]
+    assert len(found["seeds"][0]["phases"]["ppo-hacked"]["kl"]) == 1
+
+
+def test_an_interval_needs_two_seeds():
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "--seeds", "1"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr == "capstone: an interval over seeds needs two of them, got (1,)\n"

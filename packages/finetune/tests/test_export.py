@@ -1,0 +1,125 @@
+"""`finetune export`, and the adapter that a run leaves: no other library takes part."""
+
+import json
+
+import pytest
+import torch
+
+from finetune.adapters.files import CONFIG, TENSORS, read_adapter, write_adapter
+from finetune.adapters.lora import LoraConfig, inject, merged
+from finetune.cli import main
+from finetune.models.scorer import as_scorer
+from finetune.training.assistant import load_assistant, load_scorer
+from gpt.errors import BadInput
+from gpt.pretrained.loading import load_pretrained
+
+TINY = "--device cpu --steps 4 --batch-size 4 --learning-rate 0.05"
+TOKENS = torch.arange(40).view(2, 20)
+ADAPTER_FILES = {CONFIG, TENSORS}
+
+
+def call(command, home, *more):
+    return main([*command.split(), "--runs", str(home / "runs"), *map(str, more)])
+
+
+@pytest.fixture(scope="module")
+def runs(home):
+    """Runs with adapters on top of `runs/start`, which has none."""
+    rows, pairs = ("--data", home / "rows.json"), ("--data", home / "pairs.jsonl")
+    base, start = home / "runs" / "base", home / "runs" / "start"
+    assert call(f"sft {TINY} --name start", home, *rows, "--model", base) == 0
+    for verb, data in (("sft", rows), ("dpo", pairs), ("reward", pairs)):
+        name = f"thin-{verb}"
+        assert call(f"{verb} {TINY} --rank 2 --name {name}", home, *data, "--model", start) == 0
+    return home / "runs"
+
+
+@pytest.mark.parametrize("verb", ["sft", "dpo"])
+def test_a_run_leaves_its_adapter_and_that_is_all_it_has_learned(verb, runs):
+    run = runs / f"thin-{verb}"
+    assert {path.name for path in (run / "adapter").iterdir()} == ADAPTER_FILES
+    model = load_assistant(str(runs / "start")).model
+    before = model(TOKENS)
+    read_adapter(run / "adapter", model)
+    after = load_assistant(str(run)).model(TOKENS)
+    assert not torch.allclose(before, after)
+    assert torch.equal(merged(model)(TOKENS), after)
+
+
+def test_a_reward_model_leaves_its_row_beside_its_adapter(runs):
+    scorer = as_scorer(load_assistant(str(runs / "start")).model)
+    read_adapter(runs / "thin-reward" / "adapter", scorer)
+    lengths = torch.tensor([20, 7])
+    ours, _ = load_scorer(runs / "thin-reward")
+    assert ours(TOKENS, lengths).abs().min() > 0
+    assert torch.equal(scorer.eval()(TOKENS, lengths), ours(TOKENS, lengths))
+
+
+def test_where_all_weights_are_trained_there_is_no_adapter(runs, home):
+    assert not (runs / "start" / "adapter").exists()
+    again = ("--data", home / "rows.json", "--model", runs / "start")
+    assert call(f"sft {TINY} --rank 2 --name changed", home, *again) == 0
+    assert (runs / "changed" / "adapter" / CONFIG).exists()
+    assert call(f"sft {TINY} --overwrite --name changed", home, *again) == 0
+    assert not (runs / "changed" / "adapter" / CONFIG).exists()
+
+
+@pytest.mark.parametrize("name", ["start", "thin-dpo"])
+def test_an_exported_run_answers_as_the_run_does(name, runs, tmp_path, capsys):
+    folder = tmp_path / "out"
+    assert main(["export", str(runs / name), str(folder)]) == 0
+    assert f"open it with: AutoModelForCausalLM.from_pretrained({str(folder)!r})" in (
+        capsys.readouterr().err
+    )
+    assert not (folder / "adapter").exists()
+    ours, theirs = load_assistant(str(runs / name)), load_assistant(str(folder))
+    assert torch.equal(ours.model(TOKENS), theirs.model(TOKENS))
+    assert (theirs.format_name, theirs.stop) == ("template", ours.stop)
+
+
+def test_an_adapter_apart_is_a_model_of_its_own_name(runs, tmp_path):
+    folder, run = tmp_path / "out", str(runs / "thin-sft")
+    assert main(["export", run, str(folder), "--adapter"]) == 0
+    base, start = load_pretrained(str(folder)).model, load_assistant(str(runs / "start")).model
+    assert torch.equal(base(TOKENS), start(TOKENS))
+    ours, theirs = load_assistant(run), load_assistant(str(folder / "adapter"))
+    assert torch.equal(ours.model(TOKENS), theirs.model(TOKENS))
+    assert main(["export", run, str(folder), "--overwrite"]) == 0
+    assert not (folder / "adapter" / CONFIG).exists()  # the model has it inside now
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("runs/base out", "was made by gpt train; write it with: gpt export --run runs/base"),
+        ("nothing out", "there is no run in 'nothing'"),
+        ("runs/start out --adapter", "has trained all weights of its model and has no adapter"),
+        ("runs/thin-reward out", "is a reward model"),
+        ("runs/start runs", "'runs' is not empty"),
+        ("runs/start rows.json", "'rows.json' is a file"),
+        ("runs/start", "required"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence_and_leaves_nothing(
+    call, message, home, runs, capsys, monkeypatch
+):
+    monkeypatch.chdir(home)
+    assert main(["export", *call.split()]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+    assert not (home / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [(None, "does not say for which model"), ("other", "'other', which is an adapter too")],
+)
+def test_an_adapter_without_a_base_is_no_model(base, message, runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = load_assistant(str(runs / "start")).model
+    inject(model, LoraConfig(2))
+    write_adapter(tmp_path / "other", model)
+    write_adapter(tmp_path / "adapter", model, base)
+    assert json.loads((tmp_path / "adapter" / CONFIG).read_text())["r"] == 2
+    with pytest.raises(BadInput, match=message):
+        load_assistant("adapter")
