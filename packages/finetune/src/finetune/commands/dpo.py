@@ -130,12 +130,15 @@ def prepared(
     learned = encoded_pairs(assistant, task.train, config.context)
     judged = encoded_pairs(assistant, task.held_out[:JUDGED], config.context)
     size = config.micro_batch or config.batch_size
-    say("asking the reference how likely the answers are")
-    before, judged_before = (
-        reference_logprobs(policy, (rows.to(device) for rows in in_order(items, size)))
-        for items in (learned, judged)
-    )
     epochs = Epochs(len(learned), config.batch_size, config.loop.seed)
+    used = sorted({number for step in range(config.loop.steps) for number in epochs(step)})
+    say("asking the reference how likely the answers are")
+    asked_before, judged_before = (
+        reference_logprobs(policy, (rows.to(device) for rows in in_order(items, size)))
+        for items in ([learned[number] for number in used], judged)
+    )
+    before = asked_before.new_zeros(len(learned), 2)  # a short run does not come to all
+    before[used] = asked_before
     batches = pair_batches(learned, before, epochs, size, device)
     loss, judge = (LOSSES[config.loss](beta=config.beta) for _ in range(2))
 

@@ -1,0 +1,119 @@
+"""A real model learns the documentation's way of answering: `smollm2`.
+
+    uv run python packages/finetune/scripts/smollm2.py --json > smollm2.json
+
+SmolLM2-135M-Instruct, by LoRA: supervised fine-tuning on the questions about Python's library, then
+DPO from documented and spoilt answers. The two commands are run as a reader would type them and
+timed whole: loading, training, and the answers before and after.
+"""
+
+import json
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import tyro
+
+from finetune.data.tasks import questions
+from finetune.training.assistant import load_assistant
+from finetune.training.report import answers, asked_questions
+from gpt.errors import BadInput
+from gpt.runs import RunFolder
+
+
+@dataclass(frozen=True)
+class Config:
+    """How long to train."""
+
+    runs: Path = Path("runs")
+    """Where the runs `smol` and `smol-dpo` go; they are replaced."""
+    model: str = "smollm2"
+    """What to begin with."""
+    sft_steps: int = 80
+    """Updates of supervised fine-tuning, 16 rows each."""
+    dpo_steps: int = 30
+    """Updates of DPO, 8 pairs each."""
+    shown: int = 10
+    """Held-out questions whose answers are kept; they lie evenly among all."""
+    json: bool = False
+    """Print one JSON document instead of the answers."""
+
+    def __post_init__(self) -> None:
+        """Refuse what shows nothing."""
+        if self.shown < 1:
+            raise BadInput(f"shown must be at least 1, got {self.shown}")
+
+
+def commands(config: Config) -> dict[str, list[str]]:
+    """The two stages as they are typed."""
+    runs = str(config.runs)
+    shared = ["--runs", runs, "--save-every", "1000", "--overwrite", "--json"]
+    sft = ["--model", config.model, "--name", "smol", "--steps", str(config.sft_steps)]
+    dpo = ["--model", f"{runs}/smol", "--name", "smol-dpo", "--steps", str(config.dpo_steps)]
+    return {
+        "smol": ["finetune", "sft", *sft, "--learning-rate", "3e-4", *shared],
+        "smol-dpo": ["finetune", "dpo", *dpo, "--batch-size", "8", *shared],
+    }
+
+
+def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
+    """Run a command to its end: its seconds, and the losses of its log."""
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=False)
+    if done.returncode:
+        raise BadInput(f"{' '.join(command)} ended with status {done.returncode}")
+    records = list(RunFolder(config.runs / name).records())
+    return {
+        "command": " ".join(command),
+        "seconds": round(time.perf_counter() - began),
+        "losses": [round(each["loss"], 4) for each in records],
+        "validation": [each["validation"] for each in records if each["validation"] is not None],
+        "report": json.loads(done.stdout)["models"],
+    }
+
+
+def samples(config: Config) -> list[dict[str, Any]]:
+    """Answers before and after to held-out questions, by their number."""
+    held_out = questions().held_out
+    numbers = [len(held_out) * n // config.shown for n in range(config.shown)]
+    items = asked_questions([held_out[number] for number in numbers])
+    models = {"before": config.model} | {name: str(config.runs / name) for name in commands(config)}
+    texts = [item.messages for item in items]
+    said = {name: answers(load_assistant(model), texts) for name, model in models.items()}
+    return [
+        {"number": number, "asked": held_out[number].question, "reference": held_out[number].answer}
+        | {name: each[place].text for name, each in said.items()}
+        for place, number in enumerate(numbers)
+    ]
+
+
+def main(config: Config) -> int:
+    """Train twice, ask three models."""
+    stages = {name: stage(name, each, config) for name, each in commands(config).items()}
+    found = {
+        "stages": stages,
+        "samples": samples(config),
+        "device": "cpu",
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+    if config.json:
+        print(json.dumps(found, indent=1))
+        return 0
+    for each in found["samples"]:
+        print("\n".join(f"{name:>10}  {text}" for name, text in each.items()) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(tyro.cli(Config)))
+    except BadInput as error:
+        print(f"smollm2: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,38 @@
+"""Does the detector name an answer that is given to everything, and nothing else?"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from finetune.training.pitfalls import Finding
+
+OTHERS = [f"answer number {n}" for n in range(20)]
+
+
+def check(same_answer: Callable[..., Finding | None]) -> None:
+    """Lists of answers with the share of the most frequent one, or None where all is well."""
+    cases: list[tuple[str, Sequence[str], dict[str, Any], float | None]] = [
+        ("all different", OTHERS, {}, None),
+        ("all alike", ["Set the file."] * 12, {}, 1.0),
+        ("half of them", ["Yes."] * 10 + OTHERS[:10], {}, 0.5),
+        ("but for capitals and spaces", ["Set it.", "set  it.", "SET IT. "] * 4, {}, 1.0),
+        ("exactly as many as may be", ["Yes."] * 3 + OTHERS[:7], {}, None),
+        ("many pairs of answers", [each for each in OTHERS[:10] for _ in range(2)], {}, None),
+        ("a stricter limit", ["Yes."] * 3 + OTHERS[:7], {"most": 0.2}, 0.3),
+        ("too few to say", ["Yes."] * 9, {}, None),
+        ("few are enough if you say so", ["Yes."] * 4, {"least": 4}, 1.0),
+        ("none", [], {"least": 0}, None),
+        ("the most frequent is not the first", [*OTHERS[:5], *["No."] * 5], {}, 0.5),
+    ]
+    for name, answers, settings, expected in cases:
+        found = same_answer([*answers], **settings)
+        if expected is None:
+            assert found is None, f"{name}: there is nothing to find, but there was {found}"
+            continue
+        assert isinstance(found, Finding), f"{name}: a Finding is wanted, not {found!r}"
+        assert found.name == "same answer", f"{name}: the name must be 'same answer'"
+        right = math.isclose(found.value, expected)
+        assert right, f"{name}: the share is {expected}, not {found.value}"
+    told = same_answer([*OTHERS[:5], *["No."] * 5])
+    right = told is not None and "no." in told.message.lower()
+    assert right, "the message must show the answer, so that somebody can read it"

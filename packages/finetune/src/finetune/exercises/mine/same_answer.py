@@ -1,0 +1,10 @@
+"""Exercise of the chapter on pitfalls: one and the same answer to everything."""
+
+from collections.abc import Sequence
+
+from finetune.training.pitfalls import Finding
+
+
+def same_answer(answers: Sequence[str], most: float = 0.3, least: int = 10) -> Finding | None:
+    """A finding if one answer makes up more than `most` of at least `least` answers."""
+    raise NotImplementedError
