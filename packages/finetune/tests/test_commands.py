@@ -1,6 +1,7 @@
 """Every stage on a tiny model: what it writes, how it resumes, and what its run can be used for."""
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import torch
 from finetune.adapters.files import read_adapter
 from finetune.adapters.lora import merged
 from finetune.cli import FINETUNE, main
+from finetune.commands import dpo
 from finetune.training.assistant import load_assistant, load_scorer
 from gpt.generation.generate import generate
 from gpt.runs import RunFolder
@@ -89,6 +91,25 @@ def test_a_stopped_run_goes_on_with_the_same_bits(home, sft, rank, capsys):
     assert [record["step"] for record in RunFolder(cut).records()] == [1, 2, 3, 4]
     learned = [name for name in checkpoints(cut)["step-00000004.safetensors"] if "model." in name]
     assert any("embedding" in name for name in learned) == (rank == 0)
+
+
+@pytest.mark.parametrize("rank", [0, 2])
+def test_dpo_begins_at_ln_2_and_asks_about_the_pairs_that_it_comes_to(home, sft, monkeypatch, rank):
+    asked = []
+
+    def counted(policy, batches):
+        held = list(batches)
+        asked.append(sum(len(rows.tokens) for rows in held) // 2)
+        return reference_logprobs(policy, held)
+
+    reference_logprobs = dpo.reference_logprobs
+    monkeypatch.setattr(dpo, "reference_logprobs", counted)
+    data = ("--data", home / "pairs.jsonl", "--model", sft, "--rank", rank)
+    short = "dpo --device cpu --steps 2 --batch-size 3 --name short --overwrite --warmup 0.9"
+    assert call(short, home, *data) == 0
+    assert asked == [6, 1]  # of 9 pairs to learn from and 1 to be judged on
+    first, _ = RunFolder(home / "runs" / "short").records()
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
 
 
 def test_ppo_resumes_between_phases_with_the_same_bits(home, sft, judge):
