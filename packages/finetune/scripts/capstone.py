@@ -139,6 +139,7 @@ def main(config: Config) -> int:
     began = time.perf_counter()
     runs = [one_seed(config, seed) for seed in config.seeds]
     found = {
+        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "over_seeds": over_seeds(runs),
         "seeds": runs,
         "questions": config.questions,
