@@ -282,10 +282,15 @@ def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tm
     """From the start of Python on: while torch loads, the text is read, or a step runs."""
     options = f"{NANO} --data {home / 'text.txt'} --runs {tmp_path} --steps 4000"
     command = [sys.executable, "-m", "gpt", "train", *options.split()]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(random.Random(seed).uniform(0.2 + 3 * seed, 3 + 3 * seed))
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=120)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        time.sleep(random.Random(seed).uniform(0.2 + 3 * seed, 3 + 3 * seed))
+        process.send_signal(signal.SIGINT)
+        try:
+            _, err = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
     assert process.returncode == 130, err
     assert "Traceback" not in err
     run = tmp_path / "gpt"

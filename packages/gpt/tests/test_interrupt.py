@@ -1,8 +1,9 @@
+import contextlib
 import signal
 
 import pytest
 
-from gpt.commands.interrupt import FirstInterrupt
+from gpt.commands.interrupt import FirstInterrupt, Remembering
 
 
 def test_the_first_ctrl_c_is_noted_and_the_second_interrupts():
@@ -14,3 +15,16 @@ def test_the_first_ctrl_c_is_noted_and_the_second_interrupts():
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_one_that_a_library_swallowed_is_not_forgotten():
+    before = signal.signal(signal.SIGINT, Remembering())
+    try:
+        with FirstInterrupt() as interrupt:
+            assert not interrupt.asked
+        with contextlib.suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+        with FirstInterrupt() as interrupt:
+            assert interrupt.asked
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -17,6 +17,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+from gpt.commands.interrupt import Remembering
 from gpt.errors import BadInput, ProcessLost, RunFailed
 
 PATIENCE = 10  # seconds
@@ -38,6 +39,7 @@ class Program:
         """Run a command line and return its exit status."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
+        before = signal.signal(signal.SIGINT, Remembering())
         try:
             return self.call(sys.argv[1:] if arguments is None else arguments)
         except BadInput as error:
@@ -55,6 +57,8 @@ class Program:
             return self.fail(f"{where}{error.strerror or error}", status)
         except KeyboardInterrupt:
             return self.interrupted()
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def call(self, arguments: list[str]) -> int:
         """Hand the parsed options to the command."""
