@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 pytestmark = pytest.mark.slow
-SCRIPT = Path(__file__).parents[1] / "scripts" / "capstone.py"
+SCRIPTS = Path(__file__).parents[1] / "scripts"
+CAPSTONE = SCRIPTS / "capstone.py"
 SHORT = "--base 2 --sft 2 --reward 2 --dpo 2 --phases 1 --pairs 20 --sampled 5 --questions 5 --json"
 
 
@@ -35,7 +36,7 @@ def test_the_demo_runs_every_stage_and_draws_them(tmp_path):
 
 
 def test_the_capstone_has_intervals_over_the_seeds(tmp_path):
-    found = document([sys.executable, SCRIPT, "--seeds", "3", "4"], tmp_path)
+    found = document([sys.executable, CAPSTONE, "--seeds", "3", "4"], tmp_path)
     assert [each["seed"] for each in found["seeds"]] == [3, 4]
     first, second = (each["standing"]["ppo"]["reward"][0] for each in found["seeds"])
     mean, low, high = found["over_seeds"]["standing"]["ppo"]["reward"]
@@ -51,7 +52,23 @@ def test_the_capstone_has_intervals_over_the_seeds(tmp_path):
 
 def test_an_interval_needs_two_seeds():
     done = subprocess.run(
-        [sys.executable, SCRIPT, "--seeds", "1"], capture_output=True, text=True, check=False
+        [sys.executable, CAPSTONE, "--seeds", "1"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert done.stderr == "capstone: an interval over seeds needs two of them, got (1,)\n"
+
+
+def test_the_run_of_a_real_model_keeps_its_commands_and_answers_by_number(home, tmp_path):
+    model = str(home / "runs" / "base")
+    short = ["--sft-steps", "2", "--dpo-steps", "2", "--shown", "3", "--runs", tmp_path, "--json"]
+    command = [sys.executable, SCRIPTS / "smollm2.py", "--model", model, *short]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found["stages"]) == ["smol", "smol-dpo"]
+    assert found["stages"]["smol"]["command"].startswith(f"finetune sft --model {model}")
+    assert [len(each["losses"]) for each in found["stages"].values()] == [2, 2]
+    first, second, third = (each["number"] for each in found["samples"])
+    assert first == 0
+    assert second == third // 2 > 100
+    assert list(found["samples"][0])[3:] == ["before", "smol", "smol-dpo"]
