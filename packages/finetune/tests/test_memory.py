@@ -5,7 +5,7 @@ import torch
 
 from finetune.adapters.lora import LoraConfig, n_lora_parameters
 from finetune.training.activations import activations, kept_by_blocks
-from finetune.training.measurement import LiveBytes, Trial, kept_bytes, process_peak
+from finetune.training.measurement import LiveBytes, Trial, kept_bytes
 from finetune.training.memory import (
     LLAMA_2_7B,
     SMOLLM2_135M,
@@ -219,28 +219,3 @@ def test_a_table_shows_the_parts():
 def test_what_is_not_counted_is_refused(make, message):
     with pytest.raises(BadInput, match=message):
         make()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "step",
-    [
-        Step(8, 256, 512),
-        Step(2, 64, 64),
-        Step(8, 256, 512, checkpointed=True),
-        Step(8, 256, 512, lora=LoraConfig(8)),
-    ],
-)
-def test_the_peak_of_a_process_is_within_fifteen_percent(step):
-    config = GPTConfig(
-        vocab_size=8192,
-        context=256,
-        n_layers=8,
-        n_heads=8,
-        d_model=512,
-        d_ff=1376,
-        norm_kind="rms",
-        feed_forward="swiglu",
-        ff_bias=False,
-    )
-    assert process_peak(config, step) == pytest.approx(step_memory(config, step).peak, rel=0.15)

@@ -1,15 +1,11 @@
 r"""What a step really holds: measured, to hold beside what `memory` counts.
 
-Three instruments, from fine to coarse. Hooks see each tensor that autograd keeps. A mode sees each
-tensor that is made, and when it goes. The operating system sees the process.
+Two instruments. Hooks see each tensor that autograd keeps. A mode sees each tensor that is made,
+and when it goes.
 """
 
-import json
-import subprocess
-import sys
 import weakref
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -20,12 +16,11 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from finetune.adapters.lora import LoraConfig, inject
+from finetune.adapters.lora import inject
 from finetune.adapters.nf4 import quantise
 from finetune.models.policy import Policy
 from finetune.training.checkpointing import checkpoint_blocks
 from finetune.training.step import Step
-from gpt.comparison.memory import peak
 from gpt.model.config import GPTConfig
 from gpt.training.optimizer import adamw, muon_and_adamw
 from gpt.training.passes import autocast
@@ -122,27 +117,3 @@ class Trial:
         nn.utils.clip_grad_norm_(self.trained(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()
-
-
-def process_peak(config: GPTConfig, step: Step) -> int:
-    """The most memory that a process of its own takes for the step, beyond its imports."""
-    outline = json.dumps([asdict(config), asdict(step)])
-    command = [sys.executable, "-m", "finetune.training.measurement", outline]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return int(done.stdout.split()[-1])
-
-
-def main(outline: str) -> None:
-    """Three steps; the first ones also fill caches."""
-    shape, step = json.loads(outline)
-    if step["lora"] is not None:
-        step["lora"] = LoraConfig(**step["lora"] | {"targets": tuple(step["lora"]["targets"])})
-    before = peak()
-    trial = Trial(GPTConfig(**shape), Step(**step))
-    for _ in range(3):
-        trial.run()
-    print(peak() - before)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
