@@ -20,13 +20,11 @@ import torch
 import tyro
 
 from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
-from finetune.data.tasks import questions
 from finetune.evaluation.intervals import mean_over_seeds
-from finetune.training.assistant import load_assistant
-from finetune.training.report import answers_report, asked_questions, print_intervals
+from finetune.training.report import print_intervals
 from finetune.training.reward_report import reward_report
-from finetune.training.standing import standing
 from gpt.errors import BadInput
+from gpt.program import Script
 from gpt.runs import RunFolder
 
 MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
@@ -42,8 +40,6 @@ class Config:
     """At least two; all are reported."""
     lengths: tyro.conf.OmitArgPrefixes[Lengths] = field(default_factory=Lengths)
     """How long each stage takes."""
-    questions: int = 200
-    """Held-out questions that the models are judged on."""
     json: bool = False
     """Print one JSON document instead of tables."""
 
@@ -66,10 +62,9 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
     }
     pipeline.ppo(sft, judges["reward"])
     pipeline.ppo(sft, judges["reward-documented"], "ppo-hacked", beta=0.02)
-    models = {name: str(pipeline.runs / name) for name in MODELS}
     return {
         "seed": seed,
-        **measured(models, config.questions),
+        **pipeline.judged(MODELS, shown=5),
         "reward": {
             f"{name} on {kind}": reward_report(Path(judge), pairs.held_out)
             for name, judge in judges.items()
@@ -77,19 +72,6 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
         },
         "phases": {name: phases(pipeline.runs / name) for name in ("ppo", "ppo-hacked")},
     }
-
-
-def measured(models: dict[str, str], n_questions: int) -> dict[str, Any]:
-    """What the models say to held-out questions, and where they stand."""
-    held_out = questions().held_out[:n_questions]
-    found = answers_report(models, asked_questions(held_out), shown=5)
-    before = load_assistant(models["sft"])
-    found["standing"] = {
-        name: standing(load_assistant(model), before, held_out)._asdict()
-        for name, model in models.items()
-        if name != "base"
-    }
-    return found
 
 
 def phases(run: Path) -> dict[str, list[float]]:
@@ -142,7 +124,6 @@ def main(config: Config) -> int:
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "over_seeds": over_seeds(runs),
         "seeds": runs,
-        "questions": config.questions,
         "device": "cpu",
         "threads": torch.get_num_threads(),
         "minutes": round((time.perf_counter() - began) / 60, 1),
@@ -157,8 +138,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Config)))
-    except BadInput as error:
-        print(f"capstone: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(Script("capstone", Config, main).main())

@@ -20,13 +20,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-import tyro
 
 from finetune.optimum import experiment
 from finetune.optimum.experiment import World, place
 from finetune.optimum.frontier import Point, best_reward_at, frontier
 from finetune.preference.dpo import dpo_loss
 from gpt.errors import BadInput
+from gpt.program import Script
 
 COMMAND = "uv run python packages/finetune/scripts/frontier.py --json"
 BETAS = (1.0, 0.5, 0.3, 0.2)
@@ -142,8 +142,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Config)))
-    except BadInput as error:
-        print(f"frontier: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(Script("frontier", Config, main).main())

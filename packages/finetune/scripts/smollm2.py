@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import tyro
 
 from finetune.data.tasks import questions
 from finetune.training.assistant import load_assistant
 from finetune.training.report import answers, asked_questions
 from gpt.errors import BadInput
+from gpt.program import Script
 from gpt.runs import RunFolder
 
 
@@ -112,8 +112,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Config)))
-    except BadInput as error:
-        print(f"smollm2: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(Script("smollm2", Config, main).main())

@@ -49,6 +49,10 @@ CALLS = {
     "negative heat": ("chat --model runs/base --temperature -1", "temperature must be"),
     "negative seed": ("chat --model runs/base --seed -1", "seed must lie in"),
     "nothing asked": ("eval --questions 0", "questions must be at least 1, got 0"),
+    "nobody examined": ("demo --questions 0", "questions must be at least 1, got 0"),
+    "stage without a step": ("demo --sft 0", "sft must be at least 1, got 0"),
+    "no run to export": ("export gone out", "no run in 'gone'"),
+    "export of another command": ("export runs/base out", "was made by gpt train; write it with"),
     "no such rows": ("compare --only nosuch", "nosuch"),
 }  # fmt: skip
 

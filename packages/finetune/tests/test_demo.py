@@ -55,7 +55,8 @@ def test_an_interval_needs_two_seeds():
         [sys.executable, CAPSTONE, "--seeds", "1"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    assert done.stderr == "capstone: an interval over seeds needs two of them, got (1,)\n"
+    said = "capstone: an interval over seeds needs two of them, got (1,) (see: capstone --help)\n"
+    assert done.stderr == said
 
 
 def test_the_run_of_a_real_model_keeps_its_commands_and_answers_by_number(home, tmp_path):

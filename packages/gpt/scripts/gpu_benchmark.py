@@ -25,7 +25,6 @@ except ImportError as error:
     sys.exit(f"gpu_benchmark: {error}")
 
 import torch
-import tyro
 from torch import Tensor, nn
 
 from gpt.comparison.rows import synchronise
@@ -34,6 +33,7 @@ from gpt.errors import BadInput
 from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import choose
 from gpt.model.gpt import GPT
+from gpt.program import Script
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import adamw
@@ -182,7 +182,7 @@ def fastest(function: Callable[[], Any]) -> float:
     return min(seconds)
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> int:
     """Train both, let both write, print one JSON document."""
     device = pick_device(config.device)
     if device.type != "cuda" and not config.tiny:
@@ -198,11 +198,8 @@ def main(config: Config) -> None:
         "decoding": decoding(config, sides),
     }
     print(json.dumps(report, indent=2))
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main(tyro.cli(Config))
-    except BadInput as error:
-        print(f"gpu_benchmark: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(Script("gpu_benchmark", Config, main).main())

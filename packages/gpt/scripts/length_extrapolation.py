@@ -30,7 +30,6 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import torch
-import tyro
 from einops import reduce
 from jaxtyping import Integer
 
@@ -39,6 +38,7 @@ from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.config import Positions
 from gpt.model.gpt import GPT, GPTConfig
+from gpt.program import Script
 from gpt.text.documents import digest, load_documents, split_documents
 from gpt.text.token_files import RandomWindows, encode_documents
 from gpt.text.tokenizers import BytePairTokenizer
@@ -201,8 +201,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Config)))
-    except BadInput as error:
-        print(f"length_extrapolation: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(Script("length_extrapolation", Config, main).main())

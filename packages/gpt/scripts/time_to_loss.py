@@ -30,7 +30,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-import tyro
 from jaxtyping import Integer
 from torch import nn
 
@@ -39,6 +38,7 @@ from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.model.ngrams import NgramEmbedding
+from gpt.program import Script
 from gpt.text.documents import load_documents
 from gpt.text.token_files import Batch, RandomWindows, encode_documents
 from gpt.text.tokenizers import CharacterTokenizer
@@ -254,8 +254,4 @@ def main(config: Config) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main(tyro.cli(Config)))
-    except BadInput as error:
-        print(f"time_to_loss: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(Script("time_to_loss", Config, main).main())

@@ -1,7 +1,8 @@
-"""A command line with verbs: parse, call, turn every known failure into one sentence and a status.
+"""A command line: parse, call, turn every known failure into one sentence and a status.
 
-0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted. The verb `train` of the
-program `gpt` is the function `run` of the module `gpt.commands.train`, and takes a `TrainConfig`.
+0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted. A program has verbs: `train`
+of the program `gpt` is the function `run` of the module `gpt.commands.train`, and takes a
+`TrainConfig`. A script has none, and is one function.
 """
 
 import contextlib
@@ -12,6 +13,8 @@ import re
 import signal
 import sys
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -25,15 +28,11 @@ DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG"
 
 
 @dataclass(frozen=True)
-class Program:
-    """The command of a package."""
+class Command(ABC):
+    """What a program and a script have in common."""
 
     name: str
-    """Of the command, and of the package."""
-    commands: dict[str, str]
-    """What each verb does."""
-    parallel: tuple[str, ...] = ("train",)
-    """The verbs that torchrun may start several times."""
+    """What its messages begin with."""
 
     def main(self, arguments: list[str] | None = None) -> int:
         """Run a command line and return its exit status."""
@@ -60,32 +59,11 @@ class Program:
         finally:
             signal.signal(signal.SIGINT, before)
 
+    @abstractmethod
     def call(self, arguments: list[str]) -> int:
-        """Hand the parsed options to the command."""
-        verb, *options = arguments or ["--help"]
-        if verb in ("-h", "--help"):
-            width = 2 + max(map(len, self.commands))
-            print(f"usage: {self.name} COMMAND [OPTIONS]   ", end="")
-            print(f"({self.name} COMMAND --help explains every option)\n")
-            print("\n".join(f"  {name:{width}}{what}" for name, what in self.commands.items()))
-            return 0
-        if verb not in self.commands:
-            known = ", ".join(self.commands)
-            raise BadInput(f"there is no command {verb!r}; there are {known}")
-        if verb not in self.parallel and os.environ.get("WORLD_SIZE", "1") != "1":
-            raise BadInput(
-                f"torchrun is for {self.name} {', '.join(self.parallel)}; "
-                f"{self.name} {verb} is one process: start it without"
-            )
-        module = self.import_quietly(f"{self.name}.commands.{verb}")
-        config = self.parse(getattr(module, f"{verb.capitalize()}Config"), verb, options)
-        if hasattr(config, "defaults"):  # those of a resumed run, or of a recipe
-            config = self.parse(type(config), verb, options, config.defaults())
-        status = module.run(config)
-        sys.stdout.flush()  # so that a reader who has gone is noticed here
-        return status
+        """Do what the options say."""
 
-    def parse(self, config: type, verb: str, options: list[str], default: Any = None) -> Any:
+    def parse(self, config: type, prog: str, options: list[str], default: Any = None) -> Any:
         """The options as a config; what is not given is as in `default`, if there is one.
 
         Raises:
@@ -93,7 +71,7 @@ class Program:
         """
         import tyro
 
-        prog, said = f"{self.name} {verb}", io.StringIO()
+        said = io.StringIO()
         try:
             with contextlib.redirect_stderr(said):
                 return tyro.cli(config, prog=prog, args=options, default=default)
@@ -104,17 +82,6 @@ class Program:
             words = " ".join(re.sub("[│╰╯─]", " ", message).split())
             words = re.sub(r"^Error parsing [^-:][^:]*: ", "", words)
             raise BadInput(f"{words.rstrip('.')} (see: {prog} --help)") from stop
-
-    def import_quietly(self, name: str) -> ModuleType:
-        """Import a module; Ctrl-C meanwhile ends the program at once.
-
-        The imports below torch are in C, which does not pass an exception on as Python would.
-        """
-        before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.interrupted()))
-        try:
-            return import_module(name)
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def fail(self, message: str, status: int) -> int:
         """Say what is wrong, once: processes of one run mostly fail for the same reason.
@@ -133,6 +100,67 @@ class Program:
         """One line on stderr."""
         print(f"{self.name}: {message}", file=sys.stderr)
         return status
+
+
+@dataclass(frozen=True)
+class Program(Command):
+    """The command of a package, which has its name."""
+
+    commands: dict[str, str]
+    """What each verb does."""
+    parallel: tuple[str, ...] = ("train",)
+    """The verbs that torchrun may start several times."""
+
+    def call(self, arguments: list[str]) -> int:
+        """Hand the parsed options to the command."""
+        verb, *options = arguments or ["--help"]
+        if verb in ("-h", "--help"):
+            width = 2 + max(map(len, self.commands))
+            print(f"usage: {self.name} COMMAND [OPTIONS]   ", end="")
+            print(f"({self.name} COMMAND --help explains every option)\n")
+            print("\n".join(f"  {name:{width}}{what}" for name, what in self.commands.items()))
+            return 0
+        if verb not in self.commands:
+            known = ", ".join(self.commands)
+            raise BadInput(f"there is no command {verb!r}; there are {known}")
+        if verb not in self.parallel and os.environ.get("WORLD_SIZE", "1") != "1":
+            raise BadInput(
+                f"torchrun is for {self.name} {', '.join(self.parallel)}; "
+                f"{self.name} {verb} is one process: start it without"
+            )
+        module = self.import_quietly(f"{self.name}.commands.{verb}")
+        kind, prog = getattr(module, f"{verb.capitalize()}Config"), f"{self.name} {verb}"
+        config = self.parse(kind, prog, options)
+        if hasattr(config, "defaults"):  # those of a resumed run, or of a recipe
+            config = self.parse(kind, prog, options, config.defaults())
+        status = module.run(config)
+        sys.stdout.flush()  # so that a reader who has gone is noticed here
+        return status
+
+    def import_quietly(self, name: str) -> ModuleType:
+        """Import a module; Ctrl-C meanwhile ends the program at once.
+
+        The imports below torch are in C, which does not pass an exception on as Python would.
+        """
+        before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.interrupted()))
+        try:
+            return import_module(name)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+@dataclass(frozen=True)
+class Script(Command):
+    """A file that is run by itself."""
+
+    config: type
+    """Its options."""
+    run: Callable[[Any], int]
+    """Takes them and returns the exit status."""
+
+    def call(self, arguments: list[str]) -> int:
+        """Hand the parsed options to the function."""
+        return self.run(self.parse(self.config, self.name, arguments))
 
 
 def is_first() -> bool:

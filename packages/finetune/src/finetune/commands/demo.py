@@ -1,7 +1,7 @@
 """`finetune demo`: every stage in two minutes, from a text predictor to an assistant."""
 
 import json as json_format
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +10,31 @@ import tyro
 from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
 from finetune.commands.stage import TASK
 from finetune.data.conversations import PreferencePair
-from finetune.data.tasks import questions, read_task
+from finetune.data.tasks import read_task
 from finetune.optimum import experiment
 from finetune.optimum.frontier import Point, frontier
 from finetune.optimum.sums import QUESTIONS
-from finetune.training.assistant import load_assistant
 from finetune.training.figures import save_stages
-from finetune.training.report import answers_report, asked_questions, print_answers, print_intervals
+from finetune.training.report import print_answers, print_intervals
 from finetune.training.reward_report import print_reward, reward_report
-from finetune.training.standing import standing
 from gpt.commands.progress import say
 from gpt.plots import loss_chart
 from gpt.runs import RunFolder
 
-ANSWERING = ("base", "sft", "dpo", "ppo")
+MODELS = ("base", "sft", "dpo", "ppo")
 BETA = 0.3
 """Price of a nat for the policies on sums."""
+SHORT = Lengths(
+    base=200,
+    base_batch=8,
+    sft=120,
+    reward=80,
+    dpo=50,
+    phases=10,
+    pairs=600,
+    sampled=80,
+    questions=100,
+)
 
 
 @dataclass(frozen=True)
@@ -34,14 +43,8 @@ class DemoConfig:
 
     runs: Path = Path("runs/demo")
     """Where the runs lie; they replace those of the demo before, except its base."""
-    lengths: tyro.conf.OmitArgPrefixes[Lengths] = field(
-        default_factory=lambda: Lengths(
-            base=200, base_batch=8, sft=120, reward=80, dpo=50, phases=10, pairs=600, sampled=80
-        )
-    )
+    lengths: tyro.conf.OmitArgPrefixes[Lengths] = SHORT
     """How long each stage takes."""
-    questions: int = 100
-    """Held-out questions that the models are judged on."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     json: bool = False
@@ -50,9 +53,12 @@ class DemoConfig:
 
 def run(config: DemoConfig) -> int:
     """Train all stages, judge them, draw them."""
-    train_all(config)
+    pipeline = Pipeline(config.runs, config.lengths, device=config.device)
+    train_all(pipeline)
     say("asking all of them")
-    found = judged(config)
+    found = pipeline.judged(MODELS, shown=3)
+    reward = config.runs / "reward"
+    found["reward"] = reward_report(reward, read_task(reward / TASK, PreferencePair).held_out)
     say("sums, where the best policy is known")
     curve, policies = sums()
     logs = {
@@ -72,29 +78,12 @@ def run(config: DemoConfig) -> int:
     return 0
 
 
-def train_all(config: DemoConfig) -> None:
+def train_all(pipeline: Pipeline) -> None:
     """Base, SFT, reward model, DPO and PPO."""
-    pipeline = Pipeline(config.runs, config.lengths, device=config.device)
     sft = pipeline.sft(pipeline.base())
-    pairs = documented_pairs(config.lengths, 0) + own_pairs(sft, config.lengths, 0)
+    pairs = documented_pairs(pipeline.lengths, 0) + own_pairs(sft, pipeline.lengths, 0)
     pipeline.dpo(sft, pairs)
     pipeline.ppo(sft, pipeline.reward(sft, pairs))
-
-
-def judged(config: DemoConfig) -> dict[str, Any]:
-    """The models on held-out questions, and the reward model on held-out pairs."""
-    held_out = questions().held_out[: config.questions]
-    models = {name: str(config.runs / name) for name in ANSWERING}
-    found = answers_report(models, asked_questions(held_out), shown=3)
-    before = load_assistant(models["sft"])
-    found["standing"] = {
-        name: standing(load_assistant(models[name]), before, held_out)._asdict()
-        for name in ("sft", "dpo", "ppo")
-    }
-    reward = config.runs / "reward"
-    pairs = read_task(reward / TASK, PreferencePair).held_out
-    found["reward"] = reward_report(reward, pairs)
-    return found
 
 
 def sums() -> tuple[list[Point], dict[str, Point]]:

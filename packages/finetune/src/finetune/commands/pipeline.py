@@ -1,6 +1,7 @@
 """The stages one after the other, as the demo and the capstone run them."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,10 +12,12 @@ from finetune.commands.reward import REWARD, REWARD_LOOP, RewardConfig
 from finetune.commands.sft import SFT, SFT_LOOP, SftConfig
 from finetune.commands.stage import Stage, StageConfig, train_stage
 from finetune.data.conversations import PreferencePair
-from finetune.data.tasks import Task, pairs
+from finetune.data.tasks import Task, pairs, questions
 from finetune.training.assistant import load_assistant
 from finetune.training.base import base_config, base_run
+from finetune.training.report import answers_report, asked_questions
 from finetune.training.samples import N_QUESTIONS, sampled_pairs
+from finetune.training.standing import standing
 from gpt.errors import BadInput
 from gpt.training.loop import LoopConfig
 
@@ -23,7 +26,7 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Lengths:
-    """How long each stage takes."""
+    """How long each stage takes, and the examination."""
 
     base: int = 600
     """Updates of the base, on text."""
@@ -41,6 +44,8 @@ class Lengths:
     """Most pairs of documented and spoilt answers, of each side."""
     sampled: int = N_QUESTIONS
     """Questions of each side that the model answers four times, to be ranked."""
+    questions: int = 1000
+    """Most held-out questions that the models are judged on."""
 
     def __post_init__(self) -> None:
         """Refuse a stage without a step."""
@@ -96,6 +101,19 @@ class Pipeline:
         if train_stage(stage, config)[0]:
             raise KeyboardInterrupt
         return str(config.runs / config.name)
+
+    def judged(self, names: Sequence[str], shown: int) -> dict[str, Any]:
+        """What models say to held-out questions, and where those that came after `sft` stand."""
+        held_out = questions().held_out[: self.lengths.questions]
+        models = {name: str(self.runs / name) for name in names}
+        found = answers_report(models, asked_questions(held_out), shown)
+        before = load_assistant(models["sft"])
+        found["standing"] = {
+            name: standing(load_assistant(model), before, held_out)._asdict()
+            for name, model in models.items()
+            if name != "base"
+        }
+        return found
 
 
 def documented_pairs(lengths: Lengths, seed: int) -> Task[PreferencePair]:

@@ -14,13 +14,13 @@ from finetune.commands.stage import Stage, StageConfig, report_answers, run_stag
 from finetune.data.conversations import asked
 from finetune.data.docstrings import Question
 from finetune.data.encoding import prompt_tokens
-from finetune.data.rows import Epochs, Rows
+from finetune.data.rows import Epochs
 from finetune.data.rule import rule
 from finetune.data.tasks import Task, questions
 from finetune.models.actor_critic import ActorCritic
 from finetune.models.policy import Policy, as_kind
 from finetune.models.scorer import as_scorer
-from finetune.reinforcement.phases import Reference, Score
+from finetune.reinforcement.phases import Score, frozen
 from finetune.reinforcement.ppo import PPOConfig, ppo
 from finetune.reinforcement.rollouts import Rollout
 from finetune.training.assistant import Assistant, load_scorer
@@ -86,7 +86,7 @@ def prepared(
     start, done = last_state(folder, config.ppo.updates)
     loop = ppo(
         models,
-        judged_by(reference.to(device).eval()),
+        frozen(reference.to(device).eval()),
         score_of(config, assistant, known, device),
         lambda phase: [prompts[number] for number in epochs(phase)],
         assistant.stop,
@@ -97,16 +97,6 @@ def prepared(
     )
     title = shown_weights(models)
     return Prepared(loop, done, config.ppo.phases, title, config.ppo.prompts * room)
-
-
-def judged_by(reference: Policy) -> Reference:
-    """The log-probabilities of a policy that does not learn."""
-
-    @torch.no_grad()
-    def logprobs(rows: Rows) -> Float[Tensor, "B U"]:
-        return reference(rows.tokens, rows.mask)
-
-    return logprobs
 
 
 def twin(model: GPT) -> GPT:

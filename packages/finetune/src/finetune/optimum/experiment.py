@@ -30,7 +30,7 @@ from finetune.optimum.frontier import Point, exact_point
 from finetune.preference.dpo import conservative_dpo_loss
 from finetune.preference.pairs import Pair, pair_batches, stacked
 from finetune.preference.training import preference_loss, reference_logprobs
-from finetune.reinforcement.phases import Reference
+from finetune.reinforcement.phases import frozen
 from finetune.reinforcement.ppo import PPOConfig, ppo
 from finetune.reinforcement.rollouts import Rollout, rollout
 from finetune.training.losses import sft_loss
@@ -173,16 +173,6 @@ def ppo_policy(made: World, beta: float, seed: int = 0, config: PPOConfig = PPO)
     for _ in ppo(models, frozen(made.imitator), scores, prompts, sums.STOP, config, loop):
         pass
     return policy.eval()
-
-
-def frozen(policy: Policy) -> Reference:
-    """The log-probabilities of a policy that does not learn."""
-
-    @torch.no_grad()
-    def logprobs(rows: Rows) -> Float[Tensor, "B U"]:
-        return policy(rows.tokens, rows.mask)
-
-    return logprobs
 
 
 def place(made: World, policy: Policy) -> Point:

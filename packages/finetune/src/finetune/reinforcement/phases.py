@@ -13,6 +13,7 @@ from torch import Tensor
 
 from finetune.data.rows import Rows
 from finetune.models.actor_critic import ActorCritic
+from finetune.models.policy import Policy
 from finetune.reinforcement.advantages import gae, masked_mean, whitened
 from finetune.reinforcement.kl import k1
 from finetune.reinforcement.rewards import penalised, token_rewards
@@ -55,6 +56,16 @@ class Outcome(NamedTuple):
     """Mean tokens of an answer."""
     explained: float
     """Share of the variance of the returns that the critic foresaw."""
+
+
+def frozen(policy: Policy) -> Reference:
+    """The log-probabilities of a policy that does not learn."""
+
+    @torch.no_grad()
+    def logprobs(rows: Rows) -> Float[Tensor, "B U"]:
+        return policy(rows.tokens, rows.mask)
+
+    return logprobs
 
 
 def beginning_at_answers(
