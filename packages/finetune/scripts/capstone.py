@@ -55,7 +55,7 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
     sft = pipeline.sft(pipeline.base())
     documented = documented_pairs(config.lengths, seed)
     own = own_pairs(sft, config.lengths, seed)
-    pipeline.dpo(sft, documented + own)
+    pipeline.dpo(sft, own)
     judges = {
         "reward": pipeline.reward(sft, documented + own),
         "reward-documented": pipeline.reward(sft, documented, "reward-documented"),

@@ -35,6 +35,8 @@ CALLS = {
                                "no model in 'nothing'"),
     "no card": ("sft --data rows.json --device cuda:99", "no device 'cuda:99'"),
     "beta of zero": (f"dpo {BASE} --data pairs.jsonl --beta 0", "beta must be a positive number"),
+    "two sources of pairs": (f"dpo {BASE} --data pairs.jsonl --samples runs/base",
+                             "from --samples runs/base or --data pairs.jsonl"),
     "unknown loss": ("dpo --loss hinge", "invalid choice 'hinge'"),
     "no phases": ("ppo --phases 0", "phases must be at least 1, got 0"),
     "gamma above 1": ("ppo --gamma 2", r"gamma must lie in \[0, 1\]"),

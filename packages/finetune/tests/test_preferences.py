@@ -154,10 +154,11 @@ def test_neither_length_nor_shared_words_tell_much(split, sides):
         assert overlap_accuracy(matched) < 0.7
 
 
-def test_the_best_sample_is_preferred_to_the_worst():
-    answers = ["Start the", "Start the thread.", "Start the file.", "go go go go"]
-    assert ranked(START, answers) == [
-        Preference("What?", "Start the thread.", "go go go go", "sampled")
+def test_the_best_sample_is_preferred_to_one_of_every_lower_score():
+    answers = ["Start the", "Start the thread.", "Start the file.", "go go go go", "Start a"]
+    assert ranked(START, answers) == [  # of two at one score the first
+        Preference("What?", "Start the thread.", "Start the", "sampled"),
+        Preference("What?", "Start the thread.", "go go go go", "sampled"),
     ]
     assert ranked(START, answers[1:3]) == []  # both score 1
     assert ranked(START, answers[1:3], stopped=[False, True]) == [

@@ -25,13 +25,13 @@ def test_a_curt_answer_is_a_word_or_two():
     assert curt("Stop.", random.Random(0)) == "Stop."
 
 
-def test_the_best_by_the_rule_is_set_against_the_worst(monkeypatch, assistant):
+def test_the_best_by_the_rule_is_set_against_one_of_every_lower_score(monkeypatch, assistant):
     said = [
         Answered("Sort the items of it.", True),  # passes all four
         Answered("a a a a", False),
         Answered("", True),
         Answered("Sort the items", True),
-    ]
+    ] * 2
     asked_for = []
 
     def answers(_, conversations, temperature, seed):
@@ -39,13 +39,15 @@ def test_the_best_by_the_rule_is_set_against_the_worst(monkeypatch, assistant):
         return said
 
     monkeypatch.setattr(samples, "answers", answers)
-    [pair] = pairs_of(assistant, [QUESTION], n_questions=3, seed=7)
-    assert asked_for == [([asked(QUESTION.question)] * 4, 1.0, 7)]
-    assert (pair.chosen, pair.rejected) == ("Sort the items of it.", "a a a a")
+    pairs = pairs_of(assistant, [QUESTION], n_questions=3, seed=7)
+    assert asked_for == [([asked(QUESTION.question)] * 8, 1.0, 7)]
+    assert {pair.chosen for pair in pairs} == {"Sort the items of it."}
+    cut, looped = "Sort the items", "a a a a"
+    assert [pair.rejected for pair in pairs][:2] == [cut, looped]
 
 
 def test_where_all_answers_are_alike_the_curt_one_is_the_worse(monkeypatch, assistant):
-    same = [Answered("Sort the items of it.", True)] * 4
+    same = [Answered("Sort the items of it.", True)] * 8
     monkeypatch.setattr(samples, "answers", lambda *_, **__: same)
     [pair] = pairs_of(assistant, [QUESTION], n_questions=1, seed=0)
     assert pair.chosen == "Sort the items of it."

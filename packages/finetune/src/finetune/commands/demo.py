@@ -81,9 +81,10 @@ def run(config: DemoConfig) -> int:
 def train_all(pipeline: Pipeline) -> None:
     """Base, SFT, reward model, DPO and PPO."""
     sft = pipeline.sft(pipeline.base())
-    pairs = documented_pairs(pipeline.lengths, 0) + own_pairs(sft, pipeline.lengths, 0)
-    pipeline.dpo(sft, pairs)
-    pipeline.ppo(sft, pipeline.reward(sft, pairs))
+    own = own_pairs(sft, pipeline.lengths, 0)
+    pipeline.dpo(sft, own)
+    judge = pipeline.reward(sft, documented_pairs(pipeline.lengths, 0) + own)
+    pipeline.ppo(sft, judge)
 
 
 def sums() -> tuple[list[Point], dict[str, Point]]:

@@ -55,7 +55,7 @@ class DpoConfig(StageConfig):
     model: str = "runs/sft"
     name: str = "dpo"
     samples: str | None = None
-    """Also pairs of this model's own answers, the best of four by the rule against the worst."""
+    """Learn from this model's own answers, ranked by the rule, in place of `data`."""
     beta: float = 0.1
     """How dear it is to leave the model that it began as; small lets it go far."""
     loss: Literal["dpo", "ipo"] = "dpo"
@@ -65,6 +65,10 @@ class DpoConfig(StageConfig):
         """Refuse what would prefer nothing."""
         super().__post_init__()
         LOSSES[self.loss](beta=self.beta)
+        if self.samples is not None and self.data != "python":
+            raise BadInput(
+                f"pairs come from --samples {self.samples} or --data {self.data}, not from both"
+            )
 
 
 def run(config: DpoConfig) -> int:
@@ -74,20 +78,19 @@ def run(config: DpoConfig) -> int:
 
 def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs."""
-    return fitting_pairs(config.data, config.samples, assistant, config.context)
+    if config.samples is None:
+        return fitting(pairs(config.data), assistant, config.context)
+    return fitting(sampled_pairs(load_assistant(config.samples)), assistant, config.context)
 
 
-def fitting_pairs(
-    data: str, samples: str | None, assistant: Assistant, context: int
+def fitting(
+    found: Task[PreferencePair], assistant: Assistant, context: int
 ) -> Task[PreferencePair]:
-    """The pairs of a source, and those of a model's own answers where one is named.
+    """The pairs, after a look at whether there is one on either side that fits.
 
     Raises:
-        BadInput: on one side none fits into the context.
+        BadInput: there is none.
     """
-    found = pairs(data)
-    if samples is not None:
-        found += sampled_pairs(load_assistant(samples))
     for side in (found.train, found.held_out):
         encoded_pairs(assistant, side, context)
     return found

@@ -43,7 +43,7 @@ class Lengths:
     pairs: int = 10_000
     """Most pairs of documented and spoilt answers, of each side."""
     sampled: int = N_QUESTIONS
-    """Questions of each side that the model answers four times, to be ranked."""
+    """Questions that the model answers several times, to be ranked."""
     questions: int = 1000
     """Most held-out questions that the models are judged on."""
 
@@ -123,7 +123,7 @@ def documented_pairs(lengths: Lengths, seed: int) -> Task[PreferencePair]:
 
 
 def own_pairs(sft: str, lengths: Lengths, seed: int) -> Task[PreferencePair]:
-    """Pairs of the model's own answers."""
+    """Pairs of the model's own answers, ranked by the rule."""
     return sampled_pairs(load_assistant(sft), lengths.sampled, seed)
 
 

@@ -8,16 +8,17 @@ import torch
 import tyro
 from torch import nn
 
-from finetune.commands.dpo import encoded_pairs, fitting_pairs
+from finetune.commands.dpo import encoded_pairs, fitting
 from finetune.commands.stage import TASK, Stage, StageConfig, run_stage, shown_weights
 from finetune.data.conversations import PreferencePair
 from finetune.data.rows import Epochs, Rows
-from finetune.data.tasks import Task, read_task
+from finetune.data.tasks import Task, pairs, read_task
 from finetune.models.bradley_terry import reward_loss
 from finetune.models.scorer import as_scorer
 from finetune.preference.pairs import stacked
-from finetune.training.assistant import Assistant
+from finetune.training.assistant import Assistant, load_assistant
 from finetune.training.reward_report import print_reward, reward_report
+from finetune.training.samples import sampled_pairs
 from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state
 from gpt.runs import RunFolder
@@ -39,7 +40,7 @@ class RewardConfig(StageConfig):
     model: str = "runs/sft"
     name: str = "reward"
     samples: str | None = None
-    """Also pairs of this model's own answers, the best of four by the rule against the worst."""
+    """Learn from this model's own answers too, ranked by the rule."""
 
 
 def run(config: RewardConfig) -> int:
@@ -49,7 +50,10 @@ def run(config: RewardConfig) -> int:
 
 def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs."""
-    return fitting_pairs(config.data, config.samples, assistant, config.context)
+    found = pairs(config.data)
+    if config.samples is not None:
+        found += sampled_pairs(load_assistant(config.samples))
+    return fitting(found, assistant, config.context)
 
 
 def prepared(

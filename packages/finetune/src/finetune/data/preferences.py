@@ -142,7 +142,10 @@ def sentence(said: list[str]) -> str:
 def ranked(
     question: Question, answers: Sequence[str], stopped: Sequence[bool] | None = None
 ) -> list[Preference]:
-    """The best of several answers against the worst by the rule; no pair where all tie.
+    """The best of several answers against one of every lower score; no pair where all tie.
+
+    The worst answer has several faults, and a pair with it does not show which of them counts. One
+    that is a single check short of the best does.
 
     Args:
         question: what was asked.
@@ -150,11 +153,14 @@ def ranked(
         stopped: for each, whether the model wrote its stop token; without it, all of them.
     """
     ended = [True] * len(answers) if stopped is None else stopped
-    scores = [rule(question, *answer) for answer in zip(answers, ended, strict=True)]
-    if not scores or max(scores) == min(scores):
-        return []
-    best, worst = (answers[scores.index(score)] for score in (max(scores), min(scores)))
-    return [Preference(question.question, best, worst, "sampled")]
+    first: dict[float, str] = {}
+    for answer, end in zip(answers, ended, strict=True):
+        first.setdefault(rule(question, answer, end), answer)
+    scores = sorted(first, reverse=True)
+    return [
+        Preference(question.question, first[scores[0]], first[score], "sampled")
+        for score in scores[1:]
+    ]
 
 
 def bradley_terry_choice(score_a: float, score_b: float, generator: random.Random) -> bool:

@@ -42,7 +42,7 @@ from gpt.training.processes import my_rows
 class PPOConfig:
     """How to learn from scores."""
 
-    phases: int = 25
+    phases: int = 40
     """Times that the policy answers and then learns."""
     prompts: int = 64
     """Answers in a phase."""
@@ -64,7 +64,7 @@ class PPOConfig:
     """Weight of the critic's loss beside the policy's."""
     entropy_weight: float = 0.0
     """Bonus for a policy that stays undecided."""
-    beta: float = 0.1
+    beta: float = 0.2
     """Reward given up for a nat of KL from the reference, at the start."""
     target_kl: float | None = None
     """Move beta until an answer's KL is this many nats; without it, beta stays."""

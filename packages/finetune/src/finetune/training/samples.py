@@ -6,6 +6,7 @@ out. So it is shown answers of the kind that it will be asked about (Stiennon et
 is where a policy goes if the judge likes brevity and has never seen too much of it.
 """
 
+import math
 import random
 from collections.abc import Sequence
 
@@ -17,19 +18,19 @@ from finetune.training.assistant import Assistant
 from finetune.training.report import answers
 from gpt.commands.progress import say
 
-N_QUESTIONS = 500
-"""How many of each side are asked, if there are as many."""
-N_ANSWERS = 4
+N_QUESTIONS = 1000
+"""How many of those to learn from are asked; of the held-out ones a fifth."""
+N_ANSWERS = 8
 
 
 def sampled_pairs(
     assistant: Assistant, n_questions: int = N_QUESTIONS, seed: int = 0
 ) -> Task[PreferencePair]:
-    """The best of four answers and a curt one against the worst, for questions of both sides."""
+    """Eight answers and a curt one to questions of both sides, the best against those below it."""
     say("sampling answers to rank")
     task = questions()
-    sides = (task.train, task.held_out)
-    return Task(*(pairs_of(assistant, side, n_questions, seed) for side in sides))
+    sides = ((task.train, n_questions), (task.held_out, math.ceil(n_questions / 5)))
+    return Task(*(pairs_of(assistant, side, n, seed) for side, n in sides))
 
 
 def pairs_of(
