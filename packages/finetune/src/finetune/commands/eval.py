@@ -15,7 +15,7 @@ class EvalConfig:
     model: str = "runs/sft"
     """A run, smollm2, a folder in the layout of transformers, or a hub id."""
     against: str | None = None
-    """Another model, for the same questions."""
+    """Another model for the same questions; how often the first is better is counted."""
     questions: int = 200
     """How many are asked."""
     shown: int = 5
@@ -34,8 +34,9 @@ class EvalConfig:
 def run(config: EvalConfig) -> int:
     """Ask, judge, print."""
     models = {"model": config.model} | ({"against": config.against} if config.against else {})
+    rival = "against" if config.against else None
     items = asked_questions(questions().held_out[: config.questions])
-    found = answers_report(models, items, config.shown)
+    found = answers_report(models, items, config.shown, rival)
     if config.json:
         print(json_format.dumps(found))
     else:

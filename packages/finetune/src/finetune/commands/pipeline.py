@@ -106,7 +106,7 @@ class Pipeline:
         """What models say to held-out questions, and where those that came after `sft` stand."""
         held_out = questions().held_out[: self.lengths.questions]
         models = {name: str(self.runs / name) for name in names}
-        found = answers_report(models, asked_questions(held_out), shown)
+        found = answers_report(models, asked_questions(held_out), shown, rival="sft")
         before = load_assistant(models["sft"])
         found["standing"] = {
             name: standing(load_assistant(model), before, held_out)._asdict()

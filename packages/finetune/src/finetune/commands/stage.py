@@ -199,7 +199,7 @@ def report_answers(config: StageConfig, folder: RunFolder, held_out: Sequence[As
     if config.data == "python":
         held_out = asked_questions(questions().held_out)
     models = {"before": config.model, "after": str(folder.path)}
-    found = answers_report(models, held_out[:N_ASKED])
+    found = answers_report(models, held_out[:N_ASKED], rival="before")
     if config.json:
         print(json_format.dumps(found))
     else:

@@ -7,7 +7,7 @@ the order is a tie (Zheng et al. 2023, section 3.4). Ties count one half.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -16,8 +16,10 @@ from finetune.evaluation.intervals import Interval, bootstrap_mean, wilson
 from gpt.errors import BadInput
 
 Verdict = Literal["A", "B", "tie"]
-Judge = Callable[[str, str, str], Verdict]
-"""judge(question, a, b) says which answer is better; it reads a first."""
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+Judge = Callable[[Question, Answer, Answer], Verdict]
+"""judge(question, a, b) says which answer is better; it reads a first. Mostly all are texts."""
 
 SWAPPED: dict[str, Verdict] = {"A": "B", "B": "A", "tie": "tie"}
 POINTS = {"A": 1.0, "B": 0.0, "tie": 0.5}
@@ -54,7 +56,10 @@ class WinRate(NamedTuple):
 
 
 def duels(
-    judge: Judge, questions: Sequence[str], ours: Sequence[str], theirs: Sequence[str]
+    judge: Judge[Question, Answer],
+    questions: Sequence[Question],
+    ours: Sequence[Answer],
+    theirs: Sequence[Answer],
 ) -> list[Duel]:
     """Ask the judge about every question, in both orders."""
     if not len(questions) == len(ours) == len(theirs):

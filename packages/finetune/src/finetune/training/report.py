@@ -14,9 +14,11 @@ from finetune.data.conversations import Message, asked
 from finetune.data.docstrings import Question
 from finetune.data.encoding import prompt_tokens
 from finetune.data.marks import stop_tokens
-from finetune.data.rule import Verdict, verdict
+from finetune.data.rule import Verdict as Checks
+from finetune.data.rule import rule, verdict
 from finetune.evaluation.intervals import bootstrap_mean
 from finetune.evaluation.overlap import token_f1
+from finetune.evaluation.wins import Verdict, duels, sign_test, win_rate
 from finetune.training.assistant import Assistant, load_assistant
 from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import choose
@@ -80,7 +82,7 @@ def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[f
     }
     if all(item.question for item in items):
         verdicts = [verdict(item.question, *each) for item, each in pairs if item.question]
-        for name in Verdict._fields:
+        for name in Checks._fields:
             columns[name] = [float(getattr(each, name)) for each in verdicts]
         columns["rule"] = [sum(each) / len(each) for each in verdicts]
     return {
@@ -89,16 +91,55 @@ def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[f
     }
 
 
-def answers_report(
-    models: Mapping[str, str], items: Sequence[Asked], shown: int = 5
+def worth(item: Asked, answer: Answered) -> float:
+    """The rule where it is about Python's library, else the words shared with the reference."""
+    if item.question is not None:
+        return rule(item.question, *answer)
+    return token_f1(answer.text, item.answer)
+
+
+def better(item: Asked, a: Answered, b: Answered) -> Verdict:
+    """The judge of a win rate."""
+    first, second = worth(item, a), worth(item, b)
+    return "tie" if first == second else "A" if first > second else "B"
+
+
+def won(
+    items: Sequence[Asked], ours: Sequence[Answered], theirs: Sequence[Answered]
 ) -> dict[str, Any]:
-    """What each model says to the items, and how good that is; the first answers are kept."""
+    """How often our answer is worth more; a tie is half a win."""
+    found = win_rate(duels(better, items, ours, theirs), np.random.default_rng(0))
+    return {
+        "rate": list(found.wilson),
+        "wins": found.wins,
+        "losses": found.losses,
+        "ties": found.ties,
+        "p": sign_test(found.wins, found.losses),
+    }
+
+
+def answers_report(
+    models: Mapping[str, str], items: Sequence[Asked], shown: int = 5, rival: str | None = None
+) -> dict[str, Any]:
+    """What each model says to the items, and how good that is; the first answers are kept.
+
+    Args:
+        models: their folders or names.
+        items: what they are asked.
+        shown: how many answers are kept.
+        rival: one of the models, whom the others shall beat.
+    """
     texts = [item.messages for item in items]
     said = {name: answers(load_assistant(model), texts) for name, model in models.items()}
     return {
         "items": len(items),
         "models": {
             name: {"model": models[name], **judged(items, each)} for name, each in said.items()
+        },
+        "wins": {
+            name: won(items, each, said[rival])
+            for name, each in said.items()
+            if rival is not None and name != rival
         },
         "samples": [
             {"asked": item.messages[-1]["content"]}
@@ -117,6 +158,12 @@ def print_answers(found: dict[str, Any]) -> None:
     }
     console.print(f"{found['items']} held-out questions, greedy answers, 95 % intervals")
     print_intervals(means)
+    for name, each in found["wins"].items():
+        rate, low, high = each["rate"]
+        console.print(
+            f"{name} wins {each['wins']}, loses {each['losses']}, ties {each['ties']}: "
+            f"{rate:.2f} ({low:.2f} to {high:.2f}), p = {each['p']:.2g}"
+        )
     for sample in found["samples"]:
         for name, text in sample.items():
             console.print(f"{name:>8}  {text}", markup=False)
