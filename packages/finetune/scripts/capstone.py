@@ -3,8 +3,8 @@
     uv run python packages/finetune/scripts/capstone.py --json > capstone.json
 
 For each seed: base, SFT, reward model, DPO and PPO, as in `finetune demo` but longer; then PPO
-again, paid by a reward model that has never seen the model's own answers, and with a KL five times
-as cheap. That one is hacked. All are asked the same held-out questions.
+again, paid by a reward model that has never seen the model's own answers, and with a KL at a tenth
+of the price. That one is hacked. All are asked the same held-out questions.
 """
 
 import json

@@ -21,7 +21,7 @@ import torch
 from finetune.data.tasks import questions
 from finetune.training.assistant import load_assistant
 from finetune.training.report import answers, asked_questions
-from gpt.errors import BadInput
+from gpt.errors import BadInput, RunFailed
 from gpt.program import Script
 from gpt.runs import RunFolder
 
@@ -66,14 +66,15 @@ def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=False)
     if done.returncode:
-        raise BadInput(f"{' '.join(command)} ended with status {done.returncode}")
+        raise RunFailed(f"{' '.join(command)} ended with status {done.returncode}")
     records = list(RunFolder(config.runs / name).records())
+    report = json.loads(done.stdout)
     return {
         "command": " ".join(command),
         "seconds": round(time.perf_counter() - began),
         "losses": [round(each["loss"], 4) for each in records],
         "validation": [each["validation"] for each in records if each["validation"] is not None],
-        "report": json.loads(done.stdout)["models"],
+        "report": {each: report[each] for each in ("models", "wins")},
     }
 
 
@@ -98,6 +99,7 @@ def main(config: Config) -> int:
     found = {
         "stages": stages,
         "samples": samples(config),
+        "seconds": sum(each["seconds"] for each in stages.values()),
         "device": "cpu",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

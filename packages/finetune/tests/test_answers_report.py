@@ -33,7 +33,7 @@ def test_a_model_ties_with_itself_and_the_report_says_so(home, capsys):
     assert found["wins"]["b"]["ties"] == 3
     assert found["wins"]["b"]["rate"][0] == pytest.approx(0.5)
     print_answers(found)
-    assert "b wins 0, loses 0, ties 3: 0.50 (" in capsys.readouterr().out
+    assert "b against a: 0 won, 0 lost, 3 tied; 0.50 (" in capsys.readouterr().out
 
 
 def test_without_a_rival_nobody_wins(home):

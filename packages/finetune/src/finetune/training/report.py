@@ -136,6 +136,7 @@ def answers_report(
         "models": {
             name: {"model": models[name], **judged(items, each)} for name, each in said.items()
         },
+        "rival": rival,
         "wins": {
             name: won(items, each, said[rival])
             for name, each in said.items()
@@ -161,8 +162,8 @@ def print_answers(found: dict[str, Any]) -> None:
     for name, each in found["wins"].items():
         rate, low, high = each["rate"]
         console.print(
-            f"{name} wins {each['wins']}, loses {each['losses']}, ties {each['ties']}: "
-            f"{rate:.2f} ({low:.2f} to {high:.2f}), p = {each['p']:.2g}"
+            f"{name} against {found['rival']}: {each['wins']} won, {each['losses']} lost, "
+            f"{each['ties']} tied; {rate:.2f} ({low:.2f} to {high:.2f}), p = {each['p']:.2g}"
         )
     for sample in found["samples"]:
         for name, text in sample.items():
