@@ -13,7 +13,7 @@ from finetune.models.actor_critic import ActorCritic
 from finetune.models.policy import Policy, as_kind
 from finetune.models.scorer import as_scorer
 from finetune.preference.training import without_dropout
-from finetune.reinforcement.phases import answer_mask, beginning_at_answers, lesson
+from finetune.reinforcement.phases import answer_mask, beginning_at_answers, frozen, lesson
 from finetune.reinforcement.ppo import Phases, PPOConfig, ppo, update_loss
 from finetune.reinforcement.rollouts import Rollout
 from gpt.errors import BadInput
@@ -38,8 +38,7 @@ def new_models(dropout=0.0):
 
 
 def reference():
-    frozen = new_models().policy.eval()
-    return torch.no_grad()(lambda rows: frozen(rows.tokens, rows.mask))
+    return frozen(new_models().policy)
 
 
 def share_of_threes(rollout):
@@ -129,6 +128,14 @@ def test_padding_of_any_kind_changes_no_lesson():
     theirs, _ = lesson(models, reference(), share_of_threes, padded_more)
     torch.testing.assert_close(theirs.advantages, ours.advantages)
     torch.testing.assert_close(theirs.old_logprobs, ours.old_logprobs)
+
+
+def test_a_reference_drops_nothing_out_and_keeps_no_gradient():
+    model = new_models(dropout=0.5).policy.train()
+    rows = padded([answered([0], [1, 2, 3])])
+    said = frozen(model)(rows)
+    assert not said.requires_grad
+    torch.testing.assert_close(said, model.eval()(rows.tokens, rows.mask).detach())
 
 
 def test_the_first_update_has_the_ratio_one_even_where_the_model_has_dropout():

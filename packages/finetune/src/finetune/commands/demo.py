@@ -25,15 +25,15 @@ MODELS = ("base", "sft", "dpo", "ppo")
 BETA = 0.3
 """Price of a nat for the policies on sums."""
 SHORT = Lengths(
-    base=200,
+    base=180,
     base_batch=8,
-    sft=120,
-    reward=80,
-    dpo=50,
-    phases=10,
-    pairs=600,
-    sampled=80,
-    questions=100,
+    sft=100,
+    reward=60,
+    dpo=40,
+    phases=8,
+    pairs=500,
+    sampled=60,
+    questions=60,
 )
 
 

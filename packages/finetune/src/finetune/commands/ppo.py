@@ -86,7 +86,7 @@ def prepared(
     start, done = last_state(folder, config.ppo.updates)
     loop = ppo(
         models,
-        frozen(reference.to(device).eval()),
+        frozen(reference.to(device)),
         score_of(config, assistant, known, device),
         lambda phase: [prompts[number] for number in epochs(phase)],
         assistant.stop,

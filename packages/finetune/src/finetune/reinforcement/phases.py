@@ -59,7 +59,8 @@ class Outcome(NamedTuple):
 
 
 def frozen(policy: Policy) -> Reference:
-    """The log-probabilities of a policy that does not learn."""
+    """The log-probabilities of a policy that does not learn, and drops nothing out."""
+    policy.eval()
 
     @torch.no_grad()
     def logprobs(rows: Rows) -> Float[Tensor, "B U"]:
