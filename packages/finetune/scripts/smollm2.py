@@ -19,8 +19,8 @@ from typing import Any
 import torch
 
 from finetune.data.tasks import questions
+from finetune.training.asking import answers, asked_questions
 from finetune.training.assistant import load_assistant
-from finetune.training.report import answers, asked_questions
 from gpt.errors import BadInput, RunFailed
 from gpt.program import Script
 from gpt.runs import RunFolder

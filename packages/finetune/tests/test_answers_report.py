@@ -3,7 +3,8 @@ import pytest
 from finetune.data.conversations import asked
 from finetune.data.docstrings import Question
 from finetune.evaluation.intervals import wilson
-from finetune.training.report import Answered, Asked, answers_report, print_answers, won
+from finetune.training.asking import Answered, Asked
+from finetune.training.report import answers_report, print_answers, won
 
 QUESTION = Question(
     "builtins", "list.sort", "method", "What does `list.sort` do?", "Sort the list in place."

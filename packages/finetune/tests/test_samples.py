@@ -5,8 +5,8 @@ import pytest
 from finetune.data.conversations import asked
 from finetune.data.docstrings import Question
 from finetune.training import samples
+from finetune.training.asking import Answered
 from finetune.training.assistant import load_assistant
-from finetune.training.report import Answered
 from finetune.training.samples import curt, pairs_of
 
 QUESTION = Question(

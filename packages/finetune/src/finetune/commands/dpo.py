@@ -27,8 +27,8 @@ from finetune.preference.answers import per_token
 from finetune.preference.dpo import dpo_loss, ipo_loss
 from finetune.preference.pairs import Pair, PairBatch, pair_batches, stacked
 from finetune.preference.training import held_out, preference_loss, reference_logprobs
+from finetune.training.asking import Asked
 from finetune.training.assistant import Assistant, load_assistant
-from finetune.training.report import Asked
 from finetune.training.samples import sampled_pairs
 from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state

@@ -4,7 +4,8 @@ import json as json_format
 from dataclasses import dataclass
 
 from finetune.data.tasks import questions
-from finetune.training.report import answers_report, asked_questions, print_answers
+from finetune.training.asking import asked_questions
+from finetune.training.report import answers_report, print_answers
 from gpt.errors import BadInput
 
 

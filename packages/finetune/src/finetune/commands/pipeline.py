@@ -13,9 +13,10 @@ from finetune.commands.sft import SFT, SFT_LOOP, SftConfig
 from finetune.commands.stage import Stage, StageConfig, train_stage
 from finetune.data.conversations import PreferencePair
 from finetune.data.tasks import Task, pairs, questions
+from finetune.training.asking import asked_questions
 from finetune.training.assistant import load_assistant
 from finetune.training.base import base_config, base_run
-from finetune.training.report import answers_report, asked_questions
+from finetune.training.report import answers_report
 from finetune.training.samples import N_QUESTIONS, sampled_pairs
 from finetune.training.standing import standing
 from gpt.errors import BadInput

@@ -22,10 +22,10 @@ from finetune.data.rows import Epochs, Rows, padded
 from finetune.data.shown import print_mask
 from finetune.data.tasks import Task, conversations, read_task
 from finetune.models.policy import Policy, as_kind
+from finetune.training.asking import Asked
 from finetune.training.assistant import Assistant, load_assistant
 from finetune.training.base import NAME
 from finetune.training.losses import sft_loss
-from finetune.training.report import Asked
 from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state
 from gpt.runs import RunFolder

@@ -14,9 +14,10 @@ from torch import nn
 from finetune.adapters.files import CONFIG
 from finetune.commands.export import ADAPTER, keep_adapter
 from finetune.data.tasks import Task, questions, read_task, write_task
+from finetune.training.asking import Asked, asked_questions
 from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
 from finetune.training.base import NAME, base_config, base_run
-from finetune.training.report import N_ASKED, Asked, answers_report, asked_questions, print_answers
+from finetune.training.report import N_ASKED, answers_report, print_answers
 from gpt.commands.endings import losses_told
 from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config

@@ -1,76 +1,23 @@
 """Answers of several models to held-out questions, side by side, and what they are worth."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import torch
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from finetune.data.conversations import Message, asked
-from finetune.data.docstrings import Question
-from finetune.data.encoding import prompt_tokens
-from finetune.data.marks import stop_tokens
 from finetune.data.rule import Verdict as Checks
 from finetune.data.rule import rule, verdict
 from finetune.evaluation.intervals import bootstrap_mean
 from finetune.evaluation.overlap import token_f1
 from finetune.evaluation.wins import Verdict, duels, sign_test, win_rate
-from finetune.training.assistant import Assistant, load_assistant
-from gpt.generation.generate import generate_batch
-from gpt.generation.sampling import choose
-from gpt.text.tokenizers import decode
+from finetune.training.asking import Answered, Asked, answers
+from finetune.training.assistant import load_assistant
 
-ROOM = 40
-"""Most tokens of an answer."""
-AT_ONCE = 100
 N_ASKED = 200
 """Held-out items in a report."""
-
-
-class Asked(NamedTuple):
-    """What is asked, and how it may be judged."""
-
-    messages: list[Message]
-    answer: str
-    """The reference."""
-    question: Question | None = None
-    """Where it is about Python's library, for the rule."""
-
-
-class Answered(NamedTuple):
-    """What a model said."""
-
-    text: str
-    stopped: bool
-    """Whether it ended by itself."""
-
-
-def asked_questions(questions: Sequence[Question]) -> list[Asked]:
-    """Questions about Python's library."""
-    return [Asked(asked(each.question), each.answer, each) for each in questions]
-
-
-def answers(
-    assistant: Assistant,
-    conversations: Sequence[list[Message]],
-    temperature: float = 0.0,
-    seed: int = 0,
-) -> list[Answered]:
-    """The model's answers, a batch at a time; at temperature 0 always the likeliest token."""
-    tokenizer, form = assistant.tokenizer, assistant.format
-    generator = torch.Generator(assistant.model.embedding.weight.device).manual_seed(seed)
-    choice = partial(choose, temperature=temperature, generator=generator)
-    stop, said = stop_tokens(form, tokenizer), []
-    for begin in range(0, len(conversations), AT_ONCE):
-        some = conversations[begin : begin + AT_ONCE]
-        prompts = [prompt_tokens(form, tokenizer, messages) for messages in some]
-        for tokens in generate_batch(assistant.model, prompts, ROOM, choice, stop):
-            said.append(Answered(decode(tokenizer, tokens).strip(), len(tokens) < ROOM))
-    return said
 
 
 def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[float]]:

@@ -14,8 +14,8 @@ from finetune.data.conversations import PreferencePair, asked
 from finetune.data.docstrings import Question
 from finetune.data.preferences import ranked, sentence
 from finetune.data.tasks import Task, as_pair, questions
+from finetune.training.asking import answers
 from finetune.training.assistant import Assistant
-from finetune.training.report import answers
 from gpt.commands.progress import say
 
 N_QUESTIONS = 1000

@@ -24,8 +24,8 @@ from finetune.data.rule import rule
 from finetune.evaluation.intervals import Interval, bootstrap_mean
 from finetune.reinforcement.kl import exact_kl, k1
 from finetune.reinforcement.rollouts import rollout
+from finetune.training.asking import ROOM
 from finetune.training.assistant import Assistant
-from finetune.training.report import ROOM
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import decode
 
