@@ -23,7 +23,7 @@ NAME = "base"
 
 
 def base_config(runs: Path, steps: int = 600, device: str = "auto", seed: int = 0) -> TrainConfig:
-    """How the base is trained: some two minutes on two cores."""
+    """How the base is trained: minutes on two cores."""
     return TrainConfig(
         loop=replace(FAST.loop, steps=steps, seed=seed, save_every=100),
         preset="small",

@@ -98,7 +98,7 @@ def answers_report(
 
 
 def print_answers(found: dict[str, Any]) -> None:
-    """The means as a table, then the samples."""
+    """The means as a table, the wins, the samples."""
     console = Console(highlight=False)
     means = {
         name: {measure: each for measure, each in columns.items() if measure != "model"}
