@@ -44,6 +44,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"(?!gpt|handcalc|finetune).*|.*\.Annotated"),
     ("py:.*", r"handcalc\.arrays\.layers\.(Result|State|Weights)"),  # stand for any type
     ("py:.*", r"finetune\..*\.(Form|Item|Kind|Result)"),
+    ("py:.*", r"finetune\.evaluation\.wins\.(Answer|Question)"),
 ]
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}
