@@ -1,4 +1,4 @@
-"""`finetune demo`: every stage in two minutes, from a text predictor to an assistant."""
+"""`finetune demo`: every stage in two to three minutes, from a text predictor to an assistant."""
 
 import json as json_format
 from dataclasses import dataclass, replace
@@ -25,15 +25,15 @@ MODELS = ("base", "sft", "dpo", "ppo")
 BETA = 0.3
 """Price of a nat for the policies on sums."""
 SHORT = Lengths(
-    base=120,
+    base=180,
     base_batch=8,
-    sft=80,
-    reward=50,
-    dpo=30,
-    phases=6,
-    pairs=400,
-    sampled=50,
-    questions=50,
+    sft=100,
+    reward=60,
+    dpo=40,
+    phases=8,
+    pairs=500,
+    sampled=60,
+    questions=60,
 )
 
 
