@@ -98,7 +98,8 @@ def apart(ours):
 def test_with_digits_apart_1000_awkward_strings_have_the_ids_of_the_library(apart, tmp_path):
     to_hugging_face(apart, tmp_path)
     assert_same(apart, AutoTokenizer.from_pretrained(tmp_path), awkward(1000))
-    assert from_hugging_face(tmp_path) == apart
+    # the ids that end generation are in the files of a model
+    assert from_hugging_face(tmp_path) == dataclasses.replace(apart, end_ids=[])
 
 
 def test_what_digits_apart_changes(ours, apart):

@@ -95,7 +95,7 @@ WRONG = {
     "words": ({"tokenizer.ggml.pre": "klingon"}, "cut as in 'klingon'; there are gpt-2, llama-bpe"),
     "width": ({"llama.embedding_length": 128}, r"has shape .* and the fields of the file ask for"),
     "layers": ({"llama.block_count": 3}, r"'blk.2.* has shape None, and the fields .* ask for \("),
-    "stretched": ({"llama.rope.scaling.type": "yarn"}, r"stretched positions \(yarn\)"),
+    "stretched": ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type 'yarn'; only"),
     "no field": ({"llama.attention.head_count": None}, "no field 'llama.attention.head_count'"),
     "no tokens": ({"tokenizer.ggml.tokens": None}, "no field 'tokenizer.ggml.tokens'"),
 }

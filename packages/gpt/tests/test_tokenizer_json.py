@@ -15,9 +15,9 @@ OWN = BytePairTokenizer.train(["Return the number of items in a list of numbers.
 FULL = dataclasses.replace(
     as_pretrained(OWN),
     splits=[r"\p{N}", r"\p{L}+", bpe.WORDS.pattern],
-    added=[AddedToken(299, "<|begin|>", special=True), *as_pretrained(OWN).added,
-           AddedToken(300, "  ", special=False, rstrip=True)],
-    prefix=[299],
+    added=[*as_pretrained(OWN).added, AddedToken(OWN.vocab_size, "<|begin|>", special=True),
+           AddedToken(OWN.vocab_size + 1, "  ", special=False, rstrip=True)],
+    prefix=[OWN.vocab_size],
     chat_template="{{ messages[0].content }}",
     ignore_merges=True,
 )  # fmt: skip
@@ -39,7 +39,7 @@ def test_the_template_may_be_a_file_and_roles_may_be_objects(tmp_path):
     config = {"eos_token": {"content": "<|begin|>"}, "chat_template": "no"}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
     read = from_hugging_face(tmp_path)
-    assert (read.chat_template, read.end_of_text) == ("Hi", 299)
+    assert (read.chat_template, read.end_of_text) == ("Hi", OWN.vocab_size)
 
 
 def test_of_several_templates_the_default_is_taken(tmp_path):
@@ -89,15 +89,17 @@ FOREIGN = {
     "text after": ({"post_processor": {"type": "TemplateProcessing", "single": [
                        {"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "</s>"}}]}},
                    "a post-processor with the step"),
-    "damaged merges": ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]}},
+    "damaged merges": ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]},
+                        "added_tokens": []},
                        "is not a whole tokenizer"),
-    "no such merge": ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"]}},
+    "no such merge": ({"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"]},
+                       "added_tokens": []},
                       "the merge of 'a' and 'a' is not in the vocabulary"),
     "damaged pattern": ({"pre_tokenizer": {"type": "Sequence", "pretokenizers": [
                             {"type": "Split", "behavior": "Isolated", "invert": False,
                              "pattern": {"Regex": "(("}}, BYTE_LEVEL]}}, "cannot cut text by"),
-    "single word": ({"added_tokens": [{"id": 1, "content": "x", "single_word": True}]},
-                    "the added token 'x' is for single words only"),
+    "single word": ({"added_tokens": [{"id": 87, "content": "x", "single_word": True}]},
+                    "the added token 'x' has single_word True"),
     "no vocabulary": ({"model": {"type": "BPE"}}, "is not a whole tokenizer"),
 }  # fmt: skip
 

@@ -33,6 +33,8 @@ from gpt.files import read_json, write_atomically
 from gpt.model.gpt import GPT
 
 CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
+BASE = "base"
+"""Key of the header: where the base is, seen from the folder of the adapter."""
 ROW = f"{PREFIX}score.weight"
 """What a scorer has learned beside its adapters."""
 SAVED_WITH_ROW = (["score"], ["classifier", "score"])
@@ -60,6 +62,8 @@ def write_adapter(folder: Path, model: GPT, base: str | None = None) -> None:
     """
     config, tensors, header = exported(model)
     config["base_model_name_or_path"] = base
+    if base is not None and Path(base).resolve() == folder.resolve().parent:
+        header[BASE] = ".."
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONFIG).unlink(missing_ok=True)
     write_atomically(folder / TENSORS, safetensors.torch.save(tensors, header))
@@ -143,6 +147,12 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise BadInput(f"{str(path)!r} is missing; adapters are read from safetensors") from error
     except safetensors.SafetensorError as error:
         raise BadInput(f"{str(path)!r} is damaged: {error}") from error
+
+
+def read_header(folder: Path) -> dict[str, str]:
+    """The header of the adapter's tensors; empty if there is no such file."""
+    path = folder / TENSORS
+    return read_tensors(path)[1] if path.is_file() else {}
 
 
 def taken_row(tensors: dict[str, Tensor], model: Scorer) -> Tensor:

@@ -7,6 +7,7 @@ from functools import partial
 
 import torch
 
+from finetune.adapters.base import check_base
 from finetune.data.conversations import Message
 from finetune.data.encoding import prompt_tokens
 from finetune.data.marks import stop_tokens
@@ -21,7 +22,9 @@ class ChatConfig:
     """Talk to a model; an empty line or the end of the input ends the conversation."""
 
     model: str = "runs/sft"
-    """A run, smollm2, a folder in the layout of transformers, or a hub id."""
+    """A run, an adapter, smollm2, a folder in the layout of transformers, or a hub id."""
+    base: str | None = None
+    """The model below an adapter, if it is not where the adapter says."""
     question: str | None = None
     """Ask this alone and end."""
     system: str | None = None
@@ -37,13 +40,14 @@ class ChatConfig:
         """Refuse what cannot be said."""
         check_choice(self.temperature, None, None)
         check_seed(self.seed)
+        check_base(self.base, self.model)
         if self.tokens < 1:
             raise BadInput(f"tokens must be at least 1, got {self.tokens}")
 
 
 def run(config: ChatConfig) -> int:
     """Question, answer, question, answer."""
-    assistant = load_assistant(config.model)
+    assistant = load_assistant(config.model, base=config.base)
     generator = torch.Generator().manual_seed(config.seed)
     choice = partial(choose, temperature=config.temperature, generator=generator)
     messages: list[Message] = []

@@ -3,6 +3,7 @@
 import json as json_format
 from dataclasses import dataclass
 
+from finetune.adapters.base import check_base
 from finetune.data.tasks import questions
 from finetune.training.asking import asked_questions
 from finetune.training.report import answers_report, print_answers
@@ -14,9 +15,11 @@ class EvalConfig:
     """Ask a model held-out questions about Python's library and judge its answers by the rule."""
 
     model: str = "runs/sft"
-    """A run, smollm2, a folder in the layout of transformers, or a hub id."""
+    """A run, an adapter, smollm2, a folder in the layout of transformers, or a hub id."""
     against: str | None = None
     """Another model for the same questions; how often the first is better is counted."""
+    base: str | None = None
+    """The model below an adapter, if it is not where the adapter says."""
     questions: int = 200
     """How many are asked."""
     shown: int = 5
@@ -26,6 +29,7 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked."""
+        check_base(self.base, self.model, self.against)
         if self.questions < 1:
             raise BadInput(f"questions must be at least 1, got {self.questions}")
         if self.shown < 0:
@@ -37,7 +41,7 @@ def run(config: EvalConfig) -> int:
     models = {"model": config.model} | ({"against": config.against} if config.against else {})
     rival = "against" if config.against else None
     items = asked_questions(questions().held_out[: config.questions])
-    found = answers_report(models, items, config.shown, rival)
+    found = answers_report(models, items, config.shown, rival, config.base)
     if config.json:
         print(json_format.dumps(found))
     else:

@@ -11,7 +11,16 @@ import tyro
 
 from finetune.adapters.files import CONFIG, write_adapter
 from finetune.adapters.nf4 import dequantise, quantise
-from finetune.training.assistant import beginning, from_run, load_scorer, own_command, unmerged
+from finetune.data.format_template import chat_template_of
+from finetune.data.template import TemplateFormat
+from finetune.training.assistant import (
+    Assistant,
+    beginning,
+    from_run,
+    load_scorer,
+    own_command,
+    unmerged,
+)
 from gpt.commands.export import refuse_full, write_pretrained
 from gpt.commands.progress import say
 from gpt.errors import BadInput
@@ -46,15 +55,22 @@ def run(config: ExportConfig) -> int:
         if command.get("quantised"):  # the base that the adapter has learned beside
             quantise(start.model)
             dequantise(start.model)
-        write_pretrained(config.to, start.model, start.tokenizer)
+        write_assistant(config.to, start)
         write_adapter(adapter, model, str(config.to))
         opened = f"PeftModel.from_pretrained({opened}, {str(adapter)!r})"
     else:
         whole = from_run(config.run, command)
         (config.to / ADAPTER / CONFIG).unlink(missing_ok=True)  # of an earlier export
-        write_pretrained(config.to, whole.model, whole.tokenizer)
+        write_assistant(config.to, whole)
     say(f"open it with: {opened}")
     return 0
+
+
+def write_assistant(folder: Path, assistant: Assistant) -> None:
+    """Write a model that conversations are written for as in its training, and where it stops."""
+    model, tokenizer, format, _ = assistant
+    template = None if isinstance(format, TemplateFormat) else chat_template_of(format, tokenizer)
+    write_pretrained(folder, model, tokenizer, template, assistant.stop)
 
 
 def command_of(run: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import torch
 import tyro
 from torch import nn
 
+from finetune.adapters.base import check_base
 from finetune.adapters.files import CONFIG
 from finetune.adapters.lora import coverage
 from finetune.commands.export import ADAPTER, keep_adapter
@@ -49,6 +50,8 @@ class StageConfig:
     model: str = NAME
     """What to begin with: base (a small model, trained first if need be), a run folder, smollm2, a
     folder in the layout of transformers, or a hub id."""
+    base: str | None = None
+    """The model below an adapter, if it is not where the adapter says."""
     data: str = "python"
     """`python` (questions about its library), a file, or hub:OWNER/NAME."""
     format: str = "auto"
@@ -174,7 +177,8 @@ def beginning_of(config: StageConfig) -> Assistant:
     """What the run begins with; the base is trained now if need be."""
     if config.model == NAME:
         base_run(base_config(config.runs, device=config.device))
-    return load_assistant(start_of(config), config.format)
+    check_base(config.base, start_of(config))
+    return load_assistant(start_of(config), config.format, config.base)
 
 
 def start_of(config: StageConfig) -> str:
@@ -192,7 +196,7 @@ def settled(config: StageConfig, folder: RunFolder) -> Any:
 def begin(stage: Stage, config: StageConfig, folder: RunFolder, device: torch.device) -> Prepared:
     """The loop of the run: what it begins with is loaded, and adapters are put in."""
     saved = settled(config, folder)
-    assistant = load_assistant(saved.model, saved.format)
+    assistant = load_assistant(saved.model, saved.format, saved.base)
     torch.manual_seed(saved.loop.seed)
     model = adapted(assistant.model, vars(saved)).to(device)
     task = read_task(folder.path / TASK, stage.kind)
@@ -212,7 +216,7 @@ def report_answers(config: StageConfig, folder: RunFolder, held_out: Sequence[As
     if config.data == "python":
         held_out = asked_questions(questions().held_out)
     models = {"before": config.model, "after": str(folder.path)}
-    found = answers_report(models, held_out[:N_ASKED], rival="before")
+    found = answers_report(models, held_out[:N_ASKED], rival="before", base=config.base)
     if config.json:
         print(json_format.dumps(found))
     else:

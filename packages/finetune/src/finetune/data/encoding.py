@@ -26,7 +26,7 @@ from finetune.data.marks import special_tokens, stop_token
 from finetune.data.reading import MarkInContent, written
 from finetune.data.rows import Example, answered
 from gpt.errors import BadInput
-from gpt.text.pretrained_tokenizer import isolate
+from gpt.text.pretrained_tokenizer import PretrainedTokenizer, isolate
 from gpt.text.tokenizers import Tokenizer
 
 
@@ -81,12 +81,14 @@ def example(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
     check_marks(format, tokenizer, messages)
-    tokens, mask = [], []
+    tokens: list[int] = []
+    mask: list[bool] = []
     for trained, pieces in groupby(format.pieces(messages), key=lambda piece: piece.trained):
         more = piece_tokens(format, tokenizer, pieces)
         tokens += more
         mask += [trained] * len(more)
-    return Example(tokens, mask)
+    prefix = missing_prefix(format, tokenizer, tokens)
+    return Example(prefix + tokens, [False] * len(prefix) + mask)
 
 
 def answer_example(
@@ -98,7 +100,7 @@ def answer_example(
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
     check_marks(format, tokenizer, [*messages, {"role": "assistant", "content": answer}])
-    prompt = piece_tokens(format, tokenizer, format.prompt(messages))
+    prompt = prompt_tokens(format, tokenizer, messages)
     return answered(prompt, piece_tokens(format, tokenizer, format.answer(answer)))
 
 
@@ -109,7 +111,18 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
     check_marks(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
-    return piece_tokens(format, tokenizer, format.prompt(messages))
+    tokens = piece_tokens(format, tokenizer, format.prompt(messages))
+    return missing_prefix(format, tokenizer, tokens) + tokens
+
+
+def missing_prefix(format: Format, tokenizer: Tokenizer, tokens: list[int]) -> list[int]:
+    """The ids that the tokenizer puts before every text, such as a BOS, if a row needs them.
+
+    A chat template writes them itself, and Llama 2's format begins with its own `<s>`.
+    """
+    prefix = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
+    begins = tokens[: len(prefix)] == prefix
+    return [] if begins or not format.begins_text else prefix
 
 
 def cut(example: Example, context: int) -> Example:

@@ -49,6 +49,8 @@ class Format:
     """White space at both ends of an answer, which the model writes."""
     first_gap: str = EMPTY_LINE
     """What the first empty line of a question is written as."""
+    begins_text: bool = True
+    """Whether a row begins with the tokens that the tokenizer puts before every text."""
 
     def pieces(self, messages: Sequence[Message]) -> list[Piece]:
         """A whole conversation.

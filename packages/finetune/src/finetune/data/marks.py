@@ -6,7 +6,7 @@ from finetune.data.formats import Format
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
 from gpt.text.tokenizer_export import as_pretrained
-from gpt.text.tokenizers import Tokenizer
+from gpt.text.tokenizers import Tokenizer, end_tokens
 
 CHAT_MARKS = ("<|im_start|>", "<|im_end|>")
 
@@ -24,8 +24,8 @@ def stop_token(format: Format, tokenizer: Tokenizer) -> int:
 
 
 def stop_tokens(format: Format, tokenizer: Tokenizer) -> frozenset[int]:
-    """The tokens at which generation ends: the answer's end, and the end of the text."""
-    return frozenset({stop_token(format, tokenizer), tokenizer.end_of_text})
+    """The tokens at which generation ends: the answer's end, and all that end a text."""
+    return end_tokens(tokenizer) | {stop_token(format, tokenizer)}
 
 
 def with_marks(

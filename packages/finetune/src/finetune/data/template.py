@@ -33,6 +33,8 @@ class TemplateFormat(Format):
     """The program that must write the same."""
     roles: Mapping[str, str]
     """Special tokens by role, such as "eos_token", which it may write."""
+    begins_text: bool = False
+    """A template writes the first token itself, as in the library."""
 
     def pieces(self, messages: Sequence[Message]) -> list[Piece]:
         """A whole conversation, if the template writes it in the same way."""

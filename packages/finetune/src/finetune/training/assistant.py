@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from finetune.adapters.files import CONFIG, read_adapter
+from finetune.adapters.base import adapter_tokenizer, base_of, is_adapter, with_ends
+from finetune.adapters.files import read_adapter
 from finetune.adapters.lora import LoraConfig, inject, merged
 from finetune.adapters.nf4 import quantise
 from finetune.data.formats import Format
@@ -50,13 +51,14 @@ class Assistant(NamedTuple):
         return stop_token(self.format, self.tokenizer)
 
 
-def load_assistant(name: str, format_name: str = "auto") -> Assistant:
+def load_assistant(name: str, format_name: str = "auto", base: str | None = None) -> Assistant:
     """The model called `name`, on the CPU, ready to be trained further or to answer.
 
     Args:
         name: a run, an adapter, `smollm2`, a folder in the layout of transformers, or a hub id.
         format_name: one of `find_format`, or `auto`: that of its own training, the chat
             template of its tokenizer, or ChatML with two new tokens.
+        base: the model below an adapter, if it is not where the adapter says; else without effect.
 
     Raises:
         BadInput: there is no such model, or it does not answer in words.
@@ -69,9 +71,13 @@ def load_assistant(name: str, format_name: str = "auto") -> Assistant:
                 f"{name!r} was trained in the format {assistant.format_name!r}, not {format_name!r}"
             )
         return assistant
-    if (Path(name) / CONFIG).is_file():
-        return from_adapter(Path(name), format_name)
-    model, tokenizer = load_pretrained(name)
+    if is_adapter(name):
+        return from_adapter(Path(name), format_name, base)
+    return with_format(*load_pretrained(name), format_name)
+
+
+def with_format(model: GPT, tokenizer: Tokenizer, format_name: str) -> Assistant:
+    """A published model, or a run of gpt, with a way to write conversations for it."""
     if isinstance(tokenizer, BytePairTokenizer) and format_name in ("auto", "chatml"):
         tokenizer = with_marks(tokenizer)
         model = with_tokens(model, tokenizer.vocab_size, torch.Generator().manual_seed(0))
@@ -113,21 +119,26 @@ def unmerged(path: Path, command: dict[str, Any]) -> Assistant:
 
 def beginning(command: dict[str, Any]) -> Assistant:
     """What a run started from."""
-    return load_assistant(command["model"], command["format"])
+    return load_assistant(command["model"], command["format"], command.get("base"))
 
 
-def from_adapter(path: Path, format_name: str) -> Assistant:
-    """The model that an adapter names as its base, with the adapter merged.
+def from_adapter(path: Path, format_name: str, base: str | None) -> Assistant:
+    """The base model of an adapter, with the adapter merged, and the adapter's own tokenizer.
 
     Raises:
-        BadInput: it names none, or one that is not there.
+        BadInput: there is no base, or its vocabulary is smaller than the adapter's.
     """
-    base = read_json(path / CONFIG).get("base_model_name_or_path")
-    if not isinstance(base, str):
-        raise BadInput(f"the adapter in {str(path)!r} does not say for which model it is")
-    if (Path(base) / CONFIG).is_file():
-        raise BadInput(f"the adapter in {str(path)!r} is for {base!r}, which is an adapter too")
-    start = load_assistant(base, format_name)
+    found = base_of(path, base)
+    tokenizer = adapter_tokenizer(path)
+    start = load_assistant(found, format_name if tokenizer is None else "auto")
+    if tokenizer is not None:
+        tokenizer = with_ends(tokenizer, start.tokenizer)
+        if tokenizer.vocab_size > start.model.config.vocab_size:
+            raise BadInput(
+                f"the adapter in {str(path)!r} has a tokenizer of {tokenizer.vocab_size} tokens, "
+                f"and its base {found!r} has {start.model.config.vocab_size}"
+            )
+        start = with_format(start.model, tokenizer, format_name)
     read_adapter(path, start.model)
     return start._replace(model=merged(start.model).eval())
 

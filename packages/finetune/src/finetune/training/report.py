@@ -66,7 +66,11 @@ def won(
 
 
 def answers_report(
-    models: Mapping[str, str], items: Sequence[Asked], shown: int = 5, rival: str | None = None
+    models: Mapping[str, str],
+    items: Sequence[Asked],
+    shown: int = 5,
+    rival: str | None = None,
+    base: str | None = None,
 ) -> dict[str, Any]:
     """What each model says to the items, and how good that is; the first answers are kept.
 
@@ -75,9 +79,12 @@ def answers_report(
         items: what they are asked.
         shown: how many answers are kept.
         rival: one of the models, whom the others shall beat.
+        base: the model below those that are adapters, if it is not where they say.
     """
     texts = [item.messages for item in items]
-    said = {name: answers(load_assistant(model), texts) for name, model in models.items()}
+    said = {
+        name: answers(load_assistant(model, base=base), texts) for name, model in models.items()
+    }
     return {
         "items": len(items),
         "models": {

@@ -48,16 +48,36 @@ def refuse_full(folder: Path, overwrite: bool) -> None:
         raise BadInput(f"{str(folder)!r} is not empty; write over it with --overwrite")
 
 
-def write_pretrained(folder: Path, model: GPT, tokenizer: Tokenizer) -> None:
+def write_pretrained(
+    folder: Path,
+    model: GPT,
+    tokenizer: Tokenizer,
+    chat_template: str | None = None,
+    stop: int | None = None,
+) -> None:
     """Write model and tokenizer.
+
+    Args:
+        folder: where to.
+        model: what to write.
+        tokenizer: its tokenizer.
+        chat_template: how conversations were written in training; by default the tokenizer's own.
+        stop: the token that ends an answer, where the tokenizer does not say so.
 
     Raises:
         BadInput: transformers has no class for them; nothing was written.
     """
     family_of(model.config)
     (folder / "config.json").unlink(missing_ok=True)  # it comes back last, when all is there
-    to_hugging_face(tokenizer, folder)
-    write_model(folder, model, tokenizer.end_of_text, beginning(tokenizer))
+    to_hugging_face(tokenizer, folder, chat_template)
+    write_model(folder, model, ends(tokenizer, stop), beginning(tokenizer))
+
+
+def ends(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:
+    """The ids at which generation stops; a single one is no list in the files of transformers."""
+    listed = tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else []
+    found = [*dict.fromkeys([*listed, tokenizer.end_of_text, *([] if stop is None else [stop])])]
+    return found if len(found) > 1 else found[0]
 
 
 def beginning(tokenizer: Tokenizer) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -14,10 +14,11 @@ from gpt.errors import BadInput, check_seed
 from gpt.generation.generate import check_prompt, generate, stream_text
 from gpt.generation.sampling import check_choice, choose
 from gpt.pretrained.chat import render_chat
-from gpt.pretrained.loading import load_pretrained
+from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
+from gpt.pretrained.loading import find_folder, load_pretrained
 from gpt.runs import RunFolder
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
-from gpt.text.tokenizers import Tokenizer
+from gpt.text.tokenizers import Tokenizer, end_tokens
 
 
 @dataclass(frozen=True)
@@ -37,12 +38,13 @@ class SampleConfig:
     tokens: int = 200
     """Most tokens to write; a document or an answer may end before."""
     temperature: float | None = None
-    """Below 1 safer, above 1 bolder; 0 always takes the likeliest token. Default: 0.8, and 0 to
-    answer a chat."""
+    """Below 1 safer, above 1 bolder; 0 always takes the likeliest token. Default: as the model's
+    generation_config.json says, else 0.8, and 0 to answer a chat."""
     top_k: int | None = None
-    """Choose among the k likeliest tokens only."""
-    top_p: float | None = 0.95
-    """Choose among the fewest tokens that have this probability together."""
+    """Choose among the k likeliest tokens only. Default: as the model says, else all."""
+    top_p: float | None = None
+    """Choose among the fewest tokens that have this probability together; 1 allows all. Default: as
+    the model says, else 0.95."""
     seed: int = 0
     """The same seed writes the same text."""
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -52,19 +54,23 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        check_choice(self.heat, self.top_k, self.top_p)
+        check_choice(*self.drawing(SamplingDefaults()))
         check_seed(self.seed)
         if self.tokens < 1:
             raise BadInput(f"tokens must be at least 1, got {self.tokens}")
         if self.chat is not None and self.prompt:
             raise BadInput("give a --prompt to be continued or a --chat to be answered, not both")
 
-    @property
-    def heat(self) -> float:
-        """The temperature."""
-        if self.temperature is None:
-            return 0.8 if self.chat is None else 0.0
-        return self.temperature
+    def drawing(self, model: SamplingDefaults) -> SamplingDefaults:
+        """How tokens are drawn: by the options, then by the model's defaults, then by ours."""
+        ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
+        asked = SamplingDefaults(self.temperature, self.top_k, self.top_p)
+        return SamplingDefaults(*map(first_given, asked, model, ours))
+
+
+def first_given(*values: Any) -> Any:
+    """The first value that is not None."""
+    return next((value for value in values if value is not None), None)
 
 
 def run(config: SampleConfig) -> int:
@@ -77,15 +83,13 @@ def run(config: SampleConfig) -> int:
     )
     prompt = beginning(config, tokenizer)
     check_prompt(model, prompt)
+    defaults = sampling_defaults(find_folder(config.model)) if config.model else SamplingDefaults()
     choice = partial(
         choose,
-        temperature=config.heat,
-        top_k=config.top_k,
-        top_p=config.top_p,
+        **config.drawing(defaults)._asdict(),
         generator=torch.Generator(device).manual_seed(config.seed),
     )
-    stop = frozenset({tokenizer.end_of_text})
-    tokens = generate(model, prompt, config.tokens, choice, stop)
+    tokens = generate(model, prompt, config.tokens, choice, end_tokens(tokenizer))
     pieces: Iterable[str] = stream_text(tokenizer, tokens)
     for piece in chain([config.prompt], pieces, ["\n"]):
         print(piece, end="", flush=True)

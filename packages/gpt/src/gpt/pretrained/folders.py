@@ -6,6 +6,7 @@ Nothing is unpickled: weights come from safetensors files alone.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
 from gpt.model.gpt import GPT
 from gpt.pretrained.shapes import shape_from, shape_to
-from gpt.pretrained.weights import weights_from, weights_to
+from gpt.pretrained.weights import has_own_head, weights_from, weights_to
 from gpt.training.state import load_weights
 
 
@@ -29,6 +30,8 @@ def from_transformers(config: dict[str, Any], theirs: dict[str, Tensor]) -> GPT:
         BadInput: the family is unknown, or shape and tensors do not fit.
     """
     shape = shape_from(config)
+    if has_own_head(theirs, shape):
+        shape = replace(shape, tied_head=False)
     with torch.device("meta"):  # no first weights, which would only be thrown away
         model = GPT(shape)
     load_weights(model, weights_from(theirs, shape), assign=True)
@@ -82,21 +85,31 @@ def shards(index: dict[str, Any], path: Path) -> set[str]:
 
 
 def write_model(
-    folder: Path, model: GPT, end_of_text: int | None, begin_of_text: int | None = None
+    folder: Path,
+    model: GPT,
+    end_of_text: int | list[int] | None,
+    begin_of_text: int | None = None,
 ) -> None:
-    """Write config and weights, and which tokens end and begin a text (by default the same one).
+    """Write config and weights, and which tokens end and begin a text.
 
     `config.json` comes last, so that a folder with one is whole.
+
+    Args:
+        folder: made if it is not there.
+        model: any model that transformers has a class for.
+        end_of_text: the id at which generation stops, or several of them.
+        begin_of_text: the id that begins a text; by default the first that ends one.
     """
     config, tensors = to_transformers(model)
     folder.mkdir(parents=True, exist_ok=True)
-    begin = end_of_text if begin_of_text is None else begin_of_text
-    marks = {"bos_token_id": begin, "eos_token_id": end_of_text}
-    config |= {"dtype": str(next(model.parameters()).dtype).removeprefix("torch."), **marks}
+    first = end_of_text[0] if isinstance(end_of_text, list) else end_of_text
+    begin = first if begin_of_text is None else begin_of_text
+    special = {"bos_token_id": begin, "eos_token_id": end_of_text}
+    config |= {"dtype": str(next(model.parameters()).dtype).removeprefix("torch."), **special}
     tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
     stored = safetensors.torch.save(tensors, {"format": "pt"})
     write_atomically(folder / "model.safetensors", stored)
-    write_json(folder / "generation_config.json", marks)
+    write_json(folder / "generation_config.json", special)
     write_json(folder / "config.json", config)
 
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.model.rotary import to_halves
 from gpt.pretrained.dequantise import dequantise
-from gpt.pretrained.gguf_tokenizer import gguf_tokenizer
+from gpt.pretrained.gguf_settings import check_fields, check_sizes
+from gpt.pretrained.gguf_tokenizer import gguf_ends, gguf_tokenizer
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
 # Names of GGUF and of transformers, outside of the layers and in layer l.
@@ -58,6 +59,7 @@ def read_gguf(path: Path) -> GGUFModel:
         config = llama_config(fields)
         config["tie_word_embeddings"] = all(each.name != "output.weight" for each in reader.tensors)
         check_shapes(reader.tensors, config)
+        check_sizes(fields, config["vocab_size"], config["head_dim"])
         tensors = {llama_name(each.name): llama_tensor(each, config) for each in reader.tensors}
         return GGUFModel(config, tensors, gguf_tokenizer(fields))
     except BadInput as error:
@@ -87,11 +89,11 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
     kind = fields["general.architecture"]
     if kind != "llama":
         raise BadInput(f"a model of kind {kind!r}; only 'llama' is known")
-    if fields.get("llama.rope.scaling.type", "none") != "none":
-        raise BadInput(f"stretched positions ({fields['llama.rope.scaling.type']}) are not known")
+    check_fields(fields)
     n_heads, d_model = fields["llama.attention.head_count"], fields["llama.embedding_length"]
     eps = np.float32(fields["llama.attention.layer_norm_rms_epsilon"])
     tokens = fields["tokenizer.ggml.tokens"]
+    ends = gguf_ends(fields)
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -112,7 +114,7 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
         "attention_bias": False,
         "mlp_bias": False,
         "bos_token_id": fields.get("tokenizer.ggml.bos_token_id"),
-        "eos_token_id": fields.get("tokenizer.ggml.eos_token_id"),
+        "eos_token_id": ends if len(ends) > 1 else next(iter(ends), None),
         "pad_token_id": fields.get("tokenizer.ggml.padding_token_id"),
         "dtype": "float32",
     }

@@ -55,4 +55,11 @@ def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
         prefix=prefix,
         chat_template=fields.get("tokenizer.chat_template"),
         ignore_merges=split == "llama-bpe",
+        end_ids=gguf_ends(fields),
     )
+
+
+def gguf_ends(fields: dict[str, Any]) -> list[int]:
+    """The ids at which llama.cpp stops: of the text, of a turn, of a message that calls a tool."""
+    names = (f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
+    return [*dict.fromkeys(fields[name] for name in names if name in fields)]

@@ -10,6 +10,7 @@ from gpt.errors import BadInput
 from gpt.files import read_json
 from gpt.model.gpt import GPT
 from gpt.pretrained.folders import read_model
+from gpt.pretrained.generation import generation_settings
 from gpt.pretrained.smollm2 import smollm2_folder
 from gpt.runs import load_model
 from gpt.text.tokenizer_json import from_hugging_face
@@ -17,6 +18,7 @@ from gpt.text.tokenizers import Tokenizer
 
 FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
+ADAPTER = "adapter_config.json"
 FILES = ["*.json", "*.safetensors", "*.jinja"]
 
 
@@ -42,6 +44,9 @@ def load_pretrained(
     """
     folder = find_folder(name)
     if "model_type" in read_json(folder / "config.json"):
+        if (folder / ADAPTER).is_file():  # transformers would load the adapter as well
+            raise BadInput(f"{name!r} holds an adapter ({ADAPTER}); open it with: finetune chat")
+        generation_settings(folder)
         model, tokenizer = read_model(folder), from_hugging_face(folder)
         if tokenizer.vocab_size > model.config.vocab_size:
             raise BadInput(

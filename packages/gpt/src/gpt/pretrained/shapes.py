@@ -2,14 +2,17 @@
 
 GPT-2 has learned positions and LayerNorm; Llama has rotary positions, RMSNorm and a gate in its
 feed-forward layer; Arcee is Llama without the gate. What stands in a `config.json` becomes a
-`GPTConfig`; what ours cannot express is refused by name, never ignored.
+`GPTConfig`; what ours cannot express is refused by name, never ignored (`settings`).
 """
 
 from typing import Any
 
 from gpt.errors import BadInput
 from gpt.model.config import FeedForwardKind, GPTConfig
+from gpt.pretrained.settings import CONFIG, GENERATION, ROTATION
 
+# Older files keep these in `config.json`; `generation` reads them.
+GENERATION_ONLY = (GENERATION.used | GENERATION.fixed.keys()) - {"eos_token_id"}
 BENDS: dict[str, FeedForwardKind] = {
     "gelu_new": "gelu",
     "gelu_pytorch_tanh": "gelu",
@@ -25,7 +28,6 @@ GATED: dict[str, FeedForwardKind] = {
     "gelu-erf": "geglu-erf",
     "relu": "reglu",
 }
-FAMILIES = ("gpt2", "llama", "arcee")
 
 
 def shape_from(theirs: dict[str, Any]) -> GPTConfig:
@@ -35,8 +37,10 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
         BadInput: it is of another family, has a part that ours lacks, or misses a number.
     """
     kind = theirs.get("model_type")
-    if kind not in FAMILIES:
-        raise BadInput(f"models of type {kind!r} are not read here; {', '.join(FAMILIES)} are")
+    if kind not in CONFIG:
+        raise BadInput(f"models of type {kind!r} are not read here; {', '.join(CONFIG)} are")
+    model = {name: value for name, value in theirs.items() if name not in GENERATION_ONLY}
+    CONFIG[kind].check(model, "this model")
     try:
         return from_gpt2(theirs) if kind == "gpt2" else from_llama(theirs)
     except BadInput:
@@ -49,8 +53,13 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
 
 def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
     """GPT-2's names of the sizes."""
-    refuse_unless(theirs, scale_attn_weights=True, scale_attn_by_inverse_layer_idx=False)
-    refuse_unless(theirs, add_cross_attention=False)
+    dropout = theirs.get("resid_pdrop", 0.1)
+    for name, accepted in {"embd_pdrop": (dropout,), "attn_pdrop": (dropout, 0.0)}.items():
+        if theirs.get(name, dropout) not in accepted:
+            raise BadInput(
+                f"this model has {name} {theirs[name]!r} and resid_pdrop {dropout!r}; "
+                "only one dropout for all of a model is read here"
+            )
     return GPTConfig(
         vocab_size=theirs["vocab_size"],
         context=theirs["n_positions"],
@@ -60,7 +69,7 @@ def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
         d_ff=theirs.get("n_inner") or 4 * theirs["n_embd"],
         positions="learned",
         attention_bias=True,
-        dropout=theirs.get("resid_pdrop", 0.1),
+        dropout=dropout,
         norm_eps=theirs.get("layer_norm_epsilon", 1e-5),
         feed_forward=bend(theirs.get("activation_function", "gelu_new")),
         tied_head=theirs.get("tie_word_embeddings", True),
@@ -71,8 +80,7 @@ def from_llama(theirs: dict[str, Any]) -> GPTConfig:
     """Llama's and Arcee's names of the sizes."""
     gated = theirs["model_type"] == "llama"
     rotation = theirs.get("rope_parameters") or theirs.get("rope_scaling") or {}
-    # older configs say "type"
-    refuse_unless(rotation, rope_type="default", type="default", partial_rotary_factor=1.0)
+    ROTATION.check(rotation, "this model")
     kind = bend(theirs.get("hidden_act", "silu" if gated else "relu2"))
     if gated and kind not in GATED:
         raise BadInput(f"a gate of {theirs['hidden_act']!r} is not known here")
@@ -89,7 +97,7 @@ def from_llama(theirs: dict[str, Any]) -> GPTConfig:
         head_width=theirs.get("head_dim"),
         rotary_base=float(rotation.get("rope_theta") or theirs.get("rope_theta", 10_000.0)),
         norm_kind="rms",
-        norm_eps=theirs.get("rms_norm_eps", 1e-6),
+        norm_eps=theirs.get("rms_norm_eps", 1e-6 if gated else 1e-5),
         feed_forward=GATED[kind] if gated else kind,
         ff_bias=theirs.get("mlp_bias", False),
         tied_head=theirs.get("tie_word_embeddings", False),
@@ -101,13 +109,6 @@ def bend(name: str) -> FeedForwardKind:
     if name not in BENDS:
         raise BadInput(f"the activation {name!r} is not known here; {', '.join(BENDS)} are")
     return BENDS[name]
-
-
-def refuse_unless(theirs: dict[str, Any], **wanted: Any) -> None:
-    """Refuse a setting that our model has in one way only."""
-    for name, value in wanted.items():
-        if theirs.get(name, value) != value:
-            raise BadInput(f"this model has {name} {theirs[name]!r}; only {value!r} is read here")
 
 
 def shape_to(ours: GPTConfig) -> dict[str, Any]:

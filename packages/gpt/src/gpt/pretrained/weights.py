@@ -13,10 +13,11 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.pretrained.buffers import without_buffers
 from gpt.pretrained.shapes import family_of
 
 BODY = {"gpt2": "transformer.", "llama": "model.", "arcee": "model."}
-BUFFERS = (".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq")
+HEAD = "lm_head.weight"
 
 
 class Row(NamedTuple):
@@ -34,7 +35,7 @@ def table(config: GPTConfig) -> list[Row]:
     """Every tensor of a model of this shape; names of the body go without their prefix."""
     family = family_of(config)
     rows = gpt2_rows(config) if family == "gpt2" else llama_rows(config)
-    return rows if config.tied_head else [*rows, Row("head", ("lm_head.weight",))]
+    return rows if config.tied_head else [*rows, Row("head", (HEAD,))]
 
 
 def gpt2_rows(config: GPTConfig) -> list[Row]:
@@ -92,13 +93,12 @@ def weights_from(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tens
     """Our tensors by name from a state dict (or the gradients) of a transformers model.
 
     Raises:
-        BadInput: a tensor is missing, or is there and has no place in this shape.
+        BadInput: a tensor is missing, or is there and has no place in this shape, or a constant
+            that some files hold has another value than ours.
     """
-    body = BODY[family_of(config)]
-    given = {name.removeprefix(body): tensor for name, tensor in theirs.items()}
-    given = {name: each for name, each in given.items() if not name.endswith(BUFFERS)}
+    given = without_buffers(bare(theirs, config), config)
     if config.tied_head:
-        given.pop("lm_head.weight", None)
+        given.pop(HEAD, None)
     rows = table(config)
     wanted = {name for row in rows for name in row.theirs}
     for name in sorted(wanted ^ given.keys()):
@@ -109,6 +109,31 @@ def weights_from(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tens
         parts = [given[name].T if row.flipped else given[name] for name in row.theirs]
         ours[row.ours] = torch.cat(parts) if len(parts) > 1 else parts[0].contiguous()
     return ours
+
+
+def bare(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+    """The tensors without the prefix of the body, which the first GPT-2 files lack.
+
+    Raises:
+        BadInput: a tensor is there with the prefix and without it.
+    """
+    body = BODY[family_of(config)]
+    found = {name.removeprefix(body): tensor for name, tensor in theirs.items()}
+    for name in found:
+        if name in theirs and body + name in theirs:
+            raise BadInput(f"the checkpoint has the tensors {name!r} and {body + name!r}")
+    return found
+
+
+def has_own_head(theirs: dict[str, Tensor], config: GPTConfig) -> bool:
+    """Whether a checkpoint that should have a tied head has another one.
+
+    Some published models do; transformers then keeps both.
+    """
+    found = bare(theirs, config)
+    (embedding,) = next(row.theirs for row in table(config) if row.ours == "embedding.weight")
+    both = config.tied_head and HEAD in found and embedding in found
+    return both and not torch.equal(found[HEAD], found[embedding])
 
 
 def weights_to(ours: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
@@ -124,7 +149,7 @@ def weights_to(ours: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
             tensor.split(list(row.sizes)) if len(row.sizes) > 1 else [tensor],
             strict=True,
         ):
-            full = name if name.startswith("lm_head") else body + name
+            full = name if name == HEAD else body + name
             theirs[full] = (part.T if row.flipped else part).contiguous()
     return theirs
 

@@ -11,7 +11,7 @@ in the library `tokenizers`, and do not come back.
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
@@ -68,10 +68,11 @@ class PretrainedTokenizer:
     merges: list[tuple[str, str]]  # printed spellings, in the order of training
     splits: list[str]  # patterns; each cuts the pieces that the one before it left
     added: list[AddedToken]
-    roles: dict[str, str]  # which added token is "bos_token", "eos_token", "unk_token", "pad_token"
+    roles: dict[str, str]  # added tokens by role: "bos_token", "eos_token", "pad_token", ...
     prefix: list[int]  # ids that stand before a text; Llama 3 begins every text with one
     chat_template: str | None = None
     ignore_merges: bool = False  # whether a word that is a token is taken whole (Llama 3)
+    end_ids: list[int] = field(default_factory=list)  # ids that end generation, as the model says
 
     def __post_init__(self) -> None:
         """Refuse parts that do not fit together."""
@@ -109,6 +110,11 @@ class PretrainedTokenizer:
     def end_of_text(self) -> int:
         """The id that ends an answer or a document."""
         return self.ids[self.roles["eos_token"]]
+
+    @property
+    def end_tokens(self) -> frozenset[int]:
+        """The ids at which generation stops: those of the model, and the end of a text."""
+        return frozenset({self.end_of_text, *self.end_ids})
 
     @cached_property
     def ranked_merges(self) -> dict[bpe.Pair, bpe.Merge]:

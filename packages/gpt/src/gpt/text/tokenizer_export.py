@@ -21,8 +21,13 @@ from gpt.text.tokenizers import CharacterTokenizer, Tokenizer
 Json = dict[str, Any]
 
 
-def to_hugging_face(tokenizer: Tokenizer, folder: Path) -> None:
+def to_hugging_face(tokenizer: Tokenizer, folder: Path, chat_template: str | None = None) -> None:
     """Write the tokenizer into a model folder, made where there is none.
+
+    Args:
+        tokenizer: what to write.
+        folder: where to.
+        chat_template: how conversations are written, if not as the tokenizer itself says.
 
     Raises:
         BadInput: words are no tokens that the library could cut out in the same way.
@@ -30,7 +35,8 @@ def to_hugging_face(tokenizer: Tokenizer, folder: Path) -> None:
     if isinstance(tokenizer, BytePairTokenizer):
         tokenizer = as_pretrained(tokenizer)
     if isinstance(tokenizer, PretrainedTokenizer):
-        files = bpe_pipeline(tokenizer), bpe_config(tokenizer)
+        chat_template = chat_template or tokenizer.chat_template
+        files = bpe_pipeline(tokenizer), config(tokenizer.roles)
     elif isinstance(tokenizer, CharacterTokenizer):
         files = character_pipeline(tokenizer), config({"eos_token": END_OF_TEXT})
     else:
@@ -38,7 +44,11 @@ def to_hugging_face(tokenizer: Tokenizer, folder: Path) -> None:
             f"cannot export a {type(tokenizer).__name__}; there are BytePairTokenizer, "
             "CharacterTokenizer and PretrainedTokenizer"
         )
+    if chat_template:
+        files[1]["chat_template"] = chat_template
     folder.mkdir(parents=True, exist_ok=True)
+    # an older file would go before the template in the config
+    (folder / "chat_template.jinja").unlink(missing_ok=True)
     for name, content in zip(("tokenizer.json", "tokenizer_config.json"), files, strict=True):
         write_atomically(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode())
 
@@ -74,7 +84,7 @@ def pipeline(added: list[AddedToken], pre_tokenizer: Json, model: Json, decoder:
                 "normalized": False,
                 "special": each.special,
             }
-            for each in added
+            for each in sorted(added)  # the library counts them in the order of the file
         ],
         "normalizer": None,
         "pre_tokenizer": pre_tokenizer,
@@ -146,14 +156,11 @@ def character_pipeline(tokenizer: CharacterTokenizer) -> Json:
 
 def config(roles: dict[str, str]) -> Json:
     """What transformers has to know beside the pipeline."""
+    standard = {role: token for role, token in roles.items() if role.endswith("_token")}
+    others = {role: token for role, token in roles.items() if role not in standard}
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "clean_up_tokenization_spaces": False,
-        **roles,
+        **standard,
+        **({"extra_special_tokens": others} if others else {}),
     }
-
-
-def bpe_config(tokenizer: PretrainedTokenizer) -> Json:
-    """The roles and the template of a conversation."""
-    template = {"chat_template": tokenizer.chat_template} if tokenizer.chat_template else {}
-    return config(tokenizer.roles) | template

@@ -3,8 +3,8 @@ r"""Reading `tokenizer.json`, the file in which the library `tokenizers` keeps a
 The file lists a pipeline: normalizer, added tokens, pre-tokenizer (how to cut), model (how to
 merge), post-processor (what stands around a text), decoder. We read one family of pipelines,
 byte-level BPE, and refuse every part that would change an id or a byte and that we do not have.
-Beside it `tokenizer_config.json` and `chat_template.jinja` say which added token has which role and
-how a conversation is written. The formats are those of tokenizers 0.23 and transformers 5.
+The files next to it add tokens, name the special ones and say how a conversation is written
+(`added_tokens`). The formats are those of tokenizers 0.23 and transformers 5.
 """
 
 import json
@@ -15,11 +15,13 @@ import regex
 
 from gpt.errors import BadInput
 from gpt.files import read_json
+from gpt.pretrained.settings import TOKENIZER
 from gpt.text import bpe
-from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
+from gpt.text.added_tokens import added_tokens, chat_template, optional_json
+from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
+CONFIG = "tokenizer_config.json"
 DIGITS = r"\p{N}"  # every digit a word of its own, as in SmolLM2
-ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 ACCEPTED = "byte-level BPE, as in GPT-2, Llama 3 and SmolLM2, is what this package reads"
 
 
@@ -33,16 +35,23 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
     pipeline = read_json(path)
     try:
         model = bpe_model(pipeline)
-        added = [added_token(each) for each in pipeline["added_tokens"] or []]
+        config = optional_json(folder / CONFIG)
+        TOKENIZER.check({k: v for k, v in config.items() if not is_token(k, v)}, CONFIG)
+        added, roles = added_tokens(folder, pipeline, config)
+        ids = model["vocab"] | {each.content: each.token for each in added}
+        ends = end_ids(folder)
         return PretrainedTokenizer(
             vocab={str(text): int(token) for text, token in model["vocab"].items()},
             merges=[merge_pair(each) for each in model["merges"]],
             splits=split_patterns(pipeline["pre_tokenizer"]),
             added=added,
-            roles=roles(folder, model["vocab"] | {each.content: each.token for each in added}),
+            roles=with_end(
+                roles, model["vocab"] | {each.content: each.token for each in added}, ends
+            ),
             prefix=prefix(pipeline.get("post_processor")),
-            chat_template=chat_template(folder),
+            chat_template=chat_template(folder, config),
             ignore_merges=bool(model.get("ignore_merges")),
+            end_ids=ends,
         )
     except BadInput as error:
         raise BadInput(f"{str(path)!r}: {error}") from error
@@ -52,9 +61,9 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
         ) from error
 
 
-def optional_json(path: Path) -> dict[str, Any]:
-    """What a JSON file says, if it is there."""
-    return read_json(path) if path.is_file() else {}
+def is_token(name: str, value: Any) -> bool:
+    """Whether an entry of `tokenizer_config.json` names a token, such as "eos_token"."""
+    return name.endswith("_token") and isinstance(value, (str, dict))
 
 
 def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
@@ -84,13 +93,6 @@ def merge_pair(each: str | list[str]) -> tuple[str, str]:
     """A merge, which older files write with a space between its parts."""
     left, right = each.split(" ") if isinstance(each, str) else each
     return left, right
-
-
-def added_token(each: dict[str, Any]) -> AddedToken:
-    """One entry of `added_tokens`; `normalized` has no effect where there is no normalizer."""
-    if each.get("single_word"):
-        raise BadInput(f"the added token {each['content']!r} is for single words only; {ACCEPTED}")
-    return AddedToken(each["id"], each["content"], each["special"], each["lstrip"], each["rstrip"])
 
 
 def split_patterns(pre_tokenizer: dict[str, Any] | None) -> list[str]:
@@ -130,24 +132,22 @@ def prefix(post_processor: dict[str, Any] | None) -> list[int]:
     return ids
 
 
-def roles(folder: Path, ids: dict[str, int]) -> dict[str, str]:
-    """Which token begins, ends, pads; GPT-2's own folder names the end in `config.json` alone."""
-    config = optional_json(folder / "tokenizer_config.json")
-    found = {role: config[role] for role in ROLES if config.get(role)}
-    end = optional_json(folder / "config.json").get("eos_token_id")
-    end = end[0] if isinstance(end, list) else end
-    if "eos_token" not in found and end in ids.values():
-        found["eos_token"] = next(text for text, token in ids.items() if token == end)
-    return {
-        role: each["content"] if isinstance(each, dict) else each for role, each in found.items()
-    }
+def end_ids(folder: Path) -> list[int]:
+    """The ids at which transformers stops generating: one, several or none.
+
+    `generation_config.json` goes before `config.json`.
+    """
+    for name in ("generation_config.json", "config.json"):
+        if (folder / name).is_file():
+            found = read_json(folder / name).get("eos_token_id")
+            ids = found if isinstance(found, list) else [] if found is None else [found]
+            if not all(type(each) is int and each >= 0 for each in ids):
+                raise BadInput(f"{name} has eos_token_id {found!r}; token ids are read here")
+            return ids
+    return []
 
 
-def chat_template(folder: Path) -> str | None:
-    """The template of a conversation: a file of its own, or an entry of the config."""
-    if (folder / "chat_template.jinja").is_file():
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
-    template = optional_json(folder / "tokenizer_config.json").get("chat_template")
-    if isinstance(template, list):  # several by name
-        template = {each["name"]: each["template"] for each in template}.get("default")
-    return template
+def with_end(roles: dict[str, str], ids: dict[str, int], ends: list[int]) -> dict[str, str]:
+    """The roles; a folder such as GPT-2's own names the end of a text by its id alone."""
+    named = [content for content, token in ids.items() if token in ends[:1]]
+    return {"eos_token": named[0]} | roles if named else roles

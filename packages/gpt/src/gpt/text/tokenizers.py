@@ -53,6 +53,13 @@ def decode(tokenizer: Tokenizer, tokens: list[int]) -> str:
     return tokenizer.decode_bytes(tokens).decode("utf-8", errors="replace")
 
 
+def end_tokens(tokenizer: Tokenizer) -> frozenset[int]:
+    """The ids at which generation stops; published models often have several."""
+    if isinstance(tokenizer, PretrainedTokenizer):
+        return tokenizer.end_tokens
+    return frozenset({tokenizer.end_of_text})
+
+
 class CharacterTokenizer:
     """One token a character: the shortest vocabulary and the longest sequences."""
 

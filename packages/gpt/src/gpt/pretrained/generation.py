@@ -1,0 +1,57 @@
+"""How a published model wants to be sampled: its `generation_config.json`.
+
+The ids that end a text are the tokenizer's to know (`tokenizer_json.end_ids`). Temperature, top-k
+and top-p are defaults for whoever samples. All else changes what is generated in ways that we do
+not have, and is refused.
+"""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gpt.errors import BadInput
+from gpt.files import read_json
+from gpt.pretrained.settings import GENERATION
+
+FILE = "generation_config.json"
+
+
+class SamplingDefaults(NamedTuple):
+    """The settings of a model for drawing tokens; None where it has none."""
+
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+
+
+def sampling_defaults(folder: Path) -> SamplingDefaults:
+    """Return how tokens are drawn by default; without `do_sample` a model has no default.
+
+    Raises:
+        BadInput: the model has a setting that is not known here, or a value that is no number.
+    """
+    settings = generation_settings(folder)
+    if not settings.get("do_sample"):
+        return SamplingDefaults()
+    values = {name: settings.get(name) for name in SamplingDefaults._fields}
+    for name, value in values.items():
+        if value is not None and (not isinstance(value, int | float) or value < 0):
+            raise BadInput(f"{FILE} has {name} {value!r}; a number from 0 on is read here")
+    top_k = int(values["top_k"]) if values["top_k"] else None  # 0 switches it off
+    return SamplingDefaults(values["temperature"], top_k, values["top_p"])
+
+
+def generation_settings(folder: Path) -> dict[str, Any]:
+    """Return the settings of generation; older folders have them in `config.json`.
+
+    Raises:
+        BadInput: one of them is not known here.
+    """
+    known = GENERATION.used | GENERATION.fixed.keys()
+    if (folder / FILE).is_file():
+        settings = read_json(folder / FILE)
+        GENERATION.check(settings, FILE)
+    else:
+        config = read_json(folder / "config.json")
+        settings = {name: value for name, value in config.items() if name in known}
+        GENERATION.check(settings, "config.json")
+    return settings

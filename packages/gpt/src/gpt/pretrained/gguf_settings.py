@@ -1,0 +1,79 @@
+"""Fields of a GGUF file: which ones we use, and which we can only refuse.
+
+The names are those of `gguf-py/gguf/constants.py`. As for the JSON files of a folder (`settings`),
+a field that is in no column of the table is refused by name.
+"""
+
+from typing import Any
+
+from gpt.errors import BadInput
+from gpt.pretrained.settings import Settings, words
+
+# What a file says about itself: its name, its licence, how it was quantised.
+DESCRIPTIONS = ("GGUF.", "general.", "quantize.")
+FIELDS = Settings(
+    used=words(
+        "llama.attention.head_count llama.attention.head_count_kv llama.attention.key_length "
+        "llama.attention.layer_norm_rms_epsilon llama.attention.value_length llama.block_count "
+        "llama.context_length llama.embedding_length llama.feed_forward_length "
+        "llama.rope.dimension_count llama.rope.freq_base llama.vocab_size "
+        "tokenizer.chat_template tokenizer.ggml.add_bos_token tokenizer.ggml.bos_token_id "
+        "tokenizer.ggml.eom_token_id tokenizer.ggml.eos_token_id tokenizer.ggml.eot_token_id "
+        "tokenizer.ggml.merges tokenizer.ggml.model tokenizer.ggml.padding_token_id "
+        "tokenizer.ggml.pre tokenizer.ggml.token_type tokenizer.ggml.tokens "
+        "tokenizer.ggml.unknown_token_id"
+    ),
+    fixed={
+        "llama.attention.causal": (True,),
+        "llama.attention.clamp_kqv": (0.0,),
+        "llama.attention.max_alibi_bias": (0.0,),
+        "llama.attention.sliding_window": (0,),
+        "llama.expert_count": (0,),
+        "llama.expert_used_count": (0,),
+        "llama.rope.scaling.factor": (0.0, 1.0),
+        "llama.rope.scaling.type": ("none",),
+        "llama.use_parallel_residual": (False,),
+        "split.count": (0, 1),
+        "tokenizer.ggml.add_eos_token": (False,),
+        "tokenizer.ggml.add_sep_token": (False,),
+        "tokenizer.ggml.add_space_prefix": (False,),
+        "tokenizer.ggml.remove_extra_whitespaces": (False,),
+    },
+    # tokens for filling in the middle, the scores of another kind of tokenizer, other templates
+    without_effect=words(
+        "llama.rope.scaling.finetuned llama.rope.scaling.original_context_length split.no "
+        "split.tensors.count tokenizer.chat_templates tokenizer.ggml.fim_mid_token_id "
+        "tokenizer.ggml.fim_pad_token_id tokenizer.ggml.fim_pre_token_id "
+        "tokenizer.ggml.fim_rep_token_id tokenizer.ggml.fim_sep_token_id "
+        "tokenizer.ggml.fim_suf_token_id tokenizer.ggml.mask_token_id "
+        "tokenizer.ggml.middle_token_id tokenizer.ggml.prefix_token_id tokenizer.ggml.scores "
+        "tokenizer.ggml.seperator_token_id tokenizer.ggml.suffix_token_id "
+        "tokenizer.ggml.token_type_count tokenizer.huggingface.json"
+    ),
+)
+
+
+def check_fields(fields: dict[str, Any]) -> None:
+    """Refuse a field that would change the model or its tokens in a way that we do not have.
+
+    Raises:
+        BadInput: a field is unknown, or has another value than the accepted ones.
+    """
+    known = (*DESCRIPTIONS, "tokenizer.chat_template.")  # templates besides the default one
+    FIELDS.check({k: v for k, v in fields.items() if not k.startswith(known)}, "the file")
+
+
+def check_sizes(fields: dict[str, Any], n_tokens: int, d_head: int) -> None:
+    """Refuse sizes that contradict the tensors, or heads of which only a part is rotated.
+
+    Raises:
+        BadInput: a field says another size.
+    """
+    sizes = {
+        "llama.vocab_size": n_tokens,
+        "llama.rope.dimension_count": d_head,
+        "llama.attention.value_length": d_head,
+    }
+    for name, size in sizes.items():
+        if fields.get(name, size) != size:
+            raise BadInput(f"the file has {name} {fields[name]}; only {size} is read here")
