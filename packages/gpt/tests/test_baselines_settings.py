@@ -1,4 +1,4 @@
-"""Every setting of a model folder that transformers reads: equal to the library, or refused by name.
+"""Every setting of a model folder that transformers reads is used as there or refused by name.
 
 Each table below gives another value than the usual one for every setting, and a test walks it. A
 setting that a new version of the library adds fails the first test of its file.
@@ -195,7 +195,7 @@ NEXT = OWN.vocab_size + 1
 NEW = {"content": "<|new|>", "special": True}
 TOKENIZERS = {
     "bos_token": "<|new|>", "eos_token": "<tool>", "unk_token": "<|new|>", "sep_token": "<|new|>",
-    "pad_token": "the", "cls_token": "x", 
+    "pad_token": "the", "cls_token": "x",
     "mask_token": {"__type": "AddedToken", "content": "<|new|>", "lstrip": True},
     "image_token": "<|new|>", "model_max_length": 3, "padding_side": "left",
     "truncation_side": "left", "model_input_names": ["input_ids"],

@@ -15,7 +15,7 @@ from itertools import pairwise
 import regex
 
 from finetune.data.conversations import Message
-from finetune.data.formats import FORMATS, Format, Piece
+from finetune.data.formats import EMPTY_LINE, FORMATS, Format, Piece
 from gpt.errors import BadInput
 from gpt.pretrained.chat import render_chat
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
@@ -92,6 +92,7 @@ def template_format(tokenizer: Tokenizer) -> TemplateFormat:
         between=between | {("user", "assistant"): reply},
         stop=stop,
         around=(before, after),
+        first_gap=gap_in_question(tokenizer),
         template=tokenizer.chat_template,
         roles=tokenizer.roles,
     )
@@ -112,6 +113,16 @@ def learned(
         )
     neighbours = pairwise(["begin", *roles, "end"])
     return dict(zip(neighbours, regex.split(f"[{STAND_INS}]", text), strict=True))
+
+
+def gap_in_question(tokenizer: PretrainedTokenizer) -> str:
+    """What the template writes for the first empty line of a question; Alpaca begins an input."""
+    first, second = STAND_INS[:2]
+    question = [{"role": "user", "content": first + EMPTY_LINE + second}]
+    text = render_chat(tokenizer.chat_template or "", question, tokenizer.roles)
+    _, found, rest = text.partition(first)
+    gap, also, _ = rest.partition(second)
+    return gap if found and also else EMPTY_LINE
 
 
 def ending(tokenizer: PretrainedTokenizer, text: str) -> tuple[str, str]:

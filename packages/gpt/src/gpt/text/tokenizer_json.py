@@ -45,9 +45,7 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
             merges=[merge_pair(each) for each in model["merges"]],
             splits=split_patterns(pipeline["pre_tokenizer"]),
             added=added,
-            roles=with_end(
-                roles, model["vocab"] | {each.content: each.token for each in added}, ends
-            ),
+            roles=with_end(roles, ids, ends),
             prefix=prefix(pipeline.get("post_processor")),
             chat_template=chat_template(folder, config),
             ignore_merges=bool(model.get("ignore_merges")),
