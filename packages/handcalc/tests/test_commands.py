@@ -14,7 +14,9 @@ import pytest
 import handcalc
 from handcalc.cli import main
 from handcalc.comparison.rows import Row
-from handcalc.gradients.check import Check
+from handcalc.gradients.check import TARGETS, TOKENS, Check
+from handcalc.model.step import backward, forward
+from handcalc.model.weights import Shape, drawn
 
 SOURCE = Path(handcalc.__file__).parent
 CORE = [
@@ -70,12 +72,16 @@ def test_the_core_imports_no_more_than_math():
 def test_step_prints_every_stage(capsys):
     assert main(["step"]) == 0
     printed = capsys.readouterr().out
+    c = forward(drawn(Shape(), "pre-ln"), TOKENS, TARGETS, "pre-ln")
+    backward(c, "pre-ln")
+    for name in [*c.weights, *(name for line in c.lines for name in line.names)]:
+        assert f"\n{name} (" in printed or f"\n{name}    " in printed, name
     for part in ("X (5 x 16)", "A.1 (5 x 5)", "W_Q.0.grad (16 x 8)", "loss 1.737666 nats",
                  "length of the gradient 2.908730", "adamw: 1.648554", "-inf"):  # fmt: skip
         assert part in printed
 
 
-def test_step_as_json_has_every_number(capsys):
+def test_step_as_json_has_the_forward_pass_and_the_gradients_of_all_weights(capsys):
     assert main(["step", "--block", "classic", "--steps", "2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert round(found["loss"], 6) == 1.829868 and round(found["perplexity"], 4) == 6.2331
@@ -83,7 +89,12 @@ def test_step_as_json_has_every_number(capsys):
     assert [round(loss, 6) for loss in found["loss_after"]] == [1.804945, 1.781245]
     assert len(found["losses"]) == 4
     assert found["tensors"]["S.0"][0][1] is None  # the future
-    assert set(found["gradients"]) >= {"token", "W_Q.1", "b_2", "gamma", "head"}
+    c = forward(drawn(Shape(), "classic"), TOKENS, TARGETS, "classic")
+    made = [name for line in c.lines for name in line.names]
+    assert list(found["tensors"]) == [*c.weights, *made]
+    assert found["tensors"]["G"] == c.values["G"]
+    assert list(found["gradients"]) == c.weights
+    assert set(c.weights) >= {"token", "W_Q.1", "b_2", "gamma", "head"}
     assert round(found["gradients"]["W_O"][0][1], 8) == -0.01758579
 
 
