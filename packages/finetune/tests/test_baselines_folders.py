@@ -20,7 +20,7 @@ from finetune.cli import main
 from finetune.data.encoding import answer_example, example, prompt_tokens
 from finetune.data.format_template import chat_template_of
 from finetune.data.formats import FORMATS
-from finetune.data.marks import with_marks
+from finetune.data.marks import stop_tokens, with_marks
 from finetune.training.assistant import load_assistant
 from gpt.cli import main as gpt
 from gpt.errors import BadInput
@@ -175,7 +175,7 @@ def test_an_adapter_brings_its_own_tokenizer_and_template(published, tmp_path):
     ours, library = load_assistant(str(adapter)), AutoTokenizer.from_pretrained(adapter)
     asked = library.apply_chat_template([QUESTION], add_generation_prompt=True, return_dict=False)
     assert prompt_tokens(ours.format, ours.tokenizer, [QUESTION]) == asked
-    assert ours.tokenizer.end_tokens == {OWN.end_of_text, 7}  # those of the base
+    assert stop_tokens(ours.format, ours.tokenizer) == {OWN.end_of_text, 7}  # as the base says
     tokens = torch.arange(24)[None]
     torch.testing.assert_close(ours.model(tokens), theirs(tokens).logits.float(), rtol=0, atol=1e-5)
 

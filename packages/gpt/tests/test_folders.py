@@ -130,6 +130,49 @@ def test_a_folder_of_the_first_gpt2_files_is_read(tmp_path):
     assert_same(model, read_model(tmp_path))
 
 
+def test_a_mask_that_is_not_causal_is_not_dropped_in_silence(tmp_path):
+    write_model(tmp_path, a_model("gpt2"), end_of_text=None)
+    window = torch.ones(1, 1, 24, 24).tril() - torch.ones(24, 24).tril(-4)
+    rewrite(tmp_path, lambda tensors: tensors.update({"transformer.h.1.attn.bias": window}))
+    with pytest.raises(BadInput, match=r"constant 'h.1.attn.bias' with another value than usual"):
+        read_model(tmp_path)
+
+
+@pytest.mark.parametrize(("base", "accepted"), [(10_000.0, True), (500.0, False)])
+def test_frequencies_in_a_file_are_dropped_if_they_are_those_of_the_config(
+    base, accepted, tmp_path
+):
+    model = a_model("llama")
+    write_model(tmp_path, model, end_of_text=None)
+    stored = (base ** -(torch.arange(0, 10, 2) / 10)).bfloat16()
+    name = "model.layers.1.self_attn.rotary_emb.inv_freq"
+    rewrite(tmp_path, lambda tensors: tensors.update({name: stored}))
+    if accepted:
+        assert_same(model, read_model(tmp_path))
+    else:
+        with pytest.raises(BadInput, match=r"rotary_emb.inv_freq' with another value than usual"):
+            read_model(tmp_path)
+
+
+def test_a_tensor_with_and_without_its_prefix_is_refused(tmp_path):
+    write_model(tmp_path, a_model("gpt2"), end_of_text=None)
+    rewrite(tmp_path, lambda tensors: tensors.update({"wte.weight": torch.ones(60, 32)}))
+    with pytest.raises(BadInput, match=r"tensors 'wte.weight' and 'transformer.wte.weight'"):
+        read_model(tmp_path)
+
+
+def test_a_tied_model_with_a_head_of_its_own_keeps_both(tmp_path):
+    model = a_model("gpt2")
+    write_model(tmp_path, model, end_of_text=None)
+    head = torch.randn(60, 32)
+    rewrite(tmp_path, lambda tensors: tensors.update({"lm_head.weight": head}))
+    read = read_model(tmp_path)
+    assert not read.config.tied_head
+    assert torch.equal(read.head, head)
+    write_model(tmp_path / "again", read, end_of_text=None)
+    assert not json.loads((tmp_path / "again" / "config.json").read_text())["tie_word_embeddings"]
+
+
 def test_a_tensor_of_another_shape_is_named(written):
     model, folder = written
     last = "transformer.ln_f.weight" if model.config.norm_kind == "layer" else "model.norm.weight"

@@ -6,7 +6,9 @@ from einops import rearrange
 
 from gpt.errors import BadInput
 from gpt.pretrained.gguf_file import read_gguf, unpermute_rows
+from gpt.pretrained.smollm2 import converted
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.tokenizer_json import from_hugging_face
 from gpt.text.tokenizers import decode
 
 
@@ -96,6 +98,12 @@ WRONG = {
     "width": ({"llama.embedding_length": 128}, r"has shape .* and the fields of the file ask for"),
     "layers": ({"llama.block_count": 3}, r"'blk.2.* has shape None, and the fields .* ask for \("),
     "stretched": ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type 'yarn'; only"),
+    "experts": ({"llama.expert_count": 8}, "llama.expert_count 8; only 0 is read"),
+    "a window": ({"llama.attention.sliding_window": 16}, "sliding_window 16; only 0 is read"),
+    "half a rotation": ({"llama.rope.dimension_count": 8}, "rope.dimension_count 8; only 16 is"),
+    "narrow values": ({"llama.attention.value_length": 8}, "value_length 8; only 16 is read"),
+    "unknown": ({"llama.logit_scale": 0.5}, "has the setting llama.logit_scale 0.5, which is not"),
+    "an end after a text": ({"tokenizer.ggml.add_eos_token": 1}, "add_eos_token 1; only False"),
     "no field": ({"llama.attention.head_count": None}, "no field 'llama.attention.head_count'"),
     "no tokens": ({"tokenizer.ggml.tokens": None}, "no field 'tokenizer.ggml.tokens'"),
 }
@@ -105,6 +113,16 @@ WRONG = {
 def test_a_foreign_field_is_named_and_the_file_with_it(fields, message, write_gguf, tmp_path):
     with pytest.raises(BadInput, match=rf"a\.gguf'.*{message}"):
         read_gguf(write_gguf(tmp_path / "a.gguf", fields=fields))
+
+
+def test_a_file_may_name_several_tokens_that_end_generation(write_gguf, tmp_path):
+    fields = {"tokenizer.ggml.eot_token_id": 5, "tokenizer.ggml.eom_token_id": 6}
+    found = read_gguf(write_gguf(tmp_path / "a.gguf", fields=fields))
+    end = found.tokenizer.end_of_text
+    assert found.config["eos_token_id"] == [end, 5, 6]
+    assert found.tokenizer.end_tokens == {end, 5, 6}
+    folder = converted(tmp_path / "a.gguf", tmp_path / "cache")
+    assert from_hugging_face(folder).end_ids == [end, 5, 6]
 
 
 def test_another_architecture_is_named(write_gguf, tmp_path):

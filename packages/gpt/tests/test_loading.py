@@ -6,9 +6,11 @@ import sys
 import pytest
 import torch
 
+from gpt.commands.sample import SampleConfig
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.pretrained.folders import write_model
+from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
 from gpt.pretrained.loading import load_pretrained
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizer_export import to_hugging_face
@@ -44,6 +46,31 @@ def test_weights_stored_in_bf16_are_read_as_float32_unless_told_otherwise(folder
     model = load_pretrained(str(folder), precision="bf16").model
     write_model(folder, model, TOKENIZER.end_of_text)
     assert next(load_pretrained(str(folder)).model.parameters()).dtype == torch.float32
+
+
+def test_a_folder_says_how_its_model_is_sampled_and_options_go_first(folder):
+    path = folder / "generation_config.json"
+    settings = {"do_sample": True, "temperature": 0.6, "top_k": 0, "top_p": 0.9}
+    path.write_text(json.dumps(settings))
+    defaults = sampling_defaults(folder)
+    assert defaults == SamplingDefaults(0.6, None, 0.9)
+    assert SampleConfig().drawing(defaults) == SamplingDefaults(0.6, None, 0.9)
+    asked = SampleConfig(temperature=0.0, top_k=3)
+    assert asked.drawing(defaults) == SamplingDefaults(0.0, 3, 0.9)
+    path.write_text(json.dumps(settings | {"do_sample": False}))
+    assert sampling_defaults(folder) == SamplingDefaults()
+    assert SampleConfig().drawing(SamplingDefaults()) == SamplingDefaults(0.8, None, 0.95)
+    assert SampleConfig(chat="Hi").drawing(SamplingDefaults()).temperature == 0
+
+
+@pytest.mark.parametrize("place", ["generation_config.json", "config.json"])
+def test_a_way_to_generate_that_ours_lacks_is_refused_by_name(place, folder):
+    if place == "config.json":  # where older folders have it
+        (folder / "generation_config.json").unlink()
+    content = json.loads((folder / place).read_text()) if place == "config.json" else {}
+    (folder / place).write_text(json.dumps(content | {"repetition_penalty": 1.3}))
+    with pytest.raises(BadInput, match=f"{place} has repetition_penalty 1.3; only 1.0 is read"):
+        load_pretrained(str(folder))
 
 
 def test_a_model_of_fewer_ids_than_its_tokenizer_is_refused(folder):

@@ -50,6 +50,29 @@ def test_of_several_templates_the_default_is_taken(tmp_path):
     assert from_hugging_face(tmp_path).chat_template == "D"
 
 
+def test_templates_of_which_none_is_the_default_are_refused(tmp_path):
+    to_hugging_face(FULL, tmp_path)
+    templates = [{"name": "tools", "template": "T"}, {"name": "rag", "template": "D"}]
+    config = {"eos_token": "<|begin|>", "chat_template": templates}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
+    with pytest.raises(BadInput, match="chat templates are called tools, rag, and none default"):
+        from_hugging_face(tmp_path)
+
+
+def test_an_older_template_file_does_not_hide_the_one_that_is_written(tmp_path):
+    (tmp_path / "chat_template.jinja").write_text("old")
+    to_hugging_face(FULL, tmp_path)
+    assert from_hugging_face(tmp_path).chat_template == FULL.chat_template
+
+
+@pytest.mark.parametrize("ends", ["5", [1, "2"], [-1]])
+def test_ends_that_are_no_ids_are_refused(ends, tmp_path):
+    to_hugging_face(FULL, tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": ends}))
+    with pytest.raises(BadInput, match=r"config.json has eos_token_id .*; token ids are read here"):
+        from_hugging_face(tmp_path)
+
+
 def test_the_end_may_stand_in_the_models_config_alone(tmp_path):
     to_hugging_face(as_pretrained(OWN), tmp_path)
     (tmp_path / "tokenizer_config.json").unlink()
