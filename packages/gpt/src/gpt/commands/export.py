@@ -75,8 +75,10 @@ def write_pretrained(
 
 def ends(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:
     """The ids at which generation stops; a single one is no list in the files of transformers."""
-    listed = tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else []
-    found = [*dict.fromkeys([*listed, tokenizer.end_of_text, *([] if stop is None else [stop])])]
+    found = [*(tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else [])]
+    for end in (tokenizer.end_of_text, stop):
+        if end is not None and end not in found:
+            found.append(end)
     return found if len(found) > 1 else found[0]
 
 

@@ -54,7 +54,8 @@ class SampleConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
-        check_choice(*self.drawing(SamplingDefaults()))
+        temperature, top_k, top_p = self.drawing(SamplingDefaults())
+        check_choice(temperature or 0.0, top_k, top_p)
         check_seed(self.seed)
         if self.tokens < 1:
             raise BadInput(f"tokens must be at least 1, got {self.tokens}")
