@@ -9,9 +9,7 @@ WORDS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 
 
 def count(pattern: str, pages: list[Path]) -> int:
-    return sum(
-        len(re.findall(pattern, page.read_text("utf-8"), re.MULTILINE)) for page in pages
-    )
+    return sum(len(re.findall(pattern, page.read_text("utf-8"), re.MULTILINE)) for page in pages)
 
 
 def test_every_exercise_has_a_solution_and_about_half_have_a_check():

@@ -34,7 +34,8 @@ try:
     from trl.trainer.sft_trainer import SFTTrainer
 except ImportError as error:
     raise ImportError(
-        "comparisons need the extra baselines; in a clone: uv pip install -e 'packages/finetune[baselines]'"
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
     ) from error
 
 import torch

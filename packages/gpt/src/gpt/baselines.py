@@ -25,7 +25,8 @@ try:
     from transformers.utils import logging as library_messages
 except ImportError as error:
     raise ImportError(
-        "comparisons need the extra baselines; in a clone: uv pip install -e 'packages/gpt[baselines]'"
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/gpt[baselines]'"
     ) from error
 
 import torch

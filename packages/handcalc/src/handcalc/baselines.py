@@ -8,7 +8,8 @@ try:
     import torch
 except ImportError as error:
     raise ImportError(
-        "comparisons need the extra baselines; in a clone: uv pip install -e 'packages/handcalc[baselines]'"
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/handcalc[baselines]'"
     ) from error
 
 from torch import Tensor

@@ -19,7 +19,8 @@ try:
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 except ImportError as error:
     raise ImportError(
-        "comparisons need the extra baselines; in a clone: uv pip install -e 'packages/finetune[baselines]'"
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
     ) from error
 
 import torch

@@ -30,7 +30,8 @@ try:
     from trl.trainer.kto_trainer import KTOTrainer
 except ImportError as error:
     raise ImportError(
-        "comparisons need the extra baselines; in a clone: uv pip install -e 'packages/finetune[baselines]'"
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
     ) from error
 
 import torch

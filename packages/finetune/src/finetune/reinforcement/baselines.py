@@ -11,7 +11,8 @@ try:
     from torchrl.objectives.value.functional import generalized_advantage_estimate
 except ImportError as error:
     raise ImportError(
-        "comparisons need the extra baselines; in a clone: uv pip install -e 'packages/finetune[baselines]'"
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
     ) from error
 
 import torch

