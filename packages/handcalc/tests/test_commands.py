@@ -49,7 +49,8 @@ def test_the_arrays_stand_on_numpy_and_say_how_to_get_it():
     assert found - set(sys.stdlib_module_names) == {"handcalc", "numpy"}
     code = "import sys; sys.modules['numpy'] = None; import handcalc.arrays.layers"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, encoding="utf-8")
-    said = "ImportError: the arrays need: pip install 'insideout-handcalc[numpy]'"
+    install = "uv pip install -e 'packages/handcalc[numpy]'"
+    said = f"ImportError: the arrays need the extra numpy; in a clone: {install}"
     assert done.stderr.splitlines()[-1] == said
 
 
@@ -201,7 +202,7 @@ def test_compare_without_torch_names_the_extra(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "handcalc.baselines", raising=False)
     assert main(["compare"]) == 2
-    assert "pip install 'insideout-handcalc[baselines]'" in capsys.readouterr().err
+    assert "uv pip install -e 'packages/handcalc[baselines]'" in capsys.readouterr().err
 
 
 def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):

@@ -33,7 +33,10 @@ try:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 except ImportError as error:
-    raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
+    raise ImportError(
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
+    ) from error
 
 import torch
 from torch import nn

@@ -24,7 +24,10 @@ try:
     from transformers.models.llama import modeling_llama as llama
     from transformers.utils import logging as library_messages
 except ImportError as error:
-    raise ImportError("comparisons need: pip install 'insideout-gpt[baselines]'") from error
+    raise ImportError(
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/gpt[baselines]'"
+    ) from error
 
 import torch
 from torch import nn

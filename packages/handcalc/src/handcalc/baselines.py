@@ -7,7 +7,10 @@ from typing import Any, cast
 try:
     import torch
 except ImportError as error:
-    raise ImportError("comparisons need: pip install 'insideout-handcalc[baselines]'") from error
+    raise ImportError(
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/handcalc[baselines]'"
+    ) from error
 
 from torch import Tensor
 from torch.nn import functional as F

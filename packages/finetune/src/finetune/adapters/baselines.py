@@ -18,7 +18,10 @@ try:
     )
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 except ImportError as error:
-    raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
+    raise ImportError(
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
+    ) from error
 
 import torch
 from torch import Tensor, nn

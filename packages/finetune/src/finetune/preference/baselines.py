@@ -29,7 +29,10 @@ try:
     from trl.trainer.kto_config import KTOConfig
     from trl.trainer.kto_trainer import KTOTrainer
 except ImportError as error:
-    raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
+    raise ImportError(
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
+    ) from error
 
 import torch
 import torch.nn.functional as F

