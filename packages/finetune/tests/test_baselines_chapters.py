@@ -6,12 +6,17 @@ import pytest
 
 pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
+import datasets
 import peft
 import safetensors.torch
 import torch
 import trl
 from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
+
+from finetune import baselines
+from finetune.data.rows import answered, padded
+from finetune.training.losses import sft_loss
 
 pytestmark = pytest.mark.baselines
 
@@ -113,3 +118,43 @@ def test_peft_warns_of_a_missing_tensor_and_says_nothing_of_an_unknown_one(lost,
     messages = [str(each.message) for each in recwarn]
     assert any("missing adapter keys" in each for each in messages) == (lost != "none")
     assert not any("nobody" in each for each in messages)
+
+
+def test_peft_says_nothing_where_only_some_of_the_targets_fit(recwarn):
+    adapted = peft.LoraConfig(target_modules=["q_proj", "query"])
+    model = peft.get_peft_model(LlamaForCausalLM(LlamaConfig(**TINY)), adapted)
+    names = {name.split(".lora_")[0] for name, _ in model.named_parameters() if ".lora_" in name}
+    assert names and all(name.endswith("q_proj") for name in names)
+    assert not any("query" in str(each.message) for each in recwarn)
+
+
+def test_trl_divides_by_the_answer_tokens_of_all_micro_batches_of_a_step(tmp_path):
+    torch.manual_seed(0)
+    model = baselines.llama("tiny")
+    model.get_input_embeddings().weight.data *= 20  # so that tokens have unequal losses
+    rows = [answered([17, 4, 9], [5, 0]), answered([3], [8, 6, 7, 9, 2, 0])]
+    with torch.no_grad():
+        policy = baselines.our_policy(model)
+        sums = [sft_loss(policy, padded([row])) for row in rows]
+    expected = sum(each.total for each in sums) / sum(each.terms for each in sums)
+    mean_of_means = sum(each.total / each.terms for each in sums) / 2
+    settings = baselines.settings(tmp_path, 1, 1, 1e-4) | {"gradient_accumulation_steps": 2}
+    trainer = baselines.sft_trainer(model, rows, settings)
+    [found] = baselines.run(trainer, lambda step: None, checked=1)
+    assert found == pytest.approx(expected.item(), abs=1e-3)
+    assert abs(found - mean_of_means.item()) > 0.1
+
+
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # of transformers, about a default of trl
+def test_trl_pads_with_the_end_where_a_tokenizer_has_no_padding(tmp_path):
+    tokenizer = baselines.tokenizer(1024)
+    tokenizer.pad_token = None
+    row = {"input_ids": [5, 0], "labels": [5, 0]}
+    settings = baselines.settings(tmp_path, 1, 1, 1e-4)
+    trl.SFTTrainer(
+        baselines.llama("tiny"),
+        args=trl.SFTConfig(**settings),
+        train_dataset=datasets.Dataset.from_list([row]),
+        processing_class=tokenizer,
+    )
+    assert tokenizer.pad_token == tokenizer.eos_token
