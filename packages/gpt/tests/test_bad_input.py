@@ -89,7 +89,7 @@ CALLS = {
     "no such device": ("train --data text.txt --device abacus", "no device 'abacus'"),
     "resume nothing": ("train --resume nowhere", "no run in 'nowhere'; make one with: gpt train"),
     "resume on another text": ("train --resume run --data other.txt",
-                               "this run has data text.txt, not other.txt"),
+                               "'other.txt' is not the text that 'run' was trained on"),
     "resume with another shape": ("train --resume run --d-model 64",
                                   "this run has d_model None, not 64"),
     "resume with another length": ("train --resume run --steps 99",
@@ -233,8 +233,48 @@ def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(TEXT + "One more line.\n")
     before = files(run)
-    refused(capsys, "train --resume run", "'text.txt' is not the text that 'run' was trained on")
+    call = "train --resume run --data text.txt"
+    refused(capsys, call, "'text.txt' is not the text that 'run' was trained on; leave --data out")
     assert files(run) == before
+
+
+def test_a_run_goes_on_without_its_text_and_ends_in_the_same_bits(
+    home, tmp_path, capsys, monkeypatch
+):
+    """Its tokens are in its folder; a text that was moved is accepted for what it holds."""
+    shutil.copy(home / "text.txt", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run = copy_of_run(home, tmp_path)
+    last = run / "checkpoints" / "step-00000002.safetensors"
+    whole = last.read_bytes()
+    (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
+    for more in ("", " --data moved.txt"):
+        last.unlink()
+        assert main(f"train --resume run{more}".split()) == 0
+        assert last.read_bytes() == whole
+    capsys.readouterr()
+    refused(capsys, "train --resume run --data text.txt", "no file or folder 'text.txt'")
+
+
+@pytest.mark.parametrize("name", ["train.npy", "validation.npy"])
+@pytest.mark.parametrize("call", ["train --resume run", "eval --run run"])
+def test_tokens_that_are_not_those_of_the_text_are_refused(
+    name, call, home, tmp_path, capsys, monkeypatch
+):
+    """One bit has changed, and the id is still one of the vocabulary."""
+    run = copy_of_run(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    content = bytearray((run / name).read_bytes())
+    content[-2] ^= 1
+    (run / name).write_bytes(content)
+    before = files(run)
+    refused(capsys, call, f"{name}' is damaged: it is not what the run began with")
+    assert files(run) == before
+
+
+def test_a_new_run_needs_a_text(home, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    refused(capsys, "train --data None", "no text to train on; name one with --data")
 
 
 def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monkeypatch):
