@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gpt.commands.endings import losses_told
+from gpt.commands.endings import full_disks_reported, losses_told
 from gpt.commands.eval import scored, show
 from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
@@ -46,10 +46,11 @@ def run(config: TrainConfig) -> int:
     """Train, then say how good the model is beside n-gram models of the same text."""
     device = own_device(pick_device(config.device))
     folder = RunFolder(config.resume or config.runs / config.name)
-    with losses_told(folder, COMMAND), joined(device):
-        first_then_all(partial(prepare, folder, config))
-        status, first = train_in(folder, config, device), rank() == 0
-    return finish(folder, config, device) if first and status == 0 else status
+    with full_disks_reported(folder, COMMAND):
+        with losses_told(folder, COMMAND), joined(device):
+            first_then_all(partial(prepare, folder, config))
+            status, first = train_in(folder, config, device), rank() == 0
+        return finish(folder, config, device) if first and status == 0 else status
 
 
 def prepare(folder: RunFolder, config: TrainConfig) -> None:
