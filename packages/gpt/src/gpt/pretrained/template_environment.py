@@ -2,6 +2,7 @@
 
 A template is somebody else's program, so it runs without access to Python. What it may use beyond
 Jinja itself is what `_compile_jinja_template` of transformers 5.23 adds; a test compares the two.
+Needs the extra `smollm2`.
 """
 
 import datetime
