@@ -4,7 +4,7 @@ from finetune.data.conversations import asked
 from finetune.data.docstrings import Question
 from finetune.evaluation.intervals import wilson
 from finetune.training.asking import Answered, Asked
-from finetune.training.report import answers_report, print_answers, won
+from finetune.training.report import answers_report, judge_of, judged, print_answers, won
 
 QUESTION = Question(
     "builtins", "list.sort", "method", "What does `list.sort` do?", "Sort the list in place."
@@ -21,10 +21,61 @@ def test_wins_losses_and_ties_by_the_rule():
     assert found["p"] == 1  # two to one is nothing
 
 
-def test_elsewhere_the_words_of_the_reference_are_counted():
-    item = Asked(asked("Spell 1."), "It is one.")
-    found = won([item], [Answered("It is one.", False)], [Answered("It is two.", True)])
+SUMS = [Asked(asked(f"What is {n} + 4?"), f"It is {n + 4}.") for n in range(14)]
+RIGHT = [Answered(item.answer, True) for item in SUMS]
+ALWAYS_11 = [Answered("It is 11.", True)] * 14
+CHATTER = [Answered("Numbers can be added to numbers.", True)] * 14
+
+
+def test_whoever_says_the_same_to_everything_does_not_win_by_words_it_shares():
+    """It is right once in fourteen questions, and shares two words of three with the others."""
+    found = won(SUMS, ALWAYS_11, RIGHT)
+    assert (found["wins"], found["losses"], found["ties"]) == (0, 13, 1)
+    found = won(SUMS, ALWAYS_11, CHATTER)
+    assert (found["wins"], found["losses"], found["ties"]) == (1, 0, 13)
+    means = judged(SUMS, ALWAYS_11)
+    assert means["exact"][0] == pytest.approx(1 / 14)
+    assert means["overlap"][0] == pytest.approx((1 + 13 * 2 / 3) / 14)
+
+
+def test_a_sign_decides_over_a_short_answer():
+    for reference, wrong in (("It is -7.", "It is 7."), ("3.5", "35"), ("x + 1", "x - 1")):
+        item = Asked(asked("What is it?"), reference)
+        found = won([item], [Answered(wrong, True)], [Answered(reference.upper(), True)])
+        assert (found["wins"], found["losses"], found["ties"]) == (0, 1, 0)
+
+
+def test_of_a_long_reference_the_shared_words_are_counted():
+    item = Asked(asked("Why?"), "Light of short waves is scattered more than red light.")
+    near, far = Answered("Short waves are scattered more.", True), Answered("Who knows.", True)
+    found = won([item], [near], [far])
     assert (found["wins"], found["losses"], found["ties"]) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("item", "judge"),
+    [
+        (ITEM, "rule"),
+        (Asked(asked("a"), "one, two, three - the four five."), "exact"),
+        (Asked(asked("a"), "One two three four five six."), "overlap"),
+        (Asked(asked("a"), ""), "exact"),
+    ],
+)
+def test_which_judge_decides(item, judge):
+    assert judge_of(item) == judge
+
+
+def test_the_report_says_who_decided(home, capsys):
+    base = str(home / "runs" / "base")
+    long = Asked(asked("Why?"), "Light of short waves is scattered more than red light.")
+    found = answers_report({"a": base, "b": base}, [*SUMS, long], shown=0, rival="a")
+    assert found["judges"] == {"exact": 14, "overlap": 1}
+    assert list(found["models"]["a"]) == ["model", "stopped", "exact", "overlap"]
+    print_answers(found)
+    out = capsys.readouterr().out
+    assert "won and lost by exact match, where the reference has at most 5 words (14); by" in out
+    assert "by words shared with the reference (1)" in out
+    assert "exact" in out
 
 
 def test_a_model_ties_with_itself_and_the_report_says_so(home, capsys):

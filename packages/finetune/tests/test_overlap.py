@@ -7,6 +7,7 @@ from finetune.evaluation.overlap import (
     overlap,
     rouge_l,
     squad_words,
+    strict_match,
     token_f1,
 )
 from gpt.errors import BadInput
@@ -55,13 +56,30 @@ def test_lins_example_of_order():
     assert token_f1("gunman kill police", reference) == pytest.approx(2 / 3)
 
 
+@pytest.mark.parametrize(
+    ("answer", "same"),
+    [
+        ("it is 'the' 7", True),
+        ("It is... (7)!", True),
+        ("It is -7.", False),
+        ("It is 7.0.", False),
+        ("It is 7%.", False),
+        ("It is not 7.", False),
+        ("7", False),
+    ],
+)
+def test_a_strict_match_forgives_what_stands_around_words_only(answer, same):
+    assert strict_match(answer, "It is 7.") == float(same)
+    assert strict_match("", "") == 1
+
+
 @given(words, words)
 def test_scores_are_symmetric_and_order_costs(a, b):
     one, two = " ".join(a), " ".join(b)
     assert token_f1(one, two) == token_f1(two, one)
     assert rouge_l(one, two) == rouge_l(two, one)
     assert 0 <= exact(one, two) <= rouge_l(one, two) <= token_f1(one, two) <= 1
-    assert exact(one, two) == float(a == b)
+    assert exact(one, two) == strict_match(one, two) == float(a == b)
 
 
 def test_the_mean_over_answers_by_hand():

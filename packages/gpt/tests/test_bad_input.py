@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gpt.cli import main
+from gpt.training.loop import Update
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
@@ -89,7 +91,7 @@ CALLS = {
     "no such device": ("train --data text.txt --device abacus", "no device 'abacus'"),
     "resume nothing": ("train --resume nowhere", "no run in 'nowhere'; make one with: gpt train"),
     "resume on another text": ("train --resume run --data other.txt",
-                               "this run has data text.txt, not other.txt"),
+                               "'other.txt' is not the text that 'run' was trained on"),
     "resume with another shape": ("train --resume run --d-model 64",
                                   "this run has d_model None, not 64"),
     "resume with another length": ("train --resume run --steps 99",
@@ -233,8 +235,48 @@ def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "text.txt").write_text(TEXT + "One more line.\n")
     before = files(run)
-    refused(capsys, "train --resume run", "'text.txt' is not the text that 'run' was trained on")
+    call = "train --resume run --data text.txt"
+    refused(capsys, call, "'text.txt' is not the text that 'run' was trained on; leave --data out")
     assert files(run) == before
+
+
+def test_a_run_goes_on_without_its_text_and_ends_in_the_same_bits(
+    home, tmp_path, capsys, monkeypatch
+):
+    """Its tokens are in its folder; a text that was moved is accepted for what it holds."""
+    shutil.copy(home / "text.txt", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    run = copy_of_run(home, tmp_path)
+    last = run / "checkpoints" / "step-00000002.safetensors"
+    whole = last.read_bytes()
+    (tmp_path / "text.txt").rename(tmp_path / "moved.txt")
+    for more in ("", " --data moved.txt"):
+        last.unlink()
+        assert main(f"train --resume run{more}".split()) == 0
+        assert last.read_bytes() == whole
+    capsys.readouterr()
+    refused(capsys, "train --resume run --data text.txt", "no file or folder 'text.txt'")
+
+
+@pytest.mark.parametrize("name", ["train.npy", "validation.npy"])
+@pytest.mark.parametrize("call", ["train --resume run", "eval --run run"])
+def test_tokens_that_are_not_those_of_the_text_are_refused(
+    name, call, home, tmp_path, capsys, monkeypatch
+):
+    """One bit has changed, and the id is still one of the vocabulary."""
+    run = copy_of_run(home, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    content = bytearray((run / name).read_bytes())
+    content[-2] ^= 1
+    (run / name).write_bytes(content)
+    before = files(run)
+    refused(capsys, call, f"{name}' is damaged: it is not what the run began with")
+    assert files(run) == before
+
+
+def test_a_new_run_needs_a_text(home, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    refused(capsys, "train --data None", "no text to train on; name one with --data")
 
 
 def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monkeypatch):
@@ -253,12 +295,19 @@ def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monk
     assert not any(locked.iterdir())
 
 
-@pytest.mark.parametrize("write", range(6))
-def test_a_full_disk_ends_the_run_with_status_1_and_no_half_file(
-    write, home, tmp_path, capsys, monkeypatch
-):
-    """The n-th write finds the disk full: tokenizer, tokens (twice), config, log, checkpoint."""
-    monkeypatch.chdir(home)
+START_AGAIN = "nothing of the run was kept; free some space and start again"
+GO_ON = "; free some space, then go on with: gpt train --resume .*gpt$"
+NO_STEP = f"no checkpoint was written yet, so its steps are done again{GO_ON}"
+WRITES = [
+    *(("tokenizer.json", START_AGAIN), ("train.npy", START_AGAIN), ("validation.npy", START_AGAIN)),
+    *(("config.json", START_AGAIN), ("log.jsonl", NO_STEP), ("step-00000001.safetensors", NO_STEP)),
+    ("step-00000002.safetensors", f"the last checkpoint is step-00000001.safetensors{GO_ON}"),
+    ("loss.png", f"the last checkpoint is step-00000002.safetensors{GO_ON}"),
+]
+
+
+def full_disk(monkeypatch, write):
+    """Let the n-th write, and all that follow, find the disk full."""
     real, calls = os.fsync, iter(range(1000))
 
     def full(number):
@@ -267,13 +316,82 @@ def test_a_full_disk_ends_the_run_with_status_1_and_no_half_file(
         real(number)
 
     monkeypatch.setattr(os, "fsync", full)
-    refused(
-        capsys,
-        f"train {NANO} --data text.txt --runs {tmp_path} --steps 2",
-        "No space left",
-        status=1,
-    )
+
+
+@pytest.mark.parametrize("write", range(len(WRITES)), ids=[name for name, _ in WRITES])
+def test_a_full_disk_is_a_sentence_with_the_file_and_how_to_go_on(
+    write, home, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(home)
+    name, advice = WRITES[write]
+    call = f"train {NANO} --data text.txt --runs {tmp_path} --steps 2"
+    with monkeypatch.context() as patched:
+        full_disk(patched, write)
+        refused(capsys, call, f"{name}: No space left on device; {advice}", status=1)
     assert not list(tmp_path.rglob("*.partial"))
+    go_on = call if advice is START_AGAIN else f"train --resume {tmp_path / 'gpt'}"
+    assert main(go_on.split()) == 0
+    last = "checkpoints/step-00000002.safetensors"
+    assert (tmp_path / "gpt" / last).read_bytes() == (home / "run" / last).read_bytes()
+
+
+needs_dev_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk always full")  # noqa: PTH110
+
+
+@needs_dev_full
+def test_a_log_that_cannot_be_written_is_named(home, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    real = Path.open
+
+    def redirected(path, mode="r", **options):
+        full = path.name == "log.jsonl" and mode == "a"
+        return real(Path("/dev/full") if full else path, mode, **options)
+
+    monkeypatch.setattr(Path, "open", redirected)
+    call = f"train {NANO} --data text.txt --runs {tmp_path} --steps 2"
+    kept = "the last checkpoint is step-00000001.safetensors"
+    refused(capsys, call, f"log.jsonl: No space left on device; {kept}{GO_ON}", status=1)
+
+
+@needs_dev_full
+def test_output_to_a_full_disk_is_a_sentence(home, capsys, monkeypatch):
+    monkeypatch.chdir(home)
+    with Path("/dev/full").open("w") as output:
+        monkeypatch.setattr(sys, "stdout", output)
+        message = "standard output: No space left on device; free some space and start again"
+        refused(capsys, "eval --run run", message, status=1)
+
+
+@pytest.mark.parametrize("write", range(4))
+def test_an_export_to_a_full_disk_says_how_to_export_again(
+    write, home, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.chdir(home)
+    call = f"export --run run --to {tmp_path / 'out'}"
+    with monkeypatch.context() as patched:
+        full_disk(patched, write)
+        message = "out/.*: No space left on device; .* holds no whole model; .* with --overwrite"
+        refused(capsys, call, message, status=1)
+    assert not (tmp_path / "out" / "config.json").exists()
+    assert main([*call.split(), "--overwrite"]) == 0
+
+
+def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypatch):
+    """It does not wait for the step at hand, so nothing of that step is saved."""
+    monkeypatch.chdir(home)
+    steps = iter(range(3))
+
+    def hurried(*_, **__):
+        if next(steps) == 1:
+            raise KeyboardInterrupt
+        return Update(1.0, 1.0)
+
+    monkeypatch.setattr("gpt.training.loop.update", hurried)
+    call = f"train {NANO} --data text.txt --runs {tmp_path} --steps 2"
+    assert main(call.split()) == 130
+    said = capsys.readouterr().err
+    assert "the last checkpoint is step-00000001.safetensors; go on with: gpt train --resu" in said
+    assert said.endswith("gpt: interrupted\n")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT to another process")

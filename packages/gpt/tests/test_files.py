@@ -23,7 +23,8 @@ def test_a_write_that_fails_leaves_the_old_file_alone(fault, tmp_path, monkeypat
         raise fault
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(type(fault)):
+    with pytest.raises(type(fault)) as caught:
         write_atomically(path, b"new")
+    assert getattr(caught.value, "filename", str(path)) == str(path)  # which a write does not know
     assert path.read_bytes() == b"old"
     assert [*tmp_path.iterdir()] == [path]

@@ -1,13 +1,27 @@
 """Files that are either whole or not there, and JSON that is either an object or refused."""
 
+import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from gpt.errors import BadInput
 
 PARTIAL = ".partial"
+DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
+
+
+@contextmanager
+def errors_named(path: Path) -> Iterator[None]:
+    """Give an error of the system the name of the file: a failed write does not know it."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(path)
+        raise
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -17,11 +31,12 @@ def write_atomically(path: Path, data: bytes) -> None:
     rename replaces a file in one step, so a crash at any moment leaves the old file or the new one.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; no temporary file is left.
+        OSError: the disk is full or the folder cannot be written; it names `path`, and no temporary
+            file is left.
     """
     temporary = path.with_name(path.name + PARTIAL)
     try:
-        with temporary.open("wb") as file:
+        with errors_named(path), temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -32,7 +47,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     if os.name == "posix":  # the rename itself lives in the folder, which has to reach the disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            os.fsync(folder)
+            with errors_named(path):
+                os.fsync(folder)
         finally:
             os.close(folder)
 

@@ -6,7 +6,6 @@ of the program `gpt` is the function `run` of the module `gpt.commands.train`, a
 """
 
 import contextlib
-import errno
 import io
 import os
 import re
@@ -22,9 +21,9 @@ from typing import Any
 
 from gpt.commands.interrupt import Remembering
 from gpt.errors import BadInput, ProcessLost, RunFailed
+from gpt.files import DISK_FULL
 
 PATIENCE = 10  # seconds
-DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,10 @@ class Command(ABC):
         except RunFailed as error:
             return self.fail(str(error), 1)
         except BrokenPipeError:  # whoever read our output has seen enough: gpt sample | head -1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            drop_output()
             return 0
         except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            status = 1 if error.errno in DISK_FULL else 2
-            return self.fail(f"{where}{error.strerror or error}", status)
+            return self.failed_system_call(error)
         except KeyboardInterrupt:
             return self.interrupted()
         finally:
@@ -94,13 +91,24 @@ class Command(ABC):
             time.sleep(PATIENCE)
         return self.say(message, status)
 
+    def failed_system_call(self, error: OSError) -> int:
+        """Name the file and what the system says of it; our own writes always know their file."""
+        if error.errno not in DISK_FULL:
+            where = f"{error.filename}: " if error.filename else ""
+            return self.fail(f"{where}{error.strerror or error}", 2)
+        if error.filename is None:
+            drop_output()
+        where = error.filename or "standard output"
+        return self.fail(f"{where}: {error.strerror}; free some space and start again", 1)
+
     def interrupted(self) -> int:
         """Ctrl-C reaches all processes of a run."""
         return self.say("interrupted", 130) if is_first() else 130
 
     def say(self, message: str, status: int) -> int:
-        """One line on stderr."""
-        print(f"{self.name}: {message}", file=sys.stderr)
+        """One line on stderr, if it can be written."""
+        with contextlib.suppress(OSError):
+            print(f"{self.name}: {message}", file=sys.stderr)
         return status
 
 
@@ -161,6 +169,11 @@ class Script(Command):
     def call(self, arguments: list[str]) -> int:
         """Hand the parsed options to the function."""
         return self.run(self.parse(self.config, self.name, arguments))
+
+
+def drop_output() -> None:
+    """Let what is still to be printed go nowhere, so that the end of Python does not try again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def is_first() -> bool:

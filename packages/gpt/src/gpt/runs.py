@@ -1,10 +1,11 @@
-"""A run is a folder: what was asked for, the text it read, the log of its steps, its checkpoints.
+"""A run is a folder: what was asked for, the tokens of its text, the log of its steps, checkpoints.
 
     config.json  tokenizer.json  train.npy  validation.npy  log.jsonl  checkpoints/  loss.png
 
 `config.json` is written last, so a folder that has one is complete.
 """
 
+import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -43,26 +44,39 @@ class RunFolder:
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
             kind = config.get("kind", TRAINING)
+            tokens = dict(config.get("tokens_sha256", {}))
             config = {name: config[name] for name in ("model", "text_sha256", "command")}
             GPTConfig(**config["model"])
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
-        return config | {"kind": kind}
+        return config | {"kind": kind, "tokens_sha256": tokens}
 
     def write_config(
         self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAINING
     ) -> None:
-        """Write `config.json`: what was run, the shape, the name of the text, all settings."""
+        """Write `config.json`: what was run, the shape, digests of text and tokens, settings."""
         config = {"kind": kind, "model": asdict(model), "text_sha256": text_sha256}
+        files = (self.train_tokens, self.validation_tokens)
+        config["tokens_sha256"] = {file.name: sha256(file) for file in files if file.is_file()}
         config["command"] = command
         write_atomically(self.config, json.dumps(config, indent=2).encode())
 
     def tokens(self, vocab_size: int) -> tuple[Any, Any]:
-        """The streams to train on and to validate on, mapped into memory."""
-        return (
-            load_tokens(self.train_tokens, vocab_size),
-            load_tokens(self.validation_tokens, vocab_size),
-        )
+        """The streams to train on and to validate on, mapped into memory.
+
+        Raises:
+            BadInput: one of them is missing, or is not what the run began with.
+        """
+        files = (self.train_tokens, self.validation_tokens)
+        streams = [load_tokens(file, vocab_size) for file in files]
+        written = self.read_config()["tokens_sha256"]
+        for file in files:
+            if file.name in written and sha256(file) != written[file.name]:
+                raise BadInput(
+                    f"token file {str(file)!r} is damaged: it is not what the run began with; "
+                    "start the run again with --overwrite"
+                )
+        return streams[0], streams[1]
 
     def records(self) -> list[dict[str, Any]]:
         """The steps logged so far; a line cut by a kill ends them."""
@@ -80,6 +94,12 @@ class RunFolder:
         kept = [record for record in self.records() if record["step"] <= step]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
         write_atomically(self.log, lines.encode())
+
+
+def sha256(file: Path) -> str:
+    """The digest of a file's bytes."""
+    with file.open("rb") as bytes_of:
+        return hashlib.file_digest(bytes_of, "sha256").hexdigest()
 
 
 def load_model(path: Path, device: torch.device | None = None) -> tuple[GPT, Tokenizer, Checkpoint]:

@@ -20,7 +20,7 @@ from finetune.training.asking import Asked, asked_questions
 from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
 from finetune.training.base import NAME, base_config, base_run
 from finetune.training.report import N_ASKED, answers_report, print_answers
-from gpt.commands.endings import losses_told
+from gpt.commands.endings import full_disks_reported, losses_told
 from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
 from gpt.commands.running import Prepared, run_loop
@@ -134,7 +134,8 @@ def train_stage(stage: Stage, config: StageConfig) -> tuple[int, bool]:
         status = run_loop(folder, partial(begin, stage, config, folder, device), config.command)
         first = rank() == 0
     if first and not status:
-        keep_adapter(folder.path)
+        with full_disks_reported(folder, config.command):
+            keep_adapter(folder.path)
     return status, first
 
 

@@ -47,6 +47,20 @@ def exact(answer: str, reference: str) -> float:
     return float(squad_words(answer) == squad_words(reference))
 
 
+def strict_match(answer: str, reference: str) -> float:
+    """1 where all words are the same, signs inside them included, else 0.
+
+    For SQuAD `-7` is `7`, `3.5` is `35` and `a < b` is `a > b`; here they are different answers.
+    """
+    return float(whole_words(answer) == whole_words(reference))
+
+
+def whole_words(text: str) -> list[str]:
+    """The words without the punctuation around them, in lower case, without a, an and the."""
+    bare = [word.strip(".,;:!?\"'`()[]{}") for word in text.lower().split()]
+    return [word for word in bare if word not in ("", "a", "an", "the")]
+
+
 def token_f1(answer: str, reference: str) -> float:
     """Harmonic mean of precision and recall over words, each counted as often as it occurs."""
     ours, theirs = squad_words(answer), squad_words(reference)

@@ -1,5 +1,12 @@
-"""Answers of several models to held-out questions, side by side, and what they are worth."""
+"""Answers of several models to held-out questions, side by side, and what they are worth.
 
+Three judges decide who wins a question. Where it is about Python's library, the rule does. Where
+the reference has at most SHORT words, exact match does: "It is 11." shares two words of three with
+"It is 7." and is wrong, so shared words would call a model that always says it a good one.
+Elsewhere the words shared with the reference are counted, since no two long answers are the same.
+"""
+
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,13 +18,20 @@ from rich.table import Table
 from finetune.data.rule import Verdict as Checks
 from finetune.data.rule import rule, verdict
 from finetune.evaluation.intervals import bootstrap_mean
-from finetune.evaluation.overlap import token_f1
+from finetune.evaluation.overlap import squad_words, strict_match, token_f1
 from finetune.evaluation.wins import Verdict, duels, sign_test, win_rate
 from finetune.training.asking import Answered, Asked, answers
 from finetune.training.assistant import load_assistant
 
 N_ASKED = 200
 """Held-out items in a report."""
+SHORT = 5
+"""Most words of a reference that exact match decides on."""
+JUDGES = {
+    "rule": "the rule",
+    "exact": f"exact match, where the reference has at most {SHORT} words",
+    "overlap": "words shared with the reference",
+}
 
 
 def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[float]]:
@@ -25,6 +39,7 @@ def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[f
     pairs = list(zip(items, said, strict=True))
     columns = {
         "stopped": [float(each.stopped) for each in said],
+        "exact": [strict_match(each.text, item.answer) for item, each in pairs],
         "overlap": [token_f1(each.text, item.answer) for item, each in pairs],
     }
     if all(item.question for item in items):
@@ -38,11 +53,19 @@ def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[f
     }
 
 
+def judge_of(item: Asked) -> str:
+    """Which of the JUDGES decides on this item."""
+    if item.question is not None:
+        return "rule"
+    return "exact" if len(squad_words(item.answer)) <= SHORT else "overlap"
+
+
 def worth(item: Asked, answer: Answered) -> float:
-    """The rule where it is about Python's library, else the words shared with the reference."""
+    """What the item's judge makes of an answer."""
     if item.question is not None:
         return rule(item.question, *answer)
-    return token_f1(answer.text, item.answer)
+    score = strict_match if judge_of(item) == "exact" else token_f1
+    return score(answer.text, item.answer)
 
 
 def better(item: Asked, a: Answered, b: Answered) -> Verdict:
@@ -74,6 +97,8 @@ def answers_report(
 ) -> dict[str, Any]:
     """What each model says to the items, and how good that is; the first answers are kept.
 
+    `judges` counts the items by who decides on them.
+
     Args:
         models: their folders or names.
         items: what they are asked.
@@ -90,6 +115,7 @@ def answers_report(
         "models": {
             name: {"model": models[name], **judged(items, each)} for name, each in said.items()
         },
+        "judges": dict(Counter(map(judge_of, items))),
         "rival": rival,
         "wins": {
             name: won(items, each, said[rival])
@@ -113,6 +139,9 @@ def print_answers(found: dict[str, Any]) -> None:
     }
     console.print(f"{found['items']} held-out questions, greedy answers, 95 % intervals")
     print_intervals(means)
+    if found["wins"]:
+        judges = (f"{JUDGES[name]} ({n})" for name, n in found["judges"].items())
+        console.print(f"won and lost by {'; by '.join(judges)}", soft_wrap=True)
     for name, each in found["wins"].items():
         rate, low, high = each["rate"]
         console.print(

@@ -4,8 +4,11 @@ import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
+from gpt.commands.progress import say
 from gpt.errors import ProcessLost, RunFailed
+from gpt.files import DISK_FULL
 from gpt.runs import RunFolder
+from gpt.training.checkpoints import checkpoint_files
 from gpt.training.loop import Record
 from gpt.training.processes import n_processes
 
@@ -37,6 +40,40 @@ def losses_told(folder: RunFolder, command: str) -> Iterator[None]:
         yield
     except ProcessLost as error:
         raise ProcessLost(f"{error}; go on with: {again(folder, command)}") from error
+
+
+def kept(folder: RunFolder) -> str:
+    """What a run that is cut off here can go on from."""
+    files = checkpoint_files(folder.checkpoints)
+    if files:
+        return f"the last checkpoint is {files[-1].name}"
+    return "no checkpoint was written yet, so its steps are done again"
+
+
+@contextmanager
+def full_disks_reported(folder: RunFolder, command: str) -> Iterator[None]:
+    """Turn a full disk into one sentence: the file, what was kept, and how to go on."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL or error.filename is None:
+            raise
+        message = f"{error.filename}: {error.strerror}; "
+        if folder.config.is_file():
+            message += f"{kept(folder)}; free some space, then go on with: {again(folder, command)}"
+        else:
+            message += "nothing of the run was kept; free some space and start again"
+        raise RunFailed(message) from error
+
+
+@contextmanager
+def interrupts_reported(folder: RunFolder, command: str) -> Iterator[None]:
+    """Say what was kept where a second Ctrl-C did not wait for the step at hand."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"{kept(folder)}; go on with: {again(folder, command)}")
+        raise
 
 
 @contextmanager

@@ -1,10 +1,13 @@
 """`gpt export`: write a model so that transformers opens it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt.commands.progress import say
-from gpt.errors import BadInput
+from gpt.errors import BadInput, RunFailed
+from gpt.files import DISK_FULL
 from gpt.model.gpt import GPT
 from gpt.pretrained.folders import write_model
 from gpt.pretrained.loading import load_pretrained
@@ -69,8 +72,23 @@ def write_pretrained(
     """
     family_of(model.config)
     (folder / "config.json").unlink(missing_ok=True)  # it comes back last, when all is there
-    to_hugging_face(tokenizer, folder, chat_template)
-    write_model(folder, model, ends(tokenizer, stop), beginning(tokenizer))
+    with full_disk_reported(folder):
+        to_hugging_face(tokenizer, folder, chat_template)
+        write_model(folder, model, ends(tokenizer, stop), beginning(tokenizer))
+
+
+@contextmanager
+def full_disk_reported(folder: Path) -> Iterator[None]:
+    """Say that what was written so far is no model yet."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        raise RunFailed(
+            f"{error.filename}: {error.strerror}; {str(folder)!r} holds no whole model; "
+            "free some space, then export again with --overwrite"
+        ) from error
 
 
 def ends(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:

@@ -1,7 +1,7 @@
 """What a person sees while a long command works; all of it on stderr."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -20,7 +20,7 @@ def say(message: str) -> None:
 
 def track(
     records: Iterator[Record], steps: int, done: int, n_tokens: int, title: str
-) -> Iterator[Record]:
+) -> Generator[Record, None, None]:
     """Pass the records on beneath a bar with loss, tokens a second and time left.
 
     Args:

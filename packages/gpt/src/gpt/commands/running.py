@@ -3,12 +3,20 @@
 import json
 import time
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from gpt.commands.endings import again, ended, memory_errors_told
+from gpt.commands.endings import (
+    again,
+    ended,
+    full_disks_reported,
+    interrupts_reported,
+    memory_errors_told,
+)
 from gpt.commands.interrupt import FirstInterrupt
 from gpt.commands.progress import say, track
+from gpt.files import errors_named
 from gpt.runs import RunFolder
 from gpt.training.checkpoints import Checkpoint, newest_checkpoint
 from gpt.training.processes import largest, rank, wait
@@ -49,11 +57,16 @@ def run_loop(folder: RunFolder, prepare: Callable[[], Prepared], command: str) -
 
     Ctrl-C ends it after the step at hand, saves, and says how to go on.
     """
-    with FirstInterrupt() as interrupt, memory_errors_told():
+    with (
+        full_disks_reported(folder, command),
+        interrupts_reported(folder, command),
+        FirstInterrupt() as interrupt,
+        memory_errors_told(),
+    ):
         loop, step, steps, title, n_tokens = prepare()
         stop = False
-        with ended(loop):
-            for record in logged(track(loop, steps, step, n_tokens, title), folder):
+        with ended(loop), closing(track(loop, steps, step, n_tokens, title)) as records:
+            for record in logged(records, folder):
                 step = record.step
                 stop = largest(interrupt.asked)  # one process was asked, and all stop
                 if stop:
@@ -71,9 +84,9 @@ def logged(records: Iterator[Any], folder: RunFolder) -> Iterator[Any]:
         yield from records
         return
     started = time.perf_counter()
-    with folder.log.open("a", encoding="utf-8") as log:
-        for record in records:
-            elapsed = round(time.perf_counter() - started, 3)
+    for record in records:
+        elapsed = round(time.perf_counter() - started, 3)
+        # opened for each line, so that one that cannot be written fails here, and with its name
+        with errors_named(folder.log), folder.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(asdict(record) | {"elapsed": elapsed}) + "\n")
-            log.flush()
-            yield record
+        yield record

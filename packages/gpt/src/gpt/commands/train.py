@@ -1,13 +1,13 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from gpt.commands.endings import losses_told
+from gpt.commands.endings import full_disks_reported, losses_told
 from gpt.commands.eval import scored, show
 from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
@@ -46,10 +46,11 @@ def run(config: TrainConfig) -> int:
     """Train, then say how good the model is beside n-gram models of the same text."""
     device = own_device(pick_device(config.device))
     folder = RunFolder(config.resume or config.runs / config.name)
-    with losses_told(folder, COMMAND), joined(device):
-        first_then_all(partial(prepare, folder, config))
-        status, first = train_in(folder, config, device), rank() == 0
-    return finish(folder, config, device) if first and status == 0 else status
+    with full_disks_reported(folder, COMMAND):
+        with losses_told(folder, COMMAND), joined(device):
+            first_then_all(partial(prepare, folder, config))
+            status, first = train_in(folder, config, device), rank() == 0
+        return finish(folder, config, device) if first and status == 0 else status
 
 
 def prepare(folder: RunFolder, config: TrainConfig) -> None:
@@ -58,21 +59,26 @@ def prepare(folder: RunFolder, config: TrainConfig) -> None:
     if config.resume is None:
         refuse_taken(folder, config.overwrite)
         start_run(folder, config, read_text(config))
-    else:
-        refuse_changes(saved_config(TrainConfig, config.resume, COMMAND), config)
+        return
+    saved = saved_config(TrainConfig, config.resume, COMMAND)
+    refuse_changes(replace(saved, data=config.data), config)
+    if config.data is not None:
         refuse_another_text(folder, config)
 
 
 def refuse_another_text(folder: RunFolder, config: TrainConfig) -> None:
-    """A run goes on with the text it began with, or not at all."""
+    """Refuse a text that the run didn't begin with; where it lies does not matter."""
     text = read_text(config)
     if folder.read_config()["text_sha256"] != digest(text.train + text.validation):
-        raise BadInput(f"{config.data!r} is not the text that {str(folder.path)!r} was trained on")
+        raise BadInput(
+            f"{config.data!r} is not the text that {str(folder.path)!r} was trained on; "
+            "leave --data out to go on with the run's own tokens"
+        )
 
 
 def read_text(config: TrainConfig) -> Split:
     """Load the corpus and set the validation documents aside."""
-    documents = load_documents(config.data, config.max_characters)
+    documents = load_documents(str(config.data), config.max_characters)
     split = split_documents(documents, config.validation_share, config.loop.seed)
     if not split.validation:
         raise BadInput(f"{config.data!r} is too short to set a validation text aside")

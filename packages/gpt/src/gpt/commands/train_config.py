@@ -22,8 +22,9 @@ class TrainConfig:
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST.loop
     """How to train; in Python, give the loop of the recipe too."""
-    data: str = "python"
-    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME."""
+    data: str | None = "python"
+    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME. With
+    --resume no text is needed; one that is given must be the run's, wherever it lies now."""
     max_characters: int = 50_000_000
     """Where a larger source is cut off."""
     validation_share: float = 0.1
@@ -83,7 +84,9 @@ class TrainConfig:
     """Print one JSON document instead of a report."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no run."""
+        """Refuse what makes no run."""
+        if self.data is None and self.resume is None:
+            raise BadInput("there is no text to train on; name one with --data")
         preset(self.preset)
         for name in ("batch_size", "micro_batch", "max_characters"):
             value = getattr(self, name)
@@ -101,9 +104,13 @@ class TrainConfig:
         return dataclasses.replace(preset(self.preset), vocab_size=vocab_size, **changes)
 
     def defaults(self) -> "TrainConfig":
-        """What holds where nothing is said: the settings of the run to resume, or the recipe's."""
+        """Defaults for options not given: those of the run to resume, but no text; or the recipe's.
+
+        The tokens of a run lie in its folder.
+        """
         if self.resume is not None:
-            return saved_config(TrainConfig, self.resume, TRAINING)
+            saved = saved_config(TrainConfig, self.resume, TRAINING)
+            return dataclasses.replace(saved, data=None)
         return TrainConfig(loop=RECIPES[self.recipe].loop, recipe=self.recipe)
 
 

@@ -1,26 +1,20 @@
 """From a conversation to the text that a chat model was trained to continue.
 
 A chat model comes with a template, a small program in the language Jinja that writes the turns of a
-conversation one after the other between the marks it knows. The template is somebody else's
-program, so it runs in a sandbox. Names and settings are those of transformers'
+conversation one after the other between the marks it knows. What a template is given, and the
+environment that it runs in (`template_environment`), are those of transformers'
 `apply_chat_template`.
 """
 
-import datetime
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
-
-import regex
 
 from gpt.errors import BadInput
 
 Message = Mapping[str, Any]  # "role" (system, user or assistant) and "content"
 
-# `{% generation %}` marks what a model is trained on; for the text it is a block like any other.
-GENERATION = regex.compile(r"\{%(-?)\s*generation\s*(-?)%\}")
-END_GENERATION = regex.compile(r"\{%(-?)\s*endgeneration\s*(-?)%\}")
+REASONING = ("reasoning_content", "thinking", "reasoning")  # names for it; templates read the first
 
 
 def render_chat(
@@ -28,6 +22,7 @@ def render_chat(
     messages: Sequence[Message],
     roles: Mapping[str, str],
     add_generation_prompt: bool = True,
+    **variables: Any,
 ) -> str:
     """The conversation as text, and the mark after which the model answers.
 
@@ -36,21 +31,51 @@ def render_chat(
         messages: the turns, the oldest first.
         roles: special tokens by role, such as "eos_token"; the template may write them.
         add_generation_prompt: whether the text ends where the answer begins.
+        variables: what else this template reads, such as `tools`, `documents` or `enable_thinking`.
 
     Raises:
-        BadInput: the template is damaged, or does not accept these messages.
+        BadInput: there are no messages, or the template is damaged or does not accept them.
     """
     check_jinja()
+    if not messages:
+        raise BadInput("a conversation needs at least one message")
+    given = {"tools": None, "documents": None, **roles, **variables}
     try:
         return compiled(template).render(
-            messages=[dict(message) for message in messages],
-            tools=None,
-            documents=None,
+            messages=[as_templates_read(message) for message in messages],
             add_generation_prompt=add_generation_prompt,
-            **roles,
+            **{name: plain(value) for name, value in given.items()},
         )
     except Exception as error:  # a program by a stranger fails in any way it likes
         raise BadInput(f"the chat template does not accept these messages: {error}") from error
+
+
+def as_templates_read(message: Message) -> dict[str, Any]:
+    """A message without fields that are None, and its reasoning under each name in use."""
+    fields = {name: plain(value) for name, value in message.items() if value is not None}
+    for name in REASONING:
+        if name in fields:
+            return {"thinking": fields[name], **fields, "reasoning_content": fields[name]}
+    return fields
+
+
+def plain(value: Any) -> Any:
+    """JSON's own types; of any other object only its name, so no method of it is within reach."""
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    if isinstance(value, str):  # of a subclass, which may have methods of its own
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int.__int__(value)
+    if isinstance(value, float):
+        return float.__float__(value)
+    if isinstance(value, Mapping):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, tuple):
+        return tuple(plain(item) for item in value)
+    return f"<{type(value).__name__}>"
 
 
 def check_jinja() -> None:
@@ -67,28 +92,6 @@ def check_jinja() -> None:
 @lru_cache
 def compiled(template: str) -> Any:
     """The program, ready to be run on many conversations."""
-    template = GENERATION.sub(r"{%\1 if true \2%}", template)
-    template = END_GENERATION.sub(r"{%\1 endif \2%}", template)
-    return sandbox().from_string(template)
+    from gpt.pretrained.template_environment import template_environment
 
-
-def sandbox() -> Any:
-    """Jinja without access to Python, with the functions that templates rely on."""
-    from jinja2.exceptions import TemplateError
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    def raise_exception(message: str) -> None:
-        raise TemplateError(message)
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals["raise_exception"] = raise_exception
-    environment.globals["strftime_now"] = lambda form: datetime.datetime.now().strftime(form)
-    environment.filters["tojson"] = tojson
-    return environment
-
-
-def tojson(value: Any, indent: int | None = None) -> str:
-    r"""A value as JSON; Jinja's own filter would write `<` as `\u003c`, for web pages."""
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return template_environment().from_string(template)

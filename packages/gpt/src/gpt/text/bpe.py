@@ -5,7 +5,8 @@ bytes as in GPT-2 (Radford et al. 2019, section 2.2): 256 tokens spell any text,
 
 A word is a tuple of token ids. Departures from the paper: bytes for characters, a space before a
 word for a mark after it, and of equally frequent pairs the one with the lowest ids. After a merge
-only the words that held the pair are counted again, so that 4,096 tokens take seconds.
+only the pairs beside it are counted again, so that 4,096 tokens take seconds, even where one word
+is a million letters long.
 """
 
 import heapq
@@ -19,6 +20,7 @@ import regex
 
 Pair = tuple[int, int]
 Word = tuple[int, ...]
+WALL = -1  # no token: it stands between words, and where a token was merged into the one before it
 
 # GPT-2's split into words: a merge never crosses from a word into the next one, and the space
 # belongs to the word after it.
@@ -63,14 +65,24 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
     than `n_merges` come back when every word has become a single token.
     """
     counts = Counter(word for text in texts for word in WORDS.findall(text))
-    words = [byte_tokens(word) for word in counts]
-    weights = list(counts.values())
+    tokens, weights = [WALL], [0]  # all words in one row, with walls between them
+    for word, count in counts.items():
+        tokens += [*byte_tokens(word), WALL]
+        weights += [count] * (len(tokens) - len(weights))
+    left, right = [*range(-1, len(tokens) - 1)], [*range(1, len(tokens) + 1)]
     pair_counts: Counter[Pair] = Counter()
-    words_with: defaultdict[Pair, set[int]] = defaultdict(set)
-    for index, word in enumerate(words):
-        for pair in pairwise(word):
-            pair_counts[pair] += weights[index]
-            words_with[pair].add(index)
+    places: defaultdict[Pair, list[int]] = defaultdict(list)  # some of them outdated
+
+    def count_pair(here: int, sign: int) -> Pair:
+        pair = tokens[here], tokens[right[here]]
+        if WALL not in pair:
+            pair_counts[pair] += sign * weights[here]
+            if sign > 0:
+                places[pair].append(here)
+        return pair
+
+    for here in range(len(tokens) - 1):
+        count_pair(here, +1)
     heap = [(-count, pair) for pair, count in pair_counts.items()]
     heapq.heapify(heap)
 
@@ -84,18 +96,18 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
         token = 256 + len(merges)
         merges.append(pair)
         changed: set[Pair] = set()
-        for index in words_with.pop(pair):
-            before = words[index]
-            words[index] = after = merge(before, pair, token)
-            for old in pairwise(before):
-                pair_counts[old] -= weights[index]
-                changed.add(old)
-            for new in pairwise(after):
-                pair_counts[new] += weights[index]
-                words_with[new].add(index)
-                changed.add(new)
+        for here in sorted(places.pop(pair)):  # from the left, as `merge` does
+            there = right[here]
+            if (tokens[here], tokens[there]) != pair:
+                continue  # it overlapped with one that was merged
+            changed |= {count_pair(each, -1) for each in (left[here], here, there)}
+            tokens[here], tokens[there] = token, WALL
+            right[here] = right[there]
+            left[right[here]] = here
+            changed |= {count_pair(each, +1) for each in (left[here], here)}
         for pair in changed:
-            heapq.heappush(heap, (-pair_counts[pair], pair))
+            if WALL not in pair:
+                heapq.heappush(heap, (-pair_counts[pair], pair))
     return merges
 
 
@@ -122,7 +134,7 @@ def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
     What `apply_merges` does with our own ids, for any ids and with a queue in place of a search: a
     word of n tokens takes n log n steps, and other people's text holds words of any length.
     """
-    tokens = [*word, -1]  # -1 is no token: it stands at both ends, and where a token was merged
+    tokens = [*word, WALL]  # which stands at both ends
     left, right = list(range(-1, len(word))), [*range(1, len(word) + 1), 0]
     queue: list[tuple[int, int, int]] = []
 

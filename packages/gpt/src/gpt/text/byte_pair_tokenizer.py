@@ -1,6 +1,7 @@
 """Our own byte-pair encoding as a tokenizer: it keeps the merges, and a compiled core runs them."""
 
-from functools import cached_property
+from collections.abc import Callable
+from functools import cached_property, lru_cache
 
 import tiktoken
 
@@ -12,8 +13,10 @@ from gpt.text.documents import END_OF_TEXT
 class BytePairTokenizer:
     """Byte-level BPE: ids 0-255 are bytes, then the merges in order, then END_OF_TEXT.
 
-    `encode` runs on the core of tiktoken, built from our merges; `bpe.apply_merges` is the same
-    function in Python, and a test holds the two equal.
+    A word is merged by the core of tiktoken, built from our merges; `bpe.apply_merges` is the same
+    function in Python, and a test holds the two equal. The core could cut the text into words as
+    well, but its expressions panic at a million spaces in a row, and its tables of Unicode are not
+    those that the merges were learned with.
     """
 
     def __init__(self, merges: list[bpe.Pair]) -> None:
@@ -30,14 +33,19 @@ class BytePairTokenizer:
 
     @cached_property
     def core(self) -> tiktoken.Encoding:
-        """Our merges in tiktoken's compiled encoder."""
+        """Our merges in tiktoken's compiled encoder, to which any text is one word."""
         ranks = {spelled: token for token, spelled in enumerate(bpe.token_bytes(self.merges))}
         return tiktoken.Encoding(
             "gpt",
-            pat_str=bpe.WORDS.pattern,
+            pat_str=r"[\s\S]+",
             mergeable_ranks=ranks,
             special_tokens={END_OF_TEXT: self.end_of_text},
         )
+
+    @cached_property
+    def word_tokens(self) -> Callable[[str], list[int]]:
+        """From a word to its ids; most words of a text were seen before."""
+        return lru_cache(maxsize=2**16)(self.core.encode_ordinary)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of the text.
@@ -46,12 +54,15 @@ class BytePairTokenizer:
             BadInput: the text holds half of a surrogate pair, which UTF-8 cannot spell.
         """
         check_utf8(text)
-        return self.core.encode_ordinary(text)
+        return [token for word in bpe.WORDS.findall(text) for token in self.word_tokens(word)]
 
     def encode_with_specials(self, text: str) -> list[int]:
         """Like `encode`, but END_OF_TEXT spelled in the text becomes its own token."""
-        check_utf8(text)
-        return self.core.encode(text, allowed_special="all")
+        first, *others = text.split(END_OF_TEXT)
+        tokens = self.encode(first)
+        for piece in others:
+            tokens += [self.end_of_text, *self.encode(piece)]
+        return tokens
 
     def decode_bytes(self, tokens: list[int]) -> bytes:
         """What the ids spell, in UTF-8."""

@@ -51,10 +51,13 @@ def isolate(pattern: regex.Pattern[str], text: str) -> Iterator[str]:
 
 
 def any_of(added: list[AddedToken]) -> regex.Pattern[str]:
-    """A pattern with one group a token; where several fit the first wins."""
-    space = r"\s*"
+    """A pattern with one group a token; where several fit the first wins.
+
+    White space is swallowed from its beginning, or else a search would try each of its characters.
+    """
+    before, after = r"(?:(?<!\s)|\G)\s*", r"\s*"
     groups = (
-        f"({space * each.lstrip}{regex.escape(each.content)}{space * each.rstrip})"
+        f"({before * each.lstrip}{regex.escape(each.content)}{after * each.rstrip})"
         for each in added
     )
     return regex.compile("|".join(groups) or "(?!)")  # which matches nowhere

@@ -147,7 +147,7 @@ def update(
     if not math.isfinite(mean) or not (math.isfinite(norm) or state.scaler.is_enabled()):
         raise RunFailed(
             f"step {state.step + 1}: loss {mean}, gradient norm {norm} are not finite at "
-            f"learning rate {rate:g}; go on from a checkpoint with a smaller learning rate"
+            f"learning rate {rate:g}; start another run with a smaller learning rate"
         )
     for group in state.optimizer.param_groups:
         group["lr"] = config.share(state.step) * group["peak"]
