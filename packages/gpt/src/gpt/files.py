@@ -52,3 +52,14 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadInput(f"{str(path)!r} holds no JSON object")
     return content
+
+
+def typed_path(name: str) -> Path:
+    """The path that a user typed, with `~` for the home folder.
+
+    A shell expands it in `--data ~/a.txt` and leaves it alone in `--data=~/a.txt`.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(name)
