@@ -51,6 +51,12 @@ class StageConfig:
     folder in the layout of transformers, or a hub id."""
     data: str = "python"
     """`python` (questions about its library), a file, or hub:OWNER/NAME."""
+    ignore_columns: str = ""
+    """Columns of `data`, or keys of its turns, to be ignored although what they say is not known
+    here; separated by commas."""
+    skip_unusable: bool = False
+    """Leave out rows of `data` that cannot be used, such as those with an empty answer, and show
+    the first three. Default: the first such row ends the command."""
     format: str = "auto"
     """How conversations are written: the model's own template, alpaca, chatml, llama-2 or plain."""
     rank: int | None = None
@@ -88,6 +94,11 @@ class StageConfig:
             raise BadInput(f"rank must be at least 0, got {self.rank}")
         if not 0 < self.alpha < float("inf"):
             raise BadInput(f"alpha must be a positive number, got {self.alpha}")
+        if self.data == "python" and (self.ignore_columns or self.skip_unusable):
+            raise BadInput(
+                "--ignore-columns and --skip-unusable are for the rows of a file; name it with "
+                "--data FILE"
+            )
 
     def defaults(self) -> "StageConfig":
         """What holds where nothing is said: the settings of the run to resume."""
