@@ -130,6 +130,10 @@ CONVERSATIONS = {
         {"instruction": "r", "output": "b", "system": "", "history": [["q", "a"]]},
         Conversation([*QA.messages, *exchange("r", "b").messages]),
     ),
+    "unpaired preference for a good answer": (
+        {"prompt": "q", "completion": "a", "label": True},
+        QA,
+    ),
     "prompt and response": ({"prompt": "q", "response": "a"}, QA),
     "keys that a table fills with nothing": (
         {
@@ -511,7 +515,7 @@ NO_CONVERSATION = {
     ),
     "unpaired preference": (
         {"prompt": "q", "completion": "a", "label": False},
-        "column 'label' says whether the answer is good; keep the rows with good answers",
+        "column 'label' does not say True, so the answer is not known to be a good one",
     ),
     "tools": (
         {"messages": [USER, BOT], "tools": '[{"name": "f"}]'},

@@ -68,7 +68,7 @@ REFUSED = {
     "images": PICTURES,
     "videos": PICTURES,
     "audio": PICTURES,
-    "label": "says whether the answer is good; keep the rows with good answers",
+    "label": "does not say True, so the answer is not known to be a good one",
     "margin": "asks for a margin between two answers, which no loss here has",
     "chat_template_kwargs": "holds options of a chat template, which get no options here",
     "thinking": "holds thoughts of the model; put them into the content if they should be learned",
@@ -93,16 +93,17 @@ def check_columns(
 
     Raises:
         BadInput: a column is neither used, nor metadata, nor empty, nor a repetition, nor (as
-            Alpaca's `text`) the whole row written out.
+            Alpaca's `text`) the whole row written out, nor the label of a good answer.
     """
     metadata = set(used).union(*METADATA.values())
     for name, value in columns.items():
         if name in metadata or is_empty(value) or repeats(value, texts):
             continue
-        if not (
-            name == "text" and isinstance(value, str) and all(t.strip() in value for t in texts)
-        ):
-            raise BadInput(f"column {refusal(name)}")
+        if name == "text" and isinstance(value, str) and all(t.strip() in value for t in texts):
+            continue
+        if name == "label" and value is True:  # KTO's, of a good answer
+            continue
+        raise BadInput(f"column {refusal(name)}")
 
 
 def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, content: str) -> None:
