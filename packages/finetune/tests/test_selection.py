@@ -12,7 +12,7 @@ from finetune.data.docstrings import Question
 from finetune.data.formats import PLAIN
 from finetune.data.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
 from finetune.data.tasks import Task, apart, read_task, write_task
-from finetune.training.asking import Asked
+from finetune.training.asking import Asked, answers
 from finetune.training.assistant import load_assistant
 from gpt.errors import BadInput
 from gpt.runs import RunFolder
@@ -239,6 +239,20 @@ def test_a_file_whose_held_out_rows_are_too_long_holds_out_others(learn, command
     task = learn(command, rows)
     assert "2 of 20" in capsys.readouterr().err
     assert (len(task.train), len(task.held_out)) == (16, 2)
+
+
+def test_held_out_conversations_can_be_asked_although_their_last_question_is_too_long(
+    learn, assistant
+):
+    """The report would end the command, after all of the training."""
+    rows = [
+        {"messages": [*exchange(f"q{n}", "a").messages, *exchange("q" * 200, "a").messages]}
+        for n in range(12)
+    ]
+    task = learn(sft, rows)
+    assert [each.messages[1:] for each in task.held_out] == [exchange("q", "a").messages[1:]]
+    assert len(answers(assistant, [each.messages[:-1] for each in task.held_out])) == 1
+    assert {len(each.messages) for each in task.train} == {4}
 
 
 @every_command

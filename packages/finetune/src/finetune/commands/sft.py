@@ -20,7 +20,7 @@ from finetune.commands.stage import (
     shown_weights,
 )
 from finetune.data.conversations import Conversation
-from finetune.data.encoding import Encoded, cut, encoded, example
+from finetune.data.encoding import Encoded, cut, encoded, example, prompt_tokens
 from finetune.data.rows import Epochs, Rows, in_parts, padded
 from finetune.data.selection import TooLong
 from finetune.data.shown import print_mask
@@ -75,7 +75,21 @@ def task(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
     selection = selection_of(config, check, "conversations")
     found = conversations(config.data, selection)
     report_selection(selection)
-    return found
+    return Task(
+        found.train, [within_context(assistant, each, config.context) for each in found.held_out]
+    )
+
+
+def within_context(assistant: Assistant, conversation: Conversation, context: int) -> Conversation:
+    """The conversation up to its last answer that begins within the context.
+
+    The report asks for the last answer of held-out conversations, and a model reads no prompt that
+    is longer than its context.
+    """
+    messages = conversation.messages
+    while len(prompt_tokens(assistant.format, assistant.tokenizer, messages[:-1])) >= context:
+        messages = messages[:-2]
+    return Conversation(messages)
 
 
 def prepared(
