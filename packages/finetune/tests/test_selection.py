@@ -11,7 +11,7 @@ from finetune.data.conversations import Conversation, PreferencePair, asked, exc
 from finetune.data.docstrings import Question
 from finetune.data.formats import PLAIN
 from finetune.data.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
-from finetune.data.tasks import Task, apart, read_task, write_task
+from finetune.data.tasks import Task, drop_held_out_prompts, read_task, write_task
 from finetune.training.asking import Asked, answers
 from finetune.training.assistant import load_assistant
 from gpt.errors import BadInput
@@ -99,7 +99,7 @@ def test_the_same_questions_are_held_out_of_every_file():
 
 def test_joined_tasks_do_not_train_on_what_one_of_them_holds_out():
     a, b, c = (PreferencePair(asked(q), "good", "bad") for q in "abc")
-    assert apart(Task([a, b], [c]) + Task([c], [a])) == Task([b], [c, a])
+    assert drop_held_out_prompts(Task([a, b], [c]) + Task([c], [a])) == Task([b], [c, a])
 
 
 @every_command
@@ -132,7 +132,7 @@ def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatc
 def test_equal_rows_are_counted_and_said(learn, capsys):
     rows = [{"instruction": f"Spell {n % 4}.", "output": "It is."} for n in range(7)]
     task = learn(sft, rows)
-    assert "3 conversations are dropped, as equal ones are there" in capsys.readouterr().err
+    assert "3 duplicate conversations are dropped" in capsys.readouterr().err
     assert len(task.train + task.held_out) == 4
 
 

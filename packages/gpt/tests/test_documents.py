@@ -104,7 +104,7 @@ def test_the_command_says_what_is_not_read(tmp_path, capsys):
     assert sorted(text.train + text.validation) == ["one", "two"]
     said = capsys.readouterr().err
     assert "1 are not: 1 .pdf" in said
-    assert "1 documents are dropped" in said
+    assert "1 duplicate documents are dropped" in said
 
 
 def test_a_folder_without_text_says_what_it_holds(tmp_path):
@@ -136,7 +136,7 @@ def test_equal_documents_of_a_file_are_read_once_and_counted(tmp_path):
     (tmp_path / "a.txt").write_text("<|endoftext|>".join(["same", "other", "same", " ", " "]))
     notes = []
     assert load_documents(str(tmp_path / "a.txt"), ALL, notes) == ["same", "other"]
-    assert notes == ["1 documents are dropped, as equal ones are there"]
+    assert notes == ["1 duplicate documents are dropped"]
 
 
 def test_a_source_that_is_cut_off_says_so(tmp_path):

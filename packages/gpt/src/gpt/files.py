@@ -54,7 +54,7 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def typed_path(name: str) -> Path:
+def expand_home(name: str) -> Path:
     """The path that a user typed, with `~` for the home folder.
 
     A shell expands it in `--data ~/a.txt` and leaves it alone in `--data=~/a.txt`.

@@ -27,7 +27,7 @@ from finetune.data.encoding import answer_example
 from finetune.data.reading import MarkInContent
 from finetune.data.rows import Epochs, Rows, in_parts
 from finetune.data.selection import Selection, TooLong
-from finetune.data.tasks import Task, pairs, read_task, selected
+from finetune.data.tasks import Task, keep_usable, pairs, read_task
 from finetune.models.policy import Policy, as_kind
 from finetune.preference.answers import PairReport, per_token
 from finetune.preference.dpo import dpo_loss, ipo_loss
@@ -86,7 +86,7 @@ def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
     if config.samples is None:
         found = pairs(config.data, selection)
     else:
-        found = selected(sampled_pairs(load_assistant(config.samples)), selection)
+        found = keep_usable(sampled_pairs(load_assistant(config.samples)), selection)
     report_selection(selection)
     return found
 

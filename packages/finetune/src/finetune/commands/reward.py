@@ -20,7 +20,7 @@ from finetune.commands.stage import (
 )
 from finetune.data.conversations import PreferencePair
 from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.tasks import Task, apart, pairs, read_task, selected
+from finetune.data.tasks import Task, drop_held_out_prompts, keep_usable, pairs, read_task
 from finetune.models.bradley_terry import reward_loss
 from finetune.models.scorer import as_scorer
 from finetune.preference.pairs import stacked
@@ -59,8 +59,8 @@ def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
     selection = pair_selection(config, assistant)
     found = pairs(config.data, selection)
     if config.samples is not None:
-        joined = found + selected(sampled_pairs(load_assistant(config.samples)), selection)
-        found = apart(joined)
+        joined = found + keep_usable(sampled_pairs(load_assistant(config.samples)), selection)
+        found = drop_held_out_prompts(joined)
         if n := len(joined.train) - len(found.train):
             say(f"{n} training pairs are dropped, as their questions are held out")
     report_selection(selection)

@@ -1,4 +1,4 @@
-"""Which rows of its data a training command learns from, and what it says about the others."""
+"""Select the rows that a training command learns from, and report the others."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -76,11 +76,14 @@ def task(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
     found = conversations(config.data, selection)
     report_selection(selection)
     return Task(
-        found.train, [within_context(assistant, each, config.context) for each in found.held_out]
+        found.train,
+        [shorten_to_context(assistant, each, config.context) for each in found.held_out],
     )
 
 
-def within_context(assistant: Assistant, conversation: Conversation, context: int) -> Conversation:
+def shorten_to_context(
+    assistant: Assistant, conversation: Conversation, context: int
+) -> Conversation:
     """The conversation up to its last answer that begins within the context.
 
     The report asks for the last answer of held-out conversations, and a model reads no prompt that

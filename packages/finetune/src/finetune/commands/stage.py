@@ -52,8 +52,8 @@ class StageConfig:
     data: str = "python"
     """`python` (questions about its library), a file, or hub:OWNER/NAME."""
     ignore_columns: str = ""
-    """Columns of `data`, or keys of its turns, to be ignored although what they say is not known
-    here; separated by commas."""
+    """Columns of `data`, or keys of its turns, to ignore, separated by commas. Default: a column
+    whose meaning would be lost ends the command."""
     skip_unusable: bool = False
     """Leave out rows of `data` that cannot be used, such as those with an empty answer, and show
     the first three. Default: the first such row ends the command."""

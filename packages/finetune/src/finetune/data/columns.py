@@ -19,7 +19,7 @@ METADATA = {
     },
     "origin of the row": {
         "source", "sources", "dataset", "data_source", "dataset_name", "original_dataset", "subset",
-        "split", "license", "url", "timestamp", "date", "created_at", "created_date",
+        "license", "url", "timestamp", "date", "created_at", "created_date",
         "avatarUrl", "views",
     },
     "kind of task": {
@@ -32,7 +32,7 @@ METADATA = {
         "rejected_model", "chosen-model", "rejected-model", "chosen_policy", "rejected_policy",
         "annotator", "worker_id",
     },
-    "rating of an answer, from which a pair was chosen": {
+    "rating of an answer or a conversation": {
         "score_chosen", "score_rejected", "chosen_score", "rejected_score", "rating_chosen",
         "rating_rejected", "chosen_rating", "rejected_rating", "chosen_avg_rating",
         "rejected_avg_rating", "chosen-rating", "rejected-rating",
@@ -76,6 +76,7 @@ REFUSED = {
     "reasoning_content": "holds thoughts of the model; put them into the content if they should be "
     "learned",
     "name": "names the speaker; put the name into the content if it should be learned",
+    "split": "says which rows are not for training; keep the others",
     "text": "is not the row's other columns written out; give plain text to gpt train",
 }
 """Known columns and keys that would change what is learned, and cannot be used."""
@@ -144,9 +145,9 @@ def is_empty(value: Any) -> bool:
 
 
 def repeats(value: Any, texts: Collection[str]) -> bool:
-    """Whether a text or a list of turns only says again what is among `texts`.
+    """Whether a text, or each turn of a list, is one of `texts`.
 
-    Such are `prompt` beside `messages`, and `messages` beside `chosen`.
+    Published sets repeat the prompt next to `messages`, and `chosen` as `messages`.
     """
     turns = value if isinstance(value, list) else [{"content": value}]
     contents = [each.get("content") if isinstance(each, dict) else None for each in turns]
@@ -154,12 +155,12 @@ def repeats(value: Any, texts: Collection[str]) -> bool:
     return all(isinstance(each, str) and each.strip() in known for each in contents)
 
 
-def without(value: Any, names: Collection[str]) -> Any:
+def drop_names(value: Any, names: Collection[str]) -> Any:
     """A row without these columns, and its turns without these keys."""
     if isinstance(value, dict):
-        return {name: without(each, names) for name, each in value.items() if name not in names}
+        return {name: drop_names(each, names) for name, each in value.items() if name not in names}
     if isinstance(value, list):
-        return [without(each, names) for each in value]
+        return [drop_names(each, names) for each in value]
     return value
 
 

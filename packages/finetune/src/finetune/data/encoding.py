@@ -25,7 +25,7 @@ from finetune.data.formats import Format, Piece
 from finetune.data.marks import special_tokens, stop_token
 from finetune.data.reading import MarkInContent, written
 from finetune.data.rows import Example, answered
-from finetune.data.white_space import as_template_trims
+from finetune.data.white_space import trim_as_template
 from gpt.errors import BadInput
 from gpt.text.pretrained_tokenizer import isolate
 from gpt.text.tokenizers import Tokenizer
@@ -81,7 +81,7 @@ def example(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
-    messages = as_template_trims(format, messages)
+    messages = trim_as_template(format, messages)
     check_marks(format, tokenizer, messages)
     tokens, mask = [], []
     for trained, pieces in groupby(format.pieces(messages), key=lambda piece: piece.trained):
@@ -99,7 +99,7 @@ def answer_example(
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
-    *messages, last = as_template_trims(
+    *messages, last = trim_as_template(
         format, [*messages, {"role": "assistant", "content": answer}]
     )
     check_marks(format, tokenizer, [*messages, last])
@@ -113,7 +113,7 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
-    messages = as_template_trims(format, messages)
+    messages = trim_as_template(format, messages)
     check_marks(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
     return piece_tokens(format, tokenizer, format.prompt(messages))
 

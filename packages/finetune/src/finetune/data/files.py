@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from itertools import islice
 from typing import Any, TypeVar
 
-from finetune.data.columns import names_in, without
+from finetune.data.columns import drop_names, names_in
 from finetune.data.conversations import Conversation, PreferencePair
 from finetune.data.layouts import conversation
 from finetune.data.pair_layouts import preference
@@ -64,7 +64,7 @@ def read_all(
         try:
             columns = row.columns()
             names |= names_in(columns)
-            result = form(without(columns, ignored))
+            result = form(drop_names(columns, ignored))
             if accepts is None or accepts(result):
                 results.append(result)
         except BadInput as error:

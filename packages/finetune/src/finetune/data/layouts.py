@@ -10,7 +10,7 @@ r"""From the columns of a row to a conversation.
 - `question`, `response` (OpenOrca, Mukherjee et al. 2023)
 
 A column `system`, `system_prompt` or `system_message` becomes the system message. `columns` lists
-what may stand in a row besides.
+which other columns a row may have.
 
 Texts are kept to the letter, as trl keeps them: the first line of code needs its indentation. Only
 a chat template that trims messages trims them here too (`white_space`).
@@ -85,8 +85,8 @@ def with_system(columns: Columns, messages: list[Message]) -> list[Message]:
     return [{"role": "system", "content": system}, *messages]
 
 
-def instructed(answer: str, columns: Columns) -> list[Message]:
-    """Alpaca and Dolly."""
+def instruction_messages(answer: str, columns: Columns) -> list[Message]:
+    """The messages of a row in the layout of Alpaca or Dolly."""
     question = {"role": "user", "content": instruction(columns)}
     reply = {"role": "assistant", "content": text(columns, answer)}
     return [*history(columns), question, reply]
@@ -98,7 +98,7 @@ def instruction(columns: Columns) -> str:
     return "\n\n".join(text(columns, name) for name in ("instruction", *about))
 
 
-def answered(question: str, answer: str, columns: Columns) -> list[Message]:
+def question_and_answer(question: str, answer: str, columns: Columns) -> list[Message]:
     """A question and its answer, in the columns of these names."""
     if is_transcript(columns[question]) and isinstance(columns[answer], str):
         return transcript_with_answer(columns[question], columns[answer])
@@ -111,9 +111,11 @@ CONVERSATIONS: list[Layout[list[Message]]] = [
         Layout((name,), (), partial(turns, name=name))
         for name in ("messages", "conversations", "conversation")
     ),
-    Layout(("instruction", "output"), (*ABOUT, "history"), partial(instructed, "output")),
-    Layout(("instruction", "response"), (*ABOUT, "history"), partial(instructed, "response")),
-    Layout(("prompt", "completion"), (), partial(answered, "prompt", "completion")),
-    Layout(("prompt", "response"), (), partial(answered, "prompt", "response")),
-    Layout(("question", "response"), (), partial(answered, "question", "response")),
+    Layout(("instruction", "output"), (*ABOUT, "history"), partial(instruction_messages, "output")),
+    Layout(
+        ("instruction", "response"), (*ABOUT, "history"), partial(instruction_messages, "response")
+    ),
+    Layout(("prompt", "completion"), (), partial(question_and_answer, "prompt", "completion")),
+    Layout(("prompt", "response"), (), partial(question_and_answer, "prompt", "response")),
+    Layout(("question", "response"), (), partial(question_and_answer, "question", "response")),
 ]

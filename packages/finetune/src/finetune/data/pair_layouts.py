@@ -1,7 +1,7 @@
 r"""From the columns of a row to a preference.
 
 - `prompt`, `chosen`, `rejected`: texts; or lists of turns, with the prompt or without
-- `question`, or `instruction` and mostly `input`, in place of `prompt`
+- `question`, or `instruction` and mostly `input`, instead of `prompt`
 - `chosen`, `rejected`: two whole conversations that part at the last answer, as lists of turns or
   as transcripts (hh-rlhf, Bai et al. 2022)
 - `completions` with scores: the best against the worst (UltraFeedback, Cui et al. 2023)
@@ -49,9 +49,9 @@ def preference(columns: Columns) -> PreferencePair:
     return PreferencePair(messages, chosen, rejected)
 
 
-def compared(question: str, columns: Columns) -> PreferencePair:
+def two_answers(question: str, columns: Columns) -> PreferencePair:
     """Two answers to a question, alone or at the end of two conversations."""
-    return parted(*(side(columns, question, answer) for answer in ("chosen", "rejected")))
+    return pair_of(*(side(columns, question, answer) for answer in ("chosen", "rejected")))
 
 
 def side(columns: Columns, question: str, answer: str) -> list[Message]:
@@ -77,7 +77,7 @@ def whole(columns: Columns, answer: str) -> list[Message]:
 
 
 def asked_in(columns: Columns, question: str) -> list[Message]:
-    """What a column asks: a text, a transcript or a list of turns."""
+    """The messages of a column that asks: a text, a transcript or a list of turns."""
     if question == "instruction":
         return [{"role": "user", "content": instruction(columns)}]
     if is_transcript(columns[question]):
@@ -86,16 +86,16 @@ def asked_in(columns: Columns, question: str) -> list[Message]:
 
 
 def contents(messages: list[Message]) -> list[str]:
-    """What messages say, without the white space around it."""
+    """The contents of messages, without the white space around them."""
     return [message["content"].strip() for message in messages]
 
 
-def implied(columns: Columns) -> PreferencePair:
+def two_conversations(columns: Columns) -> PreferencePair:
     """Two whole conversations, without a prompt of their own."""
-    return parted(*(whole(columns, answer) for answer in ("chosen", "rejected")))
+    return pair_of(*(whole(columns, answer) for answer in ("chosen", "rejected")))
 
 
-def parted(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
+def pair_of(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
     """Two conversations that differ in their last answer."""
     if {chosen[-1]["role"], rejected[-1]["role"]} != {"assistant"}:
         raise BadInput("chosen and rejected must end with an answer by the assistant")
@@ -106,7 +106,7 @@ def parted(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
     return PreferencePair(chosen[:-1], chosen[-1]["content"], rejected[-1]["content"])
 
 
-def scored(question: str, columns: Columns) -> PreferencePair:
+def best_and_worst(question: str, columns: Columns) -> PreferencePair:
     """The best of several answers against the worst; the first, where several are."""
     answers = columns["completions"]
     if not isinstance(answers, list) or len(answers) < 2:
@@ -140,12 +140,12 @@ ASKING = {"prompt": (), "question": (), "instruction": ABOUT}
 """Columns that ask, each with what may follow it."""
 PREFERENCES: list[Layout[PreferencePair]] = [
     *(
-        Layout((name, "chosen", "rejected"), about, partial(compared, name))
+        Layout((name, "chosen", "rejected"), about, partial(two_answers, name))
         for name, about in ASKING.items()
     ),
-    Layout(("chosen", "rejected"), (), implied),
+    Layout(("chosen", "rejected"), (), two_conversations),
     *(
-        Layout((name, "completions"), about, partial(scored, name))
+        Layout((name, "completions"), about, partial(best_and_worst, name))
         for name, about in ASKING.items()
     ),
 ]

@@ -1,4 +1,4 @@
-"""Which rows a command learns from, and how many it leaves out, by reason.
+"""Select the rows that a command learns from, and count the others by reason.
 
 A row may be too long for the context or spell a mark of the format: it is left out and counted. A
 row may be unusable, such as one with an empty answer: the command ends, or with `--skip-unusable`
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from finetune.data.reading import MarkInContent
-from finetune.data.splitting import without_equal
+from finetune.data.splitting import drop_duplicates
 from gpt.errors import BadInput
 
 Item = TypeVar("Item")
@@ -30,7 +30,7 @@ class Selection(Generic[Item]):
     check: Callable[[Item], object]
     """Raises TooLong or MarkInContent for an item to be left out, BadInput for an unusable one."""
     noun: str
-    """What the items are called: conversations, pairs."""
+    """Name of the items in messages: conversations, pairs."""
     context: int
     """Tokens that an item must fit into."""
     ignored: tuple[str, ...] = ()
@@ -39,7 +39,7 @@ class Selection(Generic[Item]):
     n_seen: int = 0
     n_too_long: int = 0
     n_with_marks: int = 0
-    n_equal: int = 0
+    n_duplicates: int = 0
     unusable: list[str] = field(default_factory=list)
     """Places of unusable rows, with reasons."""
 
@@ -60,7 +60,7 @@ class Selection(Generic[Item]):
             return True
         return False
 
-    def accepted(self, items: Sequence[Item], side: str) -> list[Item]:
+    def keep_accepted(self, items: Sequence[Item], side: str) -> list[Item]:
         """The items of one side of a split that can be used.
 
         Raises:
@@ -70,15 +70,15 @@ class Selection(Generic[Item]):
         self.refuse_none(kept, len(items), f"{side} {self.noun}")
         return kept
 
-    def distinct(self, items: Sequence[Item]) -> list[Item]:
-        """Items of a file, every one once."""
+    def without_duplicates(self, items: Sequence[Item]) -> list[Item]:
+        """The items of a file, each of them once."""
         self.refuse_none(items, self.n_seen, self.noun)
-        kept = without_equal(items)
-        self.n_equal += len(items) - len(kept)
+        kept = drop_duplicates(items)
+        self.n_duplicates += len(items) - len(kept)
         return kept
 
     def refuse_none(self, kept: Sequence[Item], n: int, noun: str) -> None:
-        """Refuse to go on without an item."""
+        """Refuse an empty list of items."""
         if not kept:
             raise BadInput(
                 f"none of {n} {noun} fits into a context of {self.context} tokens and spells no "
@@ -98,6 +98,6 @@ class Selection(Generic[Item]):
                 f"{self.n_too_long} are too long for a context of {self.context} tokens, "
                 f"{self.n_with_marks} spell a mark of the format"
             )
-        if self.n_equal:
-            lines.append(f"{self.n_equal} {self.noun} are dropped, as equal ones are there")
+        if self.n_duplicates:
+            lines.append(f"{self.n_duplicates} duplicate {self.noun} are dropped")
         return lines

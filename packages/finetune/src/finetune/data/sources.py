@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gpt.errors import BadInput
-from gpt.files import typed_path
+from gpt.files import expand_home
 
 Rows = Iterator[tuple[str, Callable[[], Any]]]
 """Places, and what reads the row there."""
 
 
 class Row(NamedTuple):
-    """One object."""
+    """One row of a data set, which is an object."""
 
     place: str
     """Such as "line 3 of 'pairs.jsonl'"."""
     columns: Callable[[], dict[str, Any]]
-    """Reads the row. Raises BadInput where it is no object, so that a reader may go on."""
+    """Reads the row; raises BadInput if it is not an object, so the next row can still be read."""
 
 
 def read_rows(source: str) -> Iterator[Row]:
@@ -43,7 +43,7 @@ def read_rows(source: str) -> Iterator[Row]:
             raise BadInput(f"{source!r} names no data set; write hub:OWNER/NAME")
         found = numbered(hub_rows(name, configuration or None), f"data set {name!r}")
     else:
-        found = file_rows(typed_path(source))
+        found = file_rows(expand_home(source))
     empty = True
     for place, read in found:
         yield Row(place, partial(as_object, read))
@@ -186,5 +186,5 @@ def hub_rows(name: str, configuration: str | None) -> Iterator[dict[str, Any]]:
 
 
 def first_line(error: Exception) -> str:
-    """What went wrong, without the details."""
+    """First line of an error message."""
     return str(error).strip().partition("\n")[0]

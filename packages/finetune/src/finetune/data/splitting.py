@@ -1,9 +1,9 @@
-"""Which questions of a file are held out: whole questions, with all of their answers.
+"""Hold questions of a file out: whole questions, with all of their answers.
 
 A question with several answers has several rows. Were they drawn one by one, a held-out row would
-ask what another row has taught. So rows that ask the same stay together. In what order questions
-are set aside depends on their text only: the same question is held out by `finetune sft` and by
-`finetune dpo`, as far as both set aside the same number of rows.
+ask what another row has taught. So rows that ask the same stay together. The order in which
+questions are held out depends on their text only: `finetune sft` and `finetune dpo` hold out the
+same questions, as far as both hold out the same number of rows.
 """
 
 import hashlib
@@ -40,8 +40,8 @@ def prompt_key(messages: Sequence[Message]) -> str:
     return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
-def without_equal(items: Sequence[Item]) -> list[Item]:
-    """Every item once, in the order of their first places."""
+def drop_duplicates(items: Sequence[Item]) -> list[Item]:
+    """The items without repetitions, in their order."""
     return list({repr(item): item for item in items}.values())
 
 

@@ -25,11 +25,11 @@ from finetune.data.pair_layouts import preference
 from finetune.data.preferences import Preference, preferences
 from finetune.data.selection import Selection
 from finetune.data.splitting import (
+    drop_duplicates,
     first_prompt,
     pair_prompt,
     prompt_key,
     split_by_prompt,
-    without_equal,
 )
 from finetune.data.turns import Columns
 from gpt.errors import BadInput
@@ -82,17 +82,18 @@ def both_sides(
 ) -> Task[Item]:
     """Items made from the questions about the standard library, which are split already."""
     task = Task(items(questions().train), items(questions().held_out))
-    return task if selection is None else selected(task, selection)
+    return task if selection is None else keep_usable(task, selection)
 
 
-def selected(task: Task[Item], selection: Selection[Item]) -> Task[Item]:
+def keep_usable(task: Task[Item], selection: Selection[Item]) -> Task[Item]:
     """The items of both sides that can be used.
 
     Raises:
         BadInput: a side has none.
     """
     return Task(
-        selection.accepted(task.train, "training"), selection.accepted(task.held_out, "held-out")
+        selection.keep_accepted(task.train, "training"),
+        selection.keep_accepted(task.held_out, "held-out"),
     )
 
 
@@ -108,13 +109,13 @@ def from_rows(
         BadInput: a row is unusable, or too few are left.
     """
     if selection is None:
-        return Task(*split_by_prompt(without_equal(read_all(source, form)), prompt))
+        return Task(*split_by_prompt(drop_duplicates(read_all(source, form)), prompt))
     left_out = selection.unusable if selection.skip_unusable else None
     items = read_all(source, form, None, left_out, selection.ignored, selection.accepts)
-    return Task(*split_by_prompt(selection.distinct(items), prompt))
+    return Task(*split_by_prompt(selection.without_duplicates(items), prompt))
 
 
-def apart(task: Task[PreferencePair]) -> Task[PreferencePair]:
+def drop_held_out_prompts(task: Task[PreferencePair]) -> Task[PreferencePair]:
     """The task without training pairs whose prompt is held out, after tasks were joined."""
     held_out = {prompt_key(pair.messages) for pair in task.held_out}
     kept = [pair for pair in task.train if prompt_key(pair.messages) not in held_out]

@@ -32,7 +32,7 @@ def turns(columns: Columns, name: str) -> list[Message]:
     if not isinstance(value, list) or not value:
         raise BadInput(f"column {name!r} must hold a list of turns, found {value!r:.40}")
     if name == "conversations" and all(isinstance(each, str) for each in value):
-        return alternating(value)
+        return alternate_turns(value)
     return [message for each in value for message in turn(each)]
 
 
@@ -48,11 +48,11 @@ def turn(value: Any) -> list[Message]:
         texts = [value.get("input"), value.get("output")]
         if all(isinstance(each, str) for each in texts):
             check_keys(value, ("input", "output"), "assistant", value["output"])
-            return alternating(texts)
+            return alternate_turns(texts)
     raise BadInput(f"a turn needs texts as role+content or from+value, found {value!r:.60}")
 
 
-def alternating(texts: Sequence[Any]) -> list[Message]:
+def alternate_turns(texts: Sequence[Any]) -> list[Message]:
     """Texts of the user and the assistant in turn."""
     roles = ("user", "assistant")
     return [{"role": roles[number % 2], "content": each} for number, each in enumerate(texts)]
@@ -63,7 +63,7 @@ def history(columns: Columns) -> list[Message]:
     exchanges = columns.get("history") or []
     if not isinstance(exchanges, list) or not all(map(is_exchange, exchanges)):
         raise BadInput(f"column 'history' must hold pairs of texts, found {exchanges!r:.40}")
-    return alternating([said for exchange in exchanges for said in exchange])
+    return alternate_turns([said for exchange in exchanges for said in exchange])
 
 
 def is_exchange(value: Any) -> bool:

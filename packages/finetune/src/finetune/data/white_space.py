@@ -16,7 +16,7 @@ from gpt.errors import BadInput
 from gpt.pretrained.chat import render_chat
 
 
-def as_template_trims(format: Format, messages: Sequence[Message]) -> list[Message]:
+def trim_as_template(format: Format, messages: Sequence[Message]) -> list[Message]:
     """The messages, without white space around those by roles whose messages a template trims."""
     if not isinstance(format, TemplateFormat):
         return list(messages)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpt.errors import BadInput
-from gpt.files import typed_path
+from gpt.files import expand_home
 from gpt.text.corpus import python_documentation
 from gpt.text.folder_files import text_files
 
@@ -43,16 +43,16 @@ def load_documents(source: str, max_characters: int, notes: list[str] | None = N
     if source == "python":
         documents: Iterable[str] = python_documentation()
     elif source.startswith("hub:"):
-        documents = distinct(hub_documents(source.removeprefix("hub:")), notes)
+        documents = without_duplicates(hub_documents(source.removeprefix("hub:")), notes)
     else:
-        documents = distinct(path_documents(typed_path(source), notes), notes)
+        documents = without_duplicates(path_documents(expand_home(source), notes), notes)
     kept = list(first_characters(filter(str.strip, documents), max_characters, notes))
     if not kept:
         raise BadInput(f"{source!r} holds no text")
     return kept
 
 
-def distinct(documents: Iterable[str], notes: list[str]) -> Iterator[str]:
+def without_duplicates(documents: Iterable[str], notes: list[str]) -> Iterator[str]:
     """Every document once: one of two equal ones could be held out and the other trained on."""
     seen, n = set(), 0
     for document in filter(str.strip, documents):
@@ -62,7 +62,7 @@ def distinct(documents: Iterable[str], notes: list[str]) -> Iterator[str]:
             seen.add(document)
             yield document
     if n:
-        notes.append(f"{n} documents are dropped, as equal ones are there")
+        notes.append(f"{n} duplicate documents are dropped")
 
 
 def first_characters(

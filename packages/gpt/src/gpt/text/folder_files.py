@@ -1,4 +1,4 @@
-"""The text files below a folder, and what else lies there.
+"""The text files below a folder, and a count of the other files there.
 
 A file that is not read is counted by kind, so that nobody takes a third of a corpus for all of it.
 Hidden files and folders, such as `.git`, are not read. Links are followed; a file with two names is
