@@ -10,12 +10,15 @@ from finetune.commands.stage import TASK, prepare
 from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
 from finetune.data.docstrings import Question
 from finetune.data.formats import PLAIN
+from finetune.data.marks import with_marks
 from finetune.data.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
 from finetune.data.tasks import Task, drop_held_out_prompts, read_task, write_task
+from finetune.data.template import template_format
 from finetune.training.asking import Asked, answers
 from finetune.training.assistant import load_assistant
 from gpt.errors import BadInput
 from gpt.runs import RunFolder
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 
 CONFIGS = {sft: sft.SftConfig, dpo: dpo.DpoConfig, reward: reward.RewardConfig}
 every_command = pytest.mark.parametrize("command", CONFIGS, ids=["sft", "dpo", "reward"])
@@ -201,6 +204,17 @@ def test_a_row_that_the_format_has_no_place_for_is_unusable(learn, capsys, assis
     task = learn(dpo, [*pairs, system, equal], learner=learner, skip_unusable=True)
     assert len(task.train + task.held_out) == 4
     assert "2 unusable rows are left out" in capsys.readouterr().err
+
+
+def test_answers_that_a_template_makes_equal_are_unusable(learn, assistant):
+    pytest.importorskip("jinja2", reason="baselines: needs the extra smollm2")
+    tokenizer = with_marks(BytePairTokenizer([]))
+    template = (tokenizer.chat_template or "").replace("message.content", "message.content | trim")
+    tokenizer = replace(tokenizer, chat_template=template)
+    learner = assistant._replace(tokenizer=tokenizer, format=template_format(tokenizer))
+    row = {"prompt": "q", "chosen": "  a", "rejected": "a"}
+    with pytest.raises(BadInput, match="line 1 of .*: both answers are the same tokens: '  a'"):
+        learn(dpo, [row], learner=learner)
 
 
 def test_a_file_without_a_usable_row_is_refused_with_the_first_reason(learn):

@@ -40,6 +40,12 @@ def test_a_row_without_text_is_named(tmp_path):
             load_documents(str(tmp_path / "rows.jsonl"), ALL)
 
 
+def test_a_row_with_two_texts_is_refused(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "a", "text": "b"}')
+    with pytest.raises(BadInput, match="line 1 of .* has the key 'text' twice in one object"):
+        load_documents(str(tmp_path / "rows.jsonl"), ALL)
+
+
 def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):
     """The library takes a folder for an id, so the real path runs without a network."""
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")

@@ -63,3 +63,17 @@ def expand_home(name: str) -> Path:
         return Path(name).expanduser()
     except RuntimeError:  # there is no such user
         return Path(name)
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, as `object_pairs_hook`; of two equal keys json would drop the first.
+
+    Raises:
+        BadInput: a key is there twice.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadInput(f"has the key {twice!r} twice in one object")
+    return made

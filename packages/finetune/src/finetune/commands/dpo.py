@@ -119,6 +119,7 @@ def encoded_pair(assistant: Assistant, item: PreferencePair, context: int) -> Pa
     """A pair as tokens.
 
     Raises:
+        BadInput: both answers are the same tokens.
         TooLong: one of its rows does not fit into the context.
         MarkInContent: a message spells a mark of the format.
     """
@@ -127,6 +128,8 @@ def encoded_pair(assistant: Assistant, item: PreferencePair, context: int) -> Pa
         answer_example(assistant.format, assistant.tokenizer, messages, answer)
         for answer in (chosen, rejected)
     ]
+    if rows[0] == rows[1]:  # texts that differ in white space, which a chat template may trim
+        raise BadInput(f"both answers are the same tokens: {chosen[:40]!r}")
     if max(len(row.tokens) for row in rows) > context:
         raise TooLong(f"a row does not fit into a context of {context} tokens")
     begin = rows[0].mask.index(True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gpt.errors import BadInput
-from gpt.files import expand_home
+from gpt.files import expand_home, unique_keys
 
 Rows = Iterator[tuple[str, Callable[[], Any]]]
 """Places, and what reads the row there."""
@@ -129,16 +129,6 @@ def parsed_json(text: str) -> Any:
         raise
     except (ValueError, RecursionError) as error:
         raise BadInput(f"is not JSON: {error}") from error
-
-
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, whose keys must differ."""
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadInput(f"has the key {twice!r} twice in one object")
-    return made
 
 
 def read_text(path: Path) -> str:

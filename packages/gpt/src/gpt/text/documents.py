@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpt.errors import BadInput
-from gpt.files import expand_home
+from gpt.files import expand_home, unique_keys
 from gpt.text.corpus import python_documentation
 from gpt.text.folder_files import text_files
 
@@ -117,8 +117,10 @@ def file_documents(path: Path) -> list[str]:
 def jsonl_text(path: Path, number: int, line: str) -> str:
     """The `text` of one row."""
     try:
-        text = json.loads(line)["text"]
+        text = json.loads(line, object_pairs_hook=unique_keys)["text"]
         text.encode("utf-8")  # a row may spell half of a surrogate pair
+    except BadInput as error:
+        raise BadInput(f"line {number} of {str(path)!r} {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f'line {number} of {str(path)!r} is not an object with a "text" that UTF-8 can spell'
