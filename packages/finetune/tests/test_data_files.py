@@ -1,7 +1,9 @@
 import json
+import sys
 
 import pytest
 
+from finetune.data.columns import METADATA, REFUSED
 from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
 from finetune.data.files import load_conversations, load_preferences
 from gpt.errors import BadInput
@@ -18,7 +20,7 @@ CONVERSATIONS = {
         exchange("q\n\ni", "a"),
     ),
     "messages": ({"messages": [USER, BOT], "source": 3}, QA),
-    "messages with more fields": ({"messages": [{**USER, "weight": 0}, BOT]}, QA),
+    "messages with weights": ({"messages": [{**USER, "weight": 0}, {**BOT, "weight": 1}]}, QA),
     "sharegpt": (
         {"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}]},
         QA,
@@ -32,9 +34,115 @@ CONVERSATIONS = {
         Conversation([{"role": "system", "content": "s"}, USER, BOT]),
     ),
     "prompt and completion": ({"prompt": "q", "completion": "a"}, QA),
-    "white space": ({"prompt": " q", "completion": "\na\n"}, QA),
+    "white space": ({"prompt": " q", "completion": "\n  a\n"}, exchange(" q", "\n  a\n")),
     "white space in turns": (
-        {"messages": [{"role": "user", "content": " q "}, {"role": "assistant", "content": "a\n"}]},
+        {"messages": [{"role": "user", "content": " q "}, {"role": "assistant", "content": "  a"}]},
+        exchange(" q ", "  a"),
+    ),
+    "transcript and completion": (
+        {
+            "prompt": "\n\nHuman: q\n\nAssistant: a\n\nHuman: Why?\n\nAssistant:",
+            "completion": " b\n",
+        },
+        Conversation([*QA.messages, *exchange("Why?", "b").messages]),
+    ),
+    "transcript that ends with a question": (
+        {"prompt": "Human: q", "completion": "  a"},
+        exchange("q", "  a"),
+    ),
+    "dolly": (
+        {"instruction": "q", "context": "c", "response": "a", "category": "closed_qa"},
+        exchange("q\n\nc", "a"),
+    ),
+    "openorca": (
+        {"id": "cot.1", "system_prompt": "s", "question": "q", "response": "a"},
+        Conversation([{"role": "system", "content": "s"}, *QA.messages]),
+    ),
+    "sharegpt with a column system": (
+        {
+            "system": "s",
+            "tools": "[]",
+            "conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "a"}],
+        },
+        Conversation([{"role": "system", "content": "s"}, *QA.messages]),
+    ),
+    "a system column that repeats the system turn": (
+        {"system": "s", "messages": [{"role": "system", "content": "s\n"}, USER, BOT]},
+        Conversation([{"role": "system", "content": "s\n"}, *QA.messages]),
+    ),
+    "slimorca": (
+        {
+            "conversations": [
+                {"from": "system", "value": "s", "weight": None},
+                {"from": "human", "value": "q", "weight": 0.0},
+                {"from": "gpt", "value": "a", "weight": 1.0},
+            ]
+        },
+        Conversation([{"role": "system", "content": "s"}, *QA.messages]),
+    ),
+    "ultrachat": ({"prompt": "q", "prompt_id": "f0e3", "messages": [USER, BOT]}, QA),
+    "no robots, whose prompt is the system message": (
+        {
+            "prompt": "s",
+            "prompt_id": "f0",
+            "messages": [{"role": "system", "content": "s"}, USER, BOT],
+            "category": "Chat",
+        },
+        Conversation([{"role": "system", "content": "s"}, *QA.messages]),
+    ),
+    "ultrafeedback for sft": (
+        {
+            "prompt": "q",
+            "messages": [USER, BOT],
+            "chosen": [USER, BOT],
+            "rejected": [USER, {"role": "assistant", "content": "bad"}],
+            "score_chosen": 8.0,
+            "score_rejected": 5.0,
+        },
+        QA,
+    ),
+    "tulu": ({"id": "flan_1", "source": "flan", "messages": [USER, BOT]}, QA),
+    "lima": (
+        {"conversations": ["q", "a", "r", "b"], "source": "stackexchange"},
+        Conversation([*QA.messages, *exchange("r", "b").messages]),
+    ),
+    "capybara": (
+        {
+            "source": "Dove",
+            "conversation": [{"input": "q", "output": "a"}, {"input": "r", "output": "b"}],
+        },
+        Conversation([*QA.messages, *exchange("r", "b").messages]),
+    ),
+    "lmsys": (
+        {"conversation_id": "3", "model": "vicuna", "conversation": [USER, BOT], "turn": 1},
+        QA,
+    ),
+    "alpaca with its text": (
+        {
+            "instruction": "q",
+            "input": "",
+            "output": "a",
+            "text": "### Instruction:\nq\n\n### Response:\na",
+        },
+        QA,
+    ),
+    "alpaca with a history": (
+        {"instruction": "r", "output": "b", "system": "", "history": [["q", "a"]]},
+        Conversation([*QA.messages, *exchange("r", "b").messages]),
+    ),
+    "unpaired preference for a good answer": (
+        {"prompt": "q", "completion": "a", "label": True},
+        QA,
+    ),
+    "prompt and response": ({"prompt": "q", "response": "a"}, QA),
+    "keys that a table fills with nothing": (
+        {
+            "tools": None,
+            "messages": [
+                {**USER, "tool_calls": None, "name": "", "images": []},
+                {**BOT, "tool_calls": [{"function": None}], "name": None, "images": None},
+            ],
+        },
         QA,
     ),
     "lists of both": ({"prompt": [USER], "completion": [BOT]}, QA),
@@ -64,13 +172,72 @@ PREFERENCES = {
         },
         PreferencePair([USER, BOT, *asked("Why?")], "good", "bad"),
     ),
+    "texts with leading spaces": (
+        {"prompt": "q", "chosen": "    return 1", "rejected": " bad "},
+        PreferencePair(asked("q"), "    return 1", " bad "),
+    ),
+    "a transcript as prompt": (
+        {
+            "prompt": "\n\nHuman: q\n\nAssistant:",
+            "response": " x",
+            "chosen": " good",
+            "rejected": " bad",
+        },
+        PAIR,
+    ),
+    "a transcript as prompt and in both sides": (
+        {
+            "prompt": "\n\nHuman: q\n\nAssistant:",
+            "chosen": "\n\nHuman: q\n\nAssistant: good",
+            "rejected": "\n\nHuman: q\n\nAssistant: bad",
+        },
+        PAIR,
+    ),
+    "a transcript as prompt and turns": (
+        {
+            "prompt": "Human: q\n\nAssistant:",
+            "chosen": [answer("good")],
+            "rejected": [answer("bad")],
+        },
+        PAIR,
+    ),
+    "orca_dpo_pairs": (
+        {"system": "s", "question": "q", "chosen": "good", "rejected": "bad"},
+        PreferencePair([{"role": "system", "content": "s"}, USER], "good", "bad"),
+    ),
+    "alpaca with two answers": (
+        {"instruction": "q", "input": "i", "chosen": "good", "rejected": "bad"},
+        PreferencePair(asked("q\n\ni"), "good", "bad"),
+    ),
+    "ultrafeedback, binarized": (
+        {
+            "prompt": "q",
+            "prompt_id": "f0",
+            "chosen": [USER, answer("good")],
+            "rejected": [USER, answer("bad")],
+            "messages": [USER, answer("good")],
+            "score_chosen": 8.0,
+            "score_rejected": 5.0,
+        },
+        PAIR,
+    ),
+    "whole lists and a system column": (
+        {
+            "system": "s",
+            "chosen": [USER, answer("good")],
+            "rejected": [USER, answer("bad")],
+        },
+        PreferencePair([{"role": "system", "content": "s"}, USER], "good", "bad"),
+    ),
     "scores": (
         {
+            "source": "evol_instruct",
+            "correct_answers": ["None"],
             "instruction": "q",
             "models": ["x", "y", "z"],
             "completions": [
                 {"response": "fair", "overall_score": 6},
-                {"response": "bad", "overall_score": 1.5},
+                {"response": "bad", "overall_score": 1.5, "principle": "honesty", "model": "y"},
                 {"response": "good", "overall_score": 9.0},
             ],
         },
@@ -152,9 +319,90 @@ def test_unusable_rows_are_passed_over_where_somebody_counts_them(tmp_path):
     assert load_conversations(path, left_out=left_out) == [QA] * 2
     (reason,) = left_out
     assert reason == f"line 2 of {path!r}: message 2, by the assistant, has the content ''"
+    with pytest.raises(BadInput, match="line 2 of .*; --skip-unusable leaves such rows out"):
+        load_conversations(path)
     path = write(tmp_path / "rows.jsonl", [empty])
     with pytest.raises(BadInput, match="none of 1 rows can be used: line 1 of"):
         load_conversations(path, left_out=[])
+
+
+def test_a_line_that_is_not_json_is_unusable_as_a_row_is(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "q", "completion": "a"}\n{"prompt": "q\n[1]\n')
+    left_out = []
+    assert load_conversations(str(tmp_path / "rows.jsonl"), left_out=left_out) == [QA]
+    assert [reason.partition("'")[0] for reason in left_out] == ["line 2 of ", "line 3 of "]
+
+
+def test_a_json_file_of_lines_is_read_as_lines(tmp_path):
+    """Many published sets have them under this suffix, and `datasets` reads them."""
+    rows = [{"prompt": "q", "completion": "a"}] * 2
+    assert load_conversations(write(tmp_path / "rows.json", rows)) == [QA] * 2
+    path = write(tmp_path / "rows.json", [*rows, {"prompt": 3}])
+    with pytest.raises(BadInput, match="line 3 of"):
+        load_conversations(path)
+
+
+@pytest.mark.parametrize("name", ["data[1]", "a*", "what?", "a part", "a,b", "hub:x", "~", ".data"])
+@pytest.mark.parametrize("suffix", [".parquet", ".PARQUET", ".jsonl", ".JSONL", ".json"])
+def test_the_file_that_was_named_is_the_file_that_is_read(tmp_path, name, suffix):
+    if "parquet" in suffix.lower():
+        datasets = pytest.importorskip("datasets", reason="baselines: needs datasets")
+        datasets.disable_progress_bars()
+    for stem in ("data1", "ab", "whatx", "data[1]"):  # what a pattern would find
+        save_rows(tmp_path / f"{stem}{suffix}", [{"prompt": "wrong", "completion": "wrong"}])
+    if not (sys.platform == "win32" and set(name) & set("*?:")):
+        save_rows(tmp_path / f"{name}{suffix}", [{"prompt": "q", "completion": "a"}])
+        assert load_conversations(str(tmp_path / f"{name}{suffix}")) == [QA]
+
+
+def save_rows(path, rows):
+    if path.suffix.lower() == ".parquet":
+        import datasets
+
+        datasets.Dataset.from_list(rows).to_parquet(path)
+    else:
+        path.write_text(json.dumps(rows) if path.suffix == ".json" else json.dumps(rows[0]))
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    """A shell leaves it alone in `--data=~/rows.jsonl`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write(tmp_path / "rows.jsonl", [{"prompt": "q", "completion": "a"}])
+    assert load_conversations("~/rows.jsonl") == [QA]
+    with pytest.raises(BadInput, match="no file '~no-such-user/rows.jsonl'"):
+        load_conversations("~no-such-user/rows.jsonl")
+
+
+def test_columns_and_keys_are_ignored_where_that_is_asked_for(tmp_path):
+    row = {"messages": [USER, {**BOT, "weight": 0, "name": "Bo"}], "label": False, "system": "s"}
+    path = write(tmp_path / "rows.jsonl", [row, {"messages": [USER, BOT]}])
+    names = ("weight", "name", "label", "system")
+    assert load_conversations(path, ignored=names) == [QA] * 2
+    with pytest.raises(BadInput, match="has weight 0; answers are"):
+        load_conversations(path, ignored=("label",))
+    with pytest.raises(BadInput, match=r"no row has a column or key 'sytem' to ignore; there are"):
+        load_conversations(path, ignored=(*names, "sytem"))
+
+
+@pytest.mark.parametrize("column", sorted(set().union(*METADATA.values())))
+def test_metadata_does_not_change_what_is_learned(tmp_path, column):
+    row = {"prompt": "q", "completion": "a", "chosen": "good", "rejected": "bad", column: "x"}
+    path = write(tmp_path / "rows.jsonl", [row])
+    assert load_conversations(path) == [QA]
+    assert load_preferences(path) == [PAIR]
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_would_change_it_is_refused_by_name(tmp_path, name):
+    for row in (
+        {"messages": [USER, BOT], name: "x"},
+        {"messages": [USER, {**BOT, name: "x"}]},
+    ):
+        path = write(tmp_path / "rows.jsonl", [row])
+        with pytest.raises(BadInput, match=f"'{name}' .*--ignore-columns {name}"):
+            load_conversations(path)
+        assert load_conversations(path, ignored=[name]) == [QA]
 
 
 FILES = {
@@ -168,6 +416,17 @@ FILES = {
     "one object": ("rows.json", b'{"a": 1}', "must hold a list of objects, found {'a': 1}"),
     "a list of texts": ("rows.json", b'["a"]', "row 1 of .* is no object with columns: 'a'"),
     "binary": ("rows.jsonl", b"\x89PNG\r\n\xff\x00", r"not a text file in UTF-8 \(byte 0 cannot"),
+    "packed": ("rows.jsonl.gz", b"\x1f\x8b", "is no .json, .jsonl or .parquet file; unpack or"),
+    "a key twice": (
+        "rows.json",
+        b'[{"prompt": "q", "completion": "a", "completion": "b"}]',
+        "has the key 'completion' twice",
+    ),
+    "a key twice in a line": (
+        "rows.jsonl",
+        b'{"prompt": "q", "completion": "a", "completion": "b"}',
+        "line 1 of .* has the key 'completion' twice",
+    ),
     "deep": ("rows.json", b"[" * 100_000, "is not JSON: maximum recursion depth"),
     "no parquet": ("rows.parquet", b"PAR1 and nothing", "rows.parquet' cannot be read: "),
 }
@@ -187,15 +446,17 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path, load, name, 
 
 
 def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(BadInput, match="there is no file"):
-        load_conversations(str(tmp_path))
+    (tmp_path / "rows.json").mkdir()
+    with pytest.raises(BadInput, match="rows.json' is a folder; give one of the files in it"):
+        load_conversations(str(tmp_path / "rows.json"))
 
 
 NO_CONVERSATION = {
     "other columns": (
         {"question": "q", "answer": "a"},
-        r"the columns are question, answer; needed are messages or conversations or "
-        r"instruction\+output or prompt\+completion",
+        r"the columns are question, answer; needed are messages or conversations or conversation "
+        r"or instruction\+output or instruction\+response or prompt\+completion or "
+        r"prompt\+response or question\+response",
     ),
     "no column": ({}, "the columns are none"),
     "half the columns": ({"instruction": "q"}, "the columns are instruction; needed are"),
@@ -228,13 +489,83 @@ NO_CONVERSATION = {
     ),
     "an empty answer": ({"prompt": "q", "completion": ""}, "message 2, by the assistant, has"),
     "an empty question": ({"instruction": "", "output": "a"}, "message 1, by the user, has the"),
+    "an unknown column": (
+        {"prompt": "q", "completion": "a", "persona": "a pirate"},
+        r"column 'persona' is not known, so what it says would be lost \(--ignore-columns persona",
+    ),
+    "a system text twice": (
+        {"system": "s", "messages": [{"role": "system", "content": "t"}, USER, BOT]},
+        "column 'system' says 's', but the first turn says 't'",
+    ),
+    "two system columns": (
+        {"system": "s", "system_prompt": "t", "messages": [USER, BOT]},
+        "column 'system' says 's', but column 'system_prompt' says 't'",
+    ),
+    "a system column without a text": (
+        {"system": 3, "messages": [USER, BOT]},
+        "column 'system' must hold a text, found 3",
+    ),
+    "a prompt beside other messages": (
+        {"prompt": "p", "messages": [USER, BOT]},
+        "column 'prompt' is not known",
+    ),
+    "another text than the columns": (
+        {"prompt": "q", "completion": "a", "text": "q: b"},
+        "column 'text' is not the row's other columns written out",
+    ),
+    "unpaired preference": (
+        {"prompt": "q", "completion": "a", "label": False},
+        "column 'label' does not say True, so the answer is not known to be a good one",
+    ),
+    "tools": (
+        {"messages": [USER, BOT], "tools": '[{"name": "f"}]'},
+        "column 'tools' describes tools; models here are not taught to call any",
+    ),
+    "template options": (
+        {"messages": [USER, BOT], "chat_template_kwargs": {"enable_thinking": False}},
+        "column 'chat_template_kwargs' holds options of a chat template",
+    ),
+    "pictures": (
+        {"messages": [USER, BOT], "images": ["a.png"]},
+        "column 'images' holds pictures or sound; models here read text only",
+    ),
+    "a call of a tool": (
+        {"messages": [USER, {**BOT, "tool_calls": [{"function": {"name": "f"}}]}]},
+        "a turn's 'tool_calls' describes tools",
+    ),
+    "thoughts": (
+        {"messages": [USER, {**BOT, "reasoning_content": "Hm."}]},
+        "a turn's 'reasoning_content' holds thoughts of the model; put them into the content",
+    ),
+    "a name": ({"messages": [{**USER, "name": "Bo"}, BOT]}, "a turn's 'name' names the speaker"),
+    "a key that is not known": (
+        {"messages": [USER, {**BOT, "mood": "sad"}]},
+        r"a turn's 'mood' is not known.*--ignore-columns mood",
+    ),
+    "an answer that is not trained on": (
+        {"messages": [USER, {**BOT, "weight": 0}]},
+        r"a turn by the assistant has weight 0; answers are trained on and other turns are not",
+    ),
+    "half a weight": ({"messages": [USER, {**BOT, "weight": 0.5}]}, "has weight 0.5;"),
+    "a question that is trained on": (
+        {"messages": [{**USER, "train": True}, BOT]},
+        "a turn by the user has train True;",
+    ),
+    "two spellings of a turn that differ": (
+        {"messages": [USER, {**BOT, "value": "b"}]},
+        "a turn's 'value' is not known",
+    ),
+    "a history of one": (
+        {"instruction": "q", "output": "a", "history": [["q"]]},
+        "column 'history' must hold pairs of texts",
+    ),
     "half a pair": ({"prompt": "\ud83d", "completion": "a"}, "half of a surrogate pair"),
 }
 WHOLE = "\n\nHuman: q\n\nAssistant: a"
 NO_PREFERENCE = {
     "other columns": (
         {"prompt": "q", "completion": "a"},
-        r"the columns are prompt, completion; needed are chosen\+rejected or completions",
+        r"the columns are prompt, completion; needed are prompt\+chosen\+rejected or ",
     ),
     "no question": (
         {"chosen": "good", "rejected": "bad"},
@@ -242,7 +573,7 @@ NO_PREFERENCE = {
     ),
     "a list and no question": (
         {"chosen": [answer("good")], "rejected": [answer("bad")]},
-        "column 'prompt' must hold a text, found None",
+        "there is no question: add a column prompt, or begin both sides with it",
     ),
     "another prompt": (
         {"prompt": "x", "chosen": [USER, answer("good")], "rejected": [USER, answer("bad")]},
@@ -277,6 +608,26 @@ NO_PREFERENCE = {
     "scores without end": (
         {"prompt": "q", "completions": [{"response": "a", "score": 10**400}] * 2},
         "no number as overall_score or score",
+    ),
+    "a margin": (
+        {"prompt": "q", "chosen": "good", "rejected": "bad", "margin": 0.5},
+        "column 'margin' asks for a margin between two answers, which no loss here has",
+    ),
+    "an input that nothing asks for": (
+        {"prompt": "q", "input": "i", "chosen": "good", "rejected": "bad"},
+        "column 'input' is not known",
+    ),
+    "messages before the question": (
+        {"prompt": "q", "messages": [answer("hi"), USER], "chosen": "good", "rejected": "bad"},
+        "column 'messages' is not known",
+    ),
+    "two transcripts and another prompt": (
+        {"prompt": "x", "chosen": WHOLE, "rejected": WHOLE + "b"},
+        "chosen and rejected go on from another conversation than the prompt",
+    ),
+    "a completion with something more": (
+        {"prompt": "q", "completions": [{"response": "a", "score": 1, "tools": "f"}] * 2},
+        "a completion's 'tools' describes tools",
     ),
     "equal scores": (
         {

@@ -1,9 +1,12 @@
 import json
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt.commands.train import read_text
+from gpt.commands.train_config import TrainConfig
 from gpt.errors import BadInput
 from gpt.text.documents import digest, load_documents, split_documents
 
@@ -35,6 +38,12 @@ def test_a_row_without_text_is_named(tmp_path):
         (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n' + row)
         with pytest.raises(BadInput, match=r'line 2 of .* is not an object with a "text"'):
             load_documents(str(tmp_path / "rows.jsonl"), ALL)
+
+
+def test_a_row_with_two_texts_is_refused(tmp_path):
+    (tmp_path / "rows.jsonl").write_text('{"text": "a", "text": "b"}')
+    with pytest.raises(BadInput, match="line 1 of .* has the key 'text' twice in one object"):
+        load_documents(str(tmp_path / "rows.jsonl"), ALL)
 
 
 def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):
@@ -73,6 +82,97 @@ def test_a_folder_named_like_a_text_is_a_folder(tmp_path):
     (tmp_path / "notes.md").mkdir()
     (tmp_path / "notes.md" / "a.txt").write_text("inside")
     assert load_documents(str(tmp_path), ALL) == ["inside"]
+
+
+def test_suffixes_in_capitals_are_the_same_kinds(tmp_path):
+    (tmp_path / "A.TXT").write_text("first")
+    (tmp_path / "ROWS.JSONL").write_text('{"text": "second"}')
+    assert load_documents(str(tmp_path), ALL) == ["first", "second"]
+    assert load_documents(str(tmp_path / "ROWS.JSONL"), ALL) == ["second"]
+
+
+def test_files_of_a_folder_that_are_not_read_are_counted_by_kind(tmp_path):
+    for name in ("a.txt", "b.MD", "c.pdf", "d.PDF", "Makefile", ".hidden.txt", "rows.json"):
+        (tmp_path / name).write_text(f"text of {name}")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "message.txt").write_text("not a text of the corpus")
+    notes = []
+    assert load_documents(str(tmp_path), ALL, notes) == ["text of a.txt", "text of b.MD"]
+    (note,) = notes
+    assert note.startswith(f"2 files of {str(tmp_path)!r} are read")
+    assert note.endswith("and 6 are not: 2 hidden, 2 .pdf, 1 no suffix, 1 .json")
+
+
+def test_the_command_says_what_is_not_read(tmp_path, capsys):
+    (tmp_path / "a.txt").write_text("one<|endoftext|>two<|endoftext|>two")
+    (tmp_path / "b.pdf").write_text("")
+    text = read_text(TrainConfig(data=str(tmp_path), validation_share=0.6))
+    assert sorted(text.train + text.validation) == ["one", "two"]
+    said = capsys.readouterr().err
+    assert "1 are not: 1 .pdf" in said
+    assert "1 duplicate documents are dropped" in said
+
+
+def test_a_folder_without_text_says_what_it_holds(tmp_path):
+    (tmp_path / "a.pdf").write_text("")
+    with pytest.raises(BadInput, match=r"holds no \.jsonl, .*\.txt file \(1 \.pdf\)"):
+        load_documents(str(tmp_path), ALL)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="posix: links")
+def test_links_are_followed_and_a_file_with_two_names_is_read_once(tmp_path):
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "folder"
+    elsewhere.mkdir()
+    folder.mkdir()
+    (elsewhere / "a.txt").write_text("linked")
+    (folder / "b.txt").write_text("own")
+    (folder / "books").symlink_to(elsewhere)
+    (folder / "c.txt").symlink_to(folder / "b.txt")
+    (folder / "gone.txt").symlink_to(folder / "nowhere.txt")
+    (elsewhere / "round").symlink_to(folder)
+    notes = []
+    assert load_documents(str(folder), ALL, notes) == ["own", "linked"]
+    assert "2 are not" in notes[0]
+    assert "1 second name of a file" in notes[0]
+    assert "1 broken link" in notes[0]
+
+
+def test_equal_documents_of_a_file_are_read_once_and_counted(tmp_path):
+    """Else one of them could be held out while the other is trained on."""
+    (tmp_path / "a.txt").write_text("<|endoftext|>".join(["same", "other", "same", " ", " "]))
+    notes = []
+    assert load_documents(str(tmp_path / "a.txt"), ALL, notes) == ["same", "other"]
+    assert notes == ["1 duplicate documents are dropped"]
+
+
+def test_a_source_that_is_cut_off_says_so(tmp_path):
+    (tmp_path / "a.txt").write_text("abcdef<|endoftext|>ghijkl")
+    for limit, cut in ((6, True), (8, True), (12, False), (13, False)):
+        notes = []
+        load_documents(str(tmp_path / "a.txt"), limit, notes)
+        assert notes == [f"the text is cut off after {limit} characters (--max-characters)"] * cut
+
+
+def test_json_is_not_trained_on_as_text(tmp_path):
+    (tmp_path / "rows.Json").write_text('[{"text": "a"}]')
+    with pytest.raises(BadInput, match=r"rows.Json' is JSON, not text; give a .jsonl file"):
+        load_documents(str(tmp_path / "rows.Json"), ALL)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    """A shell leaves it alone in `--data=~/a.txt`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    (tmp_path / "a.txt").write_text("at home")
+    assert load_documents("~/a.txt", ALL) == ["at home"]
+    with pytest.raises(BadInput, match="no file or folder '~no-such-user/a.txt'"):
+        load_documents("~no-such-user/a.txt", ALL)
+
+
+def test_a_file_with_a_pattern_in_its_name_is_that_file(tmp_path):
+    for name in ("part1.txt", "part[1].txt", "part*.txt", "a part.txt"):
+        (tmp_path / name).write_text(name)
+        assert load_documents(str(tmp_path / name), ALL) == [name]
 
 
 def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):

@@ -68,3 +68,28 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BadInput(f"{str(path)!r} holds no JSON object")
     return content
+
+
+def expand_home(name: str) -> Path:
+    """The path that a user typed, with `~` for the home folder.
+
+    A shell expands it in `--data ~/a.txt` and leaves it alone in `--data=~/a.txt`.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(name)
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, as `object_pairs_hook`; of two equal keys json would drop the first.
+
+    Raises:
+        BadInput: a key is there twice.
+    """
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadInput(f"has the key {twice!r} twice in one object")
+    return made

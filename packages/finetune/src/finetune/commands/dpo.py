@@ -1,6 +1,7 @@
 """`finetune dpo`: prefer the better answer of each pair, without a reward model."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -11,6 +12,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from finetune.commands.rows import report_selection, selection_of
 from finetune.commands.stage import (
     JUDGED,
     TASK,
@@ -24,7 +26,8 @@ from finetune.data.conversations import PreferencePair
 from finetune.data.encoding import answer_example
 from finetune.data.reading import MarkInContent
 from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.tasks import Task, pairs, read_task
+from finetune.data.selection import Selection, TooLong
+from finetune.data.tasks import Task, keep_usable, pairs, read_task
 from finetune.models.policy import Policy, as_kind
 from finetune.preference.answers import PairReport, per_token
 from finetune.preference.dpo import dpo_loss, ipo_loss
@@ -78,25 +81,19 @@ def run(config: DpoConfig) -> int:
 
 
 def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
-    """The pairs."""
+    """The pairs that fit."""
+    selection = pair_selection(config, assistant)
     if config.samples is None:
-        return fitting(pairs(config.data), assistant, config.context)
-    return fitting(sampled_pairs(load_assistant(config.samples)), assistant, config.context)
-
-
-def fitting(
-    found: Task[PreferencePair], assistant: Assistant, context: int
-) -> Task[PreferencePair]:
-    """The pairs, after a look at whether there is one on either side that fits.
-
-    Raises:
-        BadInput: there is none.
-    """
-    for side in (found.train, found.held_out):
-        n_left_out = len(side) - len(encoded_pairs(assistant, side, context))
-        if n_left_out:
-            say(f"{n_left_out} of {len(side)} pairs are left out: too long, or they spell a mark")
+        found = pairs(config.data, selection)
+    else:
+        found = keep_usable(sampled_pairs(load_assistant(config.samples)), selection)
+    report_selection(selection)
     return found
+
+
+def pair_selection(config: StageConfig, assistant: Assistant) -> Selection[PreferencePair]:
+    """Pairs of which both rows must fit into the context."""
+    return selection_of(config, lambda pair: encoded_pair(assistant, pair, config.context), "pairs")
 
 
 def encoded_pairs(
@@ -108,22 +105,35 @@ def encoded_pairs(
         BadInput: there is none.
     """
     made = []
-    for messages, chosen, rejected in items:
-        try:
-            rows = [
-                answer_example(assistant.format, assistant.tokenizer, messages, answer)
-                for answer in (chosen, rejected)
-            ]
-        except MarkInContent:
-            continue
-        if max(len(row.tokens) for row in rows) <= context:
-            begin = rows[0].mask.index(True)
-            made.append(Pair(rows[0].tokens[:begin], *(row.tokens[begin:] for row in rows)))
+    for item in items:
+        with suppress(MarkInContent, TooLong):
+            made.append(encoded_pair(assistant, item, context))
     if not made:
         raise BadInput(
             f"none of {len(items)} pairs fits into a context of {context} tokens and spells no mark"
         )
     return made
+
+
+def encoded_pair(assistant: Assistant, item: PreferencePair, context: int) -> Pair:
+    """A pair as tokens.
+
+    Raises:
+        BadInput: both answers are the same tokens.
+        TooLong: one of its rows does not fit into the context.
+        MarkInContent: a message spells a mark of the format.
+    """
+    messages, chosen, rejected = item
+    rows = [
+        answer_example(assistant.format, assistant.tokenizer, messages, answer)
+        for answer in (chosen, rejected)
+    ]
+    if rows[0] == rows[1]:  # texts that differ in white space, which a chat template may trim
+        raise BadInput(f"both answers are the same tokens: {chosen[:40]!r}")
+    if max(len(row.tokens) for row in rows) > context:
+        raise TooLong(f"a row does not fit into a context of {context} tokens")
+    begin = rows[0].mask.index(True)
+    return Pair(rows[0].tokens[:begin], *(row.tokens[begin:] for row in rows))
 
 
 def prepared(

@@ -24,6 +24,7 @@ from finetune.reinforcement.phases import Score, frozen
 from finetune.reinforcement.ppo import PPOConfig, ppo
 from finetune.reinforcement.rollouts import Rollout
 from finetune.training.assistant import Assistant, load_scorer
+from gpt.commands.progress import say
 from gpt.commands.running import Prepared, last_state
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
@@ -69,7 +70,12 @@ def task(config: PpoConfig, assistant: Assistant) -> Task[Question]:
     if config.data != "python":
         raise BadInput(f"finetune ppo answers questions about python; there is no {config.data!r}")
     score_of(config, assistant, {}, torch.device("cpu"))
-    prompts_of(config, assistant, questions().train)
+    n, known = len(questions().train), prompts_of(config, assistant, questions().train)
+    if len(known) < n:
+        say(
+            f"{n - len(known)} of {n} questions are left out: there is no room for an answer of "
+            f"{config.ppo.room} tokens after them, or they are the same tokens as another one"
+        )
     return questions()
 
 

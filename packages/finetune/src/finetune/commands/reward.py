@@ -8,11 +8,19 @@ import torch
 import tyro
 from torch import nn
 
-from finetune.commands.dpo import encoded_pairs, fitting
-from finetune.commands.stage import JUDGED, TASK, Stage, StageConfig, run_stage, shown_weights
+from finetune.commands.dpo import encoded_pairs, pair_selection
+from finetune.commands.rows import report_selection
+from finetune.commands.stage import (
+    JUDGED,
+    TASK,
+    Stage,
+    StageConfig,
+    run_stage,
+    shown_weights,
+)
 from finetune.data.conversations import PreferencePair
 from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.tasks import Task, pairs, read_task
+from finetune.data.tasks import Task, drop_held_out_prompts, keep_usable, pairs, read_task
 from finetune.models.bradley_terry import reward_loss
 from finetune.models.scorer import as_scorer
 from finetune.preference.pairs import stacked
@@ -47,11 +55,16 @@ def run(config: RewardConfig) -> int:
 
 
 def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
-    """The pairs."""
-    found = pairs(config.data)
+    """The pairs that fit."""
+    selection = pair_selection(config, assistant)
+    found = pairs(config.data, selection)
     if config.samples is not None:
-        found += sampled_pairs(load_assistant(config.samples))
-    return fitting(found, assistant, config.context)
+        joined = found + keep_usable(sampled_pairs(load_assistant(config.samples)), selection)
+        found = drop_held_out_prompts(joined)
+        if n := len(joined.train) - len(found.train):
+            say(f"{n} training pairs are dropped, as their questions are held out")
+    report_selection(selection)
+    return found
 
 
 def prepared(

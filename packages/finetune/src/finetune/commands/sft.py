@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from torch import nn
 
+from finetune.commands.rows import report_selection, selection_of
 from finetune.commands.stage import (
     JUDGED,
     TASK,
@@ -19,8 +20,9 @@ from finetune.commands.stage import (
     shown_weights,
 )
 from finetune.data.conversations import Conversation
-from finetune.data.encoding import Encoded, encoded
+from finetune.data.encoding import Encoded, cut, encoded, example, prompt_tokens
 from finetune.data.rows import Epochs, Rows, in_parts, padded
+from finetune.data.selection import TooLong
 from finetune.data.shown import print_mask
 from finetune.data.tasks import Task, conversations, read_task
 from finetune.models.policy import Policy, as_kind
@@ -55,7 +57,7 @@ def run(config: SftConfig) -> int:
 def show_masks(config: SftConfig) -> int:
     """The first three rows as the loss sees them."""
     assistant = beginning_of(config)
-    rows = conversations(config.data).train[:3]
+    rows = task(config, assistant).train[:3]
     console = Console(highlight=False)
     for row in encoded(assistant.format, assistant.tokenizer, rows, config.context).examples:
         print_mask(console, row, assistant.tokenizer)
@@ -63,11 +65,34 @@ def show_masks(config: SftConfig) -> int:
 
 
 def task(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
-    """The conversations, which must fit into the context."""
-    found = conversations(config.data)
-    for side in (found.train, found.held_out):
-        encoded(assistant.format, assistant.tokenizer, side, config.context)
-    return found
+    """The conversations, of which an answer must fit into the context."""
+
+    def check(conversation: Conversation) -> None:
+        row = example(assistant.format, assistant.tokenizer, conversation.messages)
+        if not any(cut(row, config.context).mask[1:]):  # nothing predicts the first token
+            raise TooLong(f"no answer begins within a context of {config.context} tokens")
+
+    selection = selection_of(config, check, "conversations")
+    found = conversations(config.data, selection)
+    report_selection(selection)
+    return Task(
+        found.train,
+        [shorten_to_context(assistant, each, config.context) for each in found.held_out],
+    )
+
+
+def shorten_to_context(
+    assistant: Assistant, conversation: Conversation, context: int
+) -> Conversation:
+    """The conversation up to its last answer that begins within the context.
+
+    The report asks for the last answer of held-out conversations, and a model reads no prompt that
+    is longer than its context.
+    """
+    messages = conversation.messages
+    while len(prompt_tokens(assistant.format, assistant.tokenizer, messages[:-1])) >= context:
+        messages = messages[:-2]
+    return Conversation(messages)
 
 
 def prepared(
@@ -106,10 +131,12 @@ def prepared(
 
 def tell_losses(rows: Encoded) -> None:
     """What did not fit."""
-    if rows.n_cut or rows.n_too_long or rows.n_with_marks:
+    if rows.n_cut:
+        say(f"{rows.n_cut} of {len(rows.examples)} conversations are cut at the context")
+    if rows.n_too_long or rows.n_with_marks:
         say(
-            f"of the conversations {rows.n_cut} are cut at the context, {rows.n_too_long} left "
-            f"out since no answer fits, {rows.n_with_marks} since they spell a mark"
+            f"{rows.n_too_long + rows.n_with_marks} conversations are left out: "
+            f"{rows.n_too_long} since no answer fits, {rows.n_with_marks} since they spell a mark"
         )
 
 

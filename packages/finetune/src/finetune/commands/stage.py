@@ -54,6 +54,12 @@ class StageConfig:
     """The model below an adapter, if it is not where the adapter says."""
     data: str = "python"
     """`python` (questions about its library), a file, or hub:OWNER/NAME."""
+    ignore_columns: str = ""
+    """Columns of `data`, or keys of its turns, to ignore, separated by commas. Default: a column
+    whose meaning would be lost ends the command."""
+    skip_unusable: bool = False
+    """Leave out rows of `data` that cannot be used, such as those with an empty answer, and show
+    the first three. Default: the first such row ends the command."""
     format: str = "auto"
     """How conversations are written: the model's own template, alpaca, chatml, llama-2 or plain."""
     rank: int | None = None
@@ -91,6 +97,11 @@ class StageConfig:
             raise BadInput(f"rank must be at least 0, got {self.rank}")
         if not 0 < self.alpha < float("inf"):
             raise BadInput(f"alpha must be a positive number, got {self.alpha}")
+        if self.data == "python" and (self.ignore_columns or self.skip_unusable):
+            raise BadInput(
+                "--ignore-columns and --skip-unusable are for the rows of a file; name it with "
+                "--data FILE"
+            )
 
     def defaults(self) -> "StageConfig":
         """What holds where nothing is said: the settings of the run to resume."""

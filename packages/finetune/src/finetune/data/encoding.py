@@ -25,6 +25,7 @@ from finetune.data.formats import Format, Piece
 from finetune.data.marks import special_tokens, stop_token
 from finetune.data.reading import MarkInContent, written
 from finetune.data.rows import Example, answered
+from finetune.data.white_space import trim_as_template
 from gpt.errors import BadInput
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer, isolate
 from gpt.text.tokenizers import Tokenizer
@@ -80,6 +81,7 @@ def example(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
+    messages = trim_as_template(format, messages)
     check_marks(format, tokenizer, messages)
     tokens: list[int] = []
     mask: list[bool] = []
@@ -99,9 +101,12 @@ def answer_example(
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
-    check_marks(format, tokenizer, [*messages, {"role": "assistant", "content": answer}])
+    *messages, last = trim_as_template(
+        format, [*messages, {"role": "assistant", "content": answer}]
+    )
+    check_marks(format, tokenizer, [*messages, last])
     prompt = prompt_tokens(format, tokenizer, messages)
-    return answered(prompt, piece_tokens(format, tokenizer, format.answer(answer)))
+    return answered(prompt, piece_tokens(format, tokenizer, format.answer(last["content"])))
 
 
 def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
@@ -110,6 +115,7 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
+    messages = trim_as_template(format, messages)
     check_marks(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
     tokens = piece_tokens(format, tokenizer, format.prompt(messages))
     return missing_prefix(format, tokenizer, tokens) + tokens

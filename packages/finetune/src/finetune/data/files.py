@@ -1,61 +1,80 @@
 """Conversations and preferences from files and hub data sets, in the layouts that people share."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from finetune.data.columns import drop_names, names_in
 from finetune.data.conversations import Conversation, PreferencePair
-from finetune.data.layouts import Columns, conversation
+from finetune.data.layouts import conversation
 from finetune.data.pair_layouts import preference
 from finetune.data.sources import read_rows
+from finetune.data.turns import Columns
 from gpt.errors import BadInput
 
 Result = TypeVar("Result")
 
 
-def load_conversations(
-    source: str, limit: int | None = None, left_out: list[str] | None = None
-) -> list[Conversation]:
+def load_conversations(source: str, limit: int | None = None, **options: Any) -> list[Conversation]:
     """The conversations of a file or a hub data set.
 
     Args:
         source: see `read_rows`.
         limit: how many rows are read at most.
-        left_out: where given, a row without a usable conversation is noted here and passed over;
-            published data sets have some, such as rows with an empty answer.
+        options: see `read_all`.
 
     Raises:
         BadInput: a row is unusable, or all are; the message names its place and what is wrong.
     """
-    return read_all(source, conversation, limit, left_out)
+    return read_all(source, conversation, limit, **options)
 
 
-def load_preferences(
-    source: str, limit: int | None = None, left_out: list[str] | None = None
-) -> list[PreferencePair]:
+def load_preferences(source: str, limit: int | None = None, **options: Any) -> list[PreferencePair]:
     """The preferences of a file or a hub data set; arguments as of `load_conversations`."""
-    return read_all(source, preference, limit, left_out)
+    return read_all(source, preference, limit, **options)
 
 
 def read_all(
     source: str,
     form: Callable[[Columns], Result],
-    limit: int | None,
-    left_out: list[str] | None,
+    limit: int | None = None,
+    left_out: list[str] | None = None,
+    ignored: Collection[str] = (),
+    accepts: Callable[[Result], bool] | None = None,
 ) -> list[Result]:
-    """What `form` makes of each row."""
+    """The results of `form` for all rows.
+
+    Args:
+        source: see `read_rows`.
+        form: makes a result of a row.
+        limit: how many rows are read at most.
+        left_out: where given, an unusable row is noted here and skipped; published data sets have
+            some, such as rows with an empty answer.
+        ignored: columns, and keys of turns, to be ignored.
+        accepts: whether a result is kept; raises BadInput for an unusable one.
+
+    Raises:
+        BadInput: a row is unusable, or all are, or a column to be ignored is nowhere.
+    """
     if limit is not None and limit < 1:
         raise BadInput(f"the limit must be at least 1 row, got {limit}")
-    results, reasons = [], []
-    for place, columns in islice(read_rows(source), limit):
+    results, reasons, n_rows, names = [], [], 0, set()
+    for row in islice(read_rows(source), limit):
+        n_rows += 1
         try:
-            results.append(form(columns))
+            columns = row.columns()
+            names |= names_in(columns)
+            result = form(drop_names(columns, ignored))
+            if accepts is None or accepts(result):
+                results.append(result)
         except BadInput as error:
-            reasons.append(f"{place}: {error}")
+            reasons.append(f"{row.place}: {error}")
             if left_out is None:
-                raise BadInput(reasons[0]) from error
-    if not results:
-        raise BadInput(f"none of {len(reasons)} rows can be used: {reasons[0]}")
+                raise BadInput(f"{reasons[0]}; --skip-unusable leaves such rows out") from error
+    if len(reasons) == n_rows:
+        raise BadInput(f"none of {n_rows} rows can be used: {reasons[0]}")
+    for name in sorted(set(ignored) - names):
+        raise BadInput(f"no row has a column or key {name!r} to ignore; there are {sorted(names)}")
     if left_out is not None:
         left_out += reasons
     return results

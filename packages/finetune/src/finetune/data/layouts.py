@@ -1,89 +1,121 @@
-"""From the columns of a row to a conversation.
+r"""From the columns of a row to a conversation.
 
 - `messages`: turns with `role` and `content`
-- `conversations`: turns with `from` (human, gpt) and `value`, as ShareGPT writes them
-- `instruction`, `output`, and mostly `input`: Alpaca (Taori et al. 2023)
-- `prompt`, `completion`: two texts, or two lists of turns
+- `conversations`: turns with `from` (human, gpt) and `value`, as ShareGPT writes them; or texts of
+  the user and the assistant in turn (LIMA, Zhou et al. 2023)
+- `conversation`: turns; or `input` and `output` of each exchange, as Capybara writes them
+- `instruction` with `output` (Alpaca, Taori et al. 2023) or `response` (Dolly), and mostly `input`
+  or `context`; `history` holds earlier exchanges
+- `prompt` with `completion` or `response`: two texts, or two lists of turns
+- `question`, `response` (OpenOrca, Mukherjee et al. 2023)
 
-White space around a text is dropped: some chat templates keep it and some do not.
+A column `system`, `system_prompt` or `system_message` becomes the system message. `columns` lists
+which other columns a row may have.
+
+Texts are kept to the letter, as trl keeps them: the first line of code needs its indentation. Only
+a chat template that trims messages trims them here too (`white_space`).
+
+A text in `prompt` is one message by the user. trl takes such a text for the beginning of a
+document, which no chat format writes. If the text is a transcript ("Human: ... Assistant:", as in
+copies of hh-rlhf), it is read into its turns (`transcripts`).
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, TypeVar
 
-from finetune.data.conversations import Conversation, Message, check_turns, exchange
+from finetune.data.columns import PREFERENCE_COLUMNS, check_columns, is_empty
+from finetune.data.conversations import Conversation, Message, check_turns
+from finetune.data.transcripts import is_transcript, transcript_with_answer
+from finetune.data.turns import Columns, history, text, text_or_turns, turns
 from gpt.errors import BadInput
 
-Columns = Mapping[str, Any]
-Form = TypeVar("Form")
-NAMES = {"human": "user", "gpt": "assistant"}  # ShareGPT's; others keep theirs
+Result = TypeVar("Result")
+SYSTEM = ("system", "system_prompt", "system_message")
+ABOUT = ("input", "context")
+
+
+@dataclass(frozen=True)
+class Layout(Generic[Result]):
+    """Columns that are read together."""
+
+    needed: tuple[str, ...]
+    optional: tuple[str, ...]
+    read: Callable[[Any], Result]
 
 
 def conversation(columns: Columns) -> Conversation:
     """The conversation in a row."""
-    messages = layout(CONVERSATIONS, columns)(columns)
+    layout = find_layout(CONVERSATIONS, columns)
+    messages = with_system(columns, layout.read(columns))
     check_turns(messages, last="assistant")
+    used = {*layout.needed, *layout.optional, *SYSTEM, *PREFERENCE_COLUMNS}
+    check_columns(columns, used, [message["content"] for message in messages])
     return Conversation(messages)
 
 
-def layout(layouts: Mapping[tuple[str, ...], Form], columns: Columns) -> Form:
+def find_layout(layouts: Sequence[Layout[Result]], columns: Columns) -> Layout[Result]:
     """The first layout whose columns are there."""
     there = {name for name, value in columns.items() if value is not None}
-    for needed, form in layouts.items():
-        if there.issuperset(needed):
-            return form
-    known = " or ".join("+".join(needed) for needed in layouts)
+    for layout in layouts:
+        if there.issuperset(layout.needed):
+            return layout
+    known = " or ".join("+".join(layout.needed) for layout in layouts)
     raise BadInput(f"the columns are {', '.join(columns) or 'none'}; needed are {known}")
 
 
-def instruction(columns: Columns) -> list[Message]:
-    """Alpaca; the input follows the instruction after an empty line."""
-    question = text(columns, "instruction")
-    if columns.get("input") is not None and text(columns, "input"):
-        question += f"\n\n{text(columns, 'input')}"
-    return exchange(question, text(columns, "output")).messages
+def with_system(columns: Columns, messages: list[Message]) -> list[Message]:
+    """The messages, with the text of a system column before them.
+
+    Raises:
+        BadInput: a system column differs from another one, or from the system turn that is there.
+    """
+    texts = {f"column {n!r}": text(columns, n) for n in SYSTEM if not is_empty(columns.get(n))}
+    if not texts:
+        return messages
+    first, system = next(iter(texts.items()))
+    if messages[0]["role"] == "system":
+        texts["the first turn"] = messages[0]["content"]
+    for name, other in texts.items():
+        if other.strip() != system.strip():
+            raise BadInput(f"{first} says {system!r:.40}, but {name} says {other!r:.40}")
+    if messages[0]["role"] == "system":
+        return messages
+    return [{"role": "system", "content": system}, *messages]
 
 
-def completed(columns: Columns) -> list[Message]:
-    """A prompt and what follows it."""
-    return [*said(columns, "prompt", "user"), *said(columns, "completion", "assistant")]
+def instruction_messages(answer: str, columns: Columns) -> list[Message]:
+    """The messages of a row in the layout of Alpaca or Dolly."""
+    question = {"role": "user", "content": instruction(columns)}
+    reply = {"role": "assistant", "content": text(columns, answer)}
+    return [*history(columns), question, reply]
 
 
-def said(columns: Columns, name: str, role: str) -> list[Message]:
-    """A column that holds a text by this role, or a list of turns."""
-    if isinstance(columns.get(name), list):
-        return turns(columns, name)
-    return [{"role": role, "content": text(columns, name)}]
+def instruction(columns: Columns) -> str:
+    """An instruction; the input or context follows after an empty line."""
+    about = [name for name in ABOUT if not is_empty(columns.get(name))]
+    return "\n\n".join(text(columns, name) for name in ("instruction", *about))
 
 
-def turns(columns: Columns, name: str) -> list[Message]:
-    """A column that holds a list of turns."""
-    value = columns[name]
-    if not isinstance(value, list) or not value:
-        raise BadInput(f"column {name!r} must hold a list of turns, found {value!r:.40}")
-    return [turn(each) for each in value]
+def question_and_answer(question: str, answer: str, columns: Columns) -> list[Message]:
+    """A question and its answer, in the columns of these names."""
+    if is_transcript(columns[question]) and isinstance(columns[answer], str):
+        return transcript_with_answer(columns[question], columns[answer])
+    asked = text_or_turns(columns, question, "user")
+    return [*asked, *text_or_turns(columns, answer, "assistant")]
 
 
-def turn(value: Any) -> Message:
-    """A message, whichever names its fields have."""
-    if isinstance(value, dict):
-        for by, content in (("role", "content"), ("from", "value")):
-            role, said = value.get(by), value.get(content)
-            if isinstance(role, str) and isinstance(said, str):
-                return {"role": NAMES.get(role, role), "content": said.strip()}
-    raise BadInput(f"a turn needs texts as role+content or from+value, found {value!r:.60}")
-
-
-def text(columns: Columns, name: str) -> str:
-    """A column that holds a text."""
-    if not isinstance(columns.get(name), str):
-        raise BadInput(f"column {name!r} must hold a text, found {columns.get(name)!r:.40}")
-    return columns[name].strip()
-
-
-CONVERSATIONS = {
-    ("messages",): lambda columns: turns(columns, "messages"),
-    ("conversations",): lambda columns: turns(columns, "conversations"),
-    ("instruction", "output"): instruction,
-    ("prompt", "completion"): completed,
-}
+CONVERSATIONS: list[Layout[list[Message]]] = [
+    *(
+        Layout((name,), (), partial(turns, name=name))
+        for name in ("messages", "conversations", "conversation")
+    ),
+    Layout(("instruction", "output"), (*ABOUT, "history"), partial(instruction_messages, "output")),
+    Layout(
+        ("instruction", "response"), (*ABOUT, "history"), partial(instruction_messages, "response")
+    ),
+    Layout(("prompt", "completion"), (), partial(question_and_answer, "prompt", "completion")),
+    Layout(("prompt", "response"), (), partial(question_and_answer, "prompt", "response")),
+    Layout(("question", "response"), (), partial(question_and_answer, "question", "response")),
+]

@@ -1,56 +1,113 @@
 r"""From the columns of a row to a preference.
 
 - `prompt`, `chosen`, `rejected`: texts; or lists of turns, with the prompt or without
+- `question`, or `instruction` and mostly `input`, instead of `prompt`
 - `chosen`, `rejected`: two whole conversations that part at the last answer, as lists of turns or
-  as texts with "\n\nHuman: " and "\n\nAssistant: " (hh-rlhf, Bai et al. 2022)
+  as transcripts (hh-rlhf, Bai et al. 2022)
 - `completions` with scores: the best against the worst (UltraFeedback, Cui et al. 2023)
+
+System columns, further columns, white space and transcripts are treated as in `layouts`.
 """
 
+from functools import partial
 from typing import Any
 
-import regex
-
-from finetune.data.conversations import Message, PreferencePair, asked, check_turns
-from finetune.data.layouts import Columns, layout, said, text
+from finetune.data.columns import (
+    ANSWER_COLUMNS,
+    COMPLETION_METADATA,
+    check_columns,
+    is_empty,
+    refusal,
+)
+from finetune.data.conversations import Message, PreferencePair, check_turns
+from finetune.data.layouts import ABOUT, SYSTEM, Layout, find_layout, instruction, with_system
+from finetune.data.transcripts import (
+    is_transcript,
+    transcript,
+    transcript_prompt,
+    transcript_with_answer,
+)
+from finetune.data.turns import Columns, text, text_or_turns, turns
 from gpt.errors import BadInput
 
-SPEAKER = regex.compile(r"(?:^|\n\n)(Human|Assistant):")
 SCORES = ("overall_score", "score")
 LARGEST = 1e300  # so that neither infinity nor a number beyond floats is a score
 
 
 def preference(columns: Columns) -> PreferencePair:
     """The preference in a row."""
-    pair = layout(PREFERENCES, columns)(columns)
-    for answer in (pair.chosen, pair.rejected):
-        check_turns([*pair.messages, {"role": "assistant", "content": answer}], last="assistant")
-    if pair.chosen == pair.rejected:
-        raise BadInput(f"the chosen answer is the rejected one: {pair.chosen[:40]!r}")
-    return pair
+    layout = find_layout(PREFERENCES, columns)
+    messages, chosen, rejected = layout.read(columns)
+    messages = with_system(columns, messages)
+    for answer in (chosen, rejected):
+        check_turns([*messages, {"role": "assistant", "content": answer}], last="assistant")
+    if chosen == rejected:
+        raise BadInput(f"the chosen answer is the rejected one: {chosen[:40]!r}")
+    texts = [*(message["content"] for message in messages), chosen]
+    used = {*layout.needed, *layout.optional, *SYSTEM, *ANSWER_COLUMNS}
+    check_columns(columns, used, texts)
+    return PreferencePair(messages, chosen, rejected)
 
 
-def compared(columns: Columns) -> PreferencePair:
-    """Two answers, alone or at the end of two conversations."""
-    if columns.get("prompt") is None and isinstance(columns["chosen"], str):
-        chosen, rejected = (transcript(text(columns, name)) for name in ("chosen", "rejected"))
-    else:
-        chosen, rejected = (said(columns, name, "assistant") for name in ("chosen", "rejected"))
+def two_answers(question: str, columns: Columns) -> PreferencePair:
+    """Two answers to a question, alone or at the end of two conversations."""
+    return pair_of(*(side(columns, question, answer) for answer in ("chosen", "rejected")))
+
+
+def side(columns: Columns, question: str, answer: str) -> list[Message]:
+    """The whole conversation that ends with an answer."""
+    value = columns[answer]
+    if isinstance(value, str) and not is_transcript(value):
+        if is_transcript(columns[question]):
+            return transcript_with_answer(columns[question], value)
+        return [*asked_in(columns, question), {"role": "assistant", "content": value}]
+    told, before = whole(columns, answer), asked_in(columns, question)
+    if len(told) == 1:
+        return [*before, *told]
+    if contents(told[:-1])[-len(before) :] != contents(before):
+        raise BadInput("chosen and rejected go on from another conversation than the prompt")
+    return told
+
+
+def whole(columns: Columns, answer: str) -> list[Message]:
+    """A column that holds a conversation, as turns or as a transcript."""
+    if isinstance(columns[answer], list):
+        return turns(columns, answer)
+    return transcript(text(columns, answer))
+
+
+def asked_in(columns: Columns, question: str) -> list[Message]:
+    """The messages of a column that asks: a text, a transcript or a list of turns."""
+    if question == "instruction":
+        return [{"role": "user", "content": instruction(columns)}]
+    if is_transcript(columns[question]):
+        return transcript_prompt(columns[question])
+    return text_or_turns(columns, question, "user")
+
+
+def contents(messages: list[Message]) -> list[str]:
+    """The contents of messages, without the white space around them."""
+    return [message["content"].strip() for message in messages]
+
+
+def two_conversations(columns: Columns) -> PreferencePair:
+    """Two whole conversations, without a prompt of their own."""
+    return pair_of(*(whole(columns, answer) for answer in ("chosen", "rejected")))
+
+
+def pair_of(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
+    """Two conversations that differ in their last answer."""
     if {chosen[-1]["role"], rejected[-1]["role"]} != {"assistant"}:
         raise BadInput("chosen and rejected must end with an answer by the assistant")
     if chosen[:-1] != rejected[:-1]:
         raise BadInput("chosen and rejected part before the last answer")
-    before = chosen[:-1]
-    if columns.get("prompt") is not None or not before:
-        question = said(columns, "prompt", "user")
-        if before and before[-len(question) :] != question:
-            raise BadInput("chosen and rejected go on from another conversation than the prompt")
-        before = before or question
-    return PreferencePair(before, chosen[-1]["content"], rejected[-1]["content"])
+    if len(chosen) == 1:
+        raise BadInput("there is no question: add a column prompt, or begin both sides with it")
+    return PreferencePair(chosen[:-1], chosen[-1]["content"], rejected[-1]["content"])
 
 
-def scored(columns: Columns) -> PreferencePair:
+def best_and_worst(question: str, columns: Columns) -> PreferencePair:
     """The best of several answers against the worst; the first, where several are."""
-    question = text(columns, "prompt" if "prompt" in columns else "instruction")
     answers = columns["completions"]
     if not isinstance(answers, list) or len(answers) < 2:
         raise BadInput(f"'completions' must hold at least two answers, found {answers!r:.40}")
@@ -58,30 +115,37 @@ def scored(columns: Columns) -> PreferencePair:
     if max(scores) == min(scores):
         raise BadInput(f"all {len(scores)} completions have the score {scores[0]}")
     best, worst = (answers[scores.index(pick(scores))] for pick in (max, min))
-    return PreferencePair(asked(question), text(best, "response"), text(worst, "response"))
+    return PreferencePair(
+        asked_in(columns, question), text(best, "response"), text(worst, "response")
+    )
 
 
 def score(answer: Any) -> float:
-    """The score of a completion."""
+    """The score of a completion.
+
+    Raises:
+        BadInput: there is none, or a key whose meaning would be lost.
+    """
     values = [answer.get(name) for name in SCORES] if isinstance(answer, dict) else []
     for value in values:
         if isinstance(value, (int, float)) and abs(value) < LARGEST:
+            for name, said in answer.items():
+                if name not in COMPLETION_METADATA | {"response"} and not is_empty(said):
+                    raise BadInput(f"a completion's {refusal(name)}")
             return float(value)
     raise BadInput(f"a completion has no number as {' or '.join(SCORES)}: {answer!r:.60}")
 
 
-def transcript(told: str) -> list[Message]:
-    """The turns of a text in which every turn begins with its speaker."""
-    before, *turned = SPEAKER.split(told)
-    if before.strip() or not turned:
-        raise BadInput(
-            f"without a column prompt a text must begin with 'Human:', found {told[:40]!r}"
-        )
-    roles = ("user" if speaker == "Human" else "assistant" for speaker in turned[::2])
-    return [
-        {"role": role, "content": content.strip()}
-        for role, content in zip(roles, turned[1::2], strict=True)
-    ]
-
-
-PREFERENCES = {("chosen", "rejected"): compared, ("completions",): scored}
+ASKING = {"prompt": (), "question": (), "instruction": ABOUT}
+"""Columns that ask, each with what may follow it."""
+PREFERENCES: list[Layout[PreferencePair]] = [
+    *(
+        Layout((name, "chosen", "rejected"), about, partial(two_answers, name))
+        for name, about in ASKING.items()
+    ),
+    Layout(("chosen", "rejected"), (), two_conversations),
+    *(
+        Layout((name, "completions"), about, partial(best_and_worst, name))
+        for name, about in ASKING.items()
+    ),
+]

@@ -1,23 +1,29 @@
-"""Rows of data files and hub data sets: dictionaries, each with a name for where it stands.
+"""Rows of data files and hub data sets: dictionaries, each with a name for its place.
 
-A JSON file holds a list of objects, a JSONL file an object on each line, a parquet file a table.
-`layouts` and `pair_layouts` make conversations and preferences of the rows.
+A JSON file holds a list of objects or one object per line, a JSONL file one object per line, a
+parquet file a table. `layouts` and `pair_layouts` make conversations and preferences of the rows.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gpt.errors import BadInput
+from gpt.files import expand_home, unique_keys
+
+Rows = Iterator[tuple[str, Callable[[], Any]]]
+"""Places, and what reads the row there."""
 
 
 class Row(NamedTuple):
-    """One object."""
+    """One row of a data set, which is an object."""
 
     place: str
     """Such as "line 3 of 'pairs.jsonl'"."""
-    columns: dict[str, Any]
+    columns: Callable[[], dict[str, Any]]
+    """Reads the row; raises BadInput if it is not an object, so the next row can still be read."""
 
 
 def read_rows(source: str) -> Iterator[Row]:
@@ -35,62 +41,94 @@ def read_rows(source: str) -> Iterator[Row]:
         name, _, configuration = source.removeprefix("hub:").partition(":")
         if not name.strip("/ "):
             raise BadInput(f"{source!r} names no data set; write hub:OWNER/NAME")
-        rows = streamed(name, configuration or None)
-        found = numbered(rows, f"data set {name!r}")
+        found = numbered(hub_rows(name, configuration or None), f"data set {name!r}")
     else:
-        found = file_rows(Path(source))
+        found = file_rows(expand_home(source))
     empty = True
-    for place, columns in found:
-        if not isinstance(columns, dict):
-            raise BadInput(f"{place} is no object with columns: {columns!r:.40}")
-        yield Row(place, columns)
+    for place, read in found:
+        yield Row(place, partial(as_object, read))
         empty = False
     if empty:
         raise BadInput(f"{source!r} holds no rows")
 
 
-def numbered(rows: Iterable[Any], name: str) -> Iterator[tuple[str, Any]]:
+def as_object(read: Callable[[], Any]) -> dict[str, Any]:
+    """A row that is an object."""
+    columns = read()
+    if not isinstance(columns, dict):
+        raise BadInput(f"this is no object with columns: {columns!r:.40}")
+    return columns
+
+
+def numbered(rows: Iterable[Any], name: str) -> Rows:
     """Rows and their places."""
     for number, row in enumerate(rows, 1):
-        yield f"row {number} of {name}", row
+        yield f"row {number} of {name}", partial(as_is, row)
 
 
-def file_rows(path: Path) -> Iterator[tuple[str, Any]]:
+def as_is(row: Any) -> Any:
+    """A row that was read already."""
+    return row
+
+
+def file_rows(path: Path) -> Rows:
     """The rows of a file, read as its suffix says, and their places."""
+    if path.is_dir():
+        raise BadInput(f"{str(path)!r} is a folder; give one of the files in it")
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)!r} (a data set of the hub is hub:OWNER/NAME)")
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return numbered(streamed("parquet", None, data_files=str(path)), repr(str(path)))
+        return numbered(parquet_rows(path), repr(str(path)))
     if suffix == ".jsonl":
-        return jsonl_rows(path)
+        return line_rows(path, read_text(path))
     if suffix == ".json":
-        return numbered(json_rows(path), repr(str(path)))
-    raise BadInput(f"{str(path)!r} is no .json, .jsonl or .parquet file")
+        return json_rows(path, read_text(path))
+    raise BadInput(
+        f"{str(path)!r} is no .json, .jsonl or .parquet file; unpack or convert it first"
+    )
 
 
-def jsonl_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """An object a line; empty lines are passed over."""
-    for number, line in enumerate(read_text(path).split("\n"), 1):
+def line_rows(path: Path, text: str) -> Rows:
+    """One object per line; empty lines are skipped."""
+    for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            place = f"line {number} of {str(path)!r}"
-            yield place, parsed_json(line, place)
+            yield f"line {number} of {str(path)!r}", partial(parsed_json, line)
 
 
-def json_rows(path: Path) -> list[Any]:
-    """A list of objects."""
-    rows = parsed_json(read_text(path), repr(str(path)))
+def json_rows(path: Path, text: str) -> Rows:
+    """A list of objects; or one object per line, as many sets have it under this suffix."""
+    try:
+        rows = parsed_json(text)
+    except BadInput as error:
+        if is_object(text.lstrip().partition("\n")[0]):
+            return line_rows(path, text)
+        raise BadInput(f"{str(path)!r} {error}") from error
     if not isinstance(rows, list):
         raise BadInput(f"{str(path)!r} must hold a list of objects, found {rows!r:.40}")
-    return rows
+    return numbered(rows, repr(str(path)))
 
 
-def parsed_json(text: str, place: str) -> Any:
-    """What the JSON says."""
+def is_object(line: str) -> bool:
+    """Whether a line is a JSON object by itself."""
     try:
-        return json.loads(text)
+        return isinstance(parsed_json(line), dict)
+    except BadInput:
+        return False
+
+
+def parsed_json(text: str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        BadInput: it is not JSON, or an object has a key twice, of which one would be lost.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=unique_keys)
+    except BadInput:
+        raise
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{place} is not JSON: {error}") from error
+        raise BadInput(f"is not JSON: {error}") from error
 
 
 def read_text(path: Path) -> str:
@@ -105,21 +143,38 @@ def read_text(path: Path) -> str:
         raise BadInput(f"{str(path)!r} cannot be read: {error.strerror}") from error
 
 
-def streamed(name: str, configuration: str | None, **options: Any) -> Iterator[dict[str, Any]]:
+def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The rows of a parquet file, a batch at a time.
+
+    `datasets` reads such files too, but takes their names for patterns: data[1].parquet would give
+    the rows of data1.parquet.
+    """
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches():
+                yield from batch.to_pylist()
+    except (ValueError, OSError, NotImplementedError) as error:  # a damaged file is a ValueError
+        raise BadInput(f"{str(path)!r} cannot be read: {first_line(error)}") from error
+
+
+def hub_rows(name: str, configuration: str | None) -> Iterator[dict[str, Any]]:
     """The training rows of a data set, by the library `datasets`; nothing is kept on disk."""
     import datasets
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # an exception says it all
-    described = options.get("data_files", name)
     try:
-        yield from datasets.load_dataset(
-            name, configuration, split="train", streaming=True, **options
-        )
+        yield from datasets.load_dataset(name, configuration, split="train", streaming=True)
     except ValueError as error:  # no such configuration, no split `train`, a damaged file
-        reason = str(error).strip().partition("\n")[0]
-        raise BadInput(f"{described!r} cannot be read: {reason}") from error
+        raise BadInput(f"{name!r} cannot be read: {first_line(error)}") from error
     except OSError as error:
         raise BadInput(
-            f"data set {described!r} cannot be reached on the hub; check the name and the network, "
+            f"data set {name!r} cannot be reached on the hub; check the name and the network, "
             "or download it once and give its file"
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """First line of an error message."""
+    return str(error).strip().partition("\n")[0]

@@ -5,24 +5,38 @@ on with the same rows wherever it is.
 """
 
 import json
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
+from finetune.data.conversations import (
+    Conversation,
+    Message,
+    PreferencePair,
+    asked,
+    exchange,
+)
 from finetune.data.docstrings import Question, python_questions, split_by_module
-from finetune.data.files import load_conversations, load_preferences
+from finetune.data.files import read_all
+from finetune.data.layouts import conversation
+from finetune.data.pair_layouts import preference
 from finetune.data.preferences import Preference, preferences
+from finetune.data.selection import Selection
+from finetune.data.splitting import (
+    drop_duplicates,
+    first_prompt,
+    pair_prompt,
+    prompt_key,
+    split_by_prompt,
+)
+from finetune.data.turns import Columns
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
 from gpt.text.documents import digest
 
 Item = TypeVar("Item")
-HELD_OUT = 0.1
-"""Share of a file that is not trained on."""
 
 
 @dataclass(frozen=True)
@@ -47,22 +61,65 @@ def questions() -> Task[Question]:
     return Task(*split_by_module(python_questions()))
 
 
-def conversations(source: str) -> Task[Conversation]:
+def conversations(
+    source: str, selection: Selection[Conversation] | None = None
+) -> Task[Conversation]:
     """Questions with answers: `python`, a file, or `hub:OWNER/NAME`."""
     if source == "python":
-        asked_of_it = questions()
-        sides = (asked_of_it.train, asked_of_it.held_out)
-        return Task(*([answered_question(each) for each in side] for side in sides))
-    return split(load_conversations(source))
+        return both_sides(lambda side: [answered_question(each) for each in side], selection)
+    return from_rows(source, conversation, first_prompt, selection)
 
 
-def pairs(source: str) -> Task[PreferencePair]:
+def pairs(source: str, selection: Selection[PreferencePair] | None = None) -> Task[PreferencePair]:
     """Questions with two answers: `python`, a file, or `hub:OWNER/NAME`."""
     if source == "python":
-        asked_of_it = questions()
-        sides = (asked_of_it.train, asked_of_it.held_out)
-        return Task(*([as_pair(each) for each in preferences(side)] for side in sides))
-    return split(load_preferences(source))
+        return both_sides(lambda side: [as_pair(each) for each in preferences(side)], selection)
+    return from_rows(source, preference, pair_prompt, selection)
+
+
+def both_sides(
+    items: Callable[[list[Question]], list[Item]], selection: Selection[Item] | None
+) -> Task[Item]:
+    """Items made from the questions about the standard library, which are split already."""
+    task = Task(items(questions().train), items(questions().held_out))
+    return task if selection is None else keep_usable(task, selection)
+
+
+def keep_usable(task: Task[Item], selection: Selection[Item]) -> Task[Item]:
+    """The items of both sides that can be used.
+
+    Raises:
+        BadInput: a side has none.
+    """
+    return Task(
+        selection.keep_accepted(task.train, "training"),
+        selection.keep_accepted(task.held_out, "held-out"),
+    )
+
+
+def from_rows(
+    source: str,
+    form: Callable[[Columns], Item],
+    prompt: Callable[[Item], Sequence[Message]],
+    selection: Selection[Item] | None,
+) -> Task[Item]:
+    """The usable rows of a file, split by what they ask.
+
+    Raises:
+        BadInput: a row is unusable, or too few are left.
+    """
+    if selection is None:
+        return Task(*split_by_prompt(drop_duplicates(read_all(source, form)), prompt))
+    left_out = selection.unusable if selection.skip_unusable else None
+    items = read_all(source, form, None, left_out, selection.ignored, selection.accepts)
+    return Task(*split_by_prompt(selection.without_duplicates(items), prompt))
+
+
+def drop_held_out_prompts(task: Task[PreferencePair]) -> Task[PreferencePair]:
+    """The task without training pairs whose prompt is held out, after tasks were joined."""
+    held_out = {prompt_key(pair.messages) for pair in task.held_out}
+    kept = [pair for pair in task.train if prompt_key(pair.messages) not in held_out]
+    return Task(kept, task.held_out)
 
 
 def answered_question(question: Question) -> Conversation:
@@ -73,20 +130,6 @@ def answered_question(question: Question) -> Conversation:
 def as_pair(preference: Preference) -> PreferencePair:
     """A pair made from the documentation, as the files' pairs are."""
     return PreferencePair(asked(preference.question), preference.chosen, preference.rejected)
-
-
-def split(items: Sequence[Item], seed: int = 0) -> Task[Item]:
-    """Set a tenth aside, after equal items were dropped.
-
-    Raises:
-        BadInput: there are fewer than two.
-    """
-    unlike = list({repr(item): item for item in items}.values())
-    if len(unlike) < 2:
-        raise BadInput(f"{len(unlike)} items are too few to set some aside for judging")
-    random.Random(seed).shuffle(unlike)
-    n = max(1, round(HELD_OUT * len(unlike)))
-    return Task(unlike[n:], unlike[:n])
 
 
 def write_task(path: Path, task: Task[Any]) -> None:

@@ -78,7 +78,10 @@ def refuse_another_text(folder: RunFolder, config: TrainConfig) -> None:
 
 def read_text(config: TrainConfig) -> Split:
     """Load the corpus and set the validation documents aside."""
-    documents = load_documents(str(config.data), config.max_characters)
+    notes: list[str] = []
+    documents = load_documents(str(config.data), config.max_characters, notes)
+    for note in notes:
+        say(note)
     split = split_documents(documents, config.validation_share, config.loop.seed)
     if not split.validation:
         raise BadInput(f"{config.data!r} is too short to set a validation text aside")

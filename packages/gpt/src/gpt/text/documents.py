@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpt.errors import BadInput
+from gpt.files import expand_home, unique_keys
 from gpt.text.corpus import python_documentation
+from gpt.text.folder_files import text_files
 
 END_OF_TEXT = "<|endoftext|>"  # between documents, in files as in token streams (GPT-2's spelling)
-TEXT_SUFFIXES = {".jsonl", ".md", ".py", ".rst", ".txt"}
 
 
 class Split(NamedTuple):
@@ -25,7 +26,7 @@ class Split(NamedTuple):
     validation: list[str]
 
 
-def load_documents(source: str, max_characters: int) -> list[str]:
+def load_documents(source: str, max_characters: int, notes: list[str] | None = None) -> list[str]:
     """The documents of a source, up to `max_characters` in all.
 
     Args:
@@ -33,41 +34,58 @@ def load_documents(source: str, max_characters: int) -> list[str]:
             `hub:owner/name` or `hub:owner/name:configuration` for a data set of the Hugging Face
             hub with a column `text`, which is streamed.
         max_characters: where a source larger than memory is cut off.
+        notes: where given, sentences about what is not read are added.
 
     Raises:
         BadInput: there is nothing to read, or it is not text, or the hub cannot be reached.
     """
+    notes = [] if notes is None else notes
     if source == "python":
         documents: Iterable[str] = python_documentation()
     elif source.startswith("hub:"):
-        documents = hub_documents(source.removeprefix("hub:"))
+        documents = without_duplicates(hub_documents(source.removeprefix("hub:")), notes)
     else:
-        documents = path_documents(Path(source))
-    kept = list(first_characters(filter(str.strip, documents), max_characters))
+        documents = without_duplicates(path_documents(expand_home(source), notes), notes)
+    kept = list(first_characters(filter(str.strip, documents), max_characters, notes))
     if not kept:
         raise BadInput(f"{source!r} holds no text")
     return kept
 
 
-def first_characters(documents: Iterable[str], limit: int) -> Iterator[str]:
+def without_duplicates(documents: Iterable[str], notes: list[str]) -> Iterator[str]:
+    """Every document once: one of two equal ones could be held out and the other trained on."""
+    seen, n = set(), 0
+    for document in filter(str.strip, documents):
+        if document in seen:
+            n += 1
+        else:
+            seen.add(document)
+            yield document
+    if n:
+        notes.append(f"{n} duplicate documents are dropped")
+
+
+def first_characters(
+    documents: Iterable[str], limit: int, notes: list[str] | None = None
+) -> Iterator[str]:
     """Documents until `limit` characters have passed; the last one is cut there."""
+    missing = limit
     for document in documents:
-        yield document[:limit]
-        limit -= len(document)
-        if limit <= 0:
+        if len(document) > missing and notes is not None:
+            notes.append(f"the text is cut off after {limit:,} characters (--max-characters)")
+        if missing > 0:
+            yield document[:missing]
+        missing -= len(document)
+        if missing < 0:
             return
 
 
-def path_documents(path: Path) -> Iterator[str]:
+def path_documents(path: Path, notes: list[str]) -> Iterator[str]:
     """The documents of one file, or of all text files below a folder in order of their paths."""
     if path.is_file():
         yield from file_documents(path)
     elif path.is_dir():
-        texts = [f for f in path.rglob("*") if f.suffix in TEXT_SUFFIXES and f.is_file()]
-        files = sorted(texts, key=Path.as_posix)
-        if not files:
-            raise BadInput(f"folder {str(path)!r} holds no {', '.join(sorted(TEXT_SUFFIXES))} file")
-        for file in files:
+        for file in text_files(path, notes):
             yield from file_documents(file)
     else:
         raise BadInput(
@@ -77,6 +95,12 @@ def path_documents(path: Path) -> Iterator[str]:
 
 def file_documents(path: Path) -> list[str]:
     """A `.jsonl` file holds a document in each row's `text`; other files part at END_OF_TEXT."""
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        raise BadInput(
+            f"{str(path)!r} is JSON, not text; give a .jsonl file with one object per line and its "
+            'text in "text", or rename the file to .txt to train on the JSON itself'
+        )
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,7 +109,7 @@ def file_documents(path: Path) -> list[str]:
         ) from error
     if "\0" in text:
         raise BadInput(f"{str(path)!r} is not a text file (it holds zero bytes)")
-    if path.suffix != ".jsonl":
+    if suffix != ".jsonl":
         return text.split(END_OF_TEXT)
     return [jsonl_text(path, n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
 
@@ -93,8 +117,10 @@ def file_documents(path: Path) -> list[str]:
 def jsonl_text(path: Path, number: int, line: str) -> str:
     """The `text` of one row."""
     try:
-        text = json.loads(line)["text"]
+        text = json.loads(line, object_pairs_hook=unique_keys)["text"]
         text.encode("utf-8")  # a row may spell half of a surrogate pair
+    except BadInput as error:
+        raise BadInput(f"line {number} of {str(path)!r} {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f'line {number} of {str(path)!r} is not an object with a "text" that UTF-8 can spell'

@@ -1,0 +1,78 @@
+"""Hold questions of a file out: whole questions, with all of their answers.
+
+A question with several answers has several rows. Were they drawn one by one, a held-out row would
+ask what another row has taught. So rows that ask the same stay together. The order in which
+questions are held out depends on their text only: `finetune sft` and `finetune dpo` hold out the
+same questions, as far as both hold out the same number of rows.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from finetune.data.conversations import Conversation, Message, PreferencePair
+from gpt.errors import BadInput
+
+Item = TypeVar("Item")
+HELD_OUT = 0.1
+"""Share of the rows of a file that is not trained on."""
+
+
+def first_prompt(conversation: Conversation) -> list[Message]:
+    """The messages before the first answer.
+
+    Every answer of a conversation is trained on, after all messages before it. So two conversations
+    have a prompt in common if and only if they have this one in common.
+    """
+    roles = [message["role"] for message in conversation.messages]
+    return conversation.messages[: roles.index("assistant")]
+
+
+def pair_prompt(pair: PreferencePair) -> list[Message]:
+    """The messages before the two answers, which are all that is trained on."""
+    return pair.messages
+
+
+def prompt_key(messages: Sequence[Message]) -> str:
+    """A digest that is equal for prompts that differ in case or white space only."""
+    said = [f"{each['role']}: {' '.join(each['content'].split()).casefold()}" for each in messages]
+    return hashlib.sha256("\0".join(said).encode()).hexdigest()
+
+
+def drop_duplicates(items: Sequence[Item]) -> list[Item]:
+    """The items without repetitions, in their order."""
+    return list({repr(item): item for item in items}.values())
+
+
+def split_by_prompt(
+    items: Sequence[Item], prompt: Callable[[Item], Sequence[Message]]
+) -> tuple[list[Item], list[Item]]:
+    """Items to train on, and about a tenth of them to be held out, whole prompts at a time.
+
+    A prompt with more rows than are still to be held out stays in training. Where all are too
+    large, the one with the fewest rows is held out.
+
+    Raises:
+        BadInput: there are fewer than two prompts.
+    """
+    keys = [prompt_key(prompt(item)) for item in items]
+    rows = Counter(keys)
+    if len(rows) < 2:
+        raise BadInput(
+            f"{len(items)} usable rows ask fewer than 2 different questions; "
+            "one is trained on and one is held out"
+        )
+    missing = max(1, round(HELD_OUT * len(items)))
+    held_out: list[str] = []
+    for key in sorted(rows):
+        if rows[key] <= missing:
+            held_out.append(key)
+            missing -= rows[key]
+    if not held_out:
+        held_out = [min(sorted(rows), key=rows.__getitem__)]
+    place = {key: number for number, key in enumerate(held_out)}
+    found = list(zip(keys, items, strict=True))
+    train = [item for key, item in found if key not in place]
+    judged = sorted((each for each in found if each[0] in place), key=lambda each: place[each[0]])
+    return train, [item for _, item in judged]

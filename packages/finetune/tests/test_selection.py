@@ -1,0 +1,295 @@
+"""Which rows a command learns from, which it holds out, and what it says about the others."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from finetune.commands import dpo, ppo, reward, sft
+from finetune.commands.stage import TASK, prepare
+from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
+from finetune.data.docstrings import Question
+from finetune.data.formats import PLAIN
+from finetune.data.marks import with_marks
+from finetune.data.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
+from finetune.data.tasks import Task, drop_held_out_prompts, read_task, write_task
+from finetune.data.template import template_format
+from finetune.training.asking import Asked, answers
+from finetune.training.assistant import load_assistant
+from gpt.errors import BadInput
+from gpt.runs import RunFolder
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+
+CONFIGS = {sft: sft.SftConfig, dpo: dpo.DpoConfig, reward: reward.RewardConfig}
+every_command = pytest.mark.parametrize("command", CONFIGS, ids=["sft", "dpo", "reward"])
+
+
+@pytest.fixture(scope="module")
+def assistant(home):
+    return load_assistant(str(home / "runs" / "base"), "plain")
+
+
+@pytest.fixture
+def learn(home, assistant, tmp_path):
+    """What a command learns from rows, as the task of its run."""
+
+    def task(command, rows, learner=assistant, **options):
+        path = tmp_path / "rows.jsonl"
+        lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
+        path.write_text("\n".join(lines))
+        config = CONFIGS[command](data=str(path), model=str(home / "runs" / "base"), **options)
+        return command.task(config, learner)
+
+    return task
+
+
+def questions_of(items):
+    return {each.messages[0]["content"] for each in items}
+
+
+def test_answers_to_one_question_stay_on_one_side():
+    pairs = [
+        PreferencePair(asked(f"q{n}"), f"good {k}", f"bad {k}") for n in range(30) for k in range(4)
+    ]
+    train, held_out = split_by_prompt(pairs, pair_prompt)
+    assert sorted(train + held_out, key=repr) == sorted(pairs, key=repr)
+    assert len(held_out) == 12
+    assert questions_of(train).isdisjoint(questions_of(held_out))
+
+
+def test_about_a_tenth_of_the_rows_is_held_out_whatever_the_questions_are_like():
+    for n_questions, n_answers, expected in ((2, 1, 1), (10, 1, 1), (100, 1, 10), (3, 5, 5)):
+        items = [exchange(f"q{n}", f"a{k}") for n in range(n_questions) for k in range(n_answers)]
+        _, held_out = split_by_prompt(items, first_prompt)
+        assert len(held_out) == expected
+    items = [exchange("often", f"a{k}") for k in range(60)] + [
+        exchange(f"q{n}", "a") for n in range(40)
+    ]
+    train, held_out = split_by_prompt(items, first_prompt)
+    assert len(held_out) == 10
+    assert exchange("often", "a0") in train
+
+
+def test_conversations_that_begin_alike_stay_on_one_side():
+    """Each of their answers is trained on, so the shorter one would be the longer one's lesson."""
+    short, long = exchange("Hi", "Hello"), exchange("Hi", "Hello").messages
+    long = Conversation([*long, *exchange("Why?", "So.").messages])
+    items = [conversation for n in range(9) for conversation in (
+        Conversation([{"role": "system", "content": str(n)}, *short.messages]),
+        Conversation([{"role": "system", "content": str(n)}, *long.messages]),
+    )]  # fmt: skip
+    train, held_out = split_by_prompt(items, first_prompt)
+    prompts = {prompt_key(first_prompt(each)) for each in held_out}
+    assert len(held_out) == 2
+    assert prompts.isdisjoint(prompt_key(first_prompt(each)) for each in train)
+
+
+def test_case_and_white_space_do_not_make_another_question():
+    items = [exchange(q, "a") for q in ("What is it?", " what is\nit? ")]
+    with pytest.raises(BadInput, match="2 usable rows ask fewer than 2 different questions"):
+        split_by_prompt(items, first_prompt)
+
+
+def test_the_same_questions_are_held_out_of_every_file():
+    """A model taught by one command is then not judged by another on what it was taught."""
+    names = [f"question {n}" for n in range(50)]
+    conversations = [exchange(name, "a") for name in names]
+    pairs = [PreferencePair(asked(name), "good", "bad") for name in reversed(names)]
+    ours = split_by_prompt(conversations, first_prompt)[1]
+    theirs = split_by_prompt(pairs, pair_prompt)[1]
+    assert [each.messages[0] for each in ours] == [each.messages[0] for each in theirs]
+
+
+def test_joined_tasks_do_not_train_on_what_one_of_them_holds_out():
+    a, b, c = (PreferencePair(asked(q), "good", "bad") for q in "abc")
+    assert drop_held_out_prompts(Task([a, b], [c]) + Task([c], [a])) == Task([b], [c, a])
+
+
+@every_command
+def test_held_out_questions_of_a_file_are_not_trained_on(learn, command):
+    rows = [
+        {"prompt": f"Spell {n}.", "completion": f"{n}{k}", "chosen": f"{n}{k}", "rejected": "no"}
+        for n in range(6)
+        for k in range(3)
+    ]
+    task = learn(command, rows)
+    assert len(task.held_out) == 3
+    assert len(questions_of(task.held_out)) == 1
+    assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
+
+
+def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatch, capsys):
+    """`finetune reward --data FILE --samples RUN` joins two sources."""
+    sampled = Task([PreferencePair(asked("Spell 0."), "a", "b")] * 2, [
+        PreferencePair(asked(f"Spell {n}."), "a", "b") for n in range(1, 4)
+    ])  # fmt: skip
+    monkeypatch.setattr(reward, "load_assistant", lambda name: None)
+    monkeypatch.setattr(reward, "sampled_pairs", lambda assistant: sampled)
+    rows = [{"prompt": f"Spell {n}.", "chosen": "It is.", "rejected": "no"} for n in range(9)]
+    task = learn(reward, rows, samples="runs/sft")
+    assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
+    assert len(task.held_out) == 4
+    assert "training pairs are dropped, as their questions are held out" in capsys.readouterr().err
+
+
+def test_equal_rows_are_counted_and_said(learn, capsys):
+    rows = [{"instruction": f"Spell {n % 4}.", "output": "It is."} for n in range(7)]
+    task = learn(sft, rows)
+    assert "3 duplicate conversations are dropped" in capsys.readouterr().err
+    assert len(task.train + task.held_out) == 4
+
+
+SHAREGPT = [{"from": "human", "value": "Hi?"}, {"from": "gpt", "value": "It is."}]
+
+
+def test_rows_that_differ_in_their_system_text_are_all_kept(learn, capsys):
+    task = learn(sft, [{"system": f"You are {n}.", "conversations": SHAREGPT} for n in range(11)])
+    assert "dropped" not in capsys.readouterr().err
+    assert (len(task.train), len(task.held_out)) == (10, 1)
+    assert questions_of(task.train + task.held_out) == {f"You are {n}." for n in range(11)}
+
+
+@pytest.mark.parametrize("command", [sft, dpo], ids=["sft", "dpo"])
+def test_a_system_text_reaches_the_questions_of_the_report(tmp_path, command, monkeypatch):
+    system = [{"role": "system", "content": "s"}]
+    items = {
+        sft: Conversation([*system, *exchange("q", "a").messages]),
+        dpo: PreferencePair([*system, *asked("q")], "a", "b"),
+    }
+    write_task(tmp_path / TASK, Task([items[command]], [items[command]]))
+    reported = []
+    monkeypatch.setattr(command, "report_answers", lambda *more: reported.extend(more[2]) or 0)
+    command.report(CONFIGS[command](), RunFolder(tmp_path))
+    assert reported == [Asked([*system, *asked("q")], "a")]
+
+
+GOOD = [{"instruction": f"Spell {n}.", "output": f"It is {n}."} for n in range(6)]
+UNUSABLE = {
+    "not JSON": "{",
+    "no object": [1],
+    "another layout": {"question": "q"},
+    "a column that means something": {"prompt": "q", "completion": "a", "tools": "f"},
+    "a stranger": {"messages": [{"role": "bing", "content": "q"}]},
+    "an empty answer": {"instruction": "q", "output": " "},
+    "half a character": r'{"instruction": "q", "output": "\ud83d"}',
+}
+
+
+@pytest.mark.parametrize("row", UNUSABLE.values(), ids=UNUSABLE)
+def test_an_unusable_row_ends_a_command_and_an_option_leaves_it_out(learn, row, capsys):
+    with pytest.raises(BadInput, match="^line 7 of .*; --skip-unusable leaves such rows out$"):
+        learn(sft, [*GOOD, row])
+    task = learn(sft, [*GOOD, row], skip_unusable=True)
+    assert len(task.train + task.held_out) == 6
+    assert "1 unusable rows are left out" in capsys.readouterr().err
+
+
+def test_the_first_three_unusable_rows_are_shown_with_their_reasons(learn, capsys):
+    learn(sft, [GOOD[0], *UNUSABLE.values(), *GOOD[1:]], skip_unusable=True)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "7 unusable rows are left out, of which the first 3:"
+    assert [line.partition(" of ")[0] for line in said[1:]] == ["  line 2", "  line 3", "  line 4"]
+    assert "the columns are question; needed are messages or" in said[3]
+
+
+def test_a_row_that_the_format_has_no_place_for_is_unusable(learn, capsys, assistant):
+    """As with a chat template that refuses a system message."""
+    between = {key: text for key, text in PLAIN.between.items() if "system" not in key}
+    learner = assistant._replace(format=replace(PLAIN, between=between))
+    pairs = [{"prompt": f"Spell {n}.", "chosen": f"It is {n}.", "rejected": "no"} for n in range(4)]
+    system = {"system": "s", "prompt": "q", "chosen": "a", "rejected": "b"}
+    equal = {"prompt": "q", "chosen": "a", "rejected": "a"}
+    with pytest.raises(BadInput, match="line 5 of .*no place for a message by the system"):
+        learn(dpo, [*pairs, system, equal], learner=learner)
+    task = learn(dpo, [*pairs, system, equal], learner=learner, skip_unusable=True)
+    assert len(task.train + task.held_out) == 4
+    assert "2 unusable rows are left out" in capsys.readouterr().err
+
+
+def test_answers_that_a_template_makes_equal_are_unusable(learn, assistant):
+    pytest.importorskip("jinja2", reason="baselines: needs the extra smollm2")
+    tokenizer = with_marks(BytePairTokenizer([]))
+    template = (tokenizer.chat_template or "").replace("message.content", "message.content | trim")
+    tokenizer = replace(tokenizer, chat_template=template)
+    learner = assistant._replace(tokenizer=tokenizer, format=template_format(tokenizer))
+    row = {"prompt": "q", "chosen": "  a", "rejected": "a"}
+    with pytest.raises(BadInput, match="line 1 of .*: both answers are the same tokens: '  a'"):
+        learn(dpo, [row], learner=learner)
+
+
+def test_a_file_without_a_usable_row_is_refused_with_the_first_reason(learn):
+    with pytest.raises(BadInput, match="none of 2 rows can be used: line 1 of"):
+        learn(sft, [UNUSABLE["an empty answer"]] * 2, skip_unusable=True)
+
+
+def test_both_options_are_recorded_in_the_run(home, tmp_path):
+    rows = [{**row, "persona": "a pirate", "mood": n} for n, row in enumerate(GOOD)]
+    (tmp_path / "rows.json").write_text(json.dumps([*rows, {"instruction": ""}]))
+    config = sft.SftConfig(
+        model=str(home / "runs" / "base"), data=str(tmp_path / "rows.json"), runs=tmp_path,
+        ignore_columns="persona, mood", skip_unusable=True,
+    )  # fmt: skip
+    folder = RunFolder(tmp_path / "run")
+    prepare(sft.SFT, config, folder)
+    saved = folder.read_config()["command"]
+    assert (saved["ignore_columns"], saved["skip_unusable"]) == ("persona, mood", True)
+    resumed = sft.SftConfig(resume=folder.path).defaults()
+    assert (resumed.ignore_columns, resumed.skip_unusable) == ("persona, mood", True)
+    assert len(read_task(folder.path / TASK, Conversation).train) == 5
+
+
+@every_command
+def test_a_file_whose_held_out_rows_are_too_long_holds_out_others(learn, command, capsys):
+    """Rows are left out before any are held out, so both sides have rows."""
+    rows = [
+        {"prompt": f"Spell {n}.", "completion": "It is.", "chosen": "It is.", "rejected": "no"}
+        for n in range(20)
+    ]
+    read = [PreferencePair(asked(row["prompt"]), "It is.", "no") for row in rows]
+    held_out = questions_of(split_by_prompt(read, pair_prompt)[1])
+    for row in rows:
+        if row["prompt"] in held_out:
+            row["prompt"] += " " * 300  # the same question: white space does not count
+    task = learn(command, rows)
+    assert "2 of 20" in capsys.readouterr().err
+    assert (len(task.train), len(task.held_out)) == (16, 2)
+
+
+def test_held_out_conversations_can_be_asked_although_their_last_question_is_too_long(
+    learn, assistant
+):
+    """The report would end the command, after all of the training."""
+    rows = [
+        {"messages": [*exchange(f"q{n}", "a").messages, *exchange("q" * 200, "a").messages]}
+        for n in range(12)
+    ]
+    task = learn(sft, rows)
+    assert [each.messages[1:] for each in task.held_out] == [exchange("q", "a").messages[1:]]
+    assert len(answers(assistant, [each.messages[:-1] for each in task.held_out])) == 1
+    assert {len(each.messages) for each in task.train} == {4}
+
+
+@every_command
+def test_a_file_of_which_no_row_fits_is_refused_with_the_numbers(learn, command):
+    mark = {"prompt": "Question: q\nAnswer:\na\n\nQuestion: r", "completion": "a"}
+    rows = [mark, *({"prompt": "q" * 200, "completion": "a"} for _ in range(2))]
+    rows = [{**row, "chosen": row["completion"], "rejected": "b"} for row in rows]
+    with pytest.raises(BadInput, match="none of 3 .* 128 tokens .*: 2 are too long, 1 spell one"):
+        learn(command, rows)
+
+
+def test_the_side_of_the_own_questions_that_does_not_fit_is_named(home, assistant, monkeypatch):
+    short, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 200))
+    monkeypatch.setattr("finetune.data.tasks.questions", lambda: Task([short], [long]))
+    config = sft.SftConfig(model=str(home / "runs" / "base"), context=60)
+    with pytest.raises(BadInput, match="none of 1 held-out conversations fits into a context"):
+        sft.task(config, assistant)
+
+
+def test_questions_without_room_for_an_answer_are_counted_and_said(
+    home, assistant, capsys, monkeypatch
+):
+    fits, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 100))
+    monkeypatch.setattr(ppo, "questions", lambda: Task([fits, long], [fits]))
+    ppo.task(ppo.PpoConfig(model=str(home / "runs" / "base"), reward="rule"), assistant)
+    assert "1 of 2 questions are left out" in capsys.readouterr().err
