@@ -276,6 +276,7 @@ def test_a_full_disk_ends_the_run_with_status_1_and_no_half_file(
     assert not list(tmp_path.rglob("*.partial"))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT to another process")
 @pytest.mark.parametrize("seed", range(4))
 def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tmp_path):

@@ -87,6 +87,7 @@ def steps(folder):
     return [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.slow
 def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
     done = torchrun(SCRIPT, "--folder", tmp_path / "runs")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -101,14 +102,13 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
     assert not torch.equal(*found[0].tensors["random.cpu"])  # each draws its own dropout
 
 
-def test_the_script_says_how_it_is_started():
-    done = subprocess.run(
-        [sys.executable, SCRIPT], capture_output=True, text=True, check=False, timeout=SECONDS
-    )
-    assert done.returncode == 2
-    assert done.stderr == "one_or_many: start it by torchrun --nproc-per-node 2\n"
+def test_the_script_says_how_it_is_started(run_script):
+    status, _, err = run_script(SCRIPT)
+    assert status == 2
+    assert err == "one_or_many: start it by torchrun --nproc-per-node 2\n"
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     (tmp_path / "driver.py").write_text(DRIVER)
     done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")
@@ -121,6 +121,7 @@ def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_once_and_leaves_no_trace(tmp_path):
     done = torchrun("-m", "gpt", "train", *options(tmp_path, "none"), "--batch-size", "1")
     assert done.returncode != 0
@@ -129,6 +130,7 @@ def test_bad_input_is_told_once_and_leaves_no_trace(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_keeps_its_exit_status_although_gloo_is_busy(tmp_path):
     (tmp_path / "failing.py").write_text(FAILING)
     done = torchrun(tmp_path / "failing.py")
