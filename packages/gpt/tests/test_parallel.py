@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import runpy
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
+from gpt.training.loop import LoopConfig
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "one_or_many.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -39,6 +42,21 @@ def logged(records, folder):
 
 running.logged = logged
 sys.exit(main())
+"""
+
+# three steps of the script's run, with dropout off; process 0 prints what it found
+SHORT = """
+import json, os, runpy, sys
+from pathlib import Path
+import torch
+from gpt.training.loop import LoopConfig
+from gpt.training.processes import joined
+
+run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
+with joined(device):
+    records = run(Path(sys.argv[2]), LoopConfig(3, 1e-2, save_every=3), device)
+if os.environ["RANK"] == "0":
+    print(json.dumps([[record.loss, record.grad_norm] for record in records]))
 """
 
 # fails while gloo is busy
@@ -85,6 +103,30 @@ def options(folder, name):
 
 def steps(folder):
     return [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_without_torchrun_take_the_same_steps_as_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, "-c", SHORT, SCRIPT, tmp_path / "pair"]
+    started = [
+        subprocess.Popen(
+            command,
+            env=ENVIRONMENT | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+        )
+        for rank in range(2)
+    ]
+    alone = runpy.run_path(str(SCRIPT))["run"](
+        tmp_path / "alone", LoopConfig(3, 1e-2, save_every=3), torch.device("cpu")
+    )
+    first, _ = (process.communicate(timeout=SECONDS)[0] for process in started)
+    assert [process.returncode for process in started] == [0, 0]
+    for (loss, grad_norm), record in zip(json.loads(first), alone, strict=True):
+        assert loss == pytest.approx(record.loss, abs=1e-5)
+        assert grad_norm == pytest.approx(record.grad_norm, abs=1e-5)
 
 
 @pytest.mark.slow
