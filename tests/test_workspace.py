@@ -225,9 +225,7 @@ def try_installed(name: str, folder: Path, *install: str | Path) -> None:
 @pytest.mark.parametrize("name", EDGES)
 def test_a_members_tests_pass_with_its_core_dependencies_alone(name: str):
     isolated = ["uv", "run", "--isolated", "--locked", "--python", sys.executable]
-    tests = Path("packages", name, "tests")
-    chapters = f"--ignore={tests / 'test_chapters.py'}"  # minutes, and the site runs them again
-    run(*isolated, "--package", PREFIX + name, "pytest", "-n0", tests, chapters)
+    run(*isolated, "--package", PREFIX + name, "pytest", "-n0", Path("packages", name, "tests"))
 
 
 @pytest.mark.slow
