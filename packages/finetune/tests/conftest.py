@@ -1,5 +1,8 @@
 import json
 import os
+import runpy
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +18,19 @@ def seeded():
     import torch
 
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def run_script(monkeypatch, capsys):
+    """A function that runs a script with options in this process: status, stdout and stderr."""
+
+    def run(path: Path, *options):
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, options)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(path), run_name="__main__")
+        return stop.value.code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +60,14 @@ def home(tmp_path_factory):
     files = ["--data", str(home / "text.txt"), "--runs", str(home / "runs")]
     assert main([*call.split(), *files]) == 0
     return home
+
+
+@pytest.fixture(scope="session")
+def all_questions():
+    """All questions about the standard library, read once: it takes seconds."""
+    from finetune.data.docstrings import python_questions
+
+    return python_questions()
 
 
 @pytest.fixture

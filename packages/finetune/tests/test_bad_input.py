@@ -72,7 +72,9 @@ CALLS = {
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_call_is_one_sentence_and_leaves_nothing(name, home, capsys, monkeypatch):
+def test_a_wrong_call_is_one_sentence_and_leaves_nothing(
+    name, home, few_questions, capsys, monkeypatch
+):
     monkeypatch.chdir(home)
     before = sorted(path for path in home.rglob("*") if path.is_file())
     call, message = CALLS[name]

@@ -12,7 +12,9 @@ from finetune.data.formats import CHATML
 from finetune.data.marks import with_marks
 from finetune.data.template import template_format
 from gpt.errors import BadInput
-from gpt.pretrained.smollm2 import smollm2_folder
+from gpt.pretrained.gguf_file import open_gguf
+from gpt.pretrained.gguf_tokenizer import gguf_tokenizer
+from gpt.pretrained.smollm2 import smollm2_file
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizer_export import to_hugging_face
 from gpt.text.tokenizer_json import from_hugging_face
@@ -33,12 +35,15 @@ CONVERSATIONS = {
 
 
 @pytest.fixture(scope="module")
-def smollm2():
+def smollm2(tmp_path_factory):
     """Our tokenizer and the library's."""
     try:
-        folder = smollm2_folder()
+        fields = open_gguf(smollm2_file()).fields
     except BadInput as error:
         pytest.skip(f"baselines: {error}")
+    folder = tmp_path_factory.mktemp("tokenizer")
+    named = {name: field for name, field in fields.items() if name.startswith("tokenizer.")}
+    to_hugging_face(gguf_tokenizer({k: field.contents() for k, field in named.items()}), folder)
     return from_hugging_face(folder), AutoTokenizer.from_pretrained(folder)
 
 

@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,7 @@ from finetune.models.bradley_terry import reward_loss
 from finetune.preference.pairs import stacked
 from finetune.training.assistant import load_assistant, load_scorer
 from gpt.cli import main as gpt_main
+from gpt.commands import running
 from gpt.generation.generate import generate
 from gpt.runs import RunFolder
 
@@ -245,6 +247,25 @@ def test_the_mask_is_shown_and_nothing_is_trained(home, sft, capsys):
     assert not (home / "runs" / "unseen").exists()
 
 
+def test_ctrl_c_in_a_step_saves_it_and_says_how_to_go_on(home, sft, capsys, monkeypatch):
+    logged = running.logged
+
+    def interrupted(records, folder):
+        for record in logged(records, folder):
+            if record.step == 3:
+                signal.raise_signal(signal.SIGINT)
+            yield record
+
+    monkeypatch.setattr(running, "logged", interrupted)
+    data = ("--data", home / "rows.json", "--model", sft)
+    assert call(f"sft {TINY} --name interrupted", home, *data) == 130
+    run = home / "runs" / "interrupted"
+    said = f"stopped after step 3; go on with: finetune sft --resume {run}"
+    assert said in capsys.readouterr().err
+    assert "step-00000003.safetensors" in checkpoints(run)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT")
 def test_ctrl_c_saves_and_says_how_to_go_on(home, sft):
     run = home / "runs" / "stopped"
@@ -265,6 +286,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(home, sft):
         assert process.stderr is not None
         while not RunFolder(run).records():
             assert process.poll() is None
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130

@@ -68,8 +68,8 @@ else:
 
 
 @pytest.fixture(scope="module")
-def real():
-    return python_questions()
+def real(all_questions):
+    return all_questions
 
 
 def test_a_module_by_hand(tmp_path):

@@ -1,8 +1,6 @@
 """The script that places DPO and PPO below the frontier, with steps that take seconds."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "frontier.py"
@@ -10,16 +8,11 @@ RECORDED = Path(__file__).parents[1] / "chapters" / "recorded" / "frontier.json"
 METHODS = ["dpo", "dpo, nobody errs", "ppo"]
 
 
-def run(*options):
-    command = [sys.executable, SCRIPT, *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_every_method_is_placed_at_every_beta_and_below_the_frontier():
+def test_every_method_is_placed_at_every_beta_and_below_the_frontier(run_script):
     short = "--seeds 3 --imitation 2 --steps 2 --phases 2 --answers 2 --betas 1.0 --json"
-    done = run(*short.split())
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    status, out, err = run_script(SCRIPT, *short.split())
+    assert status == 0, err
+    found = json.loads(out)
     recorded = json.loads(RECORDED.read_text("utf-8"))
     assert recorded.keys() == found.keys()
     assert [each["seed"] for each in found["runs"]] == [3]
@@ -36,7 +29,7 @@ def test_every_method_is_placed_at_every_beta_and_below_the_frontier():
                 assert all(point["reward"] <= point["best"] + 1e-3 for point in points)
 
 
-def test_without_a_seed_there_is_nothing_to_measure():
-    done = run("--seeds")
-    assert done.returncode == 2 and not done.stdout
-    assert "seeds must" in done.stderr and "Traceback" not in done.stderr
+def test_without_a_seed_there_is_nothing_to_measure(run_script):
+    status, out, err = run_script(SCRIPT, "--seeds")
+    assert status == 2 and not out
+    assert "seeds must" in err

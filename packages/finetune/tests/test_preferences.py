@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from finetune.data.docstrings import Question, python_questions, split_by_module, top_level
+from finetune.data.docstrings import Question, split_by_module, top_level
 from finetune.data.preferences import (
     Preference,
     bradley_terry_choice,
@@ -24,8 +24,8 @@ START = Question("threading", "Thread.start", "method", "What?", "Start the thre
 
 
 @pytest.fixture(scope="module")
-def split():
-    return split_by_module(python_questions())
+def split(all_questions):
+    return split_by_module(all_questions)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from finetune.data.docstrings import Question, python_questions
+from finetune.data.docstrings import Question
 from finetune.data.rule import Verdict, brief, ends, fresh, on_topic, rule, verdict
 
 START = Question("threading", "Thread.start", "method", "?", "Start the thread.")
@@ -62,9 +62,9 @@ def test_the_topic_is_a_stem_of_the_dotted_name():
     assert not on_topic(question, "")
 
 
-def test_the_documented_answers_mostly_pass():
+def test_the_documented_answers_mostly_pass(all_questions):
     # Python 3.11 to 3.13: ends 100 %, brief 94 %, fresh 99.6 %, on topic 78 %; all four 73 %
-    verdicts = [verdict(question, question.answer) for question in python_questions()]
+    verdicts = [verdict(question, question.answer) for question in all_questions]
     ends_, brief_, fresh_, topical = (
         sum(column) / len(verdicts) for column in zip(*verdicts, strict=True)
     )

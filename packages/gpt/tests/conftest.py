@@ -1,4 +1,6 @@
 import os
+import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,27 @@ def seeded():
     import torch
 
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def documentation():
+    """The documentation inside this Python, read once: it takes seconds."""
+    from gpt.text.corpus import python_documentation
+
+    return python_documentation()
+
+
+@pytest.fixture
+def run_script(monkeypatch, capsys):
+    """A function that runs a script with options in this process: status, stdout and stderr."""
+
+    def run(path: Path, *options):
+        monkeypatch.setattr(sys, "argv", [str(path), *map(str, options)])
+        with pytest.raises(SystemExit) as stop:
+            runpy.run_path(str(path), run_name="__main__")
+        return stop.value.code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture

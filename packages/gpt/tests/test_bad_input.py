@@ -394,6 +394,7 @@ def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypa
     assert said.endswith("gpt: interrupted\n")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT to another process")
 @pytest.mark.parametrize("seed", range(4))
 def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tmp_path):

@@ -25,6 +25,7 @@ def as_in_the_book(monkeypatch):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.chapters
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter(path):
     text = path.read_text("utf-8")

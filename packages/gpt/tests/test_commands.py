@@ -1,12 +1,16 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from gpt.cli import main
+from gpt.commands import running
 from gpt.runs import RunFolder
+from gpt.text.corpus import reference_topics
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = [
@@ -31,6 +35,12 @@ def trained(tmp_path_factory):
     options = [*NANO, "--data", str(folder / "text.txt"), "--runs", str(folder)]
     assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 0
     return folder / "gpt"
+
+
+def same_end(run, other):
+    """Whether two runs ended with the same bits."""
+    name = "checkpoints/step-00000006.safetensors"
+    return (run / name).read_bytes() == (other / name).read_bytes()
 
 
 def test_a_run_leaves_its_config_log_checkpoints_and_plot(trained):
@@ -78,8 +88,7 @@ def test_sample_begins_a_document_without_a_prompt(trained, capsys):
 def test_two_runs_of_the_same_command_are_identical(trained, tmp_path):
     options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 0
-    name = "checkpoints/step-00000006.safetensors"
-    assert (tmp_path / "gpt" / name).read_bytes() == (trained / name).read_bytes()
+    assert same_end(tmp_path / "gpt", trained)
 
 
 def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
@@ -87,6 +96,55 @@ def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
     assert main(["train", "--resume", str(trained), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["step"] == 6
     assert RunFolder(trained).records() == before
+
+
+def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
+    trained, tmp_path, capsys, monkeypatch
+):
+    logged = running.logged
+
+    def interrupted(records, folder):
+        for record in logged(records, folder):
+            if record.step == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield record
+
+    options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
+    with monkeypatch.context() as patched:
+        patched.setattr(running, "logged", interrupted)
+        assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 130
+    run = tmp_path / "gpt"
+    assert f"stopped after step 2; go on with: gpt train --resume {run}" in capsys.readouterr().err
+    assert [path.stem for path in (run / "checkpoints").iterdir()] == ["step-00000002"]
+    assert main(["train", "--resume", str(run)]) == 0
+    assert same_end(run, trained)
+
+
+class Killed(BaseException):
+    """Nothing catches it."""
+
+
+@pytest.mark.parametrize("writes", [0, 5, 8, 11])
+def test_a_run_that_ends_in_any_write_goes_on_and_ends_the_same(
+    writes, trained, tmp_path, monkeypatch
+):
+    """After so many calls of fsync nothing reaches the disk any more, as after a kill."""
+    real, calls = os.fsync, iter(range(1000))
+
+    def killed(number):
+        if next(calls) >= writes:
+            raise Killed
+        real(number)
+
+    options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
+    whole = ["train", *options, "--steps", "6", "--save-every", "3"]
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(os, "fsync", killed)
+        main(whole)
+    run = tmp_path / "gpt"
+    resume = ["train", "--resume", str(run)]
+    assert main(resume if (run / "config.json").exists() else whole) == 0
+    assert same_end(run, trained)
 
 
 @pytest.mark.parametrize(
@@ -144,6 +202,18 @@ def test_the_compiled_model_learns_the_same(trained, tmp_path):
     assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
 
 
+def test_a_closed_pipe_is_no_error(trained, monkeypatch):
+    """A real pipe whose other end is closed, in this process."""
+    for options in (["--json"], []):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w") as pipe:
+            monkeypatch.setattr(sys, "stdout", pipe)
+            assert main(["eval", "--run", str(trained), *options]) == 0
+            monkeypatch.undo()
+
+
+@pytest.mark.slow
 def test_a_reader_who_has_gone_is_no_error(trained):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     for options in (["--json"], []):
@@ -166,6 +236,8 @@ def test_a_folder_with_files_of_others_keeps_them(trained, tmp_path):
 
 
 def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsys, monkeypatch):
+    topics = reference_topics()
+    monkeypatch.setattr("gpt.text.documents.python_documentation", lambda: topics[:30])
     assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20"]) == 0
     out = capsys.readouterr().out
     for part in (
@@ -176,12 +248,21 @@ def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsy
         "longest run copied",
     ):
         assert part in out
-    # a second demo, here on the language reference alone, replaces the first
-    monkeypatch.setattr("gpt.text.corpus.library_docstrings", lambda library: [])
+    # a second demo replaces the first
+    monkeypatch.setattr("gpt.text.documents.python_documentation", lambda: topics[30:50])
     assert main(["demo", "--runs", str(tmp_path), "--steps", "1", "--tokens", "20", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["text"].startswith("The ")
     assert 0 <= report["known_words"] <= 1
+
+
+@pytest.mark.slow
+def test_the_demo_reads_all_of_the_documentation(tmp_path, capsys):
+    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["text"].startswith("The ")
+    tokens = [np.load(tmp_path / "demo" / f"{side}.npy") for side in ("train", "validation")]
+    assert sum(map(len, tokens)) > 400_000
 
 
 def test_help_names_every_command_and_explains_every_option(capsys):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from gpt.evaluation.ngram import kneser_ney
-from gpt.text.corpus import python_documentation
+from gpt.text.corpus import reference_topics
 from gpt.text.documents import split_documents
 from gpt.text.token_files import encode_documents
 from gpt.text.tokenizers import BytePairTokenizer
@@ -41,8 +41,8 @@ def test_the_probabilities_after_any_history_sum_to_one(order):
 
 
 def test_more_context_predicts_real_text_better():
-    split = split_documents(python_documentation()[:150], 0.1, 0)
-    tokenizer = BytePairTokenizer.train(split.train, 1024)
+    split = split_documents(reference_topics(), 0.1, 0)
+    tokenizer = BytePairTokenizer.train(split.train, 512)
     train, test = (encode_documents(tokenizer, documents) for documents in split)
     loss = [
         -np.log(kneser_ney(train, test, order, tokenizer.vocab_size)).mean() for order in (1, 2, 3)

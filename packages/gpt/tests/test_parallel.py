@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import runpy
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
+from gpt.training.loop import LoopConfig
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "one_or_many.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
@@ -39,6 +42,21 @@ def logged(records, folder):
 
 running.logged = logged
 sys.exit(main())
+"""
+
+# three steps of the script's run, with dropout off; process 0 prints what it found
+SHORT = """
+import json, os, runpy, sys
+from pathlib import Path
+import torch
+from gpt.training.loop import LoopConfig
+from gpt.training.processes import joined
+
+run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
+with joined(device):
+    records = run(Path(sys.argv[2]), LoopConfig(3, 1e-2, save_every=3), device)
+if os.environ["RANK"] == "0":
+    print(json.dumps([[record.loss, record.grad_norm] for record in records]))
 """
 
 # fails while gloo is busy
@@ -87,6 +105,31 @@ def steps(folder):
     return [json.loads(line)["step"] for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
+def test_two_processes_without_torchrun_take_the_same_steps_as_one(tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    command = [sys.executable, "-c", SHORT, SCRIPT, tmp_path / "pair"]
+    started = [
+        subprocess.Popen(
+            command,
+            env=ENVIRONMENT | group | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stdout=subprocess.PIPE,
+        )
+        for rank in range(2)
+    ]
+    alone = runpy.run_path(str(SCRIPT))["run"](
+        tmp_path / "alone", LoopConfig(3, 1e-2, save_every=3), torch.device("cpu")
+    )
+    first, _ = (process.communicate(timeout=SECONDS)[0] for process in started)
+    assert [process.returncode for process in started] == [0, 0]
+    for (loss, grad_norm), record in zip(json.loads(first), alone, strict=True):
+        assert loss == pytest.approx(record.loss, abs=1e-5)
+        assert grad_norm == pytest.approx(record.grad_norm, abs=1e-5)
+
+
+@pytest.mark.slow
 def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
     done = torchrun(SCRIPT, "--folder", tmp_path / "runs")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -101,14 +144,13 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
     assert not torch.equal(*found[0].tensors["random.cpu"])  # each draws its own dropout
 
 
-def test_the_script_says_how_it_is_started():
-    done = subprocess.run(
-        [sys.executable, SCRIPT], capture_output=True, text=True, check=False, timeout=SECONDS
-    )
-    assert done.returncode == 2
-    assert done.stderr == "one_or_many: start it by torchrun --nproc-per-node 2\n"
+def test_the_script_says_how_it_is_started(run_script):
+    status, _, err = run_script(SCRIPT)
+    assert status == 2
+    assert err == "one_or_many: start it by torchrun --nproc-per-node 2\n"
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     (tmp_path / "driver.py").write_text(DRIVER)
     done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")
@@ -121,6 +163,7 @@ def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_bad_input_is_told_once_and_leaves_no_trace(tmp_path):
     done = torchrun("-m", "gpt", "train", *options(tmp_path, "none"), "--batch-size", "1")
     assert done.returncode != 0
@@ -129,6 +172,7 @@ def test_bad_input_is_told_once_and_leaves_no_trace(tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_fails_keeps_its_exit_status_although_gloo_is_busy(tmp_path):
     (tmp_path / "failing.py").write_text(FAILING)
     done = torchrun(tmp_path / "failing.py")

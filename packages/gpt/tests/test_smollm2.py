@@ -85,6 +85,7 @@ def test_a_slower_process_takes_the_folder_of_the_faster(write_gguf, tmp_path, m
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
+@pytest.mark.slow
 def test_two_processes_at_once_make_one_folder(write_gguf, tmp_path):
     source, cache = write_gguf(tmp_path / "a.gguf"), tmp_path / "cache"
     code = (

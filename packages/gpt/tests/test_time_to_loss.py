@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -81,8 +80,7 @@ def test_a_text_that_is_too_short_is_refused(script, text, message, tmp_path):
         script.read(str(tmp_path / "text.txt"))
 
 
-def test_a_missing_file_is_told_in_one_sentence(tmp_path):
-    command = [sys.executable, SCRIPT, "--data", tmp_path / "text.txt"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "there is no file" in done.stderr and done.stderr.count("\n") == 1 and not done.stdout
+def test_a_missing_file_is_told_in_one_sentence(run_script, tmp_path):
+    status, out, err = run_script(SCRIPT, "--data", tmp_path / "text.txt")
+    assert status == 2
+    assert "there is no file" in err and err.count("\n") == 1 and not out

@@ -9,6 +9,7 @@ FOLDER = Path(__file__).parents[1] / "chapters"
 CHAPTERS = sorted(path for path in FOLDER.glob("*.md") if "{code-cell}" in path.read_text("utf-8"))
 
 
+@pytest.mark.chapters
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_chapter(path):
     notebook = myst_to_notebook(path.read_text("utf-8"))

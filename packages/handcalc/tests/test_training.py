@@ -4,6 +4,7 @@ import json
 import math
 import random
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -54,21 +55,39 @@ def test_words_of_a_file_stand_between_white_space(tmp_path):
         read_words(tmp_path / "words")
 
 
-def test_identifiers_of_this_python_are_words():
-    names = identifiers()
-    assert {"append", "read_token"} & set(names) and len(names) > 3000
-    assert all(re.fullmatch("[a-z][a-z_]{2,14}", name) for name in names)
+NAMES = Path(__file__).parents[1] / "scripts" / "names.py"
 
 
-def test_the_script_draws_names_always_the_same():
-    script = Path(__file__).parents[1] / "scripts" / "names.py"
+@pytest.fixture(scope="module")
+def found():
+    """The identifiers of this Python, read once: it takes seconds."""
+    return identifiers()
+
+
+def test_identifiers_of_this_python_are_words(found):
+    assert {"append", "read_token"} & set(found) and len(found) > 3000
+    assert all(re.fullmatch("[a-z][a-z_]{2,14}", name) for name in found)
+
+
+def test_the_script_draws_names_always_the_same(found, capsys, monkeypatch):
+    monkeypatch.setattr("handcalc.training.words.identifiers", found.copy)
+    monkeypatch.setattr(sys, "argv", ["names.py", "30"])
+    drawn = []
+    for _ in range(2):
+        runpy.run_path(str(NAMES), run_name="__main__")
+        drawn.append(capsys.readouterr().out.split())
+    names, again = drawn
+    assert names == again and len(set(names)) == 30 and names != sorted(names)
+    assert set(names) <= set(found)
+
+
+@pytest.mark.slow
+def test_two_processes_draw_the_same_names(found):
     drawn = [
-        subprocess.run([sys.executable, script, "30"], capture_output=True, check=True).stdout
+        subprocess.run([sys.executable, NAMES, "30"], capture_output=True, check=True).stdout
         for _ in range(2)
     ]
-    names = drawn[0].decode().split()
-    assert drawn[0] == drawn[1] and len(set(names)) == 30 and names != sorted(names)
-    assert set(names) <= set(identifiers())
+    assert drawn[0] == drawn[1] and len({*drawn[0].decode().split()} & set(found)) == 30
 
 
 def test_counting_by_hand():
