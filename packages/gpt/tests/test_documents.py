@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 import sys
 
 import pytest
@@ -135,6 +137,21 @@ def test_links_are_followed_and_a_file_with_two_names_is_read_once(tmp_path):
     assert "2 are not" in notes[0]
     assert "1 second name of a file" in notes[0]
     assert "1 broken link" in notes[0]
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "a.txt").write_text("text")
+    scandir = os.scandir
+
+    def refuse(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError, match="locked"):
+        load_documents(str(tmp_path), ALL)
 
 
 def test_equal_documents_of_a_file_are_read_once_and_counted(tmp_path):
