@@ -72,11 +72,13 @@ def all_questions():
 
 @pytest.fixture
 def few_questions(monkeypatch):
-    """Questions about the modules of one folder in place of the whole library."""
+    """A third of the questions about one folder instead of those about the whole library."""
     from finetune.data import docstrings, tasks
 
     whole = docstrings.library_questions
-    monkeypatch.setattr(docstrings, "library_questions", lambda library: whole(library / "email"))
+    monkeypatch.setattr(
+        docstrings, "library_questions", lambda library: whole(library / "email")[::3]
+    )
     tasks.questions.cache_clear()
     yield
     tasks.questions.cache_clear()

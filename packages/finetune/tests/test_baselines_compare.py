@@ -25,7 +25,15 @@ def rows_of(capsys, *options):
     return status, rows
 
 
-@pytest.mark.parametrize("group", [name for name, _ in all_groups(timed=False)])
+# the trainers of the slow ones are compared on fewer steps in test_baselines_trainers.py
+SLOW = {"reward tiny", "DPO ipo tiny", "DPO robust tiny"}
+GROUPS = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+    for name, _ in all_groups(timed=False)
+]
+
+
+@pytest.mark.parametrize("group", GROUPS)
 def test_every_row_of_the_group_is_equal(group, capsys):
     status, rows = rows_of(capsys, "--only", group, "--no-speed")
     assert [row["name"] for row in rows if not row["ok"]] == []

@@ -100,8 +100,9 @@ def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
 
 
 def test_the_seed_decides_the_pairs(split):
-    assert preferences(split.held_out, seed=3) == preferences(split.held_out, seed=3)
-    assert preferences(split.held_out, seed=3) != preferences(split.held_out, seed=4)
+    few = split.held_out[:100]
+    assert preferences(few, seed=3) == preferences(few, seed=3)
+    assert preferences(few, seed=3) != preferences(few, seed=4)
 
 
 def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides):
