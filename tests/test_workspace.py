@@ -197,8 +197,7 @@ IMPORT_ALL = """
 import importlib, pkgutil, sys
 package = importlib.import_module(sys.argv[1])
 for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-    with_extras = {"baselines", "arrays", "template_environment", "__main__"}
-    if not with_extras & set(module.name.split(".")):
+    if not {"baselines", "arrays", "__main__"} & set(module.name.split(".")):
         importlib.import_module(module.name)
 """
 
