@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parents[1] / "scripts" / "frontier.py"
 RECORDED = Path(__file__).parents[1] / "chapters" / "recorded" / "frontier.json"
 METHODS = ["dpo", "dpo, nobody errs", "ppo"]
 
 
+@pytest.mark.slow  # short sibling: both methods stay below the frontier, in test_optimum.py
 def test_every_method_is_placed_at_every_beta_and_below_the_frontier(run_script):
     short = "--seeds 3 --imitation 2 --steps 2 --phases 2 --answers 2 --betas 1.0 --json"
     status, out, err = run_script(SCRIPT, *short.split())
