@@ -141,9 +141,9 @@ def test_spaces_that_an_added_token_might_swallow_are_read_once():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS, ids=ascii)
-def test_three_million_characters_of_one_kind(kind):
-    text = kind * (3 * 10**6 // len(kind))
+def test_a_million_characters_of_one_kind(kind):
+    text = kind * (10**6 // len(kind))
     assert decode(BPE, BPE.encode(text)) == text
     for tokenizer in PUBLISHED.values():
         assert "".join(tokenizer.words(text)) == text
-    assert BytePairTokenizer.train([text[:300_000]], 300).vocab_size <= 300
+    assert BytePairTokenizer.train([text[:50_000]], 300).vocab_size <= 300

@@ -72,17 +72,10 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
     left, right = [*range(-1, len(tokens) - 1)], [*range(1, len(tokens) + 1)]
     pair_counts: Counter[Pair] = Counter()
     places: defaultdict[Pair, list[int]] = defaultdict(list)  # some of them outdated
-
-    def count_pair(here: int, sign: int) -> Pair:
-        pair = tokens[here], tokens[right[here]]
+    for here, pair in enumerate(pairwise(tokens)):
         if WALL not in pair:
-            pair_counts[pair] += sign * weights[here]
-            if sign > 0:
-                places[pair].append(here)
-        return pair
-
-    for here in range(len(tokens) - 1):
-        count_pair(here, +1)
+            pair_counts[pair] += weights[here]
+            places[pair].append(here)
     heap = [(-count, pair) for pair, count in pair_counts.items()]
     heapq.heapify(heap)
 
@@ -100,11 +93,18 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
             there = right[here]
             if (tokens[here], tokens[there]) != pair:
                 continue  # it overlapped with one that was merged
-            changed |= {count_pair(each, -1) for each in (left[here], here, there)}
+            for first in (left[here], here, there):
+                old = tokens[first], tokens[right[first]]
+                pair_counts[old] -= weights[here]
+                changed.add(old)
             tokens[here], tokens[there] = token, WALL
             right[here] = right[there]
             left[right[here]] = here
-            changed |= {count_pair(each, +1) for each in (left[here], here)}
+            for first in (left[here], here):
+                new = tokens[first], tokens[right[first]]
+                pair_counts[new] += weights[here]
+                places[new].append(first)
+                changed.add(new)
         for pair in changed:
             if WALL not in pair:
                 heapq.heappush(heap, (-pair_counts[pair], pair))
