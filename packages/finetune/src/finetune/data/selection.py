@@ -89,8 +89,9 @@ class Selection(Generic[Item]):
         """Sentences about what is left out; none where nothing is."""
         lines = []
         if self.unusable:
-            n, shown = len(self.unusable), min(N_SHOWN, len(self.unusable))
-            lines = [f"{n} unusable rows are left out, of which the first {shown}:"]
+            n = len(self.unusable)
+            first = f", of which the first {N_SHOWN}" if n > N_SHOWN else ""
+            lines = [f"{n} unusable rows are left out{first}:"]
             lines += [f"  {reason}" for reason in self.unusable[:N_SHOWN]]
         if self.n_too_long or self.n_with_marks:
             lines.append(
