@@ -102,7 +102,7 @@ def test_a_folder_without_a_config_is_not_taken_for_a_hub_id(tmp_path, monkeypat
 
 def test_a_hub_id_without_the_extra_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(BadInput, match=r"no folder 'nowhere/none'.*'insideout-gpt\[hub\]'"):
+    with pytest.raises(BadInput, match=r"no folder 'nowhere/none'.*'packages/gpt\[hub\]'"):
         load_pretrained("nowhere/none")
 
 

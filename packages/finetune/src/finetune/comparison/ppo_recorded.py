@@ -151,4 +151,6 @@ def our_names(theirs: dict[str, list[Any]]) -> dict[str, Tensor]:
 
 def config() -> dict[str, Any]:
     """The shape of all four models, in the words of transformers."""
-    return {"model_type": "gpt2", "resid_pdrop": 0.0} | content()["model"]
+    no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    shape = {name: size for name, size in content()["model"].items() if name not in ("stop", "pad")}
+    return {"model_type": "gpt2"} | no_dropout | shape

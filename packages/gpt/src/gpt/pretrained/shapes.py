@@ -55,9 +55,9 @@ def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
     """GPT-2's names of the sizes."""
     dropout = theirs.get("resid_pdrop", 0.1)
     for name, accepted in {"embd_pdrop": (dropout,), "attn_pdrop": (dropout, 0.0)}.items():
-        if theirs.get(name, dropout) not in accepted:
+        if theirs.get(name, 0.1) not in accepted:
             raise BadInput(
-                f"this model has {name} {theirs[name]!r} and resid_pdrop {dropout!r}; "
+                f"this model has {name} {theirs.get(name, 0.1)!r} and resid_pdrop {dropout!r}; "
                 "only one dropout for all of a model is read here"
             )
     return GPTConfig(
