@@ -72,13 +72,11 @@ def all_questions():
 
 @pytest.fixture
 def few_questions(monkeypatch):
-    """A third of the questions about one folder instead of those about the whole library."""
+    """Questions about the modules of one folder in place of the whole library."""
     from finetune.data import docstrings, tasks
 
     whole = docstrings.library_questions
-    monkeypatch.setattr(
-        docstrings, "library_questions", lambda library: whole(library / "email")[::3]
-    )
+    monkeypatch.setattr(docstrings, "library_questions", lambda library: whole(library / "email"))
     tasks.questions.cache_clear()
     yield
     tasks.questions.cache_clear()

@@ -18,7 +18,7 @@ TOKENS = torch.arange(40).view(2, 20)
 CLOSE = {"rtol": 0, "atol": 1e-5}  # float32; scores go up to 10
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # once, also where the file is shared out twice
 def runs(home):
     """Runs with adapters on the base."""
     for verb, data in (("sft", "rows.json"), ("reward", "pairs.jsonl")):

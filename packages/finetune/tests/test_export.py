@@ -22,7 +22,7 @@ def call(command, home, *more):
     return main([*command.split(), "--runs", str(home / "runs"), *map(str, more)])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # once, also where the file is shared out twice
 def runs(home):
     """Runs with adapters on top of `runs/start`, which has none."""
     rows, pairs = ("--data", home / "rows.json"), ("--data", home / "pairs.jsonl")

@@ -36,7 +36,7 @@ def call(verb, name):
     return f"{verb} --device cpu --model runs/base {COMMANDS[verb]} --name {name}-{verb}"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # once, also where the file is shared out twice
 def runs(home):
     """The folder of runs, with those of two processes."""
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
