@@ -154,6 +154,14 @@ def test_frequencies_in_a_file_are_dropped_if_they_are_those_of_the_config(
             read_model(tmp_path)
 
 
+def test_a_constant_of_another_shape_is_refused(tmp_path):
+    write_model(tmp_path, a_model("gpt2"), end_of_text=None)
+    twice = torch.ones(2, 1, 24, 24).tril()
+    rewrite(tmp_path, lambda tensors: tensors.update({"transformer.h.1.attn.bias": twice}))
+    with pytest.raises(BadInput, match=r"constant 'h.1.attn.bias' with another value than usual"):
+        read_model(tmp_path)
+
+
 def test_a_tensor_with_and_without_its_prefix_is_refused(tmp_path):
     write_model(tmp_path, a_model("gpt2"), end_of_text=None)
     rewrite(tmp_path, lambda tensors: tensors.update({"wte.weight": torch.ones(60, 32)}))

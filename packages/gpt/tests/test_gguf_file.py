@@ -97,13 +97,22 @@ WRONG = {
     "words": ({"tokenizer.ggml.pre": "klingon"}, "cut as in 'klingon'; there are gpt-2, llama-bpe"),
     "width": ({"llama.embedding_length": 128}, r"has shape .* and the fields of the file ask for"),
     "layers": ({"llama.block_count": 3}, r"'blk.2.* has shape None, and the fields .* ask for \("),
-    "stretched": ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type 'yarn'; only"),
-    "experts": ({"llama.expert_count": 8}, "llama.expert_count 8; only 0 is read"),
-    "a window": ({"llama.attention.sliding_window": 16}, "sliding_window 16; only 0 is read"),
-    "half a rotation": ({"llama.rope.dimension_count": 8}, "rope.dimension_count 8; only 16 is"),
-    "narrow values": ({"llama.attention.value_length": 8}, "value_length 8; only 16 is read"),
+    "stretched": ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type 'yarn'; it must"),
+    "experts": ({"llama.expert_count": 8}, "llama.expert_count 8; it must be 0"),
+    "a window": ({"llama.attention.sliding_window": 16}, "sliding_window 16; it must be 0"),
+    "half a rotation": (
+        {"llama.rope.dimension_count": 8},
+        "rope.dimension_count 8, but its tensors have 16",
+    ),
+    "narrow values": (
+        {"llama.attention.value_length": 8},
+        "value_length 8, but its tensors have 16",
+    ),
     "unknown": ({"llama.logit_scale": 0.5}, "has the setting llama.logit_scale 0.5, which is not"),
-    "an end after a text": ({"tokenizer.ggml.add_eos_token": 1}, "add_eos_token 1; only False"),
+    "an end after a text": (
+        {"tokenizer.ggml.add_eos_token": 1},
+        "add_eos_token 1; it must be False",
+    ),
     "no field": ({"llama.attention.head_count": None}, "no field 'llama.attention.head_count'"),
     "no tokens": ({"tokenizer.ggml.tokens": None}, "no field 'tokenizer.ggml.tokens'"),
 }

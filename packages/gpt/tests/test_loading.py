@@ -6,6 +6,7 @@ import sys
 import pytest
 import torch
 
+from gpt.cli import main
 from gpt.commands.sample import SampleConfig
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
@@ -63,13 +64,37 @@ def test_a_folder_says_how_its_model_is_sampled_and_options_go_first(folder):
     assert SampleConfig(chat="Hi").drawing(SamplingDefaults()).temperature == 0
 
 
+def test_an_export_keeps_how_its_model_is_sampled_and_no_file_of_an_earlier_one(folder, tmp_path):
+    settings = {"do_sample": True, "temperature": 0.6, "top_p": 0.9}
+    (folder / "generation_config.json").write_text(json.dumps(settings))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "added_tokens.json").write_text('{"<old>": 262}')
+    (out / "special_tokens_map.json").write_text('{"eos_token": "<old>"}')
+    (out / "adapter_config.json").write_text("{}")
+    assert main(["export", "--model", str(folder), "--to", str(out), "--overwrite"]) == 0
+    written = json.loads((out / "generation_config.json").read_text())
+    assert {name: written[name] for name in settings} == settings
+    assert load_pretrained(str(out)).tokenizer.vocab_size == 262
+    assert sampling_defaults(out) == SamplingDefaults(0.6, None, 0.9)
+
+
+def test_older_configs_hold_settings_of_generation_too(folder):
+    content = json.loads((folder / "config.json").read_text())
+    older = {"max_length": 50, "length_penalty": 1.0, "do_sample": True, "temperature": 0.5}
+    (folder / "config.json").write_text(json.dumps(content | older))
+    (folder / "generation_config.json").unlink()
+    load_pretrained(str(folder))
+    assert sampling_defaults(folder).temperature == 0.5
+
+
 @pytest.mark.parametrize("place", ["generation_config.json", "config.json"])
 def test_a_way_to_generate_that_ours_lacks_is_refused_by_name(place, folder):
     if place == "config.json":  # where older folders have it
         (folder / "generation_config.json").unlink()
     content = json.loads((folder / place).read_text()) if place == "config.json" else {}
     (folder / place).write_text(json.dumps(content | {"repetition_penalty": 1.3}))
-    with pytest.raises(BadInput, match=f"{place} has repetition_penalty 1.3; only 1.0 is read"):
+    with pytest.raises(BadInput, match=f"{place} has repetition_penalty 1.3; it must be 1.0"):
         load_pretrained(str(folder))
 
 

@@ -69,7 +69,9 @@ def test_an_older_template_file_does_not_hide_the_one_that_is_written(tmp_path):
 def test_ends_that_are_no_ids_are_refused(ends, tmp_path):
     to_hugging_face(FULL, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": ends}))
-    with pytest.raises(BadInput, match=r"config.json has eos_token_id .*; token ids are read here"):
+    with pytest.raises(
+        BadInput, match=r"config.json has eos_token_id .*; it must be a token id or a list"
+    ):
         from_hugging_face(tmp_path)
 
 

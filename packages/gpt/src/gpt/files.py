@@ -16,7 +16,7 @@ DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG"
 
 @contextmanager
 def errors_named(path: Path) -> Iterator[None]:
-    """Give an error of the system the name of the file: a failed write does not know it."""
+    """Add the path to an OSError; a failed write does not carry it."""
     try:
         yield
     except OSError as error:

@@ -67,7 +67,7 @@ def adapter_tokenizer(path: Path) -> PretrainedTokenizer | None:
 
 
 def with_ends(tokenizer: PretrainedTokenizer, of_base: Tokenizer) -> PretrainedTokenizer:
-    """The tokenizer of an adapter, which ends texts wherever its base does as well."""
+    """The tokenizer of an adapter, with the ids at which its base stops added."""
     if not isinstance(of_base, PretrainedTokenizer):
         return tokenizer
-    return replace(tokenizer, end_ids=[*of_base.end_ids, of_base.end_of_text])
+    return replace(tokenizer, end_ids=[*tokenizer.end_ids, *of_base.end_ids, of_base.end_of_text])

@@ -3,6 +3,7 @@
 A run that has trained adapters keeps them in peft's layout, in its folder `adapter`, from its end.
 """
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,8 @@ def command_of(run: Path) -> dict[str, Any]:
     command = own_command(run)
     if command is None:
         kind = RunFolder(run).read_config()["kind"]
-        raise BadInput(f"{str(run)!r} was made by {kind}; write it with: gpt export --run {run}")
+        quoted = shlex.quote(str(run))
+        raise BadInput(f"{str(run)!r} was made by {kind}; write it with: gpt export --run {quoted}")
     return command
 
 

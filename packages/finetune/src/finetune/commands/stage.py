@@ -1,6 +1,7 @@
 """What the training commands share: their options, their folder, their start and their end."""
 
 import json as json_format
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,7 +21,7 @@ from finetune.training.asking import Asked, asked_questions
 from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
 from finetune.training.base import NAME, base_config, base_run
 from finetune.training.report import N_ASKED, answers_report, print_answers
-from gpt.commands.endings import full_disks_reported, losses_told
+from gpt.commands.endings import full_disks_reported, lost_process_reported
 from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
 from gpt.commands.running import Prepared, run_loop
@@ -140,7 +141,7 @@ def train_stage(stage: Stage, config: StageConfig) -> tuple[int, bool]:
     """
     device = own_device(pick_device(config.device))
     folder = run_folder(config)
-    with losses_told(folder, config.command), joined(device):
+    with lost_process_reported(folder, config.command), joined(device):
         first_then_all(partial(prepare, stage, config, folder))
         status = run_loop(folder, partial(begin, stage, config, folder, device), config.command)
         first = rank() == 0
@@ -189,7 +190,8 @@ def beginning_of(config: StageConfig) -> Assistant:
     """What the run begins with; the base is trained now if need be."""
     if config.model == NAME:
         base_run(base_config(config.runs, device=config.device))
-    check_base(config.base, start_of(config))
+    # `samples` is an option of some stages only
+    check_base(config.base, start_of(config), vars(config).get("samples"))
     return load_assistant(start_of(config), config.format, config.base)
 
 
@@ -233,5 +235,6 @@ def report_answers(config: StageConfig, folder: RunFolder, held_out: Sequence[As
         print(json_format.dumps(found))
     else:
         print_answers(found)
-    say(f"the run lies in {folder.path}; talk to it with: finetune chat --model {folder.path}")
+    run = shlex.quote(str(folder.path))
+    say(f"the run is in {run}; talk to it with: finetune chat --model {run}")
     return 0

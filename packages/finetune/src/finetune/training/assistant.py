@@ -33,7 +33,7 @@ from gpt.training.state import load_weights, within
 
 PROGRAM = "finetune"
 LARGE = 20_000_000
-"""Weights from which on a few beside them are trained, and not all."""
+"""Models with more weights than this are trained with LoRA by default."""
 
 
 class Assistant(NamedTuple):

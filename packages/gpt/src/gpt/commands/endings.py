@@ -1,6 +1,7 @@
 """The ways in which a training ends before its last step, and what is said of them."""
 
 import re
+import shlex
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +18,7 @@ def again(folder: RunFolder, command: str) -> str:
     """The command that goes on with a run; `command` is the program and its verb."""
     n = n_processes()
     start = command if n == 1 else f"torchrun --nproc-per-node {n} -m {command}"
-    return f"{start} --resume {folder.path}"
+    return f"{start} --resume {shlex.quote(str(folder.path))}"
 
 
 @contextmanager
@@ -34,7 +35,7 @@ def ended(loop: Generator[Record, None, None]) -> Iterator[None]:
 
 
 @contextmanager
-def losses_told(folder: RunFolder, command: str) -> Iterator[None]:
+def lost_process_reported(folder: RunFolder, command: str) -> Iterator[None]:
     """Say how to go on after the loss of a process."""
     try:
         yield
@@ -42,8 +43,8 @@ def losses_told(folder: RunFolder, command: str) -> Iterator[None]:
         raise ProcessLost(f"{error}; go on with: {again(folder, command)}") from error
 
 
-def kept(folder: RunFolder) -> str:
-    """What a run that is cut off here can go on from."""
+def last_checkpoint(folder: RunFolder) -> str:
+    """Say which checkpoint a run can be resumed from."""
     files = checkpoint_files(folder.checkpoints)
     if files:
         return f"the last checkpoint is {files[-1].name}"
@@ -60,7 +61,8 @@ def full_disks_reported(folder: RunFolder, command: str) -> Iterator[None]:
             raise
         message = f"{error.filename}: {error.strerror}; "
         if folder.config.is_file():
-            message += f"{kept(folder)}; free some space, then go on with: {again(folder, command)}"
+            saved, resume = last_checkpoint(folder), again(folder, command)
+            message += f"{saved}; free some space, then go on with: {resume}"
         else:
             message += "nothing of the run was kept; free some space and start again"
         raise RunFailed(message) from error
@@ -72,7 +74,7 @@ def interrupts_reported(folder: RunFolder, command: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        say(f"{kept(folder)}; go on with: {again(folder, command)}")
+        say(f"{last_checkpoint(folder)}; go on with: {again(folder, command)}")
         raise
 
 

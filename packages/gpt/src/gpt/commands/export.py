@@ -10,7 +10,8 @@ from gpt.errors import BadInput, RunFailed
 from gpt.files import DISK_FULL
 from gpt.model.gpt import GPT
 from gpt.pretrained.folders import write_model
-from gpt.pretrained.loading import load_pretrained
+from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
+from gpt.pretrained.loading import ADAPTER, find_folder, load_pretrained
 from gpt.pretrained.shapes import family_of
 from gpt.runs import RunFolder
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
@@ -38,7 +39,8 @@ def run(config: ExportConfig) -> int:
     if config.model is None:
         RunFolder(config.run).read_config()  # a run that is not there is no model of the hub
     model, tokenizer = load_pretrained(config.model or str(config.run.resolve()))
-    write_pretrained(config.to, model, tokenizer)
+    sampling = sampling_defaults(find_folder(config.model)) if config.model else None
+    write_pretrained(config.to, model, tokenizer, sampling=sampling)
     say(f"open it with: AutoModelForCausalLM.from_pretrained({str(config.to)!r})")
     return 0
 
@@ -57,6 +59,7 @@ def write_pretrained(
     tokenizer: Tokenizer,
     chat_template: str | None = None,
     stop: int | None = None,
+    sampling: SamplingDefaults | None = None,
 ) -> None:
     """Write model and tokenizer.
 
@@ -66,19 +69,22 @@ def write_pretrained(
         tokenizer: its tokenizer.
         chat_template: how conversations were written in training; by default the tokenizer's own.
         stop: the token that ends an answer, where the tokenizer does not say so.
+        sampling: how tokens are drawn by default.
 
     Raises:
         BadInput: transformers has no class for them; nothing was written.
     """
     family_of(model.config)
     (folder / "config.json").unlink(missing_ok=True)  # it comes back last, when all is there
-    with full_disk_reported(folder):
+    (folder / ADAPTER).unlink(missing_ok=True)  # with it the folder would be an adapter
+    with unfinished_export_reported(folder):
         to_hugging_face(tokenizer, folder, chat_template)
-        write_model(folder, model, ends(tokenizer, stop), beginning(tokenizer))
+        generation = {} if sampling is None else sampling.settings()
+        write_model(folder, model, ends(tokenizer, stop), beginning(tokenizer), generation)
 
 
 @contextmanager
-def full_disk_reported(folder: Path) -> Iterator[None]:
+def unfinished_export_reported(folder: Path) -> Iterator[None]:
     """Say that what was written so far is no model yet."""
     try:
         yield

@@ -1,6 +1,7 @@
 """What a resumed run keeps: its settings, and the folder that nobody writes over."""
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,7 +55,8 @@ def refuse_changes(saved: Any, asked: Any) -> None:
 def refuse_taken(folder: RunFolder, overwrite: bool) -> None:
     """Do not write over a run, unless asked to."""
     if folder.config.is_file() and not overwrite:
+        path = shlex.quote(str(folder.path))
         raise BadInput(
-            f"{str(folder.path)!r} already holds a run; go on with it by --resume {folder.path}, "
+            f"{str(folder.path)!r} already holds a run; go on with it by --resume {path}, "
             "replace it by --overwrite, or choose another --name"
         )

@@ -28,18 +28,18 @@ class SampleConfig:
     run: Path = Path("runs/gpt")
     """Folder of the run."""
     model: str | None = None
-    """In place of a run: smollm2, a folder in the layout of transformers, or a hub id."""
+    """Instead of a run: smollm2, a folder in the layout of transformers, or a hub id."""
     prompt: str = ""
     """What the text begins with; empty begins a new document."""
     chat: str | None = None
     """In place of a prompt: what to say to a chat model, such as smollm2."""
     system: str | None = None
-    """What a chat model is told to be; the model has its own default."""
+    """System message of a chat. Default: the template's own."""
     tokens: int = 200
     """Most tokens to write; a document or an answer may end before."""
     temperature: float | None = None
-    """Below 1 safer, above 1 bolder; 0 always takes the likeliest token. Default: as the model's
-    generation_config.json says, else 0.8, and 0 to answer a chat."""
+    """Lower is more predictable; 0 always takes the likeliest token. Default: the model's own, if
+    its generation_config.json has one, else 0.8, and 0 to answer a chat."""
     top_k: int | None = None
     """Choose among the k likeliest tokens only. Default: as the model says, else all."""
     top_p: float | None = None

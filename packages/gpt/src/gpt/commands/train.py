@@ -1,5 +1,6 @@
 """`gpt train`: from a text to a trained model in a run folder."""
 
+import shlex
 from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gpt.commands.endings import full_disks_reported, losses_told
+from gpt.commands.endings import full_disks_reported, lost_process_reported
 from gpt.commands.eval import scored, show
 from gpt.commands.progress import say
 from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
@@ -47,7 +48,7 @@ def run(config: TrainConfig) -> int:
     device = own_device(pick_device(config.device))
     folder = RunFolder(config.resume or config.runs / config.name)
     with full_disks_reported(folder, COMMAND):
-        with losses_told(folder, COMMAND), joined(device):
+        with lost_process_reported(folder, COMMAND), joined(device):
             first_then_all(partial(prepare, folder, config))
             status, first = train_in(folder, config, device), rank() == 0
         return finish(folder, config, device) if first and status == 0 else status
@@ -151,7 +152,8 @@ def finish(folder: RunFolder, config: TrainConfig, device: torch.device) -> int:
     report = scored(folder, device)
     plot(folder, report)
     show(report, config.json)
-    say(f"the run lies in {folder.path}; let it write with: gpt sample --run {folder.path}")
+    run = shlex.quote(str(folder.path))
+    say(f"the run is in {run}; sample from it with: gpt sample --run {run}")
     return 0
 
 

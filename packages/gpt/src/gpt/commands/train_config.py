@@ -23,8 +23,9 @@ class TrainConfig:
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST.loop
     """How to train; in Python, give the loop of the recipe too."""
     data: str | None = "python"
-    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME. With
-    --resume no text is needed; one that is given must be the run's, wherever it lies now."""
+    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME, also
+    with :CONFIGURATION. Not needed with --resume: if given, the text must be the one that the run
+    started with; its path may differ."""
     max_characters: int = 50_000_000
     """Where a larger source is cut off."""
     validation_share: float = 0.1

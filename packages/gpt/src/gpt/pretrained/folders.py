@@ -6,8 +6,10 @@ Nothing is unpickled: weights come from safetensors files alone.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import safetensors
@@ -89,6 +91,7 @@ def write_model(
     model: GPT,
     end_of_text: int | list[int] | None,
     begin_of_text: int | None = None,
+    generation: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write config and weights, and which tokens end and begin a text.
 
@@ -99,6 +102,7 @@ def write_model(
         model: any model that transformers has a class for.
         end_of_text: the id at which generation stops, or several of them.
         begin_of_text: the id that begins a text; by default the first that ends one.
+        generation: further settings of `generation_config.json`.
     """
     config, tensors = to_transformers(model)
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +113,7 @@ def write_model(
     tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
     stored = safetensors.torch.save(tensors, {"format": "pt"})
     write_atomically(folder / "model.safetensors", stored)
-    write_json(folder / "generation_config.json", special)
+    write_json(folder / "generation_config.json", special | generation)
     write_json(folder / "config.json", config)
 
 

@@ -1,8 +1,8 @@
 """How a published model wants to be sampled: its `generation_config.json`.
 
-The ids that end a text are the tokenizer's to know (`tokenizer_json.end_ids`). Temperature, top-k
-and top-p are defaults for whoever samples. All else changes what is generated in ways that we do
-not have, and is refused.
+The tokenizer keeps the ids that end a text (`tokenizer_json.end_ids`). `gpt sample` takes
+temperature, top-k and top-p as its defaults. All other settings that change what is generated are
+refused.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from gpt.errors import BadInput
 from gpt.files import read_json
-from gpt.pretrained.settings import GENERATION
+from gpt.pretrained.settings import GENERATION, IN_OLDER_CONFIGS
 
 FILE = "generation_config.json"
 
@@ -21,6 +21,11 @@ class SamplingDefaults(NamedTuple):
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as `generation_config.json` has them; none if there is no default."""
+        given = {name: value for name, value in self._asdict().items() if value is not None}
+        return {"do_sample": True, **given} if given else {}
 
 
 def sampling_defaults(folder: Path) -> SamplingDefaults:
@@ -35,7 +40,7 @@ def sampling_defaults(folder: Path) -> SamplingDefaults:
     values = {name: settings.get(name) for name in SamplingDefaults._fields}
     for name, value in values.items():
         if value is not None and (not isinstance(value, int | float) or value < 0):
-            raise BadInput(f"{FILE} has {name} {value!r}; a number from 0 on is read here")
+            raise BadInput(f"{FILE} has {name} {value!r}; it must be a number of at least 0")
     top_k = int(values["top_k"]) if values["top_k"] else None  # 0 switches it off
     return SamplingDefaults(values["temperature"], top_k, values["top_p"])
 
@@ -46,12 +51,11 @@ def generation_settings(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: one of them is not known here.
     """
-    known = GENERATION.used | GENERATION.fixed.keys()
     if (folder / FILE).is_file():
         settings = read_json(folder / FILE)
         GENERATION.check(settings, FILE)
     else:
         config = read_json(folder / "config.json")
-        settings = {name: value for name, value in config.items() if name in known}
+        settings = {name: value for name, value in config.items() if name in IN_OLDER_CONFIGS}
         GENERATION.check(settings, "config.json")
     return settings

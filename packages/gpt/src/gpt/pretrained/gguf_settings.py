@@ -76,4 +76,4 @@ def check_sizes(fields: dict[str, Any], n_tokens: int, d_head: int) -> None:
     }
     for name, size in sizes.items():
         if fields.get(name, size) != size:
-            raise BadInput(f"the file has {name} {fields[name]}; only {size} is read here")
+            raise BadInput(f"the file has {name} {fields[name]}, but its tensors have {size}")

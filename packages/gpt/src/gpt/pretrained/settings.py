@@ -33,12 +33,13 @@ class Settings(NamedTuple):
                 continue
             if name not in self.fixed:
                 raise BadInput(
-                    f"{where} has the setting {name} {value!r}, which is not known here; "
+                    f"{where} has the setting {name} {value!r:.60}, which is not known here; "
                     "if it changes nothing, remove it from the file"
                 )
             if value not in self.fixed[name]:
-                only = " or ".join(map(repr, self.fixed[name]))
-                raise BadInput(f"{where} has {name} {value!r}; only {only} is read here")
+                accepted = " or ".join(map(repr, self.fixed[name]))
+                rule = f"it must be {accepted}" if accepted else "this package does not have it"
+                raise BadInput(f"{where} has {name} {value!r:.60}; {rule}")
 
 
 def words(text: str) -> frozenset[str]:
@@ -87,7 +88,7 @@ LLAMA = Settings(
     ),
     fixed=DECODER
     | {
-        "attention_dropout": (0.0,),  # ours zeroes what a layer adds, not attention weights
+        "attention_dropout": (0.0,),  # ours drops what a layer adds, not attention weights
         "partial_rotary_factor": (1.0,),
         "rope_interleaved": (False,),
     },
@@ -178,3 +179,8 @@ TOKENIZER = Settings(
         "use_default_system_prompt use_fast verbose"
     ),
 )
+
+# Settings of generation that older folders keep in `config.json`.
+IN_OLDER_CONFIGS = (GENERATION.used | GENERATION.fixed.keys() | GENERATION.without_effect) - {
+    "eos_token_id"
+}

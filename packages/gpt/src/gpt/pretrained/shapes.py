@@ -9,10 +9,8 @@ from typing import Any
 
 from gpt.errors import BadInput
 from gpt.model.config import FeedForwardKind, GPTConfig
-from gpt.pretrained.settings import CONFIG, GENERATION, ROTATION
+from gpt.pretrained.settings import CONFIG, IN_OLDER_CONFIGS, ROTATION
 
-# Older files keep these in `config.json`; `generation` reads them.
-GENERATION_ONLY = (GENERATION.used | GENERATION.fixed.keys()) - {"eos_token_id"}
 BENDS: dict[str, FeedForwardKind] = {
     "gelu_new": "gelu",
     "gelu_pytorch_tanh": "gelu",
@@ -39,7 +37,7 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
     kind = theirs.get("model_type")
     if kind not in CONFIG:
         raise BadInput(f"models of type {kind!r} are not read here; {', '.join(CONFIG)} are")
-    model = {name: value for name, value in theirs.items() if name not in GENERATION_ONLY}
+    model = {name: value for name, value in theirs.items() if name not in IN_OLDER_CONFIGS}
     CONFIG[kind].check(model, "this model")
     try:
         return from_gpt2(theirs) if kind == "gpt2" else from_llama(theirs)
@@ -54,11 +52,12 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
 def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
     """GPT-2's names of the sizes."""
     dropout = theirs.get("resid_pdrop", 0.1)
+    # every GPT-2 file has a dropout for attention weights; ours never drops those (`gpt.model.gpt`)
     for name, accepted in {"embd_pdrop": (dropout,), "attn_pdrop": (dropout, 0.0)}.items():
         if theirs.get(name, 0.1) not in accepted:
             raise BadInput(
                 f"this model has {name} {theirs.get(name, 0.1)!r} and resid_pdrop {dropout!r}; "
-                "only one dropout for all of a model is read here"
+                "both must be the same"
             )
     return GPTConfig(
         vocab_size=theirs["vocab_size"],

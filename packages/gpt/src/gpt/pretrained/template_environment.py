@@ -43,14 +43,14 @@ def tojson(
 
 
 def raise_exception(message: str) -> None:
-    """How a template refuses messages."""
+    """Raise the error of a template that refuses its messages."""
     from jinja2.exceptions import TemplateError
 
     raise TemplateError(message)
 
 
 def strftime_now(format: str) -> str:
-    """The time now, as a template wants it."""
+    """The local time now, written in this format."""
     return datetime.datetime.now().strftime(format)
 
 

@@ -5,7 +5,7 @@ Four files may add tokens. transformers 5 takes them in this order, and so do we
 1. `added_tokens` in `tokenizer.json`;
 2. `added_tokens_decoder` in `tokenizer_config.json`, which also changes tokens of the first file.
    Where it is missing (older folders), `added_tokens.json` takes its place, and the special tokens
-   in `special_tokens_map.json` go before those in the config;
+   in `special_tokens_map.json` override those in the config;
 3. special tokens such as `eos_token` or `image_token`, and the list `extra_special_tokens`, which
    was called `additional_special_tokens`.
 
@@ -58,7 +58,9 @@ class Vocabulary:
                 f"and the library tokenizers would give it {token}"
             )
         if entry.get("single_word"):
-            raise BadInput(f"the added token {content!r} has single_word True, which is not read")
+            raise BadInput(
+                f"the added token {content!r} has single_word True, which is not supported"
+            )
         flags = (bool(entry.get(name)) for name in ("special", "lstrip", "rstrip"))
         self.added[content] = AddedToken(token, content, *flags)
 
@@ -102,26 +104,27 @@ def added_tokens(
 
 def special_tokens(config: Json) -> tuple[dict[str, Json], list[Json]]:
     """Special tokens that a file names by role, and those that it only lists."""
-    named = {
-        role: entry(value)
-        for role, value in config.items()
-        if role.endswith("_token") and isinstance(value, (str, dict))
-    }
+    named = {role: as_entry(value) for role, value in config.items() if names_token(role, value)}
     extra, older = config.get("extra_special_tokens"), config.get("additional_special_tokens")
     for value in (extra, config.get("model_specific_special_tokens")):
         if isinstance(value, dict):
-            named |= {role: entry(each) for role, each in value.items()}
+            named |= {role: as_entry(each) for role, each in value.items()}
     listed = extra if extra and not isinstance(extra, dict) else older
-    return named, [entry(each) for each in listed or []]
+    return named, [as_entry(each) for each in listed or []]
 
 
-def entry(value: str | Json) -> Json:
+def names_token(role: str, value: Any) -> bool:
+    """Whether an entry of `tokenizer_config.json` names a token, such as "eos_token"."""
+    return role.endswith("_token") and isinstance(value, (str, dict))
+
+
+def as_entry(value: str | Json) -> Json:
     """A token as the files write it: its text alone, or an object."""
     return {"content": value} if isinstance(value, str) else value
 
 
 def older_list(folder: Path, pipeline: Json, special: list[Json]) -> dict[str, Json]:
-    """The tokens of `added_tokens.json` and of `tokenizer.json`, which goes before it, by id."""
+    """The tokens of `added_tokens.json`, overridden by those of `tokenizer.json`, by id."""
     names = {each["content"] for each in special}
     older = {
         str(token): {"content": content, "special": content in names}
@@ -146,7 +149,7 @@ def chat_templates(folder: Path, config: Json) -> Iterator[tuple[str, str]]:
         yield "default", (folder / "chat_template.jinja").read_text(encoding="utf-8")
 
 
-def chat_template(folder: Path, config: Json) -> str | None:
+def find_chat_template(folder: Path, config: Json) -> str | None:
     """The template that writes conversations; None if the folder has none.
 
     Raises:

@@ -19,6 +19,8 @@ from gpt.text.tokenizer_json import DIGITS
 from gpt.text.tokenizers import CharacterTokenizer, Tokenizer
 
 Json = dict[str, Any]
+# Files of an earlier tokenizer that would override what is written here.
+OVERRIDING = ("chat_template.jinja", "added_tokens.json", "special_tokens_map.json")
 
 
 def to_hugging_face(tokenizer: Tokenizer, folder: Path, chat_template: str | None = None) -> None:
@@ -47,8 +49,8 @@ def to_hugging_face(tokenizer: Tokenizer, folder: Path, chat_template: str | Non
     if chat_template:
         files[1]["chat_template"] = chat_template
     folder.mkdir(parents=True, exist_ok=True)
-    # an older file would go before the template in the config
-    (folder / "chat_template.jinja").unlink(missing_ok=True)
+    for name in OVERRIDING:
+        (folder / name).unlink(missing_ok=True)
     for name, content in zip(("tokenizer.json", "tokenizer_config.json"), files, strict=True):
         write_atomically(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode())
 

@@ -17,7 +17,7 @@ from gpt.errors import BadInput
 from gpt.files import read_json
 from gpt.pretrained.settings import TOKENIZER
 from gpt.text import bpe
-from gpt.text.added_tokens import added_tokens, chat_template, optional_json
+from gpt.text.added_tokens import added_tokens, find_chat_template, names_token, optional_json
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
 CONFIG = "tokenizer_config.json"
@@ -36,7 +36,7 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
     try:
         model = bpe_model(pipeline)
         config = optional_json(folder / CONFIG)
-        TOKENIZER.check({k: v for k, v in config.items() if not is_token(k, v)}, CONFIG)
+        TOKENIZER.check({k: v for k, v in config.items() if not names_token(k, v)}, CONFIG)
         added, roles = added_tokens(folder, pipeline, config)
         ids = model["vocab"] | {each.content: each.token for each in added}
         ends = end_ids(folder)
@@ -47,7 +47,7 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
             added=added,
             roles=with_end(roles, ids, ends),
             prefix=prefix(pipeline.get("post_processor")),
-            chat_template=chat_template(folder, config),
+            chat_template=find_chat_template(folder, config),
             ignore_merges=bool(model.get("ignore_merges")),
             end_ids=ends,
         )
@@ -57,11 +57,6 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
         raise BadInput(
             f"{str(path)!r} is not a whole tokenizer of the library tokenizers"
         ) from error
-
-
-def is_token(name: str, value: Any) -> bool:
-    """Whether an entry of `tokenizer_config.json` names a token, such as "eos_token"."""
-    return name.endswith("_token") and isinstance(value, (str, dict))
 
 
 def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
@@ -133,14 +128,16 @@ def prefix(post_processor: dict[str, Any] | None) -> list[int]:
 def end_ids(folder: Path) -> list[int]:
     """The ids at which transformers stops generating: one, several or none.
 
-    `generation_config.json` goes before `config.json`.
+    `generation_config.json` overrides `config.json`.
     """
     for name in ("generation_config.json", "config.json"):
         if (folder / name).is_file():
             found = read_json(folder / name).get("eos_token_id")
             ids = found if isinstance(found, list) else [] if found is None else [found]
             if not all(type(each) is int and each >= 0 for each in ids):
-                raise BadInput(f"{name} has eos_token_id {found!r}; token ids are read here")
+                raise BadInput(
+                    f"{name} has eos_token_id {found!r}; it must be a token id or a list of them"
+                )
             return ids
     return []
 
