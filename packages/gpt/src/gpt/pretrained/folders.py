@@ -113,7 +113,7 @@ def write_model(
     tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
     stored = safetensors.torch.save(tensors, {"format": "pt"})
     write_atomically(folder / "model.safetensors", stored)
-    write_json(folder / "generation_config.json", special | generation)
+    write_json(folder / "generation_config.json", {**special, **generation})
     write_json(folder / "config.json", config)
 
 
