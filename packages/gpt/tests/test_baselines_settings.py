@@ -18,7 +18,7 @@ from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.pretrained.folders import from_transformers, read_model, write_model
-from gpt.pretrained.generation import generation_settings
+from gpt.pretrained.generation import generation_settings, sampling_defaults
 from gpt.pretrained.loading import load_pretrained
 from gpt.pretrained.settings import CONFIG, GENERATION, TOKENIZER
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
@@ -178,6 +178,50 @@ def test_a_setting_of_generation_is_used_or_refused(name, tmp_path):
         assert generation_settings(tmp_path) == {name: GENERATED[name]}
 
 
+@pytest.mark.parametrize("given", [{}, {"temperature": 0.6, "top_p": 0.9}, {"top_k": 0}])
+def test_what_a_model_that_samples_leaves_open_is_as_in_the_library(given, tmp_path):
+    (tmp_path / "generation_config.json").write_text(json.dumps({"do_sample": True, **given}))
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **SMALL["llama"]))
+    model.generation_config = GenerationConfig.from_pretrained(tmp_path)
+    theirs, _ = model._prepare_generation_config(None)
+    assert sampling_defaults(tmp_path) == (theirs.temperature, theirs.top_k, theirs.top_p)
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+         "original_max_position_embeddings": 16},
+        {"rope_type": "default", "rope_theta": 500_000.0},
+    ],
+)  # fmt: skip
+def test_two_descriptions_of_the_rotation_must_agree(scaling):
+    content = {"model_type": "llama", **SMALL["llama"]}
+    content["rope_parameters"] = {"rope_type": "default", "rope_theta": 10_000.0}
+    with pytest.raises(BadInput, match=r"rope_type 'llama3'; it must be|keep the one that is righ"):
+        from_transformers(content | {"rope_scaling": scaling}, {})
+
+
+PUBLISHED = {
+    "gpt2": {"n_ctx": 16, "n_special": 0, "_num_labels": 1, "output_past": True,
+             "predict_special_tokens": True, "summary_type": "cls_index", "use_bfloat16": False,
+             "task_specific_params": {"text-generation": {"do_sample": True, "max_length": 50}}},
+    "llama": {"is_llama_config": True, "rope_interleaved": False, "pretraining_tp": 1,
+              "rope_scaling": None, "torch_dtype": "bfloat16", "max_length": 50,
+              "transformers.js_config": {"kv_cache_dtype": {"q4f16": "float16"}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", PUBLISHED)
+def test_settings_that_published_models_carry_along_are_no_reason_to_refuse(family):
+    library = with_weights(AutoConfig.for_model(family, **SMALL[family]))
+    weights = {key: tensor.clone() for key, tensor in library.state_dict().items()}
+    content = {"model_type": family, **SMALL[family], **PUBLISHED[family]}
+    ours, tokens = from_transformers(content, weights).eval(), torch.arange(16)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(ours(tokens), library(tokens).logits, atol=1e-5, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", sorted(GENERATION.fixed.keys() & GENERATED.keys()))
 def test_the_value_that_is_accepted_is_the_default_of_the_library(name):
     default = GenerationConfig._get_default_generation_params().get(name)
@@ -206,10 +250,12 @@ TOKENIZERS = {
     "additional_special_tokens": ["<|new|>"], "chat_template": "Hi", "name_or_path": "elsewhere",
     "added_tokens_decoder": {str(NEXT): NEW}, "response_template": "a",
     "chat_control_tokens": ["<tool>"], "backend": "tokenizers", "max_length": 3, "stride": 1,
-    "auto_map": {"AutoTokenizer": ["a.B", None]},
+    "auto_map": {"AutoTokenizer": ["a.B", None]}, "vocab_size": 5,
 }  # fmt: skip
 TOKENIZER_REFUSED = TOKENIZER.fixed.keys()
 FILES = {
+    "a template of its own": {"chat_template.jinja": "Hi", "tokenizer_config.json": {
+        "chat_template": [{"name": "default", "template": "no"}, {"name": "rag", "template": "a"}]}},
     "added_tokens.json": {"added_tokens.json": {"<|new|>": NEXT}},
     "an older token that is special": {
         "added_tokens.json": {"<|new|>": NEXT},
@@ -254,6 +300,9 @@ def folder_of(tmp_path, files):
     to_hugging_face(PLAIN, tmp_path)
     for name, content in files.items():
         path = tmp_path / name
+        if isinstance(content, str):
+            path.write_text(content)
+            continue
         before = json.loads(path.read_text()) if path.is_file() else {}
         path.write_text(json.dumps(before | content))
     return tmp_path

@@ -54,7 +54,7 @@ def test_a_folder_says_how_its_model_is_sampled_and_options_go_first(folder):
     settings = {"do_sample": True, "temperature": 0.6, "top_k": 0, "top_p": 0.9}
     path.write_text(json.dumps(settings))
     defaults = sampling_defaults(folder)
-    assert defaults == SamplingDefaults(0.6, None, 0.9)
+    assert defaults == SamplingDefaults(0.6, 0, 0.9)
     assert SampleConfig().drawing(defaults) == SamplingDefaults(0.6, None, 0.9)
     asked = SampleConfig(temperature=0.0, top_k=3)
     assert asked.drawing(defaults) == SamplingDefaults(0.0, 3, 0.9)
@@ -76,7 +76,7 @@ def test_an_export_keeps_how_its_model_is_sampled_and_no_file_of_an_earlier_one(
     written = json.loads((out / "generation_config.json").read_text())
     assert {name: written[name] for name in settings} == settings
     assert load_pretrained(str(out)).tokenizer.vocab_size == 262
-    assert sampling_defaults(out) == SamplingDefaults(0.6, None, 0.9)
+    assert sampling_defaults(out) == SamplingDefaults(0.6, 50, 0.9)
 
 
 def test_older_configs_hold_settings_of_generation_too(folder):

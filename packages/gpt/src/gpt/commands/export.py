@@ -80,7 +80,12 @@ def write_pretrained(
     with unfinished_export_reported(folder):
         to_hugging_face(tokenizer, folder, chat_template)
         generation = {} if sampling is None else sampling.settings()
-        write_model(folder, model, ends(tokenizer, stop), beginning(tokenizer), generation)
+        ids = (
+            ends(tokenizer, stop),
+            role_id(tokenizer, "bos_token"),
+            role_id(tokenizer, "pad_token"),
+        )
+        write_model(folder, model, *ids, generation)
 
 
 @contextmanager
@@ -106,8 +111,8 @@ def ends(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:
     return found if len(found) > 1 else found[0]
 
 
-def beginning(tokenizer: Tokenizer) -> int:
-    """The token that begins a text: its own in a published model, and in ours the one that ends."""
-    if isinstance(tokenizer, PretrainedTokenizer) and "bos_token" in tokenizer.roles:
-        return tokenizer.ids[tokenizer.roles["bos_token"]]
-    return tokenizer.end_of_text
+def role_id(tokenizer: Tokenizer, role: str) -> int | None:
+    """The id of the token that a published tokenizer names for a role, if it does."""
+    if not isinstance(tokenizer, PretrainedTokenizer) or role not in tokenizer.roles:
+        return None
+    return tokenizer.ids[tokenizer.roles[role]]

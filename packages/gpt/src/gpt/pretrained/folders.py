@@ -91,6 +91,7 @@ def write_model(
     model: GPT,
     end_of_text: int | list[int] | None,
     begin_of_text: int | None = None,
+    padding: int | None = None,
     generation: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     """Write config and weights, and which tokens end and begin a text.
@@ -102,6 +103,7 @@ def write_model(
         model: any model that transformers has a class for.
         end_of_text: the id at which generation stops, or several of them.
         begin_of_text: the id that begins a text; by default the first that ends one.
+        padding: the id that fills short rows up; None where a model has none.
         generation: further settings of `generation_config.json`.
     """
     config, tensors = to_transformers(model)
@@ -109,6 +111,7 @@ def write_model(
     first = end_of_text[0] if isinstance(end_of_text, list) else end_of_text
     begin = first if begin_of_text is None else begin_of_text
     special = {"bos_token_id": begin, "eos_token_id": end_of_text}
+    special |= {} if padding is None else {"pad_token_id": padding}
     config |= {"dtype": str(next(model.parameters()).dtype).removeprefix("torch."), **special}
     tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
     stored = safetensors.torch.save(tensors, {"format": "pt"})

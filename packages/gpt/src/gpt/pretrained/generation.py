@@ -13,6 +13,7 @@ from gpt.files import read_json
 from gpt.pretrained.settings import GENERATION, IN_OLDER_CONFIGS
 
 FILE = "generation_config.json"
+LIBRARY: dict[str, Any] = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
 
 
 class SamplingDefaults(NamedTuple):
@@ -20,6 +21,7 @@ class SamplingDefaults(NamedTuple):
 
     temperature: float | None = None
     top_k: int | None = None
+    """0 keeps all tokens."""
     top_p: float | None = None
 
     def settings(self) -> dict[str, Any]:
@@ -31,18 +33,20 @@ class SamplingDefaults(NamedTuple):
 def sampling_defaults(folder: Path) -> SamplingDefaults:
     """Return how tokens are drawn by default; without `do_sample` a model has no default.
 
+    With it, transformers fills in a temperature of 1 and the 50 likeliest tokens.
+
     Raises:
         BadInput: the model has a setting that is not known here, or a value that is no number.
     """
     settings = generation_settings(folder)
     if not settings.get("do_sample"):
         return SamplingDefaults()
-    values = {name: settings.get(name) for name in SamplingDefaults._fields}
+    given = {name: settings.get(name) for name in SamplingDefaults._fields}
+    values = LIBRARY | {name: value for name, value in given.items() if value is not None}
     for name, value in values.items():
-        if value is not None and (not isinstance(value, int | float) or value < 0):
+        if not isinstance(value, int | float) or value < 0:
             raise BadInput(f"{FILE} has {name} {value!r}; it must be a number of at least 0")
-    top_k = int(values["top_k"]) if values["top_k"] else None  # 0 switches it off
-    return SamplingDefaults(values["temperature"], top_k, values["top_p"])
+    return SamplingDefaults(values["temperature"], int(values["top_k"]), values["top_p"])
 
 
 def generation_settings(folder: Path) -> dict[str, Any]:

@@ -25,7 +25,8 @@ SPLITS = {
     "llama-bpe": [LLAMA_3],
     "smollm": [bpe.WORDS.pattern],
 }
-NORMAL, CONTROL = 1, 3  # kinds of tokens in `tokenizer.ggml.token_type`
+# Kinds of tokens in `tokenizer.ggml.token_type`; those never cut out of a text are padding.
+NORMAL, CONTROL, UNUSED, BYTE = 1, 3, 5, 6
 ROLES = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
 
 
@@ -49,7 +50,7 @@ def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
         added=[
             AddedToken(token, tokens[token], special=kind == CONTROL)
             for token, kind in enumerate(kinds)
-            if kind != NORMAL
+            if kind not in (NORMAL, UNUSED, BYTE)
         ],
         roles={role: tokens[token] for role, token in role_ids.items()},
         prefix=prefix,

@@ -50,11 +50,12 @@ def words(text: str) -> frozenset[str]:
 # The loss, the outputs and the files of the library; and the precision, which --precision decides.
 BOOKKEEPING = words(
     "_attn_implementation _attn_implementation_autoset _commit_hash _from_model_config "
-    "_name_or_path architectures attn_implementation chunk_size_feed_forward dtype "
+    "_name_or_path _num_labels architectures attn_implementation chunk_size_feed_forward dtype "
     "finetuning_task gradient_checkpointing id2label initializer_range label2id num_labels "
-    "output_attentions output_hidden_states pad_token_id pretraining_tp problem_type return_dict "
-    "task_specific_params tokenizer_class torch_dtype torchscript transformers.js_config "
-    "transformers_version unsloth_fixed unsloth_version use_cache"
+    "max_sequence_length output_attentions output_hidden_states output_past pad_token_id prefix "
+    "pretraining_tp problem_type return_dict sep_token_id task_specific_params tf_legacy_loss "
+    "tie_encoder_decoder tokenizer_class torch_dtype torchscript transformers.js_config "
+    "transformers_version unsloth_fixed unsloth_version use_bfloat16 use_cache xla_device"
 )
 DECODER: dict[str, tuple[Any, ...]] = {
     "add_cross_attention": (False,),
@@ -75,7 +76,7 @@ GPT2 = Settings(
     # `n_ctx` repeats `n_positions`; a summary is made by classifiers; upcasting changes half floats
     without_effect=BOOKKEEPING
     | words(
-        "n_ctx predict_special_tokens reorder_and_upcast_attn summary_activation "
+        "n_ctx n_special predict_special_tokens reorder_and_upcast_attn summary_activation "
         "summary_first_dropout summary_proj_to_labels summary_type summary_use_proj"
     ),
 )
@@ -172,11 +173,11 @@ TOKENIZER = Settings(
     without_effect=words(
         "add_bos_token add_eos_token backend chat_control_tokens clean_up_tokenization_spaces "
         "errors fix_mistral_regex from_slow is_local legacy local_files_only max_len max_length "
-        "model_input_names model_max_length name_or_path pad_to_multiple_of pad_token_type_id "
+        "merges_file model_input_names model_max_length name_or_path pad_to_multiple_of pad_token_type_id "
         "padding_side processor_class response_schema response_template sp_model_kwargs "
         "spaces_between_special_tokens special_tokens_map_file stride tokenizer_class "
-        "tokenizer_file truncation_side truncation_strategy unsloth_version "
-        "use_default_system_prompt use_fast verbose"
+        "tokenizer_file truncation_side truncation_strategy trust_remote_code unsloth_version "
+        "use_default_system_prompt use_fast verbose vocab_file vocab_size"
     ),
 )
 

@@ -78,8 +78,7 @@ def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
 def from_llama(theirs: dict[str, Any]) -> GPTConfig:
     """Llama's and Arcee's names of the sizes."""
     gated = theirs["model_type"] == "llama"
-    rotation = theirs.get("rope_parameters") or theirs.get("rope_scaling") or {}
-    ROTATION.check(rotation, "this model")
+    rotation = rotation_of(theirs)
     kind = bend(theirs.get("hidden_act", "silu" if gated else "relu2"))
     if gated and kind not in GATED:
         raise BadInput(f"a gate of {theirs['hidden_act']!r} is not known here")
@@ -101,6 +100,23 @@ def from_llama(theirs: dict[str, Any]) -> GPTConfig:
         ff_bias=theirs.get("mlp_bias", False),
         tied_head=theirs.get("tie_word_embeddings", False),
     )
+
+
+def rotation_of(theirs: dict[str, Any]) -> dict[str, Any]:
+    """The settings of the rotary positions, under the name of transformers 5 or of older files.
+
+    Raises:
+        BadInput: the positions are stretched, or the two names contradict each other.
+    """
+    found = [theirs[name] for name in ("rope_parameters", "rope_scaling") if theirs.get(name)]
+    for rotation in found:
+        ROTATION.check(rotation, "this model")
+    if len(found) == 2 and found[0] != found[1]:
+        raise BadInput(
+            f"this model has rope_parameters {found[0]!r} and rope_scaling {found[1]!r}; "
+            "keep the one that is right"
+        )
+    return found[0] if found else {}
 
 
 def bend(name: str) -> FeedForwardKind:

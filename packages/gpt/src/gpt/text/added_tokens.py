@@ -13,7 +13,7 @@ A new token has the first id after all others, whatever the file says. So an id 
 and that counting does not give is refused: the file and the library would disagree.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -138,15 +138,19 @@ def optional_json(path: Path) -> Json:
     return read_json(path) if path.is_file() else {}
 
 
-def chat_templates(folder: Path, config: Json) -> Iterator[tuple[str, str]]:
-    """The chat templates of a folder by name: those of the config, then a file of its own."""
-    written = config.get("chat_template")
+def chat_templates(folder: Path, config: Json) -> dict[str, str]:
+    """The chat templates of a folder by name; files of their own override those of the config."""
+    default, others = folder / "chat_template.jinja", folder / "additional_chat_templates"
+    files = {"default": default} if default.is_file() else {}
+    files |= {path.stem: path for path in sorted(others.glob("*.jinja"))}
+    if files:
+        return {name: path.read_text(encoding="utf-8") for name, path in files.items()}
+    written = config.get("chat_template") or {}
     if isinstance(written, str):
-        yield "default", written
-    for each in written if isinstance(written, list) else []:
-        yield each["name"], each["template"]
-    if (folder / "chat_template.jinja").is_file():
-        yield "default", (folder / "chat_template.jinja").read_text(encoding="utf-8")
+        return {"default": written}
+    if isinstance(written, list):
+        return {each["name"]: each["template"] for each in written}
+    return dict(written)
 
 
 def find_chat_template(folder: Path, config: Json) -> str | None:
@@ -155,7 +159,7 @@ def find_chat_template(folder: Path, config: Json) -> str | None:
     Raises:
         BadInput: there are several, and none is called default.
     """
-    found = dict(chat_templates(folder, config))
+    found = chat_templates(folder, config)
     if found and "default" not in found:
         raise BadInput(f"the chat templates are called {', '.join(found)}, and none default")
     return found.get("default")
