@@ -31,7 +31,7 @@ CALLS = {
     "binary file": (f"sft {BASE} --data junk.json", "junk.json"),
     "unknown columns": (f"sft {BASE} --data columns.jsonl", "columns.jsonl"),
     "pairs for conversations": (f"dpo {BASE} --data rows.json", "rows.json"),
-    "one pair": (f"dpo {BASE} --data one.jsonl", "1 usable rows ask fewer than 2 different"),
+    "one pair": (f"dpo {BASE} --data one.jsonl", "there is only one usable row; at least"),
     "no model": ("sft --name new --data rows.json --model gone/run", "'gone/run'"),
     "folder without a model": ("sft --name new --data rows.json --model nothing",
                                "no model in 'nothing'"),

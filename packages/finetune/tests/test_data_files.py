@@ -5,7 +5,7 @@ import pytest
 
 from finetune.data.columns import METADATA, REFUSED
 from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
-from finetune.data.files import load_conversations, load_preferences
+from finetune.data.files import UnusableRow, load_conversations, load_preferences
 from gpt.errors import BadInput
 
 USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
@@ -45,6 +45,10 @@ CONVERSATIONS = {
             "completion": " b\n",
         },
         Conversation([*QA.messages, *exchange("Why?", "b").messages]),
+    ),
+    "transcript and turns": (
+        {"prompt": "Human: q\n\nAssistant:", "completion": [BOT]},
+        QA,
     ),
     "transcript that ends with a question": (
         {"prompt": "Human: q", "completion": "  a"},
@@ -130,6 +134,10 @@ CONVERSATIONS = {
         {"instruction": "r", "output": "b", "system": "", "history": [["q", "a"]]},
         Conversation([*QA.messages, *exchange("r", "b").messages]),
     ),
+    "alpaca with a history of nothing": (
+        {"instruction": "q", "output": "a", "history": "[]"},
+        QA,
+    ),
     "unpaired preference for a good answer": (
         {"prompt": "q", "completion": "a", "label": True},
         QA,
@@ -209,6 +217,10 @@ PREFERENCES = {
         {"instruction": "q", "input": "i", "chosen": "good", "rejected": "bad"},
         PreferencePair(asked("q\n\ni"), "good", "bad"),
     ),
+    "an instruction that looks like a transcript": (
+        {"instruction": "Human: q", "input": "i", "chosen": "good", "rejected": "bad"},
+        PreferencePair(asked("Human: q\n\ni"), "good", "bad"),
+    ),
     "ultrafeedback, binarized": (
         {
             "prompt": "q",
@@ -228,6 +240,16 @@ PREFERENCES = {
             "rejected": [USER, answer("bad")],
         },
         PreferencePair([{"role": "system", "content": "s"}, USER], "good", "bad"),
+    ),
+    "scores of two names": (
+        {
+            "prompt": "q",
+            "completions": [
+                {"response": "good", "score": 9, "overall_score": None},
+                {"response": "bad", "score": 2, "overall_score": 10},
+            ],
+        },
+        PAIR,
     ),
     "scores": (
         {
@@ -319,7 +341,7 @@ def test_unusable_rows_are_passed_over_where_somebody_counts_them(tmp_path):
     assert load_conversations(path, left_out=left_out) == [QA] * 2
     (reason,) = left_out
     assert reason == f"line 2 of {path!r}: message 2, by the assistant, has the content ''"
-    with pytest.raises(BadInput, match="line 2 of .*; --skip-unusable leaves such rows out"):
+    with pytest.raises(UnusableRow, match="line 2 of .*, has the content ''$"):
         load_conversations(path)
     path = write(tmp_path / "rows.jsonl", [empty])
     with pytest.raises(BadInput, match="none of 1 rows can be used: line 1 of"):
@@ -331,6 +353,12 @@ def test_a_line_that_is_not_json_is_unusable_as_a_row_is(tmp_path):
     left_out = []
     assert load_conversations(str(tmp_path / "rows.jsonl"), left_out=left_out) == [QA]
     assert [reason.partition("'")[0] for reason in left_out] == ["line 2 of ", "line 3 of "]
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_json_file_may_hold_a_single_row(tmp_path, end):
+    (tmp_path / "rows.json").write_text(json.dumps({"prompt": "q", "completion": "a"}) + end)
+    assert load_conversations(str(tmp_path / "rows.json")) == [QA]
 
 
 def test_a_json_file_of_lines_is_read_as_lines(tmp_path):
@@ -410,24 +438,25 @@ FILES = {
     "another kind": ("rows.csv", b"a,b", r"is no .json, .jsonl or .parquet file"),
     "empty": ("rows.jsonl", b"", "holds no rows"),
     "an empty list": ("rows.json", b"[]", "holds no rows"),
-    "white space": ("rows.json", b" ", "is not JSON: Expecting value"),
-    "half a row": ("rows.jsonl", b'{"prompt": "q"', "line 1 of .* is not JSON: Expecting"),
-    "a list in jsonl": ("rows.jsonl", b"[1]", r"line 1 of .* is no object with columns: \[1\]"),
-    "one object": ("rows.json", b'{"a": 1}', "must hold a list of objects, found {'a': 1}"),
-    "a list of texts": ("rows.json", b'["a"]', "row 1 of .* is no object with columns: 'a'"),
+    "white space": ("rows.json", b" ", "rows.json': invalid JSON: Expecting value"),
+    "half a row": ("rows.jsonl", b'{"prompt": "q"', "line 1 of .*: invalid JSON: Expecting"),
+    "a list in jsonl": ("rows.jsonl", b"[1]", r"line 1 of .*: the row is not a JSON object: \[1\]"),
+    "one object": ("rows.json", b'{"a": 1}', "row 1 of .*: the columns are a; needed are"),
+    "a number": ("rows.json", b"1", "must hold a list of objects, found 1"),
+    "a list of texts": ("rows.json", b'["a"]', "row 1 of .*: the row is not a JSON object: 'a'"),
     "binary": ("rows.jsonl", b"\x89PNG\r\n\xff\x00", r"not a text file in UTF-8 \(byte 0 cannot"),
     "packed": ("rows.jsonl.gz", b"\x1f\x8b", "is no .json, .jsonl or .parquet file; unpack or"),
     "a key twice": (
         "rows.json",
         b'[{"prompt": "q", "completion": "a", "completion": "b"}]',
-        "has the key 'completion' twice",
+        "rows.json': the key 'completion' occurs twice in one object",
     ),
     "a key twice in a line": (
         "rows.jsonl",
         b'{"prompt": "q", "completion": "a", "completion": "b"}',
-        "line 1 of .* has the key 'completion' twice",
+        "line 1 of .*: the key 'completion' occurs twice in one object",
     ),
-    "deep": ("rows.json", b"[" * 100_000, "is not JSON: maximum recursion depth"),
+    "deep": ("rows.json", b"[" * 100_000, "invalid JSON: maximum recursion depth"),
     "no parquet": ("rows.parquet", b"PAR1 and nothing", "rows.parquet' cannot be read: "),
 }
 
@@ -603,11 +632,29 @@ NO_PREFERENCE = {
     "one completion": ({"prompt": "q", "completions": [{"response": "a"}]}, "at least two answers"),
     "no scores": (
         {"prompt": "q", "completions": [{"response": "a"}, {"response": "b"}]},
-        "no number as overall_score or score",
+        "every completion needs a number under the same key, overall_score or score; found",
     ),
     "scores without end": (
         {"prompt": "q", "completions": [{"response": "a", "score": 10**400}] * 2},
-        "no number as overall_score or score",
+        "every completion needs a number",
+    ),
+    "scores on two scales": (
+        {
+            "prompt": "q",
+            "completions": [{"response": "a", "overall_score": 7}, {"response": "b", "score": 9}],
+        },
+        "every completion needs a number under the same key",
+    ),
+    "scores of yes and no": (
+        {
+            "prompt": "q",
+            "completions": [{"response": "a", "score": True}, {"response": "b", "score": False}],
+        },
+        "every completion needs a number",
+    ),
+    "a completion that is a text": (
+        {"prompt": "q", "completions": ["a", "b"]},
+        "every completion needs a number",
     ),
     "a margin": (
         {"prompt": "q", "chosen": "good", "rejected": "bad", "margin": 0.5},

@@ -73,6 +73,24 @@ def test_a_strict_match_forgives_what_stands_around_words_only(answer, same):
     assert strict_match("", "") == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "reference", "same"),
+    [
+        ("A", "A", True),
+        ("(a).", "A", True),
+        ("", "A", False),
+        ("...", "A", False),
+        ("the", "A", False),
+        ("An", "A", False),
+        ("[]", "", False),
+        ("{}", "[]", False),
+    ],
+)
+def test_a_strict_match_keeps_articles_and_signs_that_are_the_whole_answer(answer, reference, same):
+    """In multiple choice, A is an answer."""
+    assert strict_match(answer, reference) == strict_match(reference, answer) == float(same)
+
+
 @given(words, words)
 def test_scores_are_symmetric_and_order_costs(a, b):
     one, two = " ".join(a), " ".join(b)

@@ -43,6 +43,9 @@ def learn(home, assistant, tmp_path):
     return task
 
 
+QUESTIONS = [Question("m", "f", "function", "What does `f` do?", "It is there for a test.")]
+
+
 def questions_of(items):
     return {each.messages[0]["content"] for each in items}
 
@@ -86,8 +89,10 @@ def test_conversations_that_begin_alike_stay_on_one_side():
 
 def test_case_and_white_space_do_not_make_another_question():
     items = [exchange(q, "a") for q in ("What is it?", " what is\nit? ")]
-    with pytest.raises(BadInput, match="2 usable rows ask fewer than 2 different questions"):
+    with pytest.raises(BadInput, match="^all 2 usable rows ask the same question; at least two"):
         split_by_prompt(items, first_prompt)
+    with pytest.raises(BadInput, match="^there is only one usable row; at least two questions"):
+        split_by_prompt(items[:1], first_prompt)
 
 
 def test_the_same_questions_are_held_out_of_every_file():
@@ -123,13 +128,26 @@ def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatc
     sampled = Task([PreferencePair(asked("Spell 0."), "a", "b")] * 2, [
         PreferencePair(asked(f"Spell {n}."), "a", "b") for n in range(1, 4)
     ])  # fmt: skip
-    monkeypatch.setattr(reward, "load_assistant", lambda name: None)
+    monkeypatch.setattr(reward, "load_assistant", lambda name, base: None)
     monkeypatch.setattr(reward, "sampled_pairs", lambda assistant: sampled)
     rows = [{"prompt": f"Spell {n}.", "chosen": "It is.", "rejected": "no"} for n in range(9)]
     task = learn(reward, rows, samples="runs/sft")
     assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
     assert len(task.held_out) == 4
     assert "training pairs are dropped, as their questions are held out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [dpo, reward], ids=["dpo", "reward"])
+def test_the_base_of_an_adapter_is_used_for_its_samples(home, assistant, command, monkeypatch):
+    loaded = []
+    sampled = Task([PreferencePair(asked("q"), "a", "b")], [PreferencePair(asked("r"), "a", "b")])
+    monkeypatch.setattr(
+        command, "load_assistant", lambda *names, **more: loaded.append((names, more))
+    )
+    monkeypatch.setattr(command, "sampled_pairs", lambda assistant: sampled)
+    monkeypatch.setattr("finetune.data.tasks.questions", lambda: Task(QUESTIONS, QUESTIONS))
+    command.task(CONFIGS[command](samples="adapter", base="moved"), assistant)
+    assert loaded == [(("adapter",), {"base": "moved"})]
 
 
 def test_equal_rows_are_counted_and_said(learn, capsys):
@@ -217,6 +235,20 @@ def test_answers_that_a_template_makes_equal_are_unusable(learn, assistant):
         learn(dpo, [row], learner=learner)
 
 
+def test_the_counts_of_rows_that_are_left_out_add_up(learn, capsys, assistant):
+    """Unusable rows are not among the others, whether a layout or the check finds them."""
+    between = {key: text for key, text in PLAIN.between.items() if "system" not in key}
+    learner = assistant._replace(format=replace(PLAIN, between=between))
+    rows = [{"prompt": f"Spell {n}.", "chosen": f"It is {n}.", "rejected": "no"} for n in range(4)]
+    rows += [{**rows[0], "system": "s"}, {**rows[0], "chosen": ""}]
+    rows += [{**rows[0], "chosen": "a" * 200}]
+    task = learn(dpo, rows, learner=learner, skip_unusable=True)
+    said = capsys.readouterr().err
+    assert "2 unusable rows are left out" in said
+    assert "1 of 5 pairs are left out" in said
+    assert len(task.train + task.held_out) == 4
+
+
 def test_a_file_without_a_usable_row_is_refused_with_the_first_reason(learn):
     with pytest.raises(BadInput, match="none of 2 rows can be used: line 1 of"):
         learn(sft, [UNUSABLE["an empty answer"]] * 2, skip_unusable=True)
@@ -292,4 +324,5 @@ def test_questions_without_room_for_an_answer_are_counted_and_said(
     fits, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 100))
     monkeypatch.setattr(ppo, "questions", lambda: Task([fits, long], [fits]))
     ppo.task(ppo.PpoConfig(model=str(home / "runs" / "base"), reward="rule"), assistant)
-    assert "1 of 2 questions are left out" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in said

@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpt.commands.train import read_text
@@ -38,13 +38,13 @@ def test_a_source_is_cut_at_the_limit(tmp_path):
 def test_a_row_without_text_is_named(tmp_path):
     for row in ('{"body": "b"}', '{"text": 7}', '{"text": "\\ud83d"}', "[]", "{"):
         (tmp_path / "rows.jsonl").write_text('{"text": "a"}\n' + row)
-        with pytest.raises(BadInput, match=r'line 2 of .* is not an object with a "text"'):
+        with pytest.raises(BadInput, match=r'line 2 of .*: the row is not an object with a "text"'):
             load_documents(str(tmp_path / "rows.jsonl"), ALL)
 
 
 def test_a_row_with_two_texts_is_refused(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"text": "a", "text": "b"}')
-    with pytest.raises(BadInput, match="line 1 of .* has the key 'text' twice in one object"):
+    with pytest.raises(BadInput, match="line 1 of .*: the key 'text' occurs twice in one object"):
         load_documents(str(tmp_path / "rows.jsonl"), ALL)
 
 
@@ -170,6 +170,16 @@ def test_a_source_that_is_cut_off_says_so(tmp_path):
         assert notes == [f"the text is cut off after {limit} characters (--max-characters)"] * cut
 
 
+def test_duplicates_of_a_source_that_is_cut_off_are_counted(tmp_path):
+    (tmp_path / "a.txt").write_text("<|endoftext|>".join(["abc", "abc", "defg", "hij"]))
+    notes = []
+    assert load_documents(str(tmp_path / "a.txt"), 5, notes) == ["abc", "de"]
+    assert notes == [
+        "the text is cut off after 5 characters (--max-characters)",
+        "1 duplicate documents are dropped",
+    ]
+
+
 def test_json_is_not_trained_on_as_text(tmp_path):
     (tmp_path / "rows.Json").write_text('[{"text": "a"}]')
     with pytest.raises(BadInput, match=r"rows.Json' is JSON, not text; give a .jsonl file"):
@@ -199,6 +209,7 @@ def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
 
 
 @given(st.lists(st.text(min_size=1), min_size=2), st.integers(0, 5))
+@example(["0 ", "00"], 0)  # the end of the longest document is blank
 def test_every_document_is_on_one_side_of_the_split(documents, seed):
     split = split_documents(documents, 0.3, seed)
     assert sorted("".join(split.train + split.validation)) == sorted("".join(documents))

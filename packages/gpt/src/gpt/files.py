@@ -91,5 +91,5 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadInput(f"has the key {twice!r} twice in one object")
+        raise BadInput(f"the key {twice!r} occurs twice in one object")
     return made

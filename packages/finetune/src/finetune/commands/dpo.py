@@ -1,7 +1,6 @@
 """`finetune dpo`: prefer the better answer of each pair, without a reward model."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
@@ -12,7 +11,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from finetune.commands.rows import report_selection, selection_of
+from finetune.commands.rows import report_selection, selection_of, unusable_rows_explained
 from finetune.commands.stage import (
     JUDGED,
     TASK,
@@ -24,7 +23,6 @@ from finetune.commands.stage import (
 )
 from finetune.data.conversations import PreferencePair
 from finetune.data.encoding import answer_example
-from finetune.data.reading import MarkInContent
 from finetune.data.rows import Epochs, Rows, in_parts
 from finetune.data.selection import Selection, TooLong
 from finetune.data.tasks import Task, keep_usable, pairs, read_task
@@ -84,9 +82,11 @@ def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs that fit."""
     selection = pair_selection(config, assistant)
     if config.samples is None:
-        found = pairs(config.data, selection)
+        with unusable_rows_explained():
+            found = pairs(config.data, selection)
     else:
-        found = keep_usable(sampled_pairs(load_assistant(config.samples)), selection)
+        sampler = load_assistant(config.samples, base=config.base)
+        found = keep_usable(sampled_pairs(sampler), selection)
     report_selection(selection)
     return found
 
@@ -99,20 +99,8 @@ def pair_selection(config: StageConfig, assistant: Assistant) -> Selection[Prefe
 def encoded_pairs(
     assistant: Assistant, items: Sequence[PreferencePair], context: int
 ) -> list[Pair]:
-    """The pairs whose rows fit into the context and spell no mark, as tokens.
-
-    Raises:
-        BadInput: there is none.
-    """
-    made = []
-    for item in items:
-        with suppress(MarkInContent, TooLong):
-            made.append(encoded_pair(assistant, item, context))
-    if not made:
-        raise BadInput(
-            f"none of {len(items)} pairs fits into a context of {context} tokens and spells no mark"
-        )
-    return made
+    """The pairs of a task as tokens; see `encoded_pair`."""
+    return [encoded_pair(assistant, item, context) for item in items]
 
 
 def encoded_pair(assistant: Assistant, item: PreferencePair, context: int) -> Pair:
@@ -181,7 +169,7 @@ def prepared(
 def asked(
     policy: Policy, items: Sequence[Pair], used: Sequence[int], size: int, device: torch.device
 ) -> Float[Tensor, "P 2"]:
-    """What the reference says of both sides of each pair; 0 for pairs that are not used."""
+    """Log-probabilities of both answers under the reference; 0 for unused pairs."""
     rows = (each.to(device) for each in in_order([items[number] for number in used], size))
     found = reference_logprobs(policy, rows)
     before = found.new_zeros(len(items), 2)

@@ -73,8 +73,8 @@ def task(config: PpoConfig, assistant: Assistant) -> Task[Question]:
     n, known = len(questions().train), prompts_of(config, assistant, questions().train)
     if len(known) < n:
         say(
-            f"{n - len(known)} of {n} questions are left out: there is no room for an answer of "
-            f"{config.ppo.room} tokens after them, or they are the same tokens as another one"
+            f"{n - len(known)} of {n} questions are left out: too long to leave {config.ppo.room} "
+            "tokens for an answer, or identical to another question after tokenising"
         )
     return questions()
 

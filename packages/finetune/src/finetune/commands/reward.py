@@ -9,7 +9,7 @@ import tyro
 from torch import nn
 
 from finetune.commands.dpo import encoded_pairs, pair_selection
-from finetune.commands.rows import report_selection
+from finetune.commands.rows import report_selection, unusable_rows_explained
 from finetune.commands.stage import (
     JUDGED,
     TASK,
@@ -57,9 +57,11 @@ def run(config: RewardConfig) -> int:
 def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs that fit."""
     selection = pair_selection(config, assistant)
-    found = pairs(config.data, selection)
+    with unusable_rows_explained():
+        found = pairs(config.data, selection)
     if config.samples is not None:
-        joined = found + keep_usable(sampled_pairs(load_assistant(config.samples)), selection)
+        sampler = load_assistant(config.samples, base=config.base)
+        joined = found + keep_usable(sampled_pairs(sampler), selection)
         found = drop_held_out_prompts(joined)
         if n := len(joined.train) - len(found.train):
             say(f"{n} training pairs are dropped, as their questions are held out")

@@ -1,11 +1,14 @@
 """Select the rows that a training command learns from, and report the others."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from finetune.commands.stage import StageConfig
+from finetune.data.files import UnusableRow
 from finetune.data.selection import Selection
 from gpt.commands.progress import say
+from gpt.errors import BadInput
 
 Item = TypeVar("Item")
 
@@ -16,6 +19,15 @@ def selection_of(
     """The selection of items that pass a check, with the options of the command."""
     names = tuple(filter(None, map(str.strip, config.ignore_columns.split(","))))
     return Selection(check, noun, config.context, names, config.skip_unusable)
+
+
+@contextmanager
+def unusable_rows_explained() -> Iterator[None]:
+    """Name the option that leaves unusable rows out in the error about such a row."""
+    try:
+        yield
+    except UnusableRow as error:
+        raise BadInput(f"{error}; --skip-unusable leaves such rows out") from error
 
 
 def report_selection(selection: Selection[Any]) -> None:

@@ -8,7 +8,7 @@ import tyro
 from rich.console import Console
 from torch import nn
 
-from finetune.commands.rows import report_selection, selection_of
+from finetune.commands.rows import report_selection, selection_of, unusable_rows_explained
 from finetune.commands.stage import (
     JUDGED,
     TASK,
@@ -73,7 +73,8 @@ def task(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
             raise TooLong(f"no answer begins within a context of {config.context} tokens")
 
     selection = selection_of(config, check, "conversations")
-    found = conversations(config.data, selection)
+    with unusable_rows_explained():
+        found = conversations(config.data, selection)
     report_selection(selection)
     return Task(
         found.train,
@@ -108,7 +109,7 @@ def prepared(
         encoded(assistant.format, assistant.tokenizer, items, config.context)
         for items in (task.train, task.held_out[:JUDGED])
     )
-    tell_losses(rows)
+    report_cut(rows)
     epochs = Epochs(len(rows.examples), config.batch_size, config.loop.seed)
     size = config.micro_batch or config.batch_size
 
@@ -129,15 +130,10 @@ def prepared(
     )
 
 
-def tell_losses(rows: Encoded) -> None:
-    """What did not fit."""
+def report_cut(rows: Encoded) -> None:
+    """Report how many conversations are cut at the context."""
     if rows.n_cut:
         say(f"{rows.n_cut} of {len(rows.examples)} conversations are cut at the context")
-    if rows.n_too_long or rows.n_with_marks:
-        say(
-            f"{rows.n_too_long + rows.n_with_marks} conversations are left out: "
-            f"{rows.n_too_long} since no answer fits, {rows.n_with_marks} since they spell a mark"
-        )
 
 
 @torch.no_grad()

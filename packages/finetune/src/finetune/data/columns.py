@@ -76,7 +76,8 @@ REFUSED = {
     "reasoning_content": "holds thoughts of the model; put them into the content if they should be "
     "learned",
     "name": "names the speaker; put the name into the content if it should be learned",
-    "split": "says which rows are not for training; keep the others",
+    "split": "marks rows that are not for training; keep only the training rows and drop this "
+    "column",
     "text": "is not the row's other columns written out; give plain text to gpt train",
 }
 """Known columns and keys that would change what is learned, and cannot be used."""
@@ -110,9 +111,9 @@ def check_columns(
 def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, content: str) -> None:
     """Refuse keys of a turn that mean something and are not used.
 
-    A weight is accepted where it says what holds here anyway: answers are trained on, messages by
-    others are not. An answer of weight 0 is refused: a conversation here is a list of roles and
-    contents in every format, template and run folder, and has no place for one.
+    A weight is accepted if it agrees with what this package does: train on answers only. An answer
+    of weight 0 is refused: a conversation here is a list of roles and contents in every format,
+    template and run folder, and has no place for one.
     """
     for name, value in turn.items():
         if name in used or name in TURN_METADATA or is_empty(value) or repeats(value, [content]):

@@ -15,6 +15,10 @@ from gpt.errors import BadInput
 Result = TypeVar("Result")
 
 
+class UnusableRow(BadInput):
+    """A row cannot be used; the message names its place and the reason."""
+
+
 def load_conversations(source: str, limit: int | None = None, **options: Any) -> list[Conversation]:
     """The conversations of a file or a hub data set.
 
@@ -54,7 +58,8 @@ def read_all(
         accepts: whether a result is kept; raises BadInput for an unusable one.
 
     Raises:
-        BadInput: a row is unusable, or all are, or a column to be ignored is nowhere.
+        UnusableRow: a row is unusable, and `left_out` is not given.
+        BadInput: all rows are unusable, or a column to be ignored is nowhere.
     """
     if limit is not None and limit < 1:
         raise BadInput(f"the limit must be at least 1 row, got {limit}")
@@ -70,7 +75,7 @@ def read_all(
         except BadInput as error:
             reasons.append(f"{row.place}: {error}")
             if left_out is None:
-                raise BadInput(f"{reasons[0]}; --skip-unusable leaves such rows out") from error
+                raise UnusableRow(reasons[0]) from error
     if len(reasons) == n_rows:
         raise BadInput(f"none of {n_rows} rows can be used: {reasons[0]}")
     for name in sorted(set(ignored) - names):

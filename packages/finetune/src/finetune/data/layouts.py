@@ -4,8 +4,8 @@ r"""From the columns of a row to a conversation.
 - `conversations`: turns with `from` (human, gpt) and `value`, as ShareGPT writes them; or texts of
   the user and the assistant in turn (LIMA, Zhou et al. 2023)
 - `conversation`: turns; or `input` and `output` of each exchange, as Capybara writes them
-- `instruction` with `output` (Alpaca, Taori et al. 2023) or `response` (Dolly), and mostly `input`
-  or `context`; `history` holds earlier exchanges
+- `instruction` with `output` (Alpaca, Taori et al. 2023) or `response` (Dolly), usually with
+  `input` or `context`; `history` holds earlier exchanges
 - `prompt` with `completion` or `response`: two texts, or two lists of turns
 - `question`, `response` (OpenOrca, Mukherjee et al. 2023)
 
@@ -15,9 +15,9 @@ which other columns a row may have.
 Texts are kept to the letter, as trl keeps them: the first line of code needs its indentation. Only
 a chat template that trims messages trims them here too (`white_space`).
 
-A text in `prompt` is one message by the user. trl takes such a text for the beginning of a
-document, which no chat format writes. If the text is a transcript ("Human: ... Assistant:", as in
-copies of hh-rlhf), it is read into its turns (`transcripts`).
+trl treats a text in `prompt` as a document to continue; our chat formats cannot, so it becomes a
+user message. If the text is a transcript ("Human: ... Assistant:", as in copies of hh-rlhf), it is
+read into its turns (`transcripts`).
 """
 
 from collections.abc import Callable, Sequence
@@ -27,13 +27,13 @@ from typing import Any, Generic, TypeVar
 
 from finetune.data.columns import PREFERENCE_COLUMNS, check_columns, is_empty
 from finetune.data.conversations import Conversation, Message, check_turns
-from finetune.data.transcripts import is_transcript, transcript_with_answer
-from finetune.data.turns import Columns, history, text, text_or_turns, turns
+from finetune.data.transcripts import is_transcript, transcript_prompt, transcript_with_answer
+from finetune.data.turns import Columns, history, text_column, text_or_turns, turns_column
 from gpt.errors import BadInput
 
 Result = TypeVar("Result")
-SYSTEM = ("system", "system_prompt", "system_message")
-ABOUT = ("input", "context")
+SYSTEM_COLUMNS = ("system", "system_prompt", "system_message")
+CONTEXT_COLUMNS = ("input", "context")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def conversation(columns: Columns) -> Conversation:
     layout = find_layout(CONVERSATIONS, columns)
     messages = with_system(columns, layout.read(columns))
     check_turns(messages, last="assistant")
-    used = {*layout.needed, *layout.optional, *SYSTEM, *PREFERENCE_COLUMNS}
+    used = {*layout.needed, *layout.optional, *SYSTEM_COLUMNS, *PREFERENCE_COLUMNS}
     check_columns(columns, used, [message["content"] for message in messages])
     return Conversation(messages)
 
@@ -71,7 +71,8 @@ def with_system(columns: Columns, messages: list[Message]) -> list[Message]:
     Raises:
         BadInput: a system column differs from another one, or from the system turn that is there.
     """
-    texts = {f"column {n!r}": text(columns, n) for n in SYSTEM if not is_empty(columns.get(n))}
+    names = [name for name in SYSTEM_COLUMNS if not is_empty(columns.get(name))]
+    texts = {f"column {name!r}": text_column(columns, name) for name in names}
     if not texts:
         return messages
     first, system = next(iter(texts.items()))
@@ -88,34 +89,52 @@ def with_system(columns: Columns, messages: list[Message]) -> list[Message]:
 def instruction_messages(answer: str, columns: Columns) -> list[Message]:
     """The messages of a row in the layout of Alpaca or Dolly."""
     question = {"role": "user", "content": instruction(columns)}
-    reply = {"role": "assistant", "content": text(columns, answer)}
+    reply = {"role": "assistant", "content": text_column(columns, answer)}
     return [*history(columns), question, reply]
 
 
 def instruction(columns: Columns) -> str:
     """An instruction; the input or context follows after an empty line."""
-    about = [name for name in ABOUT if not is_empty(columns.get(name))]
-    return "\n\n".join(text(columns, name) for name in ("instruction", *about))
+    context = [name for name in CONTEXT_COLUMNS if not is_empty(columns.get(name))]
+    return "\n\n".join(text_column(columns, name) for name in ("instruction", *context))
 
 
 def question_and_answer(question: str, answer: str, columns: Columns) -> list[Message]:
     """A question and its answer, in the columns of these names."""
-    if is_transcript(columns[question]) and isinstance(columns[answer], str):
-        return transcript_with_answer(columns[question], columns[answer])
-    asked = text_or_turns(columns, question, "user")
-    return [*asked, *text_or_turns(columns, answer, "assistant")]
+    said = columns[answer]
+    if question != "instruction" and is_transcript(columns[question]) and isinstance(said, str):
+        return transcript_with_answer(columns[question], said)
+    return [*prompt_messages(columns, question), *text_or_turns(columns, answer, "assistant")]
+
+
+def prompt_messages(columns: Columns, question: str) -> list[Message]:
+    """The messages of a column with a prompt: a text, a transcript or a list of turns."""
+    if question == "instruction":
+        return [{"role": "user", "content": instruction(columns)}]
+    if is_transcript(columns[question]):
+        return transcript_prompt(columns[question])
+    return text_or_turns(columns, question, "user")
 
 
 CONVERSATIONS: list[Layout[list[Message]]] = [
     *(
-        Layout((name,), (), partial(turns, name=name))
+        Layout((name,), (), partial(turns_column, name=name))
         for name in ("messages", "conversations", "conversation")
     ),
-    Layout(("instruction", "output"), (*ABOUT, "history"), partial(instruction_messages, "output")),
-    Layout(
-        ("instruction", "response"), (*ABOUT, "history"), partial(instruction_messages, "response")
+    *(
+        Layout(
+            ("instruction", answer),
+            (*CONTEXT_COLUMNS, "history"),
+            partial(instruction_messages, answer),
+        )
+        for answer in ("output", "response")
     ),
-    Layout(("prompt", "completion"), (), partial(question_and_answer, "prompt", "completion")),
-    Layout(("prompt", "response"), (), partial(question_and_answer, "prompt", "response")),
-    Layout(("question", "response"), (), partial(question_and_answer, "question", "response")),
+    *(
+        Layout((question, answer), (), partial(question_and_answer, question, answer))
+        for question, answer in (
+            ("prompt", "completion"),
+            ("prompt", "response"),
+            ("question", "response"),
+        )
+    ),
 ]

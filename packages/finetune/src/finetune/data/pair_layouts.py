@@ -1,7 +1,7 @@
 r"""From the columns of a row to a preference.
 
 - `prompt`, `chosen`, `rejected`: texts; or lists of turns, with the prompt or without
-- `question`, or `instruction` and mostly `input`, instead of `prompt`
+- `question`, or `instruction` and usually `input`, instead of `prompt`
 - `chosen`, `rejected`: two whole conversations that part at the last answer, as lists of turns or
   as transcripts (hh-rlhf, Bai et al. 2022)
 - `completions` with scores: the best against the worst (UltraFeedback, Cui et al. 2023)
@@ -20,18 +20,21 @@ from finetune.data.columns import (
     refusal,
 )
 from finetune.data.conversations import Message, PreferencePair, check_turns
-from finetune.data.layouts import ABOUT, SYSTEM, Layout, find_layout, instruction, with_system
-from finetune.data.transcripts import (
-    is_transcript,
-    transcript,
-    transcript_prompt,
-    transcript_with_answer,
+from finetune.data.layouts import (
+    CONTEXT_COLUMNS,
+    SYSTEM_COLUMNS,
+    Layout,
+    find_layout,
+    prompt_messages,
+    question_and_answer,
+    with_system,
 )
-from finetune.data.turns import Columns, text, text_or_turns, turns
+from finetune.data.transcripts import is_transcript, transcript
+from finetune.data.turns import Columns, text_column, turns_column
 from gpt.errors import BadInput
 
 SCORES = ("overall_score", "score")
-LARGEST = 1e300  # so that neither infinity nor a number beyond floats is a score
+MAX_SCORE = 1e300  # so that neither infinity nor a number beyond floats is a score
 
 
 def preference(columns: Columns) -> PreferencePair:
@@ -44,7 +47,7 @@ def preference(columns: Columns) -> PreferencePair:
     if chosen == rejected:
         raise BadInput(f"the chosen answer is the rejected one: {chosen[:40]!r}")
     texts = [*(message["content"] for message in messages), chosen]
-    used = {*layout.needed, *layout.optional, *SYSTEM, *ANSWER_COLUMNS}
+    used = {*layout.needed, *layout.optional, *SYSTEM_COLUMNS, *ANSWER_COLUMNS}
     check_columns(columns, used, texts)
     return PreferencePair(messages, chosen, rejected)
 
@@ -58,10 +61,8 @@ def side(columns: Columns, question: str, answer: str) -> list[Message]:
     """The whole conversation that ends with an answer."""
     value = columns[answer]
     if isinstance(value, str) and not is_transcript(value):
-        if is_transcript(columns[question]):
-            return transcript_with_answer(columns[question], value)
-        return [*asked_in(columns, question), {"role": "assistant", "content": value}]
-    told, before = whole(columns, answer), asked_in(columns, question)
+        return question_and_answer(question, answer, columns)
+    told, before = whole(columns, answer), prompt_messages(columns, question)
     if len(told) == 1:
         return [*before, *told]
     if contents(told[:-1])[-len(before) :] != contents(before):
@@ -72,17 +73,8 @@ def side(columns: Columns, question: str, answer: str) -> list[Message]:
 def whole(columns: Columns, answer: str) -> list[Message]:
     """A column that holds a conversation, as turns or as a transcript."""
     if isinstance(columns[answer], list):
-        return turns(columns, answer)
-    return transcript(text(columns, answer))
-
-
-def asked_in(columns: Columns, question: str) -> list[Message]:
-    """The messages of a column that asks: a text, a transcript or a list of turns."""
-    if question == "instruction":
-        return [{"role": "user", "content": instruction(columns)}]
-    if is_transcript(columns[question]):
-        return transcript_prompt(columns[question])
-    return text_or_turns(columns, question, "user")
+        return turns_column(columns, answer)
+    return transcript(text_column(columns, answer))
 
 
 def contents(messages: list[Message]) -> list[str]:
@@ -111,41 +103,55 @@ def best_and_worst(question: str, columns: Columns) -> PreferencePair:
     answers = columns["completions"]
     if not isinstance(answers, list) or len(answers) < 2:
         raise BadInput(f"'completions' must hold at least two answers, found {answers!r:.40}")
-    scores = [score(answer) for answer in answers]
+    scores = completion_scores(answers)
     if max(scores) == min(scores):
         raise BadInput(f"all {len(scores)} completions have the score {scores[0]}")
     best, worst = (answers[scores.index(pick(scores))] for pick in (max, min))
-    return PreferencePair(
-        asked_in(columns, question), text(best, "response"), text(worst, "response")
+    response = partial(text_column, name="response")
+    return PreferencePair(prompt_messages(columns, question), response(best), response(worst))
+
+
+def completion_scores(answers: list[Any]) -> list[float]:
+    """The scores of completions, all from the same key: two keys may have two scales.
+
+    Raises:
+        BadInput: no key has a score in every completion, or a key's meaning would be lost.
+    """
+    rows = [answer if isinstance(answer, dict) else {} for answer in answers]
+    for name in SCORES:
+        if all(is_score(row.get(name)) for row in rows):
+            for row in rows:
+                check_completion(row)
+            return [float(row[name]) for row in rows]
+    raise BadInput(
+        f"every completion needs a number under the same key, {' or '.join(SCORES)}; "
+        f"found {answers!r:.60}"
     )
 
 
-def score(answer: Any) -> float:
-    """The score of a completion.
-
-    Raises:
-        BadInput: there is none, or a key whose meaning would be lost.
-    """
-    values = [answer.get(name) for name in SCORES] if isinstance(answer, dict) else []
-    for value in values:
-        if isinstance(value, (int, float)) and abs(value) < LARGEST:
-            for name, said in answer.items():
-                if name not in COMPLETION_METADATA | {"response"} and not is_empty(said):
-                    raise BadInput(f"a completion's {refusal(name)}")
-            return float(value)
-    raise BadInput(f"a completion has no number as {' or '.join(SCORES)}: {answer!r:.60}")
+def is_score(value: Any) -> bool:
+    """Whether a value is a finite number; True is not one, although it is an `int`."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and abs(value) < MAX_SCORE
 
 
-ASKING = {"prompt": (), "question": (), "instruction": ABOUT}
-"""Columns that ask, each with what may follow it."""
+def check_completion(completion: Columns) -> None:
+    """Refuse a key of a completion that means something and is not used."""
+    for name, value in completion.items():
+        if name not in COMPLETION_METADATA | {"response"} and not is_empty(value):
+            raise BadInput(f"a completion's {refusal(name)}")
+
+
+QUESTION_COLUMNS = {"prompt": (), "question": (), "instruction": CONTEXT_COLUMNS}
+"""Columns with a question, each with those that may add to it."""
 PREFERENCES: list[Layout[PreferencePair]] = [
     *(
-        Layout((name, "chosen", "rejected"), about, partial(two_answers, name))
-        for name, about in ASKING.items()
+        Layout((name, "chosen", "rejected"), context, partial(two_answers, name))
+        for name, context in QUESTION_COLUMNS.items()
     ),
     Layout(("chosen", "rejected"), (), two_conversations),
     *(
-        Layout((name, "completions"), about, partial(best_and_worst, name))
-        for name, about in ASKING.items()
+        Layout((name, "completions"), context, partial(best_and_worst, name))
+        for name, context in QUESTION_COLUMNS.items()
     ),
 ]

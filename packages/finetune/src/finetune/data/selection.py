@@ -37,6 +37,7 @@ class Selection(Generic[Item]):
     """Columns, and keys of turns, to be ignored."""
     skip_unusable: bool = False
     n_seen: int = 0
+    """Usable items so far, with those that are left out as too long or for a mark."""
     n_too_long: int = 0
     n_with_marks: int = 0
     n_duplicates: int = 0
@@ -49,16 +50,16 @@ class Selection(Generic[Item]):
         Raises:
             BadInput: the item is unusable.
         """
-        self.n_seen += 1
+        fits = False
         try:
             self.check(item)
+            fits = True
         except MarkInContent:
             self.n_with_marks += 1
         except TooLong:
             self.n_too_long += 1
-        else:
-            return True
-        return False
+        self.n_seen += 1
+        return fits
 
     def keep_accepted(self, items: Sequence[Item], side: str) -> list[Item]:
         """The items of one side of a split that can be used.

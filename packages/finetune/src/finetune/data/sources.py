@@ -1,7 +1,7 @@
 """Rows of data files and hub data sets: dictionaries, each with a name for its place.
 
-A JSON file holds a list of objects or one object per line, a JSONL file one object per line, a
-parquet file a table. `layouts` and `pair_layouts` make conversations and preferences of the rows.
+A JSON file holds a list of objects, a single one or one per line, a JSONL file one object per line,
+a parquet file a table. `layouts` and `pair_layouts` make conversations and preferences of the rows.
 """
 
 import json
@@ -56,7 +56,7 @@ def as_object(read: Callable[[], Any]) -> dict[str, Any]:
     """A row that is an object."""
     columns = read()
     if not isinstance(columns, dict):
-        raise BadInput(f"this is no object with columns: {columns!r:.40}")
+        raise BadInput(f"the row is not a JSON object: {columns!r:.40}")
     return columns
 
 
@@ -97,13 +97,15 @@ def line_rows(path: Path, text: str) -> Rows:
 
 
 def json_rows(path: Path, text: str) -> Rows:
-    """A list of objects; or one object per line, as many sets have it under this suffix."""
+    """A list of objects or a single one; or one per line, as in many sets with this suffix."""
     try:
         rows = parsed_json(text)
     except BadInput as error:
         if is_object(text.lstrip().partition("\n")[0]):
             return line_rows(path, text)
-        raise BadInput(f"{str(path)!r} {error}") from error
+        raise BadInput(f"{str(path)!r}: {error}") from error
+    if isinstance(rows, dict):
+        rows = [rows]
     if not isinstance(rows, list):
         raise BadInput(f"{str(path)!r} must hold a list of objects, found {rows!r:.40}")
     return numbered(rows, repr(str(path)))
@@ -128,7 +130,7 @@ def parsed_json(text: str) -> Any:
     except BadInput:
         raise
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"is not JSON: {error}") from error
+        raise BadInput(f"invalid JSON: {error}") from error
 
 
 def read_text(path: Path) -> str:

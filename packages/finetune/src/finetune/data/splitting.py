@@ -2,8 +2,8 @@
 
 A question with several answers has several rows. Were they drawn one by one, a held-out row would
 ask what another row has taught. So rows that ask the same stay together. The order in which
-questions are held out depends on their text only: `finetune sft` and `finetune dpo` hold out the
-same questions, as far as both hold out the same number of rows.
+questions are held out depends on their text only, so `finetune sft` and `finetune dpo` hold out
+mostly the same questions.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ def first_prompt(conversation: Conversation) -> list[Message]:
 
 
 def pair_prompt(pair: PreferencePair) -> list[Message]:
-    """The messages before the two answers, which are all that is trained on."""
+    """Messages before the two answers. Only the answers are trained on."""
     return pair.messages
 
 
@@ -59,9 +59,10 @@ def split_by_prompt(
     keys = [prompt_key(prompt(item)) for item in items]
     rows = Counter(keys)
     if len(rows) < 2:
+        same = f"all {len(items)} usable rows ask the same question"
+        found = same if len(items) > 1 else "there is only one usable row"
         raise BadInput(
-            f"{len(items)} usable rows ask fewer than 2 different questions; "
-            "one is trained on and one is held out"
+            f"{found}; at least two questions are needed, one to train on and one to hold out"
         )
     missing = max(1, round(HELD_OUT * len(items)))
     held_out: list[str] = []

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from finetune.data.columns import check_keys
+from finetune.data.columns import check_keys, is_empty
 from finetune.data.conversations import Message
 from gpt.errors import BadInput
 
 Columns = Mapping[str, Any]
-NAMES = {"human": "user", "gpt": "assistant"}  # ShareGPT's; others keep theirs
-FIELDS = (("role", "content"), ("from", "value"))
+ROLE_OF_SPEAKER = {"human": "user", "gpt": "assistant"}  # ShareGPT's; others keep theirs
+ROLE_AND_CONTENT_KEYS = (("role", "content"), ("from", "value"))
 
 
-def text(columns: Columns, name: str) -> str:
+def text_column(columns: Columns, name: str) -> str:
     """A column that holds a text."""
     if not isinstance(columns.get(name), str):
         raise BadInput(f"column {name!r} must hold a text, found {columns.get(name)!r:.40}")
@@ -22,28 +22,28 @@ def text(columns: Columns, name: str) -> str:
 def text_or_turns(columns: Columns, name: str, role: str) -> list[Message]:
     """A column that holds a text by this role, or a list of turns."""
     if isinstance(columns.get(name), list):
-        return turns(columns, name)
-    return [{"role": role, "content": text(columns, name)}]
+        return turns_column(columns, name)
+    return [{"role": role, "content": text_column(columns, name)}]
 
 
-def turns(columns: Columns, name: str) -> list[Message]:
+def turns_column(columns: Columns, name: str) -> list[Message]:
     """A column that holds a list of turns."""
     value = columns[name]
     if not isinstance(value, list) or not value:
         raise BadInput(f"column {name!r} must hold a list of turns, found {value!r:.40}")
     if name == "conversations" and all(isinstance(each, str) for each in value):
         return alternate_turns(value)
-    return [message for each in value for message in turn(each)]
+    return [message for each in value for message in parse_turn(each)]
 
 
-def turn(value: Any) -> list[Message]:
+def parse_turn(value: Any) -> list[Message]:
     """A message, whichever names its fields have; or the two of an exchange, as Capybara has it."""
     if isinstance(value, dict):
-        for fields in FIELDS:
-            role, content = (value.get(name) for name in fields)
+        for keys in ROLE_AND_CONTENT_KEYS:
+            role, content = (value.get(name) for name in keys)
             if isinstance(role, str) and isinstance(content, str):
-                role = NAMES.get(role, role)
-                check_keys(value, fields, role, content)
+                role = ROLE_OF_SPEAKER.get(role, role)
+                check_keys(value, keys, role, content)
                 return [{"role": role, "content": content}]
         texts = [value.get("input"), value.get("output")]
         if all(isinstance(each, str) for each in texts):
@@ -60,7 +60,9 @@ def alternate_turns(texts: Sequence[Any]) -> list[Message]:
 
 def history(columns: Columns) -> list[Message]:
     """Exchanges before an instruction: a list of questions with their answers."""
-    exchanges = columns.get("history") or []
+    exchanges = columns.get("history")
+    if is_empty(exchanges):
+        return []
     if not isinstance(exchanges, list) or not all(map(is_exchange, exchanges)):
         raise BadInput(f"column 'history' must hold pairs of texts, found {exchanges!r:.40}")
     return alternate_turns([said for exchange in exchanges for said in exchange])

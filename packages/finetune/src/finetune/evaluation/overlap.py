@@ -2,7 +2,8 @@ r"""How much of a reference answer is in an answer: exact match, token F1 and RO
 
 All three read the same words, those of SQuAD (Rajpurkar et al. 2016, section 6.1): lower case,
 without ASCII punctuation (so `os.path` becomes `ospath`), without a, an and the. They differ in
-what they count: everything, words in any order, words in the reference's order. None of them
+what they count: everything, words in any order, words in the reference's order. A fourth score,
+`strict_match`, is an exact match that keeps signs inside words, because `-7` is not `7`. No score
 understands: "it is safe" and "it is not safe" share most words.
 """
 
@@ -56,9 +57,14 @@ def strict_match(answer: str, reference: str) -> float:
 
 
 def whole_words(text: str) -> list[str]:
-    """The words without the punctuation around them, in lower case, without a, an and the."""
-    bare = [word.strip(".,;:!?\"'`()[]{}") for word in text.lower().split()]
-    return [word for word in bare if word not in ("", "a", "an", "the")]
+    """The words in lower case, without the punctuation around them, without a, an and the.
+
+    If nothing else is left, articles or else signs are kept: "A" may be the answer to a question
+    with several choices, and `[]` the value of an expression.
+    """
+    words = text.lower().split()
+    bare = [word for each in words if (word := each.strip(".,;:!?\"'`()[]{}"))]
+    return [word for word in bare if word not in ("a", "an", "the")] or bare or words
 
 
 def token_f1(answer: str, reference: str) -> float:

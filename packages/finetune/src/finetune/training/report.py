@@ -1,9 +1,8 @@
 """Answers of several models to held-out questions, side by side, and what they are worth.
 
-Three judges decide who wins a question. Where it is about Python's library, the rule does. Where
-the reference has at most SHORT words, exact match does: "It is 11." shares two words of three with
-"It is 7." and is wrong, so shared words would call a model that always says it a good one.
-Elsewhere the words shared with the reference are counted, since no two long answers are the same.
+A question about Python's library is judged by the rule, a short reference (at most SHORT words) by
+exact match, any other by the words shared with it. Shared words are no judge of short answers:
+"It is 11." shares two words of three with "It is 7." and is wrong.
 """
 
 from collections import Counter

@@ -7,7 +7,8 @@ stream of lines instead would put the two halves of a paragraph on both sides.
 import hashlib
 import json
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,29 +41,40 @@ def load_documents(source: str, max_characters: int, notes: list[str] | None = N
         BadInput: there is nothing to read, or it is not text, or the hub cannot be reached.
     """
     notes = [] if notes is None else notes
-    if source == "python":
-        documents: Iterable[str] = python_documentation()
-    elif source.startswith("hub:"):
-        documents = without_duplicates(hub_documents(source.removeprefix("hub:")), notes)
-    else:
-        documents = without_duplicates(path_documents(expand_home(source), notes), notes)
-    kept = list(first_characters(filter(str.strip, documents), max_characters, notes))
+    with closing(source_documents(source, notes)) as documents:
+        kept = list(first_characters(documents, max_characters, notes))
     if not kept:
         raise BadInput(f"{source!r} holds no text")
     return kept
 
 
-def without_duplicates(documents: Iterable[str], notes: list[str]) -> Iterator[str]:
-    """Every document once: one of two equal ones could be held out and the other trained on."""
+def source_documents(source: str, notes: list[str]) -> Generator[str]:
+    """All documents of a source; Python's own may repeat a topic, as recorded runs have it."""
+    if source == "python":
+        yield from python_documentation()
+    elif source.startswith("hub:"):
+        yield from without_duplicates(hub_documents(source.removeprefix("hub:")), notes)
+    else:
+        yield from without_duplicates(path_documents(expand_home(source), notes), notes)
+
+
+def without_duplicates(documents: Iterable[str], notes: list[str]) -> Generator[str]:
+    """Every document once: one of two equal ones could be held out and the other trained on.
+
+    Blank documents are skipped. The number of duplicates is noted at the end, or when a caller that
+    has read enough closes the generator.
+    """
     seen, n = set(), 0
-    for document in filter(str.strip, documents):
-        if document in seen:
-            n += 1
-        else:
-            seen.add(document)
-            yield document
-    if n:
-        notes.append(f"{n} duplicate documents are dropped")
+    try:
+        for document in filter(str.strip, documents):
+            if document in seen:
+                n += 1
+            else:
+                seen.add(document)
+                yield document
+    finally:
+        if n:
+            notes.append(f"{n} duplicate documents are dropped")
 
 
 def first_characters(
@@ -120,10 +132,11 @@ def jsonl_text(path: Path, number: int, line: str) -> str:
         text = json.loads(line, object_pairs_hook=unique_keys)["text"]
         text.encode("utf-8")  # a row may spell half of a surrogate pair
     except BadInput as error:
-        raise BadInput(f"line {number} of {str(path)!r} {error}") from error
+        raise BadInput(f"line {number} of {str(path)!r}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
-            f'line {number} of {str(path)!r} is not an object with a "text" that UTF-8 can spell'
+            f'line {number} of {str(path)!r}: the row is not an object with a "text" that UTF-8 '
+            "can spell"
         ) from error
     return text
 
@@ -185,8 +198,10 @@ def split_longest(documents: list[str], size: int) -> Split:
     size = min(size, len(text) // 2)
     start = len(text) - size
     cut = text.find("\n", start, start + size // 2) + 1 or start
+    if not text[cut:].strip():
+        return Split(train=documents, validation=[])
     train = [*documents[:longest], text[:cut], *documents[longest + 1 :]]
-    return Split(train=train, validation=[text[cut:]] if text[cut:].strip() else [])
+    return Split(train=train, validation=[text[cut:]])
 
 
 def digest(documents: list[str]) -> str:

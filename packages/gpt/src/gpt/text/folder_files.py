@@ -65,7 +65,7 @@ def all_files(folder: Path) -> Iterator[Path]:
     entered = set()
     for place, folders, names in os.walk(folder, followlinks=True, onerror=fail):
         here = Path(place)
-        entered.add(here.resolve())  # a folder with two names is entered once
+        entered.add(here.resolve())  # stops cycles of links
         hidden = [name for name in folders if name.startswith(".")]
         folders[:] = [
             name
