@@ -51,8 +51,16 @@ CONVERSATIONS = {
         QA,
     ),
     "transcript that ends with a question": (
-        {"prompt": "Human: q", "completion": "  a"},
-        exchange("q", "  a"),
+        {"prompt": "Human: p\n\nAssistant: b\n\nHuman: q", "completion": "  a"},
+        Conversation([*exchange("p", "b").messages, *exchange("q", "  a").messages]),
+    ),
+    "a question about humans": (
+        {"prompt": "Human: rights are what?", "completion": "a"},
+        exchange("Human: rights are what?", "a"),
+    ),
+    "an answer that quotes a transcript": (
+        {"prompt": "\n\nHuman: q\n\nAssistant:", "completion": " Hm.\n\nHuman: x\n\nAssistant: y"},
+        exchange("q", "Hm.\n\nHuman: x\n\nAssistant: y"),
     ),
     "dolly": (
         {"instruction": "q", "context": "c", "response": "a", "category": "closed_qa"},
@@ -519,8 +527,9 @@ NO_CONVERSATION = {
     "an empty answer": ({"prompt": "q", "completion": ""}, "message 2, by the assistant, has"),
     "an empty question": ({"instruction": "", "output": "a"}, "message 1, by the user, has the"),
     "an unknown column": (
-        {"prompt": "q", "completion": "a", "persona": "a pirate"},
-        r"column 'persona' is not known, so what it says would be lost \(--ignore-columns persona",
+        {"prompt": "q", "completion": "a", "persona": "a pirate", "tools": "[x]"},
+        r"column 'persona' is not known, so its content would be lost; column 'tools' describes .* "
+        r"\(--ignore-columns persona,tools ignores",
     ),
     "a system text twice": (
         {"system": "s", "messages": [{"role": "system", "content": "t"}, USER, BOT]},

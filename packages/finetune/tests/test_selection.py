@@ -95,6 +95,36 @@ def test_case_and_white_space_do_not_make_another_question():
         split_by_prompt(items[:1], first_prompt)
 
 
+def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_later_in_a_talk():
+    def rows(n):
+        question = exchange(f"Add {n} and 1.", f"{n + 1}").messages
+        systems = [
+            [{"role": "system", "content": text}, *question] for text in ("Be brief.", "Hi.")
+        ]
+        return [*systems, [*question, *exchange("Sure?", "Yes.").messages]]
+
+    found = [Conversation(messages) for n in range(20) for messages in rows(n)]
+    train, held_out = split_by_prompt(found, first_prompt)
+    pairs = [PreferencePair(each.messages[:-1], "a", "b") for each in found]
+    pairs_train, pairs_held_out = split_by_prompt(pairs, pair_prompt)
+    for one, other in ((train, held_out), (pairs_train, pairs_held_out), (train, pairs_held_out)):
+        asked_in = [
+            {next(m["content"] for m in each.messages if m["role"] == "user") for each in side}
+            for side in (one, other)
+        ]
+        assert asked_in[0] and asked_in[1] and not asked_in[0] & asked_in[1]
+
+
+def test_rows_of_one_question_are_told_apart_by_their_system_messages():
+    question = exchange("Go on.", "Yes.").messages
+    rows = [
+        Conversation([{"role": "system", "content": f"You are number {n}."}, *question])
+        for n in range(11)
+    ]
+    train, held_out = split_by_prompt(rows, first_prompt)
+    assert (len(train), len(held_out)) == (10, 1)
+
+
 def test_the_same_questions_are_held_out_of_every_file():
     """A model taught by one command is then not judged by another on what it was taught."""
     names = [f"question {n}" for n in range(50)]

@@ -254,8 +254,10 @@ TOKENIZERS = {
 }  # fmt: skip
 TOKENIZER_REFUSED = TOKENIZER.fixed.keys()
 FILES = {
-    "a template of its own": {"chat_template.jinja": "Hi", "tokenizer_config.json": {
-        "chat_template": [{"name": "default", "template": "no"}, {"name": "rag", "template": "a"}]}},
+    "a template of its own": {
+        "chat_template.jinja": "Hi",
+        "tokenizer_config.json": {"chat_template": [{"name": "default", "template": "no"}]},
+    },
     "added_tokens.json": {"added_tokens.json": {"<|new|>": NEXT}},
     "an older token that is special": {
         "added_tokens.json": {"<|new|>": NEXT},

@@ -98,6 +98,7 @@ def check_columns(
             Alpaca's `text`) the whole row written out, nor the label of a good answer.
     """
     metadata = set(used).union(*METADATA.values())
+    refused = []
     for name, value in columns.items():
         if name in metadata or is_empty(value) or repeats(value, texts):
             continue
@@ -105,7 +106,11 @@ def check_columns(
             continue
         if name == "label" and value is True:  # KTO's, of a good answer
             continue
-        raise BadInput(f"column {refusal(name)}")
+        refused.append(name)
+    if refused:
+        reasons = "; ".join(f"column {name!r} {meaning(name)}" for name in refused)
+        ignored = ",".join(refused)
+        raise BadInput(f"{reasons} (--ignore-columns {ignored} ignores what is named here)")
 
 
 def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, content: str) -> None:
@@ -125,13 +130,12 @@ def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, conten
                 f"a turn by the {role} has {name} {value!r}; answers are trained on and other "
                 f"turns are not (--ignore-columns {name} trains on all answers alike)"
             )
-        raise BadInput(f"a turn's {refusal(name)}")
+        raise BadInput(f"a turn's {name!r} {meaning(name)} (--ignore-columns {name} ignores it)")
 
 
-def refusal(name: str) -> str:
-    """The rest of a sentence about an unusable column, with the option that ignores it."""
-    meaning = REFUSED.get(name, "is not known, so what it says would be lost")
-    return f"{name!r} {meaning} (--ignore-columns {name} ignores it)"
+def meaning(name: str) -> str:
+    """Why a column or key cannot be used, as the rest of a sentence."""
+    return REFUSED.get(name, "is not known, so its content would be lost")
 
 
 def is_empty(value: Any) -> bool:

@@ -17,7 +17,7 @@ from finetune.data.columns import (
     COMPLETION_METADATA,
     check_columns,
     is_empty,
-    refusal,
+    meaning,
 )
 from finetune.data.conversations import Message, PreferencePair, check_turns
 from finetune.data.layouts import (
@@ -139,7 +139,7 @@ def check_completion(completion: Columns) -> None:
     """Refuse a key of a completion that means something and is not used."""
     for name, value in completion.items():
         if name not in COMPLETION_METADATA | {"response"} and not is_empty(value):
-            raise BadInput(f"a completion's {refusal(name)}")
+            raise BadInput(f"a completion's {name!r} {meaning(name)}")
 
 
 QUESTION_COLUMNS = {"prompt": (), "question": (), "instruction": CONTEXT_COLUMNS}

@@ -1,9 +1,12 @@
 """Hold questions of a file out: whole questions, with all of their answers.
 
-A question with several answers has several rows. Were they drawn one by one, a held-out row would
-ask what another row has taught. So rows that ask the same stay together. The order in which
-questions are held out depends on their text only, so `finetune sft` and `finetune dpo` hold out
-mostly the same questions.
+A question with several answers has several rows. If they were drawn one by one, a held-out row
+would ask what another row has taught. So rows that begin with the same question stay together,
+whatever their system message and their later turns. The order in which questions are held out
+depends on their text only, so `finetune sft` and `finetune dpo` hold out mostly the same questions.
+
+Where a whole file begins with one question, rows that differ in any message before the answer
+count as different questions.
 """
 
 import hashlib
@@ -40,6 +43,11 @@ def prompt_key(messages: Sequence[Message]) -> str:
     return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
+def question_key(messages: Sequence[Message]) -> str:
+    """The digest of the first question alone."""
+    return prompt_key([next(each for each in messages if each["role"] == "user")])
+
+
 def drop_duplicates(items: Sequence[Item]) -> list[Item]:
     """The items without repetitions, in their order."""
     return list({repr(item): item for item in items}.values())
@@ -48,15 +56,18 @@ def drop_duplicates(items: Sequence[Item]) -> list[Item]:
 def split_by_prompt(
     items: Sequence[Item], prompt: Callable[[Item], Sequence[Message]]
 ) -> tuple[list[Item], list[Item]]:
-    """Items to train on, and about a tenth of them to be held out, whole prompts at a time.
+    """Items to train on, and about a tenth of them to be held out, whole questions at a time.
 
-    A prompt with more rows than are still to be held out stays in training. Where all are too
+    A question with more rows than are still to be held out stays in training. Where all are too
     large, the one with the fewest rows is held out.
 
     Raises:
-        BadInput: there are fewer than two prompts.
+        BadInput: there are fewer than two questions.
     """
-    keys = [prompt_key(prompt(item)) for item in items]
+    prompts = [prompt(item) for item in items]
+    keys = [question_key(messages) for messages in prompts]
+    if len(set(keys)) == 1:
+        keys = [prompt_key(messages) for messages in prompts]
     rows = Counter(keys)
     if len(rows) < 2:
         same = f"all {len(items)} usable rows ask the same question"

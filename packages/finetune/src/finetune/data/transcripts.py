@@ -16,8 +16,8 @@ OPEN = "\n\nAssistant:"
 
 
 def is_transcript(value: Any) -> TypeGuard[str]:
-    """Whether a value is a text that begins with its speaker."""
-    return isinstance(value, str) and value.lstrip().startswith("Human:")
+    """Whether a value is a text in which the user and the assistant speak."""
+    return isinstance(value, str) and value.lstrip().startswith("Human:") and OPEN in value
 
 
 def transcript(text: str) -> list[Message]:
@@ -40,11 +40,9 @@ def transcript_prompt(text: str) -> list[Message]:
 
 
 def transcript_with_answer(text: str, answer: str) -> list[Message]:
-    """The turns of a transcript and one more answer.
+    """The turns of a transcript and one more answer, which may quote a transcript itself.
 
-    After an open "Assistant:" the answer is the rest of the transcript, so white space around it
-    is dropped as well.
+    After an open "Assistant:" white space around the answer belongs to the transcript.
     """
-    if text.rstrip().endswith(OPEN):
-        return transcript(text + answer)
-    return [*transcript(text), {"role": "assistant", "content": answer}]
+    content = answer.strip() if text.rstrip().endswith(OPEN) else answer
+    return [*transcript_prompt(text), {"role": "assistant", "content": content}]

@@ -173,8 +173,9 @@ TOKENIZER = Settings(
     without_effect=words(
         "add_bos_token add_eos_token backend chat_control_tokens clean_up_tokenization_spaces "
         "errors fix_mistral_regex from_slow is_local legacy local_files_only max_len max_length "
-        "merges_file model_input_names model_max_length name_or_path pad_to_multiple_of pad_token_type_id "
-        "padding_side processor_class response_schema response_template sp_model_kwargs "
+        "merges_file model_input_names model_max_length name_or_path pad_to_multiple_of "
+        "pad_token_type_id padding_side processor_class response_schema response_template "
+        "sp_model_kwargs "
         "spaces_between_special_tokens special_tokens_map_file stride tokenizer_class "
         "tokenizer_file truncation_side truncation_strategy trust_remote_code unsloth_version "
         "use_default_system_prompt use_fast verbose vocab_file vocab_size"
