@@ -66,8 +66,8 @@ class SampleConfig:
         """How tokens are drawn: by the options, then by the model's defaults, then by ours."""
         ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
         asked = SamplingDefaults(self.temperature, self.top_k, self.top_p)
-        found = SamplingDefaults(*map(first_given, asked, model, ours))
-        return found._replace(top_k=found.top_k or None)
+        model = model._replace(top_k=model.top_k or None)  # 0 in its file keeps all tokens
+        return SamplingDefaults(*map(first_given, asked, model, ours))
 
 
 def first_given(*values: Any) -> Any:
