@@ -221,6 +221,10 @@ PREFERENCES = {
         {"system": "s", "question": "q", "chosen": "good", "rejected": "bad"},
         PreferencePair([{"role": "system", "content": "s"}, USER], "good", "bad"),
     ),
+    "distilabel's orca_dpo_pairs": (
+        {"system": "s", "input": "q", "chosen": "good", "rejected": "bad"},
+        PreferencePair([{"role": "system", "content": "s"}, USER], "good", "bad"),
+    ),
     "alpaca with two answers": (
         {"instruction": "q", "input": "i", "chosen": "good", "rejected": "bad"},
         PreferencePair(asked("q\n\ni"), "good", "bad"),

@@ -359,7 +359,7 @@ def test_output_to_a_full_disk_is_a_sentence(home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     with Path("/dev/full").open("w") as output:
         monkeypatch.setattr(sys, "stdout", output)
-        message = "standard output: No space left on device; free some space and start again"
+        message = "standard output: No space left on device; what was printed is not complete"
         refused(capsys, "eval --run run", message, status=1)
 
 

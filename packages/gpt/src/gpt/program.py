@@ -98,8 +98,12 @@ class Command(ABC):
             return self.fail(f"{where}{error.strerror or error}", 2)
         if error.filename is None:
             drop_output()
-        where = error.filename or "standard output"
-        return self.fail(f"{where}: {error.strerror}; free some space and start again", 1)
+            return self.fail(
+                f"standard output: {error.strerror}; what was printed is not complete, and files "
+                "that were written are",
+                1,
+            )
+        return self.fail(f"{error.filename}: {error.strerror}; free some space and start again", 1)
 
     def interrupted(self) -> int:
         """Ctrl-C reaches all processes of a run."""

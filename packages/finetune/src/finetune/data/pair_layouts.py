@@ -1,7 +1,7 @@
 r"""From the columns of a row to a preference.
 
 - `prompt`, `chosen`, `rejected`: texts; or lists of turns, with the prompt or without
-- `question`, or `instruction` and usually `input`, instead of `prompt`
+- `question`, `input`, or `instruction` and usually `input`, instead of `prompt`
 - `chosen`, `rejected`: two whole conversations that part at the last answer, as lists of turns or
   as transcripts (hh-rlhf, Bai et al. 2022)
 - `completions` with scores: the best against the worst (UltraFeedback, Cui et al. 2023)
@@ -142,7 +142,7 @@ def check_completion(completion: Columns) -> None:
             raise BadInput(f"a completion's {name!r} {meaning(name)}")
 
 
-QUESTION_COLUMNS = {"prompt": (), "question": (), "instruction": CONTEXT_COLUMNS}
+QUESTION_COLUMNS = {"prompt": (), "question": (), "instruction": CONTEXT_COLUMNS, "input": ()}
 """Columns with a question, each with those that may add to it."""
 PREFERENCES: list[Layout[PreferencePair]] = [
     *(
