@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from finetune.commands import dpo, ppo, reward, sft
+from finetune.commands.pipeline import given
 from finetune.commands.stage import TASK, prepare
 from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
 from finetune.data.docstrings import Question
@@ -113,6 +114,18 @@ def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_l
             for side in (one, other)
         ]
         assert asked_in[0] and asked_in[1] and not asked_in[0] & asked_in[1]
+
+
+@pytest.mark.parametrize("stage", [dpo.DPO, reward.REWARD], ids=["dpo", "reward"])
+def test_pairs_that_are_made_before_a_stage_are_left_out_where_they_do_not_fit(
+    stage, assistant, capsys
+):
+    fits = [PreferencePair(asked(f"q{n}"), "good", "bad") for n in range(4)]
+    long = PreferencePair(asked("q"), "good " * 200, "bad")
+    config = CONFIGS[dpo](context=64)
+    found = given(stage, Task([*fits[:2], long], [long, *fits[2:]])).task(config, assistant)
+    assert found == Task(fits[:2], fits[2:])
+    assert "2 of 6 pairs are left out" in capsys.readouterr().err
 
 
 def test_rows_of_one_question_are_told_apart_by_their_system_messages():

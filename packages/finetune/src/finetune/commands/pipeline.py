@@ -6,15 +6,16 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from finetune.commands.dpo import DPO, DPO_LOOP, DpoConfig
+from finetune.commands.dpo import DPO, DPO_LOOP, DpoConfig, pair_selection
 from finetune.commands.ppo import PLAIN_PPO, PPO, PPO_LOOP, PpoConfig
 from finetune.commands.reward import REWARD, REWARD_LOOP, RewardConfig
+from finetune.commands.rows import report_selection
 from finetune.commands.sft import SFT, SFT_LOOP, SftConfig
 from finetune.commands.stage import Stage, StageConfig, train_stage
 from finetune.data.conversations import PreferencePair
-from finetune.data.tasks import Task, pairs, questions
+from finetune.data.tasks import Task, keep_usable, pairs, questions
 from finetune.training.asking import asked_questions
-from finetune.training.assistant import load_assistant
+from finetune.training.assistant import Assistant, load_assistant
 from finetune.training.base import base_config, base_run
 from finetune.training.report import answers_report
 from finetune.training.samples import N_QUESTIONS, sampled_pairs
@@ -134,5 +135,12 @@ def some(items: list[Item], n: int, seed: int) -> list[Item]:
 
 
 def given(stage: Stage, task: Task[PreferencePair]) -> Stage:
-    """The stage on pairs that are there already."""
-    return replace(stage, task=lambda config, assistant: task)
+    """The stage on pairs that are there already, without those that do not fit."""
+
+    def usable(config: StageConfig, assistant: Assistant) -> Task[PreferencePair]:
+        selection = pair_selection(config, assistant)
+        kept = keep_usable(task, selection)
+        report_selection(selection)
+        return kept
+
+    return replace(stage, task=usable)
