@@ -116,7 +116,7 @@ def learned(
 
 
 def gap_in_question(tokenizer: PretrainedTokenizer) -> str:
-    """What the template writes for the first empty line of a question; Alpaca begins an input."""
+    """Return the text that a template writes for the first empty line of a question."""
     first, second = STAND_INS[:2]
     question = [{"role": "user", "content": first + EMPTY_LINE + second}]
     text = render_chat(tokenizer.chat_template or "", question, tokenizer.roles)

@@ -60,7 +60,7 @@ def judge_of(item: Asked) -> str:
 
 
 def worth(item: Asked, answer: Answered) -> float:
-    """What the item's judge makes of an answer."""
+    """Return the score that the item's judge gives to an answer."""
     if item.question is not None:
         return rule(item.question, *answer)
     score = strict_match if judge_of(item) == "exact" else token_f1

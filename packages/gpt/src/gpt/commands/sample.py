@@ -63,7 +63,7 @@ class SampleConfig:
             raise BadInput("give a --prompt to be continued or a --chat to be answered, not both")
 
     def drawing(self, model: SamplingDefaults) -> SamplingDefaults:
-        """How tokens are drawn: by the options, then by the model's defaults, then by ours."""
+        """Return the settings of drawing: options, then the model's defaults, then ours."""
         ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
         asked = SamplingDefaults(self.temperature, self.top_k, self.top_p)
         model = model._replace(top_k=model.top_k or None)  # 0 in its file keeps all tokens

@@ -68,7 +68,7 @@ def prepare(folder: RunFolder, config: TrainConfig) -> None:
 
 
 def refuse_another_text(folder: RunFolder, config: TrainConfig) -> None:
-    """Refuse a text that the run didn't begin with; where it lies does not matter."""
+    """Refuse a text other than the one the run was started with; its path may differ."""
     text = read_text(config)
     if folder.read_config()["text_sha256"] != digest(text.train + text.validation):
         raise BadInput(

@@ -1,4 +1,4 @@
-"""How a published model wants to be sampled: its `generation_config.json`.
+"""Sampling defaults of a published model, from its `generation_config.json`.
 
 The tokenizer keeps the ids that end a text (`tokenizer_json.end_ids`). `gpt sample` takes
 temperature, top-k and top-p as its defaults. All other settings that change what is generated are

@@ -82,7 +82,7 @@ def generation_block() -> type[Any]:
             return nodes.CallBlock(self.call_method("write"), [], [], body).set_lineno(line)
 
         def write(self, caller: Any) -> str:
-            """What the block holds."""
+            """Return the text inside the block."""
             return caller()
 
     return GenerationBlock

@@ -20,7 +20,7 @@ import regex
 
 Pair = tuple[int, int]
 Word = tuple[int, ...]
-WALL = -1  # no token: it stands between words, and where a token was merged into the one before it
+WALL = -1  # not a token: between words, and in the place of a token merged into the one before
 
 # GPT-2's split into words: a merge never crosses from a word into the next one, and the space
 # belongs to the word after it.
@@ -134,7 +134,7 @@ def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
     What `apply_merges` does with our own ids, for any ids and with a queue in place of a search: a
     word of n tokens takes n log n steps, and other people's text holds words of any length.
     """
-    tokens = [*word, WALL]  # which stands at both ends
+    tokens = [*word, WALL]  # the wall at both ends: tokens[-1] is left of the first
     left, right = list(range(-1, len(word))), [*range(1, len(word) + 1), 0]
     queue: list[tuple[int, int, int]] = []
 
@@ -150,12 +150,12 @@ def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
         found = merges.get((tokens[here], tokens[there]))
         if found is None or found.token != token:
             continue  # an entry from before a neighbour changed
-        tokens[here], tokens[there] = token, -1
+        tokens[here], tokens[there] = token, WALL
         right[here] = right[there]
         left[right[here]] = here
         offer(left[here])
         offer(here)
-    return tuple(token for token in tokens if token >= 0)
+    return tuple(token for token in tokens if token != WALL)
 
 
 def token_bytes(merges: list[Pair]) -> list[bytes]:
