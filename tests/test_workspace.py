@@ -276,7 +276,7 @@ def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_
     from gpt.cli import main
     from gpt.generation.generate import generate
     from gpt.generation.sampling import choose
-    from gpt.runs import load_model
+    from gpt.runs.folder import load_model
     from gpt.text.tokenizers import decode
 
     folder, pins = tmp_path / "out", tmp_path / "pins.txt"

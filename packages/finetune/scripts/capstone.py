@@ -22,14 +22,14 @@ import numpy as np
 import torch
 import tyro
 
-from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
+from finetune.evaluation.answers_report import print_intervals
 from finetune.evaluation.intervals import mean_over_seeds
-from finetune.training.report import print_intervals
-from finetune.training.reward_report import reward_report
+from finetune.evaluation.reward_report import reward_report
+from finetune.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.program import Script
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 
 MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
 

@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
+from finetune.dpo.losses import dpo_loss
 from finetune.optimum import experiment
 from finetune.optimum.experiment import World, place
 from finetune.optimum.frontier import Point, best_reward_at, frontier
-from finetune.preference.dpo import dpo_loss
 from gpt.errors import BadInput
 from gpt.program import Script
 

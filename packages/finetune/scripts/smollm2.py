@@ -21,13 +21,13 @@ from typing import Any
 
 import torch
 
-from finetune.data.tasks import questions
-from finetune.training.asking import answers, asked_questions
-from finetune.training.assistant import load_assistant
+from finetune.assistant.answering import answers, asked_questions
+from finetune.assistant.assistant import load_assistant
+from finetune.datasets.tasks import questions
 from gpt.device import pick_device
 from gpt.errors import BadInput, RunFailed
 from gpt.program import Script
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.reinforcement.advantages import (
+from finetune.ppo.advantages import (
     gae,
     masked_mean,
     masked_variance,

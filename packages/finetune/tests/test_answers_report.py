@@ -1,10 +1,10 @@
 import pytest
 
-from finetune.data.conversations import asked
-from finetune.data.docstrings import Question
+from finetune.assistant.answering import Answered, Asked
+from finetune.conversations.messages import asked
+from finetune.datasets.docstrings import Question
+from finetune.evaluation.answers_report import answers_report, judge_of, judged, print_answers, won
 from finetune.evaluation.intervals import wilson
-from finetune.training.asking import Answered, Asked
-from finetune.training.report import answers_report, judge_of, judged, print_answers, won
 
 QUESTION = Question(
     "builtins", "list.sort", "method", "What does `list.sort` do?", "Sort the list in place."

@@ -15,8 +15,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassifi
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from finetune import baselines
-from finetune.data.rows import answered, padded
-from finetune.training.losses import sft_loss
+from finetune.conversations.rows import answered, padded
+from finetune.sft.loss import sft_loss
 
 pytestmark = pytest.mark.baselines
 

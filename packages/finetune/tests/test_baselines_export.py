@@ -5,11 +5,11 @@ import torch
 
 pytest.importorskip("peft", reason="baselines: needs the extra baselines")
 
-from finetune.adapters import baselines
-from finetune.adapters.files import read_adapter
-from finetune.adapters.lora import lora_layers
+from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
-from finetune.training.assistant import load_assistant, load_scorer
+from finetune.lora import baselines
+from finetune.lora.inject import lora_layers
+from finetune.lora.peft_files import read_adapter
 from gpt.baselines import opened
 
 pytestmark = pytest.mark.baselines

@@ -14,14 +14,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from finetune import baselines
-from finetune.adapters.baselines import write_their_adapter
-from finetune.adapters.files import CONFIG
+from finetune.assistant.assistant import load_assistant
 from finetune.cli import main
-from finetune.data.encoding import answer_example, example, prompt_tokens
-from finetune.data.format_template import chat_template_of
-from finetune.data.formats import FORMATS
-from finetune.data.marks import stop_tokens, with_marks
-from finetune.training.assistant import load_assistant
+from finetune.conversations.encoding import answer_example, example, prompt_tokens
+from finetune.conversations.format_template import chat_template_of
+from finetune.conversations.formats import FORMATS
+from finetune.conversations.special_tokens import stop_tokens, with_marks
+from finetune.lora.baselines import write_their_adapter
+from finetune.lora.peft_files import CONFIG
 from gpt.cli import main as gpt
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig

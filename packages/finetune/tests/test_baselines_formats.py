@@ -6,11 +6,11 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 from transformers import AutoTokenizer
 
-from finetune.data.conversations import asked, exchange
-from finetune.data.encoding import example, prompt_tokens
-from finetune.data.formats import CHATML
-from finetune.data.marks import with_marks
-from finetune.data.template import template_format
+from finetune.conversations.encoding import example, prompt_tokens
+from finetune.conversations.formats import CHATML
+from finetune.conversations.messages import asked, exchange
+from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.template import template_format
 from gpt.errors import BadInput
 from gpt.pretrained.gguf_file import open_gguf
 from gpt.pretrained.gguf_tokenizer import gguf_tokenizer

@@ -11,10 +11,10 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 from transformers import AutoTokenizer
 from trl.data_utils import apply_chat_template, maybe_convert_to_chatml
 
-from finetune.data.encoding import answer_example, example
-from finetune.data.files import load_conversations, load_preferences
-from finetune.data.marks import with_marks
-from finetune.data.template import template_format
+from finetune.conversations.encoding import answer_example, example
+from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.template import template_format
+from finetune.datasets.files import load_conversations, load_preferences
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizer_export import to_hugging_face
 from gpt.text.tokenizers import decode

@@ -7,10 +7,10 @@ import torch
 
 pytest.importorskip("peft", reason="baselines: needs the extra baselines")
 
-from finetune.adapters import baselines
-from finetune.adapters.files import CONFIG, read_adapter, write_adapter
-from finetune.adapters.lora import LoraConfig, lora_layers
 from finetune.comparison.lora_rows import file_rows, measured, trio
+from finetune.lora import baselines
+from finetune.lora.inject import LoraConfig, lora_layers
+from finetune.lora.peft_files import CONFIG, read_adapter, write_adapter
 from gpt.errors import BadInput
 from gpt.pretrained.folders import read_model, write_model
 

@@ -7,9 +7,9 @@ from torch import tensor
 pytest.importorskip("torchrl", reason="baselines: needs the extra baselines")
 
 from finetune.comparison import ppo_rows
-from finetune.reinforcement import baselines
-from finetune.reinforcement.advantages import gae
-from finetune.reinforcement.clipping import clipped_policy_loss, clipped_value_loss
+from finetune.ppo import baselines
+from finetune.ppo.advantages import gae
+from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
 
 pytestmark = pytest.mark.baselines
 

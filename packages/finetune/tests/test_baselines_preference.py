@@ -16,12 +16,12 @@ from finetune.comparison.preference_rows import (
     row,
     simpo_row,
 )
-from finetune.preference import baselines
-from finetune.preference.answers import per_token, whole
-from finetune.preference.dpo import conservative_dpo_loss, ipo_loss
-from finetune.preference.reference_free import log_odds, odds_ratio_loss, simpo_loss
-from finetune.preference.training import preference_loss, scored
-from finetune.preference.unpaired import KTOLoss, VerdictBatch
+from finetune.dpo import baselines
+from finetune.dpo.losses import conservative_dpo_loss, ipo_loss
+from finetune.dpo.margins import per_token, whole
+from finetune.dpo.reference_free import log_odds, odds_ratio_loss, simpo_loss
+from finetune.dpo.training import preference_loss, scored
+from finetune.dpo.unpaired import KTOLoss, VerdictBatch
 from gpt.baselines import small_model
 
 pytestmark = pytest.mark.baselines

@@ -7,9 +7,9 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 from finetune import baselines
 from finetune.comparison import trainers
-from finetune.comparison.turns import TINY, Turns, untimed
-from finetune.preference.pairs import Pair
-from finetune.preference.training import preference_loss
+from finetune.comparison.interleaved import TINY, Turns, untimed
+from finetune.dpo.pairs import Pair
+from finetune.dpo.training import preference_loss
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import Record
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from finetune.training.batch_scaling import (
+from finetune.tuning.batch_scaling import (
     NoiseScale,
     linear_scaling,
     noise_scale,

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from finetune.data.rows import answered, padded
-from finetune.models.policy import Policy, as_kind
-from finetune.training.checkpointing import checkpoint_blocks, checkpointed
+from finetune.conversations.rows import answered, padded
+from finetune.memory.checkpointing import checkpoint_blocks, checkpointed
+from finetune.sft.policy import Policy, as_kind
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 

@@ -13,23 +13,23 @@ import pytest
 import safetensors.torch
 import torch
 
-from finetune.adapters.files import read_adapter
-from finetune.adapters.lora import merged
-from finetune.adapters.nf4 import quantise
+from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import FINETUNE, main
 from finetune.commands import dpo, ppo
 from finetune.commands.dpo import encoded_pairs
 from finetune.commands.sft import SFT_LOOP, SftConfig
 from finetune.commands.stage import TASK, settled
-from finetune.data.conversations import PreferencePair
-from finetune.data.tasks import read_task
-from finetune.models.bradley_terry import reward_loss
-from finetune.preference.pairs import stacked
-from finetune.training.assistant import load_assistant, load_scorer
+from finetune.conversations.messages import PreferencePair
+from finetune.datasets.tasks import read_task
+from finetune.dpo.pairs import stacked
+from finetune.lora.inject import merged
+from finetune.lora.nf4 import quantise
+from finetune.lora.peft_files import read_adapter
+from finetune.reward.loss import reward_loss
 from gpt.cli import main as gpt_main
-from gpt.commands import running
 from gpt.generation.generate import generate
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs import training_run as running
 
 TINY = "--device cpu --steps 4 --batch-size 4 --save-every 2"
 PPO = "--device cpu --phases 2 --prompts 4 --room 6 --epochs 1 --minibatches 2 --save-every 1"

@@ -3,9 +3,9 @@ import sys
 
 import pytest
 
-from finetune.data.columns import METADATA, REFUSED
-from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
-from finetune.data.files import UnusableRow, load_conversations, load_preferences
+from finetune.conversations.messages import Conversation, PreferencePair, asked, exchange
+from finetune.datasets.columns import METADATA, REFUSED
+from finetune.datasets.files import UnusableRow, load_conversations, load_preferences
 from gpt.errors import BadInput
 
 USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}

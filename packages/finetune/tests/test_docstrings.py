@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from finetune.data import docstrings
-from finetune.data.docstrings import (
+from finetune.datasets import docstrings
+from finetune.datasets.docstrings import (
     WORDINGS,
     Question,
     asked,
@@ -17,7 +17,7 @@ from finetune.data.docstrings import (
     split_by_module,
     top_level,
 )
-from finetune.data.sentences import first_sentence
+from finetune.datasets.sentences import first_sentence
 from gpt.errors import BadInput
 
 SOURCE = '''"""A module is no question."""
@@ -221,7 +221,7 @@ def test_about_a_seventh_is_held_out_from_twenty_modules_or_more(real):
 
 def test_another_process_with_other_hashes_makes_the_same_questions_and_split(real):
     code = (
-        "from finetune.data.docstrings import *; q = python_questions(); "
+        "from finetune.datasets.docstrings import *; q = python_questions(); "
         "print(digest(q), digest(split_by_module(q).held_out))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}

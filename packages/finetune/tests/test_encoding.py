@@ -2,18 +2,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.data.conversations import Conversation, asked, exchange
-from finetune.data.encoding import (
+from finetune.conversations.encoding import (
     answer_example,
     encoded,
     example,
     piece_tokens,
     prompt_tokens,
 )
-from finetune.data.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN
-from finetune.data.marks import special_tokens, stop_token, stop_tokens, with_marks
-from finetune.data.reading import MarkInContent, written
-from finetune.data.rows import padded
+from finetune.conversations.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN
+from finetune.conversations.messages import Conversation, asked, exchange
+from finetune.conversations.parsing import MarkInContent, written
+from finetune.conversations.rows import padded
+from finetune.conversations.special_tokens import (
+    special_tokens,
+    stop_token,
+    stop_tokens,
+    with_marks,
+)
 from gpt.errors import BadInput
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizers import CharacterTokenizer, decode

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from finetune.adapters.nf4 import dequantised, quantised
 from finetune.exercises.check_outliers_apart import check
+from finetune.lora.nf4 import dequantised, quantised
 
 
 def nf4(weight):

@@ -3,8 +3,8 @@
 import pytest
 import torch.nn.functional as F
 
+from finetune.dpo.margins import halves, margin
 from finetune.exercises.check_positive_dpo_loss import check
-from finetune.preference.answers import halves, margin
 
 
 def charge_beside_the_sigmoid(policy, reference, beta, weight):

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from finetune.diagnosis.pitfalls import Finding
+from finetune.diagnosis.row_faults import plain
 from finetune.exercises.check_same_answer import check
 from finetune.exercises.solutions.same_answer import same_answer
-from finetune.training.pitfalls import Finding
-from finetune.training.row_faults import plain
 
 
 def finding(answer, share):

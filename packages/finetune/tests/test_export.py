@@ -5,11 +5,11 @@ import json
 import pytest
 import torch
 
-from finetune.adapters.files import CONFIG, TENSORS, read_adapter, write_adapter
-from finetune.adapters.lora import LoraConfig, inject, merged
+from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
-from finetune.models.scorer import as_scorer
-from finetune.training.assistant import load_assistant, load_scorer
+from finetune.lora.inject import LoraConfig, inject, merged
+from finetune.lora.peft_files import CONFIG, TENSORS, read_adapter, write_adapter
+from finetune.reward.scorer import as_scorer
 from gpt.errors import BadInput
 from gpt.pretrained.loading import load_pretrained
 

@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.data.conversations import asked, exchange
-from finetune.data.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN, Piece
-from finetune.data.reading import MarkInContent, parsed, written
+from finetune.conversations.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN, Piece
+from finetune.conversations.messages import asked, exchange
+from finetune.conversations.parsing import MarkInContent, parsed, written
 from gpt.errors import BadInput
 
 SYSTEM = {"role": "system", "content": "Be brief."}

@@ -5,9 +5,9 @@ import torch
 from torch import tensor
 from torch.distributions import Categorical, kl_divergence
 
-from finetune.reinforcement.clipping import clipped_policy_loss
-from finetune.reinforcement.kl import AdaptiveBeta, exact_kl, k1, k2, k3
-from finetune.reinforcement.rewards import token_rewards
+from finetune.ppo.kl import AdaptiveBeta, exact_kl, k1, k2, k3
+from finetune.ppo.losses import clipped_policy_loss
+from finetune.ppo.rewards import token_rewards
 from gpt.errors import BadInput
 
 LN2 = math.log(2)

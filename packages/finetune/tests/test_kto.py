@@ -5,12 +5,12 @@ import math
 import pytest
 import torch
 
-from finetune.data.rows import Epochs
-from finetune.models.policy import Policy
-from finetune.preference.kto import kto_loss, reference_point
-from finetune.preference.pairs import Pair
-from finetune.preference.training import reference_logprobs
-from finetune.preference.unpaired import KTOLoss, Verdict, borrowed, verdict_batches, verdicts
+from finetune.conversations.rows import Epochs
+from finetune.dpo.kto import kto_loss, reference_point
+from finetune.dpo.pairs import Pair
+from finetune.dpo.training import reference_logprobs
+from finetune.dpo.unpaired import KTOLoss, Verdict, borrowed, verdict_batches, verdicts
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.training.loop import LoopConfig, train

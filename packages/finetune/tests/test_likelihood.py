@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from finetune.data.rows import answered, padded
+from finetune.conversations.rows import answered, padded
 from finetune.evaluation.likelihood import answer_nats, answer_scores
-from finetune.models.policy import Policy, as_kind
+from finetune.sft.policy import Policy, as_kind
 from gpt.errors import BadInput
 from gpt.evaluation.scores import scores
 from gpt.model.config import GPTConfig

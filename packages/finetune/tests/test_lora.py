@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from finetune.adapters.lora import (
+from finetune.lora.inject import (
     LoraConfig,
     coverage,
     disabled,
@@ -18,12 +18,12 @@ from finetune.adapters.lora import (
     n_lora_parameters,
     unmerge,
 )
-from finetune.adapters.low_rank import LoraLinear, low_rank, places
-from finetune.models.policy import Policy, as_kind
+from finetune.lora.layer import LoraLinear, low_rank, places
+from finetune.sft.policy import Policy, as_kind
 from gpt.errors import BadInput
-from gpt.generation.bare import bare
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
+from gpt.model.fast.bare import bare
 from gpt.model.gpt import GPT
 from gpt.model.layers import Linear
 

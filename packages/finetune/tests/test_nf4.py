@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from finetune.adapters.lora import (
+from finetune.commands.ppo import twin
+from finetune.lora.inject import (
     LoraConfig,
     coverage,
     disabled,
@@ -16,8 +17,8 @@ from finetune.adapters.lora import (
     merge,
     merged,
 )
-from finetune.adapters.low_rank import LoraLinear
-from finetune.adapters.nf4 import (
+from finetune.lora.layer import LoraLinear
+from finetune.lora.nf4 import (
     Nf4Linear,
     dequantise,
     dequantised,
@@ -27,11 +28,10 @@ from finetune.adapters.nf4 import (
     quantise,
     quantised,
 )
-from finetune.commands.ppo import twin
 from gpt.errors import BadInput
-from gpt.generation.bare import bare
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
+from gpt.model.fast.bare import bare
 from gpt.model.gpt import GPT
 from gpt.model.layers import Linear
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from finetune.dpo.losses import dpo_loss
 from finetune.optimum import experiment, sums
 from finetune.optimum.enumeration import Answer, all_answers, answer_logprobs
 from finetune.optimum.frontier import best_policy, best_reward_at, exact_point, frontier
-from finetune.preference.dpo import dpo_loss
 from gpt.generation.generate import generate_batch
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT

@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from finetune.models import packed
-from finetune.models.packed import hidden_at
+from finetune.reward import packed
+from finetune.reward.packed import hidden_at
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 

@@ -6,20 +6,20 @@ import math
 import pytest
 import torch
 
-from finetune.adapters.lora import LoraConfig, inject, lora_layers
-from finetune.data.preferences import Preference
-from finetune.data.report import preference_report
-from finetune.data.rows import Example, answered, padded
-from finetune.models.policy import Policy
-from finetune.training import model_faults, pair_faults, row_faults, run_faults
-from finetune.training.pitfalls import Finding, findings
-from finetune.training.preflight import (
+from finetune.conversations.rows import Example, answered, padded
+from finetune.datasets.preference_report import preference_report
+from finetune.datasets.preferences import Preference
+from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
+from finetune.diagnosis.pitfalls import Finding, findings
+from finetune.diagnosis.preflight import (
     model_preflight,
     pair_preflight,
     preflight,
     review,
     review_preferences,
 )
+from finetune.lora.inject import LoraConfig, inject, lora_layers
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 

@@ -1,8 +1,8 @@
 import torch
 
-from finetune.data.rows import answered, padded
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer, as_scorer
+from finetune.conversations.rows import answered, padded
+from finetune.reward.scorer import Scorer, as_scorer
+from finetune.sft.policy import Policy, as_kind
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 

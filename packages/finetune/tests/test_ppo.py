@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch.distributions import Categorical
 
-from finetune.data.rows import answered, padded
-from finetune.models.actor_critic import ActorCritic, entropy
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import as_scorer
-from finetune.preference.training import without_dropout
-from finetune.reinforcement.phases import answer_mask, beginning_at_answers, frozen, lesson
-from finetune.reinforcement.ppo import Phases, PPOConfig, ppo, update_loss
-from finetune.reinforcement.rollouts import Rollout, rollout
+from finetune.conversations.rows import answered, padded
+from finetune.dpo.training import without_dropout
+from finetune.ppo.actor_critic import ActorCritic, entropy
+from finetune.ppo.phases import answer_mask, beginning_at_answers, frozen, lesson
+from finetune.ppo.ppo import Phases, PPOConfig, ppo, update_loss
+from finetune.ppo.rollouts import Rollout, rollout
+from finetune.reward.scorer import as_scorer
+from finetune.sft.policy import Policy, as_kind
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
-from gpt.training.checkpoints import newest_checkpoint
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.passes import autocast
 from gpt.training.loop import LoopConfig
-from gpt.training.passes import autocast
 
 SHAPE = GPTConfig(vocab_size=6, context=16, n_layers=1, n_heads=2, d_model=16, d_ff=32)
 STOP = 5

@@ -17,12 +17,12 @@ from finetune.comparison.ppo_recorded import (
     stated_policy,
     stated_scorer,
 )
-from finetune.data.rows import answered, padded
-from finetune.models.actor_critic import entropy
-from finetune.reinforcement.advantages import gae, masked_mean, whitened
-from finetune.reinforcement.clipping import clipped_policy_loss, clipped_value_loss, ppo_loss
-from finetune.reinforcement.kl import k1
-from finetune.reinforcement.rewards import penalised, token_rewards
+from finetune.conversations.rows import answered, padded
+from finetune.ppo.actor_critic import entropy
+from finetune.ppo.advantages import gae, masked_mean, whitened
+from finetune.ppo.kl import k1
+from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss, ppo_loss
+from finetune.ppo.rewards import penalised, token_rewards
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "ppo_fixture.py"
 WIDTH = 5  # of the recorded answers
@@ -135,7 +135,7 @@ def test_our_own_phase_and_loop_do_the_whole_update():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_phase_or_a_step_that_goes_wrong_is_found(monkeypatch, place, wrong):
-    monkeypatch.setattr(f"finetune.reinforcement.{place}", wrong)
+    monkeypatch.setattr(f"finetune.ppo.{place}", wrong)
     assert not ppo_whole.whole_row().ok
 
 

@@ -4,8 +4,9 @@ from collections import Counter
 
 import pytest
 
-from finetune.data.docstrings import Question, split_by_module, top_level
-from finetune.data.preferences import (
+from finetune.datasets.docstrings import Question, split_by_module, top_level
+from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
+from finetune.datasets.preferences import (
     Preference,
     bradley_terry_choice,
     cut,
@@ -16,8 +17,7 @@ from finetune.data.preferences import (
     ranked,
     shuffled,
 )
-from finetune.data.report import length_accuracy, overlap_accuracy
-from finetune.data.rule import brief, ends, fresh, rule
+from finetune.datasets.rule import brief, ends, fresh, rule
 
 SAID = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
 START = Question("threading", "Thread.start", "method", "What?", "Start the thread.")

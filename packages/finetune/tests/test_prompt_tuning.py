@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from finetune.adapters.prompt_tuning import prompted
-from finetune.models.policy import Policy, as_kind
+from finetune.lora.prompt_tuning import prompted
+from finetune.sft.policy import Policy, as_kind
 from gpt.errors import BadInput
 from gpt.generation.generate import generate, generate_batch
 from gpt.model.attention import causal_mask

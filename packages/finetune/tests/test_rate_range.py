@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from finetune.training.rate_range import Trial, growing_rates, rate_range, suggested_rate
+from finetune.tuning.rate_range import Trial, growing_rates, rate_range, suggested_rate
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT

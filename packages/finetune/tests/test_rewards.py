@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.reinforcement.advantages import gae
-from finetune.reinforcement.rewards import last_tokens, penalised, token_rewards
+from finetune.ppo.advantages import gae
+from finetune.ppo.rewards import last_tokens, penalised, token_rewards
 from gpt.errors import BadInput
 
 # three answers: one stopped early, one fills its row, one is a stop token alone

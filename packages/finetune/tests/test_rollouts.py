@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from finetune.data.rows import answered, padded
-from finetune.reinforcement import rollouts
-from finetune.reinforcement.rollouts import Rollout, drawn, rollout
+from finetune.conversations.rows import answered, padded
+from finetune.ppo import rollouts
+from finetune.ppo.rollouts import Rollout, drawn, rollout
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from finetune.data.rows import Epochs, Example, answered, in_parts, padded
+from finetune.conversations.rows import Epochs, Example, answered, in_parts, padded
 from gpt.errors import BadInput
 
 

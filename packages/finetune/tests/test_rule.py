@@ -1,7 +1,7 @@
 import pytest
 
-from finetune.data.docstrings import Question
-from finetune.data.rule import Verdict, brief, ends, fresh, on_topic, rule, verdict
+from finetune.datasets.docstrings import Question
+from finetune.datasets.rule import Verdict, brief, ends, fresh, on_topic, rule, verdict
 
 START = Question("threading", "Thread.start", "method", "?", "Start the thread.")
 

@@ -5,20 +5,20 @@ from dataclasses import replace
 
 import pytest
 
+from finetune.assistant.answering import Asked, answers
+from finetune.assistant.assistant import load_assistant
 from finetune.commands import dpo, ppo, reward, sft
-from finetune.commands.pipeline import given
 from finetune.commands.stage import TASK, prepare
-from finetune.data.conversations import Conversation, PreferencePair, asked, exchange
-from finetune.data.docstrings import Question
-from finetune.data.formats import PLAIN
-from finetune.data.marks import with_marks
-from finetune.data.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
-from finetune.data.tasks import Task, drop_held_out_prompts, read_task, write_task
-from finetune.data.template import template_format
-from finetune.training.asking import Asked, answers
-from finetune.training.assistant import load_assistant
+from finetune.conversations.formats import PLAIN
+from finetune.conversations.messages import Conversation, PreferencePair, asked, exchange
+from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.template import template_format
+from finetune.datasets.docstrings import Question
+from finetune.datasets.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
+from finetune.datasets.tasks import Task, drop_held_out_prompts, read_task, write_task
+from finetune.pipeline import given
 from gpt.errors import BadInput
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 
 CONFIGS = {sft: sft.SftConfig, dpo: dpo.DpoConfig, reward: reward.RewardConfig}
@@ -188,7 +188,7 @@ def test_the_base_of_an_adapter_is_used_for_its_samples(home, assistant, command
         command, "load_assistant", lambda *names, **more: loaded.append((names, more))
     )
     monkeypatch.setattr(command, "sampled_pairs", lambda assistant: sampled)
-    monkeypatch.setattr("finetune.data.tasks.questions", lambda: Task(QUESTIONS, QUESTIONS))
+    monkeypatch.setattr("finetune.datasets.tasks.questions", lambda: Task(QUESTIONS, QUESTIONS))
     command.task(CONFIGS[command](samples="adapter", base="moved"), assistant)
     assert loaded == [(("adapter",), {"base": "moved"})]
 
@@ -355,7 +355,7 @@ def test_a_file_of_which_no_row_fits_is_refused_with_the_numbers(learn, command)
 
 def test_the_side_of_the_own_questions_that_does_not_fit_is_named(home, assistant, monkeypatch):
     short, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 200))
-    monkeypatch.setattr("finetune.data.tasks.questions", lambda: Task([short], [long]))
+    monkeypatch.setattr("finetune.datasets.tasks.questions", lambda: Task([short], [long]))
     config = sft.SftConfig(model=str(home / "runs" / "base"), context=60)
     with pytest.raises(BadInput, match="none of 1 held-out conversations fits into a context"):
         sft.task(config, assistant)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from finetune.training.sweep import Outcome, sweep, sweep_table
+from finetune.tuning.sweep import Outcome, sweep, sweep_table
 from gpt.errors import BadInput, RunFailed
 
 

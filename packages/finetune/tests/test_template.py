@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from finetune.data.conversations import asked, exchange
-from finetune.data.formats import ALPACA, CHATML, LLAMA_2
-from finetune.data.marks import with_marks
-from finetune.data.reading import parsed, written
-from finetune.data.template import find_format, template_format
+from finetune.conversations.formats import ALPACA, CHATML, LLAMA_2
+from finetune.conversations.messages import asked, exchange
+from finetune.conversations.parsing import parsed, written
+from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.template import find_format, template_format
 from gpt.errors import BadInput
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from finetune.models.vocabulary import with_tokens
+from finetune.assistant.vocabulary import with_tokens
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT

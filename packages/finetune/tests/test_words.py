@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data.words import (
+from finetune.datasets.words import (
     common_subsequence,
     jaccard,
     shared_stems,

@@ -34,10 +34,10 @@ from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import choose
 from gpt.model.gpt import GPT
 from gpt.program import Script
+from gpt.runs.passes import autocast
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import adamw
-from gpt.training.passes import autocast
 
 PEAKS = {"H200": 989e12, "H100 80GB HBM3": 989e12, "A100": 312e12}
 """Dense bf16 operations a second, from the makers' data sheets."""

@@ -23,10 +23,10 @@ from pathlib import Path
 
 import tyro
 
-from gpt.commands.resuming import saved_config
 from gpt.commands.train import run
 from gpt.commands.train_config import TrainConfig
-from gpt.training.checkpoints import newest_checkpoint
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.resume import saved_config
 from gpt.training.loop import LoopConfig
 
 

@@ -19,11 +19,11 @@ import tyro
 
 from gpt.evaluation.scores import nats_per_token
 from gpt.model.gpt import GPT, GPTConfig
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.processes import joined, my_rows, n_processes, own_device, rank
 from gpt.text.token_files import Batch, micro_batches
 from gpt.training.accumulation import LossSum
-from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig, Record, train
-from gpt.training.processes import joined, my_rows, n_processes, own_device, rank
 
 SHAPE = GPTConfig(vocab_size=50, context=16, n_layers=2, n_heads=2, d_model=32, d_ff=64)
 ROUGHLY = 0.1  # eight bits round at other places; a lost gradient makes a difference of 1

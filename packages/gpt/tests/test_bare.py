@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from gpt import GPT, GPTConfig
-from gpt.generation.bare import bare
 from gpt.generation.generate import generate
+from gpt.model.fast.bare import bare
 
 SHAPE = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 4, "d_model": 32, "d_ff": 64}
 

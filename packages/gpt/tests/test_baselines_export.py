@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from gpt.cli import main
 from gpt.generation.generate import generate
 from gpt.generation.sampling import choose
-from gpt.runs import load_model
+from gpt.runs.folder import load_model
 from gpt.text.tokenizers import decode
 
 pytestmark = pytest.mark.baselines

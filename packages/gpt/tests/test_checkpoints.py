@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gpt.errors import BadInput
-from gpt.training.checkpoints import (
+from gpt.runs.checkpoints import (
     Checkpoint,
     Damaged,
     best_checkpoint,

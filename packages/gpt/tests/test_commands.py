@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
-from gpt.commands import running
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs import training_run as running
 from gpt.text.corpus import reference_topics
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60

@@ -12,7 +12,7 @@ import torch
 
 from gpt.cli import GPT_PROGRAM, main
 from gpt.pretrained.folders import read_model
-from gpt.runs import load_model
+from gpt.runs.folder import load_model
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --steps 3"

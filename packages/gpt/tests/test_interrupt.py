@@ -3,7 +3,7 @@ import signal
 
 import pytest
 
-from gpt.commands.interrupt import FirstInterrupt, Remembering
+from gpt.runs.interrupt import FirstInterrupt, Remembering
 
 
 def test_the_first_ctrl_c_is_noted_and_the_second_interrupts():

@@ -11,12 +11,12 @@ from gpt import device
 from gpt.errors import BadInput, RunFailed
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.state import TrainingState
 from gpt.text.token_files import RandomWindows, micro_batches
 from gpt.training import loop
 from gpt.training.accumulation import LossSum, next_token_loss
-from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig, train
-from gpt.training.state import TrainingState
 
 CONFIG = LoopConfig(steps=8, learning_rate=1e-2, save_every=4)
 TOKENS = np.random.default_rng(0).integers(0, 20, 500).astype(np.uint16)

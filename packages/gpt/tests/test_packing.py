@@ -2,8 +2,8 @@ import torch
 
 from gpt.model.attention import fused_attention
 from gpt.model.config import GPTConfig
+from gpt.model.fast.packing import packing
 from gpt.model.gpt import GPT
-from gpt.model.packing import packing
 
 REAL = torch.tensor([[True, True, False], [True, True, True], [True, False, False]])
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
+from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.training.loop import LoopConfig
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "one_or_many.py"
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.skipif(
 DRIVER = """
 import os, signal, sys
 from gpt.cli import main
-from gpt.commands import running
+from gpt.runs import training_run as running
 
 records_of = running.logged
 
@@ -50,7 +50,7 @@ import json, os, runpy, sys
 from pathlib import Path
 import torch
 from gpt.training.loop import LoopConfig
-from gpt.training.processes import joined
+from gpt.runs.processes import joined
 
 run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
 with joined(device):
@@ -65,7 +65,7 @@ import sys
 import torch
 import torch.distributed as dist
 from gpt.errors import BadInput
-from gpt.training.processes import joined
+from gpt.runs.processes import joined
 
 try:
     with joined(torch.device("cpu")):

@@ -3,10 +3,11 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.training import accumulation, processes
+from gpt.runs import processes
+from gpt.runs.processes import added, first_then_all, from_first, gathered, largest, my_rows
+from gpt.runs.sharding import blocks, replicated, sharded, sliced_like, whole
+from gpt.training import accumulation
 from gpt.training.accumulation import LossSum, accumulate_gradient, in_step
-from gpt.training.processes import added, first_then_all, from_first, gathered, largest, my_rows
-from gpt.training.sharding import blocks, replicated, sharded, sliced_like, whole
 
 NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
 

@@ -41,10 +41,10 @@ except ImportError as error:
 import torch
 from torch import nn
 
-from finetune.data.rows import Example
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer, as_scorer
-from finetune.preference.pairs import Pair
+from finetune.conversations.rows import Example
+from finetune.dpo.pairs import Pair
+from finetune.reward.scorer import Scorer, as_scorer
+from finetune.sft.policy import Policy, as_kind
 from gpt.baselines import library_model, ours_of
 from gpt.pretrained.folders import from_transformers
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from gpt.generation.generate import generate
     from gpt.model.config import GPTConfig
     from gpt.model.gpt import GPT
-    from gpt.runs import load_model
+    from gpt.runs.folder import load_model
     from gpt.training.loop import LoopConfig, train
 
 HOMES = {
@@ -18,7 +18,7 @@ HOMES = {
     "GPTConfig": "gpt.model.config",
     "LoopConfig": "gpt.training.loop",
     "generate": "gpt.generation.generate",
-    "load_model": "gpt.runs",
+    "load_model": "gpt.runs.folder",
     "train": "gpt.training.loop",
 }
 __all__ = ["GPT", "GPTConfig", "LoopConfig", "generate", "load_model", "train"]

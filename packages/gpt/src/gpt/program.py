@@ -19,9 +19,9 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from gpt.commands.interrupt import Remembering
 from gpt.errors import BadInput, ProcessLost, RunFailed
 from gpt.files import DISK_FULL
+from gpt.runs.interrupt import Remembering
 
 PATIENCE = 10  # seconds
 

@@ -7,11 +7,11 @@ from functools import partial
 
 import torch
 
-from finetune.adapters.base import check_base
-from finetune.data.conversations import Message
-from finetune.data.encoding import prompt_tokens
-from finetune.data.marks import stop_tokens
-from finetune.training.assistant import Assistant, load_assistant
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.conversations.encoding import prompt_tokens
+from finetune.conversations.messages import Message
+from finetune.conversations.special_tokens import stop_tokens
+from finetune.lora.peft_base import check_base
 from gpt.errors import BadInput, check_seed
 from gpt.generation.generate import check_prompt, generate, stream_text
 from gpt.generation.sampling import check_choice, choose

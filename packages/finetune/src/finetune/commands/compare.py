@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from finetune.comparison import lora_rows, memory_rows, ppo_rows, preference_rows, trainers
-from finetune.comparison.turns import SMOLLM2, TINY, untimed
+from finetune.comparison.interleaved import SMOLLM2, TINY, untimed
 from gpt.comparison.report import Rows, report
 
 

@@ -7,19 +7,19 @@ from typing import Any
 
 import tyro
 
-from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
 from finetune.commands.stage import TASK
-from finetune.data.conversations import PreferencePair
-from finetune.data.tasks import read_task
+from finetune.conversations.messages import PreferencePair
+from finetune.datasets.tasks import read_task
+from finetune.evaluation.answers_report import print_answers, print_intervals
+from finetune.evaluation.figures import save_stages
+from finetune.evaluation.reward_report import print_reward, reward_report
 from finetune.optimum import experiment
 from finetune.optimum.frontier import Point, frontier
 from finetune.optimum.sums import QUESTIONS
-from finetune.training.figures import save_stages
-from finetune.training.report import print_answers, print_intervals
-from finetune.training.reward_report import print_reward, reward_report
-from gpt.commands.progress import say
+from finetune.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
 from gpt.plots import loss_chart
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import say
 
 MODELS = ("base", "sft", "dpo", "ppo")
 BETA = 0.3

@@ -11,6 +11,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from finetune.assistant.answering import Asked
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.assistant.sampled_pairs import sampled_pairs
 from finetune.commands.rows import report_selection, selection_of, unusable_rows_explained
 from finetune.commands.stage import (
     JUDGED,
@@ -21,25 +24,22 @@ from finetune.commands.stage import (
     run_stage,
     shown_weights,
 )
-from finetune.data.conversations import PreferencePair
-from finetune.data.encoding import answer_example
-from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.selection import Selection, TooLong
-from finetune.data.tasks import Task, keep_usable, pairs, read_task
-from finetune.models.policy import Policy, as_kind
-from finetune.preference.answers import PairReport, per_token
-from finetune.preference.dpo import dpo_loss, ipo_loss
-from finetune.preference.pairs import Pair, PairBatch, pair_batches, stacked
-from finetune.preference.training import held_out, preference_loss, reference_logprobs
-from finetune.training.asking import Asked
-from finetune.training.assistant import Assistant, load_assistant
-from finetune.training.samples import sampled_pairs
-from gpt.commands.progress import say
-from gpt.commands.running import Prepared, last_state
+from finetune.conversations.encoding import answer_example
+from finetune.conversations.messages import PreferencePair
+from finetune.conversations.rows import Epochs, Rows, in_parts
+from finetune.datasets.selection import Selection, TooLong
+from finetune.datasets.tasks import Task, keep_usable, pairs, read_task
+from finetune.dpo.losses import dpo_loss, ipo_loss
+from finetune.dpo.margins import PairReport, per_token
+from finetune.dpo.pairs import Pair, PairBatch, pair_batches, stacked
+from finetune.dpo.training import held_out, preference_loss, reference_logprobs
+from finetune.sft.policy import Policy, as_kind
 from gpt.errors import BadInput
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.passes import autocast
+from gpt.runs.progress import say
+from gpt.runs.training_run import Prepared, last_state
 from gpt.training.loop import LoopConfig, train
-from gpt.training.passes import autocast
 
 LOSSES = {
     "dpo": partial(preference_loss, dpo_loss),

@@ -3,10 +3,10 @@
 import json as json_format
 from dataclasses import dataclass
 
-from finetune.adapters.base import check_base
-from finetune.data.tasks import questions
-from finetune.training.asking import asked_questions
-from finetune.training.report import answers_report, print_answers
+from finetune.assistant.answering import asked_questions
+from finetune.datasets.tasks import questions
+from finetune.evaluation.answers_report import answers_report, print_answers
+from finetune.lora.peft_base import check_base
 from gpt.errors import BadInput
 
 

@@ -10,11 +10,7 @@ from typing import Any
 
 import tyro
 
-from finetune.adapters.files import CONFIG, write_adapter
-from finetune.adapters.nf4 import dequantise, quantise
-from finetune.data.format_template import chat_template_of
-from finetune.data.template import TemplateFormat
-from finetune.training.assistant import (
+from finetune.assistant.assistant import (
     Assistant,
     beginning,
     from_run,
@@ -22,11 +18,15 @@ from finetune.training.assistant import (
     own_command,
     unmerged,
 )
+from finetune.conversations.format_template import chat_template_of
+from finetune.conversations.template import TemplateFormat
+from finetune.lora.nf4 import dequantise, quantise
+from finetune.lora.peft_files import CONFIG, write_adapter
 from gpt.commands.export import refuse_full, write_pretrained
-from gpt.commands.progress import say
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import say
 
 ADAPTER = "adapter"
 

@@ -10,25 +10,25 @@ import tyro
 from jaxtyping import Float
 from torch import Tensor
 
+from finetune.assistant.assistant import Assistant, load_scorer
 from finetune.commands.stage import Stage, StageConfig, report_answers, run_stage, shown_weights
-from finetune.data.conversations import asked
-from finetune.data.docstrings import Question
-from finetune.data.encoding import prompt_tokens
-from finetune.data.rows import Epochs
-from finetune.data.rule import rule
-from finetune.data.tasks import Task, questions
-from finetune.models.actor_critic import ActorCritic
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import as_scorer
-from finetune.reinforcement.phases import Score, frozen
-from finetune.reinforcement.ppo import PPOConfig, ppo
-from finetune.reinforcement.rollouts import Rollout
-from finetune.training.assistant import Assistant, load_scorer
-from gpt.commands.progress import say
-from gpt.commands.running import Prepared, last_state
+from finetune.conversations.encoding import prompt_tokens
+from finetune.conversations.messages import asked
+from finetune.conversations.rows import Epochs
+from finetune.datasets.docstrings import Question
+from finetune.datasets.rule import rule
+from finetune.datasets.tasks import Task, questions
+from finetune.ppo.actor_critic import ActorCritic
+from finetune.ppo.phases import Score, frozen
+from finetune.ppo.ppo import PPOConfig, ppo
+from finetune.ppo.rollouts import Rollout
+from finetune.reward.scorer import as_scorer
+from finetune.sft.policy import Policy, as_kind
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import say
+from gpt.runs.training_run import Prepared, last_state
 from gpt.text.tokenizers import decode
 from gpt.training.loop import LoopConfig
 

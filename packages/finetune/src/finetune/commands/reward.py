@@ -8,6 +8,8 @@ import torch
 import tyro
 from torch import nn
 
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.assistant.sampled_pairs import sampled_pairs
 from finetune.commands.dpo import encoded_pairs, pair_selection
 from finetune.commands.rows import report_selection, unusable_rows_explained
 from finetune.commands.stage import (
@@ -18,21 +20,19 @@ from finetune.commands.stage import (
     run_stage,
     shown_weights,
 )
-from finetune.data.conversations import PreferencePair
-from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.tasks import Task, drop_held_out_prompts, keep_usable, pairs, read_task
-from finetune.models.bradley_terry import reward_loss
-from finetune.models.scorer import as_scorer
-from finetune.preference.pairs import stacked
-from finetune.preference.training import without_dropout
-from finetune.training.assistant import Assistant, load_assistant
-from finetune.training.reward_report import print_reward, reward_report
-from finetune.training.samples import sampled_pairs
-from gpt.commands.progress import say
-from gpt.commands.running import Prepared, last_state
-from gpt.runs import RunFolder
+from finetune.conversations.messages import PreferencePair
+from finetune.conversations.rows import Epochs, Rows, in_parts
+from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pairs, read_task
+from finetune.dpo.pairs import stacked
+from finetune.dpo.training import without_dropout
+from finetune.evaluation.reward_report import print_reward, reward_report
+from finetune.reward.loss import reward_loss
+from finetune.reward.scorer import as_scorer
+from gpt.runs.folder import RunFolder
+from gpt.runs.processes import my_rows
+from gpt.runs.progress import say
+from gpt.runs.training_run import Prepared, last_state
 from gpt.training.loop import LoopConfig, train
-from gpt.training.processes import my_rows
 
 REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
 

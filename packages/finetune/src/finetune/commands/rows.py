@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from finetune.commands.stage import StageConfig
-from finetune.data.files import UnusableRow
-from finetune.data.selection import Selection
-from gpt.commands.progress import say
+from finetune.datasets.files import UnusableRow
+from finetune.datasets.selection import Selection
 from gpt.errors import BadInput
+from gpt.runs.progress import say
 
 Item = TypeVar("Item")
 

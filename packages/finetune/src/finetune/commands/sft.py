@@ -8,6 +8,8 @@ import tyro
 from rich.console import Console
 from torch import nn
 
+from finetune.assistant.answering import Asked
+from finetune.assistant.assistant import Assistant
 from finetune.commands.rows import report_selection, selection_of, unusable_rows_explained
 from finetune.commands.stage import (
     JUDGED,
@@ -19,21 +21,19 @@ from finetune.commands.stage import (
     run_stage,
     shown_weights,
 )
-from finetune.data.conversations import Conversation
-from finetune.data.encoding import Encoded, cut, encoded, example, prompt_tokens
-from finetune.data.rows import Epochs, Rows, in_parts, padded
-from finetune.data.selection import TooLong
-from finetune.data.shown import print_mask
-from finetune.data.tasks import Task, conversations, read_task
-from finetune.models.policy import Policy, as_kind
-from finetune.training.asking import Asked
-from finetune.training.assistant import Assistant
-from finetune.training.losses import sft_loss
-from gpt.commands.progress import say
-from gpt.commands.running import Prepared, last_state
-from gpt.runs import RunFolder
+from finetune.conversations.encoding import Encoded, cut, encoded, example, prompt_tokens
+from finetune.conversations.mask_view import print_mask
+from finetune.conversations.messages import Conversation
+from finetune.conversations.rows import Epochs, Rows, in_parts, padded
+from finetune.datasets.selection import TooLong
+from finetune.datasets.tasks import Task, conversations, read_task
+from finetune.sft.loss import sft_loss
+from finetune.sft.policy import Policy, as_kind
+from gpt.runs.folder import RunFolder
+from gpt.runs.processes import my_rows
+from gpt.runs.progress import say
+from gpt.runs.training_run import Prepared, last_state
 from gpt.training.loop import LoopConfig, train
-from gpt.training.processes import my_rows
 
 SFT_LOOP = LoopConfig(steps=400, learning_rate=1e-3, weight_decay=0.01, save_every=100)
 

@@ -12,26 +12,26 @@ import torch
 import tyro
 from torch import nn
 
-from finetune.adapters.base import check_base
-from finetune.adapters.files import CONFIG
-from finetune.adapters.lora import coverage
+from finetune.assistant.answering import Asked, asked_questions
+from finetune.assistant.assistant import Assistant, adapted, default_rank, load_assistant
+from finetune.assistant.base_model import NAME, base_config, base_run
 from finetune.commands.export import ADAPTER, keep_adapter
-from finetune.data.tasks import Task, questions, read_task, write_task
-from finetune.training.asking import Asked, asked_questions
-from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
-from finetune.training.base import NAME, base_config, base_run
-from finetune.training.report import N_ASKED, answers_report, print_answers
-from gpt.commands.endings import full_disks_reported, lost_process_reported
-from gpt.commands.progress import say
-from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
-from gpt.commands.running import Prepared, run_loop
+from finetune.datasets.tasks import Task, questions, read_task, write_task
+from finetune.evaluation.answers_report import N_ASKED, answers_report, print_answers
+from finetune.lora.inject import coverage
+from finetune.lora.peft_base import check_base
+from finetune.lora.peft_files import CONFIG
 from gpt.device import pick_device
 from gpt.errors import BadInput
-from gpt.runs import RunFolder
+from gpt.runs.checkpoints import checkpoint_files
+from gpt.runs.endings import full_disks_reported, lost_process_reported
+from gpt.runs.folder import RunFolder
+from gpt.runs.processes import first_then_all, joined, my_rows, own_device, rank
+from gpt.runs.progress import say
+from gpt.runs.resume import refuse_changes, refuse_taken, saved_config
+from gpt.runs.training_run import Prepared, run_loop
 from gpt.text.tokenizers import save_tokenizer
-from gpt.training.checkpoints import checkpoint_files
 from gpt.training.loop import LoopConfig
-from gpt.training.processes import first_then_all, joined, my_rows, own_device, rank
 
 PLAIN_LOOP = LoopConfig()
 TASK = "task.json"

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from finetune.adapters.files import read_adapter, write_adapter
-from finetune.adapters.lora import LoraConfig, inject, lora_layers, lora_parameters, merged
+from finetune.lora.inject import LoraConfig, inject, lora_layers, lora_parameters, merged
+from finetune.lora.peft_files import read_adapter, write_adapter
 from gpt.comparison.rows import Row, difference, differences, interleaved
 from gpt.comparison.speed import stepper
 from gpt.model.gpt import GPT
@@ -48,7 +48,7 @@ class Trio(NamedTuple):
 
 def trio(family: str, config: LoraConfig) -> Trio:
     """The three, with A and B random, in float64."""
-    from finetune.adapters import baselines
+    from finetune.lora import baselines
     from gpt.baselines import ours_of, small_model
 
     base = ours_of(small_model(family)).double()
@@ -73,7 +73,7 @@ def lora_rows() -> list[Row]:
 
 def equality_rows(family: str) -> list[Row]:
     """The largest difference over all configs: outputs, gradients, five steps, merged weights."""
-    from finetune.adapters import baselines
+    from finetune.lora import baselines
 
     largest: dict[str, float] = {}
     for config in CONFIGS:
@@ -88,7 +88,7 @@ def equality_rows(family: str) -> list[Row]:
 
 def measured(models: Trio) -> dict[str, float]:
     """Every difference of one pair of models."""
-    from finetune.adapters import baselines
+    from finetune.lora import baselines
 
     base, ours, library = models
     tokens = torch.randint(0, base.config.vocab_size, (3, 24))
@@ -120,7 +120,7 @@ def loss_of(model: Any, tokens: Int[Tensor, "B T"]) -> Tensor:
 
 def five_steps(ours: GPT, library: Any) -> float:
     """The largest difference of an A or a B after both have trained on the same batches."""
-    from finetune.adapters import baselines
+    from finetune.lora import baselines
 
     theirs = baselines.adapters_of(library)
     optimizers = [
@@ -138,7 +138,7 @@ def five_steps(ours: GPT, library: Any) -> float:
 
 def file_rows(family: str) -> list[Row]:
     """Our adapter read by peft, and peft's by us, beside a model that both read from a folder."""
-    from finetune.adapters import baselines
+    from finetune.lora import baselines
 
     base, ours, _ = trio(family, CONFIGS[0])
     tokens = torch.randint(0, base.config.vocab_size, (3, 24))
@@ -172,8 +172,8 @@ BATCHES = {"tiny": (8, 32), "smollm2": (2, 128)}
 
 def step_row(size: str, floor: float) -> Row:
     """A training step of adapters of rank 8 beside every part, forward, backward and AdamW."""
-    from finetune.adapters import baselines
     from finetune.baselines import llama_shape
+    from finetune.lora import baselines
 
     base = GPT(shape_from(llama_shape(size).to_dict()))
     ours = with_adapters(base, LoraConfig(8, 16.0))

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from finetune.comparison.interleaved import SMOLLM2, untimed
 from finetune.comparison.trainers import (
     dpo_loop,
     dpo_losses,
@@ -20,9 +21,8 @@ from finetune.comparison.trainers import (
     reward_loop,
     sft_loop,
 )
-from finetune.comparison.turns import SMOLLM2, untimed
-from finetune.models.policy import Policy
-from finetune.models.scorer import Scorer
+from finetune.reward.scorer import Scorer
+from finetune.sft.policy import Policy
 from gpt.comparison.memory import memory_row, peak
 from gpt.comparison.rows import Row
 from gpt.model.config import GPTConfig

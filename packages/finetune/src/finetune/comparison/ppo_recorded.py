@@ -25,8 +25,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer, as_scorer
+from finetune.reward.scorer import Scorer, as_scorer
+from finetune.sft.policy import Policy, as_kind
 from gpt.model.gpt import GPT
 from gpt.pretrained.folders import from_transformers
 from gpt.pretrained.shapes import shape_from

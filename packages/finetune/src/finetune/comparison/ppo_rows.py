@@ -9,11 +9,11 @@ from torch import Tensor
 
 from finetune.comparison.ppo_recorded import CASES, Update, library, recorded
 from finetune.comparison.ppo_whole import whole_row
-from finetune.models.actor_critic import entropy
-from finetune.reinforcement.advantages import gae, masked_mean, whitened, whitened_about_mean
-from finetune.reinforcement.clipping import clipped_policy_loss, clipped_value_loss
-from finetune.reinforcement.kl import k1, k2, k3
-from finetune.reinforcement.rewards import token_rewards
+from finetune.ppo.actor_critic import entropy
+from finetune.ppo.advantages import gae, masked_mean, whitened, whitened_about_mean
+from finetune.ppo.kl import k1, k2, k3
+from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
+from finetune.ppo.rewards import token_rewards
 from gpt.comparison.rows import Row, difference, interleaved
 
 EXACT = 1e-12  # float64
@@ -36,7 +36,7 @@ def torchrl_gae_row(n_rows: int, n_tokens: int) -> Row:
 
     In float32, where both round gamma alike; torchrl keeps it in float32 in any case.
     """
-    from finetune.reinforcement import baselines
+    from finetune.ppo import baselines
 
     mask = random_mask(n_rows, n_tokens)
     rewards, values = torch.randn(2, n_rows, n_tokens)
@@ -50,7 +50,7 @@ def torchrl_gae_row(n_rows: int, n_tokens: int) -> Row:
 
 def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[Row]:
     """Both clipped losses, entropy and KL; torchrl gets the answer tokens without the padding."""
-    from finetune.reinforcement import baselines
+    from finetune.ppo import baselines
 
     mask, n_vocab = random_mask(n_rows, n_tokens), 20
     logits = torch.randn(n_rows, n_tokens, n_vocab, dtype=torch.float64)

@@ -21,15 +21,15 @@ from finetune.comparison.ppo_recorded import (
     stated_policy,
     stated_scorer,
 )
-from finetune.data.rows import answered, padded
-from finetune.models.actor_critic import ActorCritic
-from finetune.reinforcement.phases import Lesson, lesson
-from finetune.reinforcement.ppo import PPOConfig, update_loss
-from finetune.reinforcement.rollouts import Rollout
+from finetune.conversations.rows import answered, padded
+from finetune.ppo.actor_critic import ActorCritic
+from finetune.ppo.phases import Lesson, lesson
+from finetune.ppo.ppo import PPOConfig, update_loss
+from finetune.ppo.rollouts import Rollout
 from gpt.comparison.rows import Row, differences
+from gpt.runs.state import TrainingState
 from gpt.training.loop import LoopConfig, update
 from gpt.training.optimizer import adamw
-from gpt.training.state import TrainingState
 
 CASE = "whole"
 TOLERANCE = 1e-5

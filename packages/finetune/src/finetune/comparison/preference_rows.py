@@ -13,19 +13,19 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from finetune.data.rows import Rows
-from finetune.models.policy import Policy
-from finetune.preference.answers import answer_logprob, halves, per_token
-from finetune.preference.dpo import conservative_dpo_loss, dpo_loss, ipo_loss, robust_dpo_loss
-from finetune.preference.pairs import PairBatch
-from finetune.preference.reference_free import odds_ratio_loss, simpo_loss
-from finetune.preference.training import (
+from finetune.conversations.rows import Rows
+from finetune.dpo.losses import conservative_dpo_loss, dpo_loss, ipo_loss, robust_dpo_loss
+from finetune.dpo.margins import answer_logprob, halves, per_token
+from finetune.dpo.pairs import PairBatch
+from finetune.dpo.reference_free import odds_ratio_loss, simpo_loss
+from finetune.dpo.training import (
     PairLoss,
     preference_loss,
     reference_free_loss,
     scored,
 )
-from finetune.preference.unpaired import KTOLoss, VerdictBatch
+from finetune.dpo.unpaired import KTOLoss, VerdictBatch
+from finetune.sft.policy import Policy
 from gpt.comparison.rows import Row, difference, differences, interleaved
 from gpt.training.accumulation import Loss, LossSum
 
@@ -50,7 +50,7 @@ def preference_rows() -> list[Row]:
 
 def dpo_rows(folder: Path) -> list[Row]:
     """The losses of two margins; the conservative one is CPO's, whose reference is even."""
-    from finetune.preference import baselines
+    from finetune.dpo import baselines
     from gpt.baselines import small_model
 
     policy, reference = small_model("llama"), small_model("llama")
@@ -79,7 +79,7 @@ def dpo_rows(folder: Path) -> list[Row]:
 
 def kto_rows(folder: Path) -> list[Row]:
     """Two models in both orders: in one of them the estimate of the KL is positive."""
-    from finetune.preference import baselines
+    from finetune.dpo import baselines
     from gpt.baselines import small_model
 
     models, rows = (small_model("llama"), small_model("llama")), []
@@ -103,7 +103,7 @@ def kto_rows(folder: Path) -> list[Row]:
 
 def orpo_row(folder: Path) -> Row:
     """The odds ratio, and fine-tuning on prompt and answer as TRL has it."""
-    from finetune.preference import baselines
+    from finetune.dpo import baselines
     from gpt.baselines import small_model
 
     policy = small_model("llama")
@@ -127,7 +127,7 @@ def orpo_with_prompt(model: Policy, piece: PairBatch, weight: float) -> LossSum:
 
 def simpo_row(folder: Path) -> Row:
     """SimPO."""
-    from finetune.preference import baselines
+    from finetune.dpo import baselines
     from gpt.baselines import small_model
 
     policy = small_model("llama")
@@ -154,7 +154,7 @@ def row(
     name: str, trainer: Any, batch: dict[str, Any], ours: Side, timed: bool = False, note: str = ""
 ) -> Row:
     """Loss and gradient of both, and the seconds they take."""
-    from finetune.preference import baselines
+    from finetune.dpo import baselines
     from gpt.baselines import gradients
 
     def mine() -> Tensor:

@@ -6,16 +6,16 @@ from typing import Any
 
 import torch
 
-from finetune.comparison.turns import Course, Side, contest
-from finetune.data.rows import Example, Rows, answered, padded
-from finetune.models.bradley_terry import reward_loss
-from finetune.models.policy import Policy
-from finetune.models.scorer import Scorer
-from finetune.preference.answers import per_token
-from finetune.preference.dpo import dpo_loss, ipo_loss, robust_dpo_loss
-from finetune.preference.pairs import Pair, PairBatch, stacked
-from finetune.preference.training import PairLoss, preference_loss, scored
-from finetune.training.losses import sft_loss
+from finetune.comparison.interleaved import Course, Side, contest
+from finetune.conversations.rows import Example, Rows, answered, padded
+from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
+from finetune.dpo.margins import per_token
+from finetune.dpo.pairs import Pair, PairBatch, stacked
+from finetune.dpo.training import PairLoss, preference_loss, scored
+from finetune.reward.loss import reward_loss
+from finetune.reward.scorer import Scorer
+from finetune.sft.loss import sft_loss
+from finetune.sft.policy import Policy
 from gpt.comparison.rows import Row
 from gpt.training.loop import Record, train
 

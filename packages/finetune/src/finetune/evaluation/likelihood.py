@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from finetune.data.rows import Rows
-from finetune.models.policy import Policy
-from finetune.preference.training import without_dropout
+from finetune.conversations.rows import Rows
+from finetune.dpo.training import without_dropout
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.evaluation.scores import Scores, scores
 

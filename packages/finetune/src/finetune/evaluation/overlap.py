@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finetune.data.words import common_subsequence
+from finetune.datasets.words import common_subsequence
 from gpt.errors import BadInput
 
 

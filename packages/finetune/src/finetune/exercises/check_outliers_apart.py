@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from finetune.adapters.nf4 import dequantised, levels, quantised
+from finetune.lora.nf4 import dequantised, levels, quantised
 
 
 def check(outliers_apart: Callable[[Tensor, int], Tensor]) -> None:

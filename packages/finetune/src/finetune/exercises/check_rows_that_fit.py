@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from finetune.adapters.lora import LoraConfig
-from finetune.training.memory import step_memory
-from finetune.training.step import Step
+from finetune.lora.inject import LoraConfig
+from finetune.memory.estimate import step_memory
+from finetune.memory.step import Step
 from gpt.model.config import GPTConfig
 
 SHAPE = GPTConfig(300, context=64, n_layers=3, n_heads=2, d_model=32, d_ff=64)

@@ -20,20 +20,20 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.data.rows import Epochs, Rows, padded
-from finetune.models.actor_critic import ActorCritic
-from finetune.models.policy import Policy
-from finetune.models.scorer import as_scorer
+from finetune.conversations.rows import Epochs, Rows, padded
+from finetune.dpo.losses import conservative_dpo_loss
+from finetune.dpo.pairs import Pair, pair_batches, stacked
+from finetune.dpo.training import preference_loss, reference_logprobs
 from finetune.optimum import sums
 from finetune.optimum.enumeration import all_answers, answer_logprobs
 from finetune.optimum.frontier import Point, exact_point
-from finetune.preference.dpo import conservative_dpo_loss
-from finetune.preference.pairs import Pair, pair_batches, stacked
-from finetune.preference.training import preference_loss, reference_logprobs
-from finetune.reinforcement.phases import frozen
-from finetune.reinforcement.ppo import PPOConfig, ppo
-from finetune.reinforcement.rollouts import Rollout, rollout
-from finetune.training.losses import sft_loss
+from finetune.ppo.actor_critic import ActorCritic
+from finetune.ppo.phases import frozen
+from finetune.ppo.ppo import PPOConfig, ppo
+from finetune.ppo.rollouts import Rollout, rollout
+from finetune.reward.scorer import as_scorer
+from finetune.sft.loss import sft_loss
+from finetune.sft.policy import Policy
 from gpt.model.config import GPTConfig
 from gpt.text.tokenizers import decode
 from gpt.training.loop import LoopConfig, train

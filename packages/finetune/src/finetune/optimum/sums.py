@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from finetune.data.rows import Example, answered
+from finetune.conversations.rows import Example, answered
 from gpt.text.tokenizers import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer([*"0123456789+="])

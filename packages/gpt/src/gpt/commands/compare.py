@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
-from gpt.commands.progress import say
 from gpt.comparison import equality, memory, pretrained, speed
 from gpt.comparison.report import Rows, report
 from gpt.device import has_compiler
+from gpt.runs.progress import say
 
 
 @dataclass(frozen=True)

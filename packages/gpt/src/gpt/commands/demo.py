@@ -8,8 +8,6 @@ from pathlib import Path
 import torch
 
 from gpt.commands.eval import compare_with_ngrams, print_report
-from gpt.commands.progress import say
-from gpt.commands.running import INTERRUPTED
 from gpt.commands.train import plot, read_text, start_run, train_in
 from gpt.commands.train_config import TrainConfig
 from gpt.device import pick_device
@@ -18,7 +16,9 @@ from gpt.evaluation.originality import originality
 from gpt.generation.generate import generate
 from gpt.generation.sampling import choose
 from gpt.plots import loss_chart
-from gpt.runs import RunFolder, load_model
+from gpt.runs.folder import RunFolder, load_model
+from gpt.runs.progress import say
+from gpt.runs.training_run import INTERRUPTED
 from gpt.text.tokenizers import decode
 from gpt.training.recipes import FAST
 

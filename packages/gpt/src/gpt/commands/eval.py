@@ -14,7 +14,7 @@ from gpt.device import pick_device
 from gpt.evaluation.ngram import kneser_ney
 from gpt.evaluation.scores import scored_bytes, scores, surprises
 from gpt.model.gpt import GPT
-from gpt.runs import RunFolder, load_model
+from gpt.runs.folder import RunFolder, load_model
 from gpt.text.tokenizers import Tokenizer
 
 ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}

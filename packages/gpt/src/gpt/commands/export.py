@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt.commands.progress import say
 from gpt.errors import BadInput, RunFailed
 from gpt.files import DISK_FULL
 from gpt.model.gpt import GPT
@@ -13,7 +12,8 @@ from gpt.pretrained.folders import write_model
 from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
 from gpt.pretrained.loading import ADAPTER, find_folder, load_pretrained
 from gpt.pretrained.shapes import family_of
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import say
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizer_export import to_hugging_face
 from gpt.text.tokenizers import Tokenizer

@@ -16,7 +16,7 @@ from gpt.generation.sampling import check_choice, choose
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
 from gpt.pretrained.loading import find_folder, load_pretrained
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizers import Tokenizer, end_tokens
 

@@ -8,18 +8,27 @@ from typing import Any
 import torch
 from torch import nn
 
-from gpt.commands.endings import full_disks_reported, lost_process_reported
 from gpt.commands.eval import scored, show
-from gpt.commands.progress import say
-from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
-from gpt.commands.running import Prepared, last_state, run_loop
 from gpt.commands.train_config import TrainConfig
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.evaluation.scores import surprises
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.plots import save_loss_plot
-from gpt.runs import TRAINING, RunFolder
+from gpt.runs.checkpoints import checkpoint_files
+from gpt.runs.endings import full_disks_reported, lost_process_reported
+from gpt.runs.folder import TRAINING, RunFolder
+from gpt.runs.processes import (
+    first_then_all,
+    joined,
+    my_rows,
+    n_processes,
+    own_device,
+    rank,
+)
+from gpt.runs.progress import say
+from gpt.runs.resume import refuse_changes, refuse_taken, saved_config
+from gpt.runs.training_run import Prepared, last_state, run_loop
 from gpt.text.documents import Split, digest, load_documents, split_documents
 from gpt.text.token_files import Batch, RandomWindows, encode_documents, micro_batches, save_tokens
 from gpt.text.tokenizers import (
@@ -29,16 +38,7 @@ from gpt.text.tokenizers import (
     save_tokenizer,
 )
 from gpt.training.accumulation import next_token_loss
-from gpt.training.checkpoints import checkpoint_files
 from gpt.training.loop import train
-from gpt.training.processes import (
-    first_then_all,
-    joined,
-    my_rows,
-    n_processes,
-    own_device,
-    rank,
-)
 
 COMMAND = TRAINING
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 import tyro
 
-from gpt.commands.resuming import saved_config
 from gpt.errors import BadInput
 from gpt.model.config import FeedForwardKind, GPTConfig, Positions
 from gpt.model.presets import preset
-from gpt.runs import TRAINING
+from gpt.runs.folder import TRAINING
+from gpt.runs.resume import saved_config
 from gpt.training.loop import LoopConfig
 from gpt.training.recipes import FAST, RECIPES, RecipeName
 

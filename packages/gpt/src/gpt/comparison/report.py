@@ -11,9 +11,9 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from gpt.commands.progress import say
 from gpt.comparison.rows import Row
 from gpt.errors import BadInput
+from gpt.runs.progress import say
 
 Rows = Callable[[], Row | list[Row]]
 """A group: what it computes when its turn comes."""

@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.generation.bare import bare
 from gpt.generation.sampling import choose
 from gpt.model.cache import KVCache
+from gpt.model.fast.bare import bare
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import Tokenizer
 

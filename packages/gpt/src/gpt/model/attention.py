@@ -13,7 +13,7 @@ from einops import einsum
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gpt.model.packing import Packing
+from gpt.model.fast.packing import Packing
 
 
 def causal_mask(

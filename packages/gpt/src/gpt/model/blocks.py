@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gpt.model.cache import LayerCache
+from gpt.model.fast.packing import Packing
 from gpt.model.layers import dropout
-from gpt.model.packing import Packing
 from gpt.model.rotary import unturned
 
 

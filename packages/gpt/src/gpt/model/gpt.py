@@ -19,10 +19,10 @@ from gpt.model.alibi import Alibi, NoBias
 from gpt.model.blocks import PostNormBlock, PreNormBlock
 from gpt.model.cache import KVCache
 from gpt.model.config import GPTConfig
+from gpt.model.fast.head_loss import summed_nats
 from gpt.model.feed_forward import FEED_FORWARDS
 from gpt.model.heads import FusedHeads
 from gpt.model.layers import Dropout, TokenEmbedding, linear
-from gpt.model.loss import summed_nats
 from gpt.model.norms import NORMS
 from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions
 from gpt.model.rotary import NoRotation, Rotary

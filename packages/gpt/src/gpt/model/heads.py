@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from gpt.model.attention import attention, causal_mask, fused_attention
 from gpt.model.cache import LayerCache
+from gpt.model.fast.packing import Packing
 from gpt.model.layers import Linear
-from gpt.model.packing import Packing
 from gpt.model.rotary import unturned
 
 

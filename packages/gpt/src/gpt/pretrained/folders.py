@@ -22,7 +22,7 @@ from gpt.files import read_json, write_atomically
 from gpt.model.gpt import GPT
 from gpt.pretrained.shapes import shape_from, shape_to
 from gpt.pretrained.weights import has_own_head, weights_from, weights_to
-from gpt.training.state import load_weights
+from gpt.runs.state import load_weights
 
 
 def from_transformers(config: dict[str, Any], theirs: dict[str, Tensor]) -> GPT:

@@ -12,7 +12,7 @@ from gpt.model.gpt import GPT
 from gpt.pretrained.folders import read_model
 from gpt.pretrained.generation import generation_settings
 from gpt.pretrained.smollm2 import smollm2_folder
-from gpt.runs import load_model
+from gpt.runs.folder import load_model
 from gpt.text.tokenizer_json import from_hugging_face
 from gpt.text.tokenizers import Tokenizer
 

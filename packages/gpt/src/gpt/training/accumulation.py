@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gpt.runs.processes import added, largest, n_processes
+from gpt.runs.sharding import without_averaging
 from gpt.text.token_files import Batch
-from gpt.training.processes import added, largest, n_processes
-from gpt.training.sharding import without_averaging
 
 
 class LossSum(NamedTuple):

@@ -18,14 +18,14 @@ import torch
 from torch import nn
 
 from gpt.errors import RunFailed
+from gpt.runs.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.passes import autocast, spread
+from gpt.runs.processes import from_first, rank, wait
+from gpt.runs.sharding import whole
+from gpt.runs.state import TrainingState
 from gpt.training.accumulation import Loss, accumulate_gradient
-from gpt.training.checkpoints import Checkpoint, save_checkpoint
 from gpt.training.config import LoopConfig
 from gpt.training.optimizer import adamw, muon_and_adamw
-from gpt.training.passes import autocast, spread
-from gpt.training.processes import from_first, rank, wait
-from gpt.training.sharding import whole
-from gpt.training.state import TrainingState
 
 __all__ = ["LoopConfig", "Record", "train"]
 

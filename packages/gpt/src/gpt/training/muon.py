@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gpt.training.sharding import sliced_like, whole
+from gpt.runs.sharding import sliced_like, whole
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 

@@ -1,6 +1,6 @@
 """Exercise of the chapter on memory: how large a batch may be."""
 
-from finetune.training.step import Step
+from finetune.memory.step import Step
 from gpt.model.config import GPTConfig
 
 

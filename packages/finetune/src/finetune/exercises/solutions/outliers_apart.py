@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.adapters.nf4 import dequantised, quantised
+from finetune.lora.nf4 import dequantised, quantised
 
 
 def outliers_apart(weight: Float[Tensor, "N D"], n: int) -> Float[Tensor, "N D"]:

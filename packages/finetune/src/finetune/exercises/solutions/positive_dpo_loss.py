@@ -4,7 +4,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.preference.answers import halves
+from finetune.dpo.margins import halves
 
 
 def positive_dpo_loss(

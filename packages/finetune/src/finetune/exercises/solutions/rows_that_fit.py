@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from finetune.training.memory import step_memory
-from finetune.training.step import Step
+from finetune.memory.estimate import step_memory
+from finetune.memory.step import Step
 from gpt.model.config import GPTConfig
 
 

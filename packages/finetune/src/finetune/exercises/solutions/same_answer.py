@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from finetune.training.pitfalls import Finding
-from finetune.training.row_faults import plain
+from finetune.diagnosis.pitfalls import Finding
+from finetune.diagnosis.row_faults import plain
 
 
 def same_answer(answers: Sequence[str], most: float = 0.3, least: int = 10) -> Finding | None:
