@@ -77,6 +77,6 @@ def few_questions(monkeypatch):
 
     whole = docstrings.library_questions
     monkeypatch.setattr(docstrings, "library_questions", lambda library: whole(library / "email"))
-    tasks.questions.cache_clear()
+    tasks.question_task.cache_clear()
     yield
-    tasks.questions.cache_clear()
+    tasks.question_task.cache_clear()

@@ -11,12 +11,12 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 from transformers import AutoTokenizer
 from trl.data_utils import apply_chat_template, maybe_convert_to_chatml
 
-from finetune.conversations.encoding import answer_example, example
-from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.encoding import answer_example, conversation_example
+from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import template_format
 from finetune.datasets.files import load_conversations, load_preferences
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
-from gpt.text.tokenizer_export import to_hugging_face
+from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 from gpt.text.tokenizers import decode
 
 pytestmark = pytest.mark.baselines
@@ -72,7 +72,7 @@ TEMPLATES = {
 def tokenizers(request, tmp_path_factory):
     """Our tokenizer and the library's, with a template that keeps white space or trims it."""
     folder = tmp_path_factory.mktemp("tokenizer")
-    ours = with_marks(BytePairTokenizer.train([CODE + ASKED["content"]], 300))
+    ours = with_special_tokens(BytePairTokenizer.train([CODE + ASKED["content"]], 300))
     other, answer = TEMPLATES[request.param]
     template = (
         "{% for m in messages %}<|im_start|>{{ m.role }}\n"
@@ -81,7 +81,7 @@ def tokenizers(request, tmp_path_factory):
         "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
     )
     ours = replace(ours, chat_template=template)
-    to_hugging_face(ours, folder)
+    write_hugging_face_tokenizer(ours, folder)
     return ours, AutoTokenizer.from_pretrained(folder)
 
 
@@ -97,7 +97,7 @@ def test_conversations_are_the_texts_of_trl(tmp_path, tokenizers, row):
     (conversation,) = load_conversations(saved(tmp_path / "rows.json", row))
     theirs = apply_chat_template(maybe_convert_to_chatml(copy.deepcopy(row)), library)
     text = theirs.get("text") or theirs["prompt"] + theirs["completion"]
-    row = example(template_format(ours), ours, conversation.messages)
+    row = conversation_example(template_format(ours), ours, conversation.messages)
     assert decode(ours, row.tokens) == text
 
 

@@ -3,13 +3,18 @@ import sys
 
 import pytest
 
-from finetune.conversations.messages import Conversation, PreferencePair, asked, exchange
-from finetune.datasets.columns import METADATA, REFUSED
+from finetune.conversations.messages import (
+    Conversation,
+    PreferencePair,
+    single_turn_conversation,
+    single_turn_prompt,
+)
+from finetune.datasets.columns import METADATA, UNUSABLE_COLUMNS
 from finetune.datasets.files import UnusableRow, load_conversations, load_preferences
 from gpt.errors import BadInput
 
 USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
-QA = exchange("q", "a")
+QA = single_turn_conversation("q", "a")
 
 CONVERSATIONS = {
     "alpaca": ({"instruction": "q", "output": "a"}, QA),
@@ -17,7 +22,7 @@ CONVERSATIONS = {
     "alpaca with no input": ({"instruction": "q", "input": None, "output": "a"}, QA),
     "alpaca with input": (
         {"instruction": "q", "input": "i", "output": "a"},
-        exchange("q\n\ni", "a"),
+        single_turn_conversation("q\n\ni", "a"),
     ),
     "messages": ({"messages": [USER, BOT], "source": 3}, QA),
     "messages with weights": ({"messages": [{**USER, "weight": 0}, {**BOT, "weight": 1}]}, QA),
@@ -34,17 +39,20 @@ CONVERSATIONS = {
         Conversation([{"role": "system", "content": "s"}, USER, BOT]),
     ),
     "prompt and completion": ({"prompt": "q", "completion": "a"}, QA),
-    "white space": ({"prompt": " q", "completion": "\n  a\n"}, exchange(" q", "\n  a\n")),
+    "white space": (
+        {"prompt": " q", "completion": "\n  a\n"},
+        single_turn_conversation(" q", "\n  a\n"),
+    ),
     "white space in turns": (
         {"messages": [{"role": "user", "content": " q "}, {"role": "assistant", "content": "  a"}]},
-        exchange(" q ", "  a"),
+        single_turn_conversation(" q ", "  a"),
     ),
     "transcript and completion": (
         {
             "prompt": "\n\nHuman: q\n\nAssistant: a\n\nHuman: Why?\n\nAssistant:",
             "completion": " b\n",
         },
-        Conversation([*QA.messages, *exchange("Why?", "b").messages]),
+        Conversation([*QA.messages, *single_turn_conversation("Why?", "b").messages]),
     ),
     "transcript and turns": (
         {"prompt": "Human: q\n\nAssistant:", "completion": [BOT]},
@@ -52,19 +60,24 @@ CONVERSATIONS = {
     ),
     "transcript that ends with a question": (
         {"prompt": "Human: p\n\nAssistant: b\n\nHuman: q", "completion": "  a"},
-        Conversation([*exchange("p", "b").messages, *exchange("q", "  a").messages]),
+        Conversation(
+            [
+                *single_turn_conversation("p", "b").messages,
+                *single_turn_conversation("q", "  a").messages,
+            ]
+        ),
     ),
     "a question about humans": (
         {"prompt": "Human: rights are what?", "completion": "a"},
-        exchange("Human: rights are what?", "a"),
+        single_turn_conversation("Human: rights are what?", "a"),
     ),
     "an answer that quotes a transcript": (
         {"prompt": "\n\nHuman: q\n\nAssistant:", "completion": " Hm.\n\nHuman: x\n\nAssistant: y"},
-        exchange("q", "Hm.\n\nHuman: x\n\nAssistant: y"),
+        single_turn_conversation("q", "Hm.\n\nHuman: x\n\nAssistant: y"),
     ),
     "dolly": (
         {"instruction": "q", "context": "c", "response": "a", "category": "closed_qa"},
-        exchange("q\n\nc", "a"),
+        single_turn_conversation("q\n\nc", "a"),
     ),
     "openorca": (
         {"id": "cot.1", "system_prompt": "s", "question": "q", "response": "a"},
@@ -116,14 +129,14 @@ CONVERSATIONS = {
     "tulu": ({"id": "flan_1", "source": "flan", "messages": [USER, BOT]}, QA),
     "lima": (
         {"conversations": ["q", "a", "r", "b"], "source": "stackexchange"},
-        Conversation([*QA.messages, *exchange("r", "b").messages]),
+        Conversation([*QA.messages, *single_turn_conversation("r", "b").messages]),
     ),
     "capybara": (
         {
             "source": "Dove",
             "conversation": [{"input": "q", "output": "a"}, {"input": "r", "output": "b"}],
         },
-        Conversation([*QA.messages, *exchange("r", "b").messages]),
+        Conversation([*QA.messages, *single_turn_conversation("r", "b").messages]),
     ),
     "lmsys": (
         {"conversation_id": "3", "model": "vicuna", "conversation": [USER, BOT], "turn": 1},
@@ -140,7 +153,7 @@ CONVERSATIONS = {
     ),
     "alpaca with a history": (
         {"instruction": "r", "output": "b", "system": "", "history": [["q", "a"]]},
-        Conversation([*QA.messages, *exchange("r", "b").messages]),
+        Conversation([*QA.messages, *single_turn_conversation("r", "b").messages]),
     ),
     "alpaca with a history of nothing": (
         {"instruction": "q", "output": "a", "history": "[]"},
@@ -163,7 +176,7 @@ CONVERSATIONS = {
     ),
     "lists of both": ({"prompt": [USER], "completion": [BOT]}, QA),
 }
-PAIR = PreferencePair(asked("q"), "good", "bad")
+PAIR = PreferencePair(single_turn_prompt("q"), "good", "bad")
 
 
 def answer(text):
@@ -186,11 +199,11 @@ PREFERENCES = {
             "chosen": "\n\nHuman: q\n\nAssistant: a\n\nHuman: Why?\n\nAssistant: good\n",
             "rejected": "\n\nHuman: q\n\nAssistant: a\n\nHuman: Why?\n\nAssistant: bad",
         },
-        PreferencePair([USER, BOT, *asked("Why?")], "good", "bad"),
+        PreferencePair([USER, BOT, *single_turn_prompt("Why?")], "good", "bad"),
     ),
     "texts with leading spaces": (
         {"prompt": "q", "chosen": "    return 1", "rejected": " bad "},
-        PreferencePair(asked("q"), "    return 1", " bad "),
+        PreferencePair(single_turn_prompt("q"), "    return 1", " bad "),
     ),
     "a transcript as prompt": (
         {
@@ -227,11 +240,11 @@ PREFERENCES = {
     ),
     "alpaca with two answers": (
         {"instruction": "q", "input": "i", "chosen": "good", "rejected": "bad"},
-        PreferencePair(asked("q\n\ni"), "good", "bad"),
+        PreferencePair(single_turn_prompt("q\n\ni"), "good", "bad"),
     ),
     "an instruction that looks like a transcript": (
         {"instruction": "Human: q", "input": "i", "chosen": "good", "rejected": "bad"},
-        PreferencePair(asked("Human: q\n\ni"), "good", "bad"),
+        PreferencePair(single_turn_prompt("Human: q\n\ni"), "good", "bad"),
     ),
     "ultrafeedback, binarized": (
         {
@@ -287,7 +300,7 @@ def write(path, rows):
 
 @pytest.mark.parametrize(("row", "expected"), CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_conversations_in_every_layout(tmp_path, row, expected):
-    other = exchange("other", "answer")
+    other = single_turn_conversation("other", "answer")
     rows = [row, {"messages": other.messages}]  # a file may mix them
     assert load_conversations(write(tmp_path / "rows.jsonl", rows)) == [expected, other]
 
@@ -308,7 +321,7 @@ def test_lines_end_at_newlines_alone_and_empty_ones_are_passed_over(tmp_path):
     (tmp_path / "rows.jsonl").write_text(f"\n{row}\n\n{row}\n", encoding="utf-8")
     assert (
         load_conversations(str(tmp_path / "rows.jsonl"))
-        == [exchange("a\u2028b\x85c", "\u00e9")] * 2
+        == [single_turn_conversation("a\u2028b\x85c", "\u00e9")] * 2
     )
 
 
@@ -433,7 +446,7 @@ def test_metadata_does_not_change_what_is_learned(tmp_path, column):
     assert load_preferences(path) == [PAIR]
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", UNUSABLE_COLUMNS)
 def test_what_would_change_it_is_refused_by_name(tmp_path, name):
     for row in (
         {"messages": [USER, BOT], name: "x"},

@@ -8,14 +8,14 @@ import pytest
 
 from finetune.datasets import docstrings
 from finetune.datasets.docstrings import (
-    WORDINGS,
+    QUESTION_TEMPLATES,
     Question,
-    asked,
-    digest,
     library_questions,
     python_questions,
+    question_text,
+    questions_digest,
     split_by_module,
-    top_level,
+    top_level_module,
 )
 from finetune.datasets.sentences import first_sentence
 from gpt.errors import BadInput
@@ -87,8 +87,10 @@ def test_a_module_by_hand(tmp_path):
 
 
 def test_the_name_decides_the_wording():
-    assert asked("os.path", "join", "function") == "What is the function `os.path.join` for?"
-    assert asked("os.path", "Thread", "class") == "Describe the class `os.path.Thread`."
+    assert (
+        question_text("os.path", "join", "function") == "What is the function `os.path.join` for?"
+    )
+    assert question_text("os.path", "Thread", "class") == "Describe the class `os.path.Thread`."
     for kind, name, thing in [
         ("method", "Thread.f{}", "the method `Thread.f{}` of `m`"),
         ("property", "Thread.f{}", "the property `Thread.f{}` of `m`"),
@@ -96,9 +98,10 @@ def test_the_name_decides_the_wording():
         ("class", "F{}", "the class `m.F{}`"),
     ]:
         seen = Counter(
-            asked("m", name.format(n), kind).replace(thing.format(n), "...") for n in range(900)
+            question_text("m", name.format(n), kind).replace(thing.format(n), "...")
+            for n in range(900)
         )
-        assert {*seen} == {wording.format("...") for wording in WORDINGS[kind]}
+        assert {*seen} == {wording.format("...") for wording in QUESTION_TEMPLATES[kind]}
         assert min(seen.values()) > 200
 
 
@@ -167,7 +170,7 @@ def test_no_module_is_on_both_sides_and_nothing_is_lost():
     questions = questions_of(a=3, b=5, c=2, d=40, e=1, f=4)
     for seed in range(20):
         train, held_out = split_by_module(questions, share=0.2, seed=seed)
-        assert not {*map(top_level, train)} & {*map(top_level, held_out)}
+        assert not {*map(top_level_module, train)} & {*map(top_level_module, held_out)}
         assert sorted(train + held_out) == sorted(questions)
         assert [q for q in questions if q in train] == train  # the order stays
         assert 8 <= len(held_out) <= 11  # the small modules are 15, one of up to 5 may not fit
@@ -178,9 +181,9 @@ def test_a_large_module_is_held_out_only_where_small_ones_do_not_fill_the_side()
     for seed in range(20):
         held_out = split_by_module(many, share=0.25, seed=seed).held_out
         assert len(held_out) == 24  # of 25, in twos
-        assert "large" not in {*map(top_level, held_out)}
+        assert "large" not in {*map(top_level_module, held_out)}
     few = questions_of(large=6, small=1, other=9)
-    assert {*map(top_level, split_by_module(few, share=0.45).held_out)} == {"small", "large"}
+    assert {*map(top_level_module, split_by_module(few, share=0.45).held_out)} == {"small", "large"}
 
 
 def test_the_seed_decides_the_split(real):
@@ -215,8 +218,8 @@ def test_about_a_seventh_is_held_out_from_twenty_modules_or_more(real):
     for seed in range(5):
         train, held_out = split_by_module(real, seed=seed)
         assert len(held_out) == pytest.approx(0.15 * len(real), abs=5)
-        assert len({*map(top_level, held_out)}) >= 20
-        assert not {*map(top_level, train)} & {*map(top_level, held_out)}
+        assert len({*map(top_level_module, held_out)}) >= 20
+        assert not {*map(top_level_module, train)} & {*map(top_level_module, held_out)}
 
 
 def test_another_process_with_other_hashes_makes_the_same_questions_and_split(real):
@@ -228,16 +231,17 @@ def test_another_process_with_other_hashes_makes_the_same_questions_and_split(re
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=environment
     )
-    assert result.stdout.split() == [digest(real), digest(split_by_module(real).held_out)], (
-        result.stderr
-    )
+    assert result.stdout.split() == [
+        questions_digest(real),
+        questions_digest(split_by_module(real).held_out),
+    ], result.stderr
 
 
 def test_the_digest_names_exactly_these_questions():
     question = Question("m", "f", "function", "What?", "This.")
     expected = hashlib.sha256(b"1 1 8 5 5\0m\0f\0function\0What?\0This.").hexdigest()
-    assert digest([question]) == expected
-    assert digest([question._replace(module="mf", name="")]) != expected
+    assert questions_digest([question]) == expected
+    assert questions_digest([question._replace(module="mf", name="")]) != expected
 
 
 def test_a_python_without_sources_is_told_in_a_sentence(monkeypatch, tmp_path):

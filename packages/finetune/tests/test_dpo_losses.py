@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from finetune.dpo.losses import conservative_dpo_loss, dpo_loss, ipo_loss, robust_dpo_loss
 from finetune.dpo.margins import (
     answer_logprob,
-    halves,
     implicit_reward,
     margin,
-    mean_report,
-    pair_report,
-    per_token,
-    whole,
+    mean_logprob,
+    mean_pair_metrics,
+    pair_metrics,
+    split_chosen_rejected,
+    sum_logprob,
 )
 from gpt.errors import BadInput
 
@@ -34,8 +34,8 @@ def test_an_answer_counts_by_its_own_tokens():
     logprobs, mask = torch.tensor(LOGPROBS), torch.tensor(ANSWERS)
     sums = answer_logprob(logprobs, mask)
     assert sums.tolist() == [-3, -4]
-    assert whole(sums, mask.sum(-1)).tolist() == [-3, -4]
-    assert per_token(sums, mask.sum(-1)).tolist() == [-1.5, -4]
+    assert sum_logprob(sums, mask.sum(-1)).tolist() == [-3, -4]
+    assert mean_logprob(sums, mask.sum(-1)).tolist() == [-1.5, -4]
 
 
 def test_what_the_prompt_scores_changes_nothing():
@@ -46,8 +46,8 @@ def test_what_the_prompt_scores_changes_nothing():
 
 def test_chosen_rows_stand_above_rejected_ones():
     values = double(-3, -1, -4, -8)
-    assert halves(values).chosen.tolist() == [-3, -1]
-    assert halves(values).rejected.tolist() == [-4, -8]
+    assert split_chosen_rejected(values).chosen.tolist() == [-3, -1]
+    assert split_chosen_rejected(values).rejected.tolist() == [-4, -8]
     assert margin(values).tolist() == [1, 7]
     with pytest.raises(BadInput, match="3 rows are no pairs"):
         margin(double(1, 2, 3))
@@ -59,12 +59,12 @@ def test_a_report_by_hand():
     policy, reference = double(-5, -1, -8, -2), double(-3, -1, -4, -2)
     reward = implicit_reward(policy, reference, beta=0.5)
     assert reward.tolist() == [-1, 0, -2, 0]
-    report = pair_report(policy, reward)
+    report = pair_metrics(policy, reward)
     assert report == (2, -0.5, -1.0, 0.5, 0.75, -3.0, -5.0)
     other = report._replace(n_pairs=6, accuracy=0.25, chosen_reward=1.5)
-    assert mean_report([report, other]) == (8, 1.0, -1.0, 0.5, 0.375, -3.0, -5.0)
+    assert mean_pair_metrics([report, other]) == (8, 1.0, -1.0, 0.5, 0.375, -3.0, -5.0)
     with pytest.raises(BadInput, match="no pair was seen"):
-        mean_report([])
+        mean_pair_metrics([])
 
 
 def test_four_losses_by_hand():

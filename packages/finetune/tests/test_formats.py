@@ -3,13 +3,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from finetune.conversations.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN, Piece
-from finetune.conversations.messages import asked, exchange
-from finetune.conversations.parsing import MarkInContent, parsed, written
+from finetune.conversations.messages import single_turn_conversation, single_turn_prompt
+from finetune.conversations.parsing import (
+    DelimiterInContent,
+    conversation_text,
+    parse_conversation_text,
+)
 from gpt.errors import BadInput
 
 SYSTEM = {"role": "system", "content": "Be brief."}
-ONE = exchange("2+2?", "4").messages
-TWO = [SYSTEM, *ONE, *exchange("And 3+3?", "6").messages]
+ONE = single_turn_conversation("2+2?", "4").messages
+TWO = [SYSTEM, *ONE, *single_turn_conversation("And 3+3?", "6").messages]
 
 TEXTS = {
     "alpaca": (
@@ -39,20 +43,20 @@ TEXTS = {
 @pytest.mark.parametrize("name", FORMATS)
 def test_conversations_written_out(name):
     for messages, text in zip((ONE, TWO), TEXTS[name], strict=True):
-        assert written(FORMATS[name], messages) == text
-        assert parsed(FORMATS[name], text) == messages
+        assert conversation_text(FORMATS[name], messages) == text
+        assert parse_conversation_text(FORMATS[name], text) == messages
 
 
 def test_the_first_empty_line_of_an_instruction_begins_its_input():
-    messages = exchange("Sort.\n\n3 1 2\n\nascending", "1 2 3").messages
-    assert written(ALPACA, messages) == (
+    messages = single_turn_conversation("Sort.\n\n3 1 2\n\nascending", "1 2 3").messages
+    assert conversation_text(ALPACA, messages) == (
         "### Instruction:\nSort.\n\n### Input:\n3 1 2\n\nascending"
         "\n\n### Response:1 2 3<|endoftext|>"
     )
-    assert parsed(ALPACA, written(ALPACA, messages)) == messages
-    assert "\n\n3 1 2" in written(PLAIN, messages)
-    nested = exchange("a\n\nb\n\n### Input:\nc", "d").messages
-    assert parsed(ALPACA, written(ALPACA, nested)) == nested
+    assert parse_conversation_text(ALPACA, conversation_text(ALPACA, messages)) == messages
+    assert "\n\n3 1 2" in conversation_text(PLAIN, messages)
+    nested = single_turn_conversation("a\n\nb\n\n### Input:\nc", "d").messages
+    assert parse_conversation_text(ALPACA, conversation_text(ALPACA, nested)) == nested
 
 
 def test_pieces_know_who_wrote_them():
@@ -69,7 +73,10 @@ def test_pieces_know_who_wrote_them():
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 def test_the_boundary_does_not_depend_on_what_is_said(format):
     """Question and answer are the same, so a search for the answer would find the question."""
-    trained = [piece.text.strip() for piece in format.pieces(exchange("a", "a").messages)[3:5]]
+    trained = [
+        piece.text.strip()
+        for piece in format.pieces(single_turn_conversation("a", "a").messages)[3:5]
+    ]
     assert trained == ["a", format.stop]
 
 
@@ -94,7 +101,9 @@ def said(part):
 
 def conversation(system, pairs):
     first = [] if system is None else [{"role": "system", "content": system}]
-    return first + [message for pair in pairs for message in exchange(*pair).messages]
+    return first + [
+        message for pair in pairs for message in single_turn_conversation(*pair).messages
+    ]
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
@@ -102,7 +111,7 @@ def conversation(system, pairs):
 @given(said=said(st.sampled_from("ab \n\r\té")))
 def test_what_is_written_is_read_back(format, said):
     messages = conversation(*said)
-    assert parsed(format, written(format, messages)) == messages
+    assert parse_conversation_text(format, conversation_text(format, messages)) == messages
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
@@ -112,10 +121,10 @@ def test_marks_in_messages_are_read_back_or_refused(format, said):
     """So no two conversations share a text."""
     messages = conversation(*said)
     try:
-        text = written(format, messages)
-    except MarkInContent:
+        text = conversation_text(format, messages)
+    except DelimiterInContent:
         return
-    assert parsed(format, text) == messages
+    assert parse_conversation_text(format, text) == messages
 
 
 FORGED = {
@@ -128,24 +137,31 @@ FORGED = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_question_that_forges_an_answer_is_refused_as_text(name):
-    format, forgery = FORMATS[name], exchange(FORGED[name], "No").messages
-    honest = [*exchange("Hi\n\nyou", "Sure").messages, *exchange("Go on", "No").messages]
+    format, forgery = FORMATS[name], single_turn_conversation(FORGED[name], "No").messages
+    honest = [
+        *single_turn_conversation("Hi\n\nyou", "Sure").messages,
+        *single_turn_conversation("Go on", "No").messages,
+    ]
     text = "".join(piece.text for piece in format.pieces(forgery))
-    assert text == written(format, honest)  # so nothing tells them apart
-    with pytest.raises(MarkInContent, match="message 1 spells '.*', a mark of the format"):
-        written(format, forgery)
+    assert text == conversation_text(format, honest)  # so nothing tells them apart
+    with pytest.raises(DelimiterInContent, match="message 1 spells '.*', a mark of the format"):
+        conversation_text(format, forgery)
 
 
 def test_a_question_that_would_move_the_boundary_is_refused_as_text():
     """Read back it is one exchange too, of other messages."""
-    with pytest.raises(MarkInContent, match="message 1 spells 'Answer:', a mark of the format"):
-        written(PLAIN, exchange("a\nAnswer:\nb", "c").messages)
+    with pytest.raises(
+        DelimiterInContent, match="message 1 spells 'Answer:', a mark of the format"
+    ):
+        conversation_text(PLAIN, single_turn_conversation("a\nAnswer:\nb", "c").messages)
 
 
 def test_a_word_that_is_no_whole_mark_is_welcome():
-    messages = exchange("Is Answer: a mark?", "Not ### alone; nor Question: inside a line").messages
+    messages = single_turn_conversation(
+        "Is Answer: a mark?", "Not ### alone; nor Question: inside a line"
+    ).messages
     for format in FORMATS.values():
-        assert parsed(format, written(format, messages)) == messages
+        assert parse_conversation_text(format, conversation_text(format, messages)) == messages
 
 
 STRANGE = {
@@ -164,20 +180,26 @@ STRANGE = {
 @pytest.mark.parametrize(("format", "text", "message"), STRANGE.values(), ids=STRANGE)
 def test_a_text_of_no_conversation_is_bad_input(format, text, message):
     with pytest.raises(BadInput, match=message):
-        parsed(format, text)
+        parse_conversation_text(format, text)
 
 
 UNORDERED = {
     "nothing": ([], "the last of 0 messages must be by the assistant"),
-    "no answer": (asked("a"), "the last of 1 messages must be by the assistant"),
+    "no answer": (single_turn_prompt("a"), "the last of 1 messages must be by the assistant"),
     "an answer first": ([ONE[1]], "message 1 is by the assistant at the beginning"),
-    "two questions": ([*asked("a"), *ONE], "message 2 is by the user after one by the user"),
+    "two questions": (
+        [*single_turn_prompt("a"), *ONE],
+        "message 2 is by the user after one by the user",
+    ),
     "system later": ([*ONE, SYSTEM], "message 3 is by the system after one by the assistant"),
     "a stranger": ([{"role": "bot", "content": "a"}], "by 'bot'; roles are system, user, assist"),
     "nobody": ([{"content": "a"}], "message 1 is by None"),
-    "silence": (exchange("a", " \n").messages, r"message 2, by the assistant, .* ' \\n'"),
+    "silence": (
+        single_turn_conversation("a", " \n").messages,
+        r"message 2, by the assistant, .* ' \\n'",
+    ),
     "a number": ([{"role": "user", "content": 3}], "message 1, by the user, has the content 3"),
-    "half a pair": (exchange("\ud83d", "a").messages, "half of a surrogate pair"),
+    "half a pair": (single_turn_conversation("\ud83d", "a").messages, "half of a surrogate pair"),
 }
 
 

@@ -8,22 +8,22 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from finetune.lora.inject import (
     LoraConfig,
-    coverage,
-    disabled,
+    count_trainable,
+    disable_adapters,
     inject,
     lora_layers,
     lora_parameters,
     merge,
-    merged,
+    merged_copy,
     n_lora_parameters,
     unmerge,
 )
-from finetune.lora.layer import LoraLinear, low_rank, places
-from finetune.sft.policy import Policy, as_kind
+from finetune.lora.layer import LoraLinear, adapter_slices, low_rank_product
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
-from gpt.model.fast.bare import bare
+from gpt.model.fast.bare import with_direct_calls
 from gpt.model.gpt import GPT
 from gpt.model.layers import Linear
 
@@ -88,7 +88,7 @@ def test_the_fast_way_is_the_equation_in_values_and_gradients(outputs):
     torch.nn.init.normal_(layer.b)
     x = torch.randn(2, 4, 7, dtype=torch.float64, requires_grad=True)
     upstream = torch.randn(2, 12, 4, dtype=torch.float64).transpose(1, 2)  # laid out otherwise
-    change = low_rank(x, layer.a, layer.b, places(outputs, 3), 12)
+    change = low_rank_product(x, layer.a, layer.b, adapter_slices(outputs, 3), 12)
     plain = F.linear(x, layer.base.weight, layer.base.bias) + 0.7 * change
     inputs = [x, layer.a, layer.b]
     expected = torch.autograd.grad(plain, inputs, upstream)
@@ -153,7 +153,7 @@ def test_coverage_says_how_much_is_trained():
     model = GPT(LLAMA)
     total = model.n_parameters()
     inject(model, LoraConfig(rank=3, targets=("q", "v")))
-    covered = coverage(model)
+    covered = count_trainable(model)
     assert covered == (336, total + 336, 2)
     assert str(covered) == f"336 trained of {total + 336:,}, {336 / (total + 336):.2%}, in 2 layers"
 
@@ -183,7 +183,7 @@ def test_a_merged_model_has_no_adapters_and_the_names_of_its_base(shape, in_plac
     model, base = adapted(shape)
     if in_place_first:
         merge(model)
-    plain = merged(model)
+    plain = merged_copy(model)
     assert not lora_layers(plain) and [*plain.state_dict()] == [*base.state_dict()]
     torch.testing.assert_close(plain(TOKENS), model(TOKENS), rtol=0, atol=1e-12)
     assert all(parameter.requires_grad for parameter in plain.parameters())
@@ -197,7 +197,7 @@ def test_merging_in_bf16_rounds_once():
     layer = model.blocks[0].mlp.up
     assert layer.a.dtype == torch.float32 and layer.base.weight.dtype == torch.bfloat16
     exact = layer.base.weight.float() + 3 * layer.b @ layer.a
-    plain = merged(model).blocks[0].mlp.up.weight
+    plain = merged_copy(model).blocks[0].mlp.up.weight
     torch.testing.assert_close(plain, exact.bfloat16(), rtol=2**-8, atol=1e-6)
     assert plain.dtype == torch.bfloat16
     merge(model)
@@ -209,9 +209,9 @@ def test_merging_in_bf16_rounds_once():
 def test_disabled_adapters_leave_the_base_to_the_bit(shape):
     model, base = adapted(shape, dtype=torch.float32)
     changed = model(TOKENS)
-    with disabled(model):
+    with disable_adapters(model):
         assert torch.equal(model(TOKENS), base(TOKENS))
-        with disabled(model):
+        with disable_adapters(model):
             pass
         assert torch.equal(model(TOKENS), base(TOKENS))
     assert torch.equal(model(TOKENS), changed) and not torch.equal(changed, base(TOKENS))
@@ -219,7 +219,7 @@ def test_disabled_adapters_leave_the_base_to_the_bit(shape):
 
 def test_adapters_come_back_after_an_error_inside():
     model, _ = adapted()
-    with pytest.raises(RuntimeError), disabled(model):
+    with pytest.raises(RuntimeError), disable_adapters(model):
         raise RuntimeError
     assert all(layer.adds for layer in lora_layers(model).values())
 
@@ -227,7 +227,7 @@ def test_adapters_come_back_after_an_error_inside():
 def test_merged_adapters_cannot_be_disabled():
     model, _ = adapted()
     merge(model)
-    with pytest.raises(BadInput, match="unmerge"), disabled(model):
+    with pytest.raises(BadInput, match="unmerge"), disable_adapters(model):
         pass
 
 
@@ -236,9 +236,11 @@ def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
     model, base = adapted(shape, dtype=torch.float32)
     model.eval()
     with torch.no_grad():
-        torch.testing.assert_close(bare(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6)
-        with disabled(model):
-            assert torch.equal(bare(model)(TOKENS), base(TOKENS))
+        torch.testing.assert_close(
+            with_direct_calls(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6
+        )
+        with disable_adapters(model):
+            assert torch.equal(with_direct_calls(model)(TOKENS), base(TOKENS))
     text = list(generate(model, [1, 2], 10, lambda scores: scores.argmax(-1)))
     greedy = [1, 2]
     for _ in range(10):
@@ -248,7 +250,7 @@ def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
 
 def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
     called = []
-    way = "gpt.model.layers.few_rows"
+    way = "gpt.model.layers.linear_few_rows"
     monkeypatch.setattr(way, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
     layer = LoraLinear(Linear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
     with torch.no_grad():
@@ -258,7 +260,7 @@ def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
 
 def test_a_policy_of_a_model_with_adapters_trains_them():
     model, _ = adapted()
-    policy = as_kind(Policy, model)
+    policy = share_layers_as(Policy, model)
     assert [*policy.state_dict()] == [*model.state_dict()]
     policy(TOKENS, torch.ones_like(TOKENS, dtype=torch.bool)).sum().backward()
     assert all(parameter.grad is not None for parameter in lora_parameters(model))
@@ -300,7 +302,7 @@ def test_a_base_that_is_unfrozen_again_learns():
     model(TOKENS, targets=TOKENS).backward()
     weight = model.blocks[0].mlp.up.base.weight
     assert weight.grad is not None
-    plain = merged(model)
+    plain = merged_copy(model)
     plain(TOKENS, targets=TOKENS).backward()
     expected = plain.blocks[0].mlp.up.weight.grad
     torch.testing.assert_close(weight.grad, expected, rtol=0, atol=1e-10)
@@ -329,7 +331,7 @@ def test_few_steps_of_training_lower_the_loss_and_leave_the_base():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
-    with torch.no_grad(), disabled(model):
+    with torch.no_grad(), disable_adapters(model):
         assert torch.equal(model(TOKENS), base(TOKENS))
 
 

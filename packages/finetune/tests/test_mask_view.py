@@ -3,17 +3,25 @@ import io
 import pytest
 from rich.console import Console
 
-from finetune.conversations.encoding import example
+from finetune.conversations.encoding import conversation_example
 from finetune.conversations.formats import CHATML
-from finetune.conversations.mask_view import COUNTS, coloured, lines, print_mask, summary
-from finetune.conversations.messages import exchange
-from finetune.conversations.rows import Example, answered
-from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.mask_view import (
+    TRAINED_STYLE,
+    coloured_line,
+    mask_summary,
+    print_mask,
+    token_lines,
+)
+from finetune.conversations.messages import single_turn_conversation
+from finetune.conversations.rows import Example, prompt_answer_example
+from finetune.conversations.special_tokens import with_special_tokens
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizers import CharacterTokenizer, WordTokenizer
 
-CHAT = with_marks(BytePairTokenizer.train(["user assistant What is it? A list." * 9], 300))
-ROW = example(CHATML, CHAT, exchange("What is it?", "A list.").messages)
+CHAT = with_special_tokens(BytePairTokenizer.train(["user assistant What is it? A list." * 9], 300))
+ROW = conversation_example(
+    CHATML, CHAT, single_turn_conversation("What is it?", "A list.").messages
+)
 LETTERS = CharacterTokenizer(list("abcdefgh\n"))
 
 
@@ -24,7 +32,7 @@ def printed(row, tokenizer, width=40, **options):
 
 
 def test_without_colour_carets_stand_below_what_counts():
-    assert printed(answered([0, 1], [2, 3, 9]), LETTERS) == (
+    assert printed(prompt_answer_example([0, 1], [2, 3, 9]), LETTERS) == (
         "a|b|c|d|<|endoftext|>|\n"
         "    ^ ^ ^^^^^^^^^^^^^\n"
         "3 of 5 tokens count; the last one is '<|endoftext|>'\n"
@@ -46,8 +54,10 @@ def test_colour_where_the_terminal_has_it():
     text = printed(ROW, CHAT, force_terminal=True, color_system="standard")
     assert "\x1b[30;102m list\x1b[0m" in text
     assert "^" not in text
-    (_, _, _, line) = map(coloured, lines(ROW, CHAT, 40))
-    styled = [line.plain[span.start : span.end] for span in line.spans if span.style == COUNTS]
+    (_, _, _, line) = map(coloured_line, token_lines(ROW, CHAT, 40))
+    styled = [
+        line.plain[span.start : span.end] for span in line.spans if span.style == TRAINED_STYLE
+    ]
     assert styled == ["A", " list", ".", "<|im_end|>"]
 
 
@@ -61,8 +71,8 @@ def test_no_colour_where_none_is_wanted(monkeypatch, name):
 
 
 def test_a_line_is_no_wider_than_the_terminal_and_no_token_is_lost():
-    row = answered([0] * 30, [1] * 30)
-    shown = [*lines(row, LETTERS, 21)]
+    row = prompt_answer_example([0] * 30, [1] * 30)
+    shown = [*token_lines(row, LETTERS, 21)]
     assert {sum(len(token) + 1 for token, _ in line) for line in shown} == {20}
     assert [token for line in shown for token, _ in line] == ["a"] * 30 + ["b"] * 30
     assert (
@@ -88,7 +98,7 @@ def test_wide_characters_keep_the_carets_in_place():
 
 def test_markup_of_the_terminal_library_is_text():
     words = WordTokenizer(["a", "[red]b[/red]"])
-    assert printed(answered([0], [1]), words).startswith("a|[red]b[/red]|\n")
+    assert printed(prompt_answer_example([0], [1]), words).startswith("a|[red]b[/red]|\n")
 
 
 def test_ids_that_spell_nothing_are_shown_by_number():
@@ -97,5 +107,5 @@ def test_ids_that_spell_nothing_are_shown_by_number():
 
 def test_nothing_to_learn_is_said():
     row = Example([0, 1], [False, False])
-    assert summary(row, LETTERS) == "0 of 2 tokens count"
+    assert mask_summary(row, LETTERS) == "0 of 2 tokens count"
     assert printed(row, LETTERS).endswith("0 of 2 tokens count\n")

@@ -4,16 +4,16 @@ import pytest
 import torch
 
 from finetune.lora.inject import LoraConfig, n_lora_parameters
-from finetune.memory.activations import activations, kept_by_blocks
+from finetune.memory.activations import activation_memory, saved_by_blocks
 from finetune.memory.estimate import (
     LLAMA_2_7B,
     SMOLLM2_135M,
-    Memory,
+    StepMemory,
     memory_table,
     step_memory,
 )
-from finetune.memory.measurement import LiveBytes, Trial, kept_bytes
-from finetune.memory.step import Step
+from finetune.memory.measurement import LiveBytes, MeasuredStep, saved_activation_bytes
+from finetune.memory.step import TrainingStep
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 
@@ -25,26 +25,26 @@ LLAMA = GPTConfig(
 OURS = GPTConfig(**SMALL)
 TEXT = (3, 11, 17)  # rows, positions, scored
 CASES = [
-    (GPT2, Step(*TEXT)),
-    (LLAMA, Step(*TEXT)),
-    (OURS, Step(*TEXT)),
-    (GPTConfig(**SMALL, feed_forward="relu", positions="sinusoidal"), Step(*TEXT)),
-    (GPTConfig(**SMALL, feed_forward="relu2", positions="none"), Step(*TEXT)),
-    (GPTConfig(**SMALL, feed_forward="reglu"), Step(*TEXT)),
-    (GPTConfig(**SMALL, feed_forward="geglu"), Step(*TEXT)),
-    (LLAMA, Step(*TEXT, "bf16")),
-    (GPT2, Step(*TEXT, "mixed")),
-    (LLAMA, Step(*TEXT, "mixed")),
-    (OURS, Step(*TEXT, lora=LoraConfig(3))),
-    (LLAMA, Step(*TEXT, lora=LoraConfig(3))),
-    (LLAMA, Step(*TEXT, lora=LoraConfig(3, targets=("q", "v")))),
-    (LLAMA, Step(*TEXT, lora=LoraConfig(3, targets=("up",)))),
-    (LLAMA, Step(*TEXT, "bf16", LoraConfig(3, targets=("k", "down")))),
-    (LLAMA, Step(*TEXT, "mixed", LoraConfig(3))),
-    (LLAMA, Step(*TEXT, lora=LoraConfig(3, targets=("q", "v")), quantised=True)),
-    (LLAMA, Step(*TEXT, "mixed", LoraConfig(3, targets=("q", "up")), quantised=True)),
-    (GPT2, Step(*TEXT, checkpointed=True)),
-    (LLAMA, Step(*TEXT, "bf16", LoraConfig(3), checkpointed=True)),
+    (GPT2, TrainingStep(*TEXT)),
+    (LLAMA, TrainingStep(*TEXT)),
+    (OURS, TrainingStep(*TEXT)),
+    (GPTConfig(**SMALL, feed_forward="relu", positions="sinusoidal"), TrainingStep(*TEXT)),
+    (GPTConfig(**SMALL, feed_forward="relu2", positions="none"), TrainingStep(*TEXT)),
+    (GPTConfig(**SMALL, feed_forward="reglu"), TrainingStep(*TEXT)),
+    (GPTConfig(**SMALL, feed_forward="geglu"), TrainingStep(*TEXT)),
+    (LLAMA, TrainingStep(*TEXT, "bf16")),
+    (GPT2, TrainingStep(*TEXT, "mixed")),
+    (LLAMA, TrainingStep(*TEXT, "mixed")),
+    (OURS, TrainingStep(*TEXT, lora=LoraConfig(3))),
+    (LLAMA, TrainingStep(*TEXT, lora=LoraConfig(3))),
+    (LLAMA, TrainingStep(*TEXT, lora=LoraConfig(3, targets=("q", "v")))),
+    (LLAMA, TrainingStep(*TEXT, lora=LoraConfig(3, targets=("up",)))),
+    (LLAMA, TrainingStep(*TEXT, "bf16", LoraConfig(3, targets=("k", "down")))),
+    (LLAMA, TrainingStep(*TEXT, "mixed", LoraConfig(3))),
+    (LLAMA, TrainingStep(*TEXT, lora=LoraConfig(3, targets=("q", "v")), quantised=True)),
+    (LLAMA, TrainingStep(*TEXT, "mixed", LoraConfig(3, targets=("q", "up")), quantised=True)),
+    (GPT2, TrainingStep(*TEXT, checkpointed=True)),
+    (LLAMA, TrainingStep(*TEXT, "bf16", LoraConfig(3), checkpointed=True)),
 ]
 
 
@@ -66,7 +66,7 @@ def test_what_a_block_keeps_by_hand():
     input and a sigmoid, 8 and 8.
     """
     config = GPTConfig(vocab_size=9, context=8, n_layers=1, n_heads=2, d_model=4, d_ff=8)
-    _, block, end = kept_by_blocks(config, Step(1, 8, 8))
+    _, block, end = saved_by_blocks(config, TrainingStep(1, 8, 8))
     numbers = [4, 2, 4, 12, 4, 2, 8, 4, 2, 4, 8, 8, 8]
     assert [*block.kept.values()] == [4 * each for each in numbers]
     assert block.bytes(places=8) == 8 * 4 * 70 and end.bytes(places=8) == 8 * 4 * 6
@@ -74,13 +74,13 @@ def test_what_a_block_keeps_by_hand():
 
 @pytest.mark.parametrize("config, step", CASES)
 def test_activations_are_counted_to_the_byte(config, step):
-    trial = Trial(config, step)
+    trial = MeasuredStep(config, step)
     trial.loss()  # makes the tables
     theirs = [*trial.model.parameters(), *tables(trial.model), trial.tokens, trial.mask]
-    counted = activations(config, step)
+    counted = activation_memory(config, step)
     # torch's own loss at the head keeps its table where hooks see it; ours, of fp32, does not
     table = 0 if step.precision == "fp32" else counted.table
-    assert kept_bytes(trial.loss, *theirs) == counted.blocks + counted.end + table
+    assert saved_activation_bytes(trial.loss, *theirs) == counted.blocks + counted.end + table
 
 
 @pytest.mark.parametrize("config", [GPT2, LLAMA])
@@ -95,8 +95,8 @@ def test_activations_are_counted_to_the_byte(config, step):
     ],
 )
 def test_weights_gradients_and_moments_are_counted_to_the_byte(config, how):
-    step = Step(*TEXT, **how)
-    trial, memory = Trial(config, step), step_memory(config, step)
+    step = TrainingStep(*TEXT, **how)
+    trial, memory = MeasuredStep(config, step), step_memory(config, step)
     trial.loss().backward()
     assert memory.weights == bytes_of([*trial.model.parameters(), *trial.model.buffers()])
     assert memory.gradients == bytes_of(each.grad for each in trial.trained())
@@ -107,19 +107,25 @@ def test_weights_gradients_and_moments_are_counted_to_the_byte(config, how):
 
 WIDE = {"n_layers": 4, "n_heads": 4, "d_model": 64, "d_ff": 256, "context": 64}
 PEAKS = [
-    (GPTConfig(500, **WIDE), Step(4, 33, 100)),  # most when the backward pass begins
-    (GPTConfig(500, **WIDE), Step(1, 33, 30)),  # and here when it ends
-    (GPTConfig(4000, **WIDE), Step(1, 33, 30)),  # a large table, tied
-    (GPTConfig(4000, **WIDE, tied_head=False), Step(1, 33, 30)),
-    (GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"), Step(4, 33, 100, "bf16")),
-    (GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"), Step(4, 33, 100, "mixed")),
-    (GPTConfig(500, **WIDE), Step(4, 33, 100, lora=LoraConfig())),
-    (GPTConfig(500, **WIDE), Step(8, 33, 100, checkpointed=True)),
+    (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100)),  # most when the backward pass begins
+    (GPTConfig(500, **WIDE), TrainingStep(1, 33, 30)),  # and here when it ends
+    (GPTConfig(4000, **WIDE), TrainingStep(1, 33, 30)),  # a large table, tied
+    (GPTConfig(4000, **WIDE, tied_head=False), TrainingStep(1, 33, 30)),
     (
         GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"),
-        Step(8, 33, 100, lora=LoraConfig(), checkpointed=True),
+        TrainingStep(4, 33, 100, "bf16"),
     ),
-    (GPTConfig(500, **WIDE), Step(4, 33, 100, lora=LoraConfig(), quantised=True)),
+    (
+        GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"),
+        TrainingStep(4, 33, 100, "mixed"),
+    ),
+    (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100, lora=LoraConfig())),
+    (GPTConfig(500, **WIDE), TrainingStep(8, 33, 100, checkpointed=True)),
+    (
+        GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"),
+        TrainingStep(8, 33, 100, lora=LoraConfig(), checkpointed=True),
+    ),
+    (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100, lora=LoraConfig(), quantised=True)),
 ]
 
 
@@ -127,7 +133,7 @@ PEAKS = [
 def test_the_peak_of_a_step_is_within_five_percent(config, step):
     live = LiveBytes()
     with live:
-        trial = Trial(config, step)
+        trial = MeasuredStep(config, step)
         trial.run()
         live.peak = live.now
         trial.run()
@@ -151,39 +157,41 @@ def test_live_bytes_by_hand():
 def test_kept_bytes_by_hand():
     """x^2 keeps x, exp its result, and their product both; x is there anyway."""
     x = torch.ones(25, requires_grad=True)
-    assert kept_bytes(lambda: x**2, x) == 0
-    assert kept_bytes(lambda: x**2) == 100
-    assert kept_bytes(lambda: (2 * x).exp() * (3 * x).exp(), x) == 200
-    assert kept_bytes(lambda: (2 * x).exp()[:5] + 1, x) == 100
+    assert saved_activation_bytes(lambda: x**2, x) == 0
+    assert saved_activation_bytes(lambda: x**2) == 100
+    assert saved_activation_bytes(lambda: (2 * x).exp() * (3 * x).exp(), x) == 200
+    assert saved_activation_bytes(lambda: (2 * x).exp()[:5] + 1, x) == 100
 
 
 def test_sixteen_bytes_for_every_number_and_a_counter_for_every_tensor():
-    memory = step_memory(OURS, Step(*TEXT))
+    memory = step_memory(OURS, TrainingStep(*TEXT))
     n, tensors = 8104, 33  # 50 16 + 3 (4 16 + 48 16 + 16 16 + 40 17 + 16 41) + 2 16; 1 + 3 10 + 2
     assert memory.weights == memory.gradients == 4 * n
     assert memory.moments == 8 * n + 4 * tensors
 
 
 def test_activations_grow_with_the_text_and_weights_do_not():
-    one, four = (step_memory(LLAMA, Step(rows, 11, rows * 8)) for rows in (1, 4))
+    one, four = (step_memory(LLAMA, TrainingStep(rows, 11, rows * 8)) for rows in (1, 4))
     assert four.activations == 4 * one.activations and four.table == 4 * one.table
     assert (four.weights, four.moments) == (one.weights, one.moments)
 
 
 def test_checkpointing_keeps_the_input_of_each_block():
-    kept = activations(OURS, Step(*TEXT, checkpointed=True))
-    plain = activations(OURS, Step(*TEXT))
+    kept = activation_memory(OURS, TrainingStep(*TEXT, checkpointed=True))
+    plain = activation_memory(OURS, TrainingStep(*TEXT))
     assert kept.blocks == 3 * 33 * 16 * 4
     assert kept.again == plain.blocks / 3 + 33 * 40 * 4 and kept.end == plain.end
 
 
 def test_a_model_of_seven_billion_weights_needs_a_hundred_gigabytes_or_five():
     text = (1, 1024, 512)
-    full = step_memory(LLAMA_2_7B, Step(*text))
+    full = step_memory(LLAMA_2_7B, TrainingStep(*text))
     assert full.weights == 4 * 6_738_415_616  # what Llama 2 is known to have
     assert full.peak > 16 * 6_738_415_616
     lora = LoraConfig(8)
-    small = step_memory(LLAMA_2_7B, Step(*text, "bf16", lora, quantised=True, checkpointed=True))
+    small = step_memory(
+        LLAMA_2_7B, TrainingStep(*text, "bf16", lora, quantised=True, checkpointed=True)
+    )
     # 32 layers of 4 x 4096^2 and 3 x 4096 x 11008 at 4.127 bits; two tables and the norms at 16
     matrices, rest = 6_476_005_376, 262_410_240
     bits = 4 + 8 / 64 + 32 / (64 * 256)
@@ -193,12 +201,12 @@ def test_a_model_of_seven_billion_weights_needs_a_hundred_gigabytes_or_five():
 
 
 def test_smollm2_has_the_size_it_is_named_for():
-    memory = step_memory(SMOLLM2_135M, Step(1, 64, 32))
+    memory = step_memory(SMOLLM2_135M, TrainingStep(1, 64, 32))
     assert memory.weights == 4 * 134_515_008
 
 
 def test_a_table_shows_the_parts():
-    memory = Memory(4_000_000, 2_000_000, 3_000_000, 1_000_000, 500_000, 100_000, 0, 0)
+    memory = StepMemory(4_000_000, 2_000_000, 3_000_000, 1_000_000, 500_000, 100_000, 0, 0)
     assert memory.peak == 9_000_000
     lines = memory_table({"ours": memory}).splitlines()
     assert lines[0] == "| | weights | gradients | moments | activations | table | peak |"
@@ -208,12 +216,21 @@ def test_a_table_shows_the_parts():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: Step(2, 3, 7), "scored must lie in 1 to 2 x 3, got 7"),
-        (lambda: Step(2, 3, 0), "got 0"),
-        (lambda: Step(1, 1, 1, lora=LoraConfig(dropout=0.1)), "dropout are not counted, got 0.1"),
-        (lambda: Step(1, 1, 1, quantised=True), "weights in four bits stand still"),
-        (lambda: activations(GPTConfig(norm="post"), Step(1, 1, 1)), "this one has post-norm"),
-        (lambda: activations(GPTConfig(positions="alibi"), Step(1, 1, 1)), "alibi positions"),
+        (lambda: TrainingStep(2, 3, 7), "scored must lie in 1 to 2 x 3, got 7"),
+        (lambda: TrainingStep(2, 3, 0), "got 0"),
+        (
+            lambda: TrainingStep(1, 1, 1, lora=LoraConfig(dropout=0.1)),
+            "dropout are not counted, got 0.1",
+        ),
+        (lambda: TrainingStep(1, 1, 1, quantised=True), "weights in four bits stand still"),
+        (
+            lambda: activation_memory(GPTConfig(norm="post"), TrainingStep(1, 1, 1)),
+            "this one has post-norm",
+        ),
+        (
+            lambda: activation_memory(GPTConfig(positions="alibi"), TrainingStep(1, 1, 1)),
+            "alibi positions",
+        ),
     ],
 )
 def test_what_is_not_counted_is_refused(make, message):

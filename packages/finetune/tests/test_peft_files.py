@@ -5,8 +5,14 @@ import safetensors.torch
 import torch
 
 from finetune.lora.inject import LoraConfig, inject, lora_layers
-from finetune.lora.peft_files import CONFIG, ROW, TENSORS, read_adapter, write_adapter
-from finetune.lora.peft_layout import modules, settings_of
+from finetune.lora.peft_files import (
+    CONFIG_FILE,
+    SCORE_TENSOR,
+    TENSORS_FILE,
+    read_adapter,
+    write_adapter,
+)
+from finetune.lora.peft_layout import peft_modules, rank_and_scale
 from finetune.reward.scorer import as_scorer
 from gpt import files
 from gpt.errors import BadInput
@@ -49,15 +55,17 @@ def folder(tmp_path):
 
 def edit(folder, drop=(), **settings):
     """Change the config of an adapter."""
-    config = json.loads((folder / CONFIG).read_text()) | settings
-    (folder / CONFIG).write_text(json.dumps({k: v for k, v in config.items() if k not in drop}))
+    config = json.loads((folder / CONFIG_FILE).read_text()) | settings
+    (folder / CONFIG_FILE).write_text(
+        json.dumps({k: v for k, v in config.items() if k not in drop})
+    )
 
 
 def edit_tensors(folder, change):
     """Change the tensors of an adapter."""
-    tensors = safetensors.torch.load_file(folder / TENSORS)
+    tensors = safetensors.torch.load_file(folder / TENSORS_FILE)
     change(tensors)
-    safetensors.torch.save_file(tensors, folder / TENSORS)
+    safetensors.torch.save_file(tensors, folder / TENSORS_FILE)
 
 
 @pytest.mark.parametrize("family", SHAPES)
@@ -80,7 +88,7 @@ def test_what_is_written_is_what_is_read(family, targets, tmp_path):
 
 
 def test_the_names_in_a_llama_are_those_of_its_projections(folder):
-    tensors = safetensors.torch.load_file(folder / TENSORS)
+    tensors = safetensors.torch.load_file(folder / TENSORS_FILE)
     parts = ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"]
     assert tensors.keys() == {
         f"base_model.model.model.layers.{layer}.{part}.lora_{factor}.weight"
@@ -88,7 +96,7 @@ def test_the_names_in_a_llama_are_those_of_its_projections(folder):
         for part in parts
         for factor in "AB"
     }
-    config = json.loads((folder / CONFIG).read_text())
+    config = json.loads((folder / CONFIG_FILE).read_text())
     assert config["target_modules"] == ["down_proj", "q_proj", "v_proj"]
     assert (config["r"], config["lora_alpha"], config["rank_pattern"]) == (2, 6, {})
 
@@ -96,13 +104,13 @@ def test_the_names_in_a_llama_are_those_of_its_projections(folder):
 def test_three_adapters_of_one_module_are_one_of_three_times_the_rank(tmp_path):
     model, _ = pair(GPT2, LoraConfig(2, 6.0))
     write_adapter(tmp_path, model)
-    tensors = safetensors.torch.load_file(tmp_path / TENSORS)
+    tensors = safetensors.torch.load_file(tmp_path / TENSORS_FILE)
     layer, name = model.blocks[1].attention.qkv, "base_model.model.transformer.h.1.attn.c_attn"
     a, b = tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"]
     assert a.shape == (6, 16) and torch.equal(a, layer.a)
     assert torch.equal(b, torch.block_diag(*layer.b.split(16)))
     torch.testing.assert_close(3 * b @ a, layer.change())
-    config = json.loads((tmp_path / CONFIG).read_text())
+    config = json.loads((tmp_path / CONFIG_FILE).read_text())
     path = name.removeprefix("base_model.model.")
     assert (config["r"], config["lora_alpha"]) == (2, 6)
     assert (config["rank_pattern"][path], config["alpha_pattern"][path]) == (6, 18)
@@ -145,15 +153,15 @@ def test_targets_may_be_a_list_a_pattern_or_all(targets, tmp_path):
 
 def test_patterns_match_the_end_of_a_path():
     config = {"r": 2, "lora_alpha": 4, "rank_pattern": {"h.1.attn.c_attn": 8, "c_fc": 3}}
-    assert settings_of(config, "transformer.h.1.attn.c_attn") == (8, 0.5)
-    assert settings_of(config, "transformer.h.11.attn.c_attn") == (2, 2)
-    assert settings_of(config, "transformer.h.0.mlp.c_fc") == (3, 4 / 3)
+    assert rank_and_scale(config, "transformer.h.1.attn.c_attn") == (8, 0.5)
+    assert rank_and_scale(config, "transformer.h.11.attn.c_attn") == (2, 2)
+    assert rank_and_scale(config, "transformer.h.0.mlp.c_fc") == (3, 4 / 3)
 
 
 def test_every_linear_layer_of_a_block_is_a_module_with_its_sizes():
     for shape in SHAPES.values():
         model, found = GPT(shape), {}
-        for module in modules(shape):
+        for module in peft_modules(shape):
             weight = model.get_parameter(f"{module.layer}.weight")
             assert weight.shape[1] == module.n_inputs
             found[module.layer] = found.get(module.layer, 0) + module.n_outputs
@@ -166,10 +174,10 @@ def test_every_linear_layer_of_a_block_is_a_module_with_its_sizes():
 
 
 ODD = {
-    "there is no file": lambda folder: (folder / CONFIG).unlink(),
-    "is not JSON": lambda folder: (folder / CONFIG).write_text("{"),
-    "adapter_model.safetensors' is missing": lambda folder: (folder / TENSORS).unlink(),
-    "is damaged": lambda folder: (folder / TENSORS).write_bytes(b"no tensors"),
+    "there is no file": lambda folder: (folder / CONFIG_FILE).unlink(),
+    "is not JSON": lambda folder: (folder / CONFIG_FILE).write_text("{"),
+    "adapter_model.safetensors' is missing": lambda folder: (folder / TENSORS_FILE).unlink(),
+    "is damaged": lambda folder: (folder / TENSORS_FILE).write_bytes(b"no tensors"),
     "has peft_type 'LOHA'": lambda folder: edit(folder, peft_type="LOHA"),
     "has peft_type None": lambda folder: edit(folder, drop=["peft_type"]),
     "has use_dora True": lambda folder: edit(folder, use_dora=True),
@@ -221,12 +229,12 @@ def test_blocks_that_are_none_are_refused(tmp_path):
     model, base = pair(GPT2, LoraConfig(2, targets=("q", "v")))
     write_adapter(tmp_path, model)
     path = "transformer.h.0.attn.c_attn"
-    with safetensors.safe_open(tmp_path / TENSORS, "pt") as file:
+    with safetensors.safe_open(tmp_path / TENSORS_FILE, "pt") as file:
         header = file.metadata()
     assert header[path] == "q v"
-    tensors = safetensors.torch.load_file(tmp_path / TENSORS)
+    tensors = safetensors.torch.load_file(tmp_path / TENSORS_FILE)
     for odd in ("q k", "q", "q k v", "x v"):
-        safetensors.torch.save_file(tensors, tmp_path / TENSORS, header | {path: odd})
+        safetensors.torch.save_file(tensors, tmp_path / TENSORS_FILE, header | {path: odd})
         with pytest.raises(BadInput, match="is not (zero outside the blocks|joined) of"):
             read_adapter(tmp_path, base)
 
@@ -248,7 +256,7 @@ def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
     again = as_scorer(GPT(LLAMA))
     read_adapter(folder, again)
     assert torch.equal(again.score.weight, scorer.score.weight)
-    assert json.loads((folder / CONFIG).read_text())["task_type"] == "SEQ_CLS"
+    assert json.loads((folder / CONFIG_FILE).read_text())["task_type"] == "SEQ_CLS"
     with pytest.raises(BadInput, match="has modules_to_save"):  # no place for the row
         read_adapter(folder, GPT(LLAMA))
 
@@ -256,8 +264,11 @@ def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda tensors: tensors.pop(ROW), "misses tensor 'base_model.model.score.weight'"),
-        (lambda tensors: tensors.update({ROW: torch.zeros(2, 16)}),
+        (
+            lambda tensors: tensors.pop(SCORE_TENSOR),
+            "misses tensor 'base_model.model.score.weight'",
+        ),
+        (lambda tensors: tensors.update({SCORE_TENSOR: torch.zeros(2, 16)}),
          r"score.weight' has shape \(2, 16\); this model asks for \(1, 16\)"),
     ],
 )  # fmt: skip
@@ -290,7 +301,7 @@ def test_a_disk_that_fills_up_leaves_no_adapter_that_could_be_read(folder, monke
     written = files.write_atomically
 
     def full(path, data):
-        if path.name == TENSORS:
+        if path.name == TENSORS_FILE:
             written(path, data)
         else:
             raise OSError("no space left")

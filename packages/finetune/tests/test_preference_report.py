@@ -3,13 +3,13 @@ import json
 import pytest
 
 from finetune.datasets.preference_report import (
-    Lengths,
-    accuracy,
-    conflicts,
+    LengthStatistics,
+    count_conflicts,
+    format_preference_report,
     length_accuracy,
     overlap_accuracy,
+    pairwise_accuracy,
     preference_report,
-    printed,
 )
 from finetune.datasets.preferences import Preference
 from gpt.errors import BadInput
@@ -28,8 +28,8 @@ PAIRS = [
 def test_the_report_by_hand():
     report = preference_report(PAIRS)
     assert report.all.pairs == 6
-    assert report.all.chosen == Lengths(mean=11 / 6, median=2.0)
-    assert report.all.rejected == Lengths(mean=13 / 6, median=2.0)
+    assert report.all.chosen == LengthStatistics(mean=11 / 6, median=2.0)
+    assert report.all.rejected == LengthStatistics(mean=13 / 6, median=2.0)
     assert report.all.chosen_longer == pytest.approx(1 / 6)
     assert report.all.matched == pytest.approx(5 / 6)
     # longer is right once, wrong once, half right four times
@@ -53,7 +53,7 @@ def test_each_kind_has_a_report_of_its_own():
 
 
 def test_a_tie_is_half_a_hit():
-    assert accuracy([2.0, -1.0, 0.0, 0.5]) == 2.5 / 4
+    assert pairwise_accuracy([2.0, -1.0, 0.0, 0.5]) == 2.5 / 4
 
 
 def test_the_better_direction_of_length_counts():
@@ -71,10 +71,10 @@ def test_more_of_the_question_is_the_overlap_baseline():
 
 def test_conflicts_need_the_same_question_and_different_answers():
     one, back = Preference("q", "a", "b"), Preference("q", "b", "a", "other kind")
-    assert conflicts([one, back]) == 1
-    assert conflicts([one, one, back, back]) == 1
-    assert conflicts([one, back._replace(question="r")]) == 0
-    assert conflicts([Preference("q", "a", "a"), Preference("q", "b", "b")]) == 0
+    assert count_conflicts([one, back]) == 1
+    assert count_conflicts([one, one, back, back]) == 1
+    assert count_conflicts([one, back._replace(question="r")]) == 0
+    assert count_conflicts([Preference("q", "a", "a"), Preference("q", "b", "b")]) == 0
 
 
 def test_the_report_is_json():
@@ -86,7 +86,7 @@ def test_the_report_is_json():
 
 def test_the_printed_table_has_a_row_a_kind_and_one_for_all():
     pairs = [*PAIRS, Preference("q", "a b", "a")]
-    lines = printed(preference_report(pairs)).splitlines()
+    lines = format_preference_report(preference_report(pairs)).splitlines()
     assert lines[0].split("  ")[1] == "kind"
     starts = [line.split()[0] for line in lines[2:7]]
     assert starts == ["unnamed", "x", "y", "z", "all"]

@@ -4,20 +4,20 @@ from collections import Counter
 
 import pytest
 
-from finetune.datasets.docstrings import Question, split_by_module, top_level
+from finetune.datasets.docstrings import Question, split_by_module, top_level_module
 from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
 from finetune.datasets.preferences import (
     Preference,
+    answer_about_other_module,
     bradley_terry_choice,
-    cut,
-    elsewhere,
-    looped,
-    looped_within,
-    preferences,
-    ranked,
-    shuffled,
+    looped_sentence,
+    looped_sentence_same_length,
+    make_preferences,
+    preferences_by_rule,
+    shuffled_sentence,
+    truncated_sentence,
 )
-from finetune.datasets.rule import brief, ends, fresh, rule
+from finetune.datasets.rule import ends_with_full_stop, has_no_repetition, is_brief, rule_score
 
 SAID = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
 START = Question("threading", "Thread.start", "method", "What?", "Start the thread.")
@@ -30,7 +30,7 @@ def split(all_questions):
 
 @pytest.fixture(scope="module")
 def sides(split):
-    return [preferences(side, seed=0) for side in split]
+    return [make_preferences(side, seed=0) for side in split]
 
 
 @pytest.mark.parametrize(
@@ -43,37 +43,42 @@ def test_answers_within_one_word_are_matched_in_length(rejected, longer_by, matc
 
 
 def test_cut_by_hand():
-    assert cut(SAID, 1) == "Return the size of a file in"
-    assert cut(SAID, 5) == "Return the size"
-    assert cut(["Read", "a.", "b"], 1) == "Read a"  # no full stop is left
+    assert truncated_sentence(SAID, 1) == "Return the size of a file in"
+    assert truncated_sentence(SAID, 5) == "Return the size"
+    assert truncated_sentence(["Read", "a.", "b"], 1) == "Read a"  # no full stop is left
 
 
 def test_a_loop_says_three_words_again_and_then_goes_on():
     expected = {
         "Return the size of a file " + "of a file " * n + "in bytes." for n in (1, 2, 3)
     }  # those that repeat the words four to six
-    seen = {looped(SAID, random.Random(seed)) for seed in range(200)}
+    seen = {looped_sentence(SAID, random.Random(seed)) for seed in range(200)}
     assert len(seen) == 6 * 3  # six ends of the phrase, three numbers of times
     assert expected < seen
-    assert looped(["Do", "it", "now"], random.Random(0)).startswith("Do it now Do it now")
-    assert not any(map(fresh, seen))
+    assert looped_sentence(["Do", "it", "now"], random.Random(0)).startswith("Do it now Do it now")
+    assert not any(map(has_no_repetition, seen))
 
 
 def test_a_loop_of_the_same_length_takes_the_place_of_the_end():
-    assert looped_within(SAID, random.Random(0)) == "Return the size of a size of a."
-    assert looped_within(SAID[:6], random.Random(0)) == "Return the size Return the size."
-    assert looped_within(SAID[:5], random.Random(0)) == ""  # too short
-    nine = {looped_within(list("abcdefghi"), random.Random(seed)) for seed in range(20)}
+    assert looped_sentence_same_length(SAID, random.Random(0)) == "Return the size of a size of a."
+    assert (
+        looped_sentence_same_length(SAID[:6], random.Random(0))
+        == "Return the size Return the size."
+    )
+    assert looped_sentence_same_length(SAID[:5], random.Random(0)) == ""  # too short
+    nine = {
+        looped_sentence_same_length(list("abcdefghi"), random.Random(seed)) for seed in range(20)
+    }
     assert nine == {"a b c d e f d e f.", "a b c a b c a b c."}
 
 
 def test_shuffled_words_are_the_same_in_another_order():
     for seed in range(50):
-        text = shuffled(SAID, random.Random(seed))
+        text = shuffled_sentence(SAID, random.Random(seed))
         assert sorted(text.removesuffix(".").split()) == sorted(SAID)
         assert text != "Return the size of a file in bytes."
-    assert shuffled(["a", "b"], random.Random(0)) == "b a."
-    assert shuffled(["a", "a", "a"], random.Random(0)) == ""  # no other order
+    assert shuffled_sentence(["a", "b"], random.Random(0)) == "b a."
+    assert shuffled_sentence(["a", "a", "a"], random.Random(0)) == ""  # no other order
 
 
 def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
@@ -86,7 +91,7 @@ def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
         4: [other("b", "One word more here."), other("c", "Threading would score higher.")],
         5: [other("d", "Two words more are many.")],
     }
-    seen = {elsewhere(START, pool, random.Random(seed)) for seed in range(50)}
+    seen = {answer_about_other_module(START, pool, random.Random(seed)) for seed in range(50)}
     assert seen == {
         "Three words only.",
         "One word more here.",
@@ -94,15 +99,15 @@ def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
         "Too short.",  # scores lower: not brief
     }
     off_topic = START._replace(answer="Begin to run.")
-    seen = {elsewhere(off_topic, pool, random.Random(seed)) for seed in range(50)}
+    seen = {answer_about_other_module(off_topic, pool, random.Random(seed)) for seed in range(50)}
     assert "Threading would score higher." not in seen
-    assert elsewhere(START, {3: [START]}, random.Random(0)) == ""
+    assert answer_about_other_module(START, {3: [START]}, random.Random(0)) == ""
 
 
 def test_the_seed_decides_the_pairs(split):
     few = split.held_out[:100]
-    assert preferences(few, seed=3) == preferences(few, seed=3)
-    assert preferences(few, seed=3) != preferences(few, seed=4)
+    assert make_preferences(few, seed=3) == make_preferences(few, seed=3)
+    assert make_preferences(few, seed=3) != make_preferences(few, seed=4)
 
 
 def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides):
@@ -111,23 +116,27 @@ def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides)
         for pair in pairs:
             question = asked[pair.question]
             assert pair.chosen == question.answer
-            assert ends(pair.chosen) and brief(pair.chosen) and fresh(pair.chosen)
+            assert (
+                ends_with_full_stop(pair.chosen)
+                and is_brief(pair.chosen)
+                and has_no_repetition(pair.chosen)
+            )
             assert pair.rejected and pair.rejected != pair.chosen
-            assert rule(question, pair.rejected) <= rule(question, pair.chosen)
-        good = [q for q in questions if brief(q.answer) and fresh(q.answer)]
+            assert rule_score(question, pair.rejected) <= rule_score(question, pair.chosen)
+        good = [q for q in questions if is_brief(q.answer) and has_no_repetition(q.answer)]
         assert len(pairs) == len(good)
 
 
 def test_each_kind_is_what_it_says(split, sides):
     for questions, pairs in zip(split, sides, strict=True):
-        module_of = {question.answer: top_level(question) for question in questions}
+        module_of = {question.answer: top_level_module(question) for question in questions}
         for pair in pairs:
             said, wrong = pair.chosen.removesuffix(".").split(), pair.rejected.split()
             if pair.kind == "cut":
-                assert not ends(pair.rejected)
+                assert not ends_with_full_stop(pair.rejected)
                 assert pair.chosen.startswith(pair.rejected)
             elif pair.kind == "looped":
-                assert ends(pair.rejected) and not fresh(pair.rejected)
+                assert ends_with_full_stop(pair.rejected) and not has_no_repetition(pair.rejected)
                 assert {*pair.rejected.removesuffix(".").split()} <= {*said}
             elif pair.kind == "shuffled":
                 assert sorted(pair.rejected.removesuffix(".").split()) == sorted(said)
@@ -147,7 +156,7 @@ def test_half_of_the_pairs_are_matched_in_length(sides):
 def test_neither_length_nor_shared_words_tell_much(split, sides):
     # 3,616 pairs to learn from and 653 to be judged on (Python 3.11): length 57 % and 55 %,
     # shared words 61 % on both sides
-    for pairs in (*sides, preferences(split.held_out, seed=1)):
+    for pairs in (*sides, make_preferences(split.held_out, seed=1)):
         matched = [pair for pair in pairs if pair.matched]
         assert length_accuracy(pairs) < 0.65
         assert 0.55 < overlap_accuracy(pairs) < 0.68
@@ -157,17 +166,17 @@ def test_neither_length_nor_shared_words_tell_much(split, sides):
 
 def test_the_best_sample_is_preferred_to_one_of_every_lower_score():
     answers = ["Start the", "Start the thread.", "Start the file.", "go go go go", "Start a"]
-    assert ranked(START, answers) == [  # of two at one score the first
+    assert preferences_by_rule(START, answers) == [  # of two at one score the first
         Preference("What?", "Start the thread.", "Start the", "sampled"),
         Preference("What?", "Start the thread.", "go go go go", "sampled"),
     ]
-    assert ranked(START, answers[1:3]) == []  # both score 1
-    assert ranked(START, answers[1:3], stopped=[False, True]) == [
+    assert preferences_by_rule(START, answers[1:3]) == []  # both score 1
+    assert preferences_by_rule(START, answers[1:3], stopped=[False, True]) == [
         Preference("What?", "Start the file.", "Start the thread.", "sampled")
     ]
-    assert ranked(START, []) == []
+    assert preferences_by_rule(START, []) == []
     with pytest.raises(ValueError, match="shorter"):
-        ranked(START, answers, stopped=[True])
+        preferences_by_rule(START, answers, stopped=[True])
 
 
 @pytest.mark.parametrize("difference", [0.0, 1.0, -2.0, 1e6, -1e6])

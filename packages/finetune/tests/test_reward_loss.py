@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.conversations.rows import Rows, answered, padded
+from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
 from finetune.reward.loss import bradley_terry_loss, reward_loss
 from finetune.reward.scorer import Scorer
 from gpt.errors import BadInput
@@ -12,8 +12,16 @@ from gpt.model.config import GPTConfig
 from gpt.training.loop import LoopConfig, train
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)
-CHOSEN = [answered([1, 2], [3, 4, 5]), answered([6], [7]), answered([8, 9], [2, 2])]
-REJECTED = [answered([1, 2], [3]), answered([6], [8, 9, 9, 9]), answered([8, 9], [4, 2])]
+CHOSEN = [
+    prompt_answer_example([1, 2], [3, 4, 5]),
+    prompt_answer_example([6], [7]),
+    prompt_answer_example([8, 9], [2, 2]),
+]
+REJECTED = [
+    prompt_answer_example([1, 2], [3]),
+    prompt_answer_example([6], [8, 9, 9, 9]),
+    prompt_answer_example([8, 9], [4, 2]),
+]
 
 
 def scorer():
@@ -51,8 +59,10 @@ def test_a_score_moves_by_the_probability_of_being_wrong():
 
 def test_a_batch_loses_what_its_pairs_lose_alone():
     model = scorer()
-    total, terms = reward_loss(model, padded(CHOSEN + REJECTED))
-    alone = [reward_loss(model, padded([*pair])) for pair in zip(CHOSEN, REJECTED, strict=True)]
+    total, terms = reward_loss(model, pad_examples(CHOSEN + REJECTED))
+    alone = [
+        reward_loss(model, pad_examples([*pair])) for pair in zip(CHOSEN, REJECTED, strict=True)
+    ]
     torch.testing.assert_close(total, sum(part.total for part in alone), rtol=0, atol=1e-12)
     assert terms == sum(part.terms for part in alone) == 3
 
@@ -61,12 +71,12 @@ def test_the_upper_half_is_the_chosen_one():
     def model(tokens, lengths):
         return lengths.float()  # the longer the better
 
-    long, short = answered([1], [2, 3]), answered([1], [2])
+    long, short = prompt_answer_example([1], [2, 3]), prompt_answer_example([1], [2])
     torch.testing.assert_close(
-        reward_loss(model, padded([long, short])).total, tensor(math.log1p(math.exp(-1)))
+        reward_loss(model, pad_examples([long, short])).total, tensor(math.log1p(math.exp(-1)))
     )
     torch.testing.assert_close(
-        reward_loss(model, padded([short, long])).total, tensor(math.log1p(math.exp(1)))
+        reward_loss(model, pad_examples([short, long])).total, tensor(math.log1p(math.exp(1)))
     )
 
 
@@ -77,7 +87,7 @@ def test_rows_that_are_no_pairs_are_refused():
 
 
 def test_three_preferences_are_learned_by_heart():
-    rows, model = padded(CHOSEN + REJECTED), Scorer(NANO)
+    rows, model = pad_examples(CHOSEN + REJECTED), Scorer(NANO)
     config = LoopConfig(steps=40, learning_rate=1e-2, weight_decay=0.0, warmup=0.0)
     records = list(train(model, lambda step: [rows], reward_loss, config))
     assert records[0].loss == pytest.approx(math.log(2), abs=1e-6)  # all scores begin at zero

@@ -1,7 +1,15 @@
 import pytest
 
 from finetune.datasets.docstrings import Question
-from finetune.datasets.rule import Verdict, brief, ends, fresh, on_topic, rule, verdict
+from finetune.datasets.rule import (
+    RuleChecks,
+    ends_with_full_stop,
+    has_no_repetition,
+    is_brief,
+    is_on_topic,
+    rule_checks,
+    rule_score,
+)
 
 START = Question("threading", "Thread.start", "method", "?", "Start the thread.")
 
@@ -9,32 +17,32 @@ START = Question("threading", "Thread.start", "method", "?", "Start the thread."
 @pytest.mark.parametrize(
     ("answer", "stopped", "expected"),
     [
-        ("Start the thread.", True, Verdict(True, True, True, True)),
-        ("Start the thread.", False, Verdict(False, True, True, True)),
-        ("Start the thread", True, Verdict(False, True, True, True)),
-        ("Open the file.", True, Verdict(True, True, True, False)),
-        ("Start it.", True, Verdict(True, False, True, True)),
-        ("Start the file. Open the file.", True, Verdict(True, True, True, True)),
-        ("Open the file or open the file.", True, Verdict(True, True, False, False)),
-        ("go go go", False, Verdict(False, True, False, False)),
-        ("", True, Verdict(False, False, True, False)),
+        ("Start the thread.", True, RuleChecks(True, True, True, True)),
+        ("Start the thread.", False, RuleChecks(False, True, True, True)),
+        ("Start the thread", True, RuleChecks(False, True, True, True)),
+        ("Open the file.", True, RuleChecks(True, True, True, False)),
+        ("Start it.", True, RuleChecks(True, False, True, True)),
+        ("Start the file. Open the file.", True, RuleChecks(True, True, True, True)),
+        ("Open the file or open the file.", True, RuleChecks(True, True, False, False)),
+        ("go go go", False, RuleChecks(False, True, False, False)),
+        ("", True, RuleChecks(False, False, True, False)),
     ],
 )
 def test_the_four_checks_by_hand(answer, stopped, expected):
-    assert verdict(START, answer, stopped) == expected
-    assert rule(START, answer, stopped) == sum(expected) / 4
+    assert rule_checks(START, answer, stopped) == expected
+    assert rule_score(START, answer, stopped) == sum(expected) / 4
 
 
 def test_an_answer_ends_with_a_full_stop_of_its_own():
-    assert ends("Done. \n")
-    assert not ends("Done. And then")
-    assert not ends("Done?")
-    assert not ends("Done.", stopped=False)
+    assert ends_with_full_stop("Done. \n")
+    assert not ends_with_full_stop("Done. And then")
+    assert not ends_with_full_stop("Done?")
+    assert not ends_with_full_stop("Done.", stopped=False)
 
 
 @pytest.mark.parametrize(("n", "expected"), [(2, False), (3, True), (16, True), (17, False)])
 def test_three_to_sixteen_words_are_brief(n, expected):
-    assert brief(" ".join(["word"] * n)) == expected
+    assert is_brief(" ".join(["word"] * n)) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,20 +59,20 @@ def test_three_to_sixteen_words_are_brief(n, expected):
     ],
 )
 def test_three_words_twice_or_one_three_times_is_not_fresh(answer, expected):
-    assert fresh(answer) == expected
+    assert has_no_repetition(answer) == expected
 
 
 def test_the_topic_is_a_stem_of_the_dotted_name():
     question = Question("email.message", "MIMEText.get_param", "method", "About what?", "")
     for word in ("Parameter", "EMAILS", "messages", "texts.", "mime"):
-        assert on_topic(question, f"It is {word}") == (word != "texts.")  # texts is not text
-    assert not on_topic(question, "What about the method?")  # the wording is no topic
-    assert not on_topic(question, "")
+        assert is_on_topic(question, f"It is {word}") == (word != "texts.")  # texts is not text
+    assert not is_on_topic(question, "What about the method?")  # the wording is no topic
+    assert not is_on_topic(question, "")
 
 
 def test_the_documented_answers_mostly_pass(all_questions):
     # Python 3.11 to 3.13: ends 100 %, brief 94 %, fresh 99.6 %, on topic 78 %; all four 73 %
-    verdicts = [verdict(question, question.answer) for question in all_questions]
+    verdicts = [rule_checks(question, question.answer) for question in all_questions]
     ends_, brief_, fresh_, topical = (
         sum(column) / len(verdicts) for column in zip(*verdicts, strict=True)
     )

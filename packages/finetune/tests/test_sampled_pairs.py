@@ -3,10 +3,10 @@ import random
 import pytest
 
 from finetune.assistant import sampled_pairs as samples
-from finetune.assistant.answering import Answered
+from finetune.assistant.answering import ModelAnswer
 from finetune.assistant.assistant import load_assistant
-from finetune.assistant.sampled_pairs import curt, pairs_of
-from finetune.conversations.messages import asked
+from finetune.assistant.sampled_pairs import rank_samples, truncated_answer
+from finetune.conversations.messages import single_turn_prompt
 from finetune.datasets.docstrings import Question
 
 QUESTION = Question(
@@ -20,17 +20,17 @@ def assistant(home):
 
 
 def test_a_curt_answer_is_a_word_or_two():
-    said = {curt("Return the list.", random.Random(seed)) for seed in range(20)}
+    said = {truncated_answer("Return the list.", random.Random(seed)) for seed in range(20)}
     assert said == {"Return.", "Return the."}
-    assert curt("Stop.", random.Random(0)) == "Stop."
+    assert truncated_answer("Stop.", random.Random(0)) == "Stop."
 
 
 def test_the_best_by_the_rule_is_set_against_one_of_every_lower_score(monkeypatch, assistant):
     said = [
-        Answered("Sort the items of it.", True),  # passes all four
-        Answered("a a a a", False),
-        Answered("", True),
-        Answered("Sort the items", True),
+        ModelAnswer("Sort the items of it.", True),  # passes all four
+        ModelAnswer("a a a a", False),
+        ModelAnswer("", True),
+        ModelAnswer("Sort the items", True),
     ] * 2
     asked_for = []
 
@@ -39,16 +39,16 @@ def test_the_best_by_the_rule_is_set_against_one_of_every_lower_score(monkeypatc
         return said
 
     monkeypatch.setattr(samples, "answers", answers)
-    pairs = pairs_of(assistant, [QUESTION], n_questions=3, seed=7)
-    assert asked_for == [([asked(QUESTION.question)] * 8, 1.0, 7)]
+    pairs = rank_samples(assistant, [QUESTION], n_questions=3, seed=7)
+    assert asked_for == [([single_turn_prompt(QUESTION.question)] * 8, 1.0, 7)]
     assert {pair.chosen for pair in pairs} == {"Sort the items of it."}
     cut, looped = "Sort the items", "a a a a"
     assert [pair.rejected for pair in pairs][:2] == [cut, looped]
 
 
 def test_where_all_answers_are_alike_the_curt_one_is_the_worse(monkeypatch, assistant):
-    same = [Answered("Sort the items of it.", True)] * 8
+    same = [ModelAnswer("Sort the items of it.", True)] * 8
     monkeypatch.setattr(samples, "answers", lambda *_, **__: same)
-    [pair] = pairs_of(assistant, [QUESTION], n_questions=1, seed=0)
+    [pair] = rank_samples(assistant, [QUESTION], n_questions=1, seed=0)
     assert pair.chosen == "Sort the items of it."
     assert len(pair.rejected.split()) <= 2

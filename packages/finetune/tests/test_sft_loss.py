@@ -2,15 +2,19 @@ import math
 
 import torch
 
-from finetune.conversations.rows import Rows, answered, padded
+from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
 from finetune.sft.loss import sft_loss
-from finetune.sft.policy import Policy, as_kind
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.training.loop import LoopConfig, train
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)
-EXAMPLES = [answered([1, 2, 3], [4, 5]), answered([6], [7, 8, 9, 0]), answered([1], [2])]
+EXAMPLES = [
+    prompt_answer_example([1, 2, 3], [4, 5]),
+    prompt_answer_example([6], [7, 8, 9, 0]),
+    prompt_answer_example([1], [2]),
+]
 
 
 def test_a_table_by_hand():
@@ -24,7 +28,7 @@ def test_a_table_by_hand():
 
 
 def test_it_is_the_cross_entropy_of_the_answer_tokens():
-    model, rows = GPT(NANO).double(), padded(EXAMPLES)
+    model, rows = GPT(NANO).double(), pad_examples(EXAMPLES)
     expected, n_tokens = 0.0, 0
     for tokens, mask in EXAMPLES:
         scores = model(torch.tensor([tokens]))[0].log_softmax(-1)
@@ -32,30 +36,30 @@ def test_it_is_the_cross_entropy_of_the_answer_tokens():
             if counts:
                 expected -= scores[place - 1, tokens[place]]
                 n_tokens += 1
-    total, terms = sft_loss(as_kind(Policy, model), rows)
+    total, terms = sft_loss(share_layers_as(Policy, model), rows)
     torch.testing.assert_close(total, torch.as_tensor(expected), rtol=0, atol=1e-12)
     assert terms == n_tokens == 7
 
 
 def test_a_batch_loses_what_its_rows_lose_alone():
-    policy = as_kind(Policy, GPT(NANO).double())
-    total, terms = sft_loss(policy, padded(EXAMPLES))
-    alone = [sft_loss(policy, padded([example])) for example in EXAMPLES]
+    policy = share_layers_as(Policy, GPT(NANO).double())
+    total, terms = sft_loss(policy, pad_examples(EXAMPLES))
+    alone = [sft_loss(policy, pad_examples([example])) for example in EXAMPLES]
     torch.testing.assert_close(total, sum(part.total for part in alone), rtol=0, atol=1e-12)
     assert terms == sum(part.terms for part in alone)
 
 
 def test_padding_changes_nothing_and_the_last_prompt_token_is_not_scored():
-    policy = as_kind(Policy, GPT(NANO).double())
-    found = [sft_loss(policy, padded(EXAMPLES, padding)).total for padding in (0, 19)]
+    policy = share_layers_as(Policy, GPT(NANO).double())
+    found = [sft_loss(policy, pad_examples(EXAMPLES, padding)).total for padding in (0, 19)]
     assert torch.equal(*found)
     seen = []
-    sft_loss(lambda tokens, mask: (seen.append(mask), torch.zeros(3, 4))[1], padded(EXAMPLES))
+    sft_loss(lambda tokens, mask: (seen.append(mask), torch.zeros(3, 4))[1], pad_examples(EXAMPLES))
     assert seen[0][0].tolist() == [False, False, False, True, True]
 
 
 def test_three_rows_are_learned_by_heart():
-    rows, policy = padded(EXAMPLES), as_kind(Policy, GPT(NANO))
+    rows, policy = pad_examples(EXAMPLES), share_layers_as(Policy, GPT(NANO))
     config = LoopConfig(steps=100, learning_rate=1e-2, weight_decay=0.0, warmup=0.0)
     records = list(train(policy, lambda step: [rows], sft_loss, config))
     assert abs(records[0].loss - math.log(20)) < 0.1

@@ -3,17 +3,21 @@ from dataclasses import replace
 import pytest
 
 from finetune.conversations.formats import ALPACA, CHATML, LLAMA_2
-from finetune.conversations.messages import asked, exchange
-from finetune.conversations.parsing import parsed, written
-from finetune.conversations.special_tokens import with_marks
+from finetune.conversations.messages import single_turn_conversation, single_turn_prompt
+from finetune.conversations.parsing import conversation_text, parse_conversation_text
+from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import find_format, template_format
 from gpt.errors import BadInput
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 
 pytest.importorskip("jinja2", reason="baselines: needs the extra smollm2")
 
-ONE = exchange("2+2?", "4").messages
-TWO = [{"role": "system", "content": "Be brief."}, *ONE, *exchange("And 3+3?", "6").messages]
+ONE = single_turn_conversation("2+2?", "4").messages
+TWO = [
+    {"role": "system", "content": "Be brief."},
+    *ONE,
+    *single_turn_conversation("And 3+3?", "6").messages,
+]
 
 LLAMA_2_TEMPLATE = """
 {%- if messages[0].role == 'system' -%}
@@ -31,7 +35,7 @@ LLAMA_2_TEMPLATE = """
 
 
 def chat_tokenizer(template=None, marks=("<|im_start|>", "<|im_end|>")):
-    tokenizer = with_marks(BytePairTokenizer([]), marks)
+    tokenizer = with_special_tokens(BytePairTokenizer([]), marks)
     roles = {"bos_token": marks[0], "eos_token": marks[1]}
     return replace(tokenizer, roles=roles, chat_template=template or tokenizer.chat_template)
 
@@ -47,9 +51,9 @@ def test_the_layout_of_llama_2_is_learned_from_a_template():
     format = template_format(chat_tokenizer(LLAMA_2_TEMPLATE, ("<s>", "</s>")))
     assert format.between == LLAMA_2.between
     assert (format.stop, format.around) == (LLAMA_2.stop, LLAMA_2.around)
-    text = written(LLAMA_2, TWO)
-    assert written(format, TWO) == text
-    assert parsed(format, text) == TWO
+    text = conversation_text(LLAMA_2, TWO)
+    assert conversation_text(format, TWO) == text
+    assert parse_conversation_text(format, text) == TWO
 
 
 def test_what_a_template_says_by_itself_is_markup():
@@ -61,8 +65,8 @@ def test_what_a_template_says_by_itself_is_markup():
     assert format.pieces(ONE)[0].text == (
         "<|im_start|>system\nDefault.<|im_end|>\n<|im_start|>user\n"
     )
-    assert parsed(format, written(format, ONE)) == ONE
-    assert parsed(format, written(format, TWO)) == TWO
+    assert parse_conversation_text(format, conversation_text(format, ONE)) == ONE
+    assert parse_conversation_text(format, conversation_text(format, TWO)) == TWO
 
 
 TURN = "{% for m in messages %}[{{ m.role }}]{{ m.content }}<|im_end|>{% endfor %}"
@@ -97,11 +101,11 @@ def test_a_template_to_which_training_cannot_be_equal_is_refused(template, messa
 def test_a_template_that_changes_a_message_is_refused_when_it_does():
     trimming = TURN.replace("m.content", "m.content | trim") + ASK
     format = template_format(chat_tokenizer(trimming))
-    assert written(format, ONE)
+    assert conversation_text(format, ONE)
     with pytest.raises(BadInput, match=r"it has 'a<.im_end.>.* in place of '  a<.im_end.>"):
-        format.pieces(exchange("  a", "b").messages)
+        format.pieces(single_turn_conversation("  a", "b").messages)
     with pytest.raises(BadInput, match="does not write these messages as they are"):
-        format.prompt(asked("  a"))
+        format.prompt(single_turn_prompt("  a"))
 
 
 def test_a_template_that_forgets_old_answers_is_refused_when_it_does():
@@ -113,7 +117,7 @@ def test_a_template_that_forgets_old_answers_is_refused_when_it_does():
 def test_a_template_without_a_system_message_gives_a_format_without():
     refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}"
     format = template_format(chat_tokenizer(refusing + TURN + ASK))
-    assert written(format, ONE) == "[user]2+2?<|im_end|>[assistant]4<|im_end|>"
+    assert conversation_text(format, ONE) == "[user]2+2?<|im_end|>[assistant]4<|im_end|>"
     with pytest.raises(BadInput, match="no place for a message by the system"):
         format.pieces(TWO)
 

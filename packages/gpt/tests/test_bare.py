@@ -6,7 +6,7 @@ from torch import nn
 
 from gpt import GPT, GPTConfig
 from gpt.generation.generate import generate
-from gpt.model.fast.bare import bare
+from gpt.model.fast.bare import with_direct_calls
 
 SHAPE = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 4, "d_model": 32, "d_ff": 64}
 
@@ -15,12 +15,12 @@ SHAPE = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 4, "d_model"
 def test_its_scores_are_those_of_the_model(positions):
     model = GPT(GPTConfig(**SHAPE, positions=positions, head_bias=True, tied_head=False)).eval()
     tokens = torch.randint(0, 50, (2, 9))
-    assert torch.equal(bare(model)(tokens), model(tokens))
+    assert torch.equal(with_direct_calls(model)(tokens), model(tokens))
 
 
 def test_it_sees_what_happens_to_the_weights():
     model, tokens = GPT(GPTConfig(**SHAPE)).eval(), torch.tensor([[1, 2, 3]])
-    writer = bare(model)
+    writer = with_direct_calls(model)
     with torch.no_grad():
         model.blocks[0].attention.qkv.weight.mul_(3)
     assert torch.equal(writer(tokens), model(tokens))
@@ -28,7 +28,7 @@ def test_it_sees_what_happens_to_the_weights():
 
 def test_the_model_keeps_its_mode_and_its_class():
     model = GPT(GPTConfig(**SHAPE, dropout=0.5)).train()
-    writer = bare(model)
+    writer = with_direct_calls(model)
     assert model.training and all(each.training for each in model.modules())
     assert not any(each.training for each in writer.modules())
     assert isinstance(writer, GPT) and type(model) is GPT
@@ -37,11 +37,11 @@ def test_the_model_keeps_its_mode_and_its_class():
 def test_hooks_run_while_writing():
     model, seen = GPT(GPTConfig(**SHAPE)), []
     handle = model.blocks[1].register_forward_hook(lambda *arguments: seen.append(arguments))
-    assert bare(model) is model
+    assert with_direct_calls(model) is model
     list(generate(model, [1, 2], 3))
     assert len(seen) == 3
     handle.remove()
-    assert bare(model) is not model
+    assert with_direct_calls(model) is not model
 
 
 def test_a_forward_that_was_replaced_runs_while_writing():
@@ -67,5 +67,5 @@ def test_hooks_of_every_module_run_while_writing():
 def test_a_new_weight_of_the_mirror_is_its_own():
     model = GPT(GPTConfig(**SHAPE))
     before = model.blocks[0].attention.qkv.weight
-    bare(model).blocks[0].attention.qkv.weight = nn.Parameter(torch.zeros_like(before))
+    with_direct_calls(model).blocks[0].attention.qkv.weight = nn.Parameter(torch.zeros_like(before))
     assert model.blocks[0].attention.qkv.weight is before

@@ -6,12 +6,12 @@ from torch import nn
 
 from gpt.model.blocks import PostNormBlock, PreNormBlock
 from gpt.model.feed_forward import FEED_FORWARDS
-from gpt.model.heads import FusedHeads
+from gpt.model.heads import MultiHeadAttention
 from gpt.model.norms import LayerNorm
 
 
 def make(block, d_model=8, n_heads=2, bias=True):
-    heads = FusedHeads(d_model, n_heads, n_heads, d_model // n_heads, bias)
+    heads = MultiHeadAttention(d_model, n_heads, n_heads, d_model // n_heads, bias)
     mlp = FEED_FORWARDS["gelu"](d_model, 2 * d_model, True)
     return block(heads, mlp, partial(LayerNorm, d_model), 0.0)
 

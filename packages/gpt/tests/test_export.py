@@ -163,7 +163,9 @@ def test_a_run_that_is_not_there_is_not_taken_for_a_model_of_the_hub(
 ):
     """The default, runs/gpt, could be somebody's model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gpt.pretrained.loading.fetched", lambda name: pytest.fail("asked a hub"))
+    monkeypatch.setattr(
+        "gpt.pretrained.loading.download_from_hub", lambda name: pytest.fail("asked a hub")
+    )
     refused(capsys, [command], "; make one with: gpt train")
     assert list(tmp_path.iterdir()) == []
 

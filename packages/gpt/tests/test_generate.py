@@ -6,11 +6,11 @@ from torch import nn
 
 from gpt.errors import BadInput
 from gpt.generation.generate import generate, generate_batch, stream_text
-from gpt.generation.sampling import choose
+from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.tokenizers import BytePairTokenizer
 
-GREEDY = partial(choose, temperature=0.0)
+GREEDY = partial(sample_token, temperature=0.0)
 
 
 def counts_up(context):

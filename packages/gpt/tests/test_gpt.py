@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from gpt.errors import BadInput
 from gpt.model.attention import causal_mask, padding_mask
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.model.presets import PRESETS, preset
+from gpt.model.presets import PRESETS, find_preset
 
 SMALL = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 2, "d_model": 16, "d_ff": 32}
 KINDS = [
@@ -70,7 +70,7 @@ def test_the_reference_shape_has_5_846_528_parameters():
 
 def test_gpt2_small_has_124_439_808_parameters():
     with torch.device("meta"):
-        assert GPT(preset("gpt2")).n_parameters() == 124_439_808
+        assert GPT(find_preset("gpt2")).n_parameters() == 124_439_808
 
 
 def test_the_first_loss_is_near_ln_v():
@@ -162,7 +162,7 @@ def test_shapes_that_cannot_be_built_are_refused(changes, message):
 
 def test_an_unknown_preset_names_those_that_exist():
     with pytest.raises(BadInput, match="no preset 'huge'; there are nano, tiny, small, gpt2"):
-        preset("huge")
+        find_preset("huge")
 
 
 @pytest.mark.parametrize(("kind", "norm"), [("layer", F.layer_norm), ("rms", F.rms_norm)])

@@ -6,7 +6,15 @@ import torch.nn.functional as F
 from torch import nn
 
 from gpt.model import layers
-from gpt.model.layers import Dropout, Linear, TokenEmbedding, block_size, dropout, few_rows, linear
+from gpt.model.layers import (
+    Dropout,
+    Linear,
+    TokenEmbedding,
+    dropout,
+    linear,
+    linear_few_rows,
+    output_block_size,
+)
 
 
 def test_dropout_zeroes_its_share_and_keeps_the_mean():
@@ -36,7 +44,7 @@ def test_the_embedding_agrees_with_torch_and_scales():
 def test_a_product_of_few_rows_is_the_product(bias, shape):
     x, weight = torch.randn(*shape, 24).double(), torch.randn(29 * 7, 24).double()
     offset = torch.randn(len(weight)).double() if bias else None
-    y = few_rows(x, weight, offset)
+    y = linear_few_rows(x, weight, offset)
     torch.testing.assert_close(y, F.linear(x, weight, offset), rtol=1e-12, atol=1e-12)
     assert y.is_contiguous()
 
@@ -44,7 +52,7 @@ def test_a_product_of_few_rows_is_the_product(bias, shape):
 def test_blocks_are_of_equal_size():
     # 50,257 = 29 * 1,733, the vocabulary of GPT-2; 1,733 is a prime
     sizes = {50_257: 29, 49_152: 64, 2304: 64, 1733: 1, 130: 26}
-    assert {n: block_size(n) for n in sizes} == sizes
+    assert {n: output_block_size(n) for n in sizes} == sizes
 
 
 def test_few_rows_have_their_own_way_where_it_is_quicker(monkeypatch):

@@ -50,7 +50,7 @@ import json, os, runpy, sys
 from pathlib import Path
 import torch
 from gpt.training.loop import LoopConfig
-from gpt.runs.processes import joined
+from gpt.runs.processes import process_group
 
 run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
 with joined(device):
@@ -65,7 +65,7 @@ import sys
 import torch
 import torch.distributed as dist
 from gpt.errors import BadInput
-from gpt.runs.processes import joined
+from gpt.runs.processes import process_group
 
 try:
     with joined(torch.device("cpu")):

@@ -6,10 +6,10 @@ import torch
 from gpt.model.rotary import (
     NoRotation,
     Rotary,
+    interleaved_to_halves,
     rotary_angles,
     rotate,
     rotate_interleaved,
-    to_halves,
 )
 
 
@@ -76,13 +76,13 @@ def test_interleaved_pairs_are_the_same_model_with_its_rows_in_another_order():
         return rotation(q, angles) @ rotation(k, angles).mT
 
     published = scores(rotate_interleaved, w_q, w_k)
-    ours = scores(rotate, to_halves(w_q, 2), to_halves(w_k, 2))
+    ours = scores(rotate, interleaved_to_halves(w_q, 2), interleaved_to_halves(w_k, 2))
     torch.testing.assert_close(ours, published, rtol=0, atol=1e-12)
     assert not torch.allclose(scores(rotate, w_q, w_k), published)
 
 
 def test_the_rows_of_each_head_are_reordered_evens_first():
-    assert to_halves(torch.arange(8.0), 2).tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
+    assert interleaved_to_halves(torch.arange(8.0), 2).tolist() == [0, 2, 1, 3, 4, 6, 5, 7]
 
 
 def test_a_change_of_format_keeps_the_size_of_the_tables():

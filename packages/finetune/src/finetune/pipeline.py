@@ -6,28 +6,28 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from finetune.assistant.answering import asked_questions
+from finetune.assistant.answering import question_items
 from finetune.assistant.assistant import Assistant, load_assistant
-from finetune.assistant.base_model import base_config, base_run
-from finetune.assistant.sampled_pairs import N_QUESTIONS, sampled_pairs
+from finetune.assistant.base_model import base_config, ensure_base
+from finetune.assistant.sampled_pairs import N_QUESTIONS, sample_ranked_pairs
 from finetune.commands.dpo import DPO, DPO_LOOP, DpoConfig, pair_selection
-from finetune.commands.ppo import PLAIN_PPO, PPO, PPO_LOOP, PpoConfig
+from finetune.commands.ppo import DEFAULT_PPO, PPO, PPO_LOOP, PpoConfig
 from finetune.commands.reward import REWARD, REWARD_LOOP, RewardConfig
 from finetune.commands.rows import report_selection
 from finetune.commands.sft import SFT, SFT_LOOP, SftConfig
-from finetune.commands.stage import Stage, StageConfig, train_stage
+from finetune.commands.stage import FinetuneConfig, Stage, train_stage
 from finetune.conversations.messages import PreferencePair
-from finetune.datasets.tasks import Task, keep_usable, pairs, questions
-from finetune.evaluation.against_reference import standing
+from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
+from finetune.evaluation.against_reference import evaluate_against_reference
 from finetune.evaluation.answers_report import answers_report
 from gpt.errors import BadInput
 from gpt.training.loop import LoopConfig
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Lengths:
+class PipelineSizes:
     """How long each stage takes, and the examination."""
 
     base: int = 600
@@ -40,7 +40,7 @@ class Lengths:
     """Updates of the reward model."""
     dpo: int = DPO_LOOP.steps
     """Updates of DPO."""
-    phases: int = PLAIN_PPO.phases
+    phases: int = DEFAULT_PPO.phases
     """Phases of PPO."""
     pairs: int = 10_000
     """Most pairs of documented and spoilt answers, of each side."""
@@ -65,14 +65,14 @@ class Pipeline:
     """
 
     runs: Path
-    lengths: Lengths = Lengths()
+    lengths: PipelineSizes = PipelineSizes()
     seed: int = 0
     device: str = "auto"
 
     def base(self) -> str:
         """The text predictor; one that lies there already is used again."""
         config = base_config(self.runs, self.lengths.base, self.device, self.seed)
-        return str(base_run(replace(config, batch_size=self.lengths.base_batch)))
+        return str(ensure_base(replace(config, batch_size=self.lengths.base_batch)))
 
     def sft(self, base: str) -> str:
         """It learns to answer."""
@@ -80,21 +80,23 @@ class Pipeline:
 
     def reward(self, sft: str, pairs: Task[PreferencePair], name: str = "reward") -> str:
         """A model that scores answers."""
-        stage, steps = given(REWARD, pairs), self.lengths.reward
+        stage, steps = stage_with_pairs(REWARD, pairs), self.lengths.reward
         return self.trained(stage, RewardConfig, REWARD_LOOP, steps, model=sft, name=name)
 
     def dpo(self, sft: str, pairs: Task[PreferencePair]) -> str:
         """From the pairs directly."""
-        return self.trained(given(DPO, pairs), DpoConfig, DPO_LOOP, self.lengths.dpo, model=sft)
+        return self.trained(
+            stage_with_pairs(DPO, pairs), DpoConfig, DPO_LOOP, self.lengths.dpo, model=sft
+        )
 
-    def ppo(self, sft: str, reward: str, name: str = "ppo", beta: float = PLAIN_PPO.beta) -> str:
+    def ppo(self, sft: str, reward: str, name: str = "ppo", beta: float = DEFAULT_PPO.beta) -> str:
         """From the scores of its own answers."""
-        ppo = replace(PLAIN_PPO, phases=self.lengths.phases, beta=beta)
+        ppo = replace(DEFAULT_PPO, phases=self.lengths.phases, beta=beta)
         options = {"model": sft, "reward": reward, "name": name, "ppo": ppo}
         return self.trained(PPO, PpoConfig, PPO_LOOP, PPO_LOOP.steps, **options)
 
     def trained(
-        self, stage: Stage, kind: type[StageConfig], loop: LoopConfig, steps: int, **options: Any
+        self, stage: Stage, kind: type[FinetuneConfig], loop: LoopConfig, steps: int, **options: Any
     ) -> str:
         """Train a stage with this seed; the run before of its name is replaced."""
         loop = replace(loop, steps=steps, seed=self.seed)
@@ -106,38 +108,40 @@ class Pipeline:
 
     def judged(self, names: Sequence[str], shown: int) -> dict[str, Any]:
         """What models say to held-out questions, and where those that came after `sft` stand."""
-        held_out = questions().held_out[: self.lengths.questions]
+        held_out = question_task().held_out[: self.lengths.questions]
         models = {name: str(self.runs / name) for name in names}
-        found = answers_report(models, asked_questions(held_out), shown, rival="sft")
+        found = answers_report(models, question_items(held_out), shown, rival="sft")
         before = load_assistant(models["sft"])
         found["standing"] = {
-            name: standing(load_assistant(model), before, held_out)._asdict()
+            name: evaluate_against_reference(load_assistant(model), before, held_out)._asdict()
             for name, model in models.items()
             if name != "base"
         }
         return found
 
 
-def documented_pairs(lengths: Lengths, seed: int) -> Task[PreferencePair]:
+def documentation_pairs(lengths: PipelineSizes, seed: int) -> Task[PreferencePair]:
     """Pairs of documented and spoilt answers."""
-    found = pairs("python")
-    return Task(*(some(side, lengths.pairs, seed) for side in (found.train, found.held_out)))
+    found = pair_task("python")
+    return Task(
+        *(sample_at_most(side, lengths.pairs, seed) for side in (found.train, found.held_out))
+    )
 
 
-def own_pairs(sft: str, lengths: Lengths, seed: int) -> Task[PreferencePair]:
+def pairs_from_model(sft: str, lengths: PipelineSizes, seed: int) -> Task[PreferencePair]:
     """Pairs of the model's own answers, ranked by the rule."""
-    return sampled_pairs(load_assistant(sft), lengths.sampled, seed)
+    return sample_ranked_pairs(load_assistant(sft), lengths.sampled, seed)
 
 
-def some(items: list[Item], n: int, seed: int) -> list[Item]:
+def sample_at_most(items: list[_Item], n: int, seed: int) -> list[_Item]:
     """At most n of them, drawn."""
     return random.Random(seed).sample(items, min(n, len(items)))
 
 
-def given(stage: Stage, task: Task[PreferencePair]) -> Stage:
+def stage_with_pairs(stage: Stage, task: Task[PreferencePair]) -> Stage:
     """The stage on pairs that are there already, without those that do not fit."""
 
-    def usable(config: StageConfig, assistant: Assistant) -> Task[PreferencePair]:
+    def usable(config: FinetuneConfig, assistant: Assistant) -> Task[PreferencePair]:
         selection = pair_selection(config, assistant)
         kept = keep_usable(task, selection)
         report_selection(selection)

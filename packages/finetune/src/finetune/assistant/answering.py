@@ -8,20 +8,20 @@ import torch
 
 from finetune.assistant.assistant import Assistant
 from finetune.conversations.encoding import prompt_tokens
-from finetune.conversations.messages import Message, asked
-from finetune.conversations.rows import in_parts
+from finetune.conversations.messages import Message, single_turn_prompt
+from finetune.conversations.rows import split_into_batches
 from finetune.conversations.special_tokens import stop_tokens
 from finetune.datasets.docstrings import Question
 from gpt.generation.generate import generate_batch
-from gpt.generation.sampling import choose
+from gpt.generation.sampling import sample_token
 from gpt.text.tokenizers import decode
 
-ROOM = 40
+MAX_NEW_TOKENS = 40
 """Most tokens of an answer."""
-AT_ONCE = 100
+ANSWER_BATCH_SIZE = 100
 
 
-class Asked(NamedTuple):
+class EvaluationItem(NamedTuple):
     """What is asked, and how it may be judged."""
 
     messages: list[Message]
@@ -31,7 +31,7 @@ class Asked(NamedTuple):
     """Where it is about Python's library, for the rule."""
 
 
-class Answered(NamedTuple):
+class ModelAnswer(NamedTuple):
     """What a model said."""
 
     text: str
@@ -39,24 +39,28 @@ class Answered(NamedTuple):
     """Whether it ended by itself."""
 
 
-def asked_questions(questions: Sequence[Question]) -> list[Asked]:
+def question_items(questions: Sequence[Question]) -> list[EvaluationItem]:
     """Questions about Python's library."""
-    return [Asked(asked(each.question), each.answer, each) for each in questions]
+    return [
+        EvaluationItem(single_turn_prompt(each.question), each.answer, each) for each in questions
+    ]
 
 
-def answers(
+def generate_answers(
     assistant: Assistant,
     conversations: Sequence[list[Message]],
     temperature: float = 0.0,
     seed: int = 0,
-) -> list[Answered]:
+) -> list[ModelAnswer]:
     """The model's answers, a batch at a time; at temperature 0 always the likeliest token."""
     tokenizer, form = assistant.tokenizer, assistant.format
     generator = torch.Generator(assistant.model.embedding.weight.device).manual_seed(seed)
-    choice = partial(choose, temperature=temperature, generator=generator)
+    choice = partial(sample_token, temperature=temperature, generator=generator)
     stop, said = stop_tokens(form, tokenizer), []
-    for some in in_parts(conversations, AT_ONCE):
+    for some in split_into_batches(conversations, ANSWER_BATCH_SIZE):
         prompts = [prompt_tokens(form, tokenizer, messages) for messages in some]
-        for tokens in generate_batch(assistant.model, prompts, ROOM, choice, stop):
-            said.append(Answered(decode(tokenizer, tokens).strip(), len(tokens) < ROOM))
+        for tokens in generate_batch(assistant.model, prompts, MAX_NEW_TOKENS, choice, stop):
+            said.append(
+                ModelAnswer(decode(tokenizer, tokens).strip(), len(tokens) < MAX_NEW_TOKENS)
+            )
     return said

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from finetune.assistant.vocabulary import with_tokens
+from finetune.assistant.vocabulary import extend_vocabulary
 from finetune.conversations.formats import Format
-from finetune.conversations.special_tokens import stop_token, with_marks
+from finetune.conversations.special_tokens import stop_token, with_special_tokens
 from finetune.conversations.template import find_format
-from finetune.lora.inject import LoraConfig, inject, merged
-from finetune.lora.nf4 import quantise
-from finetune.lora.peft_base import adapter_tokenizer, base_of, is_adapter, with_ends
+from finetune.lora.inject import LoraConfig, inject, merged_copy
+from finetune.lora.nf4 import quantise_model
+from finetune.lora.peft_base import adapter_base, adapter_tokenizer, is_adapter, with_base_stop_ids
 from finetune.lora.peft_files import read_adapter
 from finetune.reward.scorer import Scorer, as_scorer
 from gpt.errors import BadInput
@@ -26,13 +26,13 @@ from gpt.model.gpt import GPT
 from gpt.pretrained.loading import load_pretrained
 from gpt.runs.checkpoints import best_checkpoint
 from gpt.runs.folder import RunFolder
-from gpt.runs.state import load_weights, within
+from gpt.runs.state import load_weights, select_prefix
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizers import Tokenizer
 
 PROGRAM = "finetune"
-LARGE = 20_000_000
+LORA_THRESHOLD = 20_000_000
 """Models with more weights than this are trained with LoRA by default."""
 
 
@@ -63,24 +63,24 @@ def load_assistant(name: str, format_name: str = "auto", base: str | None = None
     Raises:
         BadInput: there is no such model, or it does not answer in words.
     """
-    command = own_command(Path(name))
+    command = read_run_settings(Path(name))
     if command is not None:
-        assistant = from_run(Path(name), command)
+        assistant = load_run(Path(name), command)
         if format_name not in ("auto", assistant.format_name):
             raise BadInput(
                 f"{name!r} was trained in the format {assistant.format_name!r}, not {format_name!r}"
             )
         return assistant
     if is_adapter(name):
-        return from_adapter(Path(name), format_name, base)
-    return with_format(*load_pretrained(name), format_name)
+        return load_adapter(Path(name), format_name, base)
+    return to_assistant(*load_pretrained(name), format_name)
 
 
-def with_format(model: GPT, tokenizer: Tokenizer, format_name: str) -> Assistant:
+def to_assistant(model: GPT, tokenizer: Tokenizer, format_name: str) -> Assistant:
     """A published model, or a run of gpt, with a way to write conversations for it."""
     if isinstance(tokenizer, BytePairTokenizer) and format_name in ("auto", "chatml"):
-        tokenizer = with_marks(tokenizer)
-        model = with_tokens(model, tokenizer.vocab_size, torch.Generator().manual_seed(0))
+        tokenizer = with_special_tokens(tokenizer)
+        model = extend_vocabulary(model, tokenizer.vocab_size, torch.Generator().manual_seed(0))
         format_name = "chatml"
     if format_name == "auto":
         own = isinstance(tokenizer, PretrainedTokenizer) and tokenizer.chat_template is not None
@@ -88,7 +88,7 @@ def with_format(model: GPT, tokenizer: Tokenizer, format_name: str) -> Assistant
     return Assistant(model, tokenizer, find_format(format_name, tokenizer), format_name)
 
 
-def own_command(path: Path) -> dict[str, Any] | None:
+def read_run_settings(path: Path) -> dict[str, Any] | None:
     """The settings of a run of this package; None where the folder is something else."""
     if not (path / "config.json").is_file() or "kind" not in read_json(path / "config.json"):
         return None
@@ -98,49 +98,49 @@ def own_command(path: Path) -> dict[str, Any] | None:
     return config["command"] | {"kind": config["kind"]}
 
 
-def from_run(path: Path, command: dict[str, Any]) -> Assistant:
+def load_run(path: Path, command: dict[str, Any]) -> Assistant:
     """What a run started from, with what it has learned, adapters merged."""
     if command["kind"] == f"{PROGRAM} reward":
         raise BadInput(f"{str(path)!r} is a reward model; it scores answers and gives none")
-    tuned = unmerged(path, command)
-    return tuned._replace(model=merged(tuned.model).eval())
+    tuned = load_unmerged_run(path, command)
+    return tuned._replace(model=merged_copy(tuned.model).eval())
 
 
-def unmerged(path: Path, command: dict[str, Any]) -> Assistant:
+def load_unmerged_run(path: Path, command: dict[str, Any]) -> Assistant:
     """The same with its adapters beside the weights."""
-    start = beginning(command)
-    model = adapted(start.model, command)
-    learned = within(best_checkpoint(RunFolder(path).checkpoints).tensors, "model")
+    start = load_before_training(command)
+    model = add_adapters(start.model, command)
+    learned = select_prefix(best_checkpoint(RunFolder(path).checkpoints).tensors, "model")
     if command["kind"] == f"{PROGRAM} ppo":
-        learned = within(learned, "policy")
+        learned = select_prefix(learned, "policy")
     load_weights(model, learned)
     return start._replace(model=model.eval())
 
 
-def beginning(command: dict[str, Any]) -> Assistant:
+def load_before_training(command: dict[str, Any]) -> Assistant:
     """What a run started from."""
     return load_assistant(command["model"], command["format"], command.get("base"))
 
 
-def from_adapter(path: Path, format_name: str, base: str | None) -> Assistant:
+def load_adapter(path: Path, format_name: str, base: str | None) -> Assistant:
     """The base model of an adapter, with the adapter merged, and the adapter's own tokenizer.
 
     Raises:
         BadInput: there is no base, or its vocabulary is smaller than the adapter's.
     """
-    found = base_of(path, base)
+    found = adapter_base(path, base)
     tokenizer = adapter_tokenizer(path)
     start = load_assistant(found, format_name if tokenizer is None else "auto")
     if tokenizer is not None:
-        tokenizer = with_ends(tokenizer, start.tokenizer)
+        tokenizer = with_base_stop_ids(tokenizer, start.tokenizer)
         if tokenizer.vocab_size > start.model.config.vocab_size:
             raise BadInput(
                 f"the adapter in {str(path)!r} has a tokenizer of {tokenizer.vocab_size} tokens, "
                 f"and its base {found!r} has {start.model.config.vocab_size}"
             )
-        start = with_format(start.model, tokenizer, format_name)
+        start = to_assistant(start.model, tokenizer, format_name)
     read_adapter(path, start.model)
-    return start._replace(model=merged(start.model).eval())
+    return start._replace(model=merged_copy(start.model).eval())
 
 
 def load_scorer(path: Path) -> tuple[Scorer, Assistant]:
@@ -149,21 +149,23 @@ def load_scorer(path: Path) -> tuple[Scorer, Assistant]:
     Raises:
         BadInput: the folder holds no run of `finetune reward`.
     """
-    command = own_command(path)
+    command = read_run_settings(path)
     if command is None or command["kind"] != f"{PROGRAM} reward":
         raise BadInput(
             f"there is no reward model in {str(path)!r}; train one with: finetune reward"
         )
-    start = beginning(command)
-    scorer = as_scorer(adapted(start.model, command))
-    load_weights(scorer, within(best_checkpoint(RunFolder(path).checkpoints).tensors, "model"))
+    start = load_before_training(command)
+    scorer = as_scorer(add_adapters(start.model, command))
+    load_weights(
+        scorer, select_prefix(best_checkpoint(RunFolder(path).checkpoints).tensors, "model")
+    )
     return scorer.eval().requires_grad_(False), start
 
 
-def adapted(model: GPT, command: dict[str, Any]) -> GPT:
+def add_adapters(model: GPT, command: dict[str, Any]) -> GPT:
     """The model with the adapters that a run asks for, as they begin; without, all is trained."""
     if command.get("quantised"):
-        quantise(model)
+        quantise_model(model)
     if command["rank"]:
         inject(model, LoraConfig(command["rank"], command["alpha"]))
     return model
@@ -171,4 +173,4 @@ def adapted(model: GPT, command: dict[str, Any]) -> GPT:
 
 def default_rank(model: nn.Module) -> int:
     """16 where the weights are many; else 0: all of them are trained."""
-    return 16 if sum(each.numel() for each in model.parameters()) > LARGE else 0
+    return 16 if sum(each.numel() for each in model.parameters()) > LORA_THRESHOLD else 0

@@ -10,46 +10,48 @@ import math
 import random
 from collections.abc import Sequence
 
-from finetune.assistant.answering import answers
+from finetune.assistant.answering import generate_answers
 from finetune.assistant.assistant import Assistant
-from finetune.conversations.messages import PreferencePair, asked
+from finetune.conversations.messages import PreferencePair, single_turn_prompt
 from finetune.datasets.docstrings import Question
-from finetune.datasets.preferences import ranked, sentence
-from finetune.datasets.tasks import Task, as_pair, questions
-from gpt.runs.progress import say
+from finetune.datasets.preferences import join_sentence, preferences_by_rule
+from finetune.datasets.tasks import Task, as_preference_pair, question_task
+from gpt.runs.progress import report_message
 
 N_QUESTIONS = 1000
 """How many of those to learn from are asked; of the held-out ones a fifth."""
 N_ANSWERS = 8
 
 
-def sampled_pairs(
+def sample_ranked_pairs(
     assistant: Assistant, n_questions: int = N_QUESTIONS, seed: int = 0
 ) -> Task[PreferencePair]:
     """Eight answers and a curt one to questions of both sides, the best against those below it."""
-    say("sampling answers to rank")
-    task = questions()
+    report_message("sampling answers to rank")
+    task = question_task()
     sides = ((task.train, n_questions), (task.held_out, math.ceil(n_questions / 5)))
-    return Task(*(pairs_of(assistant, side, n, seed) for side, n in sides))
+    return Task(*(rank_samples(assistant, side, n, seed) for side, n in sides))
 
 
-def pairs_of(
+def rank_samples(
     assistant: Assistant, asked_of_it: Sequence[Question], n_questions: int, seed: int
 ) -> list[PreferencePair]:
     """The pairs of one side; a question whose answers tie gives none."""
     generator = random.Random(seed)
     chosen = generator.sample(list(asked_of_it), min(n_questions, len(asked_of_it)))
-    texts = [asked(question.question) for question in chosen for _ in range(N_ANSWERS)]
-    said = answers(assistant, texts, temperature=1.0, seed=seed)
+    texts = [single_turn_prompt(question.question) for question in chosen for _ in range(N_ANSWERS)]
+    said = generate_answers(assistant, texts, temperature=1.0, seed=seed)
     found = []
     for number, question in enumerate(chosen):
         group = said[number * N_ANSWERS : (number + 1) * N_ANSWERS]
         heard = [(each.text, each.stopped) for each in group if each.text]
-        heard += [(curt(text, generator), True) for text, _ in heard[:1]]
-        found += ranked(question, [text for text, _ in heard], [stopped for _, stopped in heard])
-    return [as_pair(each) for each in found]
+        heard += [(truncated_answer(text, generator), True) for text, _ in heard[:1]]
+        found += preferences_by_rule(
+            question, [text for text, _ in heard], [stopped for _, stopped in heard]
+        )
+    return [as_preference_pair(each) for each in found]
 
 
-def curt(text: str, generator: random.Random) -> str:
+def truncated_answer(text: str, generator: random.Random) -> str:
     """The first word or two, as a sentence."""
-    return sentence([" ".join(text.split()[: generator.randint(1, 2)]).rstrip(".")])
+    return join_sentence([" ".join(text.split()[: generator.randint(1, 2)]).rstrip(".")])

@@ -14,7 +14,7 @@ from gpt.errors import BadInput
 from gpt.model.gpt import GPT
 
 
-def with_tokens(model: GPT, vocab_size: int, generator: torch.Generator | None = None) -> GPT:
+def extend_vocabulary(model: GPT, vocab_size: int, generator: torch.Generator | None = None) -> GPT:
     """The model with rows for `vocab_size` tokens; what it knew it computes as before.
 
     Raises:

@@ -16,21 +16,21 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from finetune.dpo.pairs import Pair
-from gpt.comparison.rows import Row, differences
+from finetune.dpo.pairs import TokenPair
+from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
 from gpt.model.config import GPTConfig
-from gpt.pretrained.weights import weights_from
-from gpt.training.loop import LoopConfig, Record
+from gpt.pretrained.weights import weights_from_transformers
+from gpt.training.loop import LoopConfig, StepRecord
 
-TOLERANCE = 1e-5
+LOSS_TOLERANCE = 1e-5
 """Of a loss."""
-MOVED = 2e-5
+WEIGHT_TOLERANCE = 2e-5
 """Of a weight: a fifth of what one step may move it by. AdamW gives a gradient of next to nothing,
 where the two round apart, the same length of step as any other."""
 
 
 @dataclass(frozen=True)
-class Course:
+class Benchmark:
     """What both sides run."""
 
     size: str
@@ -64,7 +64,7 @@ class Course:
             weight_decay=0.0,
         )
 
-    def pairs(self, vocab_size: int) -> list[Pair]:
+    def pairs(self, vocab_size: int) -> list[TokenPair]:
         """Random ids; an answer ends with 0, and none is 1, which pads."""
         draw = random.Random(0)
 
@@ -73,23 +73,23 @@ class Course:
             return [draw.randrange(2, vocab_size) for _ in range(length)]
 
         n_pairs = self.steps * self.batch_size
-        return [Pair(text(), [*text(), 0], [*text(), 0]) for _ in range(n_pairs)]
+        return [TokenPair(text(), [*text(), 0], [*text(), 0]) for _ in range(n_pairs)]
 
     def of_step(self, items: list[Any], step: int) -> list[Any]:
         """The rows or pairs of a step, in their order."""
         return items[step * self.batch_size : (step + 1) * self.batch_size]
 
 
-TINY = Course("tiny", checked=5, timed=40, batch_size=8, shortest=4, longest=24)
-SMOLLM2 = Course("smollm2", checked=2, timed=2, batch_size=4, shortest=32, longest=96)
+TINY_BENCHMARK = Benchmark("tiny", checked=5, timed=40, batch_size=8, shortest=4, longest=24)
+SMOLLM2_BENCHMARK = Benchmark("smollm2", checked=2, timed=2, batch_size=4, shortest=32, longest=96)
 
 
-def untimed(course: Course) -> Course:
+def without_timing(course: Benchmark) -> Benchmark:
     """The same without a clock."""
     return replace(course, timed=0)
 
 
-class Side(NamedTuple):
+class BenchmarkedTrainer(NamedTuple):
     """One of the two that take turns."""
 
     model: Any
@@ -97,10 +97,12 @@ class Side(NamedTuple):
     """Ours: the loop. The library's: makes a trainer from its settings."""
 
 
-class Turns:
+class InterleavedSteps:
     """Takes a step of ours after each one of the trainer's, and keeps the time of both."""
 
-    def __init__(self, ours: Iterator[Record], at_check: Callable[[], float], checked: int) -> None:
+    def __init__(
+        self, ours: Iterator[StepRecord], at_check: Callable[[], float], checked: int
+    ) -> None:
         self.ours, self.at_check, self.checked = ours, at_check, checked
         self.losses: list[float] = []
         self.our_times: list[float] = []
@@ -120,34 +122,45 @@ class Turns:
         self.begin = time.perf_counter()
 
 
-def contest(name: str, course: Course, ours: Side, theirs: Side, floor: float) -> list[Row]:
+def benchmark_rows(
+    name: str, course: Benchmark, ours: BenchmarkedTrainer, theirs: BenchmarkedTrainer, floor: float
+) -> list[ComparisonRow]:
     """Two rows: losses and times, and the weights when the steps that are compared are over."""
     from finetune import baselines
 
-    turns = Turns(ours.run, lambda: weights_apart(ours.model, theirs.model), course.checked)
+    turns = InterleavedSteps(
+        ours.run, lambda: largest_weight_difference(ours.model, theirs.model), course.checked
+    )
     with tempfile.TemporaryDirectory() as folder:
-        options = baselines.settings(Path(folder), course.steps, course.batch_size, course.rate)
-        reported = baselines.run(theirs.run(options), turns, course.checked)
+        options = baselines.training_arguments(
+            Path(folder), course.steps, course.batch_size, course.rate
+        )
+        reported = baselines.train_and_log(theirs.run(options), turns, course.checked)
     both = zip(turns.losses[: course.checked], reported[: course.checked], strict=True)
     largest = max(abs(a - b) for a, b in both)
-    first, library = f"{name}, {course.size} shape, {course.checked} steps", baselines.version()
-    row = Row(f"{first}: losses", library, largest, TOLERANCE)
+    first, library = (
+        f"{name}, {course.size} shape, {course.checked} steps",
+        baselines.library_version(),
+    )
+    row = ComparisonRow(f"{first}: losses", library, largest, LOSS_TOLERANCE)
     if course.timed:
         ours_s, library_s = (
             statistics.median(times[course.checked :])
             for times in (turns.our_times, turns.their_times)
         )
         row = replace(row, ours_s=ours_s, library_s=library_s, floor=floor)
-    return [row, Row(f"{first}: weights", library, turns.apart, MOVED)]
+    return [row, ComparisonRow(f"{first}: weights", library, turns.apart, WEIGHT_TOLERANCE)]
 
 
-def weights_apart(ours: nn.Module, theirs: nn.Module) -> float:
+def largest_weight_difference(ours: nn.Module, theirs: nn.Module) -> float:
     """The largest difference of any weight."""
     config: Any = ours.config
-    return differences(dict(ours.state_dict()), renamed(dict(theirs.state_dict()), config))
+    return max_abs_difference_by_name(
+        dict(ours.state_dict()), rename_weights(dict(theirs.state_dict()), config)
+    )
 
 
-def renamed(theirs: dict[str, Any], config: GPTConfig) -> dict[str, Any]:
+def rename_weights(theirs: dict[str, Any], config: GPTConfig) -> dict[str, Any]:
     """The weights by our names; the head of a scorer has the same name on both sides."""
     heads = {name: theirs.pop(name) for name in ("score.weight",) if name in theirs}
-    return weights_from(theirs, config) | heads
+    return weights_from_transformers(theirs, config) | heads

@@ -22,16 +22,16 @@ import regex
 
 from finetune.conversations.formats import Format, Piece
 from finetune.conversations.messages import Conversation, Message
-from finetune.conversations.parsing import MarkInContent, written
-from finetune.conversations.rows import Example, answered
+from finetune.conversations.parsing import DelimiterInContent, conversation_text
+from finetune.conversations.rows import Example, prompt_answer_example
 from finetune.conversations.special_tokens import special_tokens, stop_token
 from finetune.conversations.white_space import trim_as_template
 from gpt.errors import BadInput
-from gpt.text.pretrained_tokenizer import PretrainedTokenizer, isolate
+from gpt.text.pretrained_tokenizer import PretrainedTokenizer, split_keeping_matches
 from gpt.text.tokenizers import Tokenizer
 
 
-class Encoded(NamedTuple):
+class EncodedConversations(NamedTuple):
     """The conversations of a data set as tokens."""
 
     examples: list[Example]
@@ -43,12 +43,12 @@ class Encoded(NamedTuple):
     """How many are left out, as a message spells a mark of the format."""
 
 
-def encoded(
+def encode_conversations(
     format: Format,
     tokenizer: Tokenizer,
     conversations: Iterable[Conversation],
     context: int,
-) -> Encoded:
+) -> EncodedConversations:
     """The conversations as rows of at most `context` tokens.
 
     Raises:
@@ -57,11 +57,11 @@ def encoded(
     examples, n_cut, n_too_long, n_with_marks = [], 0, 0, 0
     for conversation in conversations:
         try:
-            whole = example(format, tokenizer, conversation.messages)
-        except MarkInContent:
+            whole = conversation_example(format, tokenizer, conversation.messages)
+        except DelimiterInContent:
             n_with_marks += 1
             continue
-        row = cut(whole, context)
+        row = truncate_example(whole, context)
         if any(row.mask[1:]):  # nothing predicts the first token
             examples.append(row)
             n_cut += row != whole
@@ -72,21 +72,23 @@ def encoded(
             f"nothing is left to learn: {n_too_long} conversations have no answer within a context "
             f"of {context} tokens, {n_with_marks} spell a mark of the format"
         )
-    return Encoded(examples, n_cut, n_too_long, n_with_marks)
+    return EncodedConversations(examples, n_cut, n_too_long, n_with_marks)
 
 
-def example(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> Example:
+def conversation_example(
+    format: Format, tokenizer: Tokenizer, messages: Sequence[Message]
+) -> Example:
     """A whole conversation; every token that the assistant wrote counts.
 
     Raises:
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
     messages = trim_as_template(format, messages)
-    check_marks(format, tokenizer, messages)
+    check_delimiters(format, tokenizer, messages)
     tokens: list[int] = []
     mask: list[bool] = []
     for trained, pieces in groupby(format.pieces(messages), key=lambda piece: piece.trained):
-        more = piece_tokens(format, tokenizer, pieces)
+        more = encode_pieces(format, tokenizer, pieces)
         tokens += more
         mask += [trained] * len(more)
     prefix = missing_prefix(format, tokenizer, tokens)
@@ -104,9 +106,11 @@ def answer_example(
     *messages, last = trim_as_template(
         format, [*messages, {"role": "assistant", "content": answer}]
     )
-    check_marks(format, tokenizer, [*messages, last])
+    check_delimiters(format, tokenizer, [*messages, last])
     prompt = prompt_tokens(format, tokenizer, messages)
-    return answered(prompt, piece_tokens(format, tokenizer, format.answer(last["content"])))
+    return prompt_answer_example(
+        prompt, encode_pieces(format, tokenizer, format.answer(last["content"]))
+    )
 
 
 def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
@@ -116,8 +120,8 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
         MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
     """
     messages = trim_as_template(format, messages)
-    check_marks(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
-    tokens = piece_tokens(format, tokenizer, format.prompt(messages))
+    check_delimiters(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
+    tokens = encode_pieces(format, tokenizer, format.prompt(messages))
     return missing_prefix(format, tokenizer, tokens) + tokens
 
 
@@ -131,15 +135,15 @@ def missing_prefix(format: Format, tokenizer: Tokenizer, tokens: list[int]) -> l
     return [] if begins or not format.begins_text else prefix
 
 
-def cut(example: Example, context: int) -> Example:
+def truncate_example(example: Example, context: int) -> Example:
     """The row without what does not fit."""
     return Example(example.tokens[:context], example.mask[:context])
 
 
-def piece_tokens(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> list[int]:
+def encode_pieces(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> list[int]:
     """Tokens of pieces that no boundary parts: text between special tokens is encoded as one."""
     tokens, text = [], ""
-    for part in parts(format, tokenizer, pieces):
+    for part in split_at_special_tokens(format, tokenizer, pieces):
         if isinstance(part, str):
             text += part
         else:
@@ -148,7 +152,9 @@ def piece_tokens(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) 
     return tokens + tokenizer.encode(text)
 
 
-def parts(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iterator[int | str]:
+def split_at_special_tokens(
+    format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]
+) -> Iterator[int | str]:
     """Special tokens and the text between them."""
     specials = special_tokens(tokenizer)
     pattern = regex.compile(r"\L<marks>", marks=specials) if specials else regex.compile("(?!)")
@@ -158,12 +164,14 @@ def parts(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> Iter
         elif piece.trained:
             yield stop_token(format, tokenizer)
         else:
-            yield from (specials.get(text, text) for text in isolate(pattern, piece.text))
+            yield from (
+                specials.get(text, text) for text in split_keeping_matches(pattern, piece.text)
+            )
 
 
-def check_marks(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> None:
+def check_delimiters(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> None:
     """Refuse messages that spell a mark, unless every mark holds a special token, as in ChatML."""
     specials = special_tokens(tokenizer)
     marks = [mark for mark in format.between.values() if mark.strip()]
     if not all(any(special in mark for special in specials) for mark in marks):
-        written(format, messages)
+        conversation_text(format, messages)

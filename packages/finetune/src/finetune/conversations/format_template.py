@@ -12,7 +12,7 @@ from finetune.conversations.special_tokens import stop_token
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizers import Tokenizer, decode
 
-TEMPLATE = """\
+CHAT_TEMPLATE = """\
 {{%- set between = {between} -%}}
 {{%- set past = namespace(role='begin') -%}}
 {{{{- {prefix} -}}}}
@@ -39,7 +39,7 @@ TEMPLATE = """\
 """
 
 
-def chat_template_of(format: Format, tokenizer: Tokenizer) -> str:
+def build_chat_template(format: Format, tokenizer: Tokenizer) -> str:
     """Return the chat template that writes conversations in this format.
 
     What it writes is the text of `example` and of `prompt_tokens`, token by token.
@@ -47,13 +47,13 @@ def chat_template_of(format: Format, tokenizer: Tokenizer) -> str:
     before, after = format.around
     between = {" ".join(pair): text for pair, text in format.between.items()}
     stop = decode(tokenizer, [stop_token(format, tokenizer)])
-    return TEMPLATE.format(
-        between=quoted(between),
-        prefix=quoted(prefix_text(format, tokenizer)),
-        before=quoted(before),
-        after=quoted(after + stop),
-        empty_line=quoted(EMPTY_LINE),
-        gap=quoted(format.first_gap),
+    return CHAT_TEMPLATE.format(
+        between=jinja_literal(between),
+        prefix=jinja_literal(prefix_text(format, tokenizer)),
+        before=jinja_literal(before),
+        after=jinja_literal(after + stop),
+        empty_line=jinja_literal(EMPTY_LINE),
+        gap=jinja_literal(format.first_gap),
     )
 
 
@@ -65,6 +65,6 @@ def prefix_text(format: Format, tokenizer: Tokenizer) -> str:
     return "" if format.between["begin", "user"].startswith(text) else text
 
 
-def quoted(value: object) -> str:
+def jinja_literal(value: object) -> str:
     """A constant as Jinja reads it; it knows the escapes of JSON, but no surrogate pairs."""
     return json.dumps(value, ensure_ascii=False)

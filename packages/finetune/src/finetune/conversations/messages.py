@@ -7,7 +7,11 @@ from gpt.errors import BadInput
 from gpt.text.byte_pair_tokenizer import check_utf8
 
 Message = dict[str, str]  # "role" (system, user or assistant) and "content"
-FOLLOWS = {"system": {"begin"}, "user": {"begin", "system", "assistant"}, "assistant": {"user"}}
+ALLOWED_PREDECESSORS = {
+    "system": {"begin"},
+    "user": {"begin", "system", "assistant"},
+    "assistant": {"user"},
+}
 
 
 class Conversation(NamedTuple):
@@ -24,14 +28,14 @@ class PreferencePair(NamedTuple):
     rejected: str
 
 
-def asked(question: str) -> list[Message]:
+def single_turn_prompt(question: str) -> list[Message]:
     """A question without an answer yet."""
     return [{"role": "user", "content": question}]
 
 
-def exchange(question: str, answer: str) -> Conversation:
+def single_turn_conversation(question: str, answer: str) -> Conversation:
     """A question and its answer."""
-    return Conversation([*asked(question), {"role": "assistant", "content": answer}])
+    return Conversation([*single_turn_prompt(question), {"role": "assistant", "content": answer}])
 
 
 def check_turns(messages: Sequence[Message], last: str) -> None:
@@ -47,9 +51,11 @@ def check_turns(messages: Sequence[Message], last: str) -> None:
     previous = "begin"
     for number, message in enumerate(messages, 1):
         role, content = message.get("role"), message.get("content")
-        if role not in FOLLOWS:
-            raise BadInput(f"message {number} is by {role!r}; roles are {', '.join(FOLLOWS)}")
-        if previous not in FOLLOWS[role]:
+        if role not in ALLOWED_PREDECESSORS:
+            raise BadInput(
+                f"message {number} is by {role!r}; roles are {', '.join(ALLOWED_PREDECESSORS)}"
+            )
+        if previous not in ALLOWED_PREDECESSORS[role]:
             before = "at the beginning" if previous == "begin" else f"after one by the {previous}"
             raise BadInput(f"message {number} is by the {role} {before}")
         if not isinstance(content, str) or not content.strip():

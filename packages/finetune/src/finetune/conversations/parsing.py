@@ -12,27 +12,29 @@ from finetune.conversations.messages import Message
 from gpt.errors import BadInput
 
 
-class MarkInContent(BadInput):
+class DelimiterInContent(BadInput):
     """A message spells a mark of the format, so that as text it would be taken for one."""
 
 
-def written(format: Format, messages: Sequence[Message]) -> str:
-    """A whole conversation as text, from which `parsed` gets it back.
+def conversation_text(format: Format, messages: Sequence[Message]) -> str:
+    """A whole conversation as text, from which `parse_conversation_text` gets it back.
 
     Raises:
         MarkInContent: the text would be read as another conversation.
     """
     text = "".join(piece.text for piece in format.pieces(messages))
     try:
-        read = parsed(format, text)
+        read = parse_conversation_text(format, text)
     except BadInput:
         read = []
     if read != [{"role": each["role"], "content": each["content"]} for each in messages]:
-        raise MarkInContent(f"{suspect(format, messages)}; as text they cannot be told apart")
+        raise DelimiterInContent(
+            f"{describe_delimiter(format, messages)}; as text they cannot be told apart"
+        )
     return text
 
 
-def suspect(format: Format, messages: Sequence[Message]) -> str:
+def describe_delimiter(format: Format, messages: Sequence[Message]) -> str:
     """Which message spells which mark."""
     marks = [format.stop, format.first_gap, *format.between.values()]
     for number, message in enumerate(messages, 1):
@@ -42,21 +44,21 @@ def suspect(format: Format, messages: Sequence[Message]) -> str:
     return "the end of a message runs into a mark of the format"
 
 
-def parsed(format: Format, text: str) -> list[Message]:
+def parse_conversation_text(format: Format, text: str) -> list[Message]:
     """The conversation that a text holds.
 
     Raises:
         BadInput: the text is not of this format.
     """
     messages, previous, at = [], "begin", 0
-    while (role := follower(format, text, previous, at)) != "end":
-        content, at = read(format, text, role, at + len(format.between[previous, role]))
+    while (role := next_role(format, text, previous, at)) != "end":
+        content, at = read_message(format, text, role, at + len(format.between[previous, role]))
         messages.append({"role": role, "content": content})
         previous = role
     return messages
 
 
-def follower(format: Format, text: str, previous: str, at: int) -> str:
+def next_role(format: Format, text: str, previous: str, at: int) -> str:
     """Whose message begins at this place; of several marks that fit the longest decides."""
     fits = [
         (len(mark), following)
@@ -69,7 +71,7 @@ def follower(format: Format, text: str, previous: str, at: int) -> str:
     return max(fits)[1]
 
 
-def read(format: Format, text: str, role: str, begin: int) -> tuple[str, int]:
+def read_message(format: Format, text: str, role: str, begin: int) -> tuple[str, int]:
     """The message that begins at this place, and where the mark behind it begins."""
     before, after = format.around if role == "assistant" else ("", "")
     if role == "assistant":

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 class Example(NamedTuple):
@@ -39,12 +39,12 @@ class Rows(NamedTuple):
         return Rows(*(each.to(device) for each in self))
 
 
-def answered(prompt: list[int], answer: list[int]) -> Example:
+def prompt_answer_example(prompt: list[int], answer: list[int]) -> Example:
     """A prompt and its answer: the boundary is where the second list begins."""
     return Example(prompt + answer, [False] * len(prompt) + [True] * len(answer))
 
 
-def padded(examples: Sequence[Example], padding: int = 0) -> Rows:
+def pad_examples(examples: Sequence[Example], padding: int = 0) -> Rows:
     """The examples as one block, as wide as the longest.
 
     Raises:
@@ -66,7 +66,7 @@ def padded(examples: Sequence[Example], padding: int = 0) -> Rows:
     return Rows(tokens, mask, torch.tensor([len(example.tokens) for example in examples]))
 
 
-class Epochs:
+class EpochSampler:
     """Which rows a step takes: every row once an epoch, in an order that depends on the seed.
 
     The step alone decides, so a resumed run has no position to save.
@@ -89,7 +89,7 @@ class Epochs:
         return np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
 
 
-def in_parts(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+def split_into_batches(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
     """The items in their order, so many at once; the last part may be smaller.
 
     Raises:

@@ -5,10 +5,10 @@ from dataclasses import replace
 from finetune.conversations.formats import Format
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
-from gpt.text.tokenizer_export import as_pretrained
+from gpt.text.tokenizer_export import to_pretrained_tokenizer
 from gpt.text.tokenizers import Tokenizer, end_tokens
 
-CHAT_MARKS = ("<|im_start|>", "<|im_end|>")
+CHAT_SPECIAL_TOKENS = ("<|im_start|>", "<|im_end|>")
 
 
 def special_tokens(tokenizer: Tokenizer) -> dict[str, int]:
@@ -28,8 +28,8 @@ def stop_tokens(format: Format, tokenizer: Tokenizer) -> frozenset[int]:
     return end_tokens(tokenizer) | {stop_token(format, tokenizer)}
 
 
-def with_marks(
-    tokenizer: BytePairTokenizer, marks: tuple[str, str] = CHAT_MARKS
+def with_special_tokens(
+    tokenizer: BytePairTokenizer, marks: tuple[str, str] = CHAT_SPECIAL_TOKENS
 ) -> PretrainedTokenizer:
     """The tokenizer and two tokens more, which begin and end a message as in ChatML.
 
@@ -41,7 +41,7 @@ def with_marks(
         f"{{{{ message.content }}}}{end}\n{{% endfor %}}"
         f"{{% if add_generation_prompt %}}{begin}assistant\n{{% endif %}}"
     )
-    own = as_pretrained(tokenizer)
+    own = to_pretrained_tokenizer(tokenizer)
     added = [AddedToken(tokenizer.vocab_size + n, mark, True) for n, mark in enumerate(marks)]
     return replace(
         own, added=own.added + added, roles=own.roles | {"eos_token": end}, chat_template=template

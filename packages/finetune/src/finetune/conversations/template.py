@@ -21,8 +21,8 @@ from gpt.pretrained.chat import render_chat
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizers import Tokenizer
 
-STAND_INS = "\ue000\ue001\ue002\ue003\ue004"  # from the private use area of Unicode
-TURNS = ["user", "assistant", "user", "assistant"]
+PLACEHOLDERS = "\ue000\ue001\ue002\ue003\ue004"  # from the private use area of Unicode
+SAMPLE_ROLES = ["user", "assistant", "user", "assistant"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +75,9 @@ def template_format(tokenizer: Tokenizer) -> TemplateFormat:
         raise BadInput(f"this tokenizer has no chat template; formats are {', '.join(FORMATS)}")
     between = {}
     with suppress(BadInput):  # a template may refuse a system message, and so will the format
-        between = learned(tokenizer, ["system", *TURNS])
-    between |= learned(tokenizer, TURNS)
-    reply = learned(tokenizer, TURNS[:1], answer_next=True)["user", "end"]
+        between = infer_delimiters(tokenizer, ["system", *SAMPLE_ROLES])
+    between |= infer_delimiters(tokenizer, SAMPLE_ROLES)
+    reply = infer_delimiters(tokenizer, SAMPLE_ROLES[:1], answer_next=True)["user", "end"]
     whole = between["user", "assistant"]
     before = whole.removeprefix(reply)
     if not whole.startswith(reply) or before.strip():
@@ -85,7 +85,7 @@ def template_format(tokenizer: Tokenizer) -> TemplateFormat:
             f"the chat template asks for an answer with {reply!r}, but writes one after {whole!r}; "
             "a model would be trained on other prompts than it is asked with"
         )
-    after, stop = ending(tokenizer, between["assistant", "end"])
+    after, stop = answer_ending(tokenizer, between["assistant", "end"])
     for following in ("user", "end"):
         between["assistant", following] = between["assistant", following].removeprefix(after + stop)
     return TemplateFormat(
@@ -98,26 +98,26 @@ def template_format(tokenizer: Tokenizer) -> TemplateFormat:
     )
 
 
-def learned(
+def infer_delimiters(
     tokenizer: PretrainedTokenizer, roles: list[str], answer_next: bool = False
 ) -> dict[tuple[str, str], str]:
     """What the template writes between messages by these roles, from a run on stand-ins."""
     messages = [
-        {"role": role, "content": mark} for role, mark in zip(roles, STAND_INS, strict=False)
+        {"role": role, "content": mark} for role, mark in zip(roles, PLACEHOLDERS, strict=False)
     ]
     text = render_chat(tokenizer.chat_template or "", messages, tokenizer.roles, answer_next)
-    order = [character for character in text if character in STAND_INS]
+    order = [character for character in text if character in PLACEHOLDERS]
     if order != [message["content"] for message in messages]:
         raise BadInput(
             f"the chat template does not write {len(messages)} messages once each, in their order"
         )
     neighbours = pairwise(["begin", *roles, "end"])
-    return dict(zip(neighbours, regex.split(f"[{STAND_INS}]", text), strict=True))
+    return dict(zip(neighbours, regex.split(f"[{PLACEHOLDERS}]", text), strict=True))
 
 
 def gap_in_question(tokenizer: PretrainedTokenizer) -> str:
     """Return the text that a template writes for the first empty line of a question."""
-    first, second = STAND_INS[:2]
+    first, second = PLACEHOLDERS[:2]
     question = [{"role": "user", "content": first + EMPTY_LINE + second}]
     text = render_chat(tokenizer.chat_template or "", question, tokenizer.roles)
     _, found, rest = text.partition(first)
@@ -125,7 +125,7 @@ def gap_in_question(tokenizer: PretrainedTokenizer) -> str:
     return gap if found and also else EMPTY_LINE
 
 
-def ending(tokenizer: PretrainedTokenizer, text: str) -> tuple[str, str]:
+def answer_ending(tokenizer: PretrainedTokenizer, text: str) -> tuple[str, str]:
     """White space after an answer and the special token that ends it."""
     after = text[: len(text) - len(text.lstrip())]
     for each in tokenizer.added:

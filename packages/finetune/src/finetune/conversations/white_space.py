@@ -36,14 +36,14 @@ def trimmed_roles(template: str, tokens: tuple[tuple[str, str], ...]) -> frozens
     for messages in (["user", "assistant"], ["system", "user", "assistant"]):
         for role in messages:
             with suppress(BadInput):  # a template may refuse a system message
-                if render(template, dict(tokens), messages) == render(
+                if render_sample(template, dict(tokens), messages) == render_sample(
                     template, dict(tokens), messages, role
                 ):
                     roles.add(role)
     return frozenset(roles)
 
 
-def render(
+def render_sample(
     template: str, tokens: Mapping[str, str], roles: Sequence[str], padded: str | None = None
 ) -> str:
     """A conversation of one letter per message, with white space around those by one role."""

@@ -56,18 +56,18 @@ COMPLETION_METADATA = {
 }  # fmt: skip
 """Keys of a scored completion: who wrote it, under which instructions, and how it was rated."""
 
-TOOLS = "describes tools; models here are not taught to call any"
-PICTURES = "holds pictures or sound; models here read text only"
-REFUSED = {
-    "tools": TOOLS,
-    "functions": TOOLS,
-    "tool_calls": TOOLS,
-    "tool_call_id": TOOLS,
-    "function_call": TOOLS,
-    "image": PICTURES,
-    "images": PICTURES,
-    "videos": PICTURES,
-    "audio": PICTURES,
+TOOLS_REASON = "describes tools; models here are not taught to call any"
+MEDIA_REASON = "holds pictures or sound; models here read text only"
+UNUSABLE_COLUMNS = {
+    "tools": TOOLS_REASON,
+    "functions": TOOLS_REASON,
+    "tool_calls": TOOLS_REASON,
+    "tool_call_id": TOOLS_REASON,
+    "function_call": TOOLS_REASON,
+    "image": MEDIA_REASON,
+    "images": MEDIA_REASON,
+    "videos": MEDIA_REASON,
+    "audio": MEDIA_REASON,
     "label": "does not say True, so the answer is not known to be a good one",
     "margin": "asks for a margin between two answers, which no loss here has",
     "chat_template_kwargs": "holds options of a chat template, which get no options here",
@@ -100,7 +100,7 @@ def check_columns(
     metadata = set(used).union(*METADATA.values())
     refused = []
     for name, value in columns.items():
-        if name in metadata or is_empty(value) or repeats(value, texts):
+        if name in metadata or is_empty(value) or is_repetition(value, texts):
             continue
         if name == "text" and isinstance(value, str) and all(t.strip() in value for t in texts):
             continue
@@ -108,7 +108,7 @@ def check_columns(
             continue
         refused.append(name)
     if refused:
-        reasons = "; ".join(f"column {name!r} {meaning(name)}" for name in refused)
+        reasons = "; ".join(f"column {name!r} {unusable_reason(name)}" for name in refused)
         ignored = ",".join(refused)
         raise BadInput(f"{reasons} (--ignore-columns {ignored} ignores what is named here)")
 
@@ -121,7 +121,12 @@ def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, conten
     template and run folder, and has no place for one.
     """
     for name, value in turn.items():
-        if name in used or name in TURN_METADATA or is_empty(value) or repeats(value, [content]):
+        if (
+            name in used
+            or name in TURN_METADATA
+            or is_empty(value)
+            or is_repetition(value, [content])
+        ):
             continue
         if name in TRAINED_KEYS:
             if value in (0, 1) and bool(value) == (role == "assistant"):
@@ -130,12 +135,14 @@ def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, conten
                 f"a turn by the {role} has {name} {value!r}; answers are trained on and other "
                 f"turns are not (--ignore-columns {name} trains on all answers alike)"
             )
-        raise BadInput(f"a turn's {name!r} {meaning(name)} (--ignore-columns {name} ignores it)")
+        raise BadInput(
+            f"a turn's {name!r} {unusable_reason(name)} (--ignore-columns {name} ignores it)"
+        )
 
 
-def meaning(name: str) -> str:
+def unusable_reason(name: str) -> str:
     """Why a column or key cannot be used, as the rest of a sentence."""
-    return REFUSED.get(name, "is not known, so its content would be lost")
+    return UNUSABLE_COLUMNS.get(name, "is not known, so its content would be lost")
 
 
 def is_empty(value: Any) -> bool:
@@ -149,7 +156,7 @@ def is_empty(value: Any) -> bool:
     return value is None or (isinstance(value, list | dict) and all(map(is_empty, values)))
 
 
-def repeats(value: Any, texts: Collection[str]) -> bool:
+def is_repetition(value: Any, texts: Collection[str]) -> bool:
     """Whether a text, or each turn of a list, is one of `texts`.
 
     Published sets repeat the prompt next to `messages`, and `chosen` as `messages`.
@@ -160,17 +167,17 @@ def repeats(value: Any, texts: Collection[str]) -> bool:
     return all(isinstance(each, str) and each.strip() in known for each in contents)
 
 
-def drop_names(value: Any, names: Collection[str]) -> Any:
+def drop_keys(value: Any, names: Collection[str]) -> Any:
     """A row without these columns, and its turns without these keys."""
     if isinstance(value, dict):
-        return {name: drop_names(each, names) for name, each in value.items() if name not in names}
+        return {name: drop_keys(each, names) for name, each in value.items() if name not in names}
     if isinstance(value, list):
-        return [drop_names(each, names) for each in value]
+        return [drop_keys(each, names) for each in value]
     return value
 
 
-def names_in(value: Any) -> set[str]:
+def all_keys(value: Any) -> set[str]:
     """The columns of a row and the keys of its turns."""
     if isinstance(value, dict):
-        return set(value).union(*map(names_in, value.values()))
-    return set().union(*map(names_in, value)) if isinstance(value, list) else set()
+        return set(value).union(*map(all_keys, value.values()))
+    return set().union(*map(all_keys, value)) if isinstance(value, list) else set()

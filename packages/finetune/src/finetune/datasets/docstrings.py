@@ -23,7 +23,7 @@ from gpt.text import documents
 from gpt.text.corpus import SKIPPED_FOLDERS
 
 # Where a module lies under another name than the one its reader imports.
-IMPORTED_AS = {
+PUBLIC_MODULE_NAMES = {
     "_collections_abc": "collections.abc",
     "_pydatetime": "datetime",
     "_pydecimal": "decimal",
@@ -36,7 +36,7 @@ IMPORTED_AS = {
     "zipfile._path": "zipfile",
 }
 
-WORDINGS = {
+QUESTION_TEMPLATES = {
     "function": ("What does {} do?", "What is {} for?", "Describe {}."),
     "method": ("What does {} do?", "What is {} for?", "Describe {}."),
     "class": ("What is {}?", "What is {} for?", "Describe {}."),
@@ -57,7 +57,7 @@ class Question(NamedTuple):
     answer: str
 
 
-class Split(NamedTuple):
+class QuestionSplit(NamedTuple):
     """Questions to learn from, and questions about other modules to be judged on."""
 
     train: list[Question]
@@ -84,9 +84,9 @@ def library_questions(library: Path) -> list[Question]:
     seen: set[str] = set()
     questions = []
     for path in sorted(library.rglob("*.py"), key=Path.as_posix):
-        module = imported_name(path.relative_to(library))
-        for name, kind, docstring in documented(path) if module else ():
-            answer, question = first_sentence(docstring), asked(module, name, kind)
+        module = public_module_name(path.relative_to(library))
+        for name, kind, docstring in file_definitions(path) if module else ():
+            answer, question = first_sentence(docstring), question_text(module, name, kind)
             keys = {answer.casefold(), f"{module}.{name}"}
             if answer and seen.isdisjoint(keys):
                 seen |= keys
@@ -94,16 +94,16 @@ def library_questions(library: Path) -> list[Question]:
     return questions
 
 
-def imported_name(path: Path) -> str:
+def public_module_name(path: Path) -> str:
     """The dotted name of a module by its path in the library; empty where it is not public."""
     parts = path.with_suffix("").parts
     name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    name = IMPORTED_AS.get(name, name)
+    name = PUBLIC_MODULE_NAMES.get(name, name)
     public = all(part.isidentifier() and part[0] != "_" for part in name.split("."))
     return name if public and SKIPPED_FOLDERS.isdisjoint(parts) else ""
 
 
-def documented(path: Path) -> Iterator[tuple[str, str, str]]:
+def file_definitions(path: Path) -> Iterator[tuple[str, str, str]]:
     """Name, kind and docstring of what is public in a file; nothing if it does not parse."""
     try:
         with warnings.catch_warnings():
@@ -111,25 +111,27 @@ def documented(path: Path) -> Iterator[tuple[str, str, str]]:
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return
-    yield from definitions(tree, "")
+    yield from documented_definitions(tree, "")
 
 
-def definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, str, str]]:
+def documented_definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, str, str]]:
     """What a module or class defines, also under an `if` or `try`; not what a function defines."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If | ast.Try | ast.ExceptHandler):
-            yield from definitions(child, prefix)
+            yield from documented_definitions(child, prefix)
         elif isinstance(child, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             if child.name.startswith("_"):
                 continue
             name = prefix + child.name
             if docstring := ast.get_docstring(child):
-                yield name, kind_of(child, prefix), docstring
+                yield name, definition_kind(child, prefix), docstring
             if isinstance(child, ast.ClassDef):
-                yield from definitions(child, f"{name}.")
+                yield from documented_definitions(child, f"{name}.")
 
 
-def kind_of(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, prefix: str) -> str:
+def definition_kind(
+    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, prefix: str
+) -> str:
     """The word for it in a question."""
     if isinstance(node, ast.ClassDef):
         return "class"
@@ -138,15 +140,15 @@ def kind_of(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, prefix:
     return "method" if prefix else "function"
 
 
-def asked(module: str, name: str, kind: str) -> str:
+def question_text(module: str, name: str, kind: str) -> str:
     """The question; its name decides which of three wordings it takes."""
     dotted = f"{module}.{name}"
-    wordings = WORDINGS[kind]
+    wordings = QUESTION_TEMPLATES[kind]
     thing = f"`{name}` of `{module}`" if kind in ("method", "property") else f"`{dotted}`"
     return wordings[crc32(dotted.encode()) % len(wordings)].format(f"the {kind} {thing}")
 
 
-def split_by_module(questions: list[Question], share: float = 0.15, seed: int = 0) -> Split:
+def split_by_module(questions: list[Question], share: float = 0.15, seed: int = 0) -> QuestionSplit:
     """Set aside about `share` of the questions, whole top-level modules chosen by `seed`.
 
     Modules with more than a quarter of that share come last: no single one fills the held-out side.
@@ -156,7 +158,7 @@ def split_by_module(questions: list[Question], share: float = 0.15, seed: int = 
     """
     if not 0 < share < 1:
         raise BadInput(f"the held-out share must lie between 0 and 1, got {share}")
-    sizes = Counter(top_level(question) for question in questions)
+    sizes = Counter(top_level_module(question) for question in questions)
     room = wanted = share * len(questions)
     drawn = random.Random(seed).sample(sorted(sizes), len(sizes))
     held_out = set()
@@ -169,17 +171,17 @@ def split_by_module(questions: list[Question], share: float = 0.15, seed: int = 
             f"none of {len(sizes)} modules is small enough to hold out {share:.0%} "
             f"of {len(questions)} questions"
         )
-    return Split(
-        train=[question for question in questions if top_level(question) not in held_out],
-        held_out=[question for question in questions if top_level(question) in held_out],
+    return QuestionSplit(
+        train=[question for question in questions if top_level_module(question) not in held_out],
+        held_out=[question for question in questions if top_level_module(question) in held_out],
     )
 
 
-def top_level(question: Question) -> str:
+def top_level_module(question: Question) -> str:
     """The first part of the module's name: what is never on both sides of a split."""
     return question.module.partition(".")[0]
 
 
-def digest(questions: list[Question]) -> str:
+def questions_digest(questions: list[Question]) -> str:
     """SHA-256 of all fields: the name of exactly these questions."""
-    return documents.digest([field for question in questions for field in question])
+    return documents.documents_sha256([field for question in questions for field in question])

@@ -5,14 +5,14 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from finetune.conversations.messages import Conversation, PreferencePair
-from finetune.datasets.columns import drop_names, names_in
-from finetune.datasets.layouts import conversation
-from finetune.datasets.pair_layouts import preference
+from finetune.datasets.columns import all_keys, drop_keys
+from finetune.datasets.layouts import parse_conversation
+from finetune.datasets.pair_layouts import parse_preference
 from finetune.datasets.sources import read_rows
 from finetune.datasets.turns import Columns
 from gpt.errors import BadInput
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 
 
 class UnusableRow(BadInput):
@@ -25,27 +25,27 @@ def load_conversations(source: str, limit: int | None = None, **options: Any) ->
     Args:
         source: see `read_rows`.
         limit: how many rows are read at most.
-        options: see `read_all`.
+        options: see `load_items`.
 
     Raises:
         BadInput: a row is unusable, or all are; the message names its place and what is wrong.
     """
-    return read_all(source, conversation, limit, **options)
+    return load_items(source, parse_conversation, limit, **options)
 
 
 def load_preferences(source: str, limit: int | None = None, **options: Any) -> list[PreferencePair]:
     """The preferences of a file or a hub data set; arguments as of `load_conversations`."""
-    return read_all(source, preference, limit, **options)
+    return load_items(source, parse_preference, limit, **options)
 
 
-def read_all(
+def load_items(
     source: str,
-    form: Callable[[Columns], Result],
+    form: Callable[[Columns], _Result],
     limit: int | None = None,
     left_out: list[str] | None = None,
     ignored: Collection[str] = (),
-    accepts: Callable[[Result], bool] | None = None,
-) -> list[Result]:
+    accepts: Callable[[_Result], bool] | None = None,
+) -> list[_Result]:
     """The results of `form` for all rows.
 
     Args:
@@ -68,8 +68,8 @@ def read_all(
         n_rows += 1
         try:
             columns = row.columns()
-            names |= names_in(columns)
-            result = form(drop_names(columns, ignored))
+            names |= all_keys(columns)
+            result = form(drop_keys(columns, ignored))
             if accepts is None or accepts(result):
                 results.append(result)
         except BadInput as error:

@@ -3,9 +3,9 @@ r"""From the columns of a row to a conversation.
 - `messages`: turns with `role` and `content`
 - `conversations`: turns with `from` (human, gpt) and `value`, as ShareGPT writes them; or texts of
   the user and the assistant in turn (LIMA, Zhou et al. 2023)
-- `conversation`: turns; or `input` and `output` of each exchange, as Capybara writes them
-- `instruction` with `output` (Alpaca, Taori et al. 2023) or `response` (Dolly), usually with
-  `input` or `context`; `history` holds earlier exchanges
+- `parse_conversation`: turns; or `input` and `output` of each exchange, as Capybara writes them
+- `instruction_text` with `output` (Alpaca, Taori et al. 2023) or `response` (Dolly), usually with
+  `input` or `context`; `history_messages` holds earlier exchanges
 - `prompt` with `completion` or `response`: two texts, or two lists of turns
 - `question`, `response` (OpenOrca, Mukherjee et al. 2023)
 
@@ -28,34 +28,40 @@ from typing import Any, Generic, TypeVar
 from finetune.conversations.messages import Conversation, Message, check_turns
 from finetune.datasets.columns import PREFERENCE_COLUMNS, check_columns, is_empty
 from finetune.datasets.transcripts import is_transcript, transcript_prompt, transcript_with_answer
-from finetune.datasets.turns import Columns, history, text_column, text_or_turns, turns_column
+from finetune.datasets.turns import (
+    Columns,
+    history_messages,
+    text_column,
+    text_or_turns,
+    turns_column,
+)
 from gpt.errors import BadInput
 
-Result = TypeVar("Result")
+_Result = TypeVar("_Result")
 SYSTEM_COLUMNS = ("system", "system_prompt", "system_message")
 CONTEXT_COLUMNS = ("input", "context")
 
 
 @dataclass(frozen=True)
-class Layout(Generic[Result]):
+class Layout(Generic[_Result]):
     """Columns that are read together."""
 
     needed: tuple[str, ...]
     optional: tuple[str, ...]
-    read: Callable[[Any], Result]
+    read: Callable[[Any], _Result]
 
 
-def conversation(columns: Columns) -> Conversation:
+def parse_conversation(columns: Columns) -> Conversation:
     """The conversation in a row."""
-    layout = find_layout(CONVERSATIONS, columns)
-    messages = with_system(columns, layout.read(columns))
+    layout = find_layout(CONVERSATION_LAYOUTS, columns)
+    messages = add_system_message(columns, layout.read(columns))
     check_turns(messages, last="assistant")
     used = {*layout.needed, *layout.optional, *SYSTEM_COLUMNS, *PREFERENCE_COLUMNS}
     check_columns(columns, used, [message["content"] for message in messages])
     return Conversation(messages)
 
 
-def find_layout(layouts: Sequence[Layout[Result]], columns: Columns) -> Layout[Result]:
+def find_layout(layouts: Sequence[Layout[_Result]], columns: Columns) -> Layout[_Result]:
     """The first layout whose columns are there."""
     there = {name for name, value in columns.items() if value is not None}
     for layout in layouts:
@@ -65,7 +71,7 @@ def find_layout(layouts: Sequence[Layout[Result]], columns: Columns) -> Layout[R
     raise BadInput(f"the columns are {', '.join(columns) or 'none'}; needed are {known}")
 
 
-def with_system(columns: Columns, messages: list[Message]) -> list[Message]:
+def add_system_message(columns: Columns, messages: list[Message]) -> list[Message]:
     """The messages, with the text of a system column before them.
 
     Raises:
@@ -88,18 +94,18 @@ def with_system(columns: Columns, messages: list[Message]) -> list[Message]:
 
 def instruction_messages(answer: str, columns: Columns) -> list[Message]:
     """The messages of a row in the layout of Alpaca or Dolly."""
-    question = {"role": "user", "content": instruction(columns)}
+    question = {"role": "user", "content": instruction_text(columns)}
     reply = {"role": "assistant", "content": text_column(columns, answer)}
-    return [*history(columns), question, reply]
+    return [*history_messages(columns), question, reply]
 
 
-def instruction(columns: Columns) -> str:
+def instruction_text(columns: Columns) -> str:
     """An instruction; the input or context follows after an empty line."""
     context = [name for name in CONTEXT_COLUMNS if not is_empty(columns.get(name))]
     return "\n\n".join(text_column(columns, name) for name in ("instruction", *context))
 
 
-def question_and_answer(question: str, answer: str, columns: Columns) -> list[Message]:
+def question_and_answer_messages(question: str, answer: str, columns: Columns) -> list[Message]:
     """A question and its answer, in the columns of these names."""
     said = columns[answer]
     if question != "instruction" and is_transcript(columns[question]) and isinstance(said, str):
@@ -110,13 +116,13 @@ def question_and_answer(question: str, answer: str, columns: Columns) -> list[Me
 def prompt_messages(columns: Columns, question: str) -> list[Message]:
     """The messages of a column with a prompt: a text, a transcript or a list of turns."""
     if question == "instruction":
-        return [{"role": "user", "content": instruction(columns)}]
+        return [{"role": "user", "content": instruction_text(columns)}]
     if is_transcript(columns[question]):
         return transcript_prompt(columns[question])
     return text_or_turns(columns, question, "user")
 
 
-CONVERSATIONS: list[Layout[list[Message]]] = [
+CONVERSATION_LAYOUTS: list[Layout[list[Message]]] = [
     *(
         Layout((name,), (), partial(turns_column, name=name))
         for name in ("messages", "conversations", "conversation")
@@ -130,7 +136,7 @@ CONVERSATIONS: list[Layout[list[Message]]] = [
         for answer in ("output", "response")
     ),
     *(
-        Layout((question, answer), (), partial(question_and_answer, question, answer))
+        Layout((question, answer), (), partial(question_and_answer_messages, question, answer))
         for question, answer in (
             ("prompt", "completion"),
             ("prompt", "response"),

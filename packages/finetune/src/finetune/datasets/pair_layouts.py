@@ -18,30 +18,30 @@ from finetune.datasets.columns import (
     COMPLETION_METADATA,
     check_columns,
     is_empty,
-    meaning,
+    unusable_reason,
 )
 from finetune.datasets.layouts import (
     CONTEXT_COLUMNS,
     SYSTEM_COLUMNS,
     Layout,
+    add_system_message,
     find_layout,
     prompt_messages,
-    question_and_answer,
-    with_system,
+    question_and_answer_messages,
 )
-from finetune.datasets.transcripts import is_transcript, transcript
+from finetune.datasets.transcripts import is_transcript, parse_transcript
 from finetune.datasets.turns import Columns, text_column, turns_column
 from gpt.errors import BadInput
 
-SCORES = ("overall_score", "score")
+SCORE_KEYS = ("overall_score", "score")
 MAX_SCORE = 1e300  # so that neither infinity nor a number beyond floats is a score
 
 
-def preference(columns: Columns) -> PreferencePair:
+def parse_preference(columns: Columns) -> PreferencePair:
     """The preference in a row."""
-    layout = find_layout(PREFERENCES, columns)
+    layout = find_layout(PREFERENCE_LAYOUTS, columns)
     messages, chosen, rejected = layout.read(columns)
-    messages = with_system(columns, messages)
+    messages = add_system_message(columns, messages)
     for answer in (chosen, rejected):
         check_turns([*messages, {"role": "assistant", "content": answer}], last="assistant")
     if chosen == rejected:
@@ -52,42 +52,46 @@ def preference(columns: Columns) -> PreferencePair:
     return PreferencePair(messages, chosen, rejected)
 
 
-def two_answers(question: str, columns: Columns) -> PreferencePair:
+def pair_from_answers(question: str, columns: Columns) -> PreferencePair:
     """Two answers to a question, alone or at the end of two conversations."""
-    return pair_of(*(side(columns, question, answer) for answer in ("chosen", "rejected")))
+    return preference_pair(
+        *(conversation_with_answer(columns, question, answer) for answer in ("chosen", "rejected"))
+    )
 
 
-def side(columns: Columns, question: str, answer: str) -> list[Message]:
+def conversation_with_answer(columns: Columns, question: str, answer: str) -> list[Message]:
     """The whole conversation that ends with an answer."""
     value = columns[answer]
     if isinstance(value, str) and not is_transcript(value):
-        return question_and_answer(question, answer, columns)
-    told, before = whole(columns, answer), prompt_messages(columns, question)
+        return question_and_answer_messages(question, answer, columns)
+    told, before = conversation_column(columns, answer), prompt_messages(columns, question)
     if len(told) == 1:
         return [*before, *told]
-    if contents(told[:-1])[-len(before) :] != contents(before):
+    if stripped_contents(told[:-1])[-len(before) :] != stripped_contents(before):
         raise BadInput("chosen and rejected go on from another conversation than the prompt")
     return told
 
 
-def whole(columns: Columns, answer: str) -> list[Message]:
+def conversation_column(columns: Columns, answer: str) -> list[Message]:
     """A column that holds a conversation, as turns or as a transcript."""
     if isinstance(columns[answer], list):
         return turns_column(columns, answer)
-    return transcript(text_column(columns, answer))
+    return parse_transcript(text_column(columns, answer))
 
 
-def contents(messages: list[Message]) -> list[str]:
+def stripped_contents(messages: list[Message]) -> list[str]:
     """The contents of messages, without the white space around them."""
     return [message["content"].strip() for message in messages]
 
 
-def two_conversations(columns: Columns) -> PreferencePair:
+def pair_from_conversations(columns: Columns) -> PreferencePair:
     """Two whole conversations, without a prompt of their own."""
-    return pair_of(*(whole(columns, answer) for answer in ("chosen", "rejected")))
+    return preference_pair(
+        *(conversation_column(columns, answer) for answer in ("chosen", "rejected"))
+    )
 
 
-def pair_of(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
+def preference_pair(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
     """Two conversations that differ in their last answer."""
     if {chosen[-1]["role"], rejected[-1]["role"]} != {"assistant"}:
         raise BadInput("chosen and rejected must end with an answer by the assistant")
@@ -98,7 +102,7 @@ def pair_of(chosen: list[Message], rejected: list[Message]) -> PreferencePair:
     return PreferencePair(chosen[:-1], chosen[-1]["content"], rejected[-1]["content"])
 
 
-def best_and_worst(question: str, columns: Columns) -> PreferencePair:
+def pair_from_scores(question: str, columns: Columns) -> PreferencePair:
     """The best of several answers against the worst; the first, where several are."""
     answers = columns["completions"]
     if not isinstance(answers, list) or len(answers) < 2:
@@ -118,13 +122,13 @@ def completion_scores(answers: list[Any]) -> list[float]:
         BadInput: no key has a score in every completion, or a key's meaning would be lost.
     """
     rows = [answer if isinstance(answer, dict) else {} for answer in answers]
-    for name in SCORES:
+    for name in SCORE_KEYS:
         if all(is_score(row.get(name)) for row in rows):
             for row in rows:
                 check_completion(row)
             return [float(row[name]) for row in rows]
     raise BadInput(
-        f"every completion needs a number under the same key, {' or '.join(SCORES)}; "
+        f"every completion needs a number under the same key, {' or '.join(SCORE_KEYS)}; "
         f"found {answers!r:.60}"
     )
 
@@ -139,19 +143,19 @@ def check_completion(completion: Columns) -> None:
     """Refuse a key of a completion that means something and is not used."""
     for name, value in completion.items():
         if name not in COMPLETION_METADATA | {"response"} and not is_empty(value):
-            raise BadInput(f"a completion's {name!r} {meaning(name)}")
+            raise BadInput(f"a completion's {name!r} {unusable_reason(name)}")
 
 
 QUESTION_COLUMNS = {"prompt": (), "question": (), "instruction": CONTEXT_COLUMNS, "input": ()}
 """Columns with a question, each with those that may add to it."""
-PREFERENCES: list[Layout[PreferencePair]] = [
+PREFERENCE_LAYOUTS: list[Layout[PreferencePair]] = [
     *(
-        Layout((name, "chosen", "rejected"), context, partial(two_answers, name))
+        Layout((name, "chosen", "rejected"), context, partial(pair_from_answers, name))
         for name, context in QUESTION_COLUMNS.items()
     ),
-    Layout(("chosen", "rejected"), (), two_conversations),
+    Layout(("chosen", "rejected"), (), pair_from_conversations),
     *(
-        Layout((name, "completions"), context, partial(best_and_worst, name))
+        Layout((name, "completions"), context, partial(pair_from_scores, name))
         for name, context in QUESTION_COLUMNS.items()
     ),
 ]

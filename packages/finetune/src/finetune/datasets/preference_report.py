@@ -16,14 +16,22 @@ from rich.console import Console
 from rich.table import Table
 
 from finetune.datasets.preferences import Preference
-from finetune.datasets.words import jaccard, shared_stems, subsequence_share, words
+from finetune.datasets.words import jaccard, normalised_words, stem_overlap, subsequence_f1
 from gpt.errors import BadInput
 
-HEADINGS = ("pairs", "chosen", "rejected", "chosen longer", "matched", "by length", "by overlap")
+REPORT_HEADINGS = (
+    "pairs",
+    "chosen",
+    "rejected",
+    "chosen longer",
+    "matched",
+    "by length",
+    "by overlap",
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Lengths:
+class LengthStatistics:
     """Words per answer."""
 
     mean: float
@@ -35,8 +43,8 @@ class KindReport:
     """The pairs of one kind, or all of them."""
 
     pairs: int
-    chosen: Lengths
-    rejected: Lengths
+    chosen: LengthStatistics
+    rejected: LengthStatistics
     chosen_longer: float
     """Share of pairs."""
     matched: float
@@ -85,11 +93,11 @@ def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
         all=kind_report(pairs),
         kinds={kind: kind_report(kinds[kind]) for kind in sorted(kinds)},
         jaccard=fmean(jaccard(pair.chosen, pair.rejected) for pair in pairs),
-        subsequence=fmean(subsequence_share(pair.chosen, pair.rejected) for pair in pairs),
-        chosen_overlap=fmean(shared_stems(pair.question, pair.chosen) for pair in pairs),
-        rejected_overlap=fmean(shared_stems(pair.question, pair.rejected) for pair in pairs),
+        subsequence=fmean(subsequence_f1(pair.chosen, pair.rejected) for pair in pairs),
+        chosen_overlap=fmean(stem_overlap(pair.question, pair.chosen) for pair in pairs),
+        rejected_overlap=fmean(stem_overlap(pair.question, pair.rejected) for pair in pairs),
         duplicates=len(pairs) - len({pair[:3] for pair in pairs}),
-        conflicts=conflicts(pairs),
+        conflicts=count_conflicts(pairs),
         identical=sum(pair.chosen == pair.rejected for pair in pairs),
     )
 
@@ -98,8 +106,8 @@ def kind_report(pairs: Sequence[Preference]) -> KindReport:
     """Lengths and baselines of these pairs."""
     return KindReport(
         pairs=len(pairs),
-        chosen=lengths(pair.chosen for pair in pairs),
-        rejected=lengths(pair.rejected for pair in pairs),
+        chosen=length_statistics(pair.chosen for pair in pairs),
+        rejected=length_statistics(pair.rejected for pair in pairs),
         chosen_longer=fmean(pair.longer_by > 0 for pair in pairs),
         matched=fmean(pair.matched for pair in pairs),
         length_accuracy=length_accuracy(pairs),
@@ -107,41 +115,41 @@ def kind_report(pairs: Sequence[Preference]) -> KindReport:
     )
 
 
-def lengths(answers: Iterable[str]) -> Lengths:
+def length_statistics(answers: Iterable[str]) -> LengthStatistics:
     """Mean and median number of words."""
-    counts = [len(words(answer)) for answer in answers]
-    return Lengths(fmean(counts), float(median(counts)))
+    counts = [len(normalised_words(answer)) for answer in answers]
+    return LengthStatistics(fmean(counts), float(median(counts)))
 
 
-def accuracy(advantages: Iterable[float]) -> float:
+def pairwise_accuracy(advantages: Iterable[float]) -> float:
     """How often a judge is right who gives the chosen answer this much more; a tie is half."""
     return fmean((1 + (gain > 0) - (gain < 0)) / 2 for gain in advantages)
 
 
 def length_accuracy(pairs: Sequence[Preference]) -> float:
     """The accuracy of preferring the longer answer, or the shorter: the better of the two."""
-    longer = accuracy(pair.longer_by for pair in pairs)
+    longer = pairwise_accuracy(pair.longer_by for pair in pairs)
     return max(longer, 1 - longer)
 
 
 def overlap_accuracy(pairs: Sequence[Preference]) -> float:
     """The accuracy of always preferring the answer that takes up more of the question's stems."""
-    return accuracy(
-        shared_stems(pair.question, pair.chosen) - shared_stems(pair.question, pair.rejected)
+    return pairwise_accuracy(
+        stem_overlap(pair.question, pair.chosen) - stem_overlap(pair.question, pair.rejected)
         for pair in pairs
     )
 
 
-def conflicts(pairs: Sequence[Preference]) -> int:
+def count_conflicts(pairs: Sequence[Preference]) -> int:
     """How many pairs of answers are preferred both ways."""
     ways = {(pair.question, pair.chosen, pair.rejected) for pair in pairs}
     return sum(b != a and (q, b, a) in ways for q, a, b in ways) // 2
 
 
-def printed(report: PreferenceReport) -> str:
+def format_preference_report(report: PreferenceReport) -> str:
     """The report as text: a table of the kinds, then what holds for all pairs."""
     table = Table("kind", box=SIMPLE_HEAD)
-    for heading in HEADINGS:
+    for heading in REPORT_HEADINGS:
         table.add_column(heading, justify="right")
     for kind, each in [*report.kinds.items(), ("all", report.all)]:
         shares = (each.chosen_longer, each.matched, each.length_accuracy, each.overlap_accuracy)
@@ -155,10 +163,10 @@ def printed(report: PreferenceReport) -> str:
     with console.capture() as text:
         console.print(table)
     rows = [row.rstrip() for row in text.get().splitlines()]
-    return "\n".join([*filter(None, rows), "", *remarks(report)])
+    return "\n".join([*filter(None, rows), "", *summary_lines(report)])
 
 
-def remarks(report: PreferenceReport) -> list[str]:
+def summary_lines(report: PreferenceReport) -> list[str]:
     """What holds for all pairs, a line each."""
     return [
         "Words of an answer: mean (median). Matched: lengths differ by one word at most.",

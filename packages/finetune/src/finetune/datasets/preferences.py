@@ -19,16 +19,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finetune.datasets.docstrings import Question, top_level
-from finetune.datasets.rule import rule, verdict
-from finetune.datasets.words import words
+from finetune.datasets.docstrings import Question, top_level_module
+from finetune.datasets.rule import rule_checks, rule_score
+from finetune.datasets.words import normalised_words
 
-Pool = dict[int, list[Question]]
+QuestionsByLength = dict[int, list[Question]]
 """Questions by the number of words in their answers."""
 
-MATCHED = {"shuffled": 5, "looped": 2, "cut": 2, "elsewhere": 1}
-"""How often the kinds come among the pairs of equal length; `elsewhere` takes knowledge, so few."""
-UNMATCHED = {"cut": 1, "looped": 1}
+MATCHED_WEIGHTS = {"shuffled": 5, "looped": 2, "cut": 2, "elsewhere": 1}
+"""Weights of the kinds among pairs of equal length.
+
+Only few are `answer_about_other_module`, which takes knowledge to recognise.
+"""
+UNMATCHED_WEIGHTS = {"cut": 1, "looped": 1}
 """The same among the others: as many rejected answers are shorter as are longer."""
 
 
@@ -44,7 +47,7 @@ class Preference(NamedTuple):
     @property
     def longer_by(self) -> int:
         """The words that the chosen answer has more than the rejected one."""
-        return len(words(self.chosen)) - len(words(self.rejected))
+        return len(normalised_words(self.chosen)) - len(normalised_words(self.rejected))
 
     @property
     def matched(self) -> bool:
@@ -52,27 +55,30 @@ class Preference(NamedTuple):
         return abs(self.longer_by) <= 1
 
 
-def preferences(questions: Sequence[Question], seed: int = 0) -> list[Preference]:
+def make_preferences(questions: Sequence[Question], seed: int = 0) -> list[Preference]:
     """A pair for every question whose documented answer ends, is brief and does not repeat itself.
 
     Call it for each side of a split: answers from elsewhere are taken from the same questions.
     """
     generator = random.Random(seed)
-    good = [question for question in questions if all(verdict(question, question.answer)[:3])]
-    pool: Pool = defaultdict(list)
+    good = [question for question in questions if all(rule_checks(question, question.answer)[:3])]
+    pool: QuestionsByLength = defaultdict(list)
     for question in good:
-        pool[len(words(question.answer))].append(question)
+        pool[len(normalised_words(question.answer))].append(question)
     return [
-        spoilt(question, pool, index % 2 == 0, generator) for index, question in enumerate(good)
+        corrupted_preference(question, pool, index % 2 == 0, generator)
+        for index, question in enumerate(good)
     ]
 
 
-def spoilt(question: Question, pool: Pool, matched: bool, generator: random.Random) -> Preference:
-    """The documented answer against a worse one; `cut` where the kind drawn cannot be had."""
-    shares = MATCHED if matched else UNMATCHED
+def corrupted_preference(
+    question: Question, pool: QuestionsByLength, matched: bool, generator: random.Random
+) -> Preference:
+    """Pair the documented answer with a worse one, truncated if the kind drawn is impossible."""
+    shares = MATCHED_WEIGHTS if matched else UNMATCHED_WEIGHTS
     [kind] = generator.choices(list(shares), list(shares.values()))
     rejected = rejected_answer(kind, question, pool, matched, generator)
-    worse = rejected != question.answer and rule(question, rejected) <= rule(
+    worse = rejected != question.answer and rule_score(question, rejected) <= rule_score(
         question, question.answer
     )
     if not rejected or not worse:
@@ -81,65 +87,74 @@ def spoilt(question: Question, pool: Pool, matched: bool, generator: random.Rand
 
 
 def rejected_answer(
-    kind: str, question: Question, pool: Pool, matched: bool, generator: random.Random
+    kind: str, question: Question, pool: QuestionsByLength, matched: bool, generator: random.Random
 ) -> str:
     """The answer spoilt in this way; empty where it cannot be."""
     said = question.answer.removesuffix(".").split()
     match kind:
         case "cut":
-            return cut(said, 1 if matched else generator.randint(2, len(said) - 1))
+            return truncated_sentence(said, 1 if matched else generator.randint(2, len(said) - 1))
         case "looped":
-            return looped_within(said, generator) if matched else looped(said, generator)
+            return (
+                looped_sentence_same_length(said, generator)
+                if matched
+                else looped_sentence(said, generator)
+            )
         case "shuffled":
-            return shuffled(said, generator)
+            return shuffled_sentence(said, generator)
         case _:  # elsewhere
-            return elsewhere(question, pool, generator)
+            return answer_about_other_module(question, pool, generator)
 
 
-def cut(said: list[str], missing: int) -> str:
+def truncated_sentence(said: list[str], missing: int) -> str:
     """The words less the last few, and no full stop."""
     return " ".join(said[:-missing]).rstrip(".")
 
 
-def looped(said: list[str], generator: random.Random) -> str:
+def looped_sentence(said: list[str], generator: random.Random) -> str:
     """Three words in a row are said once to three times more."""
     end = generator.randint(3, len(said))
-    return sentence(said[:end] + said[end - 3 : end] * generator.randint(1, 3) + said[end:])
+    return join_sentence(said[:end] + said[end - 3 : end] * generator.randint(1, 3) + said[end:])
 
 
-def looped_within(said: list[str], generator: random.Random) -> str:
+def looped_sentence_same_length(said: list[str], generator: random.Random) -> str:
     """The same at the length it had: the loop takes the place of the end. It takes six words."""
     if len(said) < 6:
         return ""
     times = generator.randint(1, len(said) // 3 - 1)
     kept = said[: len(said) - 3 * times]
-    return sentence(kept + kept[-3:] * times)
+    return join_sentence(kept + kept[-3:] * times)
 
 
-def shuffled(said: list[str], generator: random.Random) -> str:
+def shuffled_sentence(said: list[str], generator: random.Random) -> str:
     """The words in another order; the full stop stays at the end."""
     order = said
     while order == said and len(set(said)) > 1:
         order = generator.sample(said, len(said))
-    return sentence(order) if order != said else ""
+    return join_sentence(order) if order != said else ""
 
 
-def elsewhere(question: Question, pool: Pool, generator: random.Random) -> str:
+def answer_about_other_module(
+    question: Question, pool: QuestionsByLength, generator: random.Random
+) -> str:
     """An answer about another top-level module, no more than one word longer or shorter."""
-    length, score = len(words(question.answer)), rule(question, question.answer)
+    length, score = len(normalised_words(question.answer)), rule_score(question, question.answer)
     near = [other for n in (length - 1, length, length + 1) for other in pool.get(n, ())]
     for other in generator.sample(near, len(near)):
-        if top_level(other) != top_level(question) and rule(question, other.answer) <= score:
+        if (
+            top_level_module(other) != top_level_module(question)
+            and rule_score(question, other.answer) <= score
+        ):
             return other.answer
     return ""
 
 
-def sentence(said: list[str]) -> str:
+def join_sentence(said: list[str]) -> str:
     """The words with a full stop."""
     return " ".join(said) + "."
 
 
-def ranked(
+def preferences_by_rule(
     question: Question, answers: Sequence[str], stopped: Sequence[bool] | None = None
 ) -> list[Preference]:
     """The best of several answers against one of every lower score; no pair where all tie.
@@ -155,7 +170,7 @@ def ranked(
     ended = [True] * len(answers) if stopped is None else stopped
     first: dict[float, str] = {}
     for answer, end in zip(answers, ended, strict=True):
-        first.setdefault(rule(question, answer, end), answer)
+        first.setdefault(rule_score(question, answer, end), answer)
     scores = sorted(first, reverse=True)
     return [
         Preference(question.question, first[scores[0]], first[score], "sampled")

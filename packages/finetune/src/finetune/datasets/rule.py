@@ -9,12 +9,12 @@ from collections import Counter
 from typing import NamedTuple
 
 from finetune.datasets.docstrings import Question
-from finetune.datasets.words import stems, words
+from finetune.datasets.words import normalised_words, word_stems
 
-SHORTEST, LONGEST = 3, 16  # words
+MIN_WORDS, MAX_WORDS = 3, 16  # words
 
 
-class Verdict(NamedTuple):
+class RuleChecks(NamedTuple):
     """Which checks an answer passes."""
 
     ends: bool
@@ -23,13 +23,13 @@ class Verdict(NamedTuple):
     on_topic: bool
 
 
-def rule(question: Question, answer: str, stopped: bool = True) -> float:
+def rule_score(question: Question, answer: str, stopped: bool = True) -> float:
     """The share of the four checks that the answer passes."""
-    passed = verdict(question, answer, stopped)
+    passed = rule_checks(question, answer, stopped)
     return sum(passed) / len(passed)
 
 
-def verdict(question: Question, answer: str, stopped: bool = True) -> Verdict:
+def rule_checks(question: Question, answer: str, stopped: bool = True) -> RuleChecks:
     """The four checks, one by one.
 
     Args:
@@ -37,26 +37,31 @@ def verdict(question: Question, answer: str, stopped: bool = True) -> Verdict:
         answer: the text.
         stopped: whether the model wrote its stop token, in place of being cut off at a length.
     """
-    return Verdict(ends(answer, stopped), brief(answer), fresh(answer), on_topic(question, answer))
+    return RuleChecks(
+        ends_with_full_stop(answer, stopped),
+        is_brief(answer),
+        has_no_repetition(answer),
+        is_on_topic(question, answer),
+    )
 
 
-def ends(answer: str, stopped: bool = True) -> bool:
+def ends_with_full_stop(answer: str, stopped: bool = True) -> bool:
     """The answer ends by itself, with a full stop."""
     return stopped and answer.rstrip().endswith(".")
 
 
-def brief(answer: str) -> bool:
+def is_brief(answer: str) -> bool:
     """It has 3 to 16 words."""
-    return SHORTEST <= len(words(answer)) <= LONGEST
+    return MIN_WORDS <= len(normalised_words(answer)) <= MAX_WORDS
 
 
-def fresh(answer: str) -> bool:
+def has_no_repetition(answer: str) -> bool:
     """No three words in a row come twice, and no word three times in a row."""
-    said = words(answer)
+    said = normalised_words(answer)
     triples = Counter(zip(said, said[1:], said[2:], strict=False))
     return all(n == 1 and len(set(triple)) > 1 for triple, n in triples.items())
 
 
-def on_topic(question: Question, answer: str) -> bool:
+def is_on_topic(question: Question, answer: str) -> bool:
     """It shares a stem with the dotted name: `Thread.start` of `threading` has threa and start."""
-    return bool(stems(f"{question.module}.{question.name}") & stems(answer))
+    return bool(word_stems(f"{question.module}.{question.name}") & word_stems(answer))

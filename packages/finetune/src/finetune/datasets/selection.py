@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from finetune.conversations.parsing import MarkInContent
+from finetune.conversations.parsing import DelimiterInContent
 from finetune.datasets.splitting import drop_duplicates
 from gpt.errors import BadInput
 
-Item = TypeVar("Item")
-N_SHOWN = 3
+_Item = TypeVar("_Item")
+MAX_REASONS_SHOWN = 3
 """Unusable rows whose reasons are shown."""
 
 
@@ -24,10 +24,10 @@ class TooLong(BadInput):
 
 
 @dataclass
-class Selection(Generic[Item]):
+class Selection(Generic[_Item]):
     """Options for the rows of a command, and counts of the rows left out."""
 
-    check: Callable[[Item], object]
+    check: Callable[[_Item], object]
     """Raises TooLong or MarkInContent for an item to be left out, BadInput for an unusable one."""
     noun: str
     """Name of the items in messages: conversations, pairs."""
@@ -44,7 +44,7 @@ class Selection(Generic[Item]):
     unusable: list[str] = field(default_factory=list)
     """Places of unusable rows, with reasons."""
 
-    def accepts(self, item: Item) -> bool:
+    def accepts(self, item: _Item) -> bool:
         """Whether an item fits and spells no mark; one that does not is counted.
 
         Raises:
@@ -54,14 +54,14 @@ class Selection(Generic[Item]):
         try:
             self.check(item)
             fits = True
-        except MarkInContent:
+        except DelimiterInContent:
             self.n_with_marks += 1
         except TooLong:
             self.n_too_long += 1
         self.n_seen += 1
         return fits
 
-    def keep_accepted(self, items: Sequence[Item], side: str) -> list[Item]:
+    def keep_accepted(self, items: Sequence[_Item], side: str) -> list[_Item]:
         """The items of one side of a split that can be used.
 
         Raises:
@@ -71,14 +71,14 @@ class Selection(Generic[Item]):
         self.refuse_none(kept, len(items), f"{side} {self.noun}")
         return kept
 
-    def without_duplicates(self, items: Sequence[Item]) -> list[Item]:
+    def without_duplicates(self, items: Sequence[_Item]) -> list[_Item]:
         """The items of a file, each of them once."""
         self.refuse_none(items, self.n_seen, self.noun)
         kept = drop_duplicates(items)
         self.n_duplicates += len(items) - len(kept)
         return kept
 
-    def refuse_none(self, kept: Sequence[Item], n: int, noun: str) -> None:
+    def refuse_none(self, kept: Sequence[_Item], n: int, noun: str) -> None:
         """Refuse an empty list of items."""
         if not kept:
             raise BadInput(
@@ -91,9 +91,9 @@ class Selection(Generic[Item]):
         lines = []
         if self.unusable:
             n = len(self.unusable)
-            first = f", of which the first {N_SHOWN}" if n > N_SHOWN else ""
+            first = f", of which the first {MAX_REASONS_SHOWN}" if n > MAX_REASONS_SHOWN else ""
             lines = [f"{n} unusable rows are left out{first}:"]
-            lines += [f"  {reason}" for reason in self.unusable[:N_SHOWN]]
+            lines += [f"  {reason}" for reason in self.unusable[:MAX_REASONS_SHOWN]]
         if self.n_too_long or self.n_with_marks:
             lines.append(
                 f"{self.n_too_long + self.n_with_marks} of {self.n_seen} {self.noun} are left out: "

@@ -7,7 +7,7 @@ begins with a capital, has 3 to 30 words in printable ASCII, and ends with a ful
 import re
 
 # :class:`~os.PathLike` is read as os.PathLike.
-ROLE = re.compile(r":[a-z:]+:`~?([^`]*)`")
+SPHINX_ROLE = re.compile(r":[a-z:]+:`~?([^`]*)`")
 # A full stop that ends a sentence: no abbreviation, and no small letter behind it.
 SENTENCE_END = re.compile(r"(?<!e\.g)(?<!i\.e)(?<!\betc)(?<!\bvs)(?<!\bcf)\.(?=\s+[^a-z\s]|$)")
 # An example, an arrow, a call before the text, a parameter, a drawn line, an ellipsis.
@@ -19,7 +19,7 @@ NO_PROSE = re.compile(
 def first_sentence(docstring: str) -> str:
     """The first sentence on one line, with a full stop; empty where it is no prose."""
     paragraph = re.split(r"\n\s*\n", docstring.strip())[0]
-    text = " ".join(ROLE.sub(r"\1", paragraph).replace("``", "").split())
+    text = " ".join(SPHINX_ROLE.sub(r"\1", paragraph).replace("``", "").split())
     end = SENTENCE_END.search(text)
     text = text[: end.end()] if end else text
     if not is_prose(text):

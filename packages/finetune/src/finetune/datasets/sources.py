@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gpt.errors import BadInput
-from gpt.files import expand_home, unique_keys
+from gpt.files import expand_home, reject_duplicate_keys
 
-Rows = Iterator[tuple[str, Callable[[], Any]]]
+RowReaders = Iterator[tuple[str, Callable[[], Any]]]
 """Places, and what reads the row there."""
 
 
-class Row(NamedTuple):
+class SourceRow(NamedTuple):
     """One row of a data set, which is an object."""
 
     place: str
@@ -26,7 +26,7 @@ class Row(NamedTuple):
     """Reads the row; raises BadInput if it is not an object, so the next row can still be read."""
 
 
-def read_rows(source: str) -> Iterator[Row]:
+def read_rows(source: str) -> Iterator[SourceRow]:
     """The rows of a source, one after the other.
 
     Args:
@@ -41,18 +41,18 @@ def read_rows(source: str) -> Iterator[Row]:
         name, _, configuration = source.removeprefix("hub:").partition(":")
         if not name.strip("/ "):
             raise BadInput(f"{source!r} names no data set; write hub:OWNER/NAME")
-        found = numbered(hub_rows(name, configuration or None), f"data set {name!r}")
+        found = number_rows(hub_rows(name, configuration or None), f"data set {name!r}")
     else:
         found = file_rows(expand_home(source))
     empty = True
     for place, read in found:
-        yield Row(place, partial(as_object, read))
+        yield SourceRow(place, partial(read_object, read))
         empty = False
     if empty:
         raise BadInput(f"{source!r} holds no rows")
 
 
-def as_object(read: Callable[[], Any]) -> dict[str, Any]:
+def read_object(read: Callable[[], Any]) -> dict[str, Any]:
     """A row that is an object."""
     columns = read()
     if not isinstance(columns, dict):
@@ -60,18 +60,18 @@ def as_object(read: Callable[[], Any]) -> dict[str, Any]:
     return columns
 
 
-def numbered(rows: Iterable[Any], name: str) -> Rows:
+def number_rows(rows: Iterable[Any], name: str) -> RowReaders:
     """Rows and their places."""
     for number, row in enumerate(rows, 1):
-        yield f"row {number} of {name}", partial(as_is, row)
+        yield f"row {number} of {name}", partial(identity, row)
 
 
-def as_is(row: Any) -> Any:
+def identity(row: Any) -> Any:
     """A row that was read already."""
     return row
 
 
-def file_rows(path: Path) -> Rows:
+def file_rows(path: Path) -> RowReaders:
     """The rows of a file, read as its suffix says, and their places."""
     if path.is_dir():
         raise BadInput(f"{str(path)!r} is a folder; give one of the files in it")
@@ -79,9 +79,9 @@ def file_rows(path: Path) -> Rows:
         raise BadInput(f"there is no file {str(path)!r} (a data set of the hub is hub:OWNER/NAME)")
     suffix = path.suffix.lower()
     if suffix == ".parquet":
-        return numbered(parquet_rows(path), repr(str(path)))
+        return number_rows(parquet_rows(path), repr(str(path)))
     if suffix == ".jsonl":
-        return line_rows(path, read_text(path))
+        return jsonl_rows(path, read_text(path))
     if suffix == ".json":
         return json_rows(path, read_text(path))
     raise BadInput(
@@ -89,44 +89,44 @@ def file_rows(path: Path) -> Rows:
     )
 
 
-def line_rows(path: Path, text: str) -> Rows:
+def jsonl_rows(path: Path, text: str) -> RowReaders:
     """One object per line; empty lines are skipped."""
     for number, line in enumerate(text.split("\n"), 1):
         if line.strip():
-            yield f"line {number} of {str(path)!r}", partial(parsed_json, line)
+            yield f"line {number} of {str(path)!r}", partial(parse_json, line)
 
 
-def json_rows(path: Path, text: str) -> Rows:
+def json_rows(path: Path, text: str) -> RowReaders:
     """A list of objects or a single one; or one per line, as in many sets with this suffix."""
     try:
-        rows = parsed_json(text)
+        rows = parse_json(text)
     except BadInput as error:
-        if is_object(text.lstrip().partition("\n")[0]):
-            return line_rows(path, text)
+        if is_json_object(text.lstrip().partition("\n")[0]):
+            return jsonl_rows(path, text)
         raise BadInput(f"{str(path)!r}: {error}") from error
     if isinstance(rows, dict):
         rows = [rows]
     if not isinstance(rows, list):
         raise BadInput(f"{str(path)!r} must hold a list of objects, found {rows!r:.40}")
-    return numbered(rows, repr(str(path)))
+    return number_rows(rows, repr(str(path)))
 
 
-def is_object(line: str) -> bool:
+def is_json_object(line: str) -> bool:
     """Whether a line is a JSON object by itself."""
     try:
-        return isinstance(parsed_json(line), dict)
+        return isinstance(parse_json(line), dict)
     except BadInput:
         return False
 
 
-def parsed_json(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """The value of a JSON text.
 
     Raises:
         BadInput: it is not JSON, or an object has a key twice, of which one would be lost.
     """
     try:
-        return json.loads(text, object_pairs_hook=unique_keys)
+        return json.loads(text, object_pairs_hook=reject_duplicate_keys)
     except BadInput:
         raise
     except (ValueError, RecursionError) as error:

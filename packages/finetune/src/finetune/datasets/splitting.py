@@ -17,8 +17,8 @@ from typing import TypeVar
 from finetune.conversations.messages import Conversation, Message, PreferencePair
 from gpt.errors import BadInput
 
-Item = TypeVar("Item")
-HELD_OUT = 0.1
+_Item = TypeVar("_Item")
+HELD_OUT_SHARE = 0.1
 """Share of the rows of a file that is not trained on."""
 
 
@@ -48,14 +48,14 @@ def question_key(messages: Sequence[Message]) -> str:
     return prompt_key([next(each for each in messages if each["role"] == "user")])
 
 
-def drop_duplicates(items: Sequence[Item]) -> list[Item]:
+def drop_duplicates(items: Sequence[_Item]) -> list[_Item]:
     """The items without repetitions, in their order."""
     return list({repr(item): item for item in items}.values())
 
 
 def split_by_prompt(
-    items: Sequence[Item], prompt: Callable[[Item], Sequence[Message]]
-) -> tuple[list[Item], list[Item]]:
+    items: Sequence[_Item], prompt: Callable[[_Item], Sequence[Message]]
+) -> tuple[list[_Item], list[_Item]]:
     """Items to train on, and about a tenth of them to be held out, whole questions at a time.
 
     A question with more rows than are still to be held out stays in training. Where all are too
@@ -75,7 +75,7 @@ def split_by_prompt(
         raise BadInput(
             f"{found}; at least two questions are needed, one to train on and one to hold out"
         )
-    missing = max(1, round(HELD_OUT * len(items)))
+    missing = max(1, round(HELD_OUT_SHARE * len(items)))
     held_out: list[str] = []
     for key in sorted(rows):
         if rows[key] <= missing:

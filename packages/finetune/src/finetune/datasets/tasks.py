@@ -15,14 +15,14 @@ from finetune.conversations.messages import (
     Conversation,
     Message,
     PreferencePair,
-    asked,
-    exchange,
+    single_turn_conversation,
+    single_turn_prompt,
 )
 from finetune.datasets.docstrings import Question, python_questions, split_by_module
-from finetune.datasets.files import read_all
-from finetune.datasets.layouts import conversation
-from finetune.datasets.pair_layouts import preference
-from finetune.datasets.preferences import Preference, preferences
+from finetune.datasets.files import load_items
+from finetune.datasets.layouts import parse_conversation
+from finetune.datasets.pair_layouts import parse_preference
+from finetune.datasets.preferences import Preference, make_preferences
 from finetune.datasets.selection import Selection
 from finetune.datasets.splitting import (
     drop_duplicates,
@@ -34,58 +34,64 @@ from finetune.datasets.splitting import (
 from finetune.datasets.turns import Columns
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
-from gpt.text.documents import digest
+from gpt.text.documents import documents_sha256
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
-class Task(Generic[Item]):
+class Task(Generic[_Item]):
     """Items to learn from, and items to be judged on."""
 
-    train: list[Item]
-    held_out: list[Item]
+    train: list[_Item]
+    held_out: list[_Item]
 
-    def __add__(self, other: "Task[Item]") -> "Task[Item]":
+    def __add__(self, other: "Task[_Item]") -> "Task[_Item]":
         """Both, side by side."""
         return Task(self.train + other.train, self.held_out + other.held_out)
 
     def digest(self) -> str:
         """SHA-256 of all items: the name of exactly this task."""
-        return digest([repr(item) for item in [*self.train, *self.held_out]])
+        return documents_sha256([repr(item) for item in [*self.train, *self.held_out]])
 
 
 @cache
-def questions() -> Task[Question]:
+def question_task() -> Task[Question]:
     """Questions about the standard library, the held-out ones about other modules."""
     return Task(*split_by_module(python_questions()))
 
 
-def conversations(
+def conversation_task(
     source: str, selection: Selection[Conversation] | None = None
 ) -> Task[Conversation]:
     """Questions with answers: `python`, a file, or `hub:OWNER/NAME`."""
     if source == "python":
-        return both_sides(lambda side: [answered_question(each) for each in side], selection)
-    return from_rows(source, conversation, first_prompt, selection)
+        return task_from_questions(
+            lambda side: [question_conversation(each) for each in side], selection
+        )
+    return task_from_rows(source, parse_conversation, first_prompt, selection)
 
 
-def pairs(source: str, selection: Selection[PreferencePair] | None = None) -> Task[PreferencePair]:
+def pair_task(
+    source: str, selection: Selection[PreferencePair] | None = None
+) -> Task[PreferencePair]:
     """Questions with two answers: `python`, a file, or `hub:OWNER/NAME`."""
     if source == "python":
-        return both_sides(lambda side: [as_pair(each) for each in preferences(side)], selection)
-    return from_rows(source, preference, pair_prompt, selection)
+        return task_from_questions(
+            lambda side: [as_preference_pair(each) for each in make_preferences(side)], selection
+        )
+    return task_from_rows(source, parse_preference, pair_prompt, selection)
 
 
-def both_sides(
-    items: Callable[[list[Question]], list[Item]], selection: Selection[Item] | None
-) -> Task[Item]:
+def task_from_questions(
+    items: Callable[[list[Question]], list[_Item]], selection: Selection[_Item] | None
+) -> Task[_Item]:
     """Items made from the questions about the standard library, which are split already."""
-    task = Task(items(questions().train), items(questions().held_out))
+    task = Task(items(question_task().train), items(question_task().held_out))
     return task if selection is None else keep_usable(task, selection)
 
 
-def keep_usable(task: Task[Item], selection: Selection[Item]) -> Task[Item]:
+def keep_usable(task: Task[_Item], selection: Selection[_Item]) -> Task[_Item]:
     """The items of both sides that can be used.
 
     Raises:
@@ -97,21 +103,21 @@ def keep_usable(task: Task[Item], selection: Selection[Item]) -> Task[Item]:
     )
 
 
-def from_rows(
+def task_from_rows(
     source: str,
-    form: Callable[[Columns], Item],
-    prompt: Callable[[Item], Sequence[Message]],
-    selection: Selection[Item] | None,
-) -> Task[Item]:
+    form: Callable[[Columns], _Item],
+    prompt: Callable[[_Item], Sequence[Message]],
+    selection: Selection[_Item] | None,
+) -> Task[_Item]:
     """The usable rows of a file, split by what they ask.
 
     Raises:
         BadInput: a row is unusable, or too few are left.
     """
     if selection is None:
-        return Task(*split_by_prompt(drop_duplicates(read_all(source, form)), prompt))
+        return Task(*split_by_prompt(drop_duplicates(load_items(source, form)), prompt))
     left_out = selection.unusable if selection.skip_unusable else None
-    items = read_all(source, form, None, left_out, selection.ignored, selection.accepts)
+    items = load_items(source, form, None, left_out, selection.ignored, selection.accepts)
     return Task(*split_by_prompt(selection.without_duplicates(items), prompt))
 
 
@@ -122,14 +128,16 @@ def drop_held_out_prompts(task: Task[PreferencePair]) -> Task[PreferencePair]:
     return Task(kept, task.held_out)
 
 
-def answered_question(question: Question) -> Conversation:
+def question_conversation(question: Question) -> Conversation:
     """The question and what the documentation says."""
-    return exchange(question.question, question.answer)
+    return single_turn_conversation(question.question, question.answer)
 
 
-def as_pair(preference: Preference) -> PreferencePair:
+def as_preference_pair(preference: Preference) -> PreferencePair:
     """A pair made from the documentation, as the files' pairs are."""
-    return PreferencePair(asked(preference.question), preference.chosen, preference.rejected)
+    return PreferencePair(
+        single_turn_prompt(preference.question), preference.chosen, preference.rejected
+    )
 
 
 def write_task(path: Path, task: Task[Any]) -> None:
@@ -137,7 +145,7 @@ def write_task(path: Path, task: Task[Any]) -> None:
     write_atomically(path, json.dumps(vars(task)).encode())
 
 
-def read_task(path: Path, kind: Callable[..., Item]) -> Task[Item]:
+def read_task(path: Path, kind: Callable[..., _Item]) -> Task[_Item]:
     """Read items of a kind.
 
     Raises:

@@ -12,15 +12,15 @@ from finetune.conversations.messages import Message
 from gpt.errors import BadInput
 
 SPEAKER = regex.compile(r"(?:^|\n\n)(Human|Assistant):")
-OPEN = "\n\nAssistant:"
+OPEN_ANSWER = "\n\nAssistant:"
 
 
 def is_transcript(value: Any) -> TypeGuard[str]:
     """Whether a value is a text in which the user and the assistant speak."""
-    return isinstance(value, str) and value.lstrip().startswith("Human:") and OPEN in value
+    return isinstance(value, str) and value.lstrip().startswith("Human:") and OPEN_ANSWER in value
 
 
-def transcript(text: str) -> list[Message]:
+def parse_transcript(text: str) -> list[Message]:
     """The turns of a text in which every turn begins with its speaker."""
     before, *parts = SPEAKER.split(text.lstrip())
     if before.strip() or not parts:
@@ -36,7 +36,7 @@ def transcript(text: str) -> list[Message]:
 
 def transcript_prompt(text: str) -> list[Message]:
     """The turns of a transcript up to its open last one, "Assistant:"."""
-    return transcript(text.rstrip().removesuffix(OPEN))
+    return parse_transcript(text.rstrip().removesuffix(OPEN_ANSWER))
 
 
 def transcript_with_answer(text: str, answer: str) -> list[Message]:
@@ -44,5 +44,5 @@ def transcript_with_answer(text: str, answer: str) -> list[Message]:
 
     After an open "Assistant:" white space around the answer belongs to the transcript.
     """
-    content = answer.strip() if text.rstrip().endswith(OPEN) else answer
+    content = answer.strip() if text.rstrip().endswith(OPEN_ANSWER) else answer
     return [*transcript_prompt(text), {"role": "assistant", "content": content}]

@@ -58,7 +58,7 @@ def alternate_turns(texts: Sequence[Any]) -> list[Message]:
     return [{"role": roles[number % 2], "content": each} for number, each in enumerate(texts)]
 
 
-def history(columns: Columns) -> list[Message]:
+def history_messages(columns: Columns) -> list[Message]:
     """Exchanges before an instruction: a list of questions with their answers."""
     exchanges = columns.get("history")
     if is_empty(exchanges):

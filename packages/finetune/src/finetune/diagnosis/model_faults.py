@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from finetune.diagnosis.pitfalls import Finding
-from finetune.lora.inject import LoraConfig, coverage, lora_layers
+from finetune.lora.inject import LoraConfig, count_trainable, lora_layers
 
 
 def reference_in_training_mode(reference: nn.Module) -> Finding | None:
@@ -72,7 +72,7 @@ def reference_changed(reference: nn.Module, at_start: float) -> Finding | None:
     )
 
 
-def noisy(score: Callable[[], Tensor], what: str = "policy") -> Finding | None:
+def noisy_scores(score: Callable[[], Tensor], what: str = "policy") -> Finding | None:
     """Two scores of the same text that differ: dropout is on where none belongs.
 
     `score` runs the model on one batch, in the mode in which the loss will run it.
@@ -89,9 +89,9 @@ def noisy(score: Callable[[], Tensor], what: str = "policy") -> Finding | None:
     )
 
 
-def little_trained(model: nn.Module, least: float = 1e-4) -> Finding | None:
+def few_trained_weights(model: nn.Module, least: float = 1e-4) -> Finding | None:
     """A model of which nothing, or next to nothing, is trained: wrong names of layers."""
-    found = coverage(model)
+    found = count_trainable(model)
     share = found.trained / found.total
     if share >= least:
         return None

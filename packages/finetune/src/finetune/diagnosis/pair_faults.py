@@ -27,7 +27,7 @@ def repeated_pairs(report: PreferenceReport, most: float = 0.01) -> Finding | No
     )
 
 
-def contradictions(report: PreferenceReport) -> Finding | None:
+def contradictory_pairs(report: PreferenceReport) -> Finding | None:
     """Two answers preferred both ways: what one pair teaches, the other takes back."""
     if report.conflicts == 0:
         return None

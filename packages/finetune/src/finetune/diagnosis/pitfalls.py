@@ -26,6 +26,6 @@ class Finding(NamedTuple):
     """The number that gave it away."""
 
 
-def findings(checks: Iterable[Finding | None]) -> list[Finding]:
+def collect_findings(checks: Iterable[Finding | None]) -> list[Finding]:
     """Those that found something."""
     return [each for each in checks if each is not None]

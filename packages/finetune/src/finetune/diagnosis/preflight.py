@@ -13,7 +13,7 @@ from finetune.conversations.rows import Example
 from finetune.datasets.preference_report import preference_report
 from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
-from finetune.diagnosis.pitfalls import Finding, findings
+from finetune.diagnosis.pitfalls import Finding, collect_findings
 from gpt.errors import BadInput
 
 
@@ -40,14 +40,14 @@ def preflight(
     """
     if not examples:
         raise BadInput("there are no rows to look at")
-    return findings(
+    return collect_findings(
         [
-            row_faults.nothing_counts(examples),
+            row_faults.empty_masks(examples),
             row_faults.shifted_mask(examples, prompt_lengths),
             row_faults.stop_not_trained(examples, stop),
-            row_faults.cut_off(examples, context),
-            row_faults.duplicated(examples),
-            row_faults.leaked(trained, held_out),
+            row_faults.truncated_rows(examples, context),
+            row_faults.duplicated_rows(examples),
+            row_faults.leaked_texts(trained, held_out),
         ]
     )
 
@@ -55,11 +55,11 @@ def preflight(
 def pair_preflight(pairs: Sequence[Preference]) -> list[Finding]:
     """What is wrong with preferences."""
     report = preference_report(pairs)
-    return findings(
+    return collect_findings(
         [
             pair_faults.equal_answers(report),
             pair_faults.repeated_pairs(report),
-            pair_faults.contradictions(report),
+            pair_faults.contradictory_pairs(report),
             pair_faults.length_bias(report),
             pair_faults.overlap_bias(report),
         ]
@@ -70,55 +70,59 @@ def model_preflight(
     policy: nn.Module, reference: nn.Module, score: Callable[[], Tensor]
 ) -> list[Finding]:
     """What is wrong with a policy and its reference; `score` runs the policy on one batch."""
-    return findings(
+    return collect_findings(
         [
-            model_faults.little_trained(policy),
+            model_faults.few_trained_weights(policy),
             model_faults.reference_in_training_mode(reference),
             model_faults.reference_not_frozen(reference),
             model_faults.shared_weights(policy, reference),
-            model_faults.noisy(score),
+            model_faults.noisy_scores(score),
         ]
     )
 
 
-def review(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def review_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """What the log of a run shows, of the columns that it has: `log.jsonl`, a dictionary a line.
 
     Where there is a KL, as in PPO, the loss is not one that should fall, and is not looked at.
     """
-    losses, kls = column(records, "loss"), column(records, "kl")
+    losses, kls = column_values(records, "loss"), column_values(records, "kl")
     judged = [each for each in records if each.get("validation") is not None]
-    checks = [run_faults.not_finite(losses)]
+    checks = [run_faults.non_finite_values(losses)]
     if losses and not kls:
         checks.append(run_faults.growing_loss(losses))
     if judged:
-        checks.append(run_faults.overfitting(column(judged, "loss"), column(judged, "validation")))
+        checks.append(
+            run_faults.overfitting(
+                column_values(judged, "loss"), column_values(judged, "validation")
+            )
+        )
     if len(kls) > 1:
         checks += [run_faults.exploding_kl(kls), run_faults.negative_kl(kls)]
-    for name, detector in COLUMNS.items():
-        if values := column(records, name):
+    for name, detector in COLUMN_DETECTORS.items():
+        if values := column_values(records, name):
             checks.append(detector(values))
-    return findings(checks)
+    return collect_findings(checks)
 
 
-COLUMNS = {
+COLUMN_DETECTORS = {
     "grad_norm": run_faults.no_gradient,
     "entropy": run_faults.collapsed_entropy,
     "stopped": run_faults.never_stops,
 }
 
 
-def review_preferences(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
+def review_preference_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
     """The same for a run whose loss begins at ln 2: DPO, or a reward model."""
-    losses = column(records, "loss")
+    losses = column_values(records, "loss")
     if not losses:
-        return review(records)
+        return review_run(records)
     return [
-        *review(records),
-        *findings([run_faults.first_loss_not_ln2(losses), run_faults.stuck_at_ln2(losses)]),
+        *review_run(records),
+        *collect_findings([run_faults.first_loss_not_ln2(losses), run_faults.stuck_at_ln2(losses)]),
     ]
 
 
-def column(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
+def column_values(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
     """The numbers of one name, where it has one."""
     return [float(each[name]) for each in records if each.get(name) is not None]

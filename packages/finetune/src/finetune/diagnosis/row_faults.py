@@ -11,7 +11,7 @@ from finetune.conversations.rows import Example
 from finetune.diagnosis.pitfalls import Finding
 
 
-def nothing_counts(examples: Sequence[Example]) -> Finding | None:
+def empty_masks(examples: Sequence[Example]) -> Finding | None:
     """Rows without a counted token: their loss is 0 / 0, or silently nothing."""
     share = fmean(not any(example.mask[1:]) for example in examples)
     if share == 0:
@@ -89,7 +89,7 @@ def left_padding(
     )
 
 
-def cut_off(examples: Sequence[Example], context: int) -> Finding | None:
+def truncated_rows(examples: Sequence[Example], context: int) -> Finding | None:
     """Rows longer than the context, whose ends, and with them their stop tokens, will be cut."""
     share = fmean(len(example.tokens) > context for example in examples)
     if share == 0:
@@ -102,7 +102,7 @@ def cut_off(examples: Sequence[Example], context: int) -> Finding | None:
     )
 
 
-def duplicated(examples: Sequence[Example], most: float = 0.01) -> Finding | None:
+def duplicated_rows(examples: Sequence[Example], most: float = 0.01) -> Finding | None:
     """Rows that stand there more than once, and weigh accordingly."""
     times = Counter(tuple(example.tokens) for example in examples)
     share = 1 - len(times) / len(examples)
@@ -116,10 +116,10 @@ def duplicated(examples: Sequence[Example], most: float = 0.01) -> Finding | Non
     )
 
 
-def leaked(trained: Sequence[str], held_out: Sequence[str]) -> Finding | None:
+def leaked_texts(trained: Sequence[str], held_out: Sequence[str]) -> Finding | None:
     """Held-out texts that were trained on, but for capitals and spaces."""
-    seen = {plain(text) for text in trained}
-    share = fmean(plain(text) in seen for text in held_out) if held_out else 0.0
+    seen = {normalise_text(text) for text in trained}
+    share = fmean(normalise_text(text) in seen for text in held_out) if held_out else 0.0
     if share == 0:
         return None
     return Finding(
@@ -130,6 +130,6 @@ def leaked(trained: Sequence[str], held_out: Sequence[str]) -> Finding | None:
     )
 
 
-def plain(text: str) -> str:
+def normalise_text(text: str) -> str:
     """The text without what does not matter."""
     return " ".join(text.lower().split())

@@ -11,10 +11,10 @@ from finetune.diagnosis.pitfalls import Finding
 from finetune.evaluation.intervals import student_quantile
 
 LN2 = math.log(2)
-ROUNDING = 1e-4  # nats an answer
+KL_ROUNDING = 1e-4  # nats an answer
 
 
-def not_finite(values: Sequence[float]) -> Finding | None:
+def non_finite_values(values: Sequence[float]) -> Finding | None:
     """NaN or infinity; the value is the first step that has it."""
     bad = [step for step, value in enumerate(values) if not math.isfinite(value)]
     if not bad:
@@ -120,7 +120,7 @@ def negative_kl(estimates: Sequence[float]) -> Finding | None:
     """
     n, mean = len(estimates), fmean(estimates)
     t = mean / max(stdev(estimates) / math.sqrt(n), 1e-12)
-    if mean > -ROUNDING or t > -student_quantile(0.998, n - 1):
+    if mean > -KL_ROUNDING or t > -student_quantile(0.998, n - 1):
         return None
     return Finding(
         "negative KL",

@@ -40,31 +40,31 @@ from jaxtyping import Float
 from torch import Tensor
 
 from finetune.conversations.rows import Rows
-from finetune.sft.policy import Policy, as_kind
-from gpt.baselines import gradients, ours_of
-from gpt.pretrained.weights import weights_from
+from finetune.sft.policy import Policy, share_layers_as
+from gpt.baselines import named_gradients, to_our_model
+from gpt.pretrained.weights import weights_from_transformers
 
-ROWS = 8  # of a batch: 8 pairs, or 8 single answers
+BATCH_SIZE = 8  # of a batch: 8 pairs, or 8 single answers
 WORDS = ("<end>", "<pad>", "<unknown>", *(f"w{number}" for number in range(3, 96)))
 
 datasets.disable_progress_bars()
 logging.getLogger("trl").setLevel(logging.ERROR)
 
 
-def version() -> str:
+def trl_version() -> str:
     """The library and its version."""
     return f"trl {installed('trl')}"
 
 
 @contextmanager
-def muted() -> Iterator[None]:
+def without_trl_warnings() -> Iterator[None]:
     """Without what trl makes transformers say about settings that are about to be renamed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
+def word_tokenizer() -> PreTrainedTokenizerFast:
     """96 words, w3 to w95 and three marks; a word is its number, so boundaries cannot move."""
     words = Tokenizer(models.WordLevel(dict(zip(WORDS, range(96), strict=True)), WORDS[2]))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -72,30 +72,37 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=words, **marks)
 
 
-def said(generator: random.Random, low: int, high: int) -> str:
+def random_text(generator: random.Random, low: int, high: int) -> str:
     """So many words, at random."""
     return "".join(f" w{generator.randint(3, 95)}" for _ in range(generator.randint(low, high)))
 
 
-def pairs(seed: int) -> datasets.Dataset:
+def pair_dataset(seed: int) -> datasets.Dataset:
     """A batch of prompts, each with two answers of different lengths."""
     draw = random.Random(seed)
     columns = {"prompt": (2, 9), "chosen": (1, 9), "rejected": (3, 12)}
-    rows = [{name: said(draw, *sizes) for name, sizes in columns.items()} for _ in range(ROWS)]
-    return datasets.Dataset.from_list(rows)
-
-
-def verdicts(seed: int) -> datasets.Dataset:
-    """A batch of prompts, each with one answer; five of the eight were called good."""
-    draw = random.Random(seed)
     rows = [
-        {"prompt": said(draw, 2, 9), "completion": said(draw, 1, 12), "label": row % 8 < 5}
-        for row in range(ROWS)
+        {name: random_text(draw, *sizes) for name, sizes in columns.items()}
+        for _ in range(BATCH_SIZE)
     ]
     return datasets.Dataset.from_list(rows)
 
 
-def settings(folder: Path) -> dict[str, Any]:
+def labelled_dataset(seed: int) -> datasets.Dataset:
+    """A batch of prompts, each with one answer; five of the eight were called good."""
+    draw = random.Random(seed)
+    rows = [
+        {
+            "prompt": random_text(draw, 2, 9),
+            "completion": random_text(draw, 1, 12),
+            "label": row % 8 < 5,
+        }
+        for row in range(BATCH_SIZE)
+    ]
+    return datasets.Dataset.from_list(rows)
+
+
+def trl_options(folder: Path) -> dict[str, Any]:
     """What every comparison needs: full precision, one order, no files, no reports."""
     return {
         "output_dir": str(folder),
@@ -107,21 +114,21 @@ def settings(folder: Path) -> dict[str, Any]:
         "disable_tqdm": True,
         "train_sampling_strategy": "sequential",
         "max_steps": 1,
-        "per_device_train_batch_size": ROWS,
+        "per_device_train_batch_size": BATCH_SIZE,
     }
 
 
-def dpo_trainer(
+def text_dpo_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> DPOTrainer:
     """DPO, IPO and robust DPO, by `loss_type`."""
-    with muted():
+    with without_trl_warnings():
         return DPOTrainer(
             copy.deepcopy(policy),
             copy.deepcopy(reference),
-            args=DPOConfig(**settings(folder), **options),
-            train_dataset=pairs(seed),
-            processing_class=tokenizer(),
+            args=DPOConfig(**trl_options(folder), **options),
+            train_dataset=pair_dataset(seed),
+            processing_class=word_tokenizer(),
         )
 
 
@@ -129,35 +136,35 @@ def kto_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> KTOTrainer:
     """KTO."""
-    with muted():
+    with without_trl_warnings():
         return KTOTrainer(
             copy.deepcopy(policy),
             copy.deepcopy(reference),
-            args=KTOConfig(**settings(folder), **options),
-            train_dataset=verdicts(seed),
-            processing_class=tokenizer(),
+            args=KTOConfig(**trl_options(folder), **options),
+            train_dataset=labelled_dataset(seed),
+            processing_class=word_tokenizer(),
         )
 
 
 def orpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> ORPOTrainer:
     """ORPO."""
-    with muted():
+    with without_trl_warnings():
         return ORPOTrainer(
             copy.deepcopy(policy),
-            args=ORPOConfig(**settings(folder), remove_unused_columns=False, **options),
-            train_dataset=pairs(seed),
-            processing_class=tokenizer(),
+            args=ORPOConfig(**trl_options(folder), remove_unused_columns=False, **options),
+            train_dataset=pair_dataset(seed),
+            processing_class=word_tokenizer(),
         )
 
 
 def cpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> CPOTrainer:
     """SimPO by `loss_type`, and a conservative loss by `label_smoothing`."""
-    with muted():
+    with without_trl_warnings():
         return CPOTrainer(
             copy.deepcopy(policy),
-            args=CPOConfig(**settings(folder), remove_unused_columns=False, **options),
-            train_dataset=pairs(seed),
-            processing_class=tokenizer(),
+            args=CPOConfig(**trl_options(folder), remove_unused_columns=False, **options),
+            train_dataset=pair_dataset(seed),
+            processing_class=word_tokenizer(),
         )
 
 
@@ -168,21 +175,21 @@ def first_batch(trainer: Any) -> dict[str, Any]:
 
 def library_loss(trainer: Any, batch: dict[str, Any]) -> Float[Tensor, ""]:
     """What the trainer would step on."""
-    with muted():
+    with without_trl_warnings():
         return trainer.compute_loss(trainer.model, dict(batch))
 
 
 def library_gradients(trainer: Any, ours: Policy) -> dict[str, Tensor]:
     """What the last backward pass left in the trainer's model, under our names."""
-    return weights_from(gradients(trainer.model), ours.config)
+    return weights_from_transformers(named_gradients(trainer.model), ours.config)
 
 
-def policy_of(model: PreTrainedModel) -> Policy:
+def policy_copy(model: PreTrainedModel) -> Policy:
     """Our policy with copies of its weights."""
-    return as_kind(Policy, ours_of(model))
+    return share_layers_as(Policy, to_our_model(model))
 
 
-def rows_of(batch: dict[str, Any], prefix: str = "") -> Rows:
+def completion_rows(batch: dict[str, Any], prefix: str = "") -> Rows:
     """The rows of a DPO or KTO batch; KTO's borrowed answers have the prefix KL_."""
     tokens, mask, real = (
         batch[prefix + name] for name in ("input_ids", "completion_mask", "attention_mask")
@@ -190,7 +197,7 @@ def rows_of(batch: dict[str, Any], prefix: str = "") -> Rows:
     return Rows(tokens, mask.bool(), real.sum(dim=1))
 
 
-def stacked_rows(batch: dict[str, Any]) -> Rows:
+def chosen_rejected_rows(batch: dict[str, Any]) -> Rows:
     """The rows of an ORPO or CPO batch, whose two halves have widths of their own."""
     halves = [
         Rows(
@@ -200,10 +207,10 @@ def stacked_rows(batch: dict[str, Any]) -> Rows:
         )
         for side in ("chosen", "rejected")
     ]
-    return above(*halves)
+    return stack_rows(*halves)
 
 
-def above(upper: Rows, lower: Rows) -> Rows:
+def stack_rows(upper: Rows, lower: Rows) -> Rows:
     """One block of two, as wide as the wider."""
     width = max(upper.tokens.shape[1], lower.tokens.shape[1])
     tokens, mask = (

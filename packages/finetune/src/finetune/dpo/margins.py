@@ -26,28 +26,28 @@ def answer_logprob(
     return (logprobs * mask).sum(dim=-1)
 
 
-Measure = Callable[[Float[Tensor, " N"], Int[Tensor, " N"]], Float[Tensor, " N"]]
+Reduction = Callable[[Float[Tensor, " N"], Int[Tensor, " N"]], Float[Tensor, " N"]]
 """What an answer counts as, given the sum over its tokens and their number."""
 
 
-def whole(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+def sum_logprob(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
     """The sum over its tokens, which falls with every token."""
     return logprob
 
 
-def per_token(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
+def mean_logprob(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
     """The mean over its tokens, log pi(y | x) / |y|."""
     return logprob / n_tokens
 
 
-class Halves(NamedTuple):
+class ChosenRejected(NamedTuple):
     """Numbers of the chosen answers, and of the rejected ones of the same pairs."""
 
     chosen: Float[Tensor, " B"]
     rejected: Float[Tensor, " B"]
 
 
-def halves(values: Float[Tensor, " N"]) -> Halves:
+def split_chosen_rejected(values: Float[Tensor, " N"]) -> ChosenRejected:
     """The chosen rows stand above the rejected ones.
 
     Raises:
@@ -55,12 +55,12 @@ def halves(values: Float[Tensor, " N"]) -> Halves:
     """
     if len(values) % 2:
         raise BadInput(f"{len(values)} rows are no pairs: chosen answers, then as many rejected")
-    return Halves(*values.chunk(2))
+    return ChosenRejected(*values.chunk(2))
 
 
 def margin(values: Float[Tensor, " N"]) -> Float[Tensor, " B"]:
     """By how much the chosen answer of each pair leads."""
-    chosen, rejected = halves(values)
+    chosen, rejected = split_chosen_rejected(values)
     return chosen - rejected
 
 
@@ -76,7 +76,7 @@ def implicit_reward(
     return beta * (policy - reference)
 
 
-class PairReport(NamedTuple):
+class PairMetrics(NamedTuple):
     """What pairs show while the policy learns from them; means over the pairs."""
 
     n_pairs: int
@@ -95,16 +95,19 @@ class PairReport(NamedTuple):
     """The same of the rejected answer."""
 
 
-def pair_report(logprob: Float[Tensor, " N"], reward: Float[Tensor, " N"]) -> PairReport:
+def pair_metrics(logprob: Float[Tensor, " N"], reward: Float[Tensor, " N"]) -> PairMetrics:
     """The means that are worth watching."""
     lead = margin(reward.detach())
     accuracy = ((lead > 0).float() + (lead == 0).float() / 2).mean()
-    rewards, logprobs = halves(reward.detach()), halves(logprob.detach())
+    rewards, logprobs = (
+        split_chosen_rejected(reward.detach()),
+        split_chosen_rejected(logprob.detach()),
+    )
     means = [each.mean() for each in (*rewards, lead, accuracy, *logprobs)]
-    return PairReport(len(lead), *torch.stack(means).tolist())
+    return PairMetrics(len(lead), *torch.stack(means).tolist())
 
 
-def mean_report(parts: Sequence[PairReport]) -> PairReport:
+def mean_pair_metrics(parts: Sequence[PairMetrics]) -> PairMetrics:
     """One report of several micro-batches, each with the weight of its pairs.
 
     Raises:
@@ -114,4 +117,4 @@ def mean_report(parts: Sequence[PairReport]) -> PairReport:
     if not n_pairs:
         raise BadInput("no pair was seen since the last report")
     sums = (sum(part.n_pairs * part[i] for part in parts) for i in range(1, len(parts[0])))
-    return PairReport(n_pairs, *(total / n_pairs for total in sums))
+    return PairMetrics(n_pairs, *(total / n_pairs for total in sums))

@@ -8,12 +8,18 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.conversations.rows import Epochs, Rows, answered, in_parts, padded
+from finetune.conversations.rows import (
+    EpochSampler,
+    Rows,
+    pad_examples,
+    prompt_answer_example,
+    split_into_batches,
+)
 from gpt.errors import BadInput
-from gpt.runs.processes import my_rows
+from gpt.runs.processes import local_rows
 
 
-class Pair(NamedTuple):
+class TokenPair(NamedTuple):
     """A prompt and two answers to it; the answers end with the stop token."""
 
     prompt: list[int]
@@ -34,17 +40,17 @@ class PairBatch(NamedTuple):
         return PairBatch(self.rows.to(device), self.reference.to(device))
 
 
-def stacked(pairs: Sequence[Pair]) -> Rows:
+def pair_rows(pairs: Sequence[TokenPair]) -> Rows:
     """The chosen answers above the rejected ones, each behind its prompt."""
-    chosen = [answered(pair.prompt, pair.chosen) for pair in pairs]
-    rejected = [answered(pair.prompt, pair.rejected) for pair in pairs]
-    return padded(chosen + rejected)
+    chosen = [prompt_answer_example(pair.prompt, pair.chosen) for pair in pairs]
+    rejected = [prompt_answer_example(pair.prompt, pair.rejected) for pair in pairs]
+    return pad_examples(chosen + rejected)
 
 
 def pair_batches(
-    pairs: Sequence[Pair],
+    pairs: Sequence[TokenPair],
     reference: Float[Tensor, "P 2"],
-    epochs: Epochs,
+    epochs: EpochSampler,
     micro_batch: int,
     device: torch.device,
 ) -> Callable[[int], list[PairBatch]]:
@@ -62,19 +68,22 @@ def pair_batches(
         BadInput: a pair teaches nothing, or there is not one reference for each.
     """
     check_pairs(pairs)
-    check_same(len(pairs), len(reference), epochs.n_rows)
+    check_equal_counts(len(pairs), len(reference), epochs.n_rows)
 
     def batch(numbers: Sequence[int]) -> PairBatch:
-        rows = stacked([pairs[number] for number in numbers])
+        rows = pair_rows([pairs[number] for number in numbers])
         return PairBatch(rows, rearrange(reference[numbers], "B side -> (side B)"))
 
     def batches(step: int) -> list[PairBatch]:
-        return [batch(part).to(device) for part in in_parts(my_rows(epochs(step)), micro_batch)]
+        return [
+            batch(part).to(device)
+            for part in split_into_batches(local_rows(epochs(step)), micro_batch)
+        ]
 
     return batches
 
 
-def check_pairs(pairs: Sequence[Pair]) -> None:
+def check_pairs(pairs: Sequence[TokenPair]) -> None:
     """Refuse pairs that say nothing: a missing prompt or answer, or the same answer twice."""
     for number, pair in enumerate(pairs):
         for part, tokens in pair._asdict().items():
@@ -87,7 +96,7 @@ def check_pairs(pairs: Sequence[Pair]) -> None:
             )
 
 
-def check_same(n_rows: int, n_references: int, n_epoch: int) -> None:
+def check_equal_counts(n_rows: int, n_references: int, n_epoch: int) -> None:
     """Refuse references, or an order of rows, that belong to other data."""
     if not n_rows == n_references == n_epoch:
         raise BadInput(

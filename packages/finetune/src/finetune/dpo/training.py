@@ -18,16 +18,16 @@ from torch import Tensor, nn
 from finetune.conversations.rows import Rows
 from finetune.dpo.losses import dpo_loss
 from finetune.dpo.margins import (
-    Measure,
-    PairReport,
+    PairMetrics,
+    Reduction,
     answer_logprob,
-    halves,
     implicit_reward,
     margin,
-    mean_report,
-    pair_report,
-    per_token,
-    whole,
+    mean_logprob,
+    mean_pair_metrics,
+    pair_metrics,
+    split_chosen_rejected,
+    sum_logprob,
 )
 from finetune.dpo.pairs import PairBatch
 from gpt.errors import BadInput
@@ -50,7 +50,7 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-class Scored(NamedTuple):
+class SequenceLogprobs(NamedTuple):
     """What one pass found of N answers."""
 
     logprob: Float[Tensor, " N"]
@@ -58,12 +58,12 @@ class Scored(NamedTuple):
     n_tokens: Int[Tensor, " N"]
 
 
-def scored(model: Any, rows: Rows) -> Scored:
+def sequence_logprobs(model: Any, rows: Rows) -> SequenceLogprobs:
     """One pass through the policy, which gives log-probabilities, see `finetune.sft.policy`."""
     with without_dropout(model):
         logprobs = model(rows.tokens, rows.mask)
     kept = rows.mask[:, 1:]
-    return Scored(answer_logprob(logprobs, kept), kept.sum(dim=-1))
+    return SequenceLogprobs(answer_logprob(logprobs, kept), kept.sum(dim=-1))
 
 
 @torch.no_grad()
@@ -78,14 +78,14 @@ def reference_logprobs(
         model: the policy before its first step. Under autocast, ask in the format of the training.
         batches: pairs, `stacked`.
         aside: puts aside what the policy has learned. A policy that trains adapters is its own
-            reference at any time: `finetune.lora.inject.disabled` switches them off.
+            reference at any time: `finetune.lora.inject.disable_adapters` switches them off.
     """
     with aside(model):
-        sums = [scored(model, rows).logprob for rows in batches]
+        sums = [sequence_logprobs(model, rows).logprob for rows in batches]
     return torch.cat([rearrange(each, "(side B) -> B side", side=2) for each in sums])
 
 
-class Judged(NamedTuple):
+class LossAndReward(NamedTuple):
     """What N answers of B pairs are worth."""
 
     loss: Float[Tensor, ""]
@@ -93,9 +93,9 @@ class Judged(NamedTuple):
     reward: Float[Tensor, " N"]
 
 
-Judge = Callable[
+PairObjective = Callable[
     [Float[Tensor, " N"], Float[Tensor, " N"], Int[Tensor, " N"]],
-    Judged,
+    LossAndReward,
 ]
 """Takes log pi and log pi_ref of the answers, and their lengths."""
 
@@ -103,28 +103,28 @@ Judge = Callable[
 class PairLoss:
     """A loss of pairs for the training loop, which also keeps what is worth watching."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: PairObjective) -> None:
         self.judge = judge
-        self.seen: list[PairReport] = []
+        self.seen: list[PairMetrics] = []
 
     def __call__(self, model: Any, piece: PairBatch) -> LossSum:
         """The loss summed over the pairs of a micro-batch, after one pass through the model."""
-        policy, n_tokens = scored(model, piece.rows)
+        policy, n_tokens = sequence_logprobs(model, piece.rows)
         loss, reward = self.judge(policy, piece.reference, n_tokens)
-        self.seen.append(pair_report(policy, reward))
+        self.seen.append(pair_metrics(policy, reward))
         n_pairs = len(policy) // 2
         return LossSum(n_pairs * loss, n_pairs)
 
-    def report(self) -> PairReport:
+    def report(self) -> PairMetrics:
         """Over the pairs that this process has seen since the last report."""
         seen, self.seen = self.seen, []
-        return mean_report(seen)
+        return mean_pair_metrics(seen)
 
 
 def preference_loss(
     loss: Callable[..., Float[Tensor, ""]] = dpo_loss,
     beta: float = 0.1,
-    measure: Measure = whole,
+    measure: Reduction = sum_logprob,
 ) -> PairLoss:
     """DPO and the other losses of two margins.
 
@@ -137,9 +137,9 @@ def preference_loss(
     if not 0 < beta < float("inf"):
         raise BadInput(f"beta must be a positive number, got {beta}")
 
-    def judge(policy: Tensor, reference: Tensor, n_tokens: Tensor) -> Judged:
+    def judge(policy: Tensor, reference: Tensor, n_tokens: Tensor) -> LossAndReward:
         margins = (margin(measure(each, n_tokens)) for each in (policy, reference))
-        return Judged(loss(*margins, beta), implicit_reward(policy, reference, beta))
+        return LossAndReward(loss(*margins, beta), implicit_reward(policy, reference, beta))
 
     return PairLoss(judge)
 
@@ -147,23 +147,23 @@ def preference_loss(
 def reference_free_loss(loss: Callable[..., Float[Tensor, ""]]) -> PairLoss:
     """SimPO and ORPO; the reward that is reported is the mean log-probability itself."""
 
-    def judge(policy: Tensor, reference: Tensor, n_tokens: Tensor) -> Judged:
-        means = per_token(policy, n_tokens)
-        return Judged(loss(*halves(means)), means)
+    def judge(policy: Tensor, reference: Tensor, n_tokens: Tensor) -> LossAndReward:
+        means = mean_logprob(policy, n_tokens)
+        return LossAndReward(loss(*split_chosen_rejected(means)), means)
 
     return PairLoss(judge)
 
 
-class HeldOut(NamedTuple):
+class PairEvaluation(NamedTuple):
     """What pairs say that were not trained on."""
 
     loss: float
-    report: PairReport
+    report: PairMetrics
 
 
 @torch.no_grad()
-def held_out(model: Any, pieces: Iterable[PairBatch], loss: PairLoss) -> HeldOut:
+def evaluate_pairs(model: Any, pieces: Iterable[PairBatch], loss: PairLoss) -> PairEvaluation:
     """Mean loss and report; takes a loss object of its own, not the one that is training."""
     sums = [loss(model, piece) for piece in pieces]
     report = loss.report()
-    return HeldOut(sum(part.total.item() for part in sums) / report.n_pairs, report)
+    return PairEvaluation(sum(part.total.item() for part in sums) / report.n_pairs, report)

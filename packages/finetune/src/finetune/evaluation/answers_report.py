@@ -14,27 +14,29 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from finetune.assistant.answering import Answered, Asked, answers
+from finetune.assistant.answering import EvaluationItem, ModelAnswer, generate_answers
 from finetune.assistant.assistant import load_assistant
-from finetune.datasets.rule import Verdict as Checks
-from finetune.datasets.rule import rule, verdict
+from finetune.datasets.rule import RuleChecks as Checks
+from finetune.datasets.rule import rule_checks, rule_score
 from finetune.evaluation.intervals import bootstrap_mean
 from finetune.evaluation.overlap import squad_words, strict_match, token_f1
-from finetune.evaluation.wins import Verdict, duels, sign_test, win_rate
+from finetune.evaluation.wins import JudgeVerdict, compare_pairwise, sign_test, win_rate
 
-N_ASKED = 200
+N_EVALUATED = 200
 """Held-out items in a report."""
-SHORT = 5
+EXACT_MATCH_WORDS = 5
 """Most words of a reference that exact match decides on."""
-JUDGES = {
+JUDGE_DESCRIPTIONS = {
     "rule": "the rule",
-    "exact": f"exact match, where the reference has at most {SHORT} words",
+    "exact": f"exact match, where the reference has at most {EXACT_MATCH_WORDS} words",
     "overlap": "words shared with the reference",
 }
 
 
-def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[float]]:
-    """Means over the items, each with its 95 % interval; `rule` is the mean of its four checks."""
+def mean_scores(
+    items: Sequence[EvaluationItem], said: Sequence[ModelAnswer]
+) -> dict[str, list[float]]:
+    """Means over the items, each with its 95 % interval."""
     pairs = list(zip(items, said, strict=True))
     columns = {
         "stopped": [float(each.stopped) for each in said],
@@ -42,7 +44,7 @@ def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[f
         "overlap": [token_f1(each.text, item.answer) for item, each in pairs],
     }
     if all(item.question for item in items):
-        verdicts = [verdict(item.question, *each) for item, each in pairs if item.question]
+        verdicts = [rule_checks(item.question, *each) for item, each in pairs if item.question]
         for name in Checks._fields:
             columns[name] = [float(getattr(each, name)) for each in verdicts]
         columns["rule"] = [sum(each) / len(each) for each in verdicts]
@@ -52,32 +54,34 @@ def judged(items: Sequence[Asked], said: Sequence[Answered]) -> dict[str, list[f
     }
 
 
-def judge_of(item: Asked) -> str:
+def judge_name(item: EvaluationItem) -> str:
     """Which of the JUDGES decides on this item."""
     if item.question is not None:
         return "rule"
-    return "exact" if len(squad_words(item.answer)) <= SHORT else "overlap"
+    return "exact" if len(squad_words(item.answer)) <= EXACT_MATCH_WORDS else "overlap"
 
 
-def worth(item: Asked, answer: Answered) -> float:
+def score_answer(item: EvaluationItem, answer: ModelAnswer) -> float:
     """Return the score that the item's judge gives to an answer."""
     if item.question is not None:
-        return rule(item.question, *answer)
-    score = strict_match if judge_of(item) == "exact" else token_f1
+        return rule_score(item.question, *answer)
+    score = strict_match if judge_name(item) == "exact" else token_f1
     return score(answer.text, item.answer)
 
 
-def better(item: Asked, a: Answered, b: Answered) -> Verdict:
+def compare_answers(item: EvaluationItem, a: ModelAnswer, b: ModelAnswer) -> JudgeVerdict:
     """The judge of a win rate."""
-    first, second = worth(item, a), worth(item, b)
+    first, second = score_answer(item, a), score_answer(item, b)
     return "tie" if first == second else "A" if first > second else "B"
 
 
-def won(
-    items: Sequence[Asked], ours: Sequence[Answered], theirs: Sequence[Answered]
+def win_summary(
+    items: Sequence[EvaluationItem], ours: Sequence[ModelAnswer], theirs: Sequence[ModelAnswer]
 ) -> dict[str, Any]:
     """How often our answer is worth more; a tie is half a win."""
-    found = win_rate(duels(better, items, ours, theirs), np.random.default_rng(0))
+    found = win_rate(
+        compare_pairwise(compare_answers, items, ours, theirs), np.random.default_rng(0)
+    )
     return {
         "rate": list(found.wilson),
         "wins": found.wins,
@@ -89,7 +93,7 @@ def won(
 
 def answers_report(
     models: Mapping[str, str],
-    items: Sequence[Asked],
+    items: Sequence[EvaluationItem],
     shown: int = 5,
     rival: str | None = None,
     base: str | None = None,
@@ -107,17 +111,18 @@ def answers_report(
     """
     texts = [item.messages for item in items]
     said = {
-        name: answers(load_assistant(model, base=base), texts) for name, model in models.items()
+        name: generate_answers(load_assistant(model, base=base), texts)
+        for name, model in models.items()
     }
     return {
         "items": len(items),
         "models": {
-            name: {"model": models[name], **judged(items, each)} for name, each in said.items()
+            name: {"model": models[name], **mean_scores(items, each)} for name, each in said.items()
         },
-        "judges": dict(Counter(map(judge_of, items))),
+        "judges": dict(Counter(map(judge_name, items))),
         "rival": rival,
         "wins": {
-            name: won(items, each, said[rival])
+            name: win_summary(items, each, said[rival])
             for name, each in said.items()
             if rival is not None and name != rival
         },
@@ -139,7 +144,7 @@ def print_answers(found: dict[str, Any]) -> None:
     console.print(f"{found['items']} held-out questions, greedy answers, 95 % intervals")
     print_intervals(means)
     if found["wins"]:
-        judges = (f"{JUDGES[name]} ({n})" for name, n in found["judges"].items())
+        judges = (f"{JUDGE_DESCRIPTIONS[name]} ({n})" for name, n in found["judges"].items())
         console.print(f"won and lost by {'; by '.join(judges)}", soft_wrap=True)
     for name, each in found["wins"].items():
         rate, low, high = each["rate"]

@@ -8,18 +8,18 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from finetune.optimum.frontier import Point
+from finetune.optimum.frontier import FrontierPoint
 from gpt.files import write_atomically
 
-Records = Sequence[Mapping[str, Any]]
+LogRecords = Sequence[Mapping[str, Any]]
 """The lines of a run's log."""
 
 
-def save_stages(
+def save_stage_figure(
     path: Path,
-    logs: Mapping[str, Records],
-    curve: Sequence[Point],
-    policies: Mapping[str, Sequence[Point]],
+    logs: Mapping[str, LogRecords],
+    curve: Sequence[FrontierPoint],
+    policies: Mapping[str, Sequence[FrontierPoint]],
 ) -> None:
     """Four panels as a PNG file.
 
@@ -42,24 +42,27 @@ def save_stages(
     write_atomically(path, picture.getvalue())
 
 
-def draw_losses(axes: Axes, logs: Mapping[str, Records], unit: str, title: str) -> None:
+def draw_losses(axes: Axes, logs: Mapping[str, LogRecords], unit: str, title: str) -> None:
     """Loss over steps, with the held-out one as dots."""
     for name, records in logs.items():
-        [line] = axes.plot(*columns(records, "loss"), lw=0.8, alpha=0.6, label=name)
+        [line] = axes.plot(*steps_and_values(records, "loss"), lw=0.8, alpha=0.6, label=name)
         held_out = [each for each in records if each["validation"] is not None]
         axes.plot(
-            *columns(held_out, "validation"), "o", color=line.get_color(), label=f"{name}, held out"
+            *steps_and_values(held_out, "validation"),
+            "o",
+            color=line.get_color(),
+            label=f"{name}, held out",
         )
     axes.set(xlabel="step", ylabel=f"loss ({unit})", title=title)
     axes.spines["right"].set_visible(False)
     axes.legend(loc="upper right", ncols=2, frameon=False)
 
 
-def draw_rewards(axes: Axes, records: Records) -> None:
+def draw_rewards(axes: Axes, records: LogRecords) -> None:
     """The reward model's score of PPO's answers, and on a second axis how far it went for it."""
-    [score] = axes.plot(*columns(records, "score"), label="score")
+    [score] = axes.plot(*steps_and_values(records, "score"), label="score")
     right = axes.twinx()
-    [kl] = right.plot(*columns(records, "kl"), "--", color="tab:red", label="KL")
+    [kl] = right.plot(*steps_and_values(records, "kl"), "--", color="tab:red", label="KL")
     axes.set(xlabel="phase", ylabel="reward model's score", title="PPO")
     right.set_ylabel("KL from the start (nats an answer)")
     right.spines["top"].set_visible(False)
@@ -67,7 +70,7 @@ def draw_rewards(axes: Axes, records: Records) -> None:
 
 
 def draw_frontier(
-    axes: Axes, curve: Sequence[Point], policies: Mapping[str, Sequence[Point]]
+    axes: Axes, curve: Sequence[FrontierPoint], policies: Mapping[str, Sequence[FrontierPoint]]
 ) -> None:
     """The best reward at every KL, and where trained policies stand."""
     axes.plot(*zip(*curve, strict=True), color="black", lw=1, label="best there is")
@@ -82,6 +85,6 @@ def draw_frontier(
     axes.legend(frameon=False)
 
 
-def columns(records: Records, name: str) -> tuple[list[float], list[float]]:
+def steps_and_values(records: LogRecords, name: str) -> tuple[list[float], list[float]]:
     """Steps and values."""
     return [each["step"] for each in records], [each[name] for each in records]

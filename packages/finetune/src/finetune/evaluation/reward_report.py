@@ -14,31 +14,33 @@ from rich.table import Table
 from finetune.assistant.assistant import Assistant, load_scorer
 from finetune.conversations.encoding import answer_example
 from finetune.conversations.messages import Message, PreferencePair
-from finetune.conversations.rows import in_parts, padded
-from finetune.datasets.words import shared_stems
-from finetune.evaluation.calibration import calibration_error, reliability
+from finetune.conversations.rows import pad_examples, split_into_batches
+from finetune.datasets.words import stem_overlap
+from finetune.evaluation.calibration import calibration_error, reliability_bins
 from finetune.evaluation.reward_scores import reward_scores
 from finetune.evaluation.shallow import length_score
 from finetune.reward.scorer import Scorer
 
-AT_ONCE = 64
-Margins = Float[np.ndarray, " N"]
+SCORE_BATCH_SIZE = 64
+MarginArray = Float[np.ndarray, " N"]
 
 
 @torch.no_grad()
-def scores(
+def reward_model_scores(
     scorer: Scorer, assistant: Assistant, answers: Sequence[tuple[list[Message], str]]
-) -> Margins:
+) -> MarginArray:
     """The reward of each answer to its messages."""
     rows = [
         answer_example(assistant.format, assistant.tokenizer, messages, answer)
         for messages, answer in answers
     ]
-    blocks = [padded(part) for part in in_parts(rows, AT_ONCE)]
+    blocks = [pad_examples(part) for part in split_into_batches(rows, SCORE_BATCH_SIZE)]
     return torch.cat([scorer(each.tokens, each.lengths) for each in blocks]).double().numpy()
 
 
-def margins(items: Sequence[PreferencePair], score: Callable[..., Sequence[float]]) -> Margins:
+def score_margins(
+    items: Sequence[PreferencePair], score: Callable[..., Sequence[float]]
+) -> MarginArray:
     """Chosen less rejected by a score of questions and answers."""
     asked = [item.messages[-1]["content"] for item in items]
     chosen = score(asked, [item.chosen for item in items])
@@ -47,7 +49,7 @@ def margins(items: Sequence[PreferencePair], score: Callable[..., Sequence[float
 
 def overlap_score(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
     """The share of each question's stems that its answer has."""
-    return [float(shared_stems(*pair)) for pair in zip(questions, answers, strict=True)]
+    return [float(stem_overlap(*pair)) for pair in zip(questions, answers, strict=True)]
 
 
 def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, Any]:
@@ -56,26 +58,30 @@ def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, A
     The judge by length is given the better of its two directions.
     """
     scorer, assistant = load_scorer(path)
-    chosen = scores(scorer, assistant, [(each.messages, each.chosen) for each in held_out])
-    rejected = scores(scorer, assistant, [(each.messages, each.rejected) for each in held_out])
-    longer, shared = (margins(held_out, each) for each in (length_score, overlap_score))
+    chosen = reward_model_scores(
+        scorer, assistant, [(each.messages, each.chosen) for each in held_out]
+    )
+    rejected = reward_model_scores(
+        scorer, assistant, [(each.messages, each.rejected) for each in held_out]
+    )
+    longer, shared = (score_margins(held_out, each) for each in (length_score, overlap_score))
     if np.sign(longer).mean() < 0:
         longer = -longer
     return {
         "pairs": len(held_out),
-        "model": judged(chosen - rejected),
-        "calibration_error": calibration_error(reliability(chosen - rejected)),
-        "length": judged(longer),
-        "overlap": judged(shared),
+        "model": judge_metrics(chosen - rejected),
+        "calibration_error": calibration_error(reliability_bins(chosen - rejected)),
+        "length": judge_metrics(longer),
+        "overlap": judge_metrics(shared),
     }
 
 
-def judged(found: Margins) -> dict[str, Any]:
+def judge_metrics(found: MarginArray) -> dict[str, Any]:
     """The measures of one judge."""
     return reward_scores(found, np.zeros_like(found))._asdict()
 
 
-def print_reward(found: dict[str, Any]) -> None:
+def print_reward_report(found: dict[str, Any]) -> None:
     """The judges as a table."""
     console = Console(highlight=False)
     table = Table("judge", "right", "95 % interval", "mean margin", box=SIMPLE_HEAD)

@@ -28,25 +28,25 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from finetune.lora.inject import lora_layers
-from finetune.lora.peft_files import exported
-from gpt.baselines import library_of
+from finetune.lora.peft_files import as_peft_adapter
+from gpt.baselines import to_library_model
 from gpt.model.gpt import GPT
 
 
-def version() -> str:
+def peft_version() -> str:
     """The library and its version."""
     return f"peft {installed('peft')}"
 
 
 @contextmanager
-def muted() -> Iterator[None]:
+def without_peft_warnings() -> Iterator[None]:
     """Without what peft makes transformers say about names that are about to change."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
-class NoFloat32(TorchFunctionMode):
+class ForceFloat64(TorchFunctionMode):
     """Within, whoever asks torch for float32 gets float64."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -67,43 +67,43 @@ def in_float64(model: Any) -> Any:
     model.to(torch.float64)
     for module in model.modules():
         if isinstance(module, LlamaRotaryEmbedding):
-            with NoFloat32():
+            with ForceFloat64():
                 turns, _ = module.compute_default_rope_parameters(module.config)
             module.register_buffer("inv_freq", turns, persistent=False)
     as_written = model.forward
 
     @wraps(as_written)
     def forward(*args: Any, **kwargs: Any) -> Any:
-        with NoFloat32():
+        with ForceFloat64():
             return as_written(*args, **kwargs)
 
     model.forward = forward
     return model
 
 
-def library_adapted(base: GPT, model: GPT) -> PeftModel:
+def as_peft_model(base: GPT, model: GPT) -> PeftModel:
     """In peft what `model` is here: `base` with the adapters of `model`.
 
     Queries, keys and values of GPT-2 are one module there. Adapters of ours that are joined in one
     keep their blocks: what lies outside of them gets no gradient.
     """
-    config, tensors, _ = exported(model)
+    config, tensors, _ = as_peft_adapter(model)
     settings: dict[str, Any] = config | {"inference_mode": False}
     settings.pop("peft_type")
-    library: Any = library_of(base)
+    library: Any = to_library_model(base)
     library.to(base.embedding.weight.dtype)
-    with muted():
+    with without_peft_warnings():
         adapted = get_peft_model(library, TheirConfig(**settings))
         set_peft_model_state_dict(adapted, tensors)
-    blocks = exported_as(model, torch.ones_like)
-    for name, parameter in adapters_of(adapted).items():
+    blocks = mapped_adapter_tensors(model, torch.ones_like)
+    for name, parameter in peft_parameters(adapted).items():
         mask = blocks[name].to(parameter)
         if not mask.all():
             parameter.register_hook(lambda gradient, mask=mask: gradient * mask)
     return adapted
 
 
-def adapters_of(model: PeftModel) -> dict[str, Tensor]:
+def peft_parameters(model: PeftModel) -> dict[str, Tensor]:
     """Every A and B of theirs by the name that it has in a file."""
     return {
         name.replace(".default.", "."): parameter
@@ -112,13 +112,13 @@ def adapters_of(model: PeftModel) -> dict[str, Tensor]:
     }
 
 
-def exported_as(model: GPT, value: Any) -> dict[str, Tensor]:
+def mapped_adapter_tensors(model: GPT, value: Any) -> dict[str, Tensor]:
     """The same of ours, with `value(parameter)` in place of each: its gradient, say."""
     layers = lora_layers(model).values()
     kept = [(each, each.a.data, each.b.data) for each in layers]
     for layer in layers:
         layer.a.data, layer.b.data = value(layer.a), value(layer.b)
-    tensors = exported(model).tensors
+    tensors = as_peft_adapter(model).tensors
     for layer, a, b in kept:
         layer.a.data, layer.b.data = a, b
     return tensors
@@ -136,32 +136,34 @@ def base_logits(model: PeftModel, tokens: Tensor) -> Tensor:
         return model(tokens).logits
 
 
-def opened(folder: Path) -> PreTrainedModel:
+def load_causal_lm(folder: Path) -> PreTrainedModel:
     """The model of transformers in a folder, in float64."""
     return in_float64(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval())
 
 
-def opened_scorer(folder: Path) -> PreTrainedModel:
+def load_sequence_classifier(folder: Path) -> PreTrainedModel:
     """The same with a row that gives one number, in float32; an adapter brings its weights."""
     return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1).eval()
 
 
-def with_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
+def load_peft_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
     """The model with the adapter of a folder."""
-    with muted():
+    with without_peft_warnings():
         return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 
-def opened_with_adapter(folder: Path, adapter: Path) -> PeftModel:
+def load_causal_lm_with_adapter(folder: Path, adapter: Path) -> PeftModel:
     """The model in one folder with the adapter of another, in float64."""
-    return with_adapter(opened(folder), adapter)
+    return load_peft_adapter(load_causal_lm(folder), adapter)
 
 
-def write_their_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:
+def write_peft_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:
     """A new adapter of theirs for the model in a folder, A and B random, written by `peft`."""
-    with muted():
-        model = get_peft_model(opened(folder), TheirConfig(**settings, task_type="CAUSAL_LM"))
-        for parameter in adapters_of(model).values():
+    with without_peft_warnings():
+        model = get_peft_model(
+            load_causal_lm(folder), TheirConfig(**settings, task_type="CAUSAL_LM")
+        )
+        for parameter in peft_parameters(model).values():
             nn.init.normal_(parameter, std=0.2)
         model.save_pretrained(str(adapter))
     return model.eval()

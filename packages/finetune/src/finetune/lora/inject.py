@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from finetune.lora.layer import LoraLinear
 from finetune.lora.nf4 import Nf4Linear
-from finetune.lora.projections import NAMES, check_names, chosen_parts
+from finetune.lora.projections import PROJECTION_NAMES, check_projection_names, select_projections
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -50,7 +50,7 @@ class LoraConfig:
             raise BadInput(f"alpha must be a positive number, got {self.alpha}")
         if not 0 <= self.dropout < 1:
             raise BadInput(f"dropout must lie in [0, 1), got {self.dropout}")
-        check_names(self.targets, NAMES)
+        check_projection_names(self.targets, PROJECTION_NAMES)
 
     @property
     def scale(self) -> float:
@@ -60,7 +60,7 @@ class LoraConfig:
 
 def n_lora_parameters(shape: GPTConfig, config: LoraConfig) -> int:
     """How many numbers learn: r (in + out) for every part of every block."""
-    parts = chosen_parts(shape, config.targets)
+    parts = select_projections(shape, config.targets)
     widths = sum(part.n_inputs + part.n_outputs for part in parts)
     return shape.n_layers * config.rank * widths
 
@@ -75,9 +75,9 @@ def inject(model: GPT, config: LoraConfig, generator: torch.Generator | None = N
         BadInput: the model has adapters already, or lacks a part.
     """
     outputs: dict[str, list[slice]] = {}
-    for part in chosen_parts(model.config, config.targets):
+    for part in select_projections(model.config, config.targets):
         outputs.setdefault(part.layer, []).append(part.outputs)
-    refuse_second(model)
+    refuse_nested_adapters(model)
     model.requires_grad_(False)
     for block in model.blocks:
         for name, each in outputs.items():
@@ -86,7 +86,7 @@ def inject(model: GPT, config: LoraConfig, generator: torch.Generator | None = N
             block.set_submodule(name, adapted.train(base.training))
 
 
-def refuse_second(model: nn.Module) -> None:
+def refuse_nested_adapters(model: nn.Module) -> None:
     """Adapters of adapters are not wanted."""
     if layers := lora_layers(model):
         raise BadInput(f"the model has adapters already, in {len(layers)} layers; merge them first")
@@ -102,7 +102,7 @@ def lora_parameters(model: nn.Module) -> list[nn.Parameter]:
     return [each for layer in lora_layers(model).values() for each in (layer.a, layer.b)]
 
 
-class Coverage(NamedTuple):
+class ParameterCounts(NamedTuple):
     """How much of a model is trained."""
 
     trained: int
@@ -116,17 +116,19 @@ class Coverage(NamedTuple):
         return f"{self.trained:,} trained of {self.total:,}, {share:.2%}, in {self.n_layers} layers"
 
 
-def coverage(model: nn.Module) -> Coverage:
+def count_trainable(model: nn.Module) -> ParameterCounts:
     """Counts what is trained; a wrong name among the targets shows here."""
     sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
     four_bits = [each for each in model.modules() if isinstance(each, Nf4Linear)]
     stored = {id(each.codes): each.n_weights for each in four_bits}  # twins may share them
     total = sum(stored.values()) + sum(size for size, _ in sizes)
-    return Coverage(sum(size for size, learns in sizes if learns), total, len(lora_layers(model)))
+    return ParameterCounts(
+        sum(size for size, learns in sizes if learns), total, len(lora_layers(model))
+    )
 
 
 @contextmanager
-def disabled(model: nn.Module) -> Iterator[None]:
+def disable_adapters(model: nn.Module) -> Iterator[None]:
     """Within, the model is what it was at first, to the bit: its own reference policy.
 
     Raises:
@@ -171,15 +173,15 @@ def weights_to_change(
     """The layers in this state with the weights that they hold."""
     layers = [layer for layer in lora_layers(model).values() if layer.is_merged == is_merged]
     if any(isinstance(layer.base, Nf4Linear) for layer in layers):
-        raise BadInput("no adapter can be merged into four bits; `merged` makes a new model")
+        raise BadInput("no adapter can be merged into four bits; `merged_copy` makes a new model")
     return [(layer, layer.base.weight) for layer in layers]
 
 
-Kind = TypeVar("Kind", bound=GPT)
+_Model = TypeVar("_Model", bound=GPT)
 
 
 @torch.no_grad()
-def merged(model: Kind) -> Kind:
+def merged_copy(model: _Model) -> _Model:
     """A copy with every s B A added and no adapters, whose parameters can all be trained.
 
     A layer in four bits that has an adapter becomes an ordinary one. Others stay as they are: their

@@ -12,33 +12,33 @@ from jaxtyping import Float
 from torch import Tensor
 
 from finetune.lora.layer import LoraLinear
-from finetune.lora.peft_layout import Module, Settings
+from finetune.lora.peft_layout import PeftModule, RankAndScale
 from gpt.errors import BadInput
 
 
-class Factors(NamedTuple):
+class LoraFactors(NamedTuple):
     """An A and a B."""
 
     a: Float[Tensor, "R D"]
     b: Float[Tensor, "N R"]
 
 
-class Split(NamedTuple):
+class SplitAdapter(NamedTuple):
     """Adapters of parts of a layer, stacked as the layer has them."""
 
     outputs: list[slice]
     rank: int
     scale: float
-    factors: Factors
+    factors: LoraFactors
 
 
-def parts_in(layer: LoraLinear, module: Module) -> list[str]:
+def adapted_projections(layer: LoraLinear, module: PeftModule) -> list[str]:
     """The parts of the module that have an adapter."""
     outputs = [place.outputs for place in layer.places]
     return [name for name, part in module.parts.items() if part in outputs]
 
 
-def joined(layer: LoraLinear, module: Module, chosen: list[str]) -> Factors:
+def join_adapters(layer: LoraLinear, module: PeftModule, chosen: list[str]) -> LoraFactors:
     """The adapters of the chosen parts as one adapter of the module."""
     at = {place.outputs.start: place for place in layer.places}
     places = [at[module.parts[name].start] for name in chosen]
@@ -48,10 +48,12 @@ def joined(layer: LoraLinear, module: Module, chosen: list[str]) -> Factors:
         rows = slice(place.outputs.start - module.first, place.outputs.stop - module.first)
         columns = slice(index * layer.rank, (index + 1) * layer.rank)
         b[rows, columns] = layer.b.detach()[place.b]
-    return Factors(a.cpu(), b.cpu())
+    return LoraFactors(a.cpu(), b.cpu())
 
 
-def apart(module: Module, settings: Settings, factors: Factors, parts: str | None) -> Split:
+def split_adapter(
+    module: PeftModule, settings: RankAndScale, factors: LoraFactors, parts: str | None
+) -> SplitAdapter:
     """An adapter for each part that the module makes.
 
     With `parts`, the adapter was joined of theirs; without, its A serves every part.
@@ -59,7 +61,7 @@ def apart(module: Module, settings: Settings, factors: Factors, parts: str | Non
     (rank, scale), (a, b) = settings, factors
     if parts is None:
         outputs = [*module.parts.values()]
-        return Split(outputs, rank, scale, Factors(a.repeat(len(outputs), 1), b))
+        return SplitAdapter(outputs, rank, scale, LoraFactors(a.repeat(len(outputs), 1), b))
     names = parts.split()
     if not names or rank % len(names) or not {*names} <= module.parts.keys():
         raise BadInput(f"an adapter of rank {rank} at {module.path} is not joined of {parts!r}")
@@ -72,4 +74,4 @@ def apart(module: Module, settings: Settings, factors: Factors, parts: str | Non
         rest[rows, columns] = 0
     if rest.any():
         raise BadInput(f"the B of {module.path} is not zero outside the blocks of {parts!r}")
-    return Split(outputs, own, scale, Factors(a, torch.cat(blocks)))
+    return SplitAdapter(outputs, own, scale, LoraFactors(a, torch.cat(blocks)))

@@ -19,11 +19,11 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from finetune.lora.nf4 import Nf4Linear
-from gpt.device import is_plain
+from gpt.device import is_eager_cpu
 from gpt.model.layers import dropout
 
 
-class Place(NamedTuple):
+class AdapterSlices(NamedTuple):
     """Where one of a layer's adapters stands."""
 
     outputs: slice
@@ -34,21 +34,23 @@ class Place(NamedTuple):
     """Its rows of the stacked B's."""
 
 
-def places(outputs: Sequence[slice], rank: int) -> list[Place]:
+def adapter_slices(outputs: Sequence[slice], rank: int) -> list[AdapterSlices]:
     """The adapters for these outputs, stacked in this order."""
     stacked, row = [], 0
     for index, each in enumerate(outputs):
         end = row + each.stop - each.start
-        stacked.append(Place(each, slice(index * rank, (index + 1) * rank), slice(row, end)))
+        stacked.append(
+            AdapterSlices(each, slice(index * rank, (index + 1) * rank), slice(row, end))
+        )
         row = end
     return stacked
 
 
-def low_rank(
+def low_rank_product(
     x: Float[Tensor, "*B D"],
     a: Float[Tensor, "PR D"],
     b: Float[Tensor, "rows R"],
-    where: Sequence[Place],
+    where: Sequence[AdapterSlices],
     n_outputs: int,
 ) -> Float[Tensor, "*B N"]:
     """B A x of every adapter, in its place among the outputs of the layer; elsewhere zeros."""
@@ -59,8 +61,8 @@ def low_rank(
     return y
 
 
-class LowRank(torch.autograd.Function):
-    """A frozen layer plus s times `low_rank`, in one; first derivatives alone.
+class FusedLora(torch.autograd.Function):
+    """A frozen layer plus s times `low_rank_product`, in one; first derivatives alone.
 
     The change is added in the memory of W x, and W gets no gradient. In the thin products the rank
     comes first, as in (r, in) (in, rows): the other way round, in which torch's own derivatives
@@ -120,7 +122,7 @@ class LoraLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.base = base.requires_grad_(False)
-        self.places = places(outputs, rank)
+        self.places = adapter_slices(outputs, rank)
         self.rank, self.scale, self.p_dropout = rank, scale, p_dropout
         self.adds, self.is_merged = True, False
         weight = base.weight
@@ -137,11 +139,11 @@ class LoraLinear(nn.Module):
         if not self.adds:
             return self.base(x)
         thinned = self.training and self.p_dropout > 0
-        if is_plain(x) and x.dtype == self.a.dtype and not thinned and not self.trains_base():
-            y: Any = LowRank.apply(x, self.a, self.b, self)
+        if is_eager_cpu(x) and x.dtype == self.a.dtype and not thinned and not self.trains_base():
+            y: Any = FusedLora.apply(x, self.a, self.b, self)
             return y
         y, x = self.base(x), dropout(x, self.p_dropout) if thinned else x
-        change = low_rank(x.to(self.a.dtype), self.a, self.b, self.places, y.shape[-1])
+        change = low_rank_product(x.to(self.a.dtype), self.a, self.b, self.places, y.shape[-1])
         return y + (self.scale * change).to(y.dtype)
 
     def trains_base(self) -> bool:
@@ -152,4 +154,4 @@ class LoraLinear(nn.Module):
         """What merging adds to the weight: s B A."""
         weight = self.base.weight
         rows = torch.eye(weight.shape[1], dtype=self.a.dtype, device=self.a.device)
-        return self.scale * low_rank(rows, self.a, self.b, self.places, weight.shape[0]).T
+        return self.scale * low_rank_product(rows, self.a, self.b, self.places, weight.shape[0]).T

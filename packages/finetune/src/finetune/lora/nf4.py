@@ -26,11 +26,11 @@ from gpt.errors import BadInput
 from gpt.model.gpt import GPT
 from gpt.model.layers import Linear, linear
 
-BLOCK, GROUP = 64, 256
+BLOCK_SIZE, GROUP_SIZE = 64, 256
 
 
 @lru_cache
-def levels() -> Float[Tensor, "16"]:
+def nf4_levels() -> Float[Tensor, "16"]:
     r"""The 16 values, from -1 to 1: quantiles of the normal distribution, divided by the largest.
 
     Zero must be among them, so the two sides are made apart: the probabilities of 8 positive values
@@ -44,13 +44,13 @@ def levels() -> Float[Tensor, "16"]:
     return torch.tensor([*negative, 0.0, *positive], dtype=torch.float64) / positive[-1]
 
 
-def nearest(x: Float[Tensor, "*B"]) -> UInt8[Tensor, "*B"]:
+def nearest_level(x: Float[Tensor, "*B"]) -> UInt8[Tensor, "*B"]:
     """The number of the level nearest to each of the numbers, which lie in [-1, 1]."""
-    between = (levels()[1:] + levels()[:-1]) / 2
+    between = (nf4_levels()[1:] + nf4_levels()[:-1]) / 2
     return torch.bucketize(x, between.to(x), out_int32=True).to(torch.uint8)
 
 
-class Quantised(NamedTuple):
+class QuantisedMatrix(NamedTuple):
     """A matrix in blocks of 64 numbers, row after row; the last block may be padded."""
 
     codes: UInt8[Tensor, "blocks 32"]
@@ -61,37 +61,39 @@ class Quantised(NamedTuple):
     mean: Float[Tensor, ""]
 
 
-def quantised(weight: Float[Tensor, "N D"]) -> Quantised:
+def quantise_matrix(weight: Float[Tensor, "N D"]) -> QuantisedMatrix:
     """The nearest that four bits have: each number over its block's scale, to the nearest level."""
-    blocks = in_rows(weight.flatten().float(), BLOCK)
+    blocks = pad_to_rows(weight.flatten().float(), BLOCK_SIZE)
     scales = blocks.abs().amax(dim=1)
-    codes = nearest(blocks / scales.clamp(min=torch.finfo(torch.float32).tiny)[:, None])
+    codes = nearest_level(blocks / scales.clamp(min=torch.finfo(torch.float32).tiny)[:, None])
     first, second = rearrange(codes, "blocks (half two) -> two blocks half", two=2)
     mean = scales.mean()  # scales are positive; a sign bit is worth having once it is taken off
-    groups = in_rows(scales - mean, GROUP)
+    groups = pad_to_rows(scales - mean, GROUP_SIZE)
     steps = groups.abs().amax(dim=1, keepdim=True).clamp(min=1e-30) / 127
     units = (groups / steps).round().to(torch.int8)
-    return Quantised(first << 4 | second, units, steps.to(weight.dtype), mean.to(weight.dtype))
+    return QuantisedMatrix(
+        first << 4 | second, units, steps.to(weight.dtype), mean.to(weight.dtype)
+    )
 
 
-def in_rows(flat: Float[Tensor, " n"], width: int) -> Float[Tensor, "rows width"]:
+def pad_to_rows(flat: Float[Tensor, " n"], width: int) -> Float[Tensor, "rows width"]:
     """The numbers in rows of one width, with zeros at the end of the last."""
     return F.pad(flat, (0, -len(flat) % width)).view(-1, width)
 
 
-def dequantised(stored: Quantised, shape: tuple[int, int]) -> Float32[Tensor, "N D"]:
+def dequantise_matrix(stored: QuantisedMatrix, shape: tuple[int, int]) -> Float32[Tensor, "N D"]:
     """The matrix again: each level times the scale of its block."""
     codes, scales, steps, mean = stored
     scales = (scales * steps.float() + mean.float()).flatten()[: len(codes), None]
     pairs = level_pairs(codes.device).index_select(0, codes.flatten().int())
-    blocks = pairs.view(torch.float32).view(-1, BLOCK).mul_(scales)
+    blocks = pairs.view(torch.float32).view(-1, BLOCK_SIZE).mul_(scales)
     return blocks.flatten()[: shape[0] * shape[1]].view(shape)
 
 
 @lru_cache
 def level_pairs(device: torch.device) -> Int64[Tensor, "256"]:
     """The two float32 that a byte stands for, as one number of 64 bits, which copies faster."""
-    pairs = torch.cartesian_prod(levels(), levels()).float()
+    pairs = torch.cartesian_prod(nf4_levels(), nf4_levels()).float()
     return pairs.view(torch.int64).flatten().to(device)
 
 
@@ -110,7 +112,7 @@ class Nf4Linear(nn.Module):
     def __init__(self, plain: nn.Linear) -> None:
         super().__init__()
         self.in_features, self.out_features = plain.in_features, plain.out_features
-        for name, tensor in quantised(plain.weight.detach())._asdict().items():
+        for name, tensor in quantise_matrix(plain.weight.detach())._asdict().items():
             self.register_buffer(name, tensor, persistent=False)
         self.register_parameter("bias", plain.bias)
         self.requires_grad_(False)
@@ -118,8 +120,8 @@ class Nf4Linear(nn.Module):
     @property
     def weight(self) -> Float[Tensor, "N D"]:
         """The matrix, made anew at every use."""
-        stored = Quantised(self.codes, self.scales, self.steps, self.mean)
-        weight = dequantised(stored, (self.out_features, self.in_features))
+        stored = QuantisedMatrix(self.codes, self.scales, self.steps, self.mean)
+        weight = dequantise_matrix(stored, (self.out_features, self.in_features))
         return weight.to(self.steps.dtype)  # what the model has been put into
 
     @property
@@ -159,27 +161,27 @@ class FrozenProduct(torch.autograd.Function):
         return upstream[0] @ ctx.layer.weight.to(upstream[0].dtype), None
 
 
-def quantise(model: GPT) -> None:
+def quantise_model(model: GPT) -> None:
     """Put every product of the blocks into four bits, in place; the rest keeps its format.
 
     Raises:
         BadInput: there is nothing to quantise.
     """
-    found = plain_layers(model)
+    found = linear_layers(model)
     if not found:
         raise BadInput("this model has no layer in full precision inside its blocks")
     for name, layer in found.items():
         model.set_submodule(name, Nf4Linear(layer).train(layer.training))
 
 
-def plain_layers(model: GPT) -> dict[str, nn.Linear]:
+def linear_layers(model: GPT) -> dict[str, nn.Linear]:
     """The linear layers of the blocks, by name; the table of tokens and the head are none."""
     named = model.blocks.named_modules(prefix="blocks")
     return {name: each for name, each in named if isinstance(each, nn.Linear)}
 
 
 @torch.no_grad()
-def dequantise(model: GPT) -> None:
+def dequantise_model(model: GPT) -> None:
     """Put the layers in four bits into full precision, in place, as they are: for an export."""
     stored = {name: each for name, each in model.named_modules() if isinstance(each, Nf4Linear)}
     for name, layer in stored.items():

@@ -14,33 +14,39 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from finetune.lora.inject import lora_layers, refuse_second
-from finetune.lora.joining import Factors, Split, apart, joined, parts_in
+from finetune.lora.inject import lora_layers, refuse_nested_adapters
+from finetune.lora.joining import (
+    LoraFactors,
+    SplitAdapter,
+    adapted_projections,
+    join_adapters,
+    split_adapter,
+)
 from finetune.lora.layer import LoraLinear
 from finetune.lora.peft_layout import (
-    PREFIX,
-    Module,
-    Settings,
+    PEFT_PREFIX,
+    PeftModule,
+    RankAndScale,
     check_settings,
-    config_of,
     is_target,
-    modules,
-    settings_of,
+    peft_config,
+    peft_modules,
+    rank_and_scale,
 )
 from finetune.reward.scorer import Scorer
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
 from gpt.model.gpt import GPT
 
-CONFIG, TENSORS = "adapter_config.json", "adapter_model.safetensors"
-BASE = "base"
+CONFIG_FILE, TENSORS_FILE = "adapter_config.json", "adapter_model.safetensors"
+BASE_KEY = "base"
 """Key of the header: where the base is, seen from the folder of the adapter."""
-ROW = f"{PREFIX}score.weight"
+SCORE_TENSOR = f"{PEFT_PREFIX}score.weight"
 """What a scorer has learned beside its adapters."""
-SAVED_WITH_ROW = (["score"], ["classifier", "score"])
+SCORE_MODULES = (["score"], ["classifier", "score"])
 
 
-class Exported(NamedTuple):
+class PeftAdapter(NamedTuple):
     """What stands in the files of an adapter."""
 
     config: dict[str, Any]
@@ -60,37 +66,37 @@ def write_adapter(folder: Path, model: GPT, base: str | None = None) -> None:
     Raises:
         BadInput: there are none, or transformers has no class for this mix of parts.
     """
-    config, tensors, header = exported(model)
+    config, tensors, header = as_peft_adapter(model)
     config["base_model_name_or_path"] = base
     if base is not None and Path(base).resolve() == folder.resolve().parent:
-        header[BASE] = ".."
+        header[BASE_KEY] = ".."
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / CONFIG).unlink(missing_ok=True)
-    write_atomically(folder / TENSORS, safetensors.torch.save(tensors, header))
-    write_atomically(folder / CONFIG, (json.dumps(config, indent=2) + "\n").encode())
+    (folder / CONFIG_FILE).unlink(missing_ok=True)
+    write_atomically(folder / TENSORS_FILE, safetensors.torch.save(tensors, header))
+    write_atomically(folder / CONFIG_FILE, (json.dumps(config, indent=2) + "\n").encode())
 
 
-def exported(model: GPT) -> Exported:
+def as_peft_adapter(model: GPT) -> PeftAdapter:
     """The adapters of a model in the words of peft."""
     layers = lora_layers(model)
     if not layers:
         raise BadInput("this model has no adapters to write")
     tensors, header, ranks = {}, {"format": "pt"}, {}
-    for module in modules(model.config):
-        chosen = parts_in(layers[module.layer], module) if module.layer in layers else []
+    for module in peft_modules(model.config):
+        chosen = adapted_projections(layers[module.layer], module) if module.layer in layers else []
         if not chosen:
             continue
-        a, b = joined(layers[module.layer], module, chosen)
+        a, b = join_adapters(layers[module.layer], module, chosen)
         tensors |= {module.tensor("A"): a, module.tensor("B"): b}
-        ranks[module.path] = Settings(len(a), layers[module.layer].scale)
+        ranks[module.path] = RankAndScale(len(a), layers[module.layer].scale)
         if len(module.parts) > 1:
             header[module.path] = " ".join(chosen)
     dropout = next(iter(layers.values())).p_dropout
-    config = config_of(ranks, dropout, model.config)
+    config = peft_config(ranks, dropout, model.config)
     if isinstance(model, Scorer):
         config |= {"task_type": "SEQ_CLS", "modules_to_save": ["score"]}
-        tensors[ROW] = model.score.weight.detach().cpu()
-    return Exported(config, tensors, header)
+        tensors[SCORE_TENSOR] = model.score.weight.detach().cpu()
+    return PeftAdapter(config, tensors, header)
 
 
 def read_adapter(folder: Path, model: GPT) -> None:
@@ -101,35 +107,35 @@ def read_adapter(folder: Path, model: GPT) -> None:
     Raises:
         BadInput: a file is missing or damaged, or the adapter is not for this model.
     """
-    refuse_second(model)
-    config = read_json(folder / CONFIG)
+    refuse_nested_adapters(model)
+    config = read_json(folder / CONFIG_FILE)
     scorer = model if isinstance(model, Scorer) else None
-    with_row = scorer is not None and config.get("modules_to_save") in SAVED_WITH_ROW
+    with_row = scorer is not None and config.get("modules_to_save") in SCORE_MODULES
     check_settings(config | {"modules_to_save": None} if with_row else config)
     dropout = config.get("lora_dropout") or 0.0
     if not isinstance(dropout, float) or not 0 <= dropout < 1:
         raise BadInput(f"the adapter has lora_dropout {dropout!r}; it must lie in [0, 1)")
-    tensors, header = read_tensors(folder / TENSORS)
-    row = taken_row(tensors, scorer) if scorer and with_row else None
-    found = splits_of(config, tensors, header, model)
+    tensors, header = read_tensors(folder / TENSORS_FILE)
+    row = pop_score_weight(tensors, scorer) if scorer and with_row else None
+    found = layer_adapters(config, tensors, header, model)
     model.requires_grad_(False)
     for layer, pieces in found.items():
-        put_in(model, layer, pieces, dropout)
+        insert_adapter(model, layer, pieces, dropout)
     if scorer and row is not None:
         scorer.score.weight.data.copy_(row)
 
 
-def splits_of(
+def layer_adapters(
     config: dict[str, Any], tensors: dict[str, Tensor], header: dict[str, str], model: GPT
-) -> dict[str, list[Split]]:
+) -> dict[str, list[SplitAdapter]]:
     """What every layer of ours gets."""
-    wanted = [module for module in modules(model.config) if is_target(config, module.path)]
-    check_names(tensors, wanted)
-    found: dict[str, list[Split]] = {}
+    wanted = [module for module in peft_modules(model.config) if is_target(config, module.path)]
+    check_tensor_names(tensors, wanted)
+    found: dict[str, list[SplitAdapter]] = {}
     for module in wanted:
-        settings = settings_of(config, module.path)
-        factors = checked(module, settings, tensors)
-        split = apart(module, settings, factors, header.get(module.path))
+        settings = rank_and_scale(config, module.path)
+        factors = module_factors(module, settings, tensors)
+        split = split_adapter(module, settings, factors, header.get(module.path))
         found.setdefault(module.layer, []).append(split)
     for layer, pieces in found.items():
         if len({(each.rank, each.scale) for each in pieces}) > 1:
@@ -151,21 +157,21 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 def read_header(folder: Path) -> dict[str, str]:
     """The header of the adapter's tensors; empty if there is no such file."""
-    path = folder / TENSORS
+    path = folder / TENSORS_FILE
     return read_tensors(path)[1] if path.is_file() else {}
 
 
-def taken_row(tensors: dict[str, Tensor], model: Scorer) -> Tensor:
+def pop_score_weight(tensors: dict[str, Tensor], model: Scorer) -> Tensor:
     """The row of a scorer, out of the tensors."""
-    row, own = tensors.pop(ROW, None), tuple(model.score.weight.shape)
+    row, own = tensors.pop(SCORE_TENSOR, None), tuple(model.score.weight.shape)
     if row is None:
-        raise BadInput(f"the adapter misses tensor {ROW!r}")
+        raise BadInput(f"the adapter misses tensor {SCORE_TENSOR!r}")
     if tuple(row.shape) != own:
-        raise BadInput(f"{ROW!r} has shape {tuple(row.shape)}; this model asks for {own}")
+        raise BadInput(f"{SCORE_TENSOR!r} has shape {tuple(row.shape)}; this model asks for {own}")
     return row
 
 
-def check_names(tensors: dict[str, Tensor], wanted: list[Module]) -> None:
+def check_tensor_names(tensors: dict[str, Tensor], wanted: list[PeftModule]) -> None:
     """Refuse an adapter with a tensor too many or too few, or with none at all."""
     names = {module.tensor(factor) for module in wanted for factor in "AB"}
     for name in sorted(names ^ tensors.keys()):
@@ -175,7 +181,9 @@ def check_names(tensors: dict[str, Tensor], wanted: list[Module]) -> None:
         raise BadInput("the adapter names no module of this model")
 
 
-def checked(module: Module, settings: Settings, tensors: dict[str, Tensor]) -> Factors:
+def module_factors(
+    module: PeftModule, settings: RankAndScale, tensors: dict[str, Tensor]
+) -> LoraFactors:
     """A and B of a module, in the shapes that its rank asks for."""
     shapes = {"A": (settings.rank, module.n_inputs), "B": (module.n_outputs, settings.rank)}
     for factor, shape in shapes.items():
@@ -185,11 +193,11 @@ def checked(module: Module, settings: Settings, tensors: dict[str, Tensor]) -> F
                 f"{module.tensor(factor)!r} has shape {given}; rank {settings.rank} and this "
                 f"model ask for {shape}"
             )
-    return Factors(tensors[module.tensor("A")], tensors[module.tensor("B")])
+    return LoraFactors(tensors[module.tensor("A")], tensors[module.tensor("B")])
 
 
 @torch.no_grad()
-def put_in(model: GPT, name: str, pieces: list[Split], dropout: float) -> None:
+def insert_adapter(model: GPT, name: str, pieces: list[SplitAdapter], dropout: float) -> None:
     """One layer with the adapters that were read."""
     base: Any = model.get_submodule(name)
     outputs = [each for piece in pieces for each in piece.outputs]

@@ -10,27 +10,27 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from finetune.lora.projections import parts_of
+from finetune.lora.projections import block_projections
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.pretrained.shapes import family_of
-from gpt.pretrained.weights import BODY, table
+from gpt.pretrained.shapes import transformers_family
+from gpt.pretrained.weights import BODY, tensor_mappings
 
-PREFIX = "base_model.model."
-BESIDE_THE_POINT = {
+PEFT_PREFIX = "base_model.model."
+IGNORED_SETTINGS = {
     "auto_mapping", "base_model_name_or_path", "ensure_weight_tying", "fan_in_fan_out",
     "inference_mode", "megatron_core", "peft_version", "qalora_group_size", "revision",
     "runtime_config", "task_type",
 }  # fmt: skip
-READ = {
+SUPPORTED_SETTINGS = {
     "alpha_pattern", "init_lora_weights", "lora_alpha", "lora_dropout", "peft_type", "r",
     "rank_pattern", "target_modules", "use_rslora",
 }  # fmt: skip
-PLAIN_STARTS = (True, False, "gaussian", "orthogonal", None)
+SUPPORTED_INITS = (True, False, "gaussian", "orthogonal", None)
 """Ways to draw the first A and B that leave the base as it is; others change it."""
 
 
-class Module(NamedTuple):
+class PeftModule(NamedTuple):
     """A module of theirs that can have an adapter."""
 
     path: str
@@ -52,17 +52,17 @@ class Module(NamedTuple):
 
     def tensor(self, factor: str) -> str:
         """The name of its A or B in a file."""
-        return f"{PREFIX}{self.path}.lora_{factor}.weight"
+        return f"{PEFT_PREFIX}{self.path}.lora_{factor}.weight"
 
 
-def modules(shape: GPTConfig) -> list[Module]:
+def peft_modules(shape: GPTConfig) -> list[PeftModule]:
     """All of them, in the order of the model.
 
     Raises:
         BadInput: transformers has no class for this mix of parts.
     """
-    body, parts, found = BODY[family_of(shape)], parts_of(shape), []
-    for row in table(shape):
+    body, parts, found = BODY[transformers_family(shape)], block_projections(shape), []
+    for row in tensor_mappings(shape):
         if not re.fullmatch(r"blocks\.\d+\..+\.weight", row.ours):
             continue
         layer = row.ours.removesuffix(".weight")
@@ -72,29 +72,29 @@ def modules(shape: GPTConfig) -> list[Module]:
         slices = {key: part.outputs for key, part in here.items()}
         n_inputs = next(iter(here.values())).n_inputs
         if len(paths) == 1:
-            found.append(Module(paths[0], layer, n_inputs, slices))
+            found.append(PeftModule(paths[0], layer, n_inputs, slices))
         else:
             found += [
-                Module(path, layer, n_inputs, {key: where})
+                PeftModule(path, layer, n_inputs, {key: where})
                 for path, (key, where) in zip(paths, slices.items(), strict=True)
             ]
     return found
 
 
-def target(path: str) -> str:
+def target_name(path: str) -> str:
     """The end of a path that names this kind of module: `c_proj` alone would name two."""
     *_, before, last = path.split(".")
     return f"{before}.{last}" if last == "c_proj" else last
 
 
-class Settings(NamedTuple):
+class RankAndScale(NamedTuple):
     """What an `adapter_config.json` says of a module."""
 
     rank: int
     scale: float
 
 
-def config_of(ranks: dict[str, Settings], dropout: float, shape: GPTConfig) -> dict[str, Any]:
+def peft_config(ranks: dict[str, RankAndScale], dropout: float, shape: GPTConfig) -> dict[str, Any]:
     """The `adapter_config.json`: the most common rank, and a pattern for each module of another."""
     usual = Counter(ranks.values()).most_common(1)[0][0]
     unusual = {path: each for path, each in ranks.items() if each != usual}
@@ -109,39 +109,39 @@ def config_of(ranks: dict[str, Settings], dropout: float, shape: GPTConfig) -> d
         "alpha_pattern": {path: each.rank * each.scale for path, each in unusual.items()},
         "use_rslora": False,
         "lora_dropout": dropout,
-        "target_modules": targets(ranks, shape),
-        "fan_in_fan_out": family_of(shape) == "gpt2",
+        "target_modules": target_modules(ranks, shape),
+        "fan_in_fan_out": transformers_family(shape) == "gpt2",
         "bias": "none",
     }
 
 
-def targets(ranks: dict[str, Settings], shape: GPTConfig) -> list[str]:
+def target_modules(ranks: dict[str, RankAndScale], shape: GPTConfig) -> list[str]:
     """The kinds of modules with an adapter; where some of a kind have none, each by its path."""
-    kinds = {target(path) for path in ranks}
-    named = {module.path for module in modules(shape) if target(module.path) in kinds}
+    kinds = {target_name(path) for path in ranks}
+    named = {module.path for module in peft_modules(shape) if target_name(module.path) in kinds}
     return sorted(kinds) if named == ranks.keys() else sorted(ranks)
 
 
-def settings_of(config: dict[str, Any], path: str) -> Settings:
+def rank_and_scale(config: dict[str, Any], path: str) -> RankAndScale:
     """Rank and scale of the module; patterns take precedence, rslora divides by sqrt(rank)."""
-    rank = patterned(config, "rank_pattern", path, config.get("r"))
-    alpha = patterned(config, "alpha_pattern", path, config.get("lora_alpha"))
+    rank = pattern_value(config, "rank_pattern", path, config.get("r"))
+    alpha = pattern_value(config, "alpha_pattern", path, config.get("lora_alpha"))
     if type(rank) is not int or rank < 1:
         raise BadInput(f"the adapter has rank {rank!r} at {path}; it must be a number from 1 on")
     if type(alpha) not in (int, float) or not 0 < alpha < math.inf:
         raise BadInput(f"the adapter has alpha {alpha!r} at {path}; it must be a positive number")
-    return Settings(rank, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
+    return RankAndScale(rank, alpha / (math.sqrt(rank) if config.get("use_rslora") else rank))
 
 
-def patterned(config: dict[str, Any], name: str, path: str, otherwise: Any) -> Any:
+def pattern_value(config: dict[str, Any], name: str, path: str, otherwise: Any) -> Any:
     """The value of the first pattern that is an end of the path."""
     for pattern, value in (config.get(name) or {}).items():
-        if matches(rf"(.*\.)?({pattern})", path):
+        if matches_path(rf"(.*\.)?({pattern})", path):
             return value
     return otherwise
 
 
-def matches(pattern: str, path: str) -> bool:
+def matches_path(pattern: str, path: str) -> bool:
     """Whether a regular expression from a file is the whole path."""
     try:
         return re.fullmatch(pattern, path) is not None
@@ -155,7 +155,7 @@ def is_target(config: dict[str, Any], path: str) -> bool:
     if targets == "all-linear":
         return True
     if isinstance(targets, str):
-        return matches(targets, path)
+        return matches_path(targets, path)
     if not isinstance(targets, list) or not all(isinstance(each, str) for each in targets):
         raise BadInput(f"the adapter has target_modules {targets!r}; a list of names is read here")
     return any(path == each or path.endswith(f".{each}") for each in targets)
@@ -163,12 +163,12 @@ def is_target(config: dict[str, Any], path: str) -> bool:
 
 def check_settings(config: dict[str, Any]) -> None:
     """Refuse what would change the numbers in a way that ours does not know."""
-    for name, accepted in (("peft_type", ("LORA",)), ("init_lora_weights", PLAIN_STARTS)):
+    for name, accepted in (("peft_type", ("LORA",)), ("init_lora_weights", SUPPORTED_INITS)):
         if config.get(name) not in accepted:
             raise BadInput(f"the adapter has {name} {config.get(name)!r}, which is not read here")
     for name in ("rank_pattern", "alpha_pattern"):
         if not isinstance(config.get(name) or {}, dict):
             raise BadInput(f"the adapter has {name} {config[name]!r}, which is no table of modules")
-    for name in sorted(config.keys() - READ - BESIDE_THE_POINT):
+    for name in sorted(config.keys() - SUPPORTED_SETTINGS - IGNORED_SETTINGS):
         if config[name] not in (None, False, "none", [], {}):
             raise BadInput(f"the adapter has {name} {config[name]!r}, which is not read here")

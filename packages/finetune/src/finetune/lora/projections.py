@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.pretrained.shapes import GATED
+from gpt.pretrained.shapes import GATED_KINDS
 
-NAMES = ("q", "k", "v", "o", "gate", "up", "down", "all")
+PROJECTION_NAMES = ("q", "k", "v", "o", "gate", "up", "down", "all")
 
 
-class Part(NamedTuple):
+class Projection(NamedTuple):
     """Some of the outputs of a layer."""
 
     layer: str
@@ -29,35 +29,35 @@ class Part(NamedTuple):
         return self.outputs.stop - self.outputs.start
 
 
-def parts_of(shape: GPTConfig) -> dict[str, Part]:
+def block_projections(shape: GPTConfig) -> dict[str, Projection]:
     """The parts of a block by name, in the order of the layers."""
     d, d_ff = shape.d_model, shape.d_ff
     queries, keys = shape.n_heads * shape.d_head, shape.kv_heads * shape.d_head
-    gated = shape.feed_forward in GATED.values()
+    gated = shape.feed_forward in GATED_KINDS.values()
     parts = {
-        "q": Part("attention.qkv", d, slice(0, queries)),
-        "k": Part("attention.qkv", d, slice(queries, queries + keys)),
-        "v": Part("attention.qkv", d, slice(queries + keys, queries + 2 * keys)),
-        "o": Part("attention.output", queries, slice(0, d)),
-        "gate": Part("mlp.gate", d, slice(0, d_ff)),
-        "up": Part("mlp.up" if gated else "mlp.widen", d, slice(0, d_ff)),
-        "down": Part("mlp.narrow", d_ff, slice(0, d)),
+        "q": Projection("attention.qkv", d, slice(0, queries)),
+        "k": Projection("attention.qkv", d, slice(queries, queries + keys)),
+        "v": Projection("attention.qkv", d, slice(queries + keys, queries + 2 * keys)),
+        "o": Projection("attention.output", queries, slice(0, d)),
+        "gate": Projection("mlp.gate", d, slice(0, d_ff)),
+        "up": Projection("mlp.up" if gated else "mlp.widen", d, slice(0, d_ff)),
+        "down": Projection("mlp.narrow", d_ff, slice(0, d)),
     }
     return {name: part for name, part in parts.items() if gated or name != "gate"}
 
 
-def chosen_parts(shape: GPTConfig, targets: tuple[str, ...]) -> list[Part]:
+def select_projections(shape: GPTConfig, targets: tuple[str, ...]) -> list[Projection]:
     """The parts that are named; `all` names those that the model has.
 
     Raises:
         BadInput: this model has no part of a name.
     """
-    parts = parts_of(shape)
-    check_names(targets, (*parts, "all"))
+    parts = block_projections(shape)
+    check_projection_names(targets, (*parts, "all"))
     return [part for name, part in parts.items() if name in targets or "all" in targets]
 
 
-def check_names(targets: tuple[str, ...], accepted: tuple[str, ...]) -> None:
+def check_projection_names(targets: tuple[str, ...], accepted: tuple[str, ...]) -> None:
     """Refuse names of parts that are not there, and an empty list of them."""
     for name in targets:
         if name not in accepted:

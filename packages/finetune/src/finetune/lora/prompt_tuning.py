@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from finetune.sft.policy import as_kind
+from finetune.sft.policy import share_layers_as
 from gpt.errors import BadInput
 from gpt.model.cache import KVCache
 from gpt.model.gpt import GPT
@@ -34,8 +34,8 @@ class PromptEmbedding(nn.Module):
         return torch.where((tokens > last)[..., None], learned, rows)
 
 
-class Prompted(GPT):
-    """A GPT that reads its prompt before any text; made by `prompted`."""
+class PromptTunedGPT(GPT):
+    """A GPT that reads its prompt before any text; made by `with_soft_prompt`."""
 
     embedding: PromptEmbedding  # pyright: ignore[reportIncompatibleVariableOverride]
 
@@ -62,7 +62,9 @@ class Prompted(GPT):
         return super().cache(batch_size, n_slots + len(self.embedding.prompt), padding)
 
 
-def prompted(model: GPT, n_vectors: int, generator: torch.Generator | None = None) -> Prompted:
+def with_soft_prompt(
+    model: GPT, n_vectors: int, generator: torch.Generator | None = None
+) -> PromptTunedGPT:
     """The model, frozen, behind a prompt that begins as rows drawn from its table of tokens.
 
     Raises:
@@ -72,7 +74,7 @@ def prompted(model: GPT, n_vectors: int, generator: torch.Generator | None = Non
         raise BadInput(
             f"a prompt of {n_vectors} vectors leaves no text in a context of {model.config.context}"
         )
-    twin, table = as_kind(Prompted, model.requires_grad_(False)), model.embedding
+    twin, table = share_layers_as(PromptTunedGPT, model.requires_grad_(False)), model.embedding
     drawn = torch.randint(len(table.weight), (n_vectors,), generator=generator)
     twin.embedding = PromptEmbedding(table, (table.weight[drawn] * table.scale).detach().clone())
     twin.config = replace(model.config, context=model.config.context - n_vectors)

@@ -8,8 +8,8 @@ in half precision, with other kernels. On a GPU, those of RMSNorm and GELU keep 
 
 from typing import NamedTuple
 
-from finetune.memory.block_activations import GATES, Outline, Tape
-from finetune.memory.step import Step
+from finetune.memory.block_activations import GATE_ACTIVATIONS, MetaTensor, SavedActivations
+from finetune.memory.step import TrainingStep
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 
@@ -27,7 +27,7 @@ class Activations(NamedTuple):
     """What one block holds while it is run again; 0 without checkpointing."""
 
 
-def activations(config: GPTConfig, step: Step) -> Activations:
+def activation_memory(config: GPTConfig, step: TrainingStep) -> Activations:
     """What autograd keeps of a step of a `Policy`, in bytes.
 
     Raises:
@@ -39,32 +39,42 @@ def activations(config: GPTConfig, step: Step) -> Activations:
             f"-norm and {config.positions} positions"
         )
     places, stream = step.rows * step.positions, config.d_model * step.weight_bytes
-    first, other, end = kept_by_blocks(config, step)
+    first, other, end = saved_by_blocks(config, step)
     blocks = first.bytes(places) + (config.n_layers - 1) * other.bytes(places)
     again = 0
     if step.checkpointed:
         blocks = config.n_layers * places * stream
-        widest = config.d_ff * (2 if config.feed_forward in GATES else 1)  # has gradients, too
+        widest = config.d_ff * (
+            2 if config.feed_forward in GATE_ACTIVATIONS else 1
+        )  # has gradients, too
         again = other.bytes(places) + places * widest * step.product_bytes
     if config.dropout and step.lora is None:  # of the embeddings, which LoRA does not train
         blocks += places * config.d_model
     table = step.scored * config.vocab_size * 4
-    return Activations(blocks, end.bytes(places) + kept_by_head(config, step), table, again)
+    return Activations(
+        blocks, end.bytes(places) + head_activation_bytes(config, step), table, again
+    )
 
 
-def kept_by_blocks(config: GPTConfig, step: Step) -> tuple[Tape, Tape, Tape]:
+def saved_by_blocks(
+    config: GPTConfig, step: TrainingStep
+) -> tuple[SavedActivations, SavedActivations, SavedActivations]:
     """What is kept by the first block, by each other one, and by the norm after the last.
 
     Under LoRA no gradient arrives at the input of the first, so it keeps a little less.
     """
-    first, other, end = Tape(config, step), Tape(config, step), Tape(config, step)
-    x = first.block(Outline("stream", config.d_model, step.weight_bytes, step.lora is None))
+    first, other, end = (
+        SavedActivations(config, step),
+        SavedActivations(config, step),
+        SavedActivations(config, step),
+    )
+    x = first.block(MetaTensor("stream", config.d_model, step.weight_bytes, step.lora is None))
     other.block(x)
     end.norm(x, "final norm")
     return first, other, end
 
 
-def kept_by_head(config: GPTConfig, step: Step) -> int:
+def head_activation_bytes(config: GPTConfig, step: TrainingStep) -> int:
     """The scored rows and the numbers of their tokens; the table of probabilities not counted."""
     rows = step.scored * config.d_model * step.product_bytes
     if step.precision != "fp32" and step.lora is not None:

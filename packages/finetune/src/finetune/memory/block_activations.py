@@ -15,19 +15,19 @@ from typing import NamedTuple
 import torch
 
 from finetune.lora.inject import LoraConfig, inject
-from finetune.lora.projections import chosen_parts
-from finetune.memory.step import Step
+from finetune.lora.projections import select_projections
+from finetune.memory.step import TrainingStep
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
-from gpt.pretrained.shapes import GATED
+from gpt.pretrained.shapes import GATED_KINDS
 
-BENDS = {"relu": 0, "relu2": 1, "silu": 1, "gelu": 2, "gelu-erf": 1}
+ACTIVATION_TENSORS = {"relu": 0, "relu2": 1, "silu": 1, "gelu": 2, "gelu-erf": 1}
 """How many tensors of their width the bends keep, beside their output."""
-GATES = {gated: bend for bend, gated in GATED.items()}
+GATE_ACTIVATIONS = {gated: bend for bend, gated in GATED_KINDS.items()}
 
 
 @lru_cache
-def outlined(config: GPTConfig, lora: LoraConfig | None = None) -> GPT:
+def meta_model(config: GPTConfig, lora: LoraConfig | None = None) -> GPT:
     """The model without its numbers, whatever its size."""
     with torch.device("meta"):
         model = GPT(config)
@@ -36,7 +36,7 @@ def outlined(config: GPTConfig, lora: LoraConfig | None = None) -> GPT:
         return model
 
 
-class Outline(NamedTuple):
+class MetaTensor(NamedTuple):
     """A tensor of which only the size is known."""
 
     name: str
@@ -49,17 +49,17 @@ class Outline(NamedTuple):
 
 
 @dataclass
-class Tape:
+class SavedActivations:
     """Notes what each operation keeps, as a block runs over outlines."""
 
     config: GPTConfig
-    step: Step
+    step: TrainingStep
     kept: dict[str, int] = field(default_factory=dict)
     """Bytes a position, by name."""
     once: dict[str, int] = field(default_factory=dict)
     """Bytes whatever the batch: what mixed precision copies to bf16 of weights and tables."""
 
-    def keep(self, x: Outline) -> None:
+    def keep(self, x: MetaTensor) -> None:
         """Note a tensor; a second time changes nothing."""
         self.kept[x.name] = x.numbers * x.size
 
@@ -68,31 +68,31 @@ class Tape:
         """The widths of what the adapters beside each product make."""
         widths: dict[str, list[int]] = defaultdict(list)
         if self.step.lora is not None:
-            for part in chosen_parts(self.config, self.step.lora.targets):
+            for part in select_projections(self.config, self.step.lora.targets):
                 widths[part.layer].append(part.n_outputs)
         return widths
 
     def width(self, name: str) -> int:
         """How many numbers a product makes."""
-        layer = outlined(self.config).blocks[0].get_submodule(name)
+        layer = meta_model(self.config).blocks[0].get_submodule(name)
         return len(layer.get_parameter("weight"))
 
     def bytes(self, places: int) -> int:
         """All that was noted, for so many positions."""
         return places * sum(self.kept.values()) + sum(self.once.values())
 
-    def block(self, x: Outline) -> Outline:
+    def block(self, x: MetaTensor) -> MetaTensor:
         """The operations of `PreNormBlock`."""
         gathered = self.attention(self.product(self.norm(x, "attention norm"), "attention.qkv"))
         x = self.sum("stream, halfway", x, self.product(gathered, "attention.output"))
         return self.sum("stream", x, self.mlp(self.norm(x, "mlp norm")))
 
-    def mlp(self, x: Outline) -> Outline:
+    def mlp(self, x: MetaTensor) -> MetaTensor:
         """The operations of `FeedForward` and `GatedFeedForward`."""
         kind = self.config.feed_forward
-        if kind not in GATES:
+        if kind not in GATE_ACTIVATIONS:
             return self.product(self.bend(self.product(x, "mlp.widen"), kind), "mlp.narrow")
-        gate = self.bend(self.product(x, "mlp.gate"), GATES[kind])
+        gate = self.bend(self.product(x, "mlp.gate"), GATE_ACTIVATIONS[kind])
         up = self.product(x, "mlp.up")
         if gate.live:
             self.keep(up)
@@ -101,17 +101,17 @@ class Tape:
         gated = gate._replace(name="gated", live=gate.live or up.live)
         return self.product(gated, "mlp.narrow")
 
-    def norm(self, x: Outline, name: str) -> Outline:
+    def norm(self, x: MetaTensor, name: str) -> MetaTensor:
         """LayerNorm keeps x, mean and deviation; RMSNorm works in fp32, keeps x and x scaled."""
         rms, trained = self.config.norm_kind == "rms", self.step.lora is None
         if x.live:
             self.keep(x if not rms or x.size == 4 else x._replace(name=f"{name}: input", size=4))
-            self.keep(Outline(f"{name}: scale", 1 if rms else 2, 4 if rms else x.size, True))
+            self.keep(MetaTensor(f"{name}: scale", 1 if rms else 2, 4 if rms else x.size, True))
         if rms and trained:  # for the gradient of the gain
-            self.keep(Outline(f"{name}: before the gain", x.numbers, 4, True))
+            self.keep(MetaTensor(f"{name}: before the gain", x.numbers, 4, True))
         return x._replace(name=name)
 
-    def product(self, x: Outline, name: str) -> Outline:
+    def product(self, x: MetaTensor, name: str) -> MetaTensor:
         """A product keeps what it reads if its matrix is trained; mixed precision copies both."""
         size, width = self.step.product_bytes, self.width(name)
         adapters = self.adapters[name]
@@ -121,9 +121,9 @@ class Tape:
             self.keep(x if x.size == size else x._replace(name=f"{name}: input", size=size))
         elif adapters:
             self.adapter(x, name, adapters, self.step.lora.rank)
-        return Outline(name, width, size, x.live or self.step.lora is None or bool(adapters))
+        return MetaTensor(name, width, size, x.live or self.step.lora is None or bool(adapters))
 
-    def adapter(self, x: Outline, name: str, widths: list[int], rank: int) -> None:
+    def adapter(self, x: MetaTensor, name: str, widths: list[int], rank: int) -> None:
         """An adapter keeps what it reads and what A makes of it; in fp32 also B, scaled.
 
         Its own numbers are in fp32, so inputs of another format are copied; only mixed precision
@@ -132,13 +132,13 @@ class Tape:
         precision = self.step.precision
         size = 2 if precision == "mixed" else 4
         self.keep(x if precision == "fp32" else x._replace(name=f"{name}: input of A", size=size))
-        self.keep(Outline(f"{name}: output of A", len(widths) * rank, size, True))
+        self.keep(MetaTensor(f"{name}: output of A", len(widths) * rank, size, True))
         if precision != "bf16":
             self.once[f"{name}: B"] = rank * sum(widths) * size
         if precision == "mixed":
             self.once[f"{name}: A"] = x.live * len(widths) * rank * x.numbers * size
 
-    def attention(self, x: Outline) -> Outline:
+    def attention(self, x: MetaTensor) -> MetaTensor:
         """All queries and keys, turned; the values, in one tensor with those not yet turned."""
         config = self.config
         gathered = x._replace(name="gathered", numbers=config.n_heads * config.d_head)
@@ -146,7 +146,7 @@ class Tape:
             return gathered
         self.keep(x)
         self.keep(gathered)
-        self.keep(Outline("logarithms of attention", config.n_heads, 4, True))
+        self.keep(MetaTensor("logarithms of attention", config.n_heads, 4, True))
         if config.positions == "rotary":
             turned = (config.n_heads + config.kv_heads) * config.d_head
             self.keep(x._replace(name="queries and keys, turned", numbers=turned))
@@ -154,19 +154,19 @@ class Tape:
                 self.once["cosines and sines"] = 2 * self.step.positions * config.d_head * x.size
         return gathered
 
-    def bend(self, x: Outline, kind: str) -> Outline:
+    def bend(self, x: MetaTensor, kind: str) -> MetaTensor:
         """A bend keeps what its slope is made of: ReLU's is 1 where its output is not 0."""
         bent = x._replace(name="bent")
         one_kernel = self.step.precision != "fp32"  # GELU, where ours keeps a sigmoid too
         if x.live and kind == "relu":
             self.keep(bent)
         elif x.live:
-            for i in range(min(BENDS[kind], 1 if one_kernel else 2)):
+            for i in range(min(ACTIVATION_TENSORS[kind], 1 if one_kernel else 2)):
                 self.keep(x._replace(name=f"bend: {('input', 'sigmoid')[i]}"))
         return bent
 
-    def sum(self, name: str, x: Outline, update: Outline) -> Outline:
+    def sum(self, name: str, x: MetaTensor, update: MetaTensor) -> MetaTensor:
         """A sum keeps nothing; dropout before it which numbers stayed, a byte each."""
         if self.config.dropout and update.live:
-            self.keep(Outline(f"{name}: dropout", update.numbers, 1, True))
+            self.keep(MetaTensor(f"{name}: dropout", update.numbers, 1, True))
         return x._replace(name=name, live=x.live or update.live)

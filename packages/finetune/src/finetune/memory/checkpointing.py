@@ -29,21 +29,21 @@ def checkpoint_blocks(model: GPT) -> None:
     """From now on the blocks of this model keep their inputs alone; weights keep their names."""
     for block in model.blocks:
         if "forward" not in vars(block):  # else it would run three times
-            block.forward = partial(checkpointed, block, block.forward)
+            block.forward = partial(run_checkpointed, block, block.forward)
 
 
-def checkpointed(
+def run_checkpointed(
     block: nn.Module, forward: Any, x: Float[Tensor, "B T D"], *constants: Any
 ) -> Float[Tensor, "B T D"]:
     """What a block makes of x; `constants` are masks and the like, which have no gradient."""
     if not torch.is_grad_enabled():
         return forward(x, *constants)
     parameters = [parameter for parameter in block.parameters() if parameter.requires_grad]
-    y: Any = RunAgain.apply(forward, Surroundings(block, x.device), constants, x, *parameters)
+    y: Any = Recompute.apply(forward, ForwardContext(block, x.device), constants, x, *parameters)
     return y
 
 
-class RunAgain(torch.autograd.Function):
+class Recompute(torch.autograd.Function):
     """A function whose backward pass begins with its forward pass; first derivatives alone.
 
     The parameters are inputs like x. So gradients come out of it as of any other operation, also
@@ -78,7 +78,7 @@ class RunAgain(torch.autograd.Function):
         return None, None, None, *(found if x.requires_grad else (None, *found))
 
 
-class Surroundings:
+class ForwardContext:
     """What decides about a run beside its inputs, as it is when this is made."""
 
     def __init__(self, block: nn.Module, device: torch.device) -> None:

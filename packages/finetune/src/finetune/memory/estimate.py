@@ -3,7 +3,7 @@ r"""How much memory a training step takes, known before it is run.
     weights          4 bytes a number in fp32, 2 in bf16, about half a byte in 4 bits
     gradients        as many numbers as are trained
     moments          two numbers for each of those (Adam: Kingma and Ba 2015, algorithm 1), or one
-    activations      what autograd keeps of the forward pass: `activations`
+    activations      what autograd keeps of the forward pass: `activation_memory`
     table            a probability for every scored position and every token
 
 The first three do not depend on the text. With AdamW in fp32 they make 16 bytes for every number
@@ -24,10 +24,10 @@ is exchanged for the other, so that nothing in between is higher than both.
 import math
 from dataclasses import dataclass
 
-from finetune.lora.nf4 import BLOCK, GROUP
-from finetune.memory.activations import activations
-from finetune.memory.block_activations import outlined
-from finetune.memory.step import Step
+from finetune.lora.nf4 import BLOCK_SIZE, GROUP_SIZE
+from finetune.memory.activations import activation_memory
+from finetune.memory.block_activations import meta_model
+from finetune.memory.step import TrainingStep
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.training.optimizer import hidden_matrices
@@ -60,7 +60,7 @@ LLAMA_2_7B = GPTConfig(
 
 
 @dataclass(frozen=True)
-class Memory:
+class StepMemory:
     """The memory of one training step, in bytes."""
 
     weights: int
@@ -89,13 +89,13 @@ class Memory:
         return self.weights + self.moments + max(begin, end)
 
 
-def step_memory(config: GPTConfig, step: Step) -> Memory:
+def step_memory(config: GPTConfig, step: TrainingStep) -> StepMemory:
     """What a step on a model of this shape takes; the model is never made.
 
     Raises:
         BadInput: the model has parts whose activations are not counted.
     """
-    kept, model = activations(config, step), outlined(config, step.lora)
+    kept, model = activation_memory(config, step), meta_model(config, step.lora)
     size = 4 if step.lora else step.weight_bytes
     trained = [each for each in model.parameters() if each.requires_grad]
     n_trained = sum(each.numel() for each in trained)
@@ -105,10 +105,10 @@ def step_memory(config: GPTConfig, step: Step) -> Memory:
         head_backward = step.scored * config.d_model * 4 + head
     else:
         head_backward = 2 * kept.table
-    return Memory(
-        weights=frozen_weights(model, step) + n_trained * size,
+    return StepMemory(
+        weights=frozen_weight_bytes(model, step) + n_trained * size,
         gradients=n_trained * size,
-        moments=optimizer_moments(model, step, size),
+        moments=optimizer_moment_bytes(model, step, size),
         activations=kept.blocks + kept.end,
         table=kept.table,
         head_backward=head_backward,
@@ -117,7 +117,7 @@ def step_memory(config: GPTConfig, step: Step) -> Memory:
     )
 
 
-def frozen_weights(model: GPT, step: Step) -> int:
+def frozen_weight_bytes(model: GPT, step: TrainingStep) -> int:
     """The bytes of what stands still; the matrices of the blocks may be in four bits."""
     total = 0
     for name, each in model.named_parameters():
@@ -133,12 +133,12 @@ def nf4_bytes(numbers: int) -> int:
 
     The last block and the last group are filled up with zeros.
     """
-    blocks = math.ceil(numbers / BLOCK)
-    groups = math.ceil(blocks / GROUP)
-    return blocks * BLOCK // 2 + groups * GROUP + 4 * groups + 4
+    blocks = math.ceil(numbers / BLOCK_SIZE)
+    groups = math.ceil(blocks / GROUP_SIZE)
+    return blocks * BLOCK_SIZE // 2 + groups * GROUP_SIZE + 4 * groups + 4
 
 
-def optimizer_moments(model: GPT, step: Step, size: int) -> int:
+def optimizer_moment_bytes(model: GPT, step: TrainingStep, size: int) -> int:
     """The bytes that the optimizer keeps; AdamW also counts the steps of each tensor, in fp32."""
     hidden = hidden_matrices(model) if step.optimizer == "muon" else []
     inside = {id(each) for each in hidden}
@@ -148,7 +148,7 @@ def optimizer_moments(model: GPT, step: Step, size: int) -> int:
     )
 
 
-def memory_table(cases: dict[str, Memory]) -> str:
+def memory_table(cases: dict[str, StepMemory]) -> str:
     """The parts side by side in MB (a million bytes), as a Markdown table."""
     parts = ("weights", "gradients", "moments", "activations", "table", "peak")
     lines = ["| | " + " | ".join(parts) + " |", "|---|" + "---:|" * len(parts)]

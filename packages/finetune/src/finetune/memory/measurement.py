@@ -17,16 +17,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from finetune.lora.inject import inject
-from finetune.lora.nf4 import quantise
+from finetune.lora.nf4 import quantise_model
 from finetune.memory.checkpointing import checkpoint_blocks
-from finetune.memory.step import Step
+from finetune.memory.step import TrainingStep
 from finetune.sft.policy import Policy
 from gpt.model.config import GPTConfig
 from gpt.runs.passes import autocast
-from gpt.training.optimizer import adamw, muon_and_adamw
+from gpt.training.optimizer import make_adamw, make_muon_and_adamw
 
 
-def kept_bytes(run: Callable[[], Tensor], *theirs: Tensor) -> int:
+def saved_activation_bytes(run: Callable[[], Tensor], *theirs: Tensor) -> int:
     """The bytes that the graph of a result keeps for its backward pass.
 
     A tensor that is kept twice, or by two operations, or as two views, counts once. `theirs` are
@@ -59,9 +59,9 @@ class LiveBytes(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        before = {*map(id, storages((args, kwargs)))}
+        before = {*map(id, tensor_storages((args, kwargs)))}
         result = func(*args, **(kwargs or {}))
-        for storage in storages(result):
+        for storage in tensor_storages(result):
             if id(storage) not in before and storage not in self.ours:
                 self.ours.add(storage)
                 self.now += storage.nbytes()
@@ -74,29 +74,29 @@ class LiveBytes(TorchDispatchMode):
         self.now -= n_bytes
 
 
-def storages(tree: Any) -> list[Any]:
+def tensor_storages(tree: Any) -> list[Any]:
     """What the tensors in nested tuples, lists and dicts lie in."""
     return [each.untyped_storage() for each in tree_leaves(tree) if isinstance(each, Tensor)]
 
 
-class Trial:
+class MeasuredStep:
     """The step of an outline as a real one: a model of random weights, and texts."""
 
-    def __init__(self, config: GPTConfig, step: Step) -> None:
+    def __init__(self, config: GPTConfig, step: TrainingStep) -> None:
         self.step, self.model = step, Policy(config)
         if step.precision == "bf16":
             self.model.bfloat16()
         if step.quantised:
-            quantise(self.model)
+            quantise_model(self.model)
         if step.lora is not None:
             inject(self.model, step.lora)
         if step.checkpointed:
             checkpoint_blocks(self.model)
         rate, betas = 1e-4, (0.9, 0.95)
         if step.optimizer == "muon":
-            self.optimizer = muon_and_adamw(self.model, rate, 0.95, rate, betas, 0.0)
+            self.optimizer = make_muon_and_adamw(self.model, rate, 0.95, rate, betas, 0.0)
         else:
-            self.optimizer = adamw(self.trained(), rate, betas, 0.0)
+            self.optimizer = make_adamw(self.trained(), rate, betas, 0.0)
         self.tokens = torch.randint(0, config.vocab_size, (step.rows, step.positions + 1))
         # from the ends of all rows, so that no row has padding
         order = torch.arange(step.rows * step.positions).view(step.positions, step.rows)

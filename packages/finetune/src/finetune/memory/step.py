@@ -8,7 +8,7 @@ from gpt.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Step:
+class TrainingStep:
     """What decides the memory of a step, beside the shape of the model."""
 
     rows: int

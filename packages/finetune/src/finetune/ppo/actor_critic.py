@@ -12,7 +12,7 @@ from gpt.model.fast.head_loss import at_least_fp32
 from gpt.model.layers import linear
 
 
-class Outlook(NamedTuple):
+class PolicyOutputs(NamedTuple):
     """What both say of every token that counts; 0 at the others."""
 
     logprobs: Float[Tensor, "B U"]
@@ -33,7 +33,7 @@ class ActorCritic(nn.Module):
         self.policy, self.critic = policy, critic
         self.register_buffer("beta", torch.tensor(beta, dtype=policy.head_weight.dtype))
 
-    def forward(self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> Outlook:
+    def forward(self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> PolicyOutputs:
         """`logprobs[:, t]` scores `tokens[:, t + 1]`, with U = T - 1; so do the other two."""
         kept = mask[:, 1:]
         seen = self.policy.hidden(tokens[:, :-1])[kept]
@@ -42,7 +42,7 @@ class ActorCritic(nn.Module):
         logprobs = log_p.gather(-1, tokens[:, 1:][kept][:, None])[:, 0]
         values = self.critic.values(tokens[:, :-1])
         blank = log_p.new_zeros(kept.shape)
-        return Outlook(
+        return PolicyOutputs(
             blank.masked_scatter(kept, logprobs),
             blank.masked_scatter(kept, entropy(log_p)),
             values.to(blank.dtype) * kept,

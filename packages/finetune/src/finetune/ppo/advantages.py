@@ -70,16 +70,16 @@ def td_errors(
 
 def masked_mean(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
     """The mean over all answer tokens of the batch, so a long answer counts for more."""
-    return x.masked_fill(~mask, 0.0).sum() / count(mask, at_least=1)
+    return x.masked_fill(~mask, 0.0).sum() / count_answer_tokens(mask, at_least=1)
 
 
 def masked_variance(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
     """The variance over the answer tokens, unbiased: divided by their number less one."""
     squares = (x - masked_mean(x, mask)).masked_fill(~mask, 0.0) ** 2
-    return squares.sum() / (count(mask, at_least=2) - 1)
+    return squares.sum() / (count_answer_tokens(mask, at_least=2) - 1)
 
 
-def whitened(
+def whiten(
     x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
 ) -> Float[Tensor, "B U"]:
     """Mean 0 and variance 1 over the answer tokens: some get likelier, the others less so."""
@@ -87,14 +87,14 @@ def whitened(
     return centred / (masked_variance(x, mask) + eps).sqrt()
 
 
-def whitened_about_mean(
+def whiten_keeping_mean(
     x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
 ) -> Float[Tensor, "B U"]:
     """Variance 1 about the mean that it had: for rewards, where a shift pays by the token."""
-    return (whitened(x, mask, eps) + masked_mean(x, mask)).masked_fill(~mask, 0.0)
+    return (whiten(x, mask, eps) + masked_mean(x, mask)).masked_fill(~mask, 0.0)
 
 
-def count(mask: Bool[Tensor, "B U"], at_least: int) -> Int[Tensor, ""]:
+def count_answer_tokens(mask: Bool[Tensor, "B U"], at_least: int) -> Int[Tensor, ""]:
     """How many answer tokens there are.
 
     Raises:

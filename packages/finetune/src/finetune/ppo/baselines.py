@@ -23,7 +23,7 @@ from finetune.ppo.advantages import Advantages
 from finetune.ppo.rewards import last_tokens
 
 
-def version(library: str) -> str:
+def installed_version(library: str) -> str:
     """Name and version of an installed library."""
     return f"{library} {installed(library)}"
 
@@ -42,7 +42,7 @@ def torchrl_gae(
     return Advantages(advantages[..., 0], returns[..., 0])
 
 
-class Tokens(NamedTuple):
+class TokenBatch(NamedTuple):
     """What the losses see of N answer tokens, without padding."""
 
     logits: Float[Tensor, "N V"]
@@ -54,7 +54,7 @@ class Tokens(NamedTuple):
     returns: Float[Tensor, " N"]
 
 
-def torchrl_losses(batch: Tokens, epsilon: float) -> TensorDict:
+def torchrl_losses(batch: TokenBatch, epsilon: float) -> TensorDict:
     """`loss_objective`, `loss_critic` (0.5 of the mean, as ours), `entropy` and statistics.
 
     Actor and critic hand over what they are given: the losses are compared, not models. torchrl

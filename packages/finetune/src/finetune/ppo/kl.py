@@ -64,7 +64,7 @@ def exact_kl(
 
 
 @dataclass(frozen=True)
-class AdaptiveBeta:
+class AdaptiveKLController:
     """A price that rises while the KL is above its target and falls below (Ziegler et al. 2019).
 
     beta <- beta (1 + K clip(KL / target - 1, -0.2, 0.2))    (section 2.2)
@@ -86,7 +86,7 @@ class AdaptiveBeta:
         check_positive("target", self.target)
         check_positive("horizon", self.horizon)
 
-    def after(self, kl: float, n_answers: int) -> "AdaptiveBeta":
+    def after(self, kl: float, n_answers: int) -> "AdaptiveKLController":
         """The price of the next update, from the mean KL of this one's answers."""
         error = min(max(kl / self.target - 1, -0.2), 0.2)
         return replace(self, beta=self.beta * (1 + error * n_answers / self.horizon))

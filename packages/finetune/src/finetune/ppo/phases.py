@@ -13,19 +13,19 @@ from torch import Tensor
 
 from finetune.conversations.rows import Rows
 from finetune.ppo.actor_critic import ActorCritic
-from finetune.ppo.advantages import gae, masked_mean, whitened
+from finetune.ppo.advantages import gae, masked_mean, whiten
 from finetune.ppo.kl import k1
-from finetune.ppo.rewards import penalised, token_rewards
+from finetune.ppo.rewards import penalise_missing_stop, token_rewards
 from finetune.ppo.rollouts import Rollout
 from finetune.sft.policy import Policy
 
-Score = Callable[[Rollout], Float[Tensor, " B"]]
+RewardFunction = Callable[[Rollout], Float[Tensor, " B"]]
 """What the answers are worth: a reward model, or a rule."""
-Reference = Callable[[Rows], Float[Tensor, "B U"]]
+ReferenceLogprobs = Callable[[Rows], Float[Tensor, "B U"]]
 """log pi_ref of every token that counts, by position as a `Policy` gives it."""
 
 
-class Lesson(NamedTuple):
+class RolloutBatch(NamedTuple):
     """Rollouts with what PPO needs to know of them; answers begin in column 0, padding follows."""
 
     rows: Rows
@@ -35,13 +35,13 @@ class Lesson(NamedTuple):
     advantages: Float[Tensor, "B A"]
     returns: Float[Tensor, "B A"]
 
-    def pick(self, numbers: list[int]) -> "Lesson":
+    def pick(self, numbers: list[int]) -> "RolloutBatch":
         """Some of the rows."""
         rows = Rows(*(each[numbers] for each in self.rows))
-        return Lesson(rows, *(each[numbers] for each in self[1:]))
+        return RolloutBatch(rows, *(each[numbers] for each in self[1:]))
 
 
-class Outcome(NamedTuple):
+class PhaseMetrics(NamedTuple):
     """What a phase found, over all its answers."""
 
     score: float
@@ -59,7 +59,7 @@ class Outcome(NamedTuple):
     better than their mean, or where all are alike; below 0 where it is worse."""
 
 
-def frozen(policy: Policy) -> Reference:
+def make_reference(policy: Policy) -> ReferenceLogprobs:
     """The log-probabilities of a policy that does not learn, and drops nothing out."""
     policy.eval()
 
@@ -70,44 +70,42 @@ def frozen(policy: Policy) -> Reference:
     return logprobs
 
 
-def beginning_at_answers(
-    x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
-) -> Float[Tensor, "B A"]:
+def align_answers(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, "B A"]:
     """The numbers of each row's answer moved to column 0; 0 on padding."""
     order = mask.int().argsort(dim=1, descending=True, stable=True)
     longest = int(mask.sum(dim=1).max())
     return x.masked_fill(~mask, 0.0).gather(1, order)[:, :longest]
 
 
-def answer_mask(mask: Bool[Tensor, "B U"]) -> Bool[Tensor, "B A"]:
-    """The mask that goes with `beginning_at_answers`."""
+def aligned_answer_mask(mask: Bool[Tensor, "B U"]) -> Bool[Tensor, "B A"]:
+    """The mask that goes with `align_answers`."""
     lengths = mask.sum(dim=1)
     return torch.arange(int(lengths.max()), device=mask.device) < lengths[:, None]
 
 
 @torch.no_grad()
-def lesson(
+def score_rollout(
     models: ActorCritic,
-    reference: Reference,
-    score: Score,
+    reference: ReferenceLogprobs,
+    score: RewardFunction,
     rollout: Rollout,
     missing_stop: float = 1.0,
     gamma: float = 1.0,
     lam: float = 0.95,
-) -> tuple[Lesson, Outcome]:
+) -> tuple[RolloutBatch, PhaseMetrics]:
     """Judge a rollout: rewards, advantages (whitened) and returns of every token."""
     rows, kept = rollout.rows, rollout.rows.mask[:, 1:]
-    mask = answer_mask(kept)
+    mask = aligned_answer_mask(kept)
     outlook = models(rows.tokens, rows.mask)
     logprobs, entropy, values, before = (
-        beginning_at_answers(each, kept) for each in (*outlook, reference(rows))
+        align_answers(each, kept) for each in (*outlook, reference(rows))
     )
     kl, scores = k1(logprobs, before, mask), score(rollout)
-    paid = penalised(scores, rollout.stopped, missing_stop)
+    paid = penalise_missing_stop(scores, rollout.stopped, missing_stop)
     rewards = token_rewards(kl, paid.to(kl), mask, models.beta.item())
     advantages, returns = gae(rewards, values, mask, gamma, lam)
     unforeseen, spread = masked_mean(advantages**2, mask), returns[mask].var(unbiased=False)
-    outcome = Outcome(
+    outcome = PhaseMetrics(
         score=scores.mean().item(),
         kl=kl.sum(dim=1).mean().item(),
         entropy=masked_mean(entropy, mask).item(),
@@ -115,5 +113,5 @@ def lesson(
         length=mask.sum(dim=1).float().mean().item(),
         explained=(1 - unforeseen / spread).item() if spread > 0 else 0.0,
     )
-    made = Lesson(rows, mask, logprobs, values, whitened(advantages, mask), returns)
+    made = RolloutBatch(rows, mask, logprobs, values, whiten(advantages, mask), returns)
     return made, outcome

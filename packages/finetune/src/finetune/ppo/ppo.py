@@ -20,21 +20,21 @@ import torch
 from finetune.dpo.training import without_dropout
 from finetune.ppo.actor_critic import ActorCritic
 from finetune.ppo.advantages import masked_mean
-from finetune.ppo.kl import AdaptiveBeta
+from finetune.ppo.kl import AdaptiveKLController
 from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss, ppo_loss
 from finetune.ppo.phases import (
-    Lesson,
-    Outcome,
-    Reference,
-    Score,
-    beginning_at_answers,
-    lesson,
+    PhaseMetrics,
+    ReferenceLogprobs,
+    RewardFunction,
+    RolloutBatch,
+    align_answers,
+    score_rollout,
 )
 from finetune.ppo.rollouts import rollout
 from gpt.errors import BadInput
 from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.passes import autocast
-from gpt.runs.processes import my_rows
+from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import LoopConfig, train
 
@@ -93,7 +93,7 @@ class PPOConfig:
             if not 0 <= getattr(self, name) < float("inf"):
                 raise BadInput(f"{name} must be a number from 0 up, got {getattr(self, name)}")
         if self.target_kl is not None:
-            AdaptiveBeta(self.beta, self.target_kl, self.horizon)
+            AdaptiveKLController(self.beta, self.target_kl, self.horizon)
             if self.prompts >= 5 * self.horizon:
                 raise BadInput(
                     f"{self.prompts} prompts a phase want a horizon above {self.prompts / 5:g}, or "
@@ -124,15 +124,15 @@ class PhaseRecord:
     stopped: float
     length: float
     explained: float
-    """These six: see `Outcome`."""
+    """These six: see `PhaseMetrics`."""
     validation: float | None = None
     """There is none: every phase is judged on answers that were not trained on yet."""
 
 
 def ppo(
     models: ActorCritic,
-    reference: Reference,
-    score: Score,
+    reference: ReferenceLogprobs,
+    score: RewardFunction,
     prompts: Callable[[int], list[list[int]]],
     stop: int,
     config: PPOConfig,
@@ -153,10 +153,10 @@ def ppo(
         start: the checkpoint to go on from.
         folder: where to save checkpoints.
     """
-    phases = Phases(models, reference, score, prompts, stop, config, loop)
+    phases = PhaseBatches(models, reference, score, prompts, stop, config, loop)
     every = config.updates * max(1, loop.save_every // config.updates)
     loop = replace(loop, steps=config.phases * config.updates, save_every=every)
-    loss = partial(update_loss, config=config)
+    loss = partial(minibatch_loss, config=config)
     records = train(models, phases, loss, loop, start=start, folder=folder)
     try:
         for record in records:
@@ -167,19 +167,19 @@ def ppo(
         records.close()
 
 
-class Phases:
+class PhaseBatches:
     """The minibatches of every update, with a rollout before the first of a phase."""
 
-    lesson: Lesson
-    outcome: Outcome
+    lesson: RolloutBatch
+    outcome: PhaseMetrics
     beta: float
     """The price of a nat of KL in this phase."""
 
     def __init__(
         self,
         models: ActorCritic,
-        reference: Reference,
-        score: Score,
+        reference: ReferenceLogprobs,
+        score: RewardFunction,
         prompts: Callable[[int], list[list[int]]],
         stop: int,
         config: PPOConfig,
@@ -189,7 +189,7 @@ class Phases:
         self.prompts, self.stop, self.config = prompts, stop, config
         self.seed, self.precision = loop.seed, loop.precision
 
-    def __call__(self, step: int) -> list[Lesson]:
+    def __call__(self, step: int) -> list[RolloutBatch]:
         """This process's share of the minibatch of an update."""
         phase, update = divmod(step, self.config.updates)
         if update == 0:
@@ -197,7 +197,7 @@ class Phases:
         epoch, place = divmod(update, self.config.minibatches)
         order = np.random.default_rng([self.seed, phase, epoch]).permutation(len(self.lesson.mask))
         numbers = np.array_split(order, self.config.minibatches)[place]
-        return [self.lesson.pick(my_rows(numbers).tolist())]
+        return [self.lesson.pick(local_rows(numbers).tolist())]
 
     def begin(self, phase: int) -> None:
         """Answer the prompts, judge the answers, and move the price for the next phase."""
@@ -207,7 +207,7 @@ class Phases:
         answers = rollout(policy, self.prompts(phase), config.room, self.stop, generator)
         device = self.models.beta.device.type
         with without_dropout(self.models), autocast(device, self.precision):  # as in the updates
-            self.lesson, self.outcome = lesson(
+            self.lesson, self.outcome = score_rollout(
                 self.models,
                 self.reference,
                 self.score,
@@ -217,11 +217,11 @@ class Phases:
                 config.lam,
             )
         if config.target_kl is not None:
-            price = AdaptiveBeta(self.beta, config.target_kl, config.horizon)
+            price = AdaptiveKLController(self.beta, config.target_kl, config.horizon)
             self.models.beta.fill_(price.after(self.outcome.kl, config.prompts).beta)
 
 
-def update_loss(models: ActorCritic, piece: Lesson, config: PPOConfig) -> LossSum:
+def minibatch_loss(models: ActorCritic, piece: RolloutBatch, config: PPOConfig) -> LossSum:
     """The loss of a minibatch, summed over its tokens."""
     kept = piece.rows.mask[:, 1:]
     with without_dropout(models):
@@ -229,7 +229,7 @@ def update_loss(models: ActorCritic, piece: Lesson, config: PPOConfig) -> LossSu
     width = piece.mask.shape[1]
     logprobs, entropy, values = (
         torch.nn.functional.pad(each, (0, width - each.shape[1]))
-        for each in (beginning_at_answers(each, kept) for each in outlook)
+        for each in (align_answers(each, kept) for each in outlook)
     )
     policy = clipped_policy_loss(
         logprobs, piece.old_logprobs, piece.advantages, piece.mask, config.epsilon

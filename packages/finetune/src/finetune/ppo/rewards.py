@@ -39,7 +39,7 @@ def last_tokens(mask: Bool[Tensor, "B U"]) -> Bool[Tensor, "B U"]:
     return last
 
 
-def penalised(
+def penalise_missing_stop(
     scores: Float[Tensor, " B"], stopped: Bool[Tensor, " B"], penalty: float
 ) -> Float[Tensor, " B"]:
     """Less for an answer that was cut off: the stop token is learned only where it pays.

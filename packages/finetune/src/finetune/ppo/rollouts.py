@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from finetune.conversations.rows import Rows, answered, padded
+from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
 from gpt.generation.generate import generate_batch
 from gpt.model.gpt import GPT
-from gpt.runs.processes import all_rows, my_rows
+from gpt.runs.processes import gather_rows, local_rows
 
 
 class Rollout(NamedTuple):
@@ -39,7 +39,7 @@ class Rollout(NamedTuple):
         return Rollout(self.rows.to(device), self.stopped.to(device))
 
 
-def drawn(
+def gumbel_choice(
     n_rows: int, generator: torch.Generator
 ) -> Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]:
     """A choice for `n_rows` rows, of which this process sees its own: argmax of scores + noise.
@@ -50,7 +50,7 @@ def drawn(
     def choice(scores: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
         uniform = torch.rand(n_rows, scores.shape[1], generator=generator).clamp_min(1e-30)
         noise = -torch.log(-torch.log(uniform))
-        return (scores + my_rows(noise).to(scores)).argmax(dim=-1)
+        return (scores + local_rows(noise).to(scores)).argmax(dim=-1)
 
     return choice
 
@@ -59,14 +59,16 @@ def rollout(
     policy: GPT, prompts: list[list[int]], room: int, stop: int, generator: torch.Generator
 ) -> Rollout:
     """An answer of up to `room` tokens to every prompt; the processes share the writing."""
-    device, mine = next(policy.parameters()).device, my_rows(prompts)
-    written = generate_batch(policy, mine, room, drawn(len(prompts), generator), frozenset({stop}))
+    device, mine = next(policy.parameters()).device, local_rows(prompts)
+    written = generate_batch(
+        policy, mine, room, gumbel_choice(len(prompts), generator), frozenset({stop})
+    )
     block = [[*answer, *[stop] * (room - len(answer))] for answer in written]
-    answers = all_rows(torch.tensor(block, device=device), len(prompts)).tolist()
+    answers = gather_rows(torch.tensor(block, device=device), len(prompts)).tolist()
     lengths = [answer.index(stop) if stop in answer else room for answer in answers]
     examples = [
-        answered(prompt, answer[: length + 1])  # with the stop token, if there is one
+        prompt_answer_example(prompt, answer[: length + 1])  # with the stop token, if there is one
         for prompt, answer, length in zip(prompts, answers, lengths, strict=True)
     ]
     stopped = torch.tensor([length < room for length in lengths])
-    return Rollout(padded(examples), stopped).to(device)
+    return Rollout(pad_examples(examples), stopped).to(device)

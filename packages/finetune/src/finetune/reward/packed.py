@@ -9,11 +9,11 @@ from typing import Any
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from gpt.device import is_plain
-from gpt.model.fast.packing import Picked, packing
+from gpt.device import is_eager_cpu
+from gpt.model.fast.packing import SelectUniqueRows, packing_from_mask
 from gpt.model.gpt import GPT
 
-WORTH = 0.9
+MAX_REAL_SHARE = 0.9
 """The largest share of real positions at which packing gains more than it takes."""
 
 
@@ -27,18 +27,22 @@ def hidden_at(
     """
     real = wanted.flip(1).cumsum(1).flip(1) > 0
     alibi = model.config.positions == "alibi"  # its bias belongs to a block
-    if alibi or not is_plain(model.embedding.weight) or real.sum() > WORTH * real.numel():
-        return picked(model.hidden(tokens).flatten(0, 1), wanted.flatten())
-    layout = packing(real)
+    if (
+        alibi
+        or not is_eager_cpu(model.embedding.weight)
+        or real.sum() > MAX_REAL_SHARE * real.numel()
+    ):
+        return select_rows(model.hidden(tokens).flatten(0, 1), wanted.flatten())
+    layout = packing_from_mask(real)
     x = model.embedding(tokens[real][None])
     x = model.dropout(model.positions(x, layout.positions))
     turn = model.rotation(layout.positions, x)
     for block in model.blocks:
         x = block(x, turn, layout)
-    return picked(model.final_norm(x)[0], wanted[real])
+    return select_rows(model.final_norm(x)[0], wanted[real])
 
 
-def picked(x: Float[Tensor, "M D"], wanted: Bool[Tensor, " M"]) -> Float[Tensor, "N D"]:
+def select_rows(x: Float[Tensor, "M D"], wanted: Bool[Tensor, " M"]) -> Float[Tensor, "N D"]:
     """The wanted rows."""
-    rows: Any = Picked.apply(x, wanted.nonzero()[:, 0])
+    rows: Any = SelectUniqueRows.apply(x, wanted.nonzero()[:, 0])
     return rows

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from finetune.reward.packed import hidden_at
-from finetune.sft.policy import as_kind
+from finetune.sft.policy import share_layers_as
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -52,6 +52,6 @@ class Scorer(GPT):
 
 def as_scorer(model: GPT) -> Scorer:
     """A scorer around the layers of a model; its first scores are zero."""
-    scorer = as_kind(Scorer, model)
+    scorer = share_layers_as(Scorer, model)
     scorer.change_head()
     return scorer

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.model.fast.head_loss import token_nats
+from gpt.model.fast.head_loss import linear_cross_entropy_per_token
 from gpt.model.gpt import GPT
 
 
@@ -23,14 +23,16 @@ class Policy(GPT):
         """`logprobs[:, t]` scores `tokens[:, t + 1]`; 0 where the mask leaves that token out."""
         kept = mask[:, 1:]
         x = self.hidden(tokens[:, :-1])
-        nats = token_nats(x[kept], self.head_weight, self.head_bias, tokens[:, 1:][kept])
+        nats = linear_cross_entropy_per_token(
+            x[kept], self.head_weight, self.head_bias, tokens[:, 1:][kept]
+        )
         return nats.new_zeros(kept.shape).masked_scatter(kept, -nats)
 
 
-Kind = TypeVar("Kind", bound=GPT)
+GPTClass = TypeVar("GPTClass", bound=GPT)
 
 
-def as_kind(kind: type[Kind], model: GPT) -> Kind:
+def share_layers_as(kind: type[GPTClass], model: GPT) -> GPTClass:
     """The same layers and weights, not copied, as a model of another class.
 
     What is done to the layers of one, such as adding adapters, is done to both.

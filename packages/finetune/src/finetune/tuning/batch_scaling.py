@@ -50,14 +50,14 @@ def noise_scale(
     return NoiseScale(truth, noise)
 
 
-def noise_scale_of_pieces(gradients: Float[Tensor, "N P"], texts_each: int) -> NoiseScale:
+def micro_batch_noise_scale(gradients: Float[Tensor, "N P"], texts_each: int) -> NoiseScale:
     """The same from the gradients of N micro-batches, whose mean is that of one large batch."""
     small = gradients.square().sum(dim=1).mean().item()
     large = gradients.mean(dim=0).square().sum().item()
     return noise_scale(small, large, float(texts_each), float(texts_each * len(gradients)))
 
 
-def share_of_a_step(batch: float | int, noise_batch: float | int) -> float:
+def step_efficiency(batch: float | int, noise_batch: float | int) -> float:
     r"""How much of the progress of a noiseless step a step with this batch makes.
 
     1 / (1 + B_noise / B)    (McCandlish et al. 2018, section 2.2)

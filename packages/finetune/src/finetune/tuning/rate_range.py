@@ -16,14 +16,14 @@ import torch
 from torch import nn
 
 from gpt.errors import BadInput
-from gpt.training.accumulation import Loss, accumulate_gradient
-from gpt.training.optimizer import adamw
+from gpt.training.accumulation import LossFunction, accumulate_gradient
+from gpt.training.optimizer import make_adamw
 
-WORSE = 4.0
+DIVERGENCE_FACTOR = 4.0
 """The loss has flown away when it is so many times the lowest."""
 
 
-class Trial(NamedTuple):
+class RateTrial(NamedTuple):
     """One rate of the test."""
 
     rate: float
@@ -32,7 +32,7 @@ class Trial(NamedTuple):
     """Of the batch after that step."""
 
 
-def growing_rates(low: float | int, high: float | int, steps: int) -> list[float]:
+def geometric_rates(low: float | int, high: float | int, steps: int) -> list[float]:
     """From low to high, each by the same factor above the one before.
 
     rate_i = low (high / low)^(i / (steps - 1))
@@ -42,20 +42,20 @@ def growing_rates(low: float | int, high: float | int, steps: int) -> list[float
     return [low * (high / low) ** (i / (steps - 1)) for i in range(steps)]
 
 
-def plain_adamw(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+def adamw_without_decay(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
     """The optimizer of the training loop, without decay."""
-    return adamw(parameters, 1.0, (0.9, 0.95), 0.0)
+    return make_adamw(parameters, 1.0, (0.9, 0.95), 0.0)
 
 
-def rate_range(
+def lr_range_test(
     model: nn.Module,
     batches: Callable[[int], Iterable[Any]],
-    loss: Loss,
+    loss: LossFunction,
     low: float | int = 1e-6,
     high: float | int = 1.0,
     steps: int = 100,
-    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = plain_adamw,
-) -> Generator[Trial, None, None]:
+    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = adamw_without_decay,
+) -> Generator[RateTrial, None, None]:
     """Train at growing rates and yield each with the loss it led to, up to the first flown away.
 
     Afterwards, or when the generator is closed, the model is as it was.
@@ -69,7 +69,7 @@ def rate_range(
         steps: how many rates.
         optimizer: makes the one whose rate is in question.
     """
-    rates = growing_rates(low, high, steps)
+    rates = geometric_rates(low, high, steps)
     parameters = [each for each in model.parameters() if each.requires_grad]
     before, was_training = [each.detach().clone() for each in parameters], model.training
     update, no_scale = optimizer(parameters), torch.amp.GradScaler("cpu", enabled=False)
@@ -82,9 +82,9 @@ def rate_range(
             update.step()
             update.zero_grad()
             mean = accumulate_gradient(model, parameters, batches(step), loss, no_scale)
-            yield Trial(rate, mean)
+            yield RateTrial(rate, mean)
             lowest = min(lowest, mean)
-            if not mean <= WORSE * lowest:  # also where it is no number
+            if not mean <= DIVERGENCE_FACTOR * lowest:  # also where it is no number
                 return
     finally:
         for parameter, old in zip(parameters, before, strict=True):
@@ -93,7 +93,7 @@ def rate_range(
         model.train(was_training)
 
 
-def suggested_rate(trials: Sequence[Trial], width: int = 5) -> float:
+def suggest_learning_rate(trials: Sequence[RateTrial], width: int = 5) -> float:
     """A tenth of the rate at which the smoothed loss is lowest.
 
     Beyond it the loss gets worse. A run spends many steps near its peak rate where the test spends

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from gpt.errors import BadInput, RunFailed
 
 
-class Outcome(NamedTuple):
+class SweepResult(NamedTuple):
     """One run of a sweep."""
 
     settings: dict[str, Any]
@@ -16,7 +16,7 @@ class Outcome(NamedTuple):
     """On held-out data; infinite where the run failed."""
 
 
-def sweep(run: Callable[..., float], **axes: Sequence[Any]) -> list[Outcome]:
+def sweep(run: Callable[..., float], **axes: Sequence[Any]) -> list[SweepResult]:
     """`run(**settings)` for all combinations of the values on the axes, best first.
 
     `run` returns a loss on data that it did not train on. One that fails, because the loss is no
@@ -31,11 +31,11 @@ def sweep(run: Callable[..., float], **axes: Sequence[Any]) -> list[Outcome]:
             loss = run(**settings)
         except RunFailed:
             loss = math.inf
-        outcomes.append(Outcome(settings, math.inf if math.isnan(loss) else loss))
+        outcomes.append(SweepResult(settings, math.inf if math.isnan(loss) else loss))
     return sorted(outcomes, key=lambda outcome: outcome.loss)
 
 
-def sweep_table(outcomes: Sequence[Outcome]) -> str:
+def sweep_table(outcomes: Sequence[SweepResult]) -> str:
     """The outcomes as a Markdown table, in their order.
 
     Raises:

@@ -12,21 +12,21 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.generation.sampling import choose
+from gpt.generation.sampling import sample_token
 from gpt.model.cache import KVCache
-from gpt.model.fast.bare import bare
+from gpt.model.fast.bare import with_direct_calls
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import Tokenizer
 
-Choice = Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]
-"""Picks a token for each row of scores; `choose` with its settings filled in is one."""
+TokenSampler = Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]
+"""Picks a token for each row of scores; `sample_token` with its settings filled in is one."""
 
 
 def generate(
     model: GPT,
     prompt: list[int],
     n_tokens: int,
-    choice: Choice = choose,
+    choice: TokenSampler = sample_token,
     stop: frozenset[int] = frozenset(),
 ) -> Iterator[int]:
     """Yield up to `n_tokens` new tokens after the prompt, ending before one in `stop`.
@@ -34,7 +34,7 @@ def generate(
     Raises:
         BadInput: the prompt is empty, longer than the context, or holds an unknown id.
     """
-    for (token,) in columns(model, [prompt], n_tokens, choice):
+    for (token,) in generate_columns(model, [prompt], n_tokens, choice):
         if token in stop:
             return
         yield token
@@ -44,7 +44,7 @@ def generate_batch(
     model: GPT,
     prompts: list[list[int]],
     n_tokens: int,
-    choice: Choice = choose,
+    choice: TokenSampler = sample_token,
     stop: frozenset[int] = frozenset(),
 ) -> list[list[int]]:
     """What `generate` yields, for several prompts at once, which may differ in length.
@@ -54,7 +54,7 @@ def generate_batch(
     """
     texts: list[list[int]] = [[] for _ in prompts]
     open_rows = set(range(len(prompts)))
-    for column in columns(model, prompts, n_tokens, choice):
+    for column in generate_columns(model, prompts, n_tokens, choice):
         open_rows -= {row for row in open_rows if column[row] in stop}
         for row in open_rows:
             texts[row].append(column[row])
@@ -63,8 +63,8 @@ def generate_batch(
     return texts
 
 
-def columns(
-    model: GPT, prompts: list[list[int]], n_tokens: int, choice: Choice
+def generate_columns(
+    model: GPT, prompts: list[list[int]], n_tokens: int, choice: TokenSampler
 ) -> Iterator[list[int]]:
     """Yield the next token of every row, `n_tokens` times.
 
@@ -74,8 +74,8 @@ def columns(
     """
     for prompt in prompts:
         check_prompt(model, prompt)
-    model = bare(model)
-    new, padding = right_aligned(prompts, next(model.parameters()).device)
+    model = with_direct_calls(model)
+    new, padding = left_pad_prompts(prompts, next(model.parameters()).device)
     read, length, context = [new], new.shape[1], model.config.context
     cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
     for _ in range(n_tokens):
@@ -84,14 +84,14 @@ def columns(
             new = torch.cat(read, dim=1)[:, excess:]
             left = None if padding is None else (padding - excess).clamp(min=0)
             cache = model.cache(len(prompts), context, left)
-        new = choice(last_scores(model, new, cache).float())[:, None]  # half formats draw badly
+        new = choice(last_logits(model, new, cache).float())[:, None]  # half formats draw badly
         read.append(new)
         length += 1
         yield new[:, 0].tolist()
 
 
 @torch.inference_mode()
-def last_scores(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B V"]:
+def last_logits(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B V"]:
     """The scores after the last token; the head, a large product, reads that position alone."""
     was_training = model.training
     if was_training:
@@ -102,7 +102,7 @@ def last_scores(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float
     return scores
 
 
-def right_aligned(
+def left_pad_prompts(
     prompts: list[list[int]], device: torch.device
 ) -> tuple[Int[Tensor, "B T"], Int[Tensor, " B"] | None]:
     """The prompts as one block that ends together, and how much padding each begins with.

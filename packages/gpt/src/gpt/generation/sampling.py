@@ -29,7 +29,7 @@ def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
     return logits.masked_fill((before >= p).scatter(-1, order, before >= p), -torch.inf)
 
 
-def choose(
+def sample_token(
     logits: Float[Tensor, "B V"],
     temperature: float = 1.0,
     top_k: int | None = None,
@@ -43,7 +43,7 @@ def choose(
     Raises:
         BadInput: temperature below 0, top_k below 1, or top_p outside (0, 1].
     """
-    check_choice(temperature, top_k, top_p)
+    check_sampling_settings(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(dim=-1)
     # the best score at 0, so that no temperature overflows
@@ -55,7 +55,7 @@ def choose(
     return torch.multinomial(scaled.softmax(dim=-1), 1, generator=generator)[:, 0]
 
 
-def check_choice(temperature: float, top_k: int | None, top_p: float | None) -> None:
+def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
     """Refuse settings that leave nothing to choose from."""
     if not 0 <= temperature < float("inf"):
         raise BadInput(f"temperature must be a number from 0 up, got {temperature}")

@@ -12,17 +12,19 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from gpt.model.attention import causal_mask
-from gpt.model.positions import table_rows
+from gpt.model.positions import required_table_rows
 
 
-def slopes(n_heads: int) -> Float[Tensor, " H"]:
+def alibi_slopes(n_heads: int) -> Float[Tensor, " H"]:
     r"""How fast each head forgets: 2^(-8/H), 2^(-16/H), ..., 2^(-8)    (section 3).
 
     That is for a power of two. Any other number takes those of the next lower power, and the rest
     from between: every second slope of twice that power (the authors' published code).
     """
     power = 2 ** math.floor(math.log2(n_heads))
-    between = slopes(2 * power)[0::2][: n_heads - power] if n_heads > power else torch.empty(0)
+    between = (
+        alibi_slopes(2 * power)[0::2][: n_heads - power] if n_heads > power else torch.empty(0)
+    )
     first = 2.0 ** (-8 / power * torch.arange(1, power + 1, dtype=torch.float64))
     return torch.cat([first, between.double()])
 
@@ -34,7 +36,7 @@ def alibi_bias(n_queries: int, n_keys: int, n_heads: int) -> Float[Tensor, "H T 
     """
     i = torch.arange(n_keys - n_queries, n_keys)[:, None]
     distance = (i - torch.arange(n_keys)).double()
-    return -slopes(n_heads)[:, None, None] * distance
+    return -alibi_slopes(n_heads)[:, None, None] * distance
 
 
 class Alibi(nn.Module):
@@ -49,7 +51,7 @@ class Alibi(nn.Module):
         self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
     ) -> Float[Tensor, "#B H T S"]:
         """What to add to the scores: the bias where the mask keeps, minus infinity elsewhere."""
-        rows = table_rows(self.bias, slice(0, n_keys), like)
+        rows = required_table_rows(self.bias, slice(0, n_keys), like)
         if rows is not None:
             with torch.inference_mode(False):  # a table made while writing also serves training
                 bias = rearrange(alibi_bias(rows, rows, self.n_heads), "H T S -> T S H")

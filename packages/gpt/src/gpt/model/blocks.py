@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gpt.model.cache import LayerCache
 from gpt.model.fast.packing import Packing
 from gpt.model.layers import dropout
-from gpt.model.rotary import unturned
+from gpt.model.rotary import identity_rotation
 
 
 class Block(nn.Module):
@@ -43,7 +43,7 @@ class PreNormBlock(Block):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        turn: Callable[[Tensor], Tensor] = unturned,
+        turn: Callable[[Tensor], Tensor] = identity_rotation,
         mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
@@ -58,7 +58,7 @@ class PostNormBlock(Block):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        turn: Callable[[Tensor], Tensor] = unturned,
+        turn: Callable[[Tensor], Tensor] = identity_rotation,
         mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:

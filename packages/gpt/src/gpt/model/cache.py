@@ -14,7 +14,7 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.model.attention import causal_mask
-from gpt.model.positions import Index
+from gpt.model.positions import PositionIndex
 
 
 class LayerCache:
@@ -49,7 +49,7 @@ class KVCache:
         """Slots filled so far, padding included."""
         return self.layers[0].length
 
-    def index(self, n_tokens: int) -> Index:
+    def index(self, n_tokens: int) -> PositionIndex:
         """The positions of the next tokens; those of padding are 0.
 
         Raises:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from gpt.errors import BadInput
 
-Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
+PositionKind = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
 FeedForwardKind = Literal[
     "relu", "relu2", "gelu", "gelu-erf", "silu", "swiglu", "geglu", "geglu-erf", "reglu"
 ]
@@ -27,7 +27,7 @@ class GPTConfig:
     """Width of the stream that runs through all blocks."""
     d_ff: int = 512
     """Width inside the feed-forward layer; four times d_model by custom, 8/3 where it is gated."""
-    positions: Positions = "rotary"
+    positions: PositionKind = "rotary"
     """A learned table (GPT-2) or waves (the original) added to the embeddings, rotated queries and
     keys (Llama), a penalty on distance (ALiBi), or none at all."""
     norm: Literal["pre", "post"] = "pre"

@@ -19,7 +19,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from gpt.device import is_plain
+from gpt.device import is_eager_cpu
 from gpt.model.layers import Linear
 
 
@@ -98,7 +98,7 @@ class FastGELU(torch.autograd.Function):
 
 def fast_gelu(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
     """`gelu` as fast as it goes: learning on a CPU our own way, else torch's single kernel."""
-    if x.requires_grad and is_plain(x):
+    if x.requires_grad and is_eager_cpu(x):
         return cast(Tensor, FastGELU.apply(x))
     return F.gelu(x, approximate="tanh")
 

@@ -19,15 +19,15 @@ from gpt.model.alibi import Alibi, NoBias
 from gpt.model.blocks import PostNormBlock, PreNormBlock
 from gpt.model.cache import KVCache
 from gpt.model.config import GPTConfig
-from gpt.model.fast.head_loss import summed_nats
+from gpt.model.fast.head_loss import linear_cross_entropy
 from gpt.model.feed_forward import FEED_FORWARDS
-from gpt.model.heads import FusedHeads
+from gpt.model.heads import MultiHeadAttention
 from gpt.model.layers import Dropout, TokenEmbedding, linear
 from gpt.model.norms import NORMS
 from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions
 from gpt.model.rotary import NoRotation, Rotary
 
-ADDED = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
+POSITION_EMBEDDINGS = {"learned": LearnedPositions, "sinusoidal": SinusoidalPositions}
 
 
 class GPT(nn.Module):
@@ -41,7 +41,9 @@ class GPT(nn.Module):
         self.embedding = TokenEmbedding(config.vocab_size, d_model, scale)
         # each scheme of positions acts in one of three places
         self.positions = (
-            ADDED[scheme](config.context, d_model) if scheme in ADDED else NoPositions()
+            POSITION_EMBEDDINGS[scheme](config.context, d_model)
+            if scheme in POSITION_EMBEDDINGS
+            else NoPositions()
         )
         self.rotation = (
             Rotary(config.d_head, config.rotary_base) if scheme == "rotary" else NoRotation()
@@ -52,7 +54,7 @@ class GPT(nn.Module):
         block = PreNormBlock if config.norm == "pre" else PostNormBlock
         self.blocks = nn.ModuleList(
             block(
-                FusedHeads(
+                MultiHeadAttention(
                     d_model, config.n_heads, config.kv_heads, config.d_head, config.attention_bias
                 ),
                 FEED_FORWARDS[config.feed_forward](d_model, config.d_ff, config.ff_bias),
@@ -95,7 +97,7 @@ class GPT(nn.Module):
         x = self.hidden(tokens, mask, cache)
         if targets is None:
             return self.logits(x)
-        return summed_nats(x, self.head_weight, self.head_bias, targets)
+        return linear_cross_entropy(x, self.head_weight, self.head_bias, targets)
 
     def hidden(
         self,

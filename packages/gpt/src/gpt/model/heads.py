@@ -6,8 +6,8 @@ MultiHead(x) = Concat(head_1, ..., head_H) W_O, head_i = Attention(x W_Q,i, x W_
 Grouped heads share keys and values: J key-value heads serve H / J heads each (Ainslie et al. 2023,
 "GQA", section 2.2); J = 1 is multi-query attention (Shazeer 2019). The cache shrinks by H / J.
 
-`SeparateHeads` is written as in the papers. `FusedHeads` is the same function with the projections
-of all heads in one product, which is what the model uses.
+`PerHeadAttention` is written as in the papers. `MultiHeadAttention` is the same function with the
+projections of all heads in one product, which is what the model uses.
 """
 
 from collections.abc import Callable
@@ -20,10 +20,10 @@ from gpt.model.attention import attention, causal_mask, fused_attention
 from gpt.model.cache import LayerCache
 from gpt.model.fast.packing import Packing
 from gpt.model.layers import Linear
-from gpt.model.rotary import unturned
+from gpt.model.rotary import identity_rotation
 
 
-class FusedHeads(nn.Module):
+class MultiHeadAttention(nn.Module):
     """Multi-head attention with one product for all queries, keys and values."""
 
     def __init__(
@@ -37,7 +37,7 @@ class FusedHeads(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        turn: Callable[[Tensor], Tensor] = unturned,
+        turn: Callable[[Tensor], Tensor] = identity_rotation,
         mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
@@ -56,7 +56,7 @@ class FusedHeads(nn.Module):
         return self.output(gathered.transpose(1, 2).flatten(2))
 
 
-class SeparateHeads(nn.Module):
+class PerHeadAttention(nn.Module):
     """The same function, head by head: small projections each, causal, without positions."""
 
     def __init__(self, d_model: int, n_heads: int, n_kv_heads: int, bias: bool) -> None:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from gpt.device import is_plain
+from gpt.device import is_eager_cpu
 
 FEW_ROWS = 16
 MANY_WEIGHTS = 2**17  # half a megabyte; fewer stay in the processor's cache
@@ -26,14 +26,14 @@ def linear(
         and x.numel() <= FEW_ROWS * x.shape[-1]
         and not torch.is_grad_enabled()
         and weight.dtype == torch.float32
-        and is_plain(weight)
-        and block_size(len(weight)) >= SMALLEST_BLOCK
+        and is_eager_cpu(weight)
+        and output_block_size(len(weight)) >= SMALLEST_BLOCK
     ):
-        return few_rows(x, weight, bias)
+        return linear_few_rows(x, weight, bias)
     return F.linear(x, weight, bias)
 
 
-def few_rows(
+def linear_few_rows(
     x: Float[Tensor, "*B D"], weight: Float[Tensor, "N D"], bias: Float[Tensor, " N"] | None
 ) -> Float[Tensor, "*B N"]:
     """The same as one batch of small products, each with a block of the rows of W.
@@ -42,14 +42,14 @@ def few_rows(
     order first; small blocks it leaves where they are.
     """
     n_outputs, d = weight.shape
-    rows, blocks = x.reshape(-1, d), weight.view(-1, block_size(n_outputs), d)
+    rows, blocks = x.reshape(-1, d), weight.view(-1, output_block_size(n_outputs), d)
     parts = torch.bmm(rows.expand(len(blocks), *rows.shape), blocks.mT)  # block, row, output
     y = parts.transpose(0, 1).reshape(*x.shape[:-1], n_outputs)
     return y if bias is None else y + bias
 
 
 @lru_cache
-def block_size(n_outputs: int) -> int:
+def output_block_size(n_outputs: int) -> int:
     """The most outputs, up to LARGEST_BLOCK, that blocks of equal size can have."""
     return max(size for size in range(1, LARGEST_BLOCK + 1) if n_outputs % size == 0)
 

@@ -16,16 +16,18 @@ from torch import Tensor, nn
 
 from gpt.model.layers import TokenEmbedding
 
-BASE = 36_313  # a prime above most vocabularies, so that short n-grams have numbers of their own
+HASH_BASE = (
+    36_313  # a prime above most vocabularies, so that short n-grams have numbers of their own
+)
 
 
-def ngram_number(tokens: Int[Tensor, "B T"], n: int) -> Int[Tensor, "B T"]:
+def ngram_hash(tokens: Int[Tensor, "B T"], n: int) -> Int[Tensor, "B T"]:
     """A number for the n tokens that end at each position: the token + BASE * the one before + ...
 
     (eq. 5; before the window stand zeros.)
     """
     length = tokens.shape[1]
-    powers = (BASE**back * F.pad(tokens, (back, 0))[:, :length] for back in range(n))
+    powers = (HASH_BASE**back * F.pad(tokens, (back, 0))[:, :length] for back in range(n))
     return torch.stack(list(powers)).sum(dim=0)
 
 
@@ -43,5 +45,5 @@ class NgramEmbedding(TokenEmbedding):
         """The sums of the rows."""
         x = super().forward(tokens)
         for n, table in enumerate(self.tables, 2):
-            x = x + F.embedding(ngram_number(tokens, n) % len(table), table)
+            x = x + F.embedding(ngram_hash(tokens, n) % len(table), table)
         return x

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from gpt.errors import BadInput
 
-Index = slice | Int[Tensor, "B T"]
+PositionIndex = slice | Int[Tensor, "B T"]
 
 
-def table_rows(table: Tensor, index: Index, like: Tensor) -> int | None:
+def required_table_rows(table: Tensor, index: PositionIndex, like: Tensor) -> int | None:
     """How many rows a computed table should have to serve `index`; None if it can stay as it is.
 
     It grows to twice its size, so that a text that grows token by token seldom makes it anew, and
@@ -36,7 +36,7 @@ class LearnedPositions(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.empty(context, d_model))
 
-    def forward(self, x: Float[Tensor, "B T D"], index: Index) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
         """The tokens, each with its position."""
         context = self.weight.shape[0]
         if isinstance(index, slice) and index.stop > context:
@@ -66,9 +66,9 @@ class SinusoidalPositions(nn.Module):
         super().__init__()
         self.table = torch.empty(0, d_model)  # no buffer: nothing to save, and made where needed
 
-    def forward(self, x: Float[Tensor, "B T D"], index: Index) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
         """The tokens, each with its position."""
-        rows = table_rows(self.table, index, x)
+        rows = required_table_rows(self.table, index, x)
         if rows is not None:
             with torch.inference_mode(False):  # a table made while writing also serves training
                 # the format first: Apple's GPU has no float64
@@ -79,6 +79,6 @@ class SinusoidalPositions(nn.Module):
 class NoPositions(nn.Module):
     """Leave the tokens as they are, for schemes that act inside attention."""
 
-    def forward(self, x: Float[Tensor, "B T D"], index: Index) -> Float[Tensor, "B T D"]:
+    def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
         """The tokens."""
         return x

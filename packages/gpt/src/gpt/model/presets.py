@@ -25,7 +25,7 @@ PRESETS = {
 }
 
 
-def preset(name: str) -> GPTConfig:
+def find_preset(name: str) -> GPTConfig:
     """The shape called `name`.
 
     Raises:

@@ -4,7 +4,8 @@ Su et al. 2021, "RoFormer", section 3.2.2. A dot product of two turned vectors d
 difference of their angles alone, so a score depends on the distance and not on where it is.
 
 RoFormer turns the pairs (2i, 2i + 1); the model here turns (i, i + K/2), as Llama does in
-transformers. Both are the same model up to the order of the rows of its projections: `to_halves`.
+transformers. Both are the same model up to the order of the rows of its projections; see
+`interleaved_to_halves`.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gpt.model.positions import Index, table_rows
+from gpt.model.positions import PositionIndex, required_table_rows
 
 
 def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Float[Tensor, "T half"]:
@@ -46,7 +47,7 @@ def rotate_interleaved(
     return rearrange(pairs, "B H T half two -> B H T (half two)")
 
 
-def to_halves(weight: Float[Tensor, "HK *D"], n_heads: int) -> Float[Tensor, "HK *D"]:
+def interleaved_to_halves(weight: Float[Tensor, "HK *D"], n_heads: int) -> Float[Tensor, "HK *D"]:
     """Reorder the rows of a query or key projection made for interleaved pairs.
 
     Within each head, row 2i moves to i and row 2i + 1 to i + K/2. Queries and keys are reordered
@@ -55,7 +56,7 @@ def to_halves(weight: Float[Tensor, "HK *D"], n_heads: int) -> Float[Tensor, "HK
     return rearrange(weight, "(H half two) ... -> (H two half) ...", H=n_heads, two=2)
 
 
-class Turn(NamedTuple):
+class Rotation(NamedTuple):
     """The rotation of one stretch of positions, ready for every layer.
 
     `rotate` in three kernels in place of seven: with the halves of x swapped, all of it is
@@ -79,9 +80,9 @@ class Rotary(nn.Module):
         self.d_head, self.base = d_head, base
         self.cos = self.sin = torch.empty(0, d_head)
 
-    def forward(self, index: Index, like: Tensor) -> Turn:
+    def forward(self, index: PositionIndex, like: Tensor) -> Rotation:
         """The turn of these positions, in the format and on the device of `like`."""
-        rows = table_rows(self.cos, index, like)
+        rows = required_table_rows(self.cos, index, like)
         if rows is not None:
             with torch.inference_mode(False):  # a table made while writing also serves training
                 angles = rotary_angles(rows, self.d_head, self.base)
@@ -90,10 +91,10 @@ class Rotary(nn.Module):
                 # the format first: Apple's GPU has no float64
                 self.cos, self.sin = (table.to(like.dtype).to(like.device) for table in (cos, sin))
         cos, sin = self.cos[index], self.sin[index]
-        return Turn(cos, sin) if cos.ndim == 2 else Turn(cos[:, None], sin[:, None])
+        return Rotation(cos, sin) if cos.ndim == 2 else Rotation(cos[:, None], sin[:, None])
 
 
-def unturned(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
+def identity_rotation(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
     """The turn of the other schemes: the rows as they are."""
     return x
 
@@ -101,6 +102,6 @@ def unturned(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
 class NoRotation(nn.Module):
     """Leaves queries and keys as they are."""
 
-    def forward(self, index: Index, like: Tensor) -> Callable[[Tensor], Tensor]:
+    def forward(self, index: PositionIndex, like: Tensor) -> Callable[[Tensor], Tensor]:
         """A turn that does nothing."""
-        return unturned
+        return identity_rotation

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.files import PARTIAL, write_atomically
+from gpt.files import PARTIAL_SUFFIX, write_atomically
 
 
 class Checkpoint(NamedTuple):
@@ -26,7 +26,7 @@ class Checkpoint(NamedTuple):
     values: dict[str, Any]
 
 
-class Damaged(Exception):
+class DamagedCheckpoint(Exception):
     """The file is cut, or its contents are not those that were written."""
 
 
@@ -60,9 +60,9 @@ def read_checkpoint(path: Path) -> Checkpoint:
             entry = json.loads((file.metadata() or {}).get("checkpoint", "{}"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, ValueError) as error:
-        raise Damaged(str(error)) from error
+        raise DamagedCheckpoint(str(error)) from error
     if checksum(tensors, entry.get("values", "")) != entry.get("sha256"):
-        raise Damaged("the checksum does not match")
+        raise DamagedCheckpoint("the checksum does not match")
     return Checkpoint(tensors, json.loads(entry["values"]))
 
 
@@ -87,7 +87,7 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     for old in checkpoint_files(folder)[:-2]:
         if old != best:
             old.unlink()
-    for cut in folder.glob(f"*{PARTIAL}"):
+    for cut in folder.glob(f"*{PARTIAL_SUFFIX}"):
         cut.unlink()
 
 
@@ -103,7 +103,7 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]] | None:
     for path in reversed(files):
         try:
             return read_checkpoint(path), messages
-        except Damaged as error:
+        except DamagedCheckpoint as error:
             messages.append(f"{str(path)!r} is damaged ({error}); using the checkpoint before it")
     if files:
         raise BadInput(f"every checkpoint in {str(folder)!r} is damaged; train again")
@@ -122,5 +122,5 @@ def best_checkpoint(folder: Path) -> Checkpoint:
     newest, _ = found
     try:
         return read_checkpoint(checkpoint_path(folder, newest.values["best_step"]))
-    except (Damaged, FileNotFoundError):
+    except (DamagedCheckpoint, FileNotFoundError):
         return newest

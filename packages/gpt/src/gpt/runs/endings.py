@@ -10,11 +10,11 @@ from gpt.files import DISK_FULL
 from gpt.runs.checkpoints import checkpoint_files
 from gpt.runs.folder import RunFolder
 from gpt.runs.processes import n_processes
-from gpt.runs.progress import say
-from gpt.training.loop import Record
+from gpt.runs.progress import report_message
+from gpt.training.loop import StepRecord
 
 
-def again(folder: RunFolder, command: str) -> str:
+def resume_command(folder: RunFolder, command: str) -> str:
     """The command that goes on with a run; `command` is the program and its verb."""
     n = n_processes()
     start = command if n == 1 else f"torchrun --nproc-per-node {n} -m {command}"
@@ -22,7 +22,7 @@ def again(folder: RunFolder, command: str) -> str:
 
 
 @contextmanager
-def ended(loop: Generator[Record, None, None]) -> Iterator[None]:
+def closing_loop(loop: Generator[StepRecord, None, None]) -> Iterator[None]:
     """Close the loop, which saves; but after an error of one process, the others cannot help."""
     try:
         yield
@@ -35,15 +35,15 @@ def ended(loop: Generator[Record, None, None]) -> Iterator[None]:
 
 
 @contextmanager
-def lost_process_reported(folder: RunFolder, command: str) -> Iterator[None]:
+def report_lost_process(folder: RunFolder, command: str) -> Iterator[None]:
     """Say how to go on after the loss of a process."""
     try:
         yield
     except ProcessLost as error:
-        raise ProcessLost(f"{error}; go on with: {again(folder, command)}") from error
+        raise ProcessLost(f"{error}; go on with: {resume_command(folder, command)}") from error
 
 
-def last_checkpoint(folder: RunFolder) -> str:
+def describe_last_checkpoint(folder: RunFolder) -> str:
     """Say which checkpoint a run can be resumed from."""
     files = checkpoint_files(folder.checkpoints)
     if files:
@@ -52,7 +52,7 @@ def last_checkpoint(folder: RunFolder) -> str:
 
 
 @contextmanager
-def full_disks_reported(folder: RunFolder, command: str) -> Iterator[None]:
+def report_full_disk(folder: RunFolder, command: str) -> Iterator[None]:
     """Turn a full disk into one sentence: the file, what was kept, and how to go on."""
     try:
         yield
@@ -61,7 +61,7 @@ def full_disks_reported(folder: RunFolder, command: str) -> Iterator[None]:
             raise
         message = f"{error.filename}: {error.strerror}; "
         if folder.config.is_file():
-            saved, resume = last_checkpoint(folder), again(folder, command)
+            saved, resume = describe_last_checkpoint(folder), resume_command(folder, command)
             message += f"{saved}; free some space, then go on with: {resume}"
         else:
             message += "nothing of the run was kept; free some space and start again"
@@ -69,17 +69,19 @@ def full_disks_reported(folder: RunFolder, command: str) -> Iterator[None]:
 
 
 @contextmanager
-def interrupts_reported(folder: RunFolder, command: str) -> Iterator[None]:
+def report_interrupt(folder: RunFolder, command: str) -> Iterator[None]:
     """Say what was kept where a second Ctrl-C did not wait for the step at hand."""
     try:
         yield
     except KeyboardInterrupt:
-        say(f"{last_checkpoint(folder)}; go on with: {again(folder, command)}")
+        report_message(
+            f"{describe_last_checkpoint(folder)}; go on with: {resume_command(folder, command)}"
+        )
         raise
 
 
 @contextmanager
-def memory_errors_told() -> Iterator[None]:
+def report_out_of_memory() -> Iterator[None]:
     """Turn the ways in which memory runs out into one sentence."""
     try:
         yield

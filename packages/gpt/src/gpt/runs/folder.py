@@ -17,11 +17,11 @@ from gpt.errors import BadInput
 from gpt.files import write_atomically
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.runs.checkpoints import Checkpoint, best_checkpoint
-from gpt.runs.state import load_weights, within
+from gpt.runs.state import load_weights, select_prefix
 from gpt.text.token_files import load_tokens
 from gpt.text.tokenizers import Tokenizer, load_tokenizer
 
-TRAINING = "gpt train"  # what a run is made by, where its config does not say
+TRAIN_COMMAND = "gpt train"  # what a run is made by, where its config does not say
 
 
 class RunFolder:
@@ -43,7 +43,7 @@ class RunFolder:
             raise BadInput(f"there is no run in {str(self.path)!r}; make one with: gpt train")
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
-            kind = config.get("kind", TRAINING)
+            kind = config.get("kind", TRAIN_COMMAND)
             tokens = dict(config.get("tokens_sha256", {}))
             config = {name: config[name] for name in ("model", "text_sha256", "command")}
             GPTConfig(**config["model"])
@@ -52,12 +52,12 @@ class RunFolder:
         return config | {"kind": kind, "tokens_sha256": tokens}
 
     def write_config(
-        self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAINING
+        self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAIN_COMMAND
     ) -> None:
         """Write `config.json`: what was run, the shape, digests of text and tokens, settings."""
         config = {"kind": kind, "model": asdict(model), "text_sha256": text_sha256}
         files = (self.train_tokens, self.validation_tokens)
-        config["tokens_sha256"] = {file.name: sha256(file) for file in files if file.is_file()}
+        config["tokens_sha256"] = {file.name: file_sha256(file) for file in files if file.is_file()}
         config["command"] = command
         write_atomically(self.config, json.dumps(config, indent=2).encode())
 
@@ -71,7 +71,7 @@ class RunFolder:
         streams = [load_tokens(file, vocab_size) for file in files]
         written = self.read_config()["tokens_sha256"]
         for file in files:
-            if file.name in written and sha256(file) != written[file.name]:
+            if file.name in written and file_sha256(file) != written[file.name]:
                 raise BadInput(
                     f"token file {str(file)!r} is damaged: it is not what the run began with; "
                     "start the run again with --overwrite"
@@ -96,7 +96,7 @@ class RunFolder:
         write_atomically(self.log, lines.encode())
 
 
-def sha256(file: Path) -> str:
+def file_sha256(file: Path) -> str:
     """The digest of a file's bytes."""
     with file.open("rb") as bytes_of:
         return hashlib.file_digest(bytes_of, "sha256").hexdigest()
@@ -118,5 +118,5 @@ def load_model(path: Path, device: torch.device | None = None) -> tuple[GPT, Tok
             f"and the model has {config.vocab_size}"
         )
     model = GPT(config)
-    load_weights(model, within(checkpoint.tensors, "model"))
+    load_weights(model, select_prefix(checkpoint.tensors, "model"))
     return model.to(device).eval(), tokenizer, checkpoint

@@ -5,7 +5,7 @@ from types import FrameType, TracebackType
 from typing import NoReturn
 
 
-class Remembering:
+class RecordingInterruptHandler:
     """Python's own handling of Ctrl-C, with a note that it came.
 
     It raises KeyboardInterrupt wherever the program is. Libraries have places that swallow any
@@ -20,7 +20,7 @@ class Remembering:
         raise KeyboardInterrupt
 
 
-class FirstInterrupt:
+class DeferredInterrupt:
     """While active, the first Ctrl-C only sets `asked`; a second one interrupts at once.
 
     One that came before and was swallowed counts.
@@ -35,9 +35,9 @@ class FirstInterrupt:
             raise KeyboardInterrupt
         self.asked = True
 
-    def __enter__(self) -> "FirstInterrupt":
+    def __enter__(self) -> "DeferredInterrupt":
         self.before = signal.signal(signal.SIGINT, self.note)
-        if isinstance(self.before, Remembering):
+        if isinstance(self.before, RecordingInterruptHandler):
             self.asked = self.before.came
         return self
 

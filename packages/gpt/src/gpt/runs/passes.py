@@ -10,11 +10,11 @@ from torch import nn
 
 from gpt.device import has_compiler
 from gpt.runs.processes import rank
-from gpt.runs.sharding import replicated, sharded
+from gpt.runs.sharding import replicate_model, shard_model
 from gpt.training.config import LoopConfig
 
 
-class Spread(NamedTuple):
+class ParallelModel(NamedTuple):
     """One model over the processes."""
 
     forward: Any
@@ -23,15 +23,15 @@ class Spread(NamedTuple):
     """The copy that follows the weights, where one is wanted."""
 
 
-def spread(model: nn.Module, config: LoopConfig) -> Spread:
+def wrap_for_data_parallelism(model: nn.Module, config: LoopConfig) -> ParallelModel:
     """The model as each process runs it, with random numbers of its own for its rows' dropout."""
     if rank() > 0:
         torch.manual_seed(config.seed + rank())
     average = copy.deepcopy(model) if config.ema else None
     if config.shard and average is not None:
-        sharded(average)
-    forward = sharded(model) if config.shard else replicated(model)
-    return Spread(compiled(forward) if config.compile else forward, average)
+        shard_model(average)
+    forward = shard_model(model) if config.shard else replicate_model(model)
+    return ParallelModel(compile_or_warn(forward) if config.compile else forward, average)
 
 
 def autocast(device: str, precision: str) -> Any:
@@ -43,7 +43,7 @@ def autocast(device: str, precision: str) -> Any:
     return torch.autocast(device, dtype=formats[precision], cache_enabled=False)
 
 
-def compiled(model: nn.Module) -> Any:
+def compile_or_warn(model: nn.Module) -> Any:
     """The model compiled, or as it is, with a warning, where this machine has no compiler."""
     if not has_compiler():
         warnings.warn("no C++ compiler found; training without torch.compile", stacklevel=2)

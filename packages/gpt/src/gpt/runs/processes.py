@@ -40,7 +40,7 @@ def n_processes() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
-def own_device(device: torch.device) -> torch.device:
+def local_device(device: torch.device) -> torch.device:
     """The device of this process: under torchrun, a graphics card of its own.
 
     Raises:
@@ -58,7 +58,7 @@ def own_device(device: torch.device) -> torch.device:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[None]:
+def process_group(device: torch.device) -> Iterator[None]:
     """Meet the other processes that torchrun started, and part from them in the end.
 
     Raises:
@@ -69,24 +69,24 @@ def joined(device: torch.device) -> Iterator[None]:
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
-    before = signal.signal(signal.SIGTERM, told_to_end)
+    before = signal.signal(signal.SIGTERM, raise_process_lost)
     try:
         dist.init_process_group(
             "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo", timeout=TIMEOUT
         )
-        atexit.register(part)
+        atexit.register(leave_process_group)
         yield
-        part()
+        leave_process_group()
     except RuntimeError as error:  # neither gloo nor NCCL has a class of its own for it
-        if isinstance(error, dist.DistError) or re.search(SILENCE, str(error)):
-            told_to_end()
+        if isinstance(error, dist.DistError) or re.search(LOST_PROCESS_PATTERN, str(error)):
+            raise_process_lost()
         raise
     finally:
-        if signal.getsignal(signal.SIGTERM) is told_to_end:
+        if signal.getsignal(signal.SIGTERM) is raise_process_lost:
             signal.signal(signal.SIGTERM, before)
 
 
-def part() -> None:
+def leave_process_group() -> None:
     """Leave the other processes; a run that fails does so when its program ends.
 
     By then gloo's threads must be gone: one that lets go of a tensor while Python is taken apart
@@ -96,10 +96,10 @@ def part() -> None:
         dist.destroy_process_group()
 
 
-SILENCE = r"gloo|NCCL|[Cc]onnection|[Tt]imed? ?out|[Bb]roken pipe"
+LOST_PROCESS_PATTERN = r"gloo|NCCL|[Cc]onnection|[Tt]imed? ?out|[Bb]roken pipe"
 
 
-def told_to_end(number: int = signal.SIGTERM, frame: FrameType | None = None) -> NoReturn:
+def raise_process_lost(number: int = signal.SIGTERM, frame: FrameType | None = None) -> NoReturn:
     """End, as torchrun wishes when another process has died.
 
     It sends SIGTERM, and half a minute later SIGKILL: what comes between is time to say so.
@@ -108,7 +108,7 @@ def told_to_end(number: int = signal.SIGTERM, frame: FrameType | None = None) ->
     raise ProcessLost("another process of this run was lost")
 
 
-def first_then_all(work: Callable[[], None]) -> None:
+def run_on_rank_zero_first(work: Callable[[], None]) -> None:
     """Let process 0 do something that must be done once; the others wait, for as long as it takes.
 
     Raises:
@@ -128,7 +128,7 @@ def first_then_all(work: Callable[[], None]) -> None:
         raise BadInput("process 0 could not prepare the run")
 
 
-def my_rows(rows: Any) -> Any:
+def local_rows(rows: Any) -> Any:
     """This process's share of the rows of a batch: a tensor, an array or a list.
 
     Raises:
@@ -139,27 +139,27 @@ def my_rows(rows: Any) -> Any:
     return rows[rank() :: n_processes()]
 
 
-def added(*numbers: float | int) -> list[float | int]:
+def all_reduce_sum(*numbers: float | int) -> list[float | int]:
     """Each number, summed over the processes."""
-    return combined(numbers, dist.ReduceOp.SUM)
+    return all_reduce(numbers, dist.ReduceOp.SUM)
 
 
-def largest(number: float | int) -> float | int:
+def all_reduce_max(number: float | int) -> float | int:
     """The number of the process where it is largest."""
-    return combined((number,), dist.ReduceOp.MAX)[0]
+    return all_reduce((number,), dist.ReduceOp.MAX)[0]
 
 
-def from_first(number: float | int) -> float | int:
+def broadcast_from_rank_zero(number: float | int) -> float | int:
     """What process 0 says."""
-    return added(number if rank() == 0 else 0.0)[0]
+    return all_reduce_sum(number if rank() == 0 else 0.0)[0]
 
 
-def wait() -> None:
+def barrier() -> None:
     """Go on when all processes have come here."""
-    added(0.0)
+    all_reduce_sum(0.0)
 
 
-def combined(numbers: tuple[float | int, ...], how: Any) -> list[float | int]:
+def all_reduce(numbers: tuple[float | int, ...], how: Any) -> list[float | int]:
     """One small all-reduce in float64; all processes read the same bits."""
     if n_processes() == 1:
         return list(numbers)
@@ -168,7 +168,7 @@ def combined(numbers: tuple[float | int, ...], how: Any) -> list[float | int]:
     return together.tolist()
 
 
-def gathered(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:
+def all_gather_bytes(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:
     """The bytes of every process, one row each."""
     if n_processes() == 1:
         return bits[None]
@@ -177,8 +177,8 @@ def gathered(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:
     return torch.stack(rows)
 
 
-def all_rows(mine: Shaped[Tensor, "N *D"], n_rows: int) -> Shaped[Tensor, "M *D"]:
-    """The rows of all processes, `n_rows` of them, in the order they had before `my_rows`."""
+def gather_rows(mine: Shaped[Tensor, "N *D"], n_rows: int) -> Shaped[Tensor, "M *D"]:
+    """The rows of all processes, `n_rows` of them, in the order they had before `local_rows`."""
     n = n_processes()
     if n == 1:
         return mine

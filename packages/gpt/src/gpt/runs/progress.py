@@ -7,20 +7,20 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gpt.runs.processes import rank
-from gpt.training.loop import Record
+from gpt.training.loop import StepRecord
 
 console = Console(stderr=True)
 
 
-def say(message: str) -> None:
+def report_message(message: str) -> None:
     """One line, never wrapped or coloured, from the first process alone."""
     if rank() == 0:
         console.print(message, soft_wrap=True, highlight=False, markup=False)
 
 
-def track(
-    records: Iterator[Record], steps: int, done: int, n_tokens: int, title: str
-) -> Generator[Record, None, None]:
+def show_progress(
+    records: Iterator[StepRecord], steps: int, done: int, n_tokens: int, title: str
+) -> Generator[StepRecord, None, None]:
     """Pass the records on beneath a bar with loss, tokens a second and time left.
 
     Args:
@@ -30,7 +30,7 @@ def track(
         n_tokens: tokens a step.
         title: printed once, above the bar.
     """
-    say(title)
+    report_message(title)
     columns = [TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn()]
     columns.append(TextColumn("{task.fields[news]}"))
     with Progress(*columns, console=console, disable=rank() > 0) as progress:
@@ -41,7 +41,7 @@ def track(
             news = f"loss {record.loss:.3f}  {speed:,.0f} tokens/s"
             progress.update(task, completed=record.step, news=news)
             if record.validation is not None:
-                say(
+                report_message(
                     f"step {record.step}: training loss {record.loss:.3f}, "
                     f"validation loss {record.validation:.3f}"
                 )

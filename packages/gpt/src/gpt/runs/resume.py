@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from gpt.errors import BadInput
 from gpt.runs.folder import RunFolder
 
-FREE = ("loop", "device", "shard", "json", "overwrite")
+CHANGEABLE_SETTINGS = ("loop", "device", "shard", "json", "overwrite")
 Config = TypeVar("Config", bound=Any)
 
 
-def saved_config(config: type[Config], folder: Path, command: str) -> Config:
+def read_saved_config(config: type[Config], folder: Path, command: str) -> Config:
     """The settings that the run in a folder was started with, set to resume it.
 
     Raises:
@@ -45,14 +45,14 @@ def refuse_changes(saved: Any, asked: Any) -> None:
     for ours, theirs in ((saved, asked), (saved.loop, asked.loop)):
         for field in dataclasses.fields(ours):
             old, new = getattr(ours, field.name), getattr(theirs, field.name)
-            if old != new and field.name not in FREE:
+            if old != new and field.name not in CHANGEABLE_SETTINGS:
                 raise BadInput(
                     f"this run has {field.name} {old}, not {new}; leave the option out to go on "
                     "with it, or start another run with --name"
                 )
 
 
-def refuse_taken(folder: RunFolder, overwrite: bool) -> None:
+def refuse_existing_run(folder: RunFolder, overwrite: bool) -> None:
     """Do not write over a run, unless asked to."""
     if folder.config.is_file() and not overwrite:
         path = shlex.quote(str(folder.path))

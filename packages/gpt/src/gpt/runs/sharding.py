@@ -22,14 +22,14 @@ from gpt.runs.processes import n_processes
 # torch.distributed.tensor takes seconds to import, so only those who need it do
 
 
-def replicated(model: nn.Module) -> nn.Module:
+def replicate_model(model: nn.Module) -> nn.Module:
     """The model with its gradients averaged over the processes; alone, the model itself."""
     if n_processes() == 1:
         return model
     return DistributedDataParallel(model)
 
 
-def sharded(model: nn.Module) -> nn.Module:
+def shard_model(model: nn.Module) -> nn.Module:
     """The model, each block and then the rest sliced over the processes, in place."""
     if n_processes() == 1:
         return model
@@ -37,19 +37,19 @@ def sharded(model: nn.Module) -> nn.Module:
     from torch.distributed.fsdp import fully_shard
 
     mesh = init_device_mesh(next(model.parameters()).device.type, (n_processes(),))
-    for block in blocks(model):
+    for block in stacked_blocks(model):
         fully_shard(block, mesh=mesh)
     fully_shard(model, mesh=mesh, reshard_after_forward=True)  # whole again after a validation too
     return model
 
 
-def blocks(model: nn.Module) -> Iterator[nn.Module]:
+def stacked_blocks(model: nn.Module) -> Iterator[nn.Module]:
     """The layers of the outermost stacks of a model."""
     for child in model.children():
-        yield from child if isinstance(child, nn.ModuleList) else blocks(child)
+        yield from child if isinstance(child, nn.ModuleList) else stacked_blocks(child)
 
 
-def without_averaging(model: Any) -> AbstractContextManager[Any]:
+def without_gradient_averaging(model: Any) -> AbstractContextManager[Any]:
     """Keep gradients at home: a replicated model need only average the sum of its micro-batches.
 
     A sharded one has no room for whole gradients, and averages each time.
@@ -58,7 +58,7 @@ def without_averaging(model: Any) -> AbstractContextManager[Any]:
     return inner.no_sync() if isinstance(inner, DistributedDataParallel) else nullcontext()
 
 
-def whole(tensor: Shaped[Tensor, "*B"]) -> Shaped[Tensor, "*B"]:
+def gather_full_tensor(tensor: Shaped[Tensor, "*B"]) -> Shaped[Tensor, "*B"]:
     """A tensor whose slices are gathered; all processes must ask for it."""
     if n_processes() == 1:
         return tensor
@@ -67,9 +67,7 @@ def whole(tensor: Shaped[Tensor, "*B"]) -> Shaped[Tensor, "*B"]:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def sliced_like(
-    tensor: Shaped[Tensor, "*B"], pattern: Shaped[Tensor, "*C"]
-) -> Shaped[Tensor, "*B"]:
+def shard_like(tensor: Shaped[Tensor, "*B"], pattern: Shaped[Tensor, "*C"]) -> Shaped[Tensor, "*B"]:
     """A whole tensor, sliced as another of the same shape is, or left whole where that one is."""
     if n_processes() == 1:
         return tensor

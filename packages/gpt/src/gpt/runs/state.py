@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from gpt.errors import BadInput
 from gpt.runs.checkpoints import Checkpoint
-from gpt.runs.processes import gathered, rank
-from gpt.runs.sharding import sliced_like, whole
+from gpt.runs.processes import all_gather_bytes, rank
+from gpt.runs.sharding import gather_full_tensor, shard_like
 
 
 def ema_update(average: Float[Tensor, "*B"], value: Float[Tensor, "*B"], decay: float) -> None:
@@ -67,13 +67,13 @@ class TrainingState:
 
         It is the same whether one process holds the weights or many; all must ask for it.
         """
-        tensors = named("model", learned_state(self.averaged_model()))
+        tensors = add_prefix("model", trainable_state(self.averaged_model()))
         if self.average is not None:
-            tensors |= named("raw", learned_state(self.model))
+            tensors |= add_prefix("raw", trainable_state(self.model))
         for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= named(f"optimizer.{index}", moments)
-        tensors = {name: whole(tensor) for name, tensor in tensors.items()}
-        tensors |= named("random", random_states(self.device()))
+            tensors |= add_prefix(f"optimizer.{index}", moments)
+        tensors = {name: gather_full_tensor(tensor) for name, tensor in tensors.items()}
+        tensors |= add_prefix("random", random_states(self.device()))
         values: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
         return Checkpoint(tensors, values | {"scaler": self.scaler.state_dict()})
 
@@ -85,21 +85,21 @@ class TrainingState:
         """
         tensors, values = checkpoint
         if self.average is None:
-            load_weights(self.model, within(tensors, "model"))
+            load_weights(self.model, select_prefix(tensors, "model"))
         else:
-            load_weights(self.average, within(tensors, "model"))
-            load_weights(self.model, within(tensors, "raw"))
+            load_weights(self.average, select_prefix(tensors, "model"))
+            load_weights(self.model, select_prefix(tensors, "raw"))
         moments: dict[int, dict[str, Tensor]] = {}
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        for name, tensor in within(tensors, "optimizer").items():
+        for name, tensor in select_prefix(tensors, "optimizer").items():
             index, key = name.split(".", 1)
-            moments.setdefault(int(index), {})[key] = sliced_like(tensor, parameters[int(index)])
+            moments.setdefault(int(index), {})[key] = shard_like(tensor, parameters[int(index)])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
         self.scaler.load_state_dict(values["scaler"])
         for name in COUNTERS:
             setattr(self, name, values[name])
-        set_random_states(within(tensors, "random"), self.device())
+        set_random_states(select_prefix(tensors, "random"), self.device())
 
 
 COUNTERS = ("step", "best_loss", "best_step", "validations_since_best")
@@ -115,7 +115,7 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
         states["cuda"] = torch.cuda.get_rng_state(device)
     if device.type == "mps":
         states["mps"] = torch.mps.get_rng_state()
-    return {name: gathered(state) for name, state in states.items()}
+    return {name: all_gather_bytes(state) for name, state in states.items()}
 
 
 def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
@@ -130,12 +130,12 @@ def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
         torch.mps.set_rng_state(mine["mps"])
 
 
-def named(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def add_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors under `prefix.`."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
-def within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def select_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     """The tensors under `prefix.`, without it."""
     return {
         name.removeprefix(f"{prefix}."): tensor
@@ -144,7 +144,7 @@ def within(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     }
 
 
-def learned_state(model: nn.Module) -> dict[str, Tensor]:
+def trainable_state(model: nn.Module) -> dict[str, Tensor]:
     """The state of a model without its frozen weights, which stay as they were made."""
     named_weights = model.named_parameters(remove_duplicate=False)  # parts may share them
     frozen = {name for name, each in named_weights if not each.requires_grad}
@@ -157,7 +157,7 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
     Raises:
         BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
     """
-    own = learned_state(model)
+    own = trainable_state(model)
     wanted = {name: tuple(value.shape) for name, value in own.items()}
     given = {name: tuple(value.shape) for name, value in weights.items()}
     for name in sorted(wanted.keys() | given.keys()):
@@ -166,5 +166,5 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = Fa
                 f"the checkpoint is of another model: {name} has shape {given.get(name)}, "
                 f"and this model wants {wanted.get(name)}"
             )
-    weights = {name: sliced_like(value, own[name]) for name, value in weights.items()}
+    weights = {name: shard_like(value, own[name]) for name, value in weights.items()}
     model.load_state_dict(weights, assign=assign, strict=False)  # all that is learned is there

@@ -14,12 +14,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gpt.device import is_plain
+from gpt.device import is_eager_cpu
 
 SCORES_AT_ONCE = 2**26  # 268 MB in fp32
 
 
-def summed_nats(
+def linear_cross_entropy(
     x: Float[Tensor, "B T D"],
     weight: Float[Tensor, "V D"],
     bias: Float[Tensor, " V"] | None,
@@ -31,15 +31,15 @@ def summed_nats(
     """
     rows, wanted = x.flatten(0, 1), targets.flatten()
     # compilers fuse torch's two steps, half formats need a cast, and on a GPU ours is unmeasured
-    if is_plain(x) and torch.is_grad_enabled():
-        loss: Any = HeadLoss.apply(rows, weight, bias, wanted)
+    if is_eager_cpu(x) and torch.is_grad_enabled():
+        loss: Any = FusedLinearCrossEntropy.apply(rows, weight, bias, wanted)
         return loss
     scores = F.linear(rows, weight, bias)
     scores = at_least_fp32(scores)
     return F.cross_entropy(scores, wanted, reduction="sum")
 
 
-class HeadLoss(torch.autograd.Function):
+class FusedLinearCrossEntropy(torch.autograd.Function):
     """Computes the gradient together with the loss, while the scores are there.
 
     It has first derivatives alone; `F.cross_entropy` has the second ones too.
@@ -92,7 +92,7 @@ class HeadLoss(torch.autograd.Function):
         return *(each if each is None else each.mul_(upstream[0]) for each in gradients), None
 
 
-def token_nats(
+def linear_cross_entropy_per_token(
     x: Float[Tensor, "N D"],
     weight: Float[Tensor, "V D"],
     bias: Float[Tensor, " V"] | None,
@@ -103,15 +103,15 @@ def token_nats(
     Where each row's loss has a weight of its own, as in a preference between two texts, the
     gradient must wait for the weights. What waits is one table, the probabilities.
     """
-    if is_plain(x) and torch.is_grad_enabled():
-        nats: Any = TokenLoss.apply(x, weight, bias, targets)
+    if is_eager_cpu(x) and torch.is_grad_enabled():
+        nats: Any = FusedLinearCrossEntropyPerToken.apply(x, weight, bias, targets)
         return nats
     scores = F.linear(x, weight, bias)
     scores = at_least_fp32(scores)
     return F.cross_entropy(scores, targets, reduction="none")
 
 
-class TokenLoss(torch.autograd.Function):
+class FusedLinearCrossEntropyPerToken(torch.autograd.Function):
     """The loss of every row, keeping one table until the backward pass; first derivatives alone."""
 
     @staticmethod

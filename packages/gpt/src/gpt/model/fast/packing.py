@@ -30,7 +30,7 @@ class Packing(NamedTuple):
 
     def pack(self, x: Float[Tensor, "B H T K"]) -> Float[Tensor, "1 H N K"]:
         """From the block into the row; what the row has no place for is left."""
-        rows: Any = Picked.apply(rearrange(x, "B H T K -> (B T) H K"), self.places)
+        rows: Any = SelectUniqueRows.apply(rearrange(x, "B H T K -> (B T) H K"), self.places)
         return rearrange(rows, "N H K -> 1 H N K")
 
     def unpack(self, x: Float[Tensor, "1 H N K"]) -> Float[Tensor, "B H T K"]:
@@ -40,12 +40,12 @@ class Packing(NamedTuple):
         return rearrange(block, "(B T) H K -> B H T K", B=self.n_rows)
 
 
-def packing(real: Bool[Tensor, "B T"]) -> Packing:
+def packing_from_mask(real: Bool[Tensor, "B T"]) -> Packing:
     """The packing of the positions that `real` marks, row by row."""
     return Packing(real.flatten().nonzero()[:, 0], *real.shape)
 
 
-class Picked(torch.autograd.Function):
+class SelectUniqueRows(torch.autograd.Function):
     """Some places of many, none of them twice, which makes the way back a copy and no sum."""
 
     @staticmethod
