@@ -14,7 +14,9 @@ from trl.data_utils import apply_chat_template, maybe_convert_to_chatml
 from finetune.conversations.encoding import answer_example, conversation_example
 from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import template_format
-from finetune.datasets.files import load_conversations, load_preferences
+from finetune.datasets.layouts import parse_conversation
+from finetune.datasets.pair_layouts import parse_preference
+from finetune.datasets.selection import Selection
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 from gpt.text.tokenizers import decode
@@ -94,7 +96,7 @@ def saved(path, row):
 def test_conversations_are_the_texts_of_trl(tmp_path, tokenizers, row):
     """All white space included."""
     ours, library = tokenizers
-    (conversation,) = load_conversations(saved(tmp_path / "rows.json", row))
+    (conversation,) = Selection().load(saved(tmp_path / "rows.json", row), parse_conversation)
     theirs = apply_chat_template(maybe_convert_to_chatml(copy.deepcopy(row)), library)
     text = theirs.get("text") or theirs["prompt"] + theirs["completion"]
     row = conversation_example(template_format(ours), ours, conversation.messages)
@@ -105,7 +107,7 @@ def test_conversations_are_the_texts_of_trl(tmp_path, tokenizers, row):
 def test_pairs_are_the_texts_of_trl(tmp_path, tokenizers, row):
     ours, library = tokenizers
     theirs = apply_chat_template(copy.deepcopy(row), library)
-    (pair,) = load_preferences(saved(tmp_path / "rows.json", row))
+    (pair,) = Selection().load(saved(tmp_path / "rows.json", row), parse_preference)
     for side in ("chosen", "rejected"):
         text = (theirs.get("prompt", "") + theirs[side]).removesuffix("\n")  # ours end at the mark
         made = answer_example(template_format(ours), ours, pair.messages, getattr(pair, side))
@@ -115,5 +117,5 @@ def test_pairs_are_the_texts_of_trl(tmp_path, tokenizers, row):
 def test_texts_without_turns_keep_their_white_space(tmp_path):
     """As trl's text of such a row does, which is the prompt and the completion and nothing more."""
     row = {"prompt": "def add(a, b):\n", "completion": CODE}
-    (conversation,) = load_conversations(saved(tmp_path / "rows.json", row))
+    (conversation,) = Selection().load(saved(tmp_path / "rows.json", row), parse_conversation)
     assert "".join(each["content"] for each in conversation.messages) == "".join(row.values())

@@ -10,8 +10,19 @@ from finetune.conversations.messages import (
     single_turn_prompt,
 )
 from finetune.datasets.columns import METADATA, UNUSABLE_COLUMNS
-from finetune.datasets.files import UnusableRow, load_conversations, load_preferences
+from finetune.datasets.layouts import parse_conversation
+from finetune.datasets.pair_layouts import parse_preference
+from finetune.datasets.selection import Selection, UnusableRow
 from gpt.errors import BadInput
+
+
+def load_conversations(source, limit=None, **options):
+    return Selection(**options).load(source, parse_conversation, limit)
+
+
+def load_preferences(source, **options):
+    return Selection(**options).load(source, parse_preference)
+
 
 USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 QA = single_turn_conversation("q", "a")
@@ -362,22 +373,28 @@ def test_no_more_rows_are_read_than_asked_for(tmp_path):
 def test_unusable_rows_are_passed_over_where_somebody_counts_them(tmp_path):
     good, empty = {"prompt": "q", "completion": "a"}, {"prompt": "q", "completion": ""}
     path = write(tmp_path / "rows.jsonl", [good, empty, good])
-    left_out = []
-    assert load_conversations(path, left_out=left_out) == [QA] * 2
-    (reason,) = left_out
-    assert reason == f"line 2 of {path!r}: message 2, by the assistant, has the content ''"
-    with pytest.raises(UnusableRow, match="line 2 of .*, has the content ''$"):
+    selection = Selection(skip_unusable=True)
+    assert selection.load(path, parse_conversation) == [QA] * 2
+    (reason,) = selection.unusable
+    assert (
+        reason.partition("; ")[0]
+        == f"line 2 of {path!r}: message 2, by the assistant, has the content ''"
+    )
+    with pytest.raises(UnusableRow, match="line 2 of .*, has the content ''; it must be"):
         load_conversations(path)
     path = write(tmp_path / "rows.jsonl", [empty])
     with pytest.raises(BadInput, match="none of 1 rows can be used: line 1 of"):
-        load_conversations(path, left_out=[])
+        load_conversations(path, skip_unusable=True)
 
 
 def test_a_line_that_is_not_json_is_unusable_as_a_row_is(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"prompt": "q", "completion": "a"}\n{"prompt": "q\n[1]\n')
-    left_out = []
-    assert load_conversations(str(tmp_path / "rows.jsonl"), left_out=left_out) == [QA]
-    assert [reason.partition("'")[0] for reason in left_out] == ["line 2 of ", "line 3 of "]
+    selection = Selection(skip_unusable=True)
+    assert selection.load(str(tmp_path / "rows.jsonl"), parse_conversation) == [QA]
+    assert [reason.partition("'")[0] for reason in selection.unusable] == [
+        "line 2 of ",
+        "line 3 of ",
+    ]
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -455,12 +472,12 @@ def test_what_would_change_it_is_refused_by_name(tmp_path, name):
         path = write(tmp_path / "rows.jsonl", [row])
         with pytest.raises(BadInput, match=f"'{name}' .*--ignore-columns {name}"):
             load_conversations(path)
-        assert load_conversations(path, ignored=[name]) == [QA]
+        assert load_conversations(path, ignored=(name,)) == [QA]
 
 
 FILES = {
     "no file": ("rows.json", None, "there is no file"),
-    "another kind": ("rows.csv", b"a,b", r"is no .json, .jsonl or .parquet file"),
+    "another kind": ("rows.csv", b"a,b", r"is not a .json, .jsonl or .parquet file"),
     "empty": ("rows.jsonl", b"", "holds no rows"),
     "an empty list": ("rows.json", b"[]", "holds no rows"),
     "white space": ("rows.json", b" ", "rows.json': invalid JSON: Expecting value"),
@@ -470,7 +487,7 @@ FILES = {
     "a number": ("rows.json", b"1", "must hold a list of objects, found 1"),
     "a list of texts": ("rows.json", b'["a"]', "row 1 of .*: the row is not a JSON object: 'a'"),
     "binary": ("rows.jsonl", b"\x89PNG\r\n\xff\x00", r"not a text file in UTF-8 \(byte 0 cannot"),
-    "packed": ("rows.jsonl.gz", b"\x1f\x8b", "is no .json, .jsonl or .parquet file; unpack or"),
+    "packed": ("rows.jsonl.gz", b"\x1f\x8b", "is not a .json, .jsonl or .parquet file; unpack or"),
     "a key twice": (
         "rows.json",
         b'[{"prompt": "q", "completion": "a", "completion": "b"}]',
@@ -566,15 +583,15 @@ NO_CONVERSATION = {
     ),
     "another text than the columns": (
         {"prompt": "q", "completion": "a", "text": "q: b"},
-        "column 'text' is not the row's other columns written out",
+        "column 'text' does not contain the texts of the other columns",
     ),
     "unpaired preference": (
         {"prompt": "q", "completion": "a", "label": False},
-        "column 'label' does not say True, so the answer is not known to be a good one",
+        "column 'label' is not True, so the answer may be a bad one",
     ),
     "tools": (
         {"messages": [USER, BOT], "tools": '[{"name": "f"}]'},
-        "column 'tools' describes tools; models here are not taught to call any",
+        "column 'tools' describes tools, and models here do not learn to call tools",
     ),
     "template options": (
         {"messages": [USER, BOT], "chat_template_kwargs": {"enable_thinking": False}},
@@ -582,7 +599,7 @@ NO_CONVERSATION = {
     ),
     "pictures": (
         {"messages": [USER, BOT], "images": ["a.png"]},
-        "column 'images' holds pictures or sound; models here read text only",
+        "column 'images' holds pictures or sound, and models here read text only",
     ),
     "a call of a tool": (
         {"messages": [USER, {**BOT, "tool_calls": [{"function": {"name": "f"}}]}]},
@@ -632,7 +649,7 @@ NO_PREFERENCE = {
     ),
     "another prompt": (
         {"prompt": "x", "chosen": [USER, answer("good")], "rejected": [USER, answer("bad")]},
-        "chosen and rejected go on from another conversation than the prompt",
+        "the conversation in column 'chosen' does not continue column 'prompt'",
     ),
     "one answer": ({"prompt": "q", "chosen": "a", "rejected": "a"}, "is the rejected one: 'a'"),
     "a number": (
@@ -645,7 +662,7 @@ NO_PREFERENCE = {
     ),
     "questions that differ": (
         {"chosen": "\n\nHuman: x\n\nAssistant: b", "rejected": WHOLE},
-        "chosen and rejected part before the last answer",
+        "chosen and rejected must not differ before the last answer",
     ),
     "transcripts without an answer": (
         {"chosen": WHOLE + "\n\nHuman: x", "rejected": WHOLE + "\n\nHuman: x"},
@@ -684,7 +701,7 @@ NO_PREFERENCE = {
     ),
     "a margin": (
         {"prompt": "q", "chosen": "good", "rejected": "bad", "margin": 0.5},
-        "column 'margin' asks for a margin between two answers, which no loss here has",
+        "column 'margin' asks for a margin between the answers, which no loss here supports",
     ),
     "an input that nothing asks for": (
         {"prompt": "q", "input": "i", "chosen": "good", "rejected": "bad"},
@@ -696,7 +713,7 @@ NO_PREFERENCE = {
     ),
     "two transcripts and another prompt": (
         {"prompt": "x", "chosen": WHOLE, "rejected": WHOLE + "b"},
-        "chosen and rejected go on from another conversation than the prompt",
+        "the conversation in column 'chosen' does not continue column 'prompt'",
     ),
     "a completion with something more": (
         {"prompt": "q", "completions": [{"response": "a", "score": 1, "tools": "f"}] * 2},

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from finetune.datasets import docstrings
-from finetune.datasets.docstrings import (
+from finetune.datasets import questions
+from finetune.datasets.docstrings import first_sentence
+from finetune.datasets.questions import (
     QUESTION_TEMPLATES,
     Question,
     library_questions,
@@ -17,7 +18,6 @@ from finetune.datasets.docstrings import (
     split_by_module,
     top_level_module,
 )
-from finetune.datasets.sentences import first_sentence
 from gpt.errors import BadInput
 
 SOURCE = '''"""A module is no question."""
@@ -224,8 +224,8 @@ def test_about_a_seventh_is_held_out_from_twenty_modules_or_more(real):
 
 def test_another_process_with_other_hashes_makes_the_same_questions_and_split(real):
     code = (
-        "from finetune.datasets.docstrings import *; q = python_questions(); "
-        "print(digest(q), digest(split_by_module(q).held_out))"
+        "from finetune.datasets.questions import *; q = python_questions(); "
+        "print(questions_digest(q), questions_digest(split_by_module(q).held_out))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     result = subprocess.run(
@@ -245,6 +245,6 @@ def test_the_digest_names_exactly_these_questions():
 
 
 def test_a_python_without_sources_is_told_in_a_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(docstrings.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(questions.sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(BadInput, match="without the source of its library"):
         python_questions()

@@ -92,7 +92,7 @@ def test_the_printed_table_has_a_row_a_kind_and_one_for_all():
     assert starts == ["unnamed", "x", "y", "z", "all"]
     # x: 3 and 1 words against 2 and 4
     assert " ".join(lines[3].split()) == "x 2 2.0 (2) 3.0 (3) 50.0% 50.0% 50.0% 100.0%"
-    assert lines[-1] == "Pairs seen before: 1. Preferred both ways: 1. Two equal answers: 1."
+    assert lines[-1] == "Repeated pairs: 1. Preferred both ways: 1. Equal answers: 1."
     assert max(map(len, lines)) <= 100
     assert all(line.isprintable() for line in lines)
 

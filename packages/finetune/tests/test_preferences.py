@@ -4,19 +4,21 @@ from collections import Counter
 
 import pytest
 
-from finetune.datasets.docstrings import Question, split_by_module, top_level_module
-from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
-from finetune.datasets.preferences import (
-    Preference,
+from finetune.datasets.corruptions import (
     answer_about_other_module,
-    bradley_terry_choice,
     looped_sentence,
     looped_sentence_same_length,
-    make_preferences,
-    preferences_by_rule,
     shuffled_sentence,
     truncated_sentence,
 )
+from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
+from finetune.datasets.preferences import (
+    Preference,
+    bradley_terry_choice,
+    make_preferences,
+    preferences_by_rule,
+)
+from finetune.datasets.questions import Question, split_by_module, top_level_module
 from finetune.datasets.rule import ends_with_full_stop, has_no_repetition, is_brief, rule_score
 
 SAID = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]

@@ -1,6 +1,6 @@
 import pytest
 
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.datasets.rule import (
     RuleChecks,
     ends_with_full_stop,

@@ -18,7 +18,7 @@ from finetune.conversations.messages import (
 )
 from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import template_format
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.datasets.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
 from finetune.datasets.tasks import Task, drop_held_out_prompts, read_task, write_task
 from finetune.pipeline import stage_with_pairs
@@ -188,7 +188,7 @@ def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatc
         PreferencePair(single_turn_prompt(f"Spell {n}."), "a", "b") for n in range(1, 4)
     ])  # fmt: skip
     monkeypatch.setattr(reward, "load_assistant", lambda name, base: None)
-    monkeypatch.setattr(reward, "sampled_pairs", lambda assistant: sampled)
+    monkeypatch.setattr(reward, "sample_ranked_pairs", lambda assistant: sampled)
     rows = [{"prompt": f"Spell {n}.", "chosen": "It is.", "rejected": "no"} for n in range(9)]
     task = learn(reward, rows, samples="runs/sft")
     assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
@@ -206,7 +206,7 @@ def test_the_base_of_an_adapter_is_used_for_its_samples(home, assistant, command
     monkeypatch.setattr(
         command, "load_assistant", lambda *names, **more: loaded.append((names, more))
     )
-    monkeypatch.setattr(command, "sampled_pairs", lambda assistant: sampled)
+    monkeypatch.setattr(command, "sample_ranked_pairs", lambda assistant: sampled)
     monkeypatch.setattr("finetune.datasets.tasks.question_task", lambda: Task(QUESTIONS, QUESTIONS))
     command.task(CONFIGS[command](samples="adapter", base="moved"), assistant)
     assert loaded == [(("adapter",), {"base": "moved"})]
@@ -267,7 +267,7 @@ def test_an_unusable_row_ends_a_command_and_an_option_leaves_it_out(learn, row, 
 def test_the_first_three_unusable_rows_are_shown_with_their_reasons(learn, capsys):
     learn(sft, [GOOD[0], *UNUSABLE.values(), *GOOD[1:]], skip_unusable=True)
     said = capsys.readouterr().err.splitlines()
-    assert said[0] == "7 unusable rows are left out, of which the first 3:"
+    assert said[0] == "7 unusable rows are left out; the first 3 are:"
     assert [line.partition(" of ")[0] for line in said[1:]] == ["  line 2", "  line 3", "  line 4"]
     assert "the columns are question; needed are messages or" in said[3]
 
@@ -375,7 +375,7 @@ def test_a_file_of_which_no_row_fits_is_refused_with_the_numbers(learn, command)
     mark = {"prompt": "Question: q\nAnswer:\na\n\nQuestion: r", "completion": "a"}
     rows = [mark, *({"prompt": "q" * 200, "completion": "a"} for _ in range(2))]
     rows = [{**row, "chosen": row["completion"], "rejected": "b"} for row in rows]
-    with pytest.raises(BadInput, match="none of 3 .* 128 tokens .*: 2 are too long, 1 spell one"):
+    with pytest.raises(BadInput, match="none of 3 .* 128 tokens .*: 2 are too long, 1 contain a"):
         learn(command, rows)
 
 
@@ -391,7 +391,7 @@ def test_questions_without_room_for_an_answer_are_counted_and_said(
     home, assistant, capsys, monkeypatch
 ):
     fits, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 100))
-    monkeypatch.setattr(ppo, "questions", lambda: Task([fits, long], [fits]))
+    monkeypatch.setattr(ppo, "question_task", lambda: Task([fits, long], [fits]))
     ppo.task(ppo.PpoConfig(model=str(home / "runs" / "base"), reward="rule"), assistant)
     said = capsys.readouterr().err
     assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in said

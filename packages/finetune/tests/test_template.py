@@ -74,19 +74,19 @@ ASK = "{% if add_generation_prompt %}[assistant]{% endif %}"
 UNSUITABLE = {
     "another prompt": (
         TURN + "{% if add_generation_prompt %}[bot]{% endif %}",
-        "asks .*bot.', but",
+        "prompts for .*bot.', but",
     ),
     "no prompt": (
         "{% for m in messages %}<{{ loop.index if add_generation_prompt }}{{ m.content }}"
         "<|im_end|>{% endfor %}",
-        "model would be trained on other prompts than it is asked with",
+        "model would be trained on other prompts than it gets later",
     ),
     "words of its own": (
         "{% for m in messages %}[{{ m.role }}]{{ 'Well, ' if m.role == 'assistant' }}"
         "{{ m.content }}<|im_end|>{% endfor %}" + ASK,
-        "asks for an answer with '<|im_end|>.assistant.', but writes one after .*Well, ",
+        "prompts for an answer with '<|im_end|>.assistant.', but writes .*Well, .* before an",
     ),
-    "no end": (TURN.replace("<|im_end|>", ";") + ASK, "ends an answer with ';', which is no sp"),
+    "no end": (TURN.replace("<|im_end|>", ";") + ASK, "ends an answer with ';', which is not a sp"),
     "the last alone": ("{{ messages[-1].content }}<|im_end|>", "does not write 4 messages once"),
     "damaged": ("{% for %}", "does not accept these messages"),
 }
@@ -102,9 +102,9 @@ def test_a_template_that_changes_a_message_is_refused_when_it_does():
     trimming = TURN.replace("m.content", "m.content | trim") + ASK
     format = template_format(chat_tokenizer(trimming))
     assert conversation_text(format, ONE)
-    with pytest.raises(BadInput, match=r"it has 'a<.im_end.>.* in place of '  a<.im_end.>"):
+    with pytest.raises(BadInput, match=r"it writes 'a<.im_end.>.* instead of '  a<.im_end.>"):
         format.pieces(single_turn_conversation("  a", "b").messages)
-    with pytest.raises(BadInput, match="does not write these messages as they are"):
+    with pytest.raises(BadInput, match="the chat template changes these messages"):
         format.prompt(single_turn_prompt("  a"))
 
 
