@@ -1,10 +1,10 @@
 import json
+from dataclasses import asdict
 
 import pytest
 
 from finetune.datasets.preference_report import (
     LengthStatistics,
-    count_conflicts,
     format_preference_report,
     length_accuracy,
     overlap_accuracy,
@@ -71,14 +71,14 @@ def test_more_of_the_question_is_the_overlap_baseline():
 
 def test_conflicts_need_the_same_question_and_different_answers():
     one, back = Preference("q", "a", "b"), Preference("q", "b", "a", "other kind")
-    assert count_conflicts([one, back]) == 1
-    assert count_conflicts([one, one, back, back]) == 1
-    assert count_conflicts([one, back._replace(question="r")]) == 0
-    assert count_conflicts([Preference("q", "a", "a"), Preference("q", "b", "b")]) == 0
+    assert preference_report([one, back]).conflicts == 1
+    assert preference_report([one, one, back, back]).conflicts == 1
+    assert preference_report([one, back._replace(question="r")]).conflicts == 0
+    assert preference_report([Preference("q", "a", "a"), Preference("q", "b", "b")]).conflicts == 0
 
 
 def test_the_report_is_json():
-    content = json.loads(json.dumps(preference_report(PAIRS).to_json()))
+    content = json.loads(json.dumps(asdict(preference_report(PAIRS))))
     assert content["all"]["chosen"] == {"mean": pytest.approx(11 / 6), "median": 2}
     assert set(content["kinds"]) == {"x", "y", "z"}
     assert content["conflicts"] == 1

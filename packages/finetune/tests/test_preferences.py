@@ -19,7 +19,7 @@ from finetune.datasets.preferences import (
     preferences_by_rule,
 )
 from finetune.datasets.questions import Question, split_by_module, top_level_module
-from finetune.datasets.rule import ends_with_full_stop, has_no_repetition, is_brief, rule_score
+from finetune.datasets.rule import rule_checks, rule_score
 
 SAID = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
 START = Question("threading", "Thread.start", "method", "What?", "Start the thread.")
@@ -58,7 +58,7 @@ def test_a_loop_says_three_words_again_and_then_goes_on():
     assert len(seen) == 6 * 3  # six ends of the phrase, three numbers of times
     assert expected < seen
     assert looped_sentence(["Do", "it", "now"], random.Random(0)).startswith("Do it now Do it now")
-    assert not any(map(has_no_repetition, seen))
+    assert not any(rule_checks(START, text).no_repetition for text in seen)
 
 
 def test_a_loop_of_the_same_length_takes_the_place_of_the_end():
@@ -118,14 +118,10 @@ def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides)
         for pair in pairs:
             question = asked[pair.question]
             assert pair.chosen == question.answer
-            assert (
-                ends_with_full_stop(pair.chosen)
-                and is_brief(pair.chosen)
-                and has_no_repetition(pair.chosen)
-            )
+            assert all(rule_checks(question, pair.chosen)[:3])
             assert pair.rejected and pair.rejected != pair.chosen
             assert rule_score(question, pair.rejected) <= rule_score(question, pair.chosen)
-        good = [q for q in questions if is_brief(q.answer) and has_no_repetition(q.answer)]
+        good = [q for q in questions if all(rule_checks(q, q.answer)[:3])]
         assert len(pairs) == len(good)
 
 
@@ -133,12 +129,13 @@ def test_each_kind_is_what_it_says(split, sides):
     for questions, pairs in zip(split, sides, strict=True):
         module_of = {question.answer: top_level_module(question) for question in questions}
         for pair in pairs:
+            checks = rule_checks(START, pair.rejected)
             said, wrong = pair.chosen.removesuffix(".").split(), pair.rejected.split()
             if pair.kind == "cut":
-                assert not ends_with_full_stop(pair.rejected)
+                assert not checks.ends
                 assert pair.chosen.startswith(pair.rejected)
             elif pair.kind == "looped":
-                assert ends_with_full_stop(pair.rejected) and not has_no_repetition(pair.rejected)
+                assert checks.ends and not checks.no_repetition
                 assert {*pair.rejected.removesuffix(".").split()} <= {*said}
             elif pair.kind == "shuffled":
                 assert sorted(pair.rejected.removesuffix(".").split()) == sorted(said)

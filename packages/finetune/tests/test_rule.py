@@ -1,15 +1,7 @@
 import pytest
 
 from finetune.datasets.questions import Question
-from finetune.datasets.rule import (
-    RuleChecks,
-    ends_with_full_stop,
-    has_no_repetition,
-    is_brief,
-    is_on_topic,
-    rule_checks,
-    rule_score,
-)
+from finetune.datasets.rule import RuleChecks, rule_checks, rule_score
 
 START = Question("threading", "Thread.start", "method", "?", "Start the thread.")
 
@@ -34,15 +26,15 @@ def test_the_four_checks_by_hand(answer, stopped, expected):
 
 
 def test_an_answer_ends_with_a_full_stop_of_its_own():
-    assert ends_with_full_stop("Done. \n")
-    assert not ends_with_full_stop("Done. And then")
-    assert not ends_with_full_stop("Done?")
-    assert not ends_with_full_stop("Done.", stopped=False)
+    assert rule_checks(START, "Done. \n").ends
+    assert not rule_checks(START, "Done. And then").ends
+    assert not rule_checks(START, "Done?").ends
+    assert not rule_checks(START, "Done.", stopped=False).ends
 
 
 @pytest.mark.parametrize(("n", "expected"), [(2, False), (3, True), (16, True), (17, False)])
 def test_three_to_sixteen_words_are_brief(n, expected):
-    assert is_brief(" ".join(["word"] * n)) == expected
+    assert rule_checks(START, " ".join(["word"] * n)).brief_enough == expected
 
 
 @pytest.mark.parametrize(
@@ -59,15 +51,17 @@ def test_three_to_sixteen_words_are_brief(n, expected):
     ],
 )
 def test_three_words_twice_or_one_three_times_is_not_fresh(answer, expected):
-    assert has_no_repetition(answer) == expected
+    assert rule_checks(START, answer).no_repetition == expected
 
 
 def test_the_topic_is_a_stem_of_the_dotted_name():
     question = Question("email.message", "MIMEText.get_param", "method", "About what?", "")
     for word in ("Parameter", "EMAILS", "messages", "texts.", "mime"):
-        assert is_on_topic(question, f"It is {word}") == (word != "texts.")  # texts is not text
-    assert not is_on_topic(question, "What about the method?")  # the wording is no topic
-    assert not is_on_topic(question, "")
+        assert rule_checks(question, f"It is {word}").on_topic == (
+            word != "texts."
+        )  # texts is not text
+    assert not rule_checks(question, "What about the method?").on_topic  # the wording is no topic
+    assert not rule_checks(question, "").on_topic
 
 
 def test_the_documented_answers_mostly_pass(all_questions):

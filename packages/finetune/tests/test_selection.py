@@ -19,7 +19,7 @@ from finetune.conversations.messages import (
 from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import template_format
 from finetune.datasets.questions import Question
-from finetune.datasets.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
+from finetune.datasets.splitting import first_prompt, prompt_key, split_by_prompt
 from finetune.datasets.tasks import Task, drop_held_out_prompts, read_task, write_task
 from finetune.pipeline import stage_with_pairs
 from gpt.errors import BadInput
@@ -52,6 +52,14 @@ def learn(home, assistant, tmp_path):
 QUESTIONS = [Question("m", "f", "function", "What does `f` do?", "It is there for a test.")]
 
 
+def split_conversations(items):
+    return split_by_prompt(items, [first_prompt(each) for each in items])
+
+
+def split_pairs(pairs):
+    return split_by_prompt(pairs, [pair.messages for pair in pairs])
+
+
 def questions_of(items):
     return {each.messages[0]["content"] for each in items}
 
@@ -62,7 +70,7 @@ def test_answers_to_one_question_stay_on_one_side():
         for n in range(30)
         for k in range(4)
     ]
-    train, held_out = split_by_prompt(pairs, pair_prompt)
+    train, held_out = split_pairs(pairs)
     assert sorted(train + held_out, key=repr) == sorted(pairs, key=repr)
     assert len(held_out) == 12
     assert questions_of(train).isdisjoint(questions_of(held_out))
@@ -75,12 +83,12 @@ def test_about_a_tenth_of_the_rows_is_held_out_whatever_the_questions_are_like()
             for n in range(n_questions)
             for k in range(n_answers)
         ]
-        _, held_out = split_by_prompt(items, first_prompt)
+        _, held_out = split_conversations(items)
         assert len(held_out) == expected
     items = [single_turn_conversation("often", f"a{k}") for k in range(60)] + [
         single_turn_conversation(f"q{n}", "a") for n in range(40)
     ]
-    train, held_out = split_by_prompt(items, first_prompt)
+    train, held_out = split_conversations(items)
     assert len(held_out) == 10
     assert single_turn_conversation("often", "a0") in train
 
@@ -96,7 +104,7 @@ def test_conversations_that_begin_alike_stay_on_one_side():
         Conversation([{"role": "system", "content": str(n)}, *short.messages]),
         Conversation([{"role": "system", "content": str(n)}, *long.messages]),
     )]  # fmt: skip
-    train, held_out = split_by_prompt(items, first_prompt)
+    train, held_out = split_conversations(items)
     prompts = {prompt_key(first_prompt(each)) for each in held_out}
     assert len(held_out) == 2
     assert prompts.isdisjoint(prompt_key(first_prompt(each)) for each in train)
@@ -105,9 +113,9 @@ def test_conversations_that_begin_alike_stay_on_one_side():
 def test_case_and_white_space_do_not_make_another_question():
     items = [single_turn_conversation(q, "a") for q in ("What is it?", " what is\nit? ")]
     with pytest.raises(BadInput, match="^all 2 usable rows ask the same question; at least two"):
-        split_by_prompt(items, first_prompt)
+        split_conversations(items)
     with pytest.raises(BadInput, match="^there is only one usable row; at least two questions"):
-        split_by_prompt(items[:1], first_prompt)
+        split_conversations(items[:1])
 
 
 def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_later_in_a_talk():
@@ -119,9 +127,9 @@ def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_l
         return [*systems, [*question, *single_turn_conversation("Sure?", "Yes.").messages]]
 
     found = [Conversation(messages) for n in range(20) for messages in rows(n)]
-    train, held_out = split_by_prompt(found, first_prompt)
+    train, held_out = split_conversations(found)
     pairs = [PreferencePair(each.messages[:-1], "a", "b") for each in found]
-    pairs_train, pairs_held_out = split_by_prompt(pairs, pair_prompt)
+    pairs_train, pairs_held_out = split_pairs(pairs)
     for one, other in ((train, held_out), (pairs_train, pairs_held_out), (train, pairs_held_out)):
         asked_in = [
             {next(m["content"] for m in each.messages if m["role"] == "user") for each in side}
@@ -150,7 +158,7 @@ def test_rows_of_one_question_are_told_apart_by_their_system_messages():
         Conversation([{"role": "system", "content": f"You are number {n}."}, *question])
         for n in range(11)
     ]
-    train, held_out = split_by_prompt(rows, first_prompt)
+    train, held_out = split_conversations(rows)
     assert (len(train), len(held_out)) == (10, 1)
 
 
@@ -159,8 +167,8 @@ def test_the_same_questions_are_held_out_of_every_file():
     names = [f"question {n}" for n in range(50)]
     conversations = [single_turn_conversation(name, "a") for name in names]
     pairs = [PreferencePair(single_turn_prompt(name), "good", "bad") for name in reversed(names)]
-    ours = split_by_prompt(conversations, first_prompt)[1]
-    theirs = split_by_prompt(pairs, pair_prompt)[1]
+    ours = split_conversations(conversations)[1]
+    theirs = split_pairs(pairs)[1]
     assert [each.messages[0] for each in ours] == [each.messages[0] for each in theirs]
 
 
@@ -340,7 +348,7 @@ def test_a_file_whose_held_out_rows_are_too_long_holds_out_others(learn, command
         for n in range(20)
     ]
     read = [PreferencePair(single_turn_prompt(row["prompt"]), "It is.", "no") for row in rows]
-    held_out = questions_of(split_by_prompt(read, pair_prompt)[1])
+    held_out = questions_of(split_pairs(read)[1])
     for row in rows:
         if row["prompt"] in held_out:
             row["prompt"] += " " * 300  # the same question: white space does not count

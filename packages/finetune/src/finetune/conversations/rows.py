@@ -82,12 +82,11 @@ class EpochSampler:
         """Return the row numbers of a step; a batch may extend into the next epoch."""
         positions = range(step * self.batch_size, (step + 1) * self.batch_size)
         epochs = {position // self.n_rows for position in positions}
-        orders = {epoch: self.order(epoch) for epoch in epochs}
+        orders = {
+            epoch: np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
+            for epoch in epochs
+        }
         return [int(orders[each // self.n_rows][each % self.n_rows]) for each in positions]
-
-    def order(self, epoch: int) -> np.ndarray:
-        """Return all row numbers in the order of this epoch."""
-        return np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
 
 
 def split_into_batches(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:

@@ -81,6 +81,7 @@ UNUSABLE_COLUMNS = {
     "text": "does not contain the texts of the other columns; train on plain text with gpt train",
 }
 """Known columns and keys that cannot be used, and the reason as the rest of a sentence."""
+UNKNOWN_COLUMN = "is not known, so its content would be lost"
 
 
 def check_columns(
@@ -109,9 +110,11 @@ def check_columns(
             continue
         refused.append(name)
     if refused:
-        reasons = "; ".join(f"column {name!r} {unusable_reason(name)}" for name in refused)
+        reasons = "; ".join(
+            f"column {name!r} {UNUSABLE_COLUMNS.get(name, UNKNOWN_COLUMN)}" for name in refused
+        )
         ignored = ",".join(refused)
-        raise BadInput(f"{reasons} (--ignore-columns {ignored} ignores it)")
+        raise BadInput(f"{reasons} (--ignore-columns {ignored} ignores such content)")
 
 
 def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, content: str) -> None:
@@ -136,14 +139,8 @@ def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, conten
                 f"a turn by the {role} has {name} {value!r}; answers are trained on and other "
                 f"turns are not (--ignore-columns {name} trains on all answers)"
             )
-        raise BadInput(
-            f"a turn's {name!r} {unusable_reason(name)} (--ignore-columns {name} ignores it)"
-        )
-
-
-def unusable_reason(name: str) -> str:
-    """Return why a column or key cannot be used, as the rest of a sentence."""
-    return UNUSABLE_COLUMNS.get(name, "is not known, so its content would be lost")
+        reason = UNUSABLE_COLUMNS.get(name, UNKNOWN_COLUMN)
+        raise BadInput(f"a turn's {name!r} {reason} (--ignore-columns {name} ignores it)")
 
 
 def is_empty(value: Any) -> bool:

@@ -27,13 +27,13 @@ from collections.abc import Sequence
 from finetune.conversations.messages import Conversation, Message, check_turns
 from finetune.datasets.columns import PREFERENCE_COLUMNS, check_columns, is_empty
 from finetune.datasets.turns import (
+    OPEN_ANSWER,
     Columns,
     history_messages,
     is_transcript,
+    parse_transcript,
     text_column,
     text_or_turns,
-    transcript_prompt,
-    transcript_with_answer,
     turns_column,
 )
 from gpt.errors import BadInput
@@ -66,7 +66,7 @@ def parse_conversation(columns: Columns) -> Conversation:
             used |= {*CONTEXT_COLUMNS, "history"}
             messages = [
                 *history_messages(columns),
-                {"role": "user", "content": instruction_text(columns)},
+                *prompt_messages(columns, "instruction"),
                 {"role": "assistant", "content": text_column(columns, answer)},
             ]
         case (question, answer):
@@ -110,24 +110,30 @@ def add_system_message(columns: Columns, messages: list[Message]) -> list[Messag
     return [{"role": "system", "content": system}, *messages]
 
 
-def instruction_text(columns: Columns) -> str:
-    """Return an instruction, followed by its input or context after an empty line."""
-    context = [name for name in CONTEXT_COLUMNS if not is_empty(columns.get(name))]
-    return "\n\n".join(text_column(columns, name) for name in ("instruction", *context))
-
-
 def question_and_answer_messages(question: str, answer: str, columns: Columns) -> list[Message]:
     """Return the messages of two columns with these names: a question and its answer."""
-    content = columns[answer]
-    if question != "instruction" and is_transcript(columns[question]) and isinstance(content, str):
-        return transcript_with_answer(columns[question], content)
-    return [*prompt_messages(columns, question), *text_or_turns(columns, answer, "assistant")]
+    messages = prompt_messages(columns, question)
+    answers = text_or_turns(columns, answer, "assistant")
+    prompt = columns[question]
+    if (
+        question != "instruction"
+        and is_transcript(prompt)
+        and prompt.rstrip().endswith(OPEN_ANSWER)
+        and isinstance(columns[answer], str)
+    ):  # white space around this answer belongs to the transcript
+        answers = [{"role": "assistant", "content": columns[answer].strip()}]
+    return [*messages, *answers]
 
 
 def prompt_messages(columns: Columns, question: str) -> list[Message]:
-    """Return the messages of a column with a prompt: a text, a transcript or a list of turns."""
+    """Return the messages of a column with a prompt: a text, a transcript or a list of turns.
+
+    An instruction is followed by its input or context, after an empty line.
+    """
     if question == "instruction":
-        return [{"role": "user", "content": instruction_text(columns)}]
+        context = [name for name in CONTEXT_COLUMNS if not is_empty(columns.get(name))]
+        texts = [text_column(columns, name) for name in ("instruction", *context)]
+        return [{"role": "user", "content": "\n\n".join(texts)}]
     if is_transcript(columns[question]):
-        return transcript_prompt(columns[question])
+        return parse_transcript(columns[question].rstrip().removesuffix(OPEN_ANSWER))
     return text_or_turns(columns, question, "user")

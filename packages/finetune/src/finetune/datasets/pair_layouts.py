@@ -17,9 +17,10 @@ from finetune.conversations.messages import Message, PreferencePair, check_turns
 from finetune.datasets.columns import (
     ANSWER_COLUMNS,
     COMPLETION_METADATA,
+    UNKNOWN_COLUMN,
+    UNUSABLE_COLUMNS,
     check_columns,
     is_empty,
-    unusable_reason,
 )
 from finetune.datasets.layouts import (
     CONTEXT_COLUMNS,
@@ -140,20 +141,17 @@ def completion_scores(answers: list[Any]) -> list[float]:
     """
     rows = [answer if isinstance(answer, dict) else {} for answer in answers]
     for key in SCORE_KEYS:
-        if not all(is_score(row.get(key)) for row in rows):
+        scores = [row.get(key) for row in rows]
+        # isinstance would accept True, which is an int
+        if not all(type(score) in (int, float) and abs(score) < MAX_SCORE for score in scores):
             continue
         for row in rows:
             for name, value in row.items():
                 if name not in COMPLETION_METADATA | {"response"} and not is_empty(value):
-                    raise BadInput(f"a completion's {name!r} {unusable_reason(name)}")
-        return [float(row[key]) for row in rows]
+                    reason = UNUSABLE_COLUMNS.get(name, UNKNOWN_COLUMN)
+                    raise BadInput(f"a completion's {name!r} {reason}")
+        return [float(score) for score in scores]
     raise BadInput(
         f"every completion needs a number under the same key, {' or '.join(SCORE_KEYS)}; "
         f"found {answers!r:.60}"
     )
-
-
-def is_score(value: Any) -> bool:
-    """Return whether a value is a finite number; True is not one, although it is an `int`."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and abs(value) < MAX_SCORE

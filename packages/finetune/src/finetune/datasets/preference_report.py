@@ -6,11 +6,10 @@ always preferring the longer (or shorter) answer, and that of always preferring 
 shares more words with the question.
 """
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -31,7 +30,7 @@ REPORT_HEADINGS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class LengthStatistics:
     """Mean and median number of words per answer."""
 
@@ -39,7 +38,7 @@ class LengthStatistics:
     median: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class KindReport:
     """Statistics of the pairs of one kind, or of all pairs."""
 
@@ -54,7 +53,7 @@ class KindReport:
     overlap_accuracy: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PreferenceReport:
     """Statistics of a set of preferences; shares are in [0, 1]."""
 
@@ -74,10 +73,6 @@ class PreferenceReport:
     identical: int
     """Pairs whose two answers are equal."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as nested dictionaries."""
-        return dataclasses.asdict(self)
-
 
 def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
     """Return the statistics of any set of preferences.
@@ -90,6 +85,7 @@ def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
     kinds: dict[str, list[Preference]] = defaultdict(list)
     for pair in pairs:
         kinds[pair.kind].append(pair)
+    distinct = {(pair.question, pair.chosen, pair.rejected) for pair in pairs}
     return PreferenceReport(
         all=kind_report(pairs),
         kinds={kind: kind_report(kinds[kind]) for kind in sorted(kinds)},
@@ -97,29 +93,25 @@ def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
         subsequence=fmean(subsequence_f1(pair.chosen, pair.rejected) for pair in pairs),
         chosen_overlap=fmean(stem_overlap(pair.question, pair.chosen) for pair in pairs),
         rejected_overlap=fmean(stem_overlap(pair.question, pair.rejected) for pair in pairs),
-        duplicates=len(pairs) - len({pair[:3] for pair in pairs}),
-        conflicts=count_conflicts(pairs),
+        duplicates=len(pairs) - len(distinct),
+        conflicts=sum(b != a and (question, b, a) in distinct for question, a, b in distinct) // 2,
         identical=sum(pair.chosen == pair.rejected for pair in pairs),
     )
 
 
 def kind_report(pairs: Sequence[Preference]) -> KindReport:
     """Return the lengths and the accuracy of both baselines for these pairs."""
+    chosen = [len(normalised_words(pair.chosen)) for pair in pairs]
+    rejected = [len(normalised_words(pair.rejected)) for pair in pairs]
     return KindReport(
         pairs=len(pairs),
-        chosen=length_statistics(pair.chosen for pair in pairs),
-        rejected=length_statistics(pair.rejected for pair in pairs),
+        chosen=LengthStatistics(fmean(chosen), float(median(chosen))),
+        rejected=LengthStatistics(fmean(rejected), float(median(rejected))),
         chosen_longer=fmean(pair.longer_by > 0 for pair in pairs),
         matched=fmean(pair.matched for pair in pairs),
         length_accuracy=length_accuracy(pairs),
         overlap_accuracy=overlap_accuracy(pairs),
     )
-
-
-def length_statistics(answers: Iterable[str]) -> LengthStatistics:
-    """Return the mean and median number of words per answer."""
-    counts = [len(normalised_words(answer)) for answer in answers]
-    return LengthStatistics(fmean(counts), float(median(counts)))
 
 
 def pairwise_accuracy(margins: Iterable[float]) -> float:
@@ -142,12 +134,6 @@ def overlap_accuracy(pairs: Sequence[Preference]) -> float:
         stem_overlap(pair.question, pair.chosen) - stem_overlap(pair.question, pair.rejected)
         for pair in pairs
     )
-
-
-def count_conflicts(pairs: Sequence[Preference]) -> int:
-    """Return how many pairs of answers occur in both orders."""
-    ways = {(pair.question, pair.chosen, pair.rejected) for pair in pairs}
-    return sum(b != a and (q, b, a) in ways for q, a, b in ways) // 2
 
 
 def format_preference_report(report: PreferenceReport) -> str:

@@ -18,9 +18,13 @@ class RuleChecks(NamedTuple):
     """Whether an answer passes each of the four checks."""
 
     ends: bool
+    """The model ended the answer, with a full stop."""
     brief_enough: bool
+    """The answer has 3 to 16 words."""
     no_repetition: bool
+    """No three successive words occur twice, and no word three times in a row."""
     on_topic: bool
+    """The answer has a stem of the dotted name; `threading.Thread.start` has threa and start."""
 
 
 def rule_score(question: Question, answer: str, stopped: bool = True) -> float:
@@ -37,34 +41,12 @@ def rule_checks(question: Question, answer: str, stopped: bool = True) -> RuleCh
         answer: the text of the answer.
         stopped: whether the model ended it with its stop token, not by reaching a length limit.
     """
-    return RuleChecks(
-        ends_with_full_stop(answer, stopped),
-        is_brief(answer),
-        has_no_repetition(answer),
-        is_on_topic(question, answer),
-    )
-
-
-def ends_with_full_stop(answer: str, stopped: bool = True) -> bool:
-    """Return whether the model ended the answer, with a full stop."""
-    return stopped and answer.rstrip().endswith(".")
-
-
-def is_brief(answer: str) -> bool:
-    """Return whether the answer has 3 to 16 words."""
-    return MIN_WORDS <= len(normalised_words(answer)) <= MAX_WORDS
-
-
-def has_no_repetition(answer: str) -> bool:
-    """Return whether no three successive words occur twice, and no word three times in a row."""
     words = normalised_words(answer)
     triples = Counter(zip(words, words[1:], words[2:], strict=False))
-    return all(n == 1 and len(set(triple)) > 1 for triple, n in triples.items())
-
-
-def is_on_topic(question: Question, answer: str) -> bool:
-    """Return whether the answer shares a stem with the dotted name of the definition.
-
-    The stems of `threading.Thread.start` are threa and start.
-    """
-    return bool(word_stems(f"{question.module}.{question.name}") & word_stems(answer))
+    name = f"{question.module}.{question.name}"
+    return RuleChecks(
+        ends=stopped and answer.rstrip().endswith("."),
+        brief_enough=MIN_WORDS <= len(words) <= MAX_WORDS,
+        no_repetition=all(n == 1 and len(set(triple)) > 1 for triple, n in triples.items()),
+        on_topic=bool(word_stems(name) & word_stems(answer)),
+    )

@@ -149,7 +149,8 @@ def parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
             for batch in file.iter_batches():
                 yield from batch.to_pylist()
     except (ValueError, OSError, NotImplementedError) as error:  # a damaged file is a ValueError
-        raise BadInput(f"{str(path)!r} cannot be read: {first_line(error)}") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise BadInput(f"{str(path)!r} cannot be read: {reason}") from error
 
 
 def hub_rows(name: str, configuration: str | None) -> Iterator[dict[str, Any]]:
@@ -160,14 +161,10 @@ def hub_rows(name: str, configuration: str | None) -> Iterator[dict[str, Any]]:
     try:
         yield from datasets.load_dataset(name, configuration, split="train", streaming=True)
     except ValueError as error:  # no such configuration, no split `train`, a damaged file
-        raise BadInput(f"{name!r} cannot be read: {first_line(error)}") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise BadInput(f"{name!r} cannot be read: {reason}") from error
     except OSError as error:
         raise BadInput(
             f"data set {name!r} cannot be reached on the hub; check the name and the network, "
             "or download it once and give its file"
         ) from error
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error message."""
-    return str(error).strip().partition("\n")[0]

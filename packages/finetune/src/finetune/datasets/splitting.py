@@ -11,10 +11,10 @@ answer count as different questions.
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
-from finetune.conversations.messages import Conversation, Message, PreferencePair
+from finetune.conversations.messages import Conversation, Message
 from gpt.errors import BadInput
 
 _Item = TypeVar("_Item")
@@ -32,11 +32,6 @@ def first_prompt(conversation: Conversation) -> list[Message]:
     return conversation.messages[: roles.index("assistant")]
 
 
-def pair_prompt(pair: PreferencePair) -> list[Message]:
-    """Return the messages before the two answers."""
-    return pair.messages
-
-
 def prompt_key(messages: Sequence[Message]) -> str:
     """Return a digest that is equal for prompts that differ only in case or white space."""
     texts = [f"{each['role']}: {' '.join(each['content'].split()).casefold()}" for each in messages]
@@ -44,17 +39,20 @@ def prompt_key(messages: Sequence[Message]) -> str:
 
 
 def split_by_prompt(
-    items: Sequence[_Item], prompt: Callable[[_Item], Sequence[Message]]
+    items: Sequence[_Item], prompts: Sequence[Sequence[Message]]
 ) -> tuple[list[_Item], list[_Item]]:
     """Return the items to train on and about a tenth to hold out, whole questions at a time.
 
     A question with more rows than are still to be held out stays in training. If every question has
     too many rows, the one with the fewest is held out.
 
+    Args:
+        items: conversations or preference pairs.
+        prompts: the messages that each item's answer is trained on.
+
     Raises:
         BadInput: there are fewer than two questions.
     """
-    prompts = [prompt(item) for item in items]
     first_questions = [next(m for m in each if m["role"] == "user") for each in prompts]
     keys = [prompt_key([question]) for question in first_questions]
     if len(set(keys)) == 1:

@@ -22,7 +22,7 @@ from finetune.datasets.pair_layouts import parse_preference
 from finetune.datasets.preferences import Preference, make_preferences
 from finetune.datasets.questions import Question, python_questions, split_by_module
 from finetune.datasets.selection import Selection
-from finetune.datasets.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
+from finetune.datasets.splitting import first_prompt, prompt_key, split_by_prompt
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
 from gpt.text.documents import documents_sha256
@@ -62,12 +62,12 @@ def conversation_task(
     if source == "python":
         questions = question_task()
         task = Task(
-            [question_conversation(each) for each in questions.train],
-            [question_conversation(each) for each in questions.held_out],
+            [single_turn_conversation(each.question, each.answer) for each in questions.train],
+            [single_turn_conversation(each.question, each.answer) for each in questions.held_out],
         )
         return keep_usable(task, selection)
     rows = selection.without_duplicates(selection.load(source, parse_conversation))
-    return Task(*split_by_prompt(rows, first_prompt))
+    return Task(*split_by_prompt(rows, [first_prompt(each) for each in rows]))
 
 
 def pair_task(
@@ -83,18 +83,13 @@ def pair_task(
         )
         return keep_usable(task, selection)
     rows = selection.without_duplicates(selection.load(source, parse_preference))
-    return Task(*split_by_prompt(rows, pair_prompt))
+    return Task(*split_by_prompt(rows, [each.messages for each in rows]))
 
 
 @cache
 def question_task() -> Task[Question]:
     """Return the questions about Python's library; held-out ones are about other modules."""
     return Task(*split_by_module(python_questions()))
-
-
-def question_conversation(question: Question) -> Conversation:
-    """Return a question with its documented answer."""
-    return single_turn_conversation(question.question, question.answer)
 
 
 def as_preference_pair(preference: Preference) -> PreferencePair:

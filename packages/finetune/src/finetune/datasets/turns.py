@@ -96,17 +96,3 @@ def parse_transcript(text: str) -> list[Message]:
         {"role": role, "content": content.strip()}
         for role, content in zip(roles, parts[1::2], strict=True)
     ]
-
-
-def transcript_prompt(text: str) -> list[Message]:
-    """Return the messages of a transcript that may end with an open "Assistant:"."""
-    return parse_transcript(text.rstrip().removesuffix(OPEN_ANSWER))
-
-
-def transcript_with_answer(text: str, answer: str) -> list[Message]:
-    """Return the messages of a transcript and one more answer, which may quote a transcript.
-
-    After an open "Assistant:" white space around the answer belongs to the transcript.
-    """
-    content = answer.strip() if text.rstrip().endswith(OPEN_ANSWER) else answer
-    return [*transcript_prompt(text), {"role": "assistant", "content": content}]
