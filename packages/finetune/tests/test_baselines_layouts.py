@@ -1,4 +1,4 @@
-"""Rows of data files beside trl: which texts it makes of a row, and which white space it keeps."""
+"""Rows of data files compared with trl: the texts made from a row, with their white space."""
 
 import copy
 import json
@@ -94,7 +94,7 @@ def saved(path, row):
 
 @pytest.mark.parametrize("row", CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_conversations_are_the_texts_of_trl(tmp_path, tokenizers, row):
-    """All white space included."""
+    """White space is compared too."""
     ours, library = tokenizers
     (conversation,) = Selection().load(saved(tmp_path / "rows.json", row), parse_conversation)
     theirs = apply_chat_template(maybe_convert_to_chatml(copy.deepcopy(row)), library)
@@ -109,13 +109,14 @@ def test_pairs_are_the_texts_of_trl(tmp_path, tokenizers, row):
     theirs = apply_chat_template(copy.deepcopy(row), library)
     (pair,) = Selection().load(saved(tmp_path / "rows.json", row), parse_preference)
     for side in ("chosen", "rejected"):
-        text = (theirs.get("prompt", "") + theirs[side]).removesuffix("\n")  # ours end at the mark
+        # Our answers end with the stop token, after which this template writes a newline.
+        text = (theirs.get("prompt", "") + theirs[side]).removesuffix("\n")
         made = answer_example(template_format(ours), ours, pair.messages, getattr(pair, side))
         assert decode(ours, made.tokens) == text
 
 
 def test_texts_without_turns_keep_their_white_space(tmp_path):
-    """As trl's text of such a row does, which is the prompt and the completion and nothing more."""
+    """trl's text of such a row is its prompt and its completion, joined without changes."""
     row = {"prompt": "def add(a, b):\n", "completion": CODE}
     (conversation,) = Selection().load(saved(tmp_path / "rows.json", row), parse_conversation)
     assert "".join(each["content"] for each in conversation.messages) == "".join(row.values())

@@ -102,7 +102,7 @@ CONVERSATIONS = {
         },
         Conversation([{"role": "system", "content": "s"}, *QA.messages]),
     ),
-    "a system column that repeats the system turn": (
+    "a system column that repeats the system message": (
         {"system": "s", "messages": [{"role": "system", "content": "s\n"}, USER, BOT]},
         Conversation([{"role": "system", "content": "s\n"}, *QA.messages]),
     ),
@@ -175,7 +175,7 @@ CONVERSATIONS = {
         QA,
     ),
     "prompt and response": ({"prompt": "q", "response": "a"}, QA),
-    "keys that a table fills with nothing": (
+    "empty keys from a table": (
         {
             "tools": None,
             "messages": [
@@ -327,7 +327,7 @@ def test_a_json_file_holds_a_list(tmp_path):
     assert load_conversations(str(path)) == [QA] * 2
 
 
-def test_lines_end_at_newlines_alone_and_empty_ones_are_passed_over(tmp_path):
+def test_lines_end_at_newlines_only_and_empty_lines_are_skipped(tmp_path):
     row = json.dumps({"prompt": "a\u2028b\x85c", "completion": "\u00e9"}, ensure_ascii=False)
     (tmp_path / "rows.jsonl").write_text(f"\n{row}\n\n{row}\n", encoding="utf-8")
     assert (
@@ -345,7 +345,7 @@ def test_a_parquet_file_gives_the_same_conversations(tmp_path):
 
 
 def test_a_hub_data_set_is_streamed(tmp_path):
-    """The library takes a folder for an id, so the real path runs without a network."""
+    """The library accepts a folder as an id, so the real code runs without a network."""
     pytest.importorskip("datasets", reason="baselines: needs the library datasets")
     write(tmp_path / "data.jsonl", [PREFERENCES["transcripts"][0]] * 2)
     assert load_preferences(f"hub:{tmp_path}") == [PREFERENCES["transcripts"][1]] * 2
@@ -355,7 +355,7 @@ def test_a_hub_data_set_is_streamed(tmp_path):
         load_conversations(f"hub:{tmp_path}")
 
 
-def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence():
+def test_an_unreachable_hub_is_reported_in_one_sentence():
     pytest.importorskip("datasets", reason="baselines: needs the library datasets")
     with pytest.raises(BadInput, match="'nobody/nothing' cannot be reached on the hub; check"):
         load_conversations("hub:nobody/nothing")
@@ -363,14 +363,14 @@ def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence():
         load_conversations("hub:")
 
 
-def test_no_more_rows_are_read_than_asked_for(tmp_path):
+def test_no_more_rows_are_read_than_the_limit(tmp_path):
     path = write(tmp_path / "rows.jsonl", [{"prompt": "q", "completion": "a"}] * 3 + ["broken"])
     assert load_conversations(path, limit=3) == [QA] * 3
     with pytest.raises(BadInput, match="at least 1 row, got 0"):
         load_conversations(path, limit=0)
 
 
-def test_unusable_rows_are_passed_over_where_somebody_counts_them(tmp_path):
+def test_unusable_rows_end_the_reading_or_are_recorded(tmp_path):
     good, empty = {"prompt": "q", "completion": "a"}, {"prompt": "q", "completion": ""}
     path = write(tmp_path / "rows.jsonl", [good, empty, good])
     selection = Selection(skip_unusable=True)
@@ -387,7 +387,7 @@ def test_unusable_rows_are_passed_over_where_somebody_counts_them(tmp_path):
         load_conversations(path, skip_unusable=True)
 
 
-def test_a_line_that_is_not_json_is_unusable_as_a_row_is(tmp_path):
+def test_a_line_that_is_not_json_is_an_unusable_row(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"prompt": "q", "completion": "a"}\n{"prompt": "q\n[1]\n')
     selection = Selection(skip_unusable=True)
     assert selection.load(str(tmp_path / "rows.jsonl"), parse_conversation) == [QA]
@@ -403,8 +403,8 @@ def test_a_json_file_may_hold_a_single_row(tmp_path, end):
     assert load_conversations(str(tmp_path / "rows.json")) == [QA]
 
 
-def test_a_json_file_of_lines_is_read_as_lines(tmp_path):
-    """Many published sets have them under this suffix, and `datasets` reads them."""
+def test_a_json_file_may_have_one_object_per_line(tmp_path):
+    """Many published sets are like that, and `datasets` reads them."""
     rows = [{"prompt": "q", "completion": "a"}] * 2
     assert load_conversations(write(tmp_path / "rows.json", rows)) == [QA] * 2
     path = write(tmp_path / "rows.json", [*rows, {"prompt": 3}])
@@ -414,11 +414,11 @@ def test_a_json_file_of_lines_is_read_as_lines(tmp_path):
 
 @pytest.mark.parametrize("name", ["data[1]", "a*", "what?", "a part", "a,b", "hub:x", "~", ".data"])
 @pytest.mark.parametrize("suffix", [".parquet", ".PARQUET", ".jsonl", ".JSONL", ".json"])
-def test_the_file_that_was_named_is_the_file_that_is_read(tmp_path, name, suffix):
+def test_a_file_name_is_never_read_as_a_pattern(tmp_path, name, suffix):
     if "parquet" in suffix.lower():
         datasets = pytest.importorskip("datasets", reason="baselines: needs datasets")
         datasets.disable_progress_bars()
-    for stem in ("data1", "ab", "whatx", "data[1]"):  # what a pattern would find
+    for stem in ("data1", "ab", "whatx", "data[1]"):  # files that match the name as a pattern
         save_rows(tmp_path / f"{stem}{suffix}", [{"prompt": "wrong", "completion": "wrong"}])
     if not (sys.platform == "win32" and set(name) & set("*?:")):
         save_rows(tmp_path / f"{name}{suffix}", [{"prompt": "q", "completion": "a"}])
@@ -434,8 +434,8 @@ def save_rows(path, rows):
         path.write_text(json.dumps(rows) if path.suffix == ".json" else json.dumps(rows[0]))
 
 
-def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
-    """A shell leaves it alone in `--data=~/rows.jsonl`."""
+def test_a_tilde_stands_for_the_home_folder(tmp_path, monkeypatch):
+    """A shell does not expand it in `--data=~/rows.jsonl`."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     write(tmp_path / "rows.jsonl", [{"prompt": "q", "completion": "a"}])
@@ -444,7 +444,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
         load_conversations("~no-such-user/rows.jsonl")
 
 
-def test_columns_and_keys_are_ignored_where_that_is_asked_for(tmp_path):
+def test_columns_and_keys_are_ignored_on_request(tmp_path):
     row = {"messages": [USER, {**BOT, "weight": 0, "name": "Bo"}], "label": False, "system": "s"}
     path = write(tmp_path / "rows.jsonl", [row, {"messages": [USER, BOT]}])
     names = ("weight", "name", "label", "system")
@@ -464,7 +464,7 @@ def test_metadata_does_not_change_what_is_learned(tmp_path, column):
 
 
 @pytest.mark.parametrize("name", UNUSABLE_COLUMNS)
-def test_what_would_change_it_is_refused_by_name(tmp_path, name):
+def test_columns_that_would_change_what_is_learned_are_refused_by_name(tmp_path, name):
     for row in (
         {"messages": [USER, BOT], name: "x"},
         {"messages": [USER, {**BOT, name: "x"}]},
@@ -505,7 +505,9 @@ FILES = {
 
 @pytest.mark.parametrize(("name", "content", "message"), FILES.values(), ids=FILES)
 @pytest.mark.parametrize("load", [load_conversations, load_preferences])
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path, load, name, content, message):
+def test_a_file_that_cannot_be_read_is_reported_in_one_sentence(
+    tmp_path, load, name, content, message
+):
     if name.endswith("parquet"):
         pytest.importorskip("datasets", reason="baselines: needs the library datasets")
     if content is not None:
@@ -516,7 +518,7 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path, load, name, 
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     (tmp_path / "rows.json").mkdir()
     with pytest.raises(BadInput, match="rows.json' is a folder; give one of the files in it"):
         load_conversations(str(tmp_path / "rows.json"))
@@ -577,7 +579,7 @@ NO_CONVERSATION = {
         {"system": 3, "messages": [USER, BOT]},
         "column 'system' must hold a text, found 3",
     ),
-    "a prompt beside other messages": (
+    "a prompt next to other messages": (
         {"prompt": "p", "messages": [USER, BOT]},
         "column 'prompt' is not known",
     ),
@@ -734,7 +736,7 @@ UNUSABLE += [(load_preferences, *each) for each in NO_PREFERENCE.values()]
 @pytest.mark.parametrize(
     ("load", "row", "message"), UNUSABLE, ids=[*NO_CONVERSATION, *(f"2 {n}" for n in NO_PREFERENCE)]
 )
-def test_an_unusable_row_is_named_with_what_is_wrong(tmp_path, load, row, message):
+def test_the_error_names_the_unusable_row_and_the_reason(tmp_path, load, row, message):
     good = {"prompt": "q", "completion": "a", "chosen": "good", "rejected": "bad"}
     path = write(tmp_path / "rows.jsonl", [good, row])
     with pytest.raises(BadInput, match=f"^line 2 of '.*rows.jsonl': .*{message}"):

@@ -19,7 +19,7 @@ PAIRS = [
     Preference("Open file?", "Open a file.", "Open it.", "x"),  # 3 words against 2; 2 stems to 1
     Preference("Open file?", "File.", "It may be here.", "x"),  # 1 against 4; 1 stem to 0
     Preference("Open file?", "One two.", "Two one.", "y"),  # 2 against 2; none
-    Preference("Open file?", "Two one.", "One two.", "y"),  # the same the other way round
+    Preference("Open file?", "Two one.", "One two.", "y"),  # the same with the answers swapped
     Preference("Open file?", "Two one.", "One two.", "z"),  # and once more
     Preference("Open file?", "Same.", "Same.", "z"),
 ]
@@ -44,7 +44,7 @@ def test_the_report_by_hand():
     assert (report.duplicates, report.conflicts, report.identical) == (1, 1, 1)
 
 
-def test_each_kind_has_a_report_of_its_own():
+def test_each_kind_has_its_own_report():
     kinds = preference_report(PAIRS).kinds
     assert {kind: each.pairs for kind, each in kinds.items()} == {"x": 2, "y": 2, "z": 2}
     assert kinds["x"] == preference_report(PAIRS[:2]).all
@@ -52,7 +52,7 @@ def test_each_kind_has_a_report_of_its_own():
     assert kinds["x"].matched == kinds["x"].chosen_longer == 1 / 2
 
 
-def test_a_tie_is_half_a_hit():
+def test_a_tie_counts_one_half():
     assert pairwise_accuracy([2.0, -1.0, 0.0, 0.5]) == 2.5 / 4
 
 
@@ -63,7 +63,7 @@ def test_the_better_direction_of_length_counts():
     assert length_accuracy([shorter]) == 1
 
 
-def test_more_of_the_question_is_the_overlap_baseline():
+def test_the_overlap_baseline_prefers_more_words_of_the_question():
     assert overlap_accuracy([Preference("Copy the `TarFile`?", "A tar file.", "A file.")]) == 1
     assert overlap_accuracy([Preference("Copy the `TarFile`?", "A tar.", "A copied file.")]) == 0.5
     assert overlap_accuracy([Preference("Copy the `TarFile`?", "A tar.", "A copy file.")]) == 0
@@ -77,14 +77,14 @@ def test_conflicts_need_the_same_question_and_different_answers():
     assert preference_report([Preference("q", "a", "a"), Preference("q", "b", "b")]).conflicts == 0
 
 
-def test_the_report_is_json():
+def test_the_report_can_be_written_as_json():
     content = json.loads(json.dumps(asdict(preference_report(PAIRS))))
     assert content["all"]["chosen"] == {"mean": pytest.approx(11 / 6), "median": 2}
     assert set(content["kinds"]) == {"x", "y", "z"}
     assert content["conflicts"] == 1
 
 
-def test_the_printed_table_has_a_row_a_kind_and_one_for_all():
+def test_the_table_has_a_row_per_kind_and_one_for_all():
     pairs = [*PAIRS, Preference("q", "a b", "a")]
     lines = format_preference_report(preference_report(pairs)).splitlines()
     assert lines[0].split("  ")[1] == "kind"
@@ -97,6 +97,6 @@ def test_the_printed_table_has_a_row_a_kind_and_one_for_all():
     assert all(line.isprintable() for line in lines)
 
 
-def test_no_pairs_are_no_report():
+def test_a_report_on_no_pairs_is_refused():
     with pytest.raises(BadInput, match="no preferences"):
         preference_report([])
