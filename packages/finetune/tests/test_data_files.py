@@ -609,7 +609,7 @@ NO_CONVERSATION = {
     ),
     "thoughts": (
         {"messages": [USER, {**BOT, "reasoning_content": "Hm."}]},
-        "a turn's 'reasoning_content' holds thoughts of the model; put them into the content",
+        "a turn's 'reasoning_content' holds the model's reasoning; move it into the content",
     ),
     "a name": ({"messages": [{**USER, "name": "Bo"}, BOT]}, "a turn's 'name' names the speaker"),
     "a key that is not known": (
@@ -647,13 +647,16 @@ NO_PREFERENCE = {
     ),
     "a list and no question": (
         {"chosen": [answer("good")], "rejected": [answer("bad")]},
-        "there is no question: add a column prompt, or begin both sides with it",
+        "there is no question: add a column prompt, or begin both conversations with it",
     ),
     "another prompt": (
         {"prompt": "x", "chosen": [USER, answer("good")], "rejected": [USER, answer("bad")]},
         "the conversation in column 'chosen' does not continue column 'prompt'",
     ),
-    "one answer": ({"prompt": "q", "chosen": "a", "rejected": "a"}, "is the rejected one: 'a'"),
+    "one answer": (
+        {"prompt": "q", "chosen": "a", "rejected": "a"},
+        "chosen and the rejected answer are equal: 'a'",
+    ),
     "a number": (
         {"prompt": "q", "chosen": 1, "rejected": "bad"},
         "'chosen' must hold a text, found",

@@ -58,6 +58,7 @@ COMPLETION_METADATA = {
 
 TOOLS_REASON = "describes tools, and models here do not learn to call tools"
 MEDIA_REASON = "holds pictures or sound, and models here read text only"
+REASONING_REASON = "holds the model's reasoning; move it into the content to train on it"
 UNUSABLE_COLUMNS = {
     "tools": TOOLS_REASON,
     "functions": TOOLS_REASON,
@@ -71,13 +72,11 @@ UNUSABLE_COLUMNS = {
     "label": "is not True, so the answer may be a bad one",
     "margin": "asks for a margin between the answers, which no loss here supports",
     "chat_template_kwargs": "holds options of a chat template, and templates get no options here",
-    "thinking": "holds thoughts of the model; put them into the content if they should be learned",
-    "reasoning": "holds thoughts of the model; put them into the content if they should be learned",
-    "reasoning_content": "holds thoughts of the model; put them into the content if they should be "
-    "learned",
-    "name": "names the speaker; put the name into the content if it should be learned",
-    "split": "marks rows that are not for training; keep only the training rows and drop this "
-    "column",
+    "thinking": REASONING_REASON,
+    "reasoning": REASONING_REASON,
+    "reasoning_content": REASONING_REASON,
+    "name": "names the speaker; move the name into the content to train on it",
+    "split": "may mark rows that are not for training; keep the training rows and drop the column",
     "text": "does not contain the texts of the other columns; train on plain text with gpt train",
 }
 """Known columns and keys that cannot be used, and the reason as the rest of a sentence."""

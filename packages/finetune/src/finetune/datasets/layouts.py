@@ -57,7 +57,7 @@ def parse_conversation(columns: Columns) -> Conversation:
     """Return the conversation in a row.
 
     Raises:
-        BadInput: the row has no layout, is malformed, or has a column whose content would be lost.
+        BadInput: the row matches no layout, is malformed, or a column's content would be lost.
     """
     layout = find_layout(CONVERSATION_LAYOUTS, columns)
     used = {*layout, *SYSTEM_COLUMNS, *PREFERENCE_COLUMNS}
@@ -104,7 +104,10 @@ def add_system_message(columns: Columns, messages: list[Message]) -> list[Messag
         texts["the first turn"] = messages[0]["content"]
     for name, other in texts.items():
         if other.strip() != system.strip():
-            raise BadInput(f"{first} says {system!r:.40}, but {name} says {other!r:.40}")
+            raise BadInput(
+                f"{first} says {system!r:.40}, but {name} says {other!r:.40}; "
+                "a conversation has one system message"
+            )
     if messages[0]["role"] == "system":
         return messages
     return [{"role": "system", "content": system}, *messages]

@@ -54,7 +54,7 @@ def parse_preference(columns: Columns) -> PreferencePair:
     """Return the preference pair in a row.
 
     Raises:
-        BadInput: the row has no layout, is malformed, or has a column whose content would be lost.
+        BadInput: the row matches no layout, is malformed, or a column's content would be lost.
     """
     layout = find_layout(PREFERENCE_LAYOUTS, columns)
     used = {*layout, *SYSTEM_COLUMNS, *ANSWER_COLUMNS}
@@ -75,7 +75,7 @@ def parse_preference(columns: Columns) -> PreferencePair:
     for answer in (chosen, rejected):
         check_turns([*messages, {"role": "assistant", "content": answer}], last="assistant")
     if chosen == rejected:
-        raise BadInput(f"the chosen answer is the rejected one: {chosen[:40]!r}")
+        raise BadInput(f"the chosen and the rejected answer are equal: {chosen[:40]!r}")
     check_columns(columns, used, [*(message["content"] for message in messages), chosen])
     return PreferencePair(messages, chosen, rejected)
 
@@ -98,7 +98,8 @@ def conversation_with_answer(columns: Columns, question: str, answer: str) -> li
     messages, prompt = conversation_column(columns, answer), prompt_messages(columns, question)
     if len(messages) == 1:
         return [*prompt, *messages]
-    before, expected = ([m["content"].strip() for m in each] for each in (messages[:-1], prompt))
+    before = [message["content"].strip() for message in messages[:-1]]
+    expected = [message["content"].strip() for message in prompt]
     if before[-len(expected) :] != expected:
         raise BadInput(
             f"the conversation in column {answer!r} does not continue column {question!r}"
@@ -113,18 +114,22 @@ def pair_from_conversations(chosen: list[Message], rejected: list[Message]) -> P
     if chosen[:-1] != rejected[:-1]:
         raise BadInput("chosen and rejected must not differ before the last answer")
     if len(chosen) == 1:
-        raise BadInput("there is no question: add a column prompt, or begin both sides with it")
+        raise BadInput(
+            "there is no question: add a column prompt, or begin both conversations with it"
+        )
     return PreferencePair(chosen[:-1], chosen[-1]["content"], rejected[-1]["content"])
 
 
 def pair_from_scores(question: str, columns: Columns) -> PreferencePair:
-    """Return the pair of the best and the worst of several answers; of equal ones the first."""
+    """Return the best and the worst of several answers as a pair; among equal scores the first."""
     answers = columns["completions"]
     if not isinstance(answers, list) or len(answers) < 2:
         raise BadInput(f"'completions' must hold at least two answers, found {answers!r:.40}")
     scores = completion_scores(answers)
     if max(scores) == min(scores):
-        raise BadInput(f"all {len(scores)} completions have the score {scores[0]}")
+        raise BadInput(
+            f"all {len(scores)} completions have the score {scores[0]}, so none is preferred"
+        )
     best, worst = (answers[scores.index(pick(scores))] for pick in (max, min))
     return PreferencePair(
         prompt_messages(columns, question),
@@ -141,7 +146,7 @@ def completion_scores(answers: list[Any]) -> list[float]:
     """
     rows = [answer if isinstance(answer, dict) else {} for answer in answers]
     for key in SCORE_KEYS:
-        scores = [row.get(key) for row in rows]
+        scores: list[Any] = [row.get(key) for row in rows]
         # isinstance would accept True, which is an int
         if not all(type(score) in (int, float) and abs(score) < MAX_SCORE for score in scores):
             continue
