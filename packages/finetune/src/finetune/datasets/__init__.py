@@ -13,5 +13,5 @@ Without a file (`--data python`) the rows are made here: `docstrings` reads the 
 library, `questions` makes questions with answers, `rule` says what a good answer is, `words`
 compares texts, `corruptions` makes worse answers, and `preferences` makes pairs of them.
 
-For the chapters: `preference_report` describes a set of preferences (also used by `diagnosis`).
+No command needs `preference_report`: chapters and `diagnosis` describe sets of pairs with it.
 """
