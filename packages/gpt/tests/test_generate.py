@@ -40,7 +40,7 @@ def test_each_token_follows_from_those_before_it():
 
 def test_a_stop_token_ends_the_text_and_is_not_part_of_it():
     model, _ = counts_up(context=8)
-    assert list(generate(model, [3], 100, GREEDY, stop=frozenset({6}))) == [4, 5]
+    assert list(generate(model, [3], 100, GREEDY, stop_tokens=frozenset({6}))) == [4, 5]
 
 
 def test_beyond_the_context_the_oldest_tokens_are_forgotten():

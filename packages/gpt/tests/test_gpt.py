@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from gpt.errors import BadInput
 from gpt.model.attention import causal_mask, padding_mask
-from gpt.model.gpt import GPT, GPTConfig
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
 from gpt.model.presets import PRESETS, find_preset
 
 SMALL = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 2, "d_model": 16, "d_ff": 32}
@@ -34,7 +35,7 @@ def test_future_tokens_do_not_change_past_logits(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_padding_on_the_right_does_not_change_what_stands_before_it(kind):
+def test_padding_on_the_right_does_not_change_what_comes_before_it(kind):
     model = GPT(GPTConfig(**SMALL, **kind))
     tokens = torch.randint(0, 50, (2, 8))
     mask = causal_mask(8, 8) & padding_mask(torch.tensor([8, 5]), 8)
@@ -174,6 +175,6 @@ def test_every_norm_and_the_rotation_take_their_numbers_from_the_config(kind, no
     for each in norms:
         torch.testing.assert_close(each(x), norm(x, (8,), eps=0.5))
     # the two pairs of a head of width 4, at position 3: 3 and 3 / sqrt(100) radians
-    turn = model.rotation(slice(0, 4), x)
+    rotation = model.rotation(slice(0, 4), x)
     expected = torch.tensor([3.0, 0.3]).cos().repeat(2)
-    torch.testing.assert_close(turn.cos[3], expected)
+    torch.testing.assert_close(rotation.cos[3], expected)

@@ -45,7 +45,7 @@ def test_moving_by_three_positions_turns_every_pair_by_the_same_angle():
 
 @pytest.mark.parametrize("index", [slice(0, 9), torch.arange(9).expand(2, 9)])
 def test_the_table_of_sinusoids_grows(index):
-    short, x = SinusoidalPositions(4, 8), torch.randn(2, 9, 8, dtype=torch.float64)
+    short, x = SinusoidalPositions(8), torch.randn(2, 9, 8, dtype=torch.float64)
     torch.testing.assert_close(short(x, index), x + sinusoids(9, 8), rtol=0, atol=1e-15)
 
 

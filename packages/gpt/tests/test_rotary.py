@@ -67,7 +67,7 @@ def test_scores_depend_on_the_distance_alone():
 
 
 def test_interleaved_pairs_are_the_same_model_with_its_rows_in_another_order():
-    """Heads that turn neighbours, as RoFormer does, score as ours do with reordered projections."""
+    """Heads that rotate neighbours, as in RoFormer, score as ours do with reordered projections."""
     x, (w_q, w_k) = torch.randn(5, 12).double(), torch.randn(2, 16, 12).double()
     angles = rotary_angles(5, 8)
 
