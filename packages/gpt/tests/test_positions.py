@@ -22,7 +22,7 @@ def test_rows_of_a_batch_may_stand_at_positions_of_their_own():
 
 
 def test_a_learned_position_beyond_the_table_is_refused():
-    with pytest.raises(BadInput, match="position 4 lies beyond the context of 4 positions"):
+    with pytest.raises(BadInput, match="position 4 is beyond the context of 4 positions"):
         LearnedPositions(4, 2)(torch.zeros(1, 3, 2), slice(2, 5))
 
 

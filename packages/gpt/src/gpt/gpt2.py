@@ -87,15 +87,18 @@ class GPT2(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
         self.final_norm = nn.LayerNorm(config.d_model)
-        for name, parameter in self.named_parameters():
-            if name.endswith("bias"):
-                nn.init.zeros_(parameter)
-            elif parameter.ndim == 2:
-                # what is added to the residual stream starts smaller, so that depth does not
-                # make it grow: every block adds twice
-                adds = name.endswith(("output.weight", "narrow.weight"))
-                depth_scale = 1 / math.sqrt(2 * config.n_layers) if adds else 1.0
-                nn.init.normal_(parameter, std=0.02 * depth_scale)
+        self.initialise(residual_std=0.02 / math.sqrt(2 * config.n_layers))
+
+    def initialise(self, residual_std: float) -> None:
+        """Draw matrices from N(0, 0.02), and those whose output is added to x from less."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+        for block in self.blocks:  # 2 n_layers sums, whose variance is then the same at any depth
+            for name in ("attention.output.weight", "mlp.narrow.weight"):
+                nn.init.normal_(block.get_parameter(name), std=residual_std)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the logits (B T V): those at position t score the token at t + 1."""

@@ -73,5 +73,5 @@ class NoDistanceBias(nn.Module):
     def forward(
         self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
     ) -> Bool[Tensor, "#B #H #T S"] | None:
-        """Return the mask."""
+        """Return the mask, without adding a bias."""
         return mask

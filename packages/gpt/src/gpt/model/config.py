@@ -71,7 +71,7 @@ class GPTConfig:
             )
         if self.positions == "rotary" and self.d_head % 2:
             raise BadInput(
-                f"rotary positions turn pairs; the head width {self.d_head} must be even"
+                f"rotary positions rotate pairs; the head width {self.d_head} must be even"
             )
         if not 0 <= self.dropout < 1:
             raise BadInput(f"dropout must lie in [0, 1), got {self.dropout}")

@@ -53,9 +53,9 @@ class GPT(nn.Module):
         scale = math.sqrt(d_model) if config.embedding_scale else 1.0
         self.embedding = TokenEmbedding(vocab_size, d_model, scale)
         # positions enter in one of three places: the embedding, queries and keys, or the scores
-        self.positions, self.rotation, self.distance_bias = (
-            NoPositions(), NoRotation(), NoDistanceBias()
-        )  # fmt: skip
+        self.positions = NoPositions()
+        self.rotation = NoRotation()
+        self.distance_bias = NoDistanceBias()
         match config.positions:
             case "learned":
                 self.positions = LearnedPositions(config.context, d_model)
@@ -65,8 +65,6 @@ class GPT(nn.Module):
                 self.rotation = Rotary(config.d_head, config.rotary_base)
             case "alibi":
                 self.distance_bias = Alibi(config.n_heads)
-            case "none":
-                pass
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(make_block(config) for _ in range(config.n_layers))
         norm = NORMS[config.norm_kind](d_model, config.norm_eps)
@@ -74,22 +72,25 @@ class GPT(nn.Module):
         self.final_norm = norm if config.norm == "pre" else nn.Identity()
         self.head = None if config.tied_head else nn.Parameter(torch.empty(vocab_size, d_model))
         self.head_bias = nn.Parameter(torch.zeros(vocab_size)) if config.head_bias else None
+        # the operations of the head: logits and loss
         self.linear, self.linear_cross_entropy = F.linear, linear_cross_entropy
         self.initialise()
-        use_fast_operations(self)  # the same values and gradients; works without this line too
+        use_fast_operations(self)  # same values and gradients; the model works without this line
 
     def initialise(self) -> None:
         """Draw the weights from torch's global generator; gains stay 1 and biases become 0."""
         if self.embedding.weight.is_meta:  # without memory: the weights will come from a file
             return
-        layers = [layer for layer in self.modules() if isinstance(layer, nn.Linear)]
-        for bias in (layer.bias for layer in layers if layer.bias is not None):
-            nn.init.zeros_(bias)
-        residual = {block.attention.output.weight for block in self.blocks}
-        residual |= {block.mlp.narrow.weight for block in self.blocks}
-        for matrix in (parameter for parameter in self.parameters() if parameter.ndim == 2):
-            depth_scale = 1 / math.sqrt(2 * self.config.n_layers) if matrix in residual else 1.0
-            nn.init.normal_(matrix, std=0.02 * depth_scale)
+        residual_std = 0.02 / math.sqrt(2 * self.config.n_layers)
+        last = ("attention.output.weight", "mlp.narrow.weight")
+        adds_to_residual = {block.get_parameter(name) for block in self.blocks for name in last}
+        for parameter in self.parameters():
+            if parameter.ndim == 2:
+                std = residual_std if parameter in adds_to_residual else 0.02
+                nn.init.normal_(parameter, std=std)
+        for module in self.modules():
+            if isinstance(module, nn.Linear) and module.bias is not None:
+                nn.init.zeros_(module.bias)
 
     def forward(
         self,
@@ -148,7 +149,7 @@ class GPT(nn.Module):
     def cache(
         self, batch_size: int, n_slots: int, padding: Int[Tensor, " B"] | None = None
     ) -> KVCache:
-        """Return an empty cache for `n_slots` tokens per row, of which `padding` are no text."""
+        """Return an empty cache of `n_slots` tokens per row, `padding` of them before the text."""
         config, weight = self.config, self.embedding.weight
         shape = (config.n_layers, 2, batch_size, config.kv_heads, n_slots, config.d_head)
         return KVCache(torch.zeros(shape, dtype=weight.dtype, device=weight.device), padding)

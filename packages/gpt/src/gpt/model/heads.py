@@ -31,7 +31,7 @@ class MultiHeadAttention(nn.Module):
         self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_head
         self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * d_head, bias=bias)
         self.output = nn.Linear(n_heads * d_head, d_model, bias=bias)
-        self.attend = fused_attention
+        self.attend: Callable[..., Tensor] = fused_attention
 
     def forward(
         self,

@@ -61,7 +61,7 @@ class LayerNorm(nn.Module):
         self.shape, self.eps = (d_model,), eps
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        """Normalise every row."""
+        """Compute `layer_norm` by torch's kernel."""
         return torch.layer_norm(x, self.shape, self.gain, self.bias, self.eps)
 
 
@@ -74,7 +74,7 @@ class RMSNorm(nn.Module):
         self.shape, self.eps = (d_model,), eps
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        """Normalise every row."""
+        """Compute `rms_norm` by torch's kernel."""
         return torch.rms_norm(x, self.shape, self.gain, self.eps)
 
 

@@ -41,7 +41,7 @@ class LearnedPositions(nn.Module):
         context = self.weight.shape[0]
         if isinstance(index, slice) and index.stop > context:
             raise BadInput(
-                f"position {index.stop - 1} lies beyond the context of {context} positions"
+                f"position {index.stop - 1} is beyond the context of {context} positions"
             )
         return x + self.weight[index]
 
@@ -80,5 +80,5 @@ class NoPositions(nn.Module):
     """Leaves the tokens unchanged, for schemes that act inside attention."""
 
     def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
-        """Return the tokens."""
+        """Return x, without adding anything."""
         return x

@@ -103,5 +103,5 @@ class NoRotation(nn.Module):
     """Leaves queries and keys unchanged, for the other position schemes."""
 
     def forward(self, index: PositionIndex, like: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return the identity."""
+        """Return the identity for all positions."""
         return identity_rotation

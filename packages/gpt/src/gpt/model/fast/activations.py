@@ -33,7 +33,7 @@ class FastGELU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-        """Compute y = x s."""
+        """Compute y = x s and keep s for the derivative."""
         scale = x.new_full((), FastGELU.SCALE)
         u = torch.addcmul(scale, x, x, value=FastGELU.SCALE * FastGELU.CUBE).mul_(x)
         s = u.sigmoid_()
@@ -60,7 +60,7 @@ class FastSquaredReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-        """Compute max(x, 0)^2."""
+        """Compute max(x, 0)^2 and keep max(x, 0) for the derivative."""
         positive = F.relu(x)
         ctx.save_for_backward(positive)
         return positive * positive
