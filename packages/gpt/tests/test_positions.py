@@ -4,7 +4,14 @@ import pytest
 import torch
 
 from gpt.errors import BadInput
-from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions, sinusoids
+from gpt.model.positions import (
+    LearnedPositions,
+    NoDistanceBias,
+    NoPositions,
+    NoRotation,
+    SinusoidalPositions,
+    sinusoids,
+)
 
 
 def test_learned_positions_add_one_row_a_position():
@@ -49,6 +56,8 @@ def test_the_table_of_sinusoids_grows(index):
     torch.testing.assert_close(short(x, index), x + sinusoids(9, 8), rtol=0, atol=1e-15)
 
 
-def test_no_positions_leave_the_tokens_as_they_are():
-    x = torch.randn(1, 3, 4)
-    assert torch.equal(NoPositions()(x, slice(0, 3)), x)
+def test_the_modules_of_other_schemes_do_nothing():
+    x, mask = torch.randn(1, 2, 3, 4), torch.ones(1, 1, 3, 3, dtype=torch.bool)
+    assert torch.equal(NoPositions()(x[0], slice(0, 3)), x[0])
+    assert torch.equal(NoRotation()(slice(0, 3), x)(x), x)
+    assert NoDistanceBias()(mask, 3, 3, x) is mask

@@ -65,13 +65,3 @@ class Alibi(nn.Module):
             with torch.inference_mode(False):  # a table made in generation also serves training
                 bias = rearrange(alibi_bias(rows, rows, self.n_heads), "H T S -> T S H")
                 self.bias = bias.to(like.dtype).to(like.device)
-
-
-class NoDistanceBias(nn.Module):
-    """Leaves the attention mask unchanged, for the other position schemes."""
-
-    def forward(
-        self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
-    ) -> Bool[Tensor, "#B #H #T S"] | None:
-        """Return the mask, without adding a bias."""
-        return mask

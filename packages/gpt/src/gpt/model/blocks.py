@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gpt.model.attention import AttentionMask
 from gpt.model.cache import LayerCache
 from gpt.model.dropout import Dropout
-from gpt.model.rotary import identity_rotation
+from gpt.model.positions import identity_rotation
 
 
 class Block(nn.Module):

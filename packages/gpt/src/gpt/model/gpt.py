@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from gpt.model.alibi import Alibi, NoDistanceBias
+from gpt.model.alibi import Alibi
 from gpt.model.blocks import Block, PostNormBlock, PreNormBlock
 from gpt.model.cache import KVCache
 from gpt.model.config import GPTConfig
@@ -26,8 +26,15 @@ from gpt.model.feed_forward import make_feed_forward
 from gpt.model.heads import MultiHeadAttention
 from gpt.model.loss import linear_cross_entropy
 from gpt.model.norms import NORMS
-from gpt.model.positions import LearnedPositions, NoPositions, PositionIndex, SinusoidalPositions
-from gpt.model.rotary import NoRotation, Rotary
+from gpt.model.positions import (
+    LearnedPositions,
+    NoDistanceBias,
+    NoPositions,
+    NoRotation,
+    PositionIndex,
+    SinusoidalPositions,
+)
+from gpt.model.rotary import Rotary
 
 
 def make_block(config: GPTConfig) -> Block:

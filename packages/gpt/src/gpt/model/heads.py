@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from gpt.model.attention import AttentionMask, attention, causal_mask, fused_attention
 from gpt.model.cache import LayerCache
-from gpt.model.rotary import identity_rotation
+from gpt.model.positions import identity_rotation
 
 
 class MultiHeadAttention(nn.Module):

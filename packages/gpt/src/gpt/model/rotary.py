@@ -8,7 +8,6 @@ transformers. Both are the same model up to the order of the rows of its project
 `interleaved_to_halves`.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -92,16 +91,3 @@ class Rotary(nn.Module):
                 self.cos, self.sin = (table.to(like.dtype).to(like.device) for table in (cos, sin))
         cos, sin = self.cos[index], self.sin[index]
         return Rotation(cos, sin) if cos.ndim == 2 else Rotation(cos[:, None], sin[:, None])
-
-
-def identity_rotation(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
-    """Return x: the rotation of position schemes other than rotary."""
-    return x
-
-
-class NoRotation(nn.Module):
-    """Leaves queries and keys unchanged, for the other position schemes."""
-
-    def forward(self, index: PositionIndex, like: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return the identity for all positions."""
-        return identity_rotation
