@@ -20,11 +20,11 @@ class GPT2Config:
     """The shape of the model; the defaults are those of GPT-2 small, with 124 million weights."""
 
     vocab_size: int = 50257
-    context: int = 1024
+    context: int = 1024  # longest sequence
     n_layers: int = 12
     n_heads: int = 12
-    d_model: int = 768
-    dropout: float = 0.1
+    d_model: int = 768  # width of the residual stream
+    dropout: float = 0.1  # probability of zeroing a number in training
 
 
 class CausalSelfAttention(nn.Module):
@@ -60,7 +60,7 @@ class MLP(nn.Module):
         return self.narrow(F.gelu(self.widen(x), approximate="tanh"))
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Attention, then the MLP; each reads a normalised x and adds its output to x."""
 
     def __init__(self, config: GPT2Config) -> None:
@@ -85,18 +85,19 @@ class GPT2(nn.Module):
         self.token_embedding = nn.Embedding(config.vocab_size, config.d_model)
         self.position_embedding = nn.Embedding(config.context, config.d_model)
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.blocks = nn.ModuleList(TransformerBlock(config) for _ in range(config.n_layers))
         self.final_norm = nn.LayerNorm(config.d_model)
         self.initialise(residual_std=0.02 / math.sqrt(2 * config.n_layers))
 
     def initialise(self, residual_std: float) -> None:
-        """Draw matrices from N(0, 0.02), and those whose output is added to x from less."""
+        """Draw matrices from N(0, 0.02) and set biases to 0; layers that add to x start smaller."""
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
-        for block in self.blocks:  # 2 n_layers sums, whose variance is then the same at any depth
+        # 2 n_layers outputs are added to x; scaled like this, their sum does not grow with depth
+        for block in self.blocks:
             for name in ("attention.output.weight", "mlp.narrow.weight"):
                 nn.init.normal_(block.get_parameter(name), std=residual_std)
 
