@@ -100,7 +100,7 @@ def test_the_head_is_the_embedding():
     assert model(torch.tensor([[1, 2]]))[..., 7].abs().max() == 0
 
 
-def test_a_head_of_its_own_reads_its_own_table_and_a_bias_lifts_its_token():
+def test_an_untied_head_has_its_own_table_and_a_bias_raises_its_token():
     model = GPT(GPTConfig(**SMALL, tied_head=False, head_bias=True))
     model.embedding.weight.data[7] = 0
     model.head_bias.data[3] = 100
@@ -121,7 +121,7 @@ def test_each_bias_has_a_field_of_its_own():
         assert {name.removesuffix(".bias").split(".")[-1] for name in biases} == names
 
 
-def test_llama_shapes_are_counted_right():
+def test_a_llama_has_the_published_number_of_parameters():
     # SmolLM2-135M: 30 layers of 576, 9 heads that share 3, a gated layer of 1,536, a tied head
     config = GPTConfig(
         vocab_size=49_152, context=8192, n_layers=30, n_heads=9, n_kv_heads=3, d_model=576,
@@ -136,7 +136,7 @@ def test_the_embedding_scale_is_the_root_of_the_width():
     assert (plain.embedding.scale, scaled.embedding.scale) == (1, 4)
 
 
-def test_dropout_is_silent_outside_training():
+def test_dropout_does_nothing_in_evaluation():
     model = GPT(GPTConfig(**SMALL, dropout=0.5))
     tokens = torch.tensor([[1, 2, 3]])
     assert not torch.equal(model(tokens), model(tokens))

@@ -50,7 +50,7 @@ def test_three_scores_by_hand():
     assert weight.grad.flatten().tolist() == pytest.approx([0.25, 0.25, -0.5], abs=1e-4)
 
 
-def test_a_hopeless_target_costs_what_it_should():
+def test_the_loss_of_an_impossible_target_is_exact():
     x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [300.0]])
     assert (
         fast_linear_cross_entropy(x, weight, None, torch.tensor([[0]])).item() == 300
@@ -65,7 +65,7 @@ def test_a_second_backward_pass_is_refused():
         loss.backward()
 
 
-def test_half_formats_take_torchs_way():
+def test_half_formats_use_torchs_cross_entropy():
     x, weight = torch.randn(1, 3, 4).requires_grad_(), torch.randn(5, 4).requires_grad_()
     targets = torch.tensor([[0, 1, 2]])
     with torch.autocast("cpu", dtype=torch.bfloat16):

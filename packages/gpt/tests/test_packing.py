@@ -27,7 +27,7 @@ def test_gradients_go_where_the_numbers_came_from():
     assert torch.autograd.gradcheck(layout.unpack, (row,))
 
 
-def test_in_a_packed_row_each_text_attends_to_itself_alone():
+def test_in_a_packed_row_each_text_attends_only_to_itself():
     layout, shape = packing_from_mask(REAL), (3, 2, 3, 4)
     q, k, v = (torch.randn(shape, dtype=torch.float64) for _ in range(3))
     expected = fused_attention(q, k, v)

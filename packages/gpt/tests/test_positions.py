@@ -14,14 +14,14 @@ from gpt.model.positions import (
 )
 
 
-def test_learned_positions_add_one_row_a_position():
+def test_learned_positions_add_one_row_per_position():
     positions = LearnedPositions(context=4, d_model=2)
     positions.weight.data = torch.arange(8.0).view(4, 2)
     out = positions(torch.zeros(1, 2, 2), slice(1, 3))
     assert out.tolist() == [[[2.0, 3.0], [4.0, 5.0]]]
 
 
-def test_rows_of_a_batch_may_stand_at_positions_of_their_own():
+def test_rows_of_a_batch_may_have_different_positions():
     positions = LearnedPositions(context=4, d_model=2)
     positions.weight.data = torch.arange(8.0).view(4, 2)
     out = positions(torch.zeros(2, 2, 2), torch.tensor([[0, 1], [2, 3]]))
@@ -44,7 +44,7 @@ def test_sinusoids_by_hand():
         assert rows[t].tolist() == pytest.approx(waves, abs=1e-6)
 
 
-def test_moving_by_three_positions_turns_every_pair_by_the_same_angle():
+def test_moving_by_three_positions_rotates_every_pair_by_the_same_angle():
     pairs = torch.view_as_complex(sinusoids(50, 16).view(50, 8, 2))
     turns = pairs[3:] / pairs[:-3]
     torch.testing.assert_close(turns, turns[:1].expand_as(turns))

@@ -31,31 +31,31 @@ def test_a_quarter_turn_by_hand(equation):
 
 
 def test_pairs_are_half_a_width_apart_or_neighbours():
-    # width 4 at position 1: the pair of the first number turns by 1, the other by 1/100
+    # width 4 at position 1: the pair of the first number rotates by 1, the other by 1/100
     x, angles = torch.tensor([1.0, 0, 0, 0]).view(1, 1, 1, 4), rotary_angles(2, 4)[1:]
     expected = torch.tensor([math.cos(1), 0, math.sin(1), 0])
     torch.testing.assert_close(rotate(x, angles)[0, 0, 0], expected)
     torch.testing.assert_close(rotate_interleaved(x, angles)[0, 0, 0], expected[[0, 2, 1, 3]])
 
 
-def test_three_kernels_do_what_the_equation_says():
+def test_three_kernels_compute_the_equation():
     x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
     expected = rotate(x, rotary_angles(7, 8))
     torch.testing.assert_close(rotated(x), expected, rtol=0, atol=1e-14)
 
 
-def test_rows_of_a_batch_may_stand_at_positions_of_their_own():
+def test_rows_of_a_batch_may_have_different_positions():
     x = torch.randn(2, 3, 4, 8)
     out = Rotary(8)(torch.tensor([[0, 1, 2, 3], [5, 6, 7, 8]]), x)(x)
     torch.testing.assert_close(out, torch.cat([rotated(x[:1]), rotated(x[1:], 5)]))
 
 
-def test_turning_keeps_the_length():
+def test_rotation_keeps_the_length():
     x = torch.randn(2, 3, 50, 16, dtype=torch.float64)
     torch.testing.assert_close(rotated(x).norm(dim=-1), x.norm(dim=-1))
 
 
-def test_scores_depend_on_the_distance_alone():
+def test_scores_depend_only_on_the_distance():
     q, k = torch.randn(2, 1, 1, 1, 16, dtype=torch.float64)
 
     def score(query_position, key_position):

@@ -80,7 +80,7 @@ def generate_columns(
     cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
     for _ in range(n_tokens):
         excess = length - context
-        if excess > 0:
+        if excess > 0:  # read the last `context` tokens again
             unread = torch.cat(text, dim=1)[:, excess:]
             padding_left = None if padding is None else (padding - excess).clamp(min=0)
             cache = model.cache(len(prompts), context, padding_left)

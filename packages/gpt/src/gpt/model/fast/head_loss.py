@@ -50,10 +50,9 @@ class FusedLinearCrossEntropy(torch.autograd.Function):
         targets: Int[Tensor, " N"],
     ) -> Float[Tensor, ""]:
         """Sum ln(sum of e^s) - s[target], where s are the logits minus their maximum."""
-        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
-        x_grad = torch.empty_like(x) if needs_x else None
-        weight_grad = torch.zeros_like(weight) if needs_weight else None
-        bias_grad = torch.zeros_like(weight[:, 0]) if needs_bias else None
+        x_grad = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        weight_grad = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        bias_grad = torch.zeros_like(weight[:, 0]) if ctx.needs_input_grad[2] else None
         n_rows = max(1, LOGITS_PER_CHUNK // len(weight))
         table = x.new_empty(min(n_rows, len(x)), len(weight))
         loss, minus_one = x.new_zeros(()), x.new_full((1, 1), -1.0)
