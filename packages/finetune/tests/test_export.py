@@ -7,7 +7,8 @@ import torch
 
 from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
-from finetune.lora.inject import LoraConfig, inject, merged_copy
+from finetune.lora.inject import LoraConfig, inject
+from finetune.lora.merge import merged_copy
 from finetune.lora.peft_files import CONFIG_FILE, TENSORS_FILE, read_adapter, write_adapter
 from finetune.reward.scorer import as_scorer
 from gpt.errors import BadInput

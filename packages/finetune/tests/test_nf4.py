@@ -8,16 +8,14 @@ from torch import nn
 
 from finetune.commands.ppo import copy_sharing_frozen
 from finetune.lora.inject import (
+    AdaptedLinear,
     LoraConfig,
     count_trainable,
-    disable_adapters,
     inject,
     lora_layers,
     lora_parameters,
-    merge,
-    merged_copy,
 )
-from finetune.lora.layer import LoraLinear
+from finetune.lora.merge import disable_adapters, merge, merged_copy
 from finetune.lora.nf4 import (
     Nf4Linear,
     dequantise_matrix,
@@ -151,7 +149,7 @@ def test_the_forward_pass_keeps_no_matrix(adapted):
     """What autograd holds of a layer is its input, and with an adapter A, B and A x."""
     layer, x, kept = Nf4Linear(Linear(64, 640, bias=False)), torch.randn(2, 64), []
     if adapted:
-        layer = LoraLinear(layer, [slice(0, 640)], rank=1, scale=1.0)
+        layer = AdaptedLinear(layer, [slice(0, 640)], rank=1, scale=1.0)
     with torch.autograd.graph.saved_tensors_hooks(lambda each: kept.append(each) or each, id):
         layer(x.requires_grad_())
     assert sum(each.numel() for each in kept) == adapted * (2 * 64 + 64 + 640 + 2)

@@ -5,6 +5,7 @@ import safetensors.torch
 import torch
 
 from finetune.lora.inject import LoraConfig, inject, lora_layers
+from finetune.lora.peft_config import rank_and_scale
 from finetune.lora.peft_files import (
     CONFIG_FILE,
     SCORE_TENSOR,
@@ -12,7 +13,7 @@ from finetune.lora.peft_files import (
     read_adapter,
     write_adapter,
 )
-from finetune.lora.peft_layout import peft_modules, rank_and_scale
+from finetune.lora.peft_layout import peft_modules
 from finetune.reward.scorer import as_scorer
 from gpt import files
 from gpt.errors import BadInput
@@ -80,7 +81,7 @@ def test_what_is_written_is_what_is_read(family, targets, tmp_path):
     for name, layer in ours.items():
         twin = again[name]
         assert torch.equal(layer.a, twin.a) and torch.equal(layer.b, twin.b)
-        assert (layer.places, layer.scale, 0.1) == (twin.places, twin.scale, twin.p_dropout)
+        assert (layer.slices, layer.scale, 0.1) == (twin.slices, twin.scale, twin.dropout.p)
     trained = {name for name, each in base.named_parameters() if each.requires_grad}
     assert trained == {f"{name}.{factor}" for name in ours for factor in "ab"}
     model.eval(), base.eval()
@@ -109,7 +110,7 @@ def test_three_adapters_of_one_module_are_one_of_three_times_the_rank(tmp_path):
     a, b = tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"]
     assert a.shape == (6, 16) and torch.equal(a, layer.a)
     assert torch.equal(b, torch.block_diag(*layer.b.split(16)))
-    torch.testing.assert_close(3 * b @ a, layer.change())
+    torch.testing.assert_close(3 * b @ a, layer.delta_weight())
     config = json.loads((tmp_path / CONFIG_FILE).read_text())
     path = name.removeprefix("base_model.model.")
     assert (config["r"], config["lora_alpha"]) == (2, 6)
@@ -188,18 +189,18 @@ ODD = {
     "has something_new": lambda folder: edit(folder, something_new=3),
     "has lora_dropout 1.0; it must lie": lambda folder: edit(folder, lora_dropout=1.0),
     "has target_modules None": lambda folder: edit(folder, target_modules=None),
-    "which is no pattern": lambda folder: edit(folder, target_modules="("),
+    "which is not a valid regular": lambda folder: edit(folder, target_modules="("),
     "has rank '2' at model": lambda folder: edit(folder, r="2"),
     "has rank 0 at model": lambda folder: edit(folder, r=0),
     "has alpha None at model": lambda folder: edit(folder, drop=["lora_alpha"]),
     "different ranks or scales": lambda folder: edit(folder, alpha_pattern={"v_proj": 2}),
-    r"has shape \(2, 16\); rank 3 and this model ask for \(3, 16\)": (
+    r"has shape \(2, 16\); rank 3 and this model need \(3, 16\)": (
         lambda folder: edit(folder, r=3)
     ),
-    "misses tensor 'base_model.model.model.layers.0.self_attn.o_proj.lora_A.weight'": (
+    "lacks tensor 'base_model.model.model.layers.0.self_attn.o_proj.lora_A.weight'": (
         lambda folder: edit(folder, target_modules=["q_proj", "v_proj", "down_proj", "o_proj"])
     ),
-    "misses tensor '.*1.mlp.down_proj.lora_B.weight'": lambda folder: edit_tensors(
+    "lacks tensor '.*1.mlp.down_proj.lora_B.weight'": lambda folder: edit_tensors(
         folder, lambda t: t.pop("base_model.model.model.layers.1.mlp.down_proj.lora_B.weight")
     ),
     "has an unknown tensor '.*v_proj.lora_A.weight'": (
@@ -208,7 +209,9 @@ ODD = {
     "has an unknown tensor 'base_model.model.lm_head.lora_A.weight'": lambda folder: edit_tensors(
         folder, lambda t: t.update({"base_model.model.lm_head.lora_A.weight": torch.zeros(2, 2)})
     ),
-    r"has rank_pattern \['x'\], which is no table": lambda folder: edit(folder, rank_pattern=["x"]),
+    r"has rank_pattern \['x'\], which is not a JSON object": (
+        lambda folder: edit(folder, rank_pattern=["x"])
+    ),
     "names no module of this model": lambda folder: (
         edit(folder, target_modules=["c_attn"]),
         edit_tensors(folder, lambda tensors: tensors.clear()),
@@ -235,7 +238,7 @@ def test_blocks_that_are_none_are_refused(tmp_path):
     tensors = safetensors.torch.load_file(tmp_path / TENSORS_FILE)
     for odd in ("q k", "q", "q k v", "x v"):
         safetensors.torch.save_file(tensors, tmp_path / TENSORS_FILE, header | {path: odd})
-        with pytest.raises(BadInput, match="is not (zero outside the blocks|joined) of"):
+        with pytest.raises(BadInput, match="is not (zero outside the blocks of|joined from)"):
             read_adapter(tmp_path, base)
 
 
@@ -266,10 +269,10 @@ def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
     [
         (
             lambda tensors: tensors.pop(SCORE_TENSOR),
-            "misses tensor 'base_model.model.score.weight'",
+            "lacks tensor 'base_model.model.score.weight'",
         ),
         (lambda tensors: tensors.update({SCORE_TENSOR: torch.zeros(2, 16)}),
-         r"score.weight' has shape \(2, 16\); this model asks for \(1, 16\)"),
+         r"score.weight' has shape \(2, 16\); this model needs \(1, 16\)"),
     ],
 )  # fmt: skip
 def test_a_row_that_does_not_fit_is_refused_and_nothing_changes(change, message, judge):

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from finetune.lora.inject import LoraConfig, inject, lora_layers, lora_parameters, merged_copy
+from finetune.lora.inject import LoraConfig, inject, lora_layers, lora_parameters
+from finetune.lora.merge import merged_copy
 from finetune.lora.peft_files import read_adapter, write_adapter
 from gpt.comparison.rows import (
     ComparisonRow,
