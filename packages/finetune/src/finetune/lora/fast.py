@@ -1,9 +1,9 @@
 r"""LoRA training on a CPU: base and update as one operation with a backward pass of its own.
 
-`fused_lora` equals `LoraLinear.forward` in values and gradients. It is faster for three reasons:
-the update is added in place to W x, the gradient of the frozen W is never computed, and in the
-low-rank products the rank comes first, as in (r, in) (in, rows). The other way round, in which
-autograd writes the derivatives, a product with 8 columns takes a CPU three to seven times as long.
+`FusedLora` equals `LoraLinear.forward` in values and gradients, and is faster for two reasons. The
+update is added in place to W x. And in the low-rank products the rank comes first, as in (r, in)
+(in, rows): the other way round, in which autograd computes the derivatives, a product with 8
+columns takes a CPU three to seven times as long.
 """
 
 from typing import Any

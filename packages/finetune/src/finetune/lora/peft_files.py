@@ -80,7 +80,7 @@ def as_peft_adapter(model: GPT) -> PeftAdapter:
     tensors, header, ranks = {}, {"format": "pt"}, {}
     for module in peft_modules(model.config):
         layer = layers.get(module.layer)
-        if layer is None or not (names := module.adapted(layer)):
+        if layer is None or not (names := module.adapters(layer)):
             continue
         a, b = module.join(layer)
         tensors |= {module.tensor_name("A"): a, module.tensor_name("B"): b}

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.lora.projections import LoraProjections, block_projections
+from finetune.lora.projections import AdapterSlices, LoraProjections, block_projections
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.pretrained.shapes import transformers_family
@@ -64,20 +64,20 @@ class PeftModule(NamedTuple):
         first = min(each.start for each in self.projections.values())
         return slice(outputs.start - first, outputs.stop - first)
 
-    def adapted(self, layer: LoraProjections) -> list[str]:
-        """Return the projections of the module that have an adapter in our layer."""
-        outputs = [each.outputs for each in layer.slices]
-        return [name for name, each in self.projections.items() if each in outputs]
+    def adapters(self, layer: LoraProjections) -> dict[str, AdapterSlices]:
+        """Return the adapters of our layer that belong to the module, by projection."""
+        names = {each.start: name for name, each in self.projections.items()}
+        return {
+            names[each.outputs.start]: each for each in layer.slices if each.outputs.start in names
+        }
 
     def join(self, layer: LoraProjections) -> LoraFactors:
-        """Return the adapters of our layer, as far as they belong here, as one of the module."""
-        names = self.adapted(layer)
-        by_start = {each.outputs.start: each for each in layer.slices}
-        slices = [by_start[self.projections[name].start] for name in names]
+        """Return the adapters of our layer that belong to the module as a single one."""
+        slices, rank = self.adapters(layer).values(), layer.rank
         a = torch.cat([layer.a.detach()[each.a] for each in slices])
         b = a.new_zeros(self.n_outputs, len(a))
-        for columns, each in zip(rank_columns(len(names), layer.rank), slices, strict=True):
-            b[self.rows(each.outputs), columns] = layer.b.detach()[each.b]
+        for columns, each in zip(b.split(rank, dim=1), slices, strict=True):
+            columns[self.rows(each.outputs)] = layer.b.detach()[each.b]
         return LoraFactors(a.cpu(), b.cpu())
 
     def split(self, factors: LoraFactors, joined: str | None) -> SplitAdapter:
@@ -100,17 +100,14 @@ class PeftModule(NamedTuple):
             )
         outputs, rank = [self.projections[name] for name in names], len(a) // len(names)
         blocks, rest = [], b.clone()
-        for columns, each in zip(rank_columns(len(names), rank), outputs, strict=True):
-            blocks.append(b[self.rows(each), columns])
-            rest[self.rows(each), columns] = 0
+        for outside, columns, each in zip(
+            rest.split(rank, 1), b.split(rank, 1), outputs, strict=True
+        ):
+            blocks.append(columns[self.rows(each)])
+            outside[self.rows(each)] = 0
         if rest.any():
             raise BadInput(f"B of {self.path} is not zero outside the blocks of {joined!r}")
         return SplitAdapter(outputs, rank, LoraFactors(a, torch.cat(blocks)))
-
-
-def rank_columns(n_adapters: int, rank: int) -> list[slice]:
-    """Return the columns of a joined B that belong to each of its adapters."""
-    return [slice(start, start + rank) for start in range(0, n_adapters * rank, rank)]
 
 
 def peft_modules(shape: GPTConfig) -> list[PeftModule]:

@@ -9,6 +9,7 @@ the projections: (P r, in) numbers for the A's and (rows, r) for the B's.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 import torch
@@ -77,26 +78,14 @@ def check_projection_names(targets: tuple[str, ...], accepted: tuple[str, ...]) 
 
 
 class AdapterSlices(NamedTuple):
-    """Position of one projection's adapter in its layer and in the stacked A and B."""
+    """Position of a projection's adapter in its layer."""
 
     outputs: slice
     """Outputs of the layer that the adapter changes."""
     a: slice
-    """Rows of the stacked A's; the same numbers of A x."""
+    """Rows of the stacked A's, and numbers of A x."""
     b: slice
     """Rows of the stacked B's."""
-
-
-def adapter_slices(outputs: Sequence[slice], rank: int) -> list[AdapterSlices]:
-    """Return the positions of adapters for these outputs, stacked in this order."""
-    stacked, row = [], 0
-    for index, each in enumerate(outputs):
-        end = row + each.stop - each.start
-        stacked.append(
-            AdapterSlices(each, slice(index * rank, (index + 1) * rank), slice(row, end))
-        )
-        row = end
-    return stacked
 
 
 class LoraProjections(LoraLinear):
@@ -116,8 +105,13 @@ class LoraProjections(LoraLinear):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__(base, len(outputs) * rank, scale, p_dropout, generator)
-        self.rank, self.slices = rank, adapter_slices(outputs, rank)
-        self.b = nn.Parameter(self.b.data.new_zeros(self.slices[-1].b.stop, rank))
+        self.rank = rank
+        rows = [0, *accumulate(each.stop - each.start for each in outputs)]
+        self.slices = [
+            AdapterSlices(each, slice(i * rank, (i + 1) * rank), slice(rows[i], rows[i + 1]))
+            for i, each in enumerate(outputs)
+        ]
+        self.b = nn.Parameter(self.b.data.new_zeros(rows[-1], rank))
 
     def B(self, h: Float[Tensor, "*B PR"]) -> Float[Tensor, "*B N"]:
         """Multiply the r numbers of each projection by its B; other outputs are zero."""
