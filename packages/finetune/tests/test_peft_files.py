@@ -34,7 +34,7 @@ TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1)
 
 
 def pair(shape, config):
-    """A model whose adapters have learned something, and its base."""
+    """Return a model with random adapters, and its base."""
     base = GPT(shape)
     for parameter in base.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -48,14 +48,14 @@ def pair(shape, config):
 
 @pytest.fixture
 def folder(tmp_path):
-    """An adapter of rank 2 on q, v and down of a Llama."""
+    """Write an adapter of rank 2 on q, v and down of a Llama and return its folder."""
     model, _ = pair(LLAMA, LoraConfig(2, 6.0, ("q", "v", "down")))
     write_adapter(tmp_path, model)
     return tmp_path
 
 
 def edit(folder, drop=(), **settings):
-    """Change the config of an adapter."""
+    """Change settings of an adapter in its folder, and drop others."""
     config = json.loads((folder / CONFIG_FILE).read_text()) | settings
     (folder / CONFIG_FILE).write_text(
         json.dumps({k: v for k, v in config.items() if k not in drop})
@@ -63,7 +63,7 @@ def edit(folder, drop=(), **settings):
 
 
 def edit_tensors(folder, change):
-    """Change the tensors of an adapter."""
+    """Apply a change to the tensors of an adapter in its folder."""
     tensors = safetensors.torch.load_file(folder / TENSORS_FILE)
     change(tensors)
     safetensors.torch.save_file(tensors, folder / TENSORS_FILE)
@@ -71,7 +71,7 @@ def edit_tensors(folder, change):
 
 @pytest.mark.parametrize("family", SHAPES)
 @pytest.mark.parametrize("targets", [("q", "v"), ("k",), ("o", "down"), ("q", "up"), ("all",)])
-def test_what_is_written_is_what_is_read(family, targets, tmp_path):
+def test_an_adapter_survives_writing_and_reading(family, targets, tmp_path):
     model, base = pair(SHAPES[family], LoraConfig(2, 6.0, targets, dropout=0.1))
     before = base(TOKENS)
     write_adapter(tmp_path, model)
@@ -119,10 +119,10 @@ def test_three_adapters_of_one_module_are_one_of_three_times_the_rank(tmp_path):
     assert config["fan_in_fan_out"] is True
 
 
-def test_the_one_a_of_a_fused_module_becomes_that_of_each_part(tmp_path):
+def test_the_a_of_a_module_trained_by_peft_is_copied_to_each_of_its_projections(tmp_path):
     model, base = pair(GPT2, LoraConfig(6, 6.0))
     write_adapter(tmp_path, model)
-    edit_tensors(tmp_path, lambda tensors: None)  # saved by another hand: the header is gone
+    edit_tensors(tmp_path, lambda tensors: None)  # saved without the header, as peft does
     edit(tmp_path, rank_pattern={"c_attn": 18, "c_fc": 6}, alpha_pattern={r".*h\.\d\..*c_attn": 18})
     read_adapter(tmp_path, base)
     layer = base.blocks[0].attention.qkv
@@ -131,7 +131,7 @@ def test_the_one_a_of_a_fused_module_becomes_that_of_each_part(tmp_path):
     torch.testing.assert_close(base(TOKENS), model(TOKENS), rtol=0, atol=1e-5)
 
 
-def test_a_square_root_scales_where_the_adapter_says_so(folder):
+def test_rslora_divides_alpha_by_the_square_root_of_the_rank(folder):
     model = GPT(LLAMA)
     edit(folder, use_rslora=True)
     read_adapter(folder, model)
@@ -228,7 +228,7 @@ def test_an_adapter_that_does_not_fit_is_refused_and_nothing_changes(message, fo
     assert not lora_layers(model) and all(each.requires_grad for each in model.parameters())
 
 
-def test_blocks_that_are_none_are_refused(tmp_path):
+def test_a_header_that_does_not_fit_the_blocks_of_b_is_refused(tmp_path):
     model, base = pair(GPT2, LoraConfig(2, targets=("q", "v")))
     write_adapter(tmp_path, model)
     path = "transformer.h.0.attn.c_attn"
@@ -243,8 +243,8 @@ def test_blocks_that_are_none_are_refused(tmp_path):
 
 
 @pytest.fixture
-def judge(tmp_path):
-    """An adapter of a scorer, and the scorer."""
+def written_scorer(tmp_path):
+    """Write the adapter of a scorer; return its folder and the scorer."""
     model, _ = pair(LLAMA, LoraConfig(2))
     scorer = as_scorer(model)
     torch.nn.init.normal_(scorer.score.weight)
@@ -253,14 +253,14 @@ def judge(tmp_path):
 
 
 @pytest.mark.parametrize("saved", [["score"], ["classifier", "score"]])  # the second is peft's
-def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
-    folder, scorer = judge
+def test_the_head_of_a_scorer_is_stored_with_its_adapter(saved, written_scorer):
+    folder, scorer = written_scorer
     edit(folder, modules_to_save=saved)
     again = as_scorer(GPT(LLAMA))
     read_adapter(folder, again)
     assert torch.equal(again.score.weight, scorer.score.weight)
     assert json.loads((folder / CONFIG_FILE).read_text())["task_type"] == "SEQ_CLS"
-    with pytest.raises(BadInput, match="has modules_to_save"):  # no place for the row
+    with pytest.raises(BadInput, match="has modules_to_save"):  # a GPT has no such head
         read_adapter(folder, GPT(LLAMA))
 
 
@@ -275,8 +275,8 @@ def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
          r"score.weight' has shape \(2, 16\); this model needs \(1, 16\)"),
     ],
 )  # fmt: skip
-def test_a_row_that_does_not_fit_is_refused_and_nothing_changes(change, message, judge):
-    folder, _ = judge
+def test_a_head_that_does_not_fit_is_refused_and_nothing_changes(change, message, written_scorer):
+    folder, _ = written_scorer
     edit_tensors(folder, change)
     model = as_scorer(GPT(LLAMA))
     with pytest.raises(BadInput, match=message):
@@ -284,7 +284,7 @@ def test_a_row_that_does_not_fit_is_refused_and_nothing_changes(change, message,
     assert not lora_layers(model) and not model.score.weight.any()
 
 
-def test_a_model_with_adapters_takes_no_others(folder):
+def test_a_model_with_adapters_cannot_read_others(folder):
     model, _ = pair(LLAMA, LoraConfig(2))
     with pytest.raises(BadInput, match="adapters already"):
         read_adapter(folder, model)
@@ -299,8 +299,8 @@ def test_a_model_without_adapters_or_without_a_family_is_not_written(tmp_path):
     assert not (tmp_path / "a").exists()
 
 
-def test_a_disk_that_fills_up_leaves_no_adapter_that_could_be_read(folder, monkeypatch):
-    """Whatever write fails, the folder has no config, or all of the new adapter."""
+def test_a_full_disk_leaves_no_adapter_that_can_be_read(folder, monkeypatch):
+    """Whichever write fails, the folder has no config, or the complete new adapter."""
     written = files.write_atomically
 
     def full(path, data):

@@ -7,6 +7,7 @@ ranks, values of alpha and targets. A training step is timed at two sizes.
 import copy
 import tempfile
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -108,28 +109,22 @@ def lora_differences(models: ComparedModels) -> dict[str, float]:
     base, ours, library = models
     tokens = torch.randint(0, base.config.vocab_size, (3, 24))
     found = {"forward": max_abs_difference(ours(tokens), library(tokens).logits)}
-    found["adapters off"] = max_abs_difference(base(tokens), baselines.base_logits(library, tokens))
+    with library.disable_adapter():
+        found["adapters off"] = max_abs_difference(base(tokens), library(tokens).logits)
     for model in (ours, library):
         mean_next_token_loss(model, tokens).backward()
-    theirs = {
-        name: parameter_gradient(each) for name, each in baselines.peft_parameters(library).items()
-    }
+    gradient: Any = attrgetter("grad")
     found["gradients"] = max_abs_difference_by_name(
-        baselines.mapped_adapter_tensors(ours, parameter_gradient), theirs
+        baselines.mapped_adapter_tensors(ours, gradient),
+        {name: gradient(each) for name, each in baselines.peft_parameters(library).items()},
     )
     found["weights after 5 steps"] = difference_after_five_steps(ours, library)
-    expected = baselines.merged_weights(library)
+    expected = library.merge_and_unload().state_dict()
     weights = weights_to_transformers(merged_copy(ours).state_dict(), base.config)
     found["merged weights"] = max_abs_difference_by_name(
         weights, {name: expected[name] for name in weights}
     )
     return found
-
-
-def parameter_gradient(parameter: Tensor) -> Tensor:
-    """Return the gradient, which the last backward pass must have set."""
-    assert parameter.grad is not None
-    return parameter.grad
 
 
 def mean_next_token_loss(model: Any, tokens: Int[Tensor, "B T"]) -> Tensor:

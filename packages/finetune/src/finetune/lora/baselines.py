@@ -124,18 +124,6 @@ def mapped_adapter_tensors(model: GPT, value: Any) -> dict[str, Tensor]:
     return tensors
 
 
-def merged_weights(model: PeftModel) -> dict[str, Tensor]:
-    """Return the state dict of the transformers model after `merge_and_unload`."""
-    library: Any = model.merge_and_unload()
-    return library.state_dict()
-
-
-def base_logits(model: PeftModel, tokens: Tensor) -> Tensor:
-    """Return the logits of a peft model with its adapter disabled."""
-    with model.disable_adapter():
-        return model(tokens).logits
-
-
 def load_causal_lm(folder: Path) -> PreTrainedModel:
     """Load a transformers model from a folder, in float64."""
     return in_float64(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval())

@@ -7,7 +7,7 @@ fine-tuned model may have another chat template than its base.
 from dataclasses import replace
 from pathlib import Path
 
-from finetune.lora.peft_files import BASE_KEY, CONFIG_FILE, read_header
+from finetune.lora.peft_files import BASE_KEY, CONFIG_FILE, TENSORS_FILE, read_tensors
 from gpt.errors import BadInput
 from gpt.files import read_json
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
@@ -30,11 +30,12 @@ def adapter_base(path: Path, base: str | None) -> str:
         BadInput: no base is named, or it is an adapter too.
     """
     named = read_json(path / CONFIG_FILE).get("base_model_name_or_path")
-    above = path.resolve().parent
+    parent = path.resolve().parent
     if base is not None:
         named = base
-    elif read_header(path).get(BASE_KEY) == ".." and (above / "config.json").is_file():
-        named = str(above)
+    elif (parent / "config.json").is_file() and (path / TENSORS_FILE).is_file():
+        header = read_tensors(path / TENSORS_FILE)[1]
+        named = str(parent) if header.get(BASE_KEY) == ".." else named
     if not isinstance(named, str):
         raise BadInput(
             f"the adapter in {str(path)!r} does not name its base model; give it with --base"

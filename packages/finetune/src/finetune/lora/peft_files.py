@@ -116,12 +116,12 @@ def read_adapter(folder: Path, model: GPT) -> None:
     score_weight = pop_score_weight(tensors, scorer) if scorer and has_score else None
     found = layer_adapters(config, tensors, header, model)
     model.requires_grad_(False)
-    for name, (scale, adapters) in found.items():
+    for name, adapters in found.items():
         base: Any = model.get_submodule(name)
         outputs = [each for adapter in adapters for each in adapter.outputs]
+        rank, scale = adapters[0].rank, adapters[0].scale
         # the numbers drawn for A are overwritten, so torch's global generator is left alone
-        unused = torch.Generator()
-        layer = AdaptedLinear(base, outputs, adapters[0].rank, scale, dropout, unused)
+        layer = AdaptedLinear(base, outputs, rank, scale, dropout, torch.Generator())
         layer.a.copy_(torch.cat([adapter.factors.a for adapter in adapters]))
         layer.b.copy_(torch.cat([adapter.factors.b for adapter in adapters]))
         model.set_submodule(name, layer.train(base.training))
@@ -129,31 +129,21 @@ def read_adapter(folder: Path, model: GPT) -> None:
         scorer.score.weight.copy_(score_weight)
 
 
-class LayerAdapters(NamedTuple):
-    """The adapters of one of our layers, which all have the same rank and scale."""
-
-    scale: float
-    adapters: list[SplitAdapter]
-    """One per module of peft."""
-
-
 def layer_adapters(
     config: dict[str, Any], tensors: dict[str, Tensor], header: dict[str, str], model: GPT
-) -> dict[str, LayerAdapters]:
+) -> dict[str, list[SplitAdapter]]:
     """Return the adapters of a folder by the names of our layers."""
     adapted = [module for module in peft_modules(model.config) if is_target(config, module.path)]
     check_tensor_names(tensors, adapted)
-    found: dict[str, LayerAdapters] = {}
+    found: dict[str, list[SplitAdapter]] = {}
     for module in adapted:
         settings = rank_and_scale(config, module.path)
         factors = module_factors(module, settings.rank, tensors)
-        adapter = module.split(factors, header.get(module.path))
-        layer = found.setdefault(module.layer, LayerAdapters(settings.scale, []))
-        layer.adapters.append(adapter)
-        if (layer.scale, layer.adapters[0].rank) != (settings.scale, adapter.rank):
-            raise BadInput(
-                f"the projections of {module.layer} have adapters of different ranks or scales"
-            )
+        adapter = module.split(factors, settings.scale, header.get(module.path))
+        found.setdefault(module.layer, []).append(adapter)
+    for name, adapters in found.items():
+        if len({(each.rank, each.scale) for each in adapters}) > 1:
+            raise BadInput(f"the projections of {name} have adapters of different ranks or scales")
     return found
 
 
@@ -167,12 +157,6 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise BadInput(f"{str(path)!r} is missing; adapters are read from safetensors") from error
     except safetensors.SafetensorError as error:
         raise BadInput(f"{str(path)!r} is damaged: {error}") from error
-
-
-def read_header(folder: Path) -> dict[str, str]:
-    """Return the header of an adapter's tensor file; empty if the file is missing."""
-    path = folder / TENSORS_FILE
-    return read_tensors(path)[1] if path.is_file() else {}
 
 
 def pop_score_weight(tensors: dict[str, Tensor], model: Scorer) -> Tensor:

@@ -36,6 +36,7 @@ class SplitAdapter(NamedTuple):
     outputs: list[slice]
     """Outputs of our layer, one slice per projection."""
     rank: int
+    scale: float
     factors: LoraFactors
     """The A's and the B's of the projections, both stacked as in `LoraProjections`."""
 
@@ -80,7 +81,7 @@ class PeftModule(NamedTuple):
             columns[self.rows(each.outputs)] = layer.b.detach()[each.b]
         return LoraFactors(a.cpu(), b.cpu())
 
-    def split(self, factors: LoraFactors, joined: str | None) -> SplitAdapter:
+    def split(self, factors: LoraFactors, scale: float, joined: str | None) -> SplitAdapter:
         """Return an adapter per projection.
 
         `joined` names the projections whose adapters were joined into this one; if it is None, the
@@ -92,7 +93,7 @@ class PeftModule(NamedTuple):
         a, b = factors
         if joined is None:
             outputs = [*self.projections.values()]
-            return SplitAdapter(outputs, len(a), LoraFactors(a.repeat(len(outputs), 1), b))
+            return SplitAdapter(outputs, len(a), scale, LoraFactors(a.repeat(len(outputs), 1), b))
         names = joined.split()
         if not names or len(a) % len(names) or not {*names} <= self.projections.keys():
             raise BadInput(
@@ -107,7 +108,7 @@ class PeftModule(NamedTuple):
             outside[self.rows(each)] = 0
         if rest.any():
             raise BadInput(f"B of {self.path} is not zero outside the blocks of {joined!r}")
-        return SplitAdapter(outputs, rank, LoraFactors(a, torch.cat(blocks)))
+        return SplitAdapter(outputs, rank, scale, LoraFactors(a, torch.cat(blocks)))
 
 
 def peft_modules(shape: GPTConfig) -> list[PeftModule]:
