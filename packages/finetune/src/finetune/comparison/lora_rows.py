@@ -178,11 +178,11 @@ def adapter_file_rows(family: str) -> list[ComparisonRow]:
         change = max_abs_difference(expected, base_logits)
         # an adapter without effect would make any two readers equal
         found = max_abs_difference(mine, expected) if change > 0.01 else float("inf")
-        name, note = (
-            f"{name}, {FAMILY_NAMES[family]}",
-            f"the adapter changes logits by up to {change:.2g}",
+        title = f"{name}, {FAMILY_NAMES[family]}"
+        note = f"the adapter changes logits by up to {change:.2g}"
+        rows.append(
+            ComparisonRow(title, baselines.peft_version(), found, LORA_TOLERANCE, note=note)
         )
-        rows.append(ComparisonRow(name, baselines.peft_version(), found, LORA_TOLERANCE, note=note))
     return rows
 
 
@@ -202,9 +202,8 @@ def lora_step_row(size: str, floor: float) -> ComparisonRow:
     mine, theirs = our_lora_step(ours.train(), tokens), peft_lora_step(library, tokens)
     losses = torch.tensor([[mine(), theirs()] for _ in range(2)])
     largest = max_abs_difference(losses[:, 0], losses[:, 1])
-    repeats, warmups = (
-        (3, 0) if size == "smollm2" else (40, 2)
-    )  # the two steps above were the warm-up
+    # at SmolLM2's shape the two steps above were the warm-up
+    repeats, warmups = (3, 0) if size == "smollm2" else (40, 2)
     seconds = time_interleaved(mine, theirs, repeats, warmups)
     name = f"LoRA, training step, {size} shape, {rows} x {length}, rank 8 on all projections"
     return ComparisonRow(name, baselines.peft_version(), largest, 1e-5, *seconds, floor)

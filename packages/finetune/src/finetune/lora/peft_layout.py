@@ -100,13 +100,12 @@ class PeftModule(NamedTuple):
                 f"the adapter of rank {len(a)} at {self.path} is not joined from {joined!r}"
             )
         outputs, rank = [self.projections[name] for name in names], len(a) // len(names)
-        blocks, rest = [], b.clone()
-        for outside, columns, each in zip(
-            rest.split(rank, 1), b.split(rank, 1), outputs, strict=True
-        ):
-            blocks.append(columns[self.rows(each)])
-            outside[self.rows(each)] = 0
-        if rest.any():
+        blocks, outside = [], b.clone()
+        for i, rows in enumerate(map(self.rows, outputs)):
+            columns = slice(i * rank, (i + 1) * rank)
+            blocks.append(b[rows, columns])
+            outside[rows, columns] = 0
+        if outside.any():
             raise BadInput(f"B of {self.path} is not zero outside the blocks of {joined!r}")
         return SplitAdapter(outputs, rank, scale, LoraFactors(a, torch.cat(blocks)))
 
