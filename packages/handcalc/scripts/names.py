@@ -10,14 +10,14 @@ that were held out, where counting pairs of characters comes to 2.653.
 import argparse
 import random
 
-from handcalc.training.words import identifiers
+from handcalc.training.words import library_names
 
 
 def main() -> None:
     """Print as many names as were asked for, or all there are."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("n", type=int, help="how many")
-    names = identifiers()
+    names = library_names()
     random.Random(0).shuffle(names)
     print("\n".join(names[: max(parser.parse_args().n, 0)]))
 

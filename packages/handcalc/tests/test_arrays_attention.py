@@ -19,9 +19,9 @@ from handcalc.arrays.attention import (
 )
 from handcalc.arrays.heads import Heads, multi_head_attention, self_attention
 from handcalc.arrays.positions import alibi_bias, rotary_angles, rotate
+from handcalc.calculation import times, times_transposed, transposed_times
 from handcalc.gradients.differences import differences
-from handcalc.operations import attention as lists
-from handcalc.operations.matrices import times, times_transposed, transposed_times
+from handcalc.layers import attention as lists
 
 
 def slopes(function, x, upstream):
@@ -86,8 +86,8 @@ def test_one_head_equals_that_of_the_lists():
     o, back = self_attention(x[None], w_q.T, w_k.T, w_v.T, causal_mask(5))
     q, k, v = (times(x.tolist(), w.tolist()) for w in (w_q, w_k, w_v))
     a = lists.attention_weights(lists.scaled_scores(times_transposed(q, k), 3.0))
-    assert_allclose(o[0], lists.gathered(a, v), rtol=0, atol=1e-12)
-    a_grad, v_grad = lists.gathered_backward(a, v, o_grad.tolist())
+    assert_allclose(o[0], lists.weighted_values(a, v), rtol=0, atol=1e-12)
+    a_grad, v_grad = lists.weighted_values_backward(a, v, o_grad.tolist())
     s_grad = lists.attention_weights_backward(a, a_grad)
     qk_grad = lists.scaled_scores_backward(s_grad, 3.0)
     grads = times(qk_grad, k), transposed_times(qk_grad, q), v_grad

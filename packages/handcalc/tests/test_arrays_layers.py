@@ -13,9 +13,9 @@ from handcalc.arrays.feed_forward import FeedForward, feed_forward, gelu, relu
 from handcalc.arrays.layers import Norm, affine, embedding, layer_norm, linear, stack
 from handcalc.arrays.loss import cross_entropy
 from handcalc.gradients.differences import differences
-from handcalc.operations import layer_norm as lists
-from handcalc.operations.activations import gelu_rows, gelu_rows_backward
-from handcalc.operations.loss import loss_backward, losses, probabilities
+from handcalc.layers import layer_norm as lists
+from handcalc.layers.feed_forward import gelu_rows, gelu_rows_backward
+from handcalc.layers.loss import loss_backward, losses, probabilities
 
 
 def slopes(function, x, upstream):
@@ -60,12 +60,12 @@ def test_layer_norm_equals_that_of_the_lists():
     y, back = layer_norm(x, Norm(*w))
     rows = x[0].tolist()
     mean = lists.means(rows)
-    std = lists.deviations(lists.variances(rows, mean), 1e-5)
-    z, (gamma, beta) = lists.standardised(rows, mean, std), w.tolist()
-    assert_allclose(y[0], lists.gained(z, gamma, beta), rtol=0, atol=1e-12)
-    z_grad, *w_grads = lists.gained_backward(z, gamma, y_grad[0].tolist())
+    std = lists.standard_deviations(lists.variances(rows, mean), 1e-5)
+    z, (gamma, beta) = lists.standardise(rows, mean, std), w.tolist()
+    assert_allclose(y[0], lists.scale_and_shift(z, gamma, beta), rtol=0, atol=1e-12)
+    z_grad, *w_grads = lists.scale_and_shift_backward(z, gamma, y_grad[0].tolist())
     x_grad, w_grad = back(y_grad)
-    assert_allclose(x_grad[0], lists.standardised_backward(z, std, z_grad), rtol=0, atol=1e-12)
+    assert_allclose(x_grad[0], lists.standardise_backward(z, std, z_grad), rtol=0, atol=1e-12)
     assert_allclose(w_grad, w_grads, rtol=0, atol=1e-12)
 
 

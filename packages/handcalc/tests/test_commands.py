@@ -15,13 +15,14 @@ import handcalc
 from handcalc.cli import main
 from handcalc.comparison.rows import Row
 from handcalc.gradients.check import TARGETS, TOKENS, Check
-from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn
+from handcalc.model.transformer import forward
+from handcalc.model.weights import Shape, initial_weights
 
 SOURCE = Path(handcalc.__file__).parent
 CORE = [
-    *sorted((SOURCE / "operations").glob("*.py")),
-    *(SOURCE / "model" / f"{name}.py" for name in ("blocks", "calculation", "parts", "step")),
+    SOURCE / "calculation.py",
+    *sorted((SOURCE / "layers").glob("*.py")),
+    SOURCE / "model" / "transformer.py",
     SOURCE / "training" / "optimizers.py",
 ]  # what the engine of a web page, MicroPython, loads
 
@@ -73,12 +74,12 @@ def test_the_core_imports_no_more_than_math():
 def test_step_prints_every_stage(capsys):
     assert main(["step"]) == 0
     printed = capsys.readouterr().out
-    c = forward(drawn(Shape(), "pre-ln"), TOKENS, TARGETS, "pre-ln")
-    backward(c, "pre-ln")
+    c = forward(initial_weights(Shape(), "pre-ln"), TOKENS, TARGETS, "pre-ln")
+    c.backward()
     for name in [*c.weights, *(name for line in c.lines for name in line.names)]:
         assert f"\n{name} (" in printed or f"\n{name}    " in printed, name
     for part in ("X (5 x 16)", "A.1 (5 x 5)", "W_Q.0.grad (16 x 8)", "loss 1.737666 nats",
-                 "length of the gradient 2.908730", "adamw: 1.648554", "-inf"):  # fmt: skip
+                 "norm of the gradient 2.908730", "adamw: 1.648554", "-inf"):  # fmt: skip
         assert part in printed
 
 
@@ -90,7 +91,7 @@ def test_step_as_json_has_the_forward_pass_and_the_gradients_of_all_weights(caps
     assert [round(loss, 6) for loss in found["loss_after"]] == [1.804945, 1.781245]
     assert len(found["losses"]) == 4
     assert found["tensors"]["S.0"][0][1] is None  # the future
-    c = forward(drawn(Shape(), "classic"), TOKENS, TARGETS, "classic")
+    c = forward(initial_weights(Shape(), "classic"), TOKENS, TARGETS, "classic")
     made = [name for line in c.lines for name in line.names]
     assert list(found["tensors"]) == [*c.weights, *made]
     assert found["tensors"]["G"] == c.values["G"]
@@ -108,13 +109,15 @@ def test_a_shorter_text_and_another_optimizer(capsys):
 
 def test_check_says_how_far_other_ways_are(capsys, monkeypatch):
     row = Check("classic", "W_O", 256, 2e-10, 3e-16, 1e-16)
-    monkeypatch.setattr("handcalc.commands.check.checks", lambda *given: [row])
+    monkeypatch.setattr("handcalc.commands.check.check_gradients", lambda *given: [row])
     assert main(["check"]) == 0
     printed = capsys.readouterr().out
     assert "W_O" in printed and "all within" in printed and "NOT" not in printed
     for way, error in {"differences": 1e-8, "autograd": 1e-11, "torch": 1e-9}.items():
         wrong = row._replace(**{way: error})
-        monkeypatch.setattr("handcalc.commands.check.checks", lambda *given, row=wrong: [row])
+        monkeypatch.setattr(
+            "handcalc.commands.check.check_gradients", lambda *given, row=wrong: [row]
+        )
         assert main(["check"]) == 1
         assert "NOT all within" in capsys.readouterr().out
         assert main(["check", "--json"]) == 1
@@ -132,7 +135,7 @@ def test_explain_prints_formula_numbers_and_value(capsys):
     score, root = numbers.split(" / ")
     assert root == "8.0 ** 0.5"
     assert float(score.strip("()")) / 8.0**0.5 == float(value)
-    assert lines[4:] == ["made of", "  QK.0[1][0], d_k"]
+    assert lines[4:] == ["made from", "  QK.0[1][0], d_k"]
 
 
 def test_the_example_of_the_readme_is_what_is_printed(capsys):
@@ -166,7 +169,7 @@ def test_no_line_of_a_formula_ends_inside_a_number_or_a_name(capsys):
     found = json.loads(capsys.readouterr().out)
     main(["explain", "W_1[5][2].grad"])
     said = " ".join(capsys.readouterr().out.split())
-    assert f"= {found['formula']} = {found['numbers']} = {found['value']!r} made of" in said
+    assert f"= {found['formula']} = {found['numbers']} = {found['value']!r} made from" in said
     assert said.endswith(", ".join(found["inputs"]))
 
 
@@ -182,7 +185,7 @@ def test_explain_lists_every_name(capsys):
 def test_compare_prints_rows_and_costs(capsys, monkeypatch):
     pytest.importorskip("torch", reason="baselines: needs the extra baselines")
     row = Row("a step", "an engine", 1e-16, 1e-12, 0.01, 0.3, 20.0, "a note")
-    monkeypatch.setattr("handcalc.comparison.speed.training_step", lambda: row)
+    monkeypatch.setattr("handcalc.comparison.speed.speed_row", lambda: row)
     assert main(["compare"]) == 0
     said = capsys.readouterr().out
     assert "30.0" in said and "a note" in said and "3.99x" in said
@@ -192,7 +195,7 @@ def test_compare_prints_rows_and_costs(capsys, monkeypatch):
     assert rows[-1]["speedup"] == pytest.approx(30) and rows[-1]["slow"] is False
     assert Row("a step", "an engine", 1e-16, 1e-12, 0.01, 0.1, 20.0).slow
     monkeypatch.setattr(
-        "handcalc.comparison.speed.training_step", lambda: replace(row, max_abs_diff=1.0)
+        "handcalc.comparison.speed.speed_row", lambda: replace(row, max_abs_diff=1.0)
     )
     assert main(["compare"]) == 1
     assert "NOT EQUAL" in capsys.readouterr().out
@@ -207,14 +210,14 @@ def test_compare_without_torch_names_the_extra(capsys, monkeypatch):
 
 def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):
     few = ["".join(letters) for letters in product("abc", repeat=3)]
-    monkeypatch.setattr("handcalc.commands.demo.identifiers", lambda: few)
+    monkeypatch.setattr("handcalc.commands.demo.library_names", lambda: few)
     assert main(["demo", "--steps", "3", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["engine_error"] < 1e-12
     assert round(found["losses"][1], 6) == 1.648554 and round(found["losses"][100], 6) == 0.288517
     assert main(["demo", "--steps", "3"]) == 0
     said = capsys.readouterr().out
-    for part in ("BOS          1.000", "losses[0], made by", "0.288517", "Names it invents"):
+    for part in ("BOS          1.000", "losses[0], made by", "0.288517", "Names it generates"):
         assert part in said
 
 
@@ -222,7 +225,7 @@ def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):
     ("call", "message"),
     [
         (["step", "--text", "I love transformers"], "the vocabulary has no 'love'"),
-        (["step", "--text", ""], "the text has no words"),
+        (["step", "--text", ""], "the text has 0 words"),
         (["step", "--text", "I like like like"], "the text has 4 words"),
         (["step", "--steps", "0"], "must be at least 1, got 0"),
         (["step", "--steps", "many"], "invalid positive value: 'many'"),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from handcalc.model.calculation import Calculation
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.calculation import Calculation
+from handcalc.training.optimizers import OPTIMIZERS, update
 
 
 def two_steps(name, **constants):
@@ -11,9 +11,8 @@ def two_steps(name, **constants):
     weights, memory, found = {"w": [1.0]}, {}, []
     for step, gradient in ((1, 2.0), (2, -1.0)):
         c = Calculation(weights)
-        c.given("w.grad", [gradient])
-        update(c, OPTIMIZERS[name], memory, step, **constants)
-        weights, memory = moved(c, OPTIMIZERS[name])
+        c.input("w.grad", [gradient])
+        weights, memory = update(c, OPTIMIZERS[name], memory, step, **constants)
         found.append(weights["w"][0])
     return found
 

@@ -2,21 +2,21 @@
 
 import math
 
-from handcalc.operations.matrices import transpose
-from handcalc.toys.asymmetry import asking, asymmetry, likeness
+from handcalc.calculation import transpose
+from handcalc.toys.asymmetry import asymmetry, query_key_scores, similarity
 
 RED, HOUSE = [1.0, 0.0], [0.0, 1.0]  # adjective, noun
 
 
 def test_likeness_is_the_same_both_ways():
     x = [[math.sin(3 * t + i) for i in range(4)] for t in range(5)]
-    assert asymmetry(likeness(x)) == 0
-    assert likeness([[1.0, 2.0], [3.0, 4.0]]) == [[5, 11], [11, 25]]
+    assert asymmetry(similarity(x)) == 0
+    assert similarity([[1.0, 2.0], [3.0, 4.0]]) == [[5, 11], [11, 25]]
 
 
 def test_a_noun_asks_and_an_adjective_is_asked():
     w_q, w_k = [[0.0], [2.0]], [[3.0], [0.0]]  # nouns ask with 2, adjectives answer with 3
-    scores = asking([RED, HOUSE], w_q, w_k)
+    scores = query_key_scores([RED, HOUSE], w_q, w_k)
     assert scores == [[0, 0], [6, 0]]
     assert asymmetry(scores) == 6
 
@@ -25,6 +25,6 @@ def test_the_roles_exchanged_transpose_the_scores():
     x = [[math.sin(3 * t + i) for i in range(3)] for t in range(4)]
     w_q = [[math.cos(i + 2 * j) for j in range(2)] for i in range(3)]
     w_k = [[math.cos(5 * i - j) for j in range(2)] for i in range(3)]
-    assert asking(x, w_k, w_q) == transpose(asking(x, w_q, w_k))
-    assert asymmetry(asking(x, w_q, w_q)) == 0
-    assert asymmetry(asking(x, w_q, w_k)) > 0.1
+    assert query_key_scores(x, w_k, w_q) == transpose(query_key_scores(x, w_q, w_k))
+    assert asymmetry(query_key_scores(x, w_q, w_q)) == 0
+    assert asymmetry(query_key_scores(x, w_q, w_k)) > 0.1

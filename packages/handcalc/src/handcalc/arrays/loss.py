@@ -1,4 +1,4 @@
-"""How surprised a model is by what comes next: cross-entropy, in nats."""
+"""The cross-entropy of the next tokens, in nats, and its gradient at the logits."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from handcalc.arrays.layers import Array, Tokens
 
 
 def cross_entropy(logits: Array, targets: Tokens, keep: Mask) -> tuple[float, Callable[[], Array]]:
-    """The mean of -ln p[target] over the n positions that are kept, p = softmax(logits).
+    """Loss = mean of -ln p[target] over the n positions that are kept, with p = softmax(logits).
 
-    Logits are B T V, targets and `keep` B T. Where a target is not kept, any id may stand. The way
-    back begins here: the gradient of the loss at itself is 1.
+    Logits are B T V, targets and `keep` B T. A target that is not kept may have any id. The
+    backward pass starts here, so `back` takes no gradient.
 
     Raises:
         ValueError: no target is kept.

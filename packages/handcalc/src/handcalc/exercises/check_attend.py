@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def check(attend: Callable[[Vector, Matrix, Matrix], Vector]) -> None:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, plus, side_by_side, times_transposed
+from handcalc.calculation import Matrix, concatenate, plus, times_transposed
 
 
 def check(contributions: Callable[[list[Matrix], Matrix], list[Matrix]]) -> None:
@@ -18,7 +18,7 @@ def check(contributions: Callable[[list[Matrix], Matrix], list[Matrix]]) -> None
     w_o = [[math.cos(2.0 * o + i) for i in range(6)] for o in range(6)]
     parts = contributions(outputs, w_o)
     assert len(parts) == 3, f"three heads write three matrices, not {len(parts)}"
-    whole = times_transposed(side_by_side(*outputs), w_o)
+    whole = times_transposed(concatenate(*outputs), w_o)
     for row, other in zip(plus(*parts), whole, strict=True):
         assert all(abs(a - b) < 1e-12 for a, b in zip(row, other, strict=True)), (
             f"together the heads write {other}, and your parts add up to {row}"

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def check(log_softmax: Callable[[Vector], Vector]) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def check(masked_loss_backward: Callable[[Matrix, list[int | None]], Matrix]) -> None:

@@ -3,10 +3,9 @@
 import math
 from collections.abc import Callable
 
+from handcalc.calculation import Matrix, Vector, dot, flatten, weighted_sum
 from handcalc.gradients.differences import differences
-from handcalc.model.weights import numbers
-from handcalc.operations.attention import softmax
-from handcalc.operations.matrices import Matrix, Vector, dot, mixed
+from handcalc.layers.attention import softmax
 
 Backward = Callable[[Vector, Matrix, Matrix, Vector], tuple[Vector, Matrix, Matrix]]
 
@@ -23,7 +22,7 @@ def check(one_query_backward: Backward) -> None:
 
     def outcome() -> float:
         p = softmax([dot(q, key) / math.sqrt(2) for key in keys])
-        return dot(o_grad, mixed(p, values))
+        return dot(o_grad, weighted_sum(p, values))
 
     tried = tuple(differences(outcome, tensor) for tensor in (q, keys, values))
     compare(one_query_backward(q, keys, values, o_grad), tried)
@@ -32,6 +31,6 @@ def check(one_query_backward: Backward) -> None:
 def compare(found: tuple[Vector, Matrix, Matrix], expected: tuple[Vector, Matrix, Matrix]) -> None:
     """The three gradients, one after the other."""
     for name, mine, right in zip(("query", "keys", "values"), found, expected, strict=True):
-        pairs = zip(numbers(mine), numbers(right), strict=True)
+        pairs = zip(flatten(mine), flatten(right), strict=True)
         same = all(abs(a - b) < 1e-8 for a, b in pairs)
         assert same, f"the gradient at the {name} is {right}, not {mine}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def check(rms_norm: Callable[[Matrix, Vector, float], Matrix]) -> None:

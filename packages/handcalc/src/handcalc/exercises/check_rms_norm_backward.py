@@ -4,8 +4,8 @@ import math
 from collections.abc import Callable
 from functools import partial
 
+from handcalc.calculation import Vector, dot
 from handcalc.gradients.differences import differences
-from handcalc.operations.matrices import Vector, dot
 
 
 def check(rms_norm_backward: Callable[[Vector, float, Vector], Vector]) -> None:

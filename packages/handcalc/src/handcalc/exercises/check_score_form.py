@@ -3,8 +3,8 @@
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, times, times_transposed
-from handcalc.toys.asymmetry import asking
+from handcalc.calculation import Matrix, times, times_transposed
+from handcalc.toys.asymmetry import query_key_scores
 
 
 def check(score_form: Callable[[Matrix, Matrix], Matrix]) -> None:
@@ -20,7 +20,7 @@ def check(score_form: Callable[[Matrix, Matrix], Matrix]) -> None:
     assert size == (3, 3), f"rows of 3 numbers meet in a matrix of 3 x 3, and yours is {size}"
     x = [[math.sin(5.0 * t + i) for i in range(3)] for t in range(4)]
     scores = times_transposed(times(x, form), x)
-    for t, row in enumerate(asking(x, w_q, w_k)):
+    for t, row in enumerate(query_key_scores(x, w_q, w_k)):
         for s, score in enumerate(row):
             assert abs(scores[t][s] - score) < 1e-12, (
                 f"the query of row {t} finds {score} in row {s}, and by your matrix {scores[t][s]}"

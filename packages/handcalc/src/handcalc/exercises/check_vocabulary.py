@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from handcalc.operations.vocabulary import WORDS, decoded, encoded
+from handcalc.layers.embedding import WORDS, decode, encode
 
 
 def check(vocabulary: Callable[[list[str]], list[str]]) -> None:
@@ -19,6 +19,6 @@ def check(vocabulary: Callable[[list[str]], list[str]]) -> None:
 
     texts = ["b a c", "a d"]
     for text in texts:
-        ids = encoded(text, vocabulary(texts))
-        back = decoded(ids, vocabulary(texts))
+        ids = encode(text, vocabulary(texts))
+        back = decode(ids, vocabulary(texts))
         assert back == text, f"{text!r} came back from {ids} as {back!r}"

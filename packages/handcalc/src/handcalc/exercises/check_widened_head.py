@@ -3,8 +3,9 @@
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, times
-from handcalc.toys.pizza import causal, pencil_weights, walk
+from handcalc.calculation import Matrix, times
+from handcalc.layers.attention import attention
+from handcalc.toys.pizza import pencil_weights, walk
 
 
 def check(widened_head: Callable[[Matrix, int, int], Matrix]) -> None:
@@ -13,7 +14,7 @@ def check(widened_head: Callable[[Matrix, int, int], Matrix]) -> None:
     wide = [[0.0], [0.0], [5.0], [7.0], [0.0], [0.0]]
     assert yours == wide, f"(5, 7) as the second of three heads is {wide}, not {yours}"
     weights = pencil_weights()
-    values = walk(weights, causal).values
+    values = walk(weights, attention).values
     for letter in "QKV":
         for h in (0, 1):
             wide = widened_head(weights[f"W_{letter}.{h}"], h, 2)

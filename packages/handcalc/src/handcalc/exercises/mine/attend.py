@@ -1,6 +1,6 @@
 """Exercise of the chapter on attention: what one query takes home."""
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def attend(query: Vector, keys: Matrix, values: Matrix) -> Vector:

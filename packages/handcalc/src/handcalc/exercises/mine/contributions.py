@@ -1,6 +1,6 @@
 """Exercise of the chapter on heads: what each of them writes."""
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def contributions(outputs: list[Matrix], w_o: Matrix) -> list[Matrix]:

@@ -1,6 +1,6 @@
 """Exercise of the chapter on the loss: logarithms of shares, for logits of any size."""
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def log_softmax(logits: Vector) -> Vector:

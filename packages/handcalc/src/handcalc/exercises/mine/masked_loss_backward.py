@@ -1,6 +1,6 @@
 """Exercise of the chapter on the gradient of the loss: positions that do not count."""
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def masked_loss_backward(p: Matrix, targets: list[int | None]) -> Matrix:

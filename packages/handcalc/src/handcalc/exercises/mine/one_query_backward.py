@@ -1,6 +1,6 @@
 """Exercise of the chapter on the backward pass of attention: all of it, for a single query."""
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def one_query_backward(

@@ -1,6 +1,6 @@
 """Exercise of the chapter on queries and keys: the one matrix between two words."""
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def score_form(w_q: Matrix, w_k: Matrix) -> Matrix:

@@ -2,7 +2,7 @@
 
 import math
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def log_softmax(logits: Vector) -> Vector:

@@ -2,7 +2,7 @@
 
 import math
 
-from handcalc.operations.matrices import Vector, dot
+from handcalc.calculation import Vector, dot
 
 
 def rms_norm_backward(x: Vector, epsilon: float, z_grad: Vector) -> Vector:

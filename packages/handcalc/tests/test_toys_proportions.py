@@ -4,14 +4,14 @@ import math
 
 import pytest
 
-from handcalc.operations.attention import softmax
-from handcalc.toys.sharing import proportional
+from handcalc.layers.attention import softmax
+from handcalc.toys.proportions import proportions
 
 SCORES = [1.0, 1.1, 1.2]
 
 
 def test_proportional_shares_by_hand():
-    assert proportional([1.0, 3.0, 4.0]) == [1 / 8, 3 / 8, 1 / 2]
+    assert proportions([1.0, 3.0, 4.0]) == [1 / 8, 3 / 8, 1 / 2]
 
 
 def test_the_powers_of_a_softmax_by_hand():
@@ -21,19 +21,19 @@ def test_the_powers_of_a_softmax_by_hand():
 
 
 def test_negative_scores_have_shares_only_by_the_softmax():
-    assert proportional([3.0, -1.0]) == [1.5, -0.5]
+    assert proportions([3.0, -1.0]) == [1.5, -0.5]
     assert softmax([3.0, -1.0]) == pytest.approx([0.982, 0.018], abs=5e-4)
 
 
 def test_scores_that_add_up_to_nothing_have_shares_only_by_the_softmax():
     with pytest.raises(ValueError, match=r"the scores \[2.0, -2.0\] add up to 0"):
-        proportional([2.0, -2.0])
+        proportions([2.0, -2.0])
     assert softmax([2.0, -2.0]) == pytest.approx([0.982, 0.018], abs=5e-4)
 
 
 def test_one_counts_ratios_and_the_other_differences():
     doubled, raised = [2 * score for score in SCORES], [10 + score for score in SCORES]
-    assert proportional(doubled) == pytest.approx(proportional(SCORES), rel=1e-14)
+    assert proportions(doubled) == pytest.approx(proportions(SCORES), rel=1e-14)
     assert softmax(raised) == pytest.approx(softmax(SCORES), rel=1e-14)
-    assert abs(proportional(raised)[0] - proportional(SCORES)[0]) > 0.01
+    assert abs(proportions(raised)[0] - proportions(SCORES)[0]) > 0.01
     assert abs(softmax(doubled)[0] - softmax(SCORES)[0]) > 0.01
