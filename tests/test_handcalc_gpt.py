@@ -12,7 +12,7 @@ from gpt.model.gpt import GPT as TorchGPT
 from gpt.model.gpt import GPTConfig
 from handcalc.arrays import positions as arrays
 from handcalc.arrays.feed_forward import FeedForward
-from handcalc.arrays.gpt import GPT, Block, gpt, step, tied
+from handcalc.arrays.gpt import GPT, Block, gpt, gpt_step, tie_gradients
 from handcalc.arrays.heads import Heads
 from handcalc.arrays.layers import Norm
 
@@ -123,10 +123,10 @@ def test_the_model_is_the_same_with_shared_weights(scheme, tied_head: bool):
     given = before.numpy(), after.numpy(), np.ones((2, T), dtype=bool)
     w, scheme_of = bundle(model, array), SCHEMES[scheme](model)
     assert_allclose(gpt(given[0], w, scheme_of)[0], array(logits), rtol=0, atol=1e-10)
-    found, w_grad, rows_grad = step(*given, w, scheme_of)
+    found, w_grad, rows_grad = gpt_step(*given, w, scheme_of)
     assert found == pytest.approx(loss.item(), abs=1e-10)
     if tied_head:
-        w_grad = tied(w_grad)
+        w_grad = tie_gradients(w_grad)
     if scheme == "learned":
         _, learned_back = arrays.learned(array(table(model)), T)
         expected = gradient(table(model))
