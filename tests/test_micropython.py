@@ -20,18 +20,17 @@ from handcalc.training.optimizers import OPTIMIZERS
 SCRIPT = """
 import json
 from handcalc.model.transformer import forward
-from handcalc.layers.embedding import decoded, encoded
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.layers.embedding import encode
+from handcalc.training.optimizers import OPTIMIZERS, update
 
 def told(weights, block, optimizer):
     memory, losses = {}, []
     for step in (1, 2, 3):
-        c = forward(weights, encoded("I like transformers"), [3, 4, 5, 2], block)
+        c = forward(weights, encode("I like transformers"), [3, 4, 5, 2], block)
         c.backward()
-        update(c, OPTIMIZERS[optimizer], memory, step)
+        weights, memory = update(c, OPTIMIZERS[optimizer], memory, step)
         losses.append(c.values["loss"])
         gradients = {name: c.values[name + ".grad"] for name in weights}
-        weights, memory = moved(c, OPTIMIZERS[optimizer])
     return {"losses": losses, "gradients": gradients, "weights": weights, "memory": memory}
 """
 
