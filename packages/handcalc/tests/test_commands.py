@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -69,6 +70,44 @@ def test_a_python_without_other_packages_is_enough():
 def test_the_core_imports_no_more_than_math():
     found = {name for path in CORE for name in imported(path)}
     assert found == {"handcalc", "math", "typing", "collections"}  # the last two for type checkers
+
+
+def test_step_runs_through_eleven_files():
+    call = "import sys; from handcalc.cli import main; main(['step']); "
+    call += "print(*[m for m in sys.modules if m.startswith('handcalc.')], file=sys.stderr)"
+    run = subprocess.run(
+        [sys.executable, "-c", call], capture_output=True, encoding="utf-8", check=True
+    )
+    folders = {"handcalc.commands", "handcalc.layers", "handcalc.model", "handcalc.training"}
+    modules = set(run.stderr.split()) - folders  # their __init__ has a docstring and no code
+    assert {module.removeprefix("handcalc.") for module in modules} == {
+        "cli", "commands.step", "calculation", "layers.embedding", "layers.attention",
+        "layers.feed_forward", "layers.layer_norm", "layers.loss", "model.transformer",
+        "model.weights", "training.optimizers",
+    }  # fmt: skip
+    for folder in folders:
+        text = SOURCE.joinpath(*folder.split(".")[1:], "__init__.py").read_text("utf-8")
+        assert len(ast.parse(text).body) == 1
+
+
+def top_level_names(path):
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+
+
+def test_no_two_public_definitions_share_a_name():
+    """But lists and arrays mirror each other, and each command has its add_options and run."""
+    found = Counter(
+        name
+        for path in SOURCE.rglob("*.py")
+        if path.relative_to(SOURCE).parts[0] not in ("arrays", "exercises")
+        for name in top_level_names(path)
+        if name not in ("add_options", "run")
+    )
+    assert len(found) > 100 and [name for name, n in found.items() if n > 1] == []
+    arrays = Counter(name for p in (SOURCE / "arrays").glob("*.py") for name in top_level_names(p))
+    assert len(arrays) > 30 and [name for name, n in arrays.items() if n > 1] == []
 
 
 def test_step_prints_every_stage(capsys):

@@ -7,7 +7,7 @@ import pytest
 
 from handcalc.calculation import flatten
 from handcalc.gradients.check import TARGETS, TOKENS
-from handcalc.model.transformer import BLOCKS, NORMS, forward
+from handcalc.model.transformer import BLOCKS, NORMS, forward, predict
 from handcalc.model.weights import Shape, initial_weights
 from handcalc.training.optimizers import OPTIMIZERS, update
 
@@ -156,6 +156,12 @@ def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
 def test_a_text_longer_than_the_positions_is_refused():
     with pytest.raises(ValueError, match="6 tokens do not fit 5 positions"):
         forward(initial_weights(Shape(), "pre-ln"), [1, 3, 3, 3, 3, 2], [3], "pre-ln")
+
+
+def test_a_calculation_without_a_loss_has_no_backward_pass():
+    c = predict(initial_weights(Shape(), "pre-ln"), TOKENS, "pre-ln")
+    with pytest.raises(ValueError, match="no loss to differentiate"):
+        c.backward()
 
 
 def test_another_seed_draws_other_weights():

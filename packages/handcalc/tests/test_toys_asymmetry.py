@@ -2,16 +2,19 @@
 
 import math
 
-from handcalc.calculation import transpose
-from handcalc.toys.asymmetry import asymmetry, query_key_scores, similarity
+from handcalc.calculation import times_transposed, transpose
+from handcalc.toys.asymmetry import asymmetry, query_key_scores
 
 RED, HOUSE = [1.0, 0.0], [0.0, 1.0]  # adjective, noun
 
 
 def test_likeness_is_the_same_both_ways():
     x = [[math.sin(3 * t + i) for i in range(4)] for t in range(5)]
-    assert asymmetry(similarity(x)) == 0
-    assert similarity([[1.0, 2.0], [3.0, 4.0]]) == [[5, 11], [11, 25]]
+    assert asymmetry(times_transposed(x, x)) == 0
+    assert times_transposed([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]) == [
+        [5, 11],
+        [11, 25],
+    ]
 
 
 def test_a_noun_asks_and_an_adjective_is_asked():

@@ -11,16 +11,11 @@ from handcalc.toys.position_schemes import (
     SCHEMES,
     change_with_length,
     findings,
-    index_over_length,
     largest_number,
     least_distance,
     least_far_distance,
     least_near_distance,
-    multiples,
-    one_wave,
-    raw_index,
     unevenness,
-    waves,
 )
 from handcalc.toys.sinusoids import divisors, rotation, sinusoid, sinusoids
 
@@ -37,6 +32,8 @@ TABLE = [
     [0.9894, -0.1455, 0.3629, 0.9318, 0.0172, 0.9999],
     [0.4121, -0.9111, 0.4057, 0.9140, 0.0194, 0.9998],
 ]
+
+raw_index, index_over_length, multiples, one_wave, waves = SCHEMES.values()
 
 
 def close(found, expected):

@@ -31,15 +31,24 @@ def torch_step(
     for tensor in w.values():
         tensor.requires_grad_()
     x = w["token"][tokens] + w["position"][: len(tokens)]
-    logits = TORCH_BLOCKS[block](w, x) @ w["head"].T
+    logits = torch_block(block, w, x) @ w["head"].T
     loss = F.cross_entropy(logits[: len(targets)], torch.tensor(targets))
     gradients = torch.autograd.grad(loss, list(w.values()))
-    return loss.item(), dict(zip(w, map(nested_lists, gradients), strict=True))
+    lists = [cast(Any, gradient).tolist() for gradient in gradients]
+    return loss.item(), dict(zip(w, lists, strict=True))
 
 
-def nested_lists(tensor: Tensor) -> Any:
-    """Return the numbers of a tensor as nested lists."""
-    return cast(Any, tensor).tolist()
+def torch_block(block: str, w: TorchWeights, x: Tensor) -> Tensor:
+    """Return the rows that the head reads; `handcalc.model.transformer` has the equations."""
+    if block == "pre-ln":
+        x = x + torch_attention(w, torch_norm(w, x, ".0"))
+        return torch_norm(w, x + torch_feed_forward(w, torch_norm(w, x, ".1")), ".2")
+    if block == "post-ln":
+        x = torch_norm(w, x + torch_attention(w, x), ".0")
+        return torch_norm(w, x + torch_feed_forward(w, x), ".1")
+    m = torch_attention(w, x)
+    f = torch_feed_forward(w, m)
+    return torch_norm(w, m + f if block == "classic" else x + m + f)
 
 
 def torch_attention(w: TorchWeights, x: Tensor) -> Tensor:
@@ -59,38 +68,6 @@ def torch_feed_forward(w: TorchWeights, x: Tensor) -> Tensor:
 def torch_norm(w: TorchWeights, x: Tensor, suffix: str = "") -> Tensor:
     """Return PyTorch's LayerNorm with the gains and offsets of this suffix."""
     return F.layer_norm(x, x.shape[-1:], w[f"gamma{suffix}"], w[f"beta{suffix}"], eps=1e-5)
-
-
-def torch_classic(w: TorchWeights, x: Tensor) -> Tensor:
-    """N = LN(M + F)."""
-    m = torch_attention(w, x)
-    return torch_norm(w, m + torch_feed_forward(w, m))
-
-
-def torch_residual(w: TorchWeights, x: Tensor) -> Tensor:
-    """N = LN(X + M + F)."""
-    m = torch_attention(w, x)
-    return torch_norm(w, x + m + torch_feed_forward(w, m))
-
-
-def torch_post_ln(w: TorchWeights, x: Tensor) -> Tensor:
-    """Return the rows of a block with a norm after each residual."""
-    x = torch_norm(w, x + torch_attention(w, x), ".0")
-    return torch_norm(w, x + torch_feed_forward(w, x), ".1")
-
-
-def torch_pre_ln(w: TorchWeights, x: Tensor) -> Tensor:
-    """Return the rows of a block with a norm before each layer and one at the end."""
-    x = x + torch_attention(w, torch_norm(w, x, ".0"))
-    return torch_norm(w, x + torch_feed_forward(w, torch_norm(w, x, ".1")), ".2")
-
-
-TORCH_BLOCKS = {
-    "classic": torch_classic,
-    "residual": torch_residual,
-    "post-ln": torch_post_ln,
-    "pre-ln": torch_pre_ln,
-}
 
 
 class TorchOptimizer:
@@ -114,4 +91,4 @@ class TorchOptimizer:
         for name, parameter in self.w.items():
             parameter.grad = torch.tensor(gradients[name], dtype=torch.float64)
         self.optimizer.step()
-        return {name: nested_lists(parameter) for name, parameter in self.w.items()}
+        return {name: cast(Any, parameter).tolist() for name, parameter in self.w.items()}

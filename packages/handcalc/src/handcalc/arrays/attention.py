@@ -37,12 +37,8 @@ def softmax(scores: Array, mask: Mask) -> tuple[Array, Back[Array]]:
     powers = np.exp(kept - kept.max(axis=-1, keepdims=True)) * mask
     # the largest kept score adds e^0 = 1 to the sum, so only an empty row has a sum below 1
     p = powers / np.maximum(powers.sum(axis=-1, keepdims=True), 1.0)
-
-    def back(p_grad: Array) -> Array:
-        # s.grad = J^T p.grad:  s.grad[i] = p[i] (p.grad[i] - sum over j of p.grad[j] p[j])
-        return p * (p_grad - (p_grad * p).sum(axis=-1, keepdims=True))
-
-    return p, back
+    # s.grad = J^T p.grad:  s.grad[i] = p[i] (p.grad[i] - sum over j of p.grad[j] p[j])
+    return p, lambda p_grad: p * (p_grad - (p_grad * p).sum(axis=-1, keepdims=True))
 
 
 def softmax_jacobian(p: Array) -> Array:

@@ -20,23 +20,15 @@ def linear(x: Array, w: Array) -> tuple[Array, Back[tuple[Array, Array]]]:
 
     x is B T I, W is O I, y is B T O.
     """
-
-    def back(y_grad: Array) -> tuple[Array, Array]:
-        # x.grad = y.grad W,  W.grad = sum over b and t of y.grad x^T
-        return y_grad @ w, np.einsum("BTO, BTI -> OI", y_grad, x)
-
-    return x @ w.T, back
+    # x.grad = y.grad W,  W.grad = sum over b and t of y.grad x^T
+    return x @ w.T, lambda y_grad: (y_grad @ w, np.einsum("BTO, BTI -> OI", y_grad, x))
 
 
 def affine(x: Array, w: Array, b: Array) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
     """Y = x W^T + b, where b has O numbers."""
     y, linear_back = linear(x, w)
-
-    def back(y_grad: Array) -> tuple[Array, Array, Array]:
-        # b reaches every row: b.grad = sum over b and t of y.grad
-        return *linear_back(y_grad), y_grad.sum(axis=(0, 1))
-
-    return y + b, back
+    # b reaches every row: b.grad = sum over b and t of y.grad
+    return y + b, lambda y_grad: (*linear_back(y_grad), y_grad.sum(axis=(0, 1)))
 
 
 def embedding(tokens: Tokens, table: Array) -> tuple[Array, Back[Array]]:

@@ -23,9 +23,5 @@ def cross_entropy(logits: Array, targets: Tokens, keep: Mask) -> tuple[float, Ca
     shifted = logits - logits.max(axis=-1, keepdims=True)  # so that no power overflows
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     y = np.eye(logits.shape[-1])[targets] * keep[..., None]
-
-    def back() -> Array:
-        # logits.grad = (p - y) / n where kept, y = 1 at the target and else 0
-        return (np.exp(log_p) * keep[..., None] - y) / n
-
-    return -(y * log_p).sum() / n, back
+    # logits.grad = (p - y) / n where kept, y = 1 at the target and else 0
+    return -(y * log_p).sum() / n, lambda: (np.exp(log_p) * keep[..., None] - y) / n

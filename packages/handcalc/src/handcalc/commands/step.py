@@ -73,7 +73,8 @@ def forward_tensors(c: Calculation) -> dict[str, Any]:
 
 def print_tensors(c: Calculation) -> None:
     """Print a table for every tensor, from the weights to the gradients."""
-    words = [WORDS[token] for token in c.values["tokens"]]
+    tokens: list[int] = c.values["tokens"]
+    words = [WORDS[token] for token in tokens]
     for name in c.weights:
         print(table(name, "a weight", c.values[name], []))
     for line in c.lines:

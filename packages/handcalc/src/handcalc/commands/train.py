@@ -52,7 +52,8 @@ def run(options: argparse.Namespace) -> int:
     folder = RunFolder(options.resume or (options.runs or Path("runs")) / (options.name or "words"))
     start = resume_run if options.resume else start_run
     config, words, state = start(folder, options)
-    progress = Progress(config.steps, folder.seconds())
+    spent = max((record["seconds"] for record in folder.records()), default=0.0)
+    progress = Progress(config.steps, spent)
     state = train_and_save(folder, config, words, state, progress)
     if state.step < config.steps:
         print(f"stopped after step {state.step}; {resume_hint(folder)}", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from handcalc.calculation import Calculation, map_numbers
 from handcalc.comparison.rows import Row
@@ -35,19 +36,11 @@ def optimizer_rows() -> Iterator[Row]:
         weights, memory = initial_weights(Shape(d_model=4, d_ff=6), "classic"), {}
         theirs, largest = TorchOptimizer(optimizer_name, weights), 0.0
         for step in range(1, N_STEPS + 1):
-            c, gradients = Calculation(weights), artificial_gradients(weights, step)
-            for name, gradient in gradients.items():
-                c.input(f"{name}.grad", gradient)
+            c, gradients = Calculation(weights), dict[str, Any]()
+            for name, tensor in weights.items():  # gradients that belong to no loss
+                sines = map_numbers(lambda x, n=step: math.sin(1000.0 * n * (x + 0.1)), tensor)
+                gradients[name] = c.values[f"{name}.grad"] = sines
             weights, memory = update(c, optimizer, memory, step)
             expected = theirs.step(gradients)
             largest = max(largest, *(max_difference(weights[w], expected[w]) for w in weights))
         yield Row(f"{N_STEPS} steps of {optimizer_name}", torch_version(), largest, 1e-12)
-
-
-def artificial_gradients(weights: dict[str, object], step: int) -> dict[str, list[float]]:
-    """Return gradients that belong to no loss and differ at every step."""
-
-    def sine(x: float) -> float:
-        return math.sin(1000.0 * step * (x + 0.1))
-
-    return {name: map_numbers(sine, tensor) for name, tensor in weights.items()}

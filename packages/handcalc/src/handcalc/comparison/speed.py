@@ -39,7 +39,9 @@ def speed_row() -> Row:
     by_formulas, by_engine = ours(), engine()
     largest = max(max_difference(by_formulas[name], by_engine[name]) for name in state.weights)
     seconds = time_interleaved(ours, engine)
-    nodes = n_nodes(state.weights, WORD, targets)
+    numbers = {name: map_numbers(Number, tensor) for name, tensor in state.weights.items()}
+    loss = forward(numbers, WORD, targets, TIMED_BLOCK).values["loss"]
+    nodes = len(topological_order(loss))
     note = f"{nodes:,} nodes of the engine, {1e6 * seconds.library / nodes:.2f} microseconds each"
     name = f"training step, {n_weights:,} weights, {len(WORD)} tokens"
     return Row(name, "our autograd engine", largest, 1e-12, *seconds, FLOOR, note)
@@ -49,12 +51,6 @@ def state_after_first_step(shape: Shape, tokens: Tokens, targets: Tokens) -> Sta
     """Take the first step, so that the optimizer has a memory and the timed step is a usual one."""
     state = State(0, initial_weights(shape, TIMED_BLOCK), {})
     return training_step(state, tokens, targets, TIMED_BLOCK)[1]
-
-
-def n_nodes(weights: dict[str, Any], tokens: Tokens, targets: Tokens) -> int:
-    """Count the numbers that the engine makes and visits in a step."""
-    engine = {name: map_numbers(Number, tensor) for name, tensor in weights.items()}
-    return len(topological_order(forward(engine, tokens, targets, TIMED_BLOCK).values["loss"]))
 
 
 class Cost(NamedTuple):

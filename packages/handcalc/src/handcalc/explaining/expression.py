@@ -12,6 +12,25 @@ Operand: TypeAlias = Union["Expression", float]
 PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 3}
 ATOM = 4  # the precedence of names and calls
 
+Method: TypeAlias = Callable[["Expression", Operand], "Expression"]
+
+
+def binary(symbol: str, calculate: Callable[[float, float], float]) -> tuple[Method, Method]:
+    """Return the methods of an operator, with the expression on the left and on the right."""
+
+    def method(self: "Expression", other: Operand) -> "Expression":
+        return Expression(calculate(self.value, value(other)), symbol, (self, other))
+
+    def reflected(self: "Expression", other: Operand) -> "Expression":
+        return Expression(calculate(value(other), self.value), symbol, (other, self))
+
+    return method, reflected
+
+
+def unary(name: str, calculate: Callable[[float], float]) -> Callable[["Expression"], "Expression"]:
+    """Return the method of a function of one number."""
+    return lambda self: Expression(calculate(self.value), name, (self,))
+
 
 class Expression:
     """A value with either its name, or the operation and the operands that computed it."""
@@ -23,44 +42,15 @@ class Expression:
         self.operation = operation
         self.operands = operands
 
-    def __add__(self, other: Operand) -> "Expression":
-        return Expression(self.value + value(other), "+", (self, other))
-
-    def __radd__(self, other: float) -> "Expression":
-        return Expression(other + self.value, "+", (other, self))
-
-    def __sub__(self, other: Operand) -> "Expression":
-        return Expression(self.value - value(other), "-", (self, other))
-
-    def __rsub__(self, other: float) -> "Expression":
-        return Expression(other - self.value, "-", (other, self))
-
-    def __mul__(self, other: Operand) -> "Expression":
-        return Expression(self.value * value(other), "*", (self, other))
-
-    def __rmul__(self, other: float) -> "Expression":
-        return Expression(other * self.value, "*", (other, self))
-
-    def __truediv__(self, other: Operand) -> "Expression":
-        return Expression(self.value / value(other), "/", (self, other))
-
-    def __pow__(self, other: Operand) -> "Expression":
-        return Expression(self.value ** value(other), "**", (self, other))
+    __add__, __radd__ = binary("+", lambda a, b: a + b)
+    __sub__, __rsub__ = binary("-", lambda a, b: a - b)
+    __mul__, __rmul__ = binary("*", lambda a, b: a * b)
+    __truediv__, __rtruediv__ = binary("/", lambda a, b: a / b)
+    __pow__, __rpow__ = binary("**", lambda a, b: a**b)
+    exp, log, tanh = unary("exp", math.exp), unary("log", math.log), unary("tanh", math.tanh)
 
     def __gt__(self, other: Operand) -> bool:
         return self.value > value(other)
-
-    def exp(self) -> "Expression":
-        """Return e^x."""
-        return Expression(math.exp(self.value), "exp", (self,))
-
-    def log(self) -> "Expression":
-        """Return the natural logarithm."""
-        return Expression(math.log(self.value), "log", (self,))
-
-    def tanh(self) -> "Expression":
-        """Return the hyperbolic tangent."""
-        return Expression(math.tanh(self.value), "tanh", (self,))
 
 
 def value(number: Operand) -> float:

@@ -36,10 +36,10 @@ FUTURE = -float("inf")
 
 def multi_head_attention(c: Calculation, x: Name) -> "tuple[Name, Back]":
     """Add the lines of M = concat(O of all heads) W_O^T; `back` adds those of the gradients."""
-    n = c.values["n_heads"]
-    qkv = [f"{letter}.{h}" for letter in "QKV" for h in range(n)]
-    weights = ["W_" + name for name in qkv]
-    c.tuple_line(qkv, project, x, *weights)
+    n: int = c.values["n_heads"]
+    names = [f"{letter}.{h}" for letter in "QKV" for h in range(n)]
+    weights = ["W_" + name for name in names]
+    qkv = c.tuple_line(names, project, x, *weights)  # Q of all heads, then K, then V
     heads = [attention(c, h, qkv[h], qkv[n + h], qkv[2 * n + h]) for h in range(n)]
     concat = c.line("C", concatenate, *[o for o, _ in heads])
     m = c.line("M", times_transposed, concat, "W_O")

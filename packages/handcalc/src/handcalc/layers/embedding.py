@@ -30,15 +30,12 @@ def decode(tokens: Tokens, words: "list[str]" = WORDS) -> str:
     return " ".join([words[id] for id in tokens if words[id] not in ("PAD", "BOS", "EOS")])
 
 
-def embedding(c: Calculation, x: Name = "X") -> "tuple[Name, Callable[[Name], None]]":
+def embedding(c: Calculation, x: Name = "X") -> "tuple[Name, Callable[[Name], list[Name]]]":
     """Add the line of the embedded text, called x; `back` adds the gradients of both tables."""
-    c.line(x, embed, "token", "position", "tokens")
-
-    def back(x_grad: Name) -> None:
-        tables = ["token", "position"]
-        c.tuple_line([name + ".grad" for name in tables], embed_backward, *tables, "tokens", x_grad)
-
-    return x, back
+    inputs = ["token", "position", "tokens"]
+    c.line(x, embed, *inputs)
+    gradients = ["token.grad", "position.grad"]
+    return x, lambda x_grad: c.tuple_line(gradients, embed_backward, *inputs, x_grad)
 
 
 def embed(token: Matrix, position: Matrix, tokens: Tokens) -> Matrix:

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from handcalc.model.transformer import NORMS
@@ -57,11 +58,7 @@ def initial_weights(shape: Shape, block: str, seed: int = 42) -> dict[str, Any]:
         elif name.startswith("beta"):
             weights[name] = [0.0] * shape.d_model
         else:
-            weights[name] = draw_tensor(draws, *size)
+            *n_rows, width = size
+            rows = [[draws.gauss(0, 0.1) for _ in range(width)] for _ in range(prod(n_rows))]
+            weights[name] = rows if n_rows else rows[0]
     return weights
-
-
-def draw_tensor(draws: random.Random, n: int, *rest: int) -> Any:
-    """Draw a vector of n numbers, or a matrix of n rows."""
-    # no other draw may come between: gauss makes its values in pairs
-    return [draw_tensor(draws, *rest) if rest else draws.gauss(0, 0.1) for _ in range(n)]

@@ -10,11 +10,6 @@ for s differs from the score of s for t.
 from handcalc.calculation import Matrix, times, times_transposed
 
 
-def similarity(x: Matrix) -> Matrix:
-    """Return the dot product of every row with every row, X X^T."""
-    return times_transposed(x, x)
-
-
 def query_key_scores(x: Matrix, w_q: Matrix, w_k: Matrix) -> Matrix:
     """Return the dot product of every query, x[t] W_Q, with every key, x[s] W_K."""
     return times_transposed(times(x, w_q), times(x, w_k))

@@ -53,7 +53,8 @@ def forward_with_dropout(
     loss_back = cross_entropy(c, logits, p, c.input("targets", targets))
 
     def back() -> None:
-        x_grad = block_back(head_back(loss_back()))
+        n_grad = head_back(loss_back())
+        x_grad = block_back(n_grad)
         embedding_back(c.line("E.grad", dropout_backward, "mask", x_grad))
 
     c.back = back

@@ -21,37 +21,12 @@ BOUND = 1.0  # about as large as the entries of an embedding may be
 VISIBLE = 0.1  # a difference, relative to the largest number
 
 
-def raw_index(t: int, n: int) -> Vector:
-    """Return the position itself, t."""
-    return [float(t)]
-
-
-def index_over_length(t: int, n: int) -> Vector:
-    """Return the position as a fraction of the text, t / n."""
-    return [t / n]
-
-
-def multiples(t: int, n: int) -> Vector:
-    """Return the position on several scales: t times 1, .5, .1, .05, .01 and .001."""
-    return [t * multiplier for multiplier in MULTIPLIERS]
-
-
-def one_wave(t: int, n: int) -> Vector:
-    """Return a clock with one hand: sin t, cos t."""
-    return sinusoid(t, 2)
-
-
-def waves(t: int, n: int) -> Vector:
-    """Return clocks of three speeds: the sinusoids of width 6."""
-    return sinusoid(t, 6)
-
-
 SCHEMES: dict[str, Scheme] = {
-    "index": raw_index,
-    "index / length": index_over_length,
-    "multiples": multiples,
-    "one wave": one_wave,
-    "three waves": waves,
+    "index": lambda t, n: [float(t)],
+    "index / length": lambda t, n: [t / n],
+    "multiples": lambda t, n: [t * multiplier for multiplier in MULTIPLIERS],
+    "one wave": lambda t, n: sinusoid(t, 2),  # sin t, cos t: a clock with one hand
+    "three waves": lambda t, n: sinusoid(t, 6),  # clocks of three speeds
 }
 
 

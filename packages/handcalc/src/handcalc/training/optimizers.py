@@ -4,8 +4,6 @@ A step turns each weight w into w.new. The state that an optimizer keeps for it,
 called w.m.before at the start of the step, and is 0 before the first.
 """
 
-from collections import namedtuple
-
 from handcalc.calculation import Calculation, Name, Tokens, Vector, map_numbers
 from handcalc.model.transformer import forward
 
@@ -13,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
+
+    RowFunction = Callable[[Vector, Vector], Vector] | Callable[[Vector, Vector, Vector], Vector]
 
 Tensor: "TypeAlias" = "Any"  # a vector or a matrix
 
@@ -42,40 +42,24 @@ def adam(c: Calculation, w: Name) -> None:
 
 def descend(w: Tensor, slope: Tensor, rate: float) -> Tensor:
     """w.new = w - rate slope."""
-
-    def row(w: Vector, slope: Vector) -> Vector:
-        return [x - rate * y for x, y in zip(w, slope)]
-
-    return map_rows(row, w, slope)
+    return map_rows(lambda w, slope: [x - rate * y for x, y in zip(w, slope)], w, slope)
 
 
 def speed(before: Tensor, gradient: Tensor, friction: float) -> Tensor:
     """U = friction u.before + g."""
-
-    def row(u: Vector, g: Vector) -> Vector:
-        return [friction * x + y for x, y in zip(u, g)]
-
-    return map_rows(row, before, gradient)
+    return map_rows(lambda u, g: [friction * x + y for x, y in zip(u, g)], before, gradient)
 
 
 def mean_gradient(before: Tensor, gradient: Tensor, beta1: float) -> Tensor:
     """M = beta1 m.before + (1 - beta1) g."""
     rest = 1.0 - beta1
-
-    def row(m: Vector, g: Vector) -> Vector:
-        return [beta1 * x + rest * y for x, y in zip(m, g)]
-
-    return map_rows(row, before, gradient)
+    return map_rows(lambda m, g: [beta1 * x + rest * y for x, y in zip(m, g)], before, gradient)
 
 
 def mean_square(before: Tensor, gradient: Tensor, beta2: float) -> Tensor:
     """V = beta2 v.before + (1 - beta2) g^2."""
     rest = 1.0 - beta2
-
-    def row(v: Vector, g: Vector) -> Vector:
-        return [beta2 * x + rest * y * y for x, y in zip(v, g)]
-
-    return map_rows(row, before, gradient)
+    return map_rows(lambda v, g: [beta2 * x + rest * y * y for x, y in zip(v, g)], before, gradient)
 
 
 def adam_move(
@@ -106,7 +90,7 @@ def adam_move(
     return map_rows(row, w, m, v)
 
 
-def map_rows(function: "Callable[..., Vector]", *tensors: Tensor) -> Tensor:
+def map_rows(function: "RowFunction", *tensors: Tensor) -> Tensor:
     """Apply a function to vectors, or to the corresponding rows of matrices."""
     if isinstance(tensors[0][0], list):
         return [function(*rows) for rows in zip(*tensors)]
@@ -161,8 +145,16 @@ def update(
     return new_weights, {name: c.values[name] for name in remembered}
 
 
-State = namedtuple("State", ["step", "weights", "memory"])
-"""Everything that the next step depends on: the count of steps taken, weights, and memory."""
+class State:
+    """Everything that the next step depends on; `step` counts the steps taken so far."""
+
+    def __init__(self, step: int, weights: "dict[Name, Any]", memory: "dict[Name, Any]") -> None:
+        self.step = step
+        self.weights = weights
+        self.memory = memory
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.__dict__ == other.__dict__
 
 
 def training_step(

@@ -62,7 +62,8 @@ class RunFolder:
             raise ValueError(f"{str(self.model)!r} is not the model of a run") from error
         if not matches:
             raise ValueError(f"{str(self.model)!r} is damaged, or belongs to another run")
-        self.trim_log(state.step)
+        kept = [record for record in self.records() if record["step"] <= state.step]
+        replace_file(self.log, "".join(json.dumps(record) + "\n" for record in kept))
         return config, words, state
 
     def add(self, record: dict[str, Any]) -> None:
@@ -79,15 +80,6 @@ class RunFolder:
             except ValueError:
                 break
         return found
-
-    def seconds(self) -> float:
-        """Return the time that the steps in the log took."""
-        return max((record["seconds"] for record in self.records()), default=0.0)
-
-    def trim_log(self, step: int) -> None:
-        """Drop the steps after this one from the log: they will be taken again."""
-        kept = [record for record in self.records() if record["step"] <= step]
-        replace_file(self.log, "".join(json.dumps(record) + "\n" for record in kept))
 
 
 def matches_run(content: dict[str, Any], state: State, config: TrainConfig, words: Words) -> bool:
