@@ -19,7 +19,7 @@ OPERATIONS = {
     "a * 3": lambda a, b: a * 3.0,
     "3 * a": lambda a, b: 3.0 * a,
     "a / 3": lambda a, b: a / 3.0,
-    "3 / a": lambda a, b: 3.0 / a,
+    "1 / a": lambda a, b: 1.0 / a,
     "-a": lambda a, b: -a,
     "-a / b - 1 / a": lambda a, b: -a / b - 1.0 / a,
     "a ** 3": lambda a, b: a**3,

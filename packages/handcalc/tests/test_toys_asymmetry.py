@@ -11,7 +11,8 @@ RED, HOUSE = [1.0, 0.0], [0.0, 1.0]  # adjective, noun
 def test_likeness_is_the_same_both_ways():
     x = [[math.sin(3 * t + i) for i in range(4)] for t in range(5)]
     assert asymmetry(times_transposed(x, x)) == 0
-    assert times_transposed([[1.0, 2.0], [3.0, 4.0]], [[1.0, 2.0], [3.0, 4.0]]) == [
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    assert times_transposed(rows, rows) == [[5, 11], [11, 25]]
         [5, 11],
         [11, 25],
     ]
