@@ -177,12 +177,6 @@ def test_explain_prints_formula_numbers_and_value(capsys):
     assert lines[4:] == ["made from", "  QK.0[1][0], d_k"]
 
 
-def test_the_example_of_the_readme_is_what_is_printed(capsys):
-    main(["explain", "S.0[1][0]"])
-    readme = Path(__file__).parents[1].joinpath("README.md").read_text("utf-8")
-    assert f"```\n{capsys.readouterr().out}```" in readme
-
-
 def test_explain_tells_leaves(capsys):
     main(["explain", "token[0][1]"])
     main(["explain", "tokens[1]"])

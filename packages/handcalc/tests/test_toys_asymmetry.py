@@ -13,9 +13,6 @@ def test_likeness_is_the_same_both_ways():
     assert asymmetry(times_transposed(x, x)) == 0
     rows = [[1.0, 2.0], [3.0, 4.0]]
     assert times_transposed(rows, rows) == [[5, 11], [11, 25]]
-        [5, 11],
-        [11, 25],
-    ]
 
 
 def test_a_noun_asks_and_an_adjective_is_asked():
