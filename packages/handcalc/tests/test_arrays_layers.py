@@ -1,4 +1,4 @@
-"""The layers on arrays: by hand, beside the lists, and by finite differences."""
+"""The layers on arrays: by hand, against the lists, and by finite differences."""
 
 import math
 
@@ -19,7 +19,7 @@ from handcalc.layers.loss import loss_backward, losses, probabilities
 
 
 def slopes(function, x, upstream):
-    """Finite differences of the results, each weighed by its own number."""
+    """Compare with finite differences of a weighted sum of the results."""
     found = differences(lambda: float((upstream * function()[0]).sum()), x.reshape(-1))
     return np.reshape(found, x.shape)
 
@@ -36,7 +36,7 @@ def test_a_matrix_by_hand():
     assert back(np.array([[[1.0, 10.0], [2.0, 20.0]]]))[2].tolist() == [3, 30]
 
 
-def test_rows_of_the_table_get_what_was_made_of_them():
+def test_the_gradient_of_a_table_sums_over_the_uses_of_each_row():
     x, back = embedding(np.array([[2, 0], [2, 2]]), np.array([[1.0], [2.0], [3.0]]))
     assert x.tolist() == [[[3], [1]], [[3], [3]]]
     assert back(np.array([[[1.0], [10.0]], [[5.0], [0.5]]])).tolist() == [[10], [0], [6.5]]
@@ -133,14 +133,14 @@ def test_the_loss_equals_that_of_the_lists():
     assert_allclose(back()[0], expected, rtol=0, atol=1e-12)
 
 
-def test_nothing_kept_is_no_loss():
+def test_a_loss_without_a_kept_target_is_refused():
     with pytest.raises(ValueError, match="none of 3 targets is kept"):
         cross_entropy(
             np.zeros((1, 3, 2)), np.zeros((1, 3), dtype=int), np.zeros((1, 3), dtype=bool)
         )
 
 
-def test_layers_on_top_of_each_other_go_back_in_reverse():
+def test_stacked_layers_are_differentiated_in_reverse():
     def layer(x, w):  # y = w x^2
         return w * x**2, lambda y_grad: (2 * w * x * y_grad, x**2 * y_grad)
 

@@ -1,4 +1,4 @@
-"""Two models on arrays: the step of the lists, finite differences, and what must not be seen."""
+"""Two models on arrays: against the lists, by finite differences, and with masked tokens changed."""
 
 from functools import partial
 
@@ -35,14 +35,14 @@ V, D, H, K, F = 7, 4, 2, 2, 5
 
 
 def leaves(weights):
-    """All arrays of a bundle."""
+    """Return all arrays of a bundle of weights."""
     if isinstance(weights, np.ndarray):
         return [weights]
     return [array for part in weights for array in leaves(part)]
 
 
 def draw_parts(random):
-    """Functions that draw the weights of each part."""
+    """Return functions that draw the weights of each part."""
 
     def array(*size):
         return random.normal(scale=0.5, size=size)
@@ -155,7 +155,7 @@ def test_future_tokens_do_not_change_past_logits():
         assert (before[:, :3] == after[:, :3]).all() and (before[:, 3:] != after[:, 3:]).all()
 
 
-def test_without_positions_the_order_of_the_past_is_lost_and_each_scheme_tells_it():
+def test_without_positions_the_order_is_lost_and_each_scheme_restores_it():
     random = np.random.default_rng(4)
     w, known = draw_gpt(random, n_layers=1), schemes(random)
     tokens, swapped = np.array([[1, 2, 3, 4, 5]]), np.array([[3, 1, 2, 4, 5]])

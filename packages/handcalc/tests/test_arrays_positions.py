@@ -1,4 +1,4 @@
-"""The schemes of positions: tables by hand, and the properties they are made for."""
+"""Position encodings: tables by hand, and the properties that they are designed for."""
 
 import math
 
@@ -34,7 +34,7 @@ def test_a_learned_table_gives_its_first_rows_and_learns_by_them():
         learned_rows(table, 4)
 
 
-def test_waves_by_hand():
+def test_sinusoids_by_hand():
     # D = 4: divisors 1 and 100, sine and cosine in turn
     rows = [[math.sin(t), math.cos(t), math.sin(t / 100), math.cos(t / 100)] for t in range(3)]
     assert_allclose(sinusoids(3, 4), rows, rtol=0, atol=1e-15)
@@ -42,7 +42,7 @@ def test_waves_by_hand():
     assert zero_rows(2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
-def test_a_shift_turns_each_pair_of_waves_by_one_angle_wherever_it_starts():
+def test_an_offset_rotates_each_pair_of_sinusoids_by_one_angle_from_any_start():
     waves = sinusoids(40, 6)
     for k in (1, 7):
         for i in range(3):
@@ -53,7 +53,7 @@ def test_a_shift_turns_each_pair_of_waves_by_one_angle_wherever_it_starts():
             assert_allclose(waves[k:, 2 * i + 1], c * cosine - s * sine, rtol=0, atol=1e-12)
 
 
-def test_quarter_turns_by_hand():
+def test_rotations_by_a_right_angle_by_hand():
     # pair 0 by a quarter, (a, b) -> (-b, a); pair 1 by a half, (a, b) -> (-a, -b)
     angles = np.array([[math.pi / 2, math.pi]])
     halves, _ = rotate(np.array([[[[1.0, 2.0, 3.0, 4.0]]]]), angles)
@@ -63,7 +63,7 @@ def test_quarter_turns_by_hand():
     assert_allclose(rotary_angles(3, 4), [[0, 0], [1, 0.01], [2, 0.02]], rtol=0, atol=1e-15)
 
 
-def test_both_forms_are_one_up_to_the_order_of_the_rows():
+def test_both_rotations_are_equal_up_to_the_order_of_the_rows():
     random = np.random.default_rng(1)
     x, angles = random.normal(size=(1, 5, 6)), rotary_angles(5, 8)
     w = random.normal(size=(2, 8, 6))  # H K D
@@ -84,7 +84,7 @@ def test_both_forms_are_one_up_to_the_order_of_the_rows():
 
 
 @pytest.mark.parametrize("form", [rotate, rotate_interleaved])
-def test_a_turn_keeps_lengths_and_makes_scores_depend_on_the_distance_alone(form):
+def test_a_rotation_keeps_lengths_and_scores_depend_only_on_the_distance(form):
     random = np.random.default_rng(2)
     q, k = random.normal(size=(2, 1, 1, 1, 6))
     turned_q, turned_k = (form(x.repeat(9, axis=2), rotary_angles(9, 6))[0][0, 0] for x in (q, k))
@@ -95,7 +95,7 @@ def test_a_turn_keeps_lengths_and_makes_scores_depend_on_the_distance_alone(form
 
 
 @pytest.mark.parametrize("form", [rotate, rotate_interleaved])
-def test_the_way_back_of_a_turn_by_finite_differences(form):
+def test_the_gradient_of_a_rotation_by_finite_differences(form):
     random = np.random.default_rng(3)
     x, upstream, angles = *random.normal(size=(2, 2, 2, 3, 4)), rotary_angles(3, 4)
     found = differences(lambda: float((upstream * form(x, angles)[0]).sum()), x.reshape(-1))
@@ -110,14 +110,14 @@ def test_slopes_of_any_number_of_heads():
     assert alibi_slopes(3).tolist() == [1 / 16, 1 / 256, 1 / 4]
 
 
-def test_the_bias_of_distance_by_hand():
+def test_the_alibi_bias_by_hand():
     assert (16 * alibi_bias(3, 2)).tolist() == [
         [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]],
         [[0, 1 / 16, 1 / 8], [-1 / 16, 0, 1 / 16], [-1 / 8, -1 / 16, 0]],
     ]
 
 
-def test_no_position_does_nothing():
+def test_the_default_positions_have_no_effect():
     rows, turn, bias = Positions()
     x = np.array([1.0, 2.0])
     assert turn is no_rotation and turn(x)[0] is x and turn(x)[1](x) is x

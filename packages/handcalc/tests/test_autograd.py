@@ -56,7 +56,7 @@ def test_comparisons_look_at_the_value():
     assert max([Number(1.0), Number(3.0), Number(2.0)]).value == 3
 
 
-def test_a_second_walk_gives_the_same():
+def test_a_second_backward_pass_gives_the_same():
     x = Number(3.0)
     y = x * x
     for _ in range(2):

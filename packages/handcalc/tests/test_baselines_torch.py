@@ -1,4 +1,4 @@
-"""The step and the optimizers beside PyTorch, in float64."""
+"""The step and the optimizers against PyTorch, in float64."""
 
 import pytest
 

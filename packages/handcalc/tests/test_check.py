@@ -1,4 +1,4 @@
-"""The checks find every gradient in two other ways."""
+"""The checks confirm every gradient in two other ways."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The commands, right and wrong, and what the package stands on."""
+"""The commands with right and wrong input, and what the package imports."""
 
 import ast
 import json
@@ -46,7 +46,7 @@ def test_nothing_is_imported_but_the_standard_library():
     assert not [path for path in core if "handcalc.arrays" in path.read_text("utf-8")]
 
 
-def test_the_arrays_stand_on_numpy_and_say_how_to_get_it():
+def test_the_arrays_need_only_numpy_and_say_how_to_get_it():
     found = {name for path in (SOURCE / "arrays").glob("*.py") for name in imported(path)}
     assert found - set(sys.stdlib_module_names) == {"handcalc", "numpy"}
     code = "import sys; sys.modules['numpy'] = None; import handcalc.arrays.layers"
@@ -57,7 +57,7 @@ def test_the_arrays_stand_on_numpy_and_say_how_to_get_it():
 
 
 def test_a_python_without_other_packages_is_enough():
-    """-S leaves out the folder where packages are installed, -I the settings of the user."""
+    """-S leaves out the folder of installed packages, -I the user's settings."""
     call = f"import sys; sys.path.append({str(SOURCE.parent)!r}); from handcalc.cli import main; "
     for arguments in (["step"], ["explain", "loss"]):
         run = subprocess.run(
@@ -97,7 +97,7 @@ def top_level_names(path):
 
 
 def test_no_two_public_definitions_share_a_name():
-    """But lists and arrays mirror each other, and each command has its add_options and run."""
+    """Except that arrays mirror lists, and that each command has add_options and run."""
     found = Counter(
         name
         for path in SOURCE.rglob("*.py")
@@ -146,7 +146,7 @@ def test_a_shorter_text_and_another_optimizer(capsys):
     assert found["loss_after"][0] < found["loss"]
 
 
-def test_check_says_how_far_other_ways_are(capsys, monkeypatch):
+def test_check_prints_errors_and_fails_beyond_a_bound(capsys, monkeypatch):
     row = Check("classic", "W_O", 256, 2e-10, 3e-16, 1e-16)
     monkeypatch.setattr("handcalc.commands.check.check_gradients", lambda *given: [row])
     assert main(["check"]) == 0
@@ -177,7 +177,7 @@ def test_explain_prints_formula_numbers_and_value(capsys):
     assert lines[4:] == ["made from", "  QK.0[1][0], d_k"]
 
 
-def test_explain_tells_leaves(capsys):
+def test_explain_describes_leaves(capsys):
     main(["explain", "token[0][1]"])
     main(["explain", "tokens[1]"])
     main(["explain", "gamma.0[2]"])
@@ -241,7 +241,7 @@ def test_compare_without_torch_names_the_extra(capsys, monkeypatch):
     assert "uv pip install -e 'packages/handcalc[baselines]'" in capsys.readouterr().err
 
 
-def test_the_demo_ends_with_what_was_learned(capsys, monkeypatch):
+def test_the_demo_prints_all_its_parts(capsys, monkeypatch):
     few = ["".join(letters) for letters in product("abc", repeat=3)]
     monkeypatch.setattr("handcalc.commands.demo.library_names", lambda: few)
     assert main(["demo", "--steps", "3", "--json"]) == 0
@@ -287,7 +287,7 @@ def test_wrong_input_is_a_sentence_and_status_2(call, message, capsys, monkeypat
     assert message in said.err and "Traceback" not in said.err and not said.out
 
 
-def test_a_reader_who_has_gone_is_no_error():
+def test_a_closed_pipe_is_not_an_error():
     with subprocess.Popen(
         [sys.executable, "-m", "handcalc", "step"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

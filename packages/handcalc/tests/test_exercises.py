@@ -1,4 +1,4 @@
-"""Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
+"""Solutions pass, stubs are stubs, and each check catches common mistakes."""
 
 import math
 from importlib import import_module

@@ -27,7 +27,7 @@ OPERATIONS = {
 
 
 def evaluated(node):
-    """Arithmetic read by Python's own parser, and nothing but arithmetic."""
+    """Evaluate arithmetic, and nothing else, read by Python's own parser."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp):
@@ -63,7 +63,7 @@ def value_of(explain, name):
 
 
 def walk(explain, names):
-    """Explain the names and all they are made of; return the leaves that were reached."""
+    """Explain the names and all their inputs; return the names seen and the leaves reached."""
     open_names, seen, found_leaves = list(names), set(), {}
     while open_names:
         name = open_names.pop()
@@ -152,7 +152,7 @@ def test_formulas_that_can_be_read(name, formula, inputs):
     assert inputs is None or found.inputs == inputs
 
 
-def test_a_place_may_stand_before_or_after_what_was_done():
+def test_indices_may_come_before_or_after_the_suffix():
     explain = explainer("pre-ln")
     assert explain("W_Q.0[3][1].grad") == explain("W_Q.0.grad[3][1]")
 

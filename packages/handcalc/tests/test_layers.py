@@ -1,4 +1,4 @@
-"""Each part by hand, with numbers that a pencil can follow."""
+"""Each layer by hand, with numbers that a pencil can follow."""
 
 import math
 
@@ -59,7 +59,7 @@ def test_products_of_any_length_are_sums_from_left_to_right(n):
             assert found == total
 
 
-def test_sums_and_cuts():
+def test_sums_concatenation_and_splitting():
     assert plus(A, A, A) == [[3, 6, 9], [12, 15, 18]]
     assert column_sums(A) == [5, 7, 9]
     assert concatenate(A, [[0.5], [0.25]]) == [[1, 2, 3, 0.5], [4, 5, 6, 0.25]]
@@ -82,7 +82,7 @@ def test_the_jacobian_of_the_softmax():
     assert softmax_backward(p, [7.0, 7.0, 7.0]) == [0, 0, 0]
 
 
-def test_attention_looks_back_only():
+def test_attention_sees_only_the_past():
     s = scaled_scores([[2.0, 9.0], [2 * math.log(3), 0.0]], 4.0)
     assert s == [[1.0, FUTURE], [math.log(3), 0.0]]
     a = attention_weights(s)
@@ -132,7 +132,7 @@ def test_the_loss_by_hand():
     assert loss_backward(p, [2, 0]) == [[0.125, 0.125, -0.25], [-0.375, 0.125, 0.25]]
 
 
-def test_rows_of_the_tables_get_what_was_made_of_them():
+def test_the_gradients_of_the_tables_sum_over_the_uses_of_each_row():
     token, position = [[1.0], [2.0], [3.0]], [[0.5], [0.25], [0.125], [9.0]]
     assert embed(token, position, [2, 0, 2]) == [[3.5], [1.25], [3.125]]
     token_grad, position_grad = embed_backward(token, position, [2, 0, 2], [[1.0], [10.0], [5.0]])

@@ -17,7 +17,7 @@ README = PACKAGE.joinpath("README.md").read_text("utf-8")
 
 
 def shown_after(block):
-    """The text block that follows a block of code."""
+    """Return the text block that follows a block of code."""
     return re.search(re.escape(block) + r"```\n\n```\n(.*?)```", README, re.DOTALL)[1]
 
 
@@ -35,7 +35,7 @@ def test_the_lines_of_python_print_what_is_shown(capsys):
 
 @pytest.mark.slow
 def test_the_install_lines_work_in_an_empty_environment(tmp_path):
-    """In a copy of this package alone, whose folder also serves as the git address."""
+    """From a copy of only this package; its folder also serves as the git address."""
     clone = tmp_path / "clone"
     kept = shutil.ignore_patterns("runs", "__pycache__", ".*")
     shutil.copytree(PACKAGE, clone / "packages" / "handcalc", ignore=kept)

@@ -1,4 +1,4 @@
-"""The step of "I like transformers": the known values of four blocks, to their digits."""
+"""The step of "I like transformers": the known values of four blocks, to all their digits."""
 
 import math
 import random
@@ -127,7 +127,7 @@ def test_the_gradients_of_the_classic_block():
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_what_nobody_reads_has_no_gradient(block):
+def test_unused_rows_have_no_gradient(block):
     values = step_of(block).values
     pad, eos = values["token.grad"][0], values["token.grad"][2]
     assert not any(pad) and not any(eos) and not any(values["position.grad"][4])

@@ -1,4 +1,4 @@
-"""Counts from sizes equal what the tensors hold, and the published ones."""
+"""Parameter counts from sizes equal those of the tensors and the published ones."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_counts_from_sizes_are_those_of_the_tensors(shape, block):
     assert found == parameter_counts(shape, block)
 
 
-def test_a_gpt_for_a_pencil():
+def test_the_counts_of_a_small_gpt_by_hand():
     # rows of 2; attention has 4 matrices of 4 and 4 offsets of 2, feed-forward two matrices of 16
     # and 8 + 2 offsets; two norms in the layer and one after it, with 4 numbers each
     parts = gpt_parameter_counts(GPTSizes(n_layers=1, d_model=2, vocab_size=5, context=3))

@@ -1,4 +1,4 @@
-"""Dropout: a mask by hand, the mean that stays, and the way back through the same mask."""
+"""Dropout: a mask by hand, the mean of a mask, and gradients through the same mask."""
 
 import math
 import random
@@ -18,7 +18,7 @@ from handcalc.toys.dropout import (
 )
 
 
-def test_what_stays_grows_and_what_is_dropped_is_zero():
+def test_kept_numbers_are_scaled_up_and_dropped_ones_are_zero():
     # p = 3/4: what stays is four times as large
     mask = [[0.0, 4.0], [4.0, 0.0]]
     assert dropout([[1.0, 2.0], [3.0, 5.0]], mask) == [[0, 8], [12, 0]]
@@ -48,12 +48,12 @@ def test_the_mean_stays_within_four_standard_errors(p):
     assert set(row) == {0, 1 / (1 - p)}
 
 
-def test_a_model_in_use_does_nothing():
+def test_dropout_with_p_zero_changes_nothing():
     x = [[0.1, -2.0, 3.5]]
     assert dropout(x, dropout_mask(random.Random(0), 1, 3, 0.0)) == x
 
 
-def test_the_way_back_is_the_derivative():
+def test_the_backward_pass_is_the_derivative():
     x, slopes = [[0.3, -1.0, 2.0], [0.5, 0.7, -0.2]], [[1.0, -2.0, 0.5], [3.0, 0.1, 4.0]]
     mask = dropout_mask(random.Random(1), 2, 3, 0.5)
     assert any(each == 0 for row in mask for each in row) and any(mask[0] + mask[1])
@@ -86,7 +86,7 @@ def test_the_gradients_of_a_step_with_a_mask_are_its_derivatives(block):
         assert found == pytest.approx(flatten(tried), abs=1e-8), name
 
 
-def test_a_number_that_was_dropped_moves_no_weight_of_its_place():
+def test_a_dropped_number_gives_its_position_no_gradient():
     mask = dropout_mask(random.Random(0), 5, 16, 0.5)
     weights = initial_weights(Shape(), "pre-ln")
     c = forward_with_dropout(weights, TOKENS, TARGETS, "pre-ln", mask)
@@ -97,6 +97,6 @@ def test_a_number_that_was_dropped_moves_no_weight_of_its_place():
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, math.nan])
-def test_a_share_that_is_none_is_refused(p):
+def test_an_invalid_probability_is_refused(p):
     with pytest.raises(ValueError, match="p must be at least 0 and below 1, got"):
         dropout_mask(random.Random(0), 1, 1, p)

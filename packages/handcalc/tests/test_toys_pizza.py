@@ -1,4 +1,4 @@
-""" "I love pizza": the numbers that were worked with a pencil, and all others in a second way."""
+""" "I love pizza": the numbers worked by pencil, and all others calculated in a second way."""
 
 import math
 
@@ -17,7 +17,7 @@ MASKED = walk(pencil_weights(), attention).values
 
 
 def same(rows, expected, digits):
-    """Equal when rounded to the digits that are written."""
+    """Assert that rows are equal when rounded to the digits that are written."""
     found = [[round(x, digits) for x in row] for row in rows]
     for row, numbers_of_row in zip(found, expected, strict=True):
         assert row == pytest.approx(numbers_of_row, abs=1e-9)
@@ -46,14 +46,14 @@ def test_the_first_head_when_every_word_sees_all():
     same(SEEN["O.0"][:1], [[0.1706, 0.1987, 0.2255]], 4)
 
 
-def test_the_mask_leaves_love_two_words_and_pizza_all():
+def test_with_the_mask_love_sees_two_words_and_pizza_all_three():
     same(MASKED["A.0"], [[1, 0, 0], [0.497, 0.503, 0], [0.384, 0.379, 0.237]], 3)
     assert MASKED["QK.0"] == SEEN["QK.0"]
     assert MASKED["O.0"][0] == MASKED["V.0"][0]  # who sees one word takes its value whole
     assert MASKED["O.0"][2] == pytest.approx(SEEN["O.0"][2], abs=1e-15)
 
 
-def test_positions_that_are_not_rounded_give_other_third_digits():
+def test_unrounded_positions_change_the_third_digits():
     exact = walk(pencil_weights() | {"position": sinusoids(3, 6)}, full_attention).values
     assert round(exact["Q.0"][1][0], 3) == 0.188  # by pencil .187
     assert round(exact["O.0"][0][0], 4) == 0.1703  # by pencil .1706
@@ -99,7 +99,7 @@ def test_the_logits_to_four_decimals():
         assert row == pytest.approx([math.exp(logit) / total for logit in logits], abs=5e-5)
 
 
-def test_what_is_drawn_has_one_decimal_and_no_minus_zero():
+def test_drawn_weights_have_one_decimal_and_no_minus_zero():
     weights = pencil_weights()
     sizes = {"W_1": (24, 6), "W_2": (6, 24)}
     for name, (rows, columns) in sizes.items():
@@ -112,7 +112,7 @@ def test_what_is_drawn_has_one_decimal_and_no_minus_zero():
 
 
 def normal(row):
-    """LayerNorm in another way: by the mean of squares."""
+    """Return LayerNorm computed in another way: by the mean of squares."""
     mean, square = math.fsum(row) / 6, math.fsum(x * x for x in row) / 6
     return [(x - mean) / math.sqrt(square - mean**2 + 1e-5) for x in row]
 
@@ -148,7 +148,7 @@ def test_all_stages_again_in_plain_loops(masked):
             assert found[name][t] == pytest.approx(row, abs=1e-12), name
 
 
-def test_a_later_word_changes_nothing_before_it_unless_all_is_seen():
+def test_a_later_word_changes_earlier_rows_only_without_the_mask():
     other = pencil_weights()
     other["token"] = [*other["token"][:2], [0.5] * 6]
     assert walk(other, attention).values["N.1"][:2] == MASKED["N.1"][:2]
@@ -156,7 +156,7 @@ def test_a_later_word_changes_nothing_before_it_unless_all_is_seen():
     assert max(abs(x - y) for x, y in zip(seen[0], SEEN["N.1"][0], strict=True)) > 0.01
 
 
-def test_every_value_but_the_given_ones_has_a_line_that_makes_it_again():
+def test_every_value_except_the_inputs_has_a_line():
     c = walk(pencil_weights(), attention)
     made = [name for line in c.lines for name in line.names]
     given = set(pencil_weights()) | {"tokens", "n_heads", "d_k", "epsilon"}
@@ -177,7 +177,7 @@ def test_every_number_can_be_explained_and_its_formula_gives_it_again(head):
         assert again == pytest.approx(found.value, abs=1e-15)
 
 
-def test_numbers_that_know_their_slopes_take_the_same_walk():
+def test_the_autograd_engine_differentiates_the_walk():
     weights = pencil_weights()
     engine = {name: map_numbers(Number, tensor) for name, tensor in weights.items()}
     logit = walk(engine, attention).values["logits"][1][2]

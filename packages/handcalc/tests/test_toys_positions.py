@@ -1,4 +1,4 @@
-"""Positions that fail, each with the number that shows it, and waves that pass."""
+"""Position schemes that fail, each with the number that shows it, and sinusoids that pass."""
 
 import cmath
 import math
@@ -80,7 +80,7 @@ def test_moves_add_up_and_keep_lengths():
         assert all(rotation(5, 6)[i][j] == 0 for j in range(6) if i // 2 != j // 2)
 
 
-def test_how_alike_two_rows_are_depends_on_their_offset_alone():
+def test_the_dot_product_of_two_rows_depends_only_on_their_offset():
     for k in (1, 5, 44):
         expected = sum(math.cos(k / divisor) for divisor in divisors(6))
         for t in (0, 3, 200):
@@ -102,14 +102,14 @@ def test_what_each_scheme_fails(scheme, failed, n):
     assert [f.requirement for f in findings(SCHEMES[scheme], n) if not f.holds] == failed
 
 
-def test_every_requirement_is_failed_by_some_scheme_and_by_number_alone():
+def test_every_requirement_is_failed_by_some_scheme():
     every = [finding for scheme in SCHEMES.values() for finding in findings(scheme)]
     assert {f.requirement for f in every if not f.holds} == set(REQUIREMENTS)
     for finding in every:
         assert REQUIREMENTS[finding.requirement][1](finding.number) == finding.holds
 
 
-def test_the_index_grows_and_neighbours_become_a_sliver_of_it():
+def test_the_index_grows_until_neighbours_hardly_differ():
     assert [raw_index(t, 9) for t in (0, 3)] == [[0], [3]]
     assert largest_number(raw_index, 64) == 63
     assert least_near_distance(raw_index, 64) == pytest.approx(1 / 63)
@@ -118,7 +118,7 @@ def test_the_index_grows_and_neighbours_become_a_sliver_of_it():
     assert change_with_length(raw_index, 64) == unevenness(raw_index, 64) == 0
 
 
-def test_a_share_of_the_length_means_another_place_in_every_text():
+def test_a_fraction_of_the_length_means_another_position_in_every_text():
     assert index_over_length(1, 4) == index_over_length(2, 8) == [0.25]
     assert least_distance(index_over_length, 64) == 0
     assert change_with_length(index_over_length, 64) == pytest.approx(63 / 64 - 63 / 128)
@@ -145,7 +145,7 @@ def test_one_clock_hand_comes_back_after_44_positions():
     )  # a chord of angle 1
 
 
-def test_the_three_waves_tell_near_and_far_apart():
+def test_three_waves_distinguish_near_and_far_positions():
     assert least_near_distance(waves, 64) == pytest.approx(2 * math.sqrt(
         sum(math.sin(1 / divisor / 2) ** 2 for divisor in divisors(6))))  # fmt: skip
     assert least_far_distance(waves, 64) > 1.4

@@ -29,13 +29,13 @@ def test_the_scores_are_dot_products_of_the_draws_of_a_seed():
 
 
 @pytest.mark.parametrize("d_k", WIDTHS)
-def test_the_variance_grows_with_the_width_and_the_root_takes_it_back(d_k):
+def test_the_variance_grows_with_the_width_unless_divided_by_the_root(d_k):
     scores = random_scores(d_k, n_queries=100, n_keys=30, seed=0)
     assert score_statistics(scores).variance == pytest.approx(d_k, rel=0.15)
     assert score_statistics(divide_by_root(scores, d_k)).variance == pytest.approx(1, rel=0.15)
 
 
-def test_over_root_by_hand():
+def test_dividing_by_the_root_by_hand():
     assert divide_by_root([[6.0, -3.0], [0.0, 1.5]], 9) == [[2, -1], [0, 0.5]]
 
 
@@ -45,7 +45,7 @@ def test_the_largest_weight_is_the_mean_of_the_queries():
     assert found.largest_weight == pytest.approx((1 / 4 + 1) / 2, abs=1e-8)
 
 
-def test_only_without_the_root_one_key_takes_all():
+def test_only_without_the_root_one_key_gets_all_the_attention():
     plain, divided = [], []
     for d_k in WIDTHS:
         scores = random_scores(d_k, n_queries=100, n_keys=30, seed=0)

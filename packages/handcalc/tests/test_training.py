@@ -1,4 +1,4 @@
-"""Training on words: what is read, what is counted, and that a stopped run goes on exactly."""
+"""Training on words: reading, counting, learning, and resuming to the same bits."""
 
 import json
 import math
@@ -36,7 +36,7 @@ TEN = ["ab", "abba", "baa", "bab", "bb", "aa", "aba", "bba", "aab", "abb"]
 TINY = TrainConfig(steps=12, d_model=4, n_heads=2, d_ff=5, context=4)
 
 
-def test_words_are_split_once_and_for_all():
+def test_the_split_depends_only_on_the_words_and_the_seed():
     words = split_words([*TEN, "ab", "ab"], seed=1)
     assert sorted(words.training + words.held_out) == sorted(TEN)
     assert len(words.held_out) == 1 and words.characters == "ab"
@@ -52,7 +52,7 @@ def test_a_word_is_spelled_from_end_to_end():
     assert spell("abba", "ab", 3) == ([0, 1, 2], [1, 2, 2])  # cut: its end is not learned
 
 
-def test_words_of_a_file_stand_between_white_space(tmp_path):
+def test_a_file_of_words_is_split_at_white_space(tmp_path):
     (tmp_path / "words").write_text("cat dog\n\n  émile\tcat", encoding="utf-8")
     assert read_words(tmp_path / "words") == ["cat", "dog", "émile", "cat"]
     (tmp_path / "words").write_bytes(b"\xff\xfe\x00")
@@ -65,16 +65,16 @@ NAMES = Path(__file__).parents[1] / "scripts" / "names.py"
 
 @pytest.fixture(scope="module")
 def found():
-    """The identifiers of this Python, read once: it takes seconds."""
+    """Names from this Python's library, read once because it takes seconds."""
     return library_names()
 
 
-def test_identifiers_of_this_python_are_words(found):
+def test_names_from_this_pythons_library_are_words(found):
     assert {"append", "read_token"} & set(found) and len(found) > 3000
     assert all(re.fullmatch("[a-z][a-z_]{2,14}", name) for name in found)
 
 
-def test_the_script_draws_names_always_the_same(found, capsys, monkeypatch):
+def test_the_script_always_draws_the_same_names(found, capsys, monkeypatch):
     monkeypatch.setattr("handcalc.training.words.library_names", found.copy)
     monkeypatch.setattr(sys, "argv", ["names.py", "30"])
     printed = []
@@ -137,7 +137,7 @@ def test_a_few_words_are_learned():
     ] * 5
 
 
-def test_three_steps_are_adamw_at_a_rate_that_falls_to_nothing():
+def test_training_is_adamw_with_a_rate_that_falls_to_zero():
     words = split_words(TEN, seed=1)
     config = replace(TINY, steps=3, rate=0.03, block="post-ln", seed=7)
     records = list(train(config, words, initial_state(config, words)))
@@ -153,7 +153,7 @@ def test_three_steps_are_adamw_at_a_rate_that_falls_to_nothing():
     assert [record.step for record in records] == [1, 2, 3]
 
 
-def test_a_mean_over_words_counts_characters_not_words():
+def test_the_held_out_loss_is_a_mean_over_characters():
     words = Words(TEN, ["a", "abb"], "ab")
     state = initial_state(TINY, words)
     each = [held_out_loss(TINY, words._replace(held_out=[word]), state) for word in words.held_out]
@@ -171,7 +171,7 @@ def test_the_temperature_sharpens_and_the_context_ends_a_word():
     assert len(cold) == 1
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path):
     words, folder = split_words(TEN, seed=1), RunFolder(tmp_path / "run")
     *_, expected = train(TINY, words, initial_state(TINY, words))
     folder.begin(TINY, words, initial_state(TINY, words))
@@ -244,7 +244,7 @@ def test_the_report(words_file, capsys):
     assert "generated words" in said and f"{found['held_out_loss']:.3f}  this model" in said
 
 
-def test_a_weights_file_gives_back_what_was_put_in(tmp_path):
+def test_a_weights_file_restores_the_weights(tmp_path):
     path, weights = tmp_path / "w.json", initial_weights(Shape(), "post-ln")
     save_weights(path, Shape(), "post-ln", weights, note="more")
     content = load_weights(path)
@@ -324,7 +324,7 @@ def test_a_damaged_run_is_refused(words_file, capsys, damage):
     assert folder.name in capsys.readouterr().err
 
 
-def test_a_run_that_is_replaced_is_none_until_its_config_is_there(words_file, monkeypatch):
+def test_a_replaced_run_has_no_config_until_it_is_complete(words_file, monkeypatch):
     main(["train", *small(words_file, "--steps", "2")])
     folder = RunFolder(words_file / "runs" / "words")
     parts = folder.load()
@@ -335,7 +335,7 @@ def test_a_run_that_is_replaced_is_none_until_its_config_is_there(words_file, mo
         folder.load()
 
 
-def test_a_training_goes_on_when_nobody_listens(words_file):
+def test_training_continues_when_stderr_is_closed(words_file):
     call = CALL + small(words_file, "--steps", "40")
     run = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     run.stderr.close()

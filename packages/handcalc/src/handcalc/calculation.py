@@ -169,7 +169,7 @@ def split(a: Matrix, n: int) -> "tuple[Matrix, ...]":
 
 
 def exp(x: "Any") -> "Any":
-    """The exponential e^x."""
+    """The exponential function, e^x."""
     return math.exp(x) if isinstance(x, float) else x.exp()
 
 

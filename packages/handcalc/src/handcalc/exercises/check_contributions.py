@@ -1,4 +1,4 @@
-"""Does each head write its own part, and are all parts together the whole?"""
+"""Check that the contributions of the heads are right and add up to the whole."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from handcalc.calculation import Matrix, concatenate, plus, times_transposed
 
 
 def check(contributions: Callable[[list[Matrix], Matrix], list[Matrix]]) -> None:
-    """Two heads of width 1 for a pencil, then three of width 2."""
+    """Check two heads of width 1 by hand, then three of width 2."""
     found = contributions([[[1.0], [2.0]], [[10.0], [0.0]]], [[3.0, 4.0], [5.0, 6.0]])
     expected = [[[3.0, 5.0], [6.0, 10.0]], [[40.0, 60.0], [0.0, 0.0]]]
     assert found == expected, f"two heads of width 1 write {expected}, not {found}"

@@ -1,10 +1,10 @@
-"""Are all multiplications counted, and none twice?"""
+"""Check the count of multiplications."""
 
 from collections.abc import Callable
 
 
 def check(count_products: Callable[[int, int, int, int, int], int]) -> None:
-    """Counts by hand: first one word and rows of one number, then what grows with what."""
+    """Check counts by hand: one word and rows of one number, then how the counts grow."""
     cases = [
         ("one word, all sizes 1: Q, K, V, QK, AV, W_O, W_1, W_2, logits", (1, 1, 1, 1, 1), 9),
         ("two words: QK and AV have four products each", (2, 1, 1, 1, 1), 2 * 7 + 2 * 4),

@@ -1,4 +1,4 @@
-"""Does the one matrix give the scores of two?"""
+"""Check the single matrix that gives the same scores as W_Q and W_K."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from handcalc.toys.asymmetry import query_key_scores
 
 
 def check(score_form: Callable[[Matrix, Matrix], Matrix]) -> None:
-    """A matrix to find with a pencil, then the scores of some rows."""
+    """Check a matrix by hand, then the scores of some rows."""
     w_q, w_k = [[1.0, 2.0], [0.0, 1.0]], [[3.0, 0.0], [1.0, 1.0]]
     found, expected = score_form(w_q, w_k), [[3.0, 3.0], [0.0, 1.0]]
     assert found == expected, f"of {w_q} and {w_k} it is {expected}, not {found}"

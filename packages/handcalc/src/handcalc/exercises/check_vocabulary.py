@@ -1,4 +1,4 @@
-"""Does every word have one id, and do texts come back from their ids?"""
+"""Check that every word has one id, and that decoding restores the text."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from handcalc.layers.embedding import WORDS, decode, encode
 
 
 def check(vocabulary: Callable[[list[str]], list[str]]) -> None:
-    """Lists to read off, the vocabulary of the chapters among them, then there and back."""
+    """Check vocabularies by hand, then encode and decode texts."""
     cases: list[tuple[list[str], list[str]]] = [
         (["I like transformers"], WORDS),
         (["tea is hot", "is tea hot or cold"], [*WORDS[:3], "tea", "is", "hot", "or", "cold"]),

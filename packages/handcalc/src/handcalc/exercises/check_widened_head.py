@@ -1,4 +1,4 @@
-"""Does the wide matrix do to whole rows what the small one did to a part of them?"""
+"""Check a matrix for whole rows against the small one that reads a part of each row."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from handcalc.toys.pizza import pencil_weights, walk
 
 
 def check(widened_head: Callable[[Matrix, int, int], Matrix]) -> None:
-    """A matrix to write down, then all six of the walk-through."""
+    """Check a matrix by hand, then all six matrices of the walk-through."""
     yours = widened_head([[5.0], [7.0]], 1, 3)
     wide = [[0.0], [0.0], [5.0], [7.0], [0.0], [0.0]]
     assert yours == wide, f"(5, 7) as the second of three heads is {wide}, not {yours}"

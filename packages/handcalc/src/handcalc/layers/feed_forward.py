@@ -74,7 +74,7 @@ def gelu_slope(x: float) -> float:
 
 
 def gelu_rows(h: Matrix) -> Matrix:
-    """G[t][f] = GELU(H[t][f])."""
+    """G[t][f] = GELU(H[t][f]), number by number."""
     return [[gelu(x) for x in row] for row in h]
 
 
@@ -87,7 +87,7 @@ def gelu_rows_backward(h: Matrix, g_grad: Matrix) -> Matrix:
 
 
 def relu(x: float) -> float:
-    """Return max(x, 0)."""
+    """Y = max(x, 0), the rectified linear unit."""
     return x if x > 0.0 else 0.0
 
 

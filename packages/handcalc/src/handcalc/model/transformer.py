@@ -8,8 +8,8 @@ M is the result of attention, F that of the feed-forward layer, LN a norm, and N
     pre-ln     N.2 = LN(R.1),  R.1 = R.0 + feed-forward(N.1),  N.1 = LN(R.0),
                R.0 = X + attention(N.0),  N.0 = LN(X)        (Radford et al. 2019, section 2.3)
 
-`classic` leaves X out of its only residual: a simplification of the lesson that its numbers come
-from, kept because readers know them. `pre-ln` is the block of GPT-2 and of nearly all later models;
+`classic` leaves X out of its only residual. This is a simplification of the tutorial that its
+numbers come from, kept because readers know them. `pre-ln` is the block of GPT-2 and of nearly all later models;
 its last norm comes before the head.
 
 A block adds the lines from X, the embedded text, to the rows that the head reads. It returns the

@@ -1,4 +1,4 @@
-"""How good a model of words is: its loss on held-out words, next to losses that counting achieves.
+"""Evaluation of a model of words: its loss on held-out words, and losses that counting achieves.
 
 All losses are in nats per character. The end of a word counts as a character.
 """

@@ -6,7 +6,7 @@ from handcalc.calculation import Matrix, Vector
 def one_query_backward(
     q: Vector, keys: Matrix, values: Matrix, o_grad: Vector
 ) -> tuple[Vector, Matrix, Matrix]:
-    """The gradients at q, the keys and the values.
+    """Return the gradients at q, the keys and the values.
 
     o = sum over s of p[s] values[s],  p = softmax of q . keys[s] / sqrt(numbers in q)
     """

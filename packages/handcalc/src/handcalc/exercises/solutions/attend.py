@@ -1,4 +1,4 @@
-"""What one query takes home."""
+"""Attention for a single query."""
 
 import math
 
@@ -7,6 +7,6 @@ from handcalc.layers.attention import softmax
 
 
 def attend(query: Vector, keys: Matrix, values: Matrix) -> Vector:
-    """The mixture of the values, in shares by the softmax of query . key / sqrt(d_k)."""
+    """Return the sum of the values, weighted by the softmax of query . key / sqrt(d_k)."""
     root = math.sqrt(len(query))
     return weighted_sum(softmax([dot(query, key) / root for key in keys]), values)

@@ -1,4 +1,4 @@
-"""What each head writes."""
+"""The contribution of each head to the result of attention."""
 
 from handcalc.calculation import Matrix, split, times_transposed
 

@@ -9,7 +9,7 @@ from handcalc.layers.attention import softmax, softmax_backward
 def one_query_backward(
     q: Vector, keys: Matrix, values: Matrix, o_grad: Vector
 ) -> tuple[Vector, Matrix, Matrix]:
-    """Through the mixture, the softmax and the products, in this order."""
+    """Go back through the weighted sum, the softmax and the dot products, in this order."""
     root = math.sqrt(len(q))
     p = softmax([dot(q, key) / root for key in keys])
     s_grad = softmax_backward(p, [dot(o_grad, value) for value in values])

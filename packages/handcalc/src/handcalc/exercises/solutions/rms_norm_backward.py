@@ -1,4 +1,4 @@
-"""The way back through a norm without a mean (Zhang and Sennrich 2019, eq. 4)."""
+"""The backward pass of a norm without a mean (Zhang and Sennrich 2019, eq. 4)."""
 
 import math
 
