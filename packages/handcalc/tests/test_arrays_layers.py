@@ -79,14 +79,14 @@ def test_gelu_and_relu_equal_those_of_the_lists():
     assert y.tolist() == [0, 0, 3] and back(np.array([5.0, 6.0, 7.0])).tolist() == [0, 0, 7]
 
 
-@pytest.mark.parametrize("bend", [gelu, relu])
-def test_the_feed_forward_layer_by_finite_differences(bend):
+@pytest.mark.parametrize("activation", [gelu, relu])
+def test_the_feed_forward_layer_by_finite_differences(activation):
     random = np.random.default_rng(2)
     x, upstream = random.normal(size=(2, 3, 4)), random.normal(size=(2, 3, 4))
     w = FeedForward(*(random.normal(size=size) for size in ((5, 4), 5, (4, 5), 4)))
-    x_grad, w_grad = feed_forward(x, w, bend)[1](upstream)
+    x_grad, w_grad = feed_forward(x, w, activation)[1](upstream)
     for tensor, gradient in zip((x, *w), (x_grad, *w_grad), strict=True):
-        found = slopes(lambda: feed_forward(x, w, bend), tensor, upstream)
+        found = slopes(lambda: feed_forward(x, w, activation), tensor, upstream)
         assert_allclose(gradient, found, rtol=0, atol=1e-8)
 
 

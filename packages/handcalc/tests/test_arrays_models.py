@@ -1,4 +1,4 @@
-"""Two models on arrays: against the lists, by finite differences, and with masked tokens changed."""
+"""Two models on arrays: against the lists, by finite differences, with masked tokens changed."""
 
 from functools import partial
 

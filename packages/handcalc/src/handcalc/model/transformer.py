@@ -9,8 +9,8 @@ M is the result of attention, F that of the feed-forward layer, LN a norm, and N
                R.0 = X + attention(N.0),  N.0 = LN(X)        (Radford et al. 2019, section 2.3)
 
 `classic` leaves X out of its only residual. This is a simplification of the tutorial that its
-numbers come from, kept because readers know them. `pre-ln` is the block of GPT-2 and of nearly all later models;
-its last norm comes before the head.
+numbers come from, kept because readers know them. `pre-ln` is the block of GPT-2 and of nearly all
+later models; its last norm comes before the head.
 
 A block adds the lines from X, the embedded text, to the rows that the head reads. It returns the
 name of those rows and `back`, which adds the lines of the gradients, down to X.grad. The array

@@ -4,5 +4,5 @@ from handcalc.calculation import Matrix
 
 
 def masked_loss_backward(p: Matrix, targets: list[int | None]) -> Matrix:
-    """Return the gradient at the logits of the mean loss over the positions whose target is not None."""
+    """Return the gradient at the logits of the mean loss over positions that have a target."""
     raise NotImplementedError

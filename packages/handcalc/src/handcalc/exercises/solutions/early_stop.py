@@ -1,4 +1,4 @@
-"""Early stopping: when to stop, and which weights to keep (Prechelt 1998, "Early stopping - but when?")."""
+"""Early stopping: when to stop, and what to keep (Prechelt 1998, "Early stopping - but when?")."""
 
 
 def early_stop(losses: list[float], patience: int) -> int:

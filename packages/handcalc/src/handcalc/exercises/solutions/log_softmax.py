@@ -6,7 +6,7 @@ from handcalc.calculation import Vector
 
 
 def log_softmax(logits: Vector) -> Vector:
-    """Compute no probability: ln p[v] = l[v] - m - ln(sum over w of e^(l[w] - m)), m the largest."""
+    """Return ln p[v] = l[v] - m - ln(sum over w of e^(l[w] - m)), with m the largest."""
     largest = max(logits)
     total = math.fsum(math.exp(logit - largest) for logit in logits)
     return [logit - largest - math.log(total) for logit in logits]
