@@ -16,11 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 TorchWeights = dict[str, Tensor]
-
-
-def torch_version() -> str:
-    """Return the name and version of PyTorch."""
-    return f"torch {torch.__version__}"
+TORCH_VERSION = f"torch {torch.__version__}"
 
 
 def torch_step(

@@ -22,69 +22,6 @@ Back: "TypeAlias" = "Callable[..., Name]"
 to x.grad."""
 
 
-class Line:
-    """One line of a calculation: the names of its results, the function, and its inputs."""
-
-    def __init__(self, names: "list[Name]", function: "Any", inputs: "tuple[Name, ...]") -> None:
-        self.names = names
-        self.function = function
-        self.inputs = inputs
-
-    def results(self, values: "dict[Name, Any]") -> "dict[Name, Any]":
-        """Return the results by name, for these values of the inputs."""
-        made: Any = self.function(*[values[name] for name in self.inputs])
-        if not isinstance(made, tuple):
-            made = (made,)
-        return dict(zip(self.names, made))  # pyright: ignore[reportUnknownArgumentType]
-
-
-class Calculation:
-    """Values by name, those of the weights first, and the lines that computed them, in order."""
-
-    def __init__(self, weights: "dict[Name, Any]") -> None:
-        self.weights = list(weights)
-        self.values = dict(weights)
-        self.lines: list[Line] = []
-        self.back: Callable[[], None] | None = None
-
-    def input(self, name: Name, value: "Any") -> Name:
-        """Set a value that no line computes, such as a text or a constant; return its name."""
-        self.values[name] = value
-        return name
-
-    def line(self, name: Name, function: "Any", *inputs: Name) -> Name:
-        """Compute function(inputs), store the result under this name, and return the name."""
-        return self.tuple_line([name], function, *inputs)[0]
-
-    def tuple_line(self, names: "list[Name]", function: "Any", *inputs: Name) -> "list[Name]":
-        """Like `line`, for a function that returns a tuple of results."""
-        line = Line(names, function, inputs)
-        self.lines.append(line)
-        self.values.update(line.results(self.values))
-        return names
-
-    def backward(self) -> None:
-        """Add the lines of the gradients, from the loss to every weight; w.grad is that of w.
-
-        Raises:
-            ValueError: the calculation has no loss.
-        """
-        if self.back is None:
-            raise ValueError("this calculation has no loss to differentiate")
-        self.back()
-
-    def recalculate(self, changed: Name, result: Name) -> "Any":
-        """Return the result again, by running the lines that depend on a value that has changed."""
-        values, later = dict(self.values), False
-        for line in self.lines:
-            later = later or changed in line.inputs
-            if later:
-                values.update(line.results(values))
-            if result in line.names:
-                break
-        return values[result]
-
-
 def dot(a: Vector, b: Vector) -> float:
     """The dot product: sum over k of a[k] b[k]."""
     total = a[0] * b[0]
@@ -198,3 +135,66 @@ def flatten(tensor: "Any") -> "list[Any]":
 def is_list(tensor: "Any") -> "TypeGuard[list[Any]]":
     """Tell a vector or a matrix from a single number."""
     return isinstance(tensor, list)
+
+
+class Line:
+    """One line of a calculation: the names of its results, the function, and its inputs."""
+
+    def __init__(self, names: "list[Name]", function: "Any", inputs: "tuple[Name, ...]") -> None:
+        self.names = names
+        self.function = function
+        self.inputs = inputs
+
+    def results(self, values: "dict[Name, Any]") -> "dict[Name, Any]":
+        """Return the results by name, for these values of the inputs."""
+        made: Any = self.function(*[values[name] for name in self.inputs])
+        if not isinstance(made, tuple):
+            made = (made,)
+        return dict(zip(self.names, made))  # pyright: ignore[reportUnknownArgumentType]
+
+
+class Calculation:
+    """Values by name, those of the weights first, and the lines that computed them, in order."""
+
+    def __init__(self, weights: "dict[Name, Any]") -> None:
+        self.weights = list(weights)
+        self.values = dict(weights)
+        self.lines: list[Line] = []
+        self.back: Callable[[], None] | None = None
+
+    def input(self, name: Name, value: "Any") -> Name:
+        """Set a value that no line computes, such as a text or a constant; return its name."""
+        self.values[name] = value
+        return name
+
+    def line(self, name: Name, function: "Any", *inputs: Name) -> Name:
+        """Compute function(inputs), store the result under this name, and return the name."""
+        return self.tuple_line([name], function, *inputs)[0]
+
+    def tuple_line(self, names: "list[Name]", function: "Any", *inputs: Name) -> "list[Name]":
+        """Like `line`, for a function that returns a tuple of results."""
+        line = Line(names, function, inputs)
+        self.lines.append(line)
+        self.values.update(line.results(self.values))
+        return names
+
+    def backward(self) -> None:
+        """Add the lines of the gradients, from the loss to every weight; w.grad is that of w.
+
+        Raises:
+            ValueError: the calculation has no loss.
+        """
+        if self.back is None:
+            raise ValueError("this calculation has no loss to differentiate")
+        self.back()
+
+    def recalculate(self, changed: Name, result: Name) -> "Any":
+        """Return the result again, by running the lines that depend on a value that has changed."""
+        values, later = dict(self.values), False
+        for line in self.lines:
+            later = later or changed in line.inputs
+            if later:
+                values.update(line.results(values))
+            if result in line.names:
+                break
+        return values[result]

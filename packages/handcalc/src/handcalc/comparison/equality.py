@@ -16,7 +16,7 @@ N_STEPS = 20
 
 def step_rows() -> Iterator[Row]:
     """Yield a row per block: loss and gradients of "I like transformers"."""
-    from handcalc.baselines import torch_step, torch_version
+    from handcalc.baselines import TORCH_VERSION, torch_step
 
     for block in BLOCKS:
         weights = weights_with_random_norms(block)
@@ -25,12 +25,12 @@ def step_rows() -> Iterator[Row]:
         loss, gradients = torch_step(weights, TOKENS, TARGETS, block)
         errors = [max_difference(c.values[f"{name}.grad"], gradients[name]) for name in weights]
         largest = max(abs(loss - c.values["loss"]), *errors)
-        yield Row(f"loss and every gradient, {block}", torch_version(), largest, 1e-10)
+        yield Row(f"loss and every gradient, {block}", TORCH_VERSION, largest, 1e-10)
 
 
 def optimizer_rows() -> Iterator[Row]:
     """Yield a row per optimizer: the weights after steps on gradients that change sign and size."""
-    from handcalc.baselines import TorchOptimizer, torch_version
+    from handcalc.baselines import TORCH_VERSION, TorchOptimizer
 
     for optimizer_name, optimizer in OPTIMIZERS.items():
         weights, memory = initial_weights(Shape(d_model=4, d_ff=6), "classic"), {}
@@ -43,4 +43,4 @@ def optimizer_rows() -> Iterator[Row]:
             weights, memory = update(c, optimizer, memory, step)
             expected = theirs.step(gradients)
             largest = max(largest, *(max_difference(weights[w], expected[w]) for w in weights))
-        yield Row(f"{N_STEPS} steps of {optimizer_name}", torch_version(), largest, 1e-12)
+        yield Row(f"{N_STEPS} steps of {optimizer_name}", TORCH_VERSION, largest, 1e-12)

@@ -46,10 +46,6 @@ class Row:
             return False
         return self.speedup < SLOW * self.floor
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields, computed ones included."""
-        return vars(self) | {"speedup": self.speedup, "ok": self.ok, "slow": self.slow}
-
 
 class Seconds(NamedTuple):
     """Median times of two functions."""

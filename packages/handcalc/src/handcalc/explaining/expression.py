@@ -17,14 +17,10 @@ Method: TypeAlias = Callable[["Expression", Operand], "Expression"]
 
 def binary(symbol: str, calculate: Callable[[float, float], float]) -> tuple[Method, Method]:
     """Return the methods of an operator, with the expression on the left and on the right."""
-
-    def method(self: "Expression", other: Operand) -> "Expression":
-        return Expression(calculate(self.value, value(other)), symbol, (self, other))
-
-    def reflected(self: "Expression", other: Operand) -> "Expression":
-        return Expression(calculate(value(other), self.value), symbol, (other, self))
-
-    return method, reflected
+    return (
+        lambda self, other: Expression(calculate(self.value, value(other)), symbol, (self, other)),
+        lambda self, other: Expression(calculate(value(other), self.value), symbol, (other, self)),
+    )
 
 
 def unary(name: str, calculate: Callable[[float], float]) -> Callable[["Expression"], "Expression"]:

@@ -34,71 +34,6 @@ if TYPE_CHECKING:
 FUTURE = -float("inf")
 
 
-def multi_head_attention(c: Calculation, x: Name) -> "tuple[Name, Back]":
-    """Add the lines of M = concat(O of all heads) W_O^T; `back` adds those of the gradients."""
-    n: int = c.values["n_heads"]
-    names = [f"{letter}.{h}" for letter in "QKV" for h in range(n)]
-    weights = ["W_" + name for name in names]
-    qkv = c.tuple_line(names, project, x, *weights)  # Q of all heads, then K, then V
-    heads = [attention(c, h, qkv[h], qkv[n + h], qkv[2 * n + h]) for h in range(n)]
-    concat = c.line("C", concatenate, *[o for o, _ in heads])
-    m = c.line("M", times_transposed, concat, "W_O")
-
-    def back(m_grad: Name, *others: Name) -> Name:
-        """Return x.grad; `others` are gradients that reach x along other paths."""
-        c.line("W_O.grad", transposed_times, m_grad, concat)
-        concat_grad = c.line("C.grad", times, m_grad, "W_O")
-        o_grads = c.tuple_line([o + ".grad" for o, _ in heads], split, concat_grad, "n_heads")
-        by_head = [head_back(o_grad) for (_, head_back), o_grad in zip(heads, o_grads)]
-        qkv_grads = [gradient for letter in zip(*by_head) for gradient in letter]
-        c.tuple_line([w + ".grad" for w in weights], project_weights_backward, x, *qkv_grads)
-        return c.line(x + ".grad", project_backward, "n_heads", *qkv_grads, *weights, *others)
-
-    return m, back
-
-
-def attention(
-    c: Calculation, h: int, q: Name, k: Name, v: Name
-) -> "tuple[Name, Callable[[Name], tuple[Name, Name, Name]]]":
-    """Add the lines of head h, O = softmax(Q K^T / sqrt(d_k)) V; `back` adds the gradients."""
-    qk = c.line(f"QK.{h}", times_transposed, q, k)
-    s = c.line(f"S.{h}", scaled_scores, qk, "d_k")
-    a = c.line(f"A.{h}", attention_weights, s)
-    o = c.line(f"O.{h}", weighted_values, a, v)
-
-    def back(o_grad: Name) -> "tuple[Name, Name, Name]":
-        """Return q.grad, k.grad and v.grad."""
-        names = [a + ".grad", v + ".grad"]
-        a_grad, v_grad = c.tuple_line(names, weighted_values_backward, a, v, o_grad)
-        s_grad = c.line(s + ".grad", attention_weights_backward, a, a_grad)
-        qk_grad = c.line(qk + ".grad", scaled_scores_backward, s_grad, "d_k")
-        q_grad = c.line(q + ".grad", times, qk_grad, k)
-        k_grad = c.line(k + ".grad", transposed_times, qk_grad, q)
-        return q_grad, k_grad, v_grad
-
-    return o, back
-
-
-def project(x: Matrix, *weights: Matrix) -> "tuple[Matrix, ...]":
-    """Q = X W_Q, K = X W_K, V = X W_V for each head: one product with all weights side by side."""
-    return split(times(x, concatenate(*weights)), len(weights))
-
-
-def project_weights_backward(x: Matrix, *gradients: Matrix) -> "tuple[Matrix, ...]":
-    """W.grad = X^T Y.grad for each Y = X W, again as one product."""
-    return split(transposed_times(x, concatenate(*gradients)), len(gradients))
-
-
-def project_backward(n_heads: int, *matrices: Matrix) -> Matrix:
-    """X.grad = sum over Y = X W of Y.grad W^T, plus the gradients along other paths to X.
-
-    The matrices are all Y.grad, then all W, then the other gradients.
-    """
-    n = 3 * n_heads
-    product = times_transposed(concatenate(*matrices[:n]), concatenate(*matrices[n : 2 * n]))
-    return plus(product, *matrices[2 * n :])
-
-
 def scaled_scores(qk: Matrix, d_k: float) -> Matrix:
     """S[t][s] = QK[t][s] / sqrt(d_k) for s <= t."""
     root = d_k**0.5
@@ -166,3 +101,68 @@ def weighted_values_backward(a: Matrix, v: Matrix, o_grad: Matrix) -> "tuple[Mat
     ]
     v_grad = [weighted_sum(column[s:], o_grad[s:]) for s, column in enumerate(transpose(a))]
     return a_grad, v_grad
+
+
+def attention(
+    c: Calculation, h: int, q: Name, k: Name, v: Name
+) -> "tuple[Name, Callable[[Name], tuple[Name, Name, Name]]]":
+    """Add the lines of head h, O = softmax(Q K^T / sqrt(d_k)) V; `back` adds the gradients."""
+    qk = c.line(f"QK.{h}", times_transposed, q, k)
+    s = c.line(f"S.{h}", scaled_scores, qk, "d_k")
+    a = c.line(f"A.{h}", attention_weights, s)
+    o = c.line(f"O.{h}", weighted_values, a, v)
+
+    def back(o_grad: Name) -> "tuple[Name, Name, Name]":
+        """Return q.grad, k.grad and v.grad."""
+        names = [a + ".grad", v + ".grad"]
+        a_grad, v_grad = c.tuple_line(names, weighted_values_backward, a, v, o_grad)
+        s_grad = c.line(s + ".grad", attention_weights_backward, a, a_grad)
+        qk_grad = c.line(qk + ".grad", scaled_scores_backward, s_grad, "d_k")
+        q_grad = c.line(q + ".grad", times, qk_grad, k)
+        k_grad = c.line(k + ".grad", transposed_times, qk_grad, q)
+        return q_grad, k_grad, v_grad
+
+    return o, back
+
+
+def project(x: Matrix, *weights: Matrix) -> "tuple[Matrix, ...]":
+    """Q = X W_Q, K = X W_K, V = X W_V for each head: one product with all weights side by side."""
+    return split(times(x, concatenate(*weights)), len(weights))
+
+
+def project_weights_backward(x: Matrix, *gradients: Matrix) -> "tuple[Matrix, ...]":
+    """W.grad = X^T Y.grad for each Y = X W, again as one product."""
+    return split(transposed_times(x, concatenate(*gradients)), len(gradients))
+
+
+def project_backward(n_heads: int, *matrices: Matrix) -> Matrix:
+    """X.grad = sum over Y = X W of Y.grad W^T, plus the gradients along other paths to X.
+
+    The matrices are all Y.grad, then all W, then the other gradients.
+    """
+    n = 3 * n_heads
+    product = times_transposed(concatenate(*matrices[:n]), concatenate(*matrices[n : 2 * n]))
+    return plus(product, *matrices[2 * n :])
+
+
+def multi_head_attention(c: Calculation, x: Name) -> "tuple[Name, Back]":
+    """Add the lines of M = concat(O of all heads) W_O^T; `back` adds those of the gradients."""
+    n: int = c.values["n_heads"]
+    names = [f"{letter}.{h}" for letter in "QKV" for h in range(n)]
+    weights = ["W_" + name for name in names]
+    qkv = c.tuple_line(names, project, x, *weights)  # Q of all heads, then K, then V
+    heads = [attention(c, h, qkv[h], qkv[n + h], qkv[2 * n + h]) for h in range(n)]
+    concat = c.line("C", concatenate, *[o for o, _ in heads])
+    m = c.line("M", times_transposed, concat, "W_O")
+
+    def back(m_grad: Name, *others: Name) -> Name:
+        """Return x.grad; `others` are gradients that reach x along other paths."""
+        c.line("W_O.grad", transposed_times, m_grad, concat)
+        concat_grad = c.line("C.grad", times, m_grad, "W_O")
+        o_grads = c.tuple_line([o + ".grad" for o, _ in heads], split, concat_grad, "n_heads")
+        by_head = [head_back(o_grad) for (_, head_back), o_grad in zip(heads, o_grads)]
+        qkv_grads = [gradient for letter in zip(*by_head) for gradient in letter]
+        c.tuple_line([w + ".grad" for w in weights], project_weights_backward, x, *qkv_grads)
+        return c.line(x + ".grad", project_backward, "n_heads", *qkv_grads, *weights, *others)
+
+    return m, back

@@ -30,14 +30,6 @@ def decode(tokens: Tokens, words: "list[str]" = WORDS) -> str:
     return " ".join([words[id] for id in tokens if words[id] not in ("PAD", "BOS", "EOS")])
 
 
-def embedding(c: Calculation, x: Name = "X") -> "tuple[Name, Callable[[Name], list[Name]]]":
-    """Add the line of the embedded text, called x; `back` adds the gradients of both tables."""
-    inputs = ["token", "position", "tokens"]
-    c.line(x, embed, *inputs)
-    gradients = ["token.grad", "position.grad"]
-    return x, lambda x_grad: c.tuple_line(gradients, embed_backward, *inputs, x_grad)
-
-
 def embed(token: Matrix, position: Matrix, tokens: Tokens) -> Matrix:
     """X[t] = token[tokens[t]] + position[t]."""
     return [[a + b for a, b in zip(token[id], row)] for id, row in zip(tokens, position)]
@@ -58,3 +50,11 @@ def embed_backward(
         met.add(id)
     unused = len(position) - len(tokens)
     return token_grad, x_grad + [[0.0] * width for _ in range(unused)]
+
+
+def embedding(c: Calculation, x: Name = "X") -> "tuple[Name, Callable[[Name], list[Name]]]":
+    """Add the line of the embedded text, called x; `back` adds the gradients of both tables."""
+    inputs = ["token", "position", "tokens"]
+    c.line(x, embed, *inputs)
+    gradients = ["token.grad", "position.grad"]
+    return x, lambda x_grad: c.tuple_line(gradients, embed_backward, *inputs, x_grad)

@@ -25,35 +25,6 @@ if TYPE_CHECKING:
 ROOT, CUBE = 0.7978845608028654, 0.044715  # sqrt(2 / pi)
 
 
-def feed_forward(c: Calculation, x: Name) -> "tuple[Name, Back]":
-    """Add the lines of F = GELU(x W_1^T + b_1) W_2^T + b_2; `back` adds those of the gradients."""
-    h = c.line("H", affine, x, "W_1", "b_1")
-    g = c.line("G", gelu_rows, h)
-    f = c.line("F", affine, g, "W_2", "b_2")
-
-    def back(f_grad: Name, *others: Name) -> Name:
-        """Return x.grad; `others` are gradients that reach x along other paths."""
-        c.line("W_2.grad", transposed_times, f_grad, g)
-        c.line("b_2.grad", column_sums, f_grad)
-        g_grad = c.line("G.grad", times, f_grad, "W_2")
-        h_grad = c.line("H.grad", gelu_rows_backward, h, g_grad)
-        c.line("W_1.grad", transposed_times, h_grad, x)
-        c.line("b_1.grad", column_sums, h_grad)
-        return c.line(x + ".grad", times_plus, h_grad, "W_1", *others)
-
-    return f, back
-
-
-def affine(x: Matrix, w: Matrix, b: Vector) -> Matrix:
-    """y[t][o] = sum over i of x[t][i] W[o][i], plus b[o]."""
-    return [[number + offset for number, offset in zip(row, b)] for row in times_transposed(x, w)]
-
-
-def times_plus(a: Matrix, b: Matrix, *others: Matrix) -> Matrix:
-    """The product A B, plus the other matrices."""
-    return plus(times(a, b), *others)
-
-
 def gelu(x: float) -> float:
     """Return GELU(x), a smooth ReLU, in its tanh form.
 
@@ -73,6 +44,16 @@ def gelu_slope(x: float) -> float:
     return 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * ROOT * (1.0 + 3.0 * CUBE * x * x)
 
 
+def relu(x: float) -> float:
+    """Y = max(x, 0), the rectified linear unit."""
+    return x if x > 0.0 else 0.0
+
+
+def relu_slope(x: float) -> float:
+    """Return the derivative of ReLU: 1 above zero, 0 below, and 0 by convention at zero."""
+    return 1.0 if x > 0.0 else 0.0
+
+
 def gelu_rows(h: Matrix) -> Matrix:
     """G[t][f] = GELU(H[t][f]), number by number."""
     return [[gelu(x) for x in row] for row in h]
@@ -86,11 +67,30 @@ def gelu_rows_backward(h: Matrix, g_grad: Matrix) -> Matrix:
     ]
 
 
-def relu(x: float) -> float:
-    """Y = max(x, 0), the rectified linear unit."""
-    return x if x > 0.0 else 0.0
+def affine(x: Matrix, w: Matrix, b: Vector) -> Matrix:
+    """y[t][o] = sum over i of x[t][i] W[o][i], plus b[o]."""
+    return [[number + offset for number, offset in zip(row, b)] for row in times_transposed(x, w)]
 
 
-def relu_slope(x: float) -> float:
-    """Return the derivative of ReLU: 1 above zero, 0 below, and 0 by convention at zero."""
-    return 1.0 if x > 0.0 else 0.0
+def times_plus(a: Matrix, b: Matrix, *others: Matrix) -> Matrix:
+    """The product A B, plus the other matrices."""
+    return plus(times(a, b), *others)
+
+
+def feed_forward(c: Calculation, x: Name) -> "tuple[Name, Back]":
+    """Add the lines of F = GELU(x W_1^T + b_1) W_2^T + b_2; `back` adds those of the gradients."""
+    h = c.line("H", affine, x, "W_1", "b_1")
+    g = c.line("G", gelu_rows, h)
+    f = c.line("F", affine, g, "W_2", "b_2")
+
+    def back(f_grad: Name, *others: Name) -> Name:
+        """Return x.grad; `others` are gradients that reach x along other paths."""
+        c.line("W_2.grad", transposed_times, f_grad, g)
+        c.line("b_2.grad", column_sums, f_grad)
+        g_grad = c.line("G.grad", times, f_grad, "W_2")
+        h_grad = c.line("H.grad", gelu_rows_backward, h, g_grad)
+        c.line("W_1.grad", transposed_times, h_grad, x)
+        c.line("b_1.grad", column_sums, h_grad)
+        return c.line(x + ".grad", times_plus, h_grad, "W_1", *others)
+
+    return f, back

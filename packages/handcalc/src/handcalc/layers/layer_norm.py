@@ -25,27 +25,6 @@ if TYPE_CHECKING:
 EPSILON = 1e-5  # keeps the norm from dividing by zero
 
 
-def layer_norm(c: Calculation, x: Name, suffix: str) -> "tuple[Name, Back]":
-    """Add the lines of N = LN(x); `back` adds those of the gradients.
-
-    A block with several norms tells them apart by the suffix of their names: "", ".0", ".1", ...
-    """
-    gamma, beta = "gamma" + suffix, "beta" + suffix
-    mean = c.line("mean" + suffix, means, x)
-    variance = c.line("variance" + suffix, variances, x, mean)
-    std = c.line("std" + suffix, standard_deviations, variance, "epsilon")
-    z = c.line("Z" + suffix, standardise, x, mean, std)
-    n = c.line("N" + suffix, scale_and_shift, z, gamma, beta)
-
-    def back(n_grad: Name, *others: Name) -> Name:
-        """Return x.grad; `others` are gradients that reach x along other paths."""
-        names = [name + ".grad" for name in (z, gamma, beta)]
-        z_grad, _, _ = c.tuple_line(names, scale_and_shift_backward, z, gamma, n_grad)
-        return c.line(x + ".grad", standardise_backward, z, std, z_grad, *others)
-
-    return n, back
-
-
 def mean(x: Vector) -> float:
     """Return the sum of the numbers divided by their count."""
     total = x[0]
@@ -105,3 +84,24 @@ def scale_and_shift_backward(
     z_grad = [[g * gradient for g, gradient in zip(gamma, row)] for row in y_grad]
     gamma_grad = [dot(gradients, zs) for gradients, zs in zip(transpose(y_grad), transpose(z))]
     return z_grad, gamma_grad, column_sums(y_grad)
+
+
+def layer_norm(c: Calculation, x: Name, suffix: str) -> "tuple[Name, Back]":
+    """Add the lines of N = LN(x); `back` adds those of the gradients.
+
+    A block with several norms tells them apart by the suffix of their names: "", ".0", ".1", ...
+    """
+    gamma, beta = "gamma" + suffix, "beta" + suffix
+    mean = c.line("mean" + suffix, means, x)
+    variance = c.line("variance" + suffix, variances, x, mean)
+    std = c.line("std" + suffix, standard_deviations, variance, "epsilon")
+    z = c.line("Z" + suffix, standardise, x, mean, std)
+    n = c.line("N" + suffix, scale_and_shift, z, gamma, beta)
+
+    def back(n_grad: Name, *others: Name) -> Name:
+        """Return x.grad; `others` are gradients that reach x along other paths."""
+        names = [name + ".grad" for name in (z, gamma, beta)]
+        z_grad, _, _ = c.tuple_line(names, scale_and_shift_backward, z, gamma, n_grad)
+        return c.line(x + ".grad", standardise_backward, z, std, z_grad, *others)
+
+    return n, back

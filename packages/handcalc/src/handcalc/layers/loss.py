@@ -26,24 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def head(c: Calculation, n: Name) -> "tuple[Name, Name, Callable[[Name], Name]]":
-    """Add the lines of logits = n head^T and their softmax; `back` returns n.grad."""
-    logits = c.line("logits", times_transposed, n, "head")
-    p = c.line("probabilities", probabilities, logits)
-
-    def back(logits_grad: Name) -> Name:
-        c.line("head.grad", transposed_times, logits_grad, n)
-        return c.line(n + ".grad", times, logits_grad, "head")
-
-    return logits, p, back
-
-
-def cross_entropy(c: Calculation, logits: Name, p: Name, targets: Name) -> "Callable[[], Name]":
-    """Add the lines of the loss; return the function that adds the line of logits.grad."""
-    c.line("loss", loss, c.line("losses", losses, logits, targets))
-    return lambda: c.line(logits + ".grad", loss_backward, p, targets)
-
-
 def probabilities(logits: Matrix) -> Matrix:
     """p[t] = softmax of logits[t]."""
     return [softmax(row) for row in logits]
@@ -74,3 +56,21 @@ def loss_backward(p: Matrix, targets: Tokens) -> Matrix:
         [(each - 1.0 if v == target else each) / n for v, each in enumerate(row)]
         for row, target in zip(p, targets)
     ] + [[0.0] * len(row) for row in p[n:]]
+
+
+def head(c: Calculation, n: Name) -> "tuple[Name, Name, Callable[[Name], Name]]":
+    """Add the lines of logits = n head^T and their softmax; `back` returns n.grad."""
+    logits = c.line("logits", times_transposed, n, "head")
+    p = c.line("probabilities", probabilities, logits)
+
+    def back(logits_grad: Name) -> Name:
+        c.line("head.grad", transposed_times, logits_grad, n)
+        return c.line(n + ".grad", times, logits_grad, "head")
+
+    return logits, p, back
+
+
+def cross_entropy(c: Calculation, logits: Name, p: Name, targets: Name) -> "Callable[[], Name]":
+    """Add the lines of the loss; return the function that adds the line of logits.grad."""
+    c.line("loss", loss, c.line("losses", losses, logits, targets))
+    return lambda: c.line(logits + ".grad", loss_backward, p, targets)

@@ -82,17 +82,15 @@ def least_far_distance(scheme: Scheme, n: int) -> float:
     return min(math.dist(a, b) for a, b in pairs) / largest_number(scheme, n)
 
 
-def least_visible_distance(scheme: Scheme, n: int) -> float:
-    """Near and far: return the smaller of the least near and the least far distance."""
-    return min(least_near_distance(scheme, n), least_far_distance(scheme, n))
-
-
 REQUIREMENTS: dict[str, tuple[Callable[[Scheme, int], float], Callable[[float], bool]]] = {
     "unique": (least_distance, lambda x: x > TINY),
     "bounded": (largest_number, lambda x: x <= BOUND),
     "any length": (change_with_length, lambda x: x < TINY),
     "equal steps": (unevenness, lambda x: x < TINY),
-    "near and far": (least_visible_distance, lambda x: x >= VISIBLE),
+    "near and far": (
+        lambda scheme, n: min(least_near_distance(scheme, n), least_far_distance(scheme, n)),
+        lambda x: x >= VISIBLE,
+    ),
 }
 """The measurement of each requirement, and the condition that it must meet."""
 
