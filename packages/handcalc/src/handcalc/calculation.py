@@ -18,8 +18,8 @@ Tokens: "TypeAlias" = "list[int]"
 Name: "TypeAlias" = "str"
 """The name of a value in a calculation, such as W_O or S.0."""
 Back: "TypeAlias" = "Callable[..., Name]"
-"""Adds the lines of the gradients of a layer: from y.grad, and gradients along other paths to x,
-to x.grad."""
+"""A function that adds the lines of a layer's gradients: it takes the name of y.grad and those of
+gradients along other paths to x, and returns the name of x.grad."""
 
 
 def dot(a: Vector, b: Vector) -> float:
@@ -179,7 +179,7 @@ class Calculation:
         return names
 
     def backward(self) -> None:
-        """Add the lines of the gradients, from the loss to every weight; w.grad is that of w.
+        """Add the lines of the gradients, from the loss to every weight: w.grad for a weight w.
 
         Raises:
             ValueError: the calculation has no loss.

@@ -70,7 +70,7 @@ def attention_weights(
 def attention(
     q: Array, k: Array, v: Array, mask: Mask, bias: Array | float = 0.0
 ) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
-    """O = A V, the weighted sum of the values for each query."""
+    """Return O = A V, the weighted sum of the values for each query."""
     a, weights_back = attention_weights(q, k, mask, bias)
 
     def back(o_grad: Array) -> tuple[Array, Array, Array]:

@@ -25,7 +25,7 @@ class EncoderDecoder(NamedTuple):
 
 
 def embed_text(tokens: Tokens, table: Array, rows: PositionRows) -> tuple[Array, Back[Array]]:
-    """X = sqrt(D) table[tokens] + PE    (sections 3.4 and 3.5)."""
+    """Return x = sqrt(D) table[tokens] + PE    (sections 3.4 and 3.5)."""
     root = np.sqrt(table.shape[1])
     x, embedding_back = embedding(tokens, table)
     return root * x + rows(*x.shape[1:]), lambda x_grad: embedding_back(root * x_grad)

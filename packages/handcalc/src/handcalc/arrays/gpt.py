@@ -29,7 +29,7 @@ class Block(NamedTuple):
 def block(
     x: Array, w: Block, mask: Mask, positions: Positions
 ) -> tuple[Array, Back[tuple[Array, Block]]]:
-    """Y = r + FFN(norm(r)), r = x + attention(norm(x)); x is B T D."""
+    """Return y = r + FFN(norm(r)), r = x + attention(norm(x)); x is B T D."""
     n, attention_norm_back = layer_norm(x, w.attention_norm)
     m, attention_back = multi_head_attention(
         n, n, w.attention, mask, positions.rotation, positions.bias

@@ -19,7 +19,7 @@ from handcalc.arrays.positions import Rotation, no_rotation
 def self_attention(
     x: Array, w_q: Array, w_k: Array, w_v: Array, mask: Mask
 ) -> tuple[Array, Back[tuple[Array, Array, Array, Array]]]:
-    """O = attention(x W_Q^T, x W_K^T, x W_V^T), one head.
+    """Return o = attention(x W_Q^T, x W_K^T, x W_V^T), one head.
 
     x is B T D, each matrix K D, the mask T T or B T T, the result B T K.
     """

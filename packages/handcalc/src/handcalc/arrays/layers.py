@@ -16,7 +16,7 @@ EPSILON = 1e-5  # keeps LayerNorm from dividing by zero
 
 
 def linear(x: Array, w: Array) -> tuple[Array, Back[tuple[Array, Array]]]:
-    """Y = x W^T.
+    """Return y = x W^T.
 
     x is B T I, W is O I, y is B T O.
     """
@@ -25,7 +25,7 @@ def linear(x: Array, w: Array) -> tuple[Array, Back[tuple[Array, Array]]]:
 
 
 def affine(x: Array, w: Array, b: Array) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
-    """Y = x W^T + b, where b has O numbers."""
+    """Return y = x W^T + b, where b has O numbers."""
     y, linear_back = linear(x, w)
     # b reaches every row: b.grad = sum over b and t of y.grad
     return y + b, lambda y_grad: (*linear_back(y_grad), y_grad.sum(axis=(0, 1)))
@@ -56,7 +56,7 @@ class Norm(NamedTuple):
 
 
 def layer_norm(x: Array, w: Norm) -> tuple[Array, Back[tuple[Array, Norm]]]:
-    """Y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon);  x is B T D.
+    """Return y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon);  x is B T D.
 
     (Ba, Kiros and Hinton 2016, eq. 3 and 4)
     """

@@ -91,8 +91,8 @@ def print_summary(summary: dict[str, Any], options: argparse.Namespace) -> None:
     updates = "update" if options.steps == 1 else "updates"
     print(
         f"\nblock {summary['block']}, {summary['parameters']:,} parameters\n"
-        f"loss {summary['loss']:.6f} nats, perplexity {summary['perplexity']:.4f}; by guessing, "
-        f"{math.log(len(WORDS)):.4f} and {len(WORDS)}\n"
+        f"loss {summary['loss']:.6f} nats, perplexity {summary['perplexity']:.4f}; guessing "
+        f"gives {math.log(len(WORDS)):.4f} and {len(WORDS)}\n"
         f"norm of the gradient {summary['grad_norm']:.6f}\n"
         f"loss after {options.steps} {updates} by {options.optimizer}: "
         f"{summary['loss_after'][-1]:.6f}\n"

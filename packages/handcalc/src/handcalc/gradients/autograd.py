@@ -13,7 +13,7 @@ import math
 
 
 class Number:
-    """A number, its gradient, the numbers that it was computed from, and its slopes by them."""
+    """A number, its gradient, its parents, and its derivative by each parent (its slope)."""
 
     __slots__ = ("grad", "parents", "slopes", "value")
 
@@ -82,7 +82,7 @@ class Number:
         return Number(y, (self,), (1.0 - y * y,))
 
     def backward(self) -> None:
-        """Set `grad` of this number and all its ancestors: its derivative by each of them."""
+        """Set `grad` of this number and its ancestors to the derivative of this number by them."""
         order = topological_order(self)
         for number in order:
             number.grad = 0.0

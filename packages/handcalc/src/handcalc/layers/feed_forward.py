@@ -45,7 +45,7 @@ def gelu_slope(x: float) -> float:
 
 
 def relu(x: float) -> float:
-    """Y = max(x, 0), the rectified linear unit."""
+    """Return max(x, 0), the rectified linear unit."""
     return x if x > 0.0 else 0.0
 
 
@@ -55,7 +55,7 @@ def relu_slope(x: float) -> float:
 
 
 def gelu_rows(h: Matrix) -> Matrix:
-    """G[t][f] = GELU(H[t][f]), number by number."""
+    """G[t][f] = GELU(H[t][f]), for each number by itself."""
     return [[gelu(x) for x in row] for row in h]
 
 

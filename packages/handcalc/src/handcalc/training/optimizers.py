@@ -46,18 +46,18 @@ def descend(w: Tensor, slope: Tensor, rate: float) -> Tensor:
 
 
 def speed(before: Tensor, gradient: Tensor, friction: float) -> Tensor:
-    """U = friction u.before + g."""
+    """Return u = friction u.before + g."""
     return map_rows(lambda u, g: [friction * x + y for x, y in zip(u, g)], before, gradient)
 
 
 def mean_gradient(before: Tensor, gradient: Tensor, beta1: float) -> Tensor:
-    """M = beta1 m.before + (1 - beta1) g."""
+    """Return m = beta1 m.before + (1 - beta1) g."""
     rest = 1.0 - beta1
     return map_rows(lambda m, g: [beta1 * x + rest * y for x, y in zip(m, g)], before, gradient)
 
 
 def mean_square(before: Tensor, gradient: Tensor, beta2: float) -> Tensor:
-    """V = beta2 v.before + (1 - beta2) g^2."""
+    """Return v = beta2 v.before + (1 - beta2) g^2."""
     rest = 1.0 - beta2
     return map_rows(lambda v, g: [beta2 * x + rest * y * y for x, y in zip(v, g)], before, gradient)
 
