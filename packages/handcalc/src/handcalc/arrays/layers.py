@@ -56,9 +56,9 @@ class Norm(NamedTuple):
 
 
 def layer_norm(x: Array, w: Norm) -> tuple[Array, Back[tuple[Array, Norm]]]:
-    """Return y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon);  x is B T D.
+    """Return y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon).
 
-    (Ba, Kiros and Hinton 2016, eq. 3 and 4)
+    x is B T D (Ba, Kiros and Hinton 2016, eq. 3 and 4).
     """
     centred = x - x.mean(axis=-1, keepdims=True)
     std = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
