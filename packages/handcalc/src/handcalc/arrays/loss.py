@@ -9,7 +9,7 @@ from handcalc.arrays.layers import Array, Tokens
 
 
 def cross_entropy(logits: Array, targets: Tokens, keep: Mask) -> tuple[float, Callable[[], Array]]:
-    """Return the mean of -ln p[target] over the n positions that are kept, with p = softmax(logits).
+    """Return the mean of -ln p[target] over the n kept positions, with p = softmax(logits).
 
     Logits are B T V, targets and `keep` B T. A target that is not kept may have any id. The
     backward pass starts here, so `back` takes no gradient.
