@@ -17,27 +17,11 @@ if TYPE_CHECKING:
 Tensor: "TypeAlias" = "Any"  # a vector or a matrix
 
 
-def sgd(c: Calculation, w: Name) -> None:
-    """Add the lines of stochastic gradient descent    (Robbins and Monro 1951)."""
-    c.line(w + ".new", descend, w, w + ".grad", "rate")
-
-
-def momentum(c: Calculation, w: Name) -> None:
-    """Add the lines of gradient descent with momentum    (Polyak 1964)."""
-    u = c.line(w + ".speed", speed, w + ".speed.before", w + ".grad", "friction")
-    c.line(w + ".new", descend, w, u, "rate")
-
-
-def adam(c: Calculation, w: Name) -> None:
-    """Add the lines of Adam, or of AdamW where the decay is not 0.
-
-    Each weight moves by about the rate, against the sign of its recent gradients.
-    (Kingma and Ba 2015, algorithm 1)
-    """
-    m = c.line(w + ".m", mean_gradient, w + ".m.before", w + ".grad", "beta1")
-    v = c.line(w + ".v", mean_square, w + ".v.before", w + ".grad", "beta2")
-    constants = ["rate", "beta1", "beta2", "adam_epsilon", "decay", "step"]
-    c.line(w + ".new", adam_move, w, m, v, *constants)
+def map_rows(function: "RowFunction", *tensors: Tensor) -> Tensor:
+    """Apply a function to vectors, or to the corresponding rows of matrices."""
+    if isinstance(tensors[0][0], list):
+        return [function(*rows) for rows in zip(*tensors)]
+    return function(*tensors)
 
 
 def descend(w: Tensor, slope: Tensor, rate: float) -> Tensor:
@@ -90,11 +74,27 @@ def adam_move(
     return map_rows(row, w, m, v)
 
 
-def map_rows(function: "RowFunction", *tensors: Tensor) -> Tensor:
-    """Apply a function to vectors, or to the corresponding rows of matrices."""
-    if isinstance(tensors[0][0], list):
-        return [function(*rows) for rows in zip(*tensors)]
-    return function(*tensors)
+def sgd(c: Calculation, w: Name) -> None:
+    """Add the lines of stochastic gradient descent    (Robbins and Monro 1951)."""
+    c.line(w + ".new", descend, w, w + ".grad", "rate")
+
+
+def momentum(c: Calculation, w: Name) -> None:
+    """Add the lines of gradient descent with momentum    (Polyak 1964)."""
+    u = c.line(w + ".speed", speed, w + ".speed.before", w + ".grad", "friction")
+    c.line(w + ".new", descend, w, u, "rate")
+
+
+def adam(c: Calculation, w: Name) -> None:
+    """Add the lines of Adam, or of AdamW where the decay is not 0.
+
+    Each weight moves by about the rate, against the sign of its recent gradients.
+    (Kingma and Ba 2015, algorithm 1)
+    """
+    m = c.line(w + ".m", mean_gradient, w + ".m.before", w + ".grad", "beta1")
+    v = c.line(w + ".v", mean_square, w + ".v.before", w + ".grad", "beta2")
+    constants = ["rate", "beta1", "beta2", "adam_epsilon", "decay", "step"]
+    c.line(w + ".new", adam_move, w, m, v, *constants)
 
 
 class Optimizer:
