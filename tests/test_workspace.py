@@ -275,8 +275,8 @@ def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_
 
     from gpt.cli import main
     from gpt.generation.generate import generate
-    from gpt.generation.sampling import choose
-    from gpt.runs import load_model
+    from gpt.generation.sampling import sample_token
+    from gpt.runs.folder import load_model
     from gpt.text.tokenizers import decode
 
     folder, pins = tmp_path / "out", tmp_path / "pins.txt"
@@ -288,7 +288,9 @@ def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_
     model, tokenizer, _ = load_model(tmp_path / "run")
     prompt = tokenizer.encode("The list holds")
     stop = frozenset({tokenizer.end_of_text})
-    greedy = list(generate(model, prompt, 12, lambda each: choose(each, temperature=0.0), stop))
+    greedy = list(
+        generate(model, prompt, 12, lambda each: sample_token(each, temperature=0.0), stop)
+    )
 
     python = tmp_path / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     run("uv", "export", "-q", "--all-extras", "--no-emit-workspace", "-o", pins)

@@ -22,14 +22,14 @@ import numpy as np
 import torch
 import tyro
 
-from finetune.commands.pipeline import Lengths, Pipeline, documented_pairs, own_pairs
+from finetune.evaluation.answers_report import print_intervals
 from finetune.evaluation.intervals import mean_over_seeds
-from finetune.training.report import print_intervals
-from finetune.training.reward_report import reward_report
+from finetune.evaluation.reward_report import reward_report
+from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs, pairs_from_model
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.program import Script
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 
 MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
 
@@ -42,7 +42,7 @@ class Config:
     """Where the runs lie, those of a seed in a folder of their own."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """At least two; all are reported."""
-    lengths: tyro.conf.OmitArgPrefixes[Lengths] = field(default_factory=Lengths)
+    lengths: tyro.conf.OmitArgPrefixes[PipelineSizes] = field(default_factory=PipelineSizes)
     """How long each stage takes."""
     json: bool = False
     """Print one JSON document instead of tables."""
@@ -57,8 +57,8 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
     """Train everything with a seed and measure it."""
     pipeline = Pipeline(config.runs / str(seed), config.lengths, seed)
     sft = pipeline.sft(pipeline.base())
-    documented = documented_pairs(config.lengths, seed)
-    own = own_pairs(sft, config.lengths, seed)
+    documented = documentation_pairs(config.lengths, seed)
+    own = pairs_from_model(sft, config.lengths, seed)
     pipeline.dpo(sft, own)
     judges = {
         "reward": pipeline.reward(sft, documented + own),

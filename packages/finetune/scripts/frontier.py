@@ -1,4 +1,4 @@
-"""How near DPO and PPO come to the best policy there is: `frontier`.
+"""How near DPO and PPO come to the best policy there is: `frontier_points`.
 
     uv run python packages/finetune/scripts/frontier.py --json
 
@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
+from finetune.dpo.losses import dpo_loss
 from finetune.optimum import experiment
-from finetune.optimum.experiment import World, place
-from finetune.optimum.frontier import Point, best_reward_at, frontier
-from finetune.preference.dpo import dpo_loss
+from finetune.optimum.experiment import SumsExperiment, policy_point
+from finetune.optimum.frontier import FrontierPoint, best_reward_at, frontier_points
 from gpt.errors import BadInput
 from gpt.program import Script
 
@@ -40,11 +40,11 @@ class Config:
 
     seeds: tuple[int, ...] = (0, 1, 2)
     """Each with an imitator, pairs and policies of its own; all are reported."""
-    steps: int = experiment.PREFERENCE.steps
+    steps: int = experiment.PREFERENCE_LOOP.steps
     """Updates of DPO."""
-    imitation: int = experiment.IMITATION.steps
+    imitation: int = experiment.IMITATION_LOOP.steps
     """Updates of the imitator."""
-    phases: int = experiment.PPO.phases
+    phases: int = experiment.SUMS_PPO.phases
     """Phases of PPO."""
     answers: int = 300
     """Times that each question is answered twice; two of five such pairs hold one right answer."""
@@ -61,47 +61,53 @@ class Config:
 
 
 def policies(
-    made: World, config: Config, seed: int
+    made: SumsExperiment, config: Config, seed: int
 ) -> tuple[int, dict[str, Callable[[float], Any]]]:
     """The number of pairs, and how each method makes a policy at a beta."""
-    pairs = experiment.sampled_pairs(made, config.answers, seed)
-    dpo = replace(experiment.PREFERENCE, steps=config.steps)
-    ppo = replace(experiment.PPO, phases=config.phases)
+    pairs = experiment.sample_imitator_pairs(made, config.answers, seed)
+    dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
+    ppo = replace(experiment.SUMS_PPO, phases=config.phases)
     return len(pairs), {
-        "dpo": lambda beta: experiment.dpo_policy(made, pairs, beta, seed=seed, loop=dpo),
-        "dpo, nobody errs": lambda beta: experiment.dpo_policy(
+        "dpo": lambda beta: experiment.train_dpo(made, pairs, beta, seed=seed, loop=dpo),
+        "dpo, nobody errs": lambda beta: experiment.train_dpo(
             made, pairs, beta, dpo_loss, seed, dpo
         ),
-        "ppo": lambda beta: experiment.ppo_policy(made, beta, seed, ppo),
+        "ppo": lambda beta: experiment.train_ppo(made, beta, seed, ppo),
     }
 
 
 def run(config: Config, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
     """One imitator, the frontier above it, and where all policies stand."""
-    made = experiment.world(seed, replace(experiment.IMITATION, steps=config.imitation))
+    made = experiment.prepare_experiment(
+        seed, replace(experiment.IMITATION_LOOP, steps=config.imitation)
+    )
     n_pairs, methods = policies(made, config, seed)
     found = {}
     for name, policy in methods.items():
-        points = [place(made, policy(beta)) for beta in config.betas]
+        points = [policy_point(made, policy(beta)) for beta in config.betas]
         found[name] = [stood(made, point) for point in points]
         say(f"seed {seed}, {name}: {found[name]}")
     return {
         "seed": seed,
         "pairs": n_pairs,
-        "reference": rounded(place(made, made.imitator)),
-        "frontier": [rounded(each) for each in frontier(made.reference, made.rewards, [*CURVE])],
-        "aims": [rounded(each) for each in frontier(made.reference, made.rewards, [*config.betas])],
+        "reference": rounded(policy_point(made, made.imitator)),
+        "frontier": [
+            rounded(each) for each in frontier_points(made.reference, made.rewards, [*CURVE])
+        ],
+        "aims": [
+            rounded(each) for each in frontier_points(made.reference, made.rewards, [*config.betas])
+        ],
         "methods": found,
     }
 
 
-def stood(made: World, point: Point) -> dict[str, float]:
+def stood(made: SumsExperiment, point: FrontierPoint) -> dict[str, float]:
     """Where a policy stands, and the most reward that its KL could buy."""
     best = best_reward_at(point.kl, made.reference, made.rewards)
     return rounded(point) | {"best": round(best, 4)}
 
 
-def rounded(point: Point) -> dict[str, float]:
+def rounded(point: FrontierPoint) -> dict[str, float]:
     """Four digits of each number."""
     return {name: round(number, 4) for name, number in point._asdict().items()}
 

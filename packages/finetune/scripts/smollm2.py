@@ -21,13 +21,13 @@ from typing import Any
 
 import torch
 
-from finetune.data.tasks import questions
-from finetune.training.asking import answers, asked_questions
-from finetune.training.assistant import load_assistant
+from finetune.assistant.answering import generate_answers, question_items
+from finetune.assistant.assistant import load_assistant
+from finetune.datasets.tasks import question_task
 from gpt.device import pick_device
 from gpt.errors import BadInput, RunFailed
 from gpt.program import Script
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
 
 def samples(config: Config) -> list[dict[str, Any]]:
     """Answers before and after to held-out questions, by their number."""
-    held_out = questions().held_out
+    held_out = question_task().held_out
     numbers = [len(held_out) * n // config.shown for n in range(config.shown)]
-    items = asked_questions([held_out[number] for number in numbers])
+    items = question_items([held_out[number] for number in numbers])
     models = {"before": config.model} | {name: str(config.runs / name) for name in commands(config)}
     texts = [item.messages for item in items]
-    said = {name: answers(load_assistant(model), texts) for name, model in models.items()}
+    said = {name: generate_answers(load_assistant(model), texts) for name, model in models.items()}
     return [
         {"number": number, "asked": held_out[number].question, "reference": held_out[number].answer}
         | {name: each[place].text for name, each in said.items()}

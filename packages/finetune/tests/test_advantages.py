@@ -2,13 +2,13 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.reinforcement.advantages import (
+from finetune.ppo.advantages import (
     gae,
     masked_mean,
     masked_variance,
     td_errors,
-    whitened,
-    whitened_about_mean,
+    whiten,
+    whiten_keeping_mean,
 )
 from gpt.errors import BadInput
 
@@ -99,7 +99,7 @@ def test_what_stands_on_padding_changes_no_number_and_no_gradient(rubbish):
             each.masked_fill(~mask, filler).requires_grad_() for each in (rewards, values)
         )
         advantages, returns = gae(rewards, values, mask, 0.9, 0.8)
-        outputs = [advantages, returns, whitened(rewards, mask), whitened_about_mean(values, mask)]
+        outputs = [advantages, returns, whiten(rewards, mask), whiten_keeping_mean(values, mask)]
         weights = torch.arange(35.0).view(5, 7).cos()
         gradients = torch.autograd.grad((weights * torch.stack(outputs)).sum(), [rewards, values])
         assert all((each[~mask] == 0).all() for each in [*outputs, *gradients])
@@ -116,25 +116,25 @@ def test_whitening_by_hand():
     assert masked_mean(x, mask) == 3
     assert masked_variance(x, mask) == 4
     expected = tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    torch.testing.assert_close(whitened(x, mask), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(whiten(x, mask), expected, rtol=0, atol=1e-6)
     expected = tensor([[2.0, 3.0, 0.0], [4.0, 0.0, 0.0]])
-    torch.testing.assert_close(whitened_about_mean(x, mask), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(whiten_keeping_mean(x, mask), expected, rtol=0, atol=1e-6)
 
 
 def test_statistics_are_those_of_the_answer_tokens_alone():
     x, _, mask = random_answers()
     torch.testing.assert_close(masked_mean(x, mask), x[mask].mean(), rtol=0, atol=1e-12)
     torch.testing.assert_close(masked_variance(x, mask), x[mask].var(), rtol=0, atol=1e-12)
-    moments = whitened(x, mask)[mask].mean(), whitened(x, mask)[mask].var()
+    moments = whiten(x, mask)[mask].mean(), whiten(x, mask)[mask].var()
     torch.testing.assert_close(torch.stack(moments), tensor([0.0, 1.0]).double(), atol=1e-7, rtol=0)
-    moments = whitened_about_mean(x, mask)[mask].mean(), whitened_about_mean(x, mask)[mask].var()
+    moments = whiten_keeping_mean(x, mask)[mask].mean(), whiten_keeping_mean(x, mask)[mask].var()
     expected = torch.stack([x[mask].mean(), tensor(1.0).double()])
     torch.testing.assert_close(torch.stack(moments), expected, rtol=0, atol=1e-7)
 
 
 def test_equal_numbers_whiten_to_zero_and_not_to_nan():
     mask = tensor([[True, True, False]])
-    assert whitened(torch.full((1, 3), 7.0), mask).tolist() == [[0, 0, 0]]
+    assert whiten(torch.full((1, 3), 7.0), mask).tolist() == [[0, 0, 0]]
 
 
 @pytest.mark.parametrize("setting", [{"gamma": 1.1}, {"gamma": -0.1}, {"lam": float("nan")}])
@@ -150,4 +150,4 @@ def test_a_statistic_of_too_few_tokens_is_refused():
         masked_mean(x, mask)
     mask[0, 0] = True
     with pytest.raises(BadInput, match=r"2 answer tokens are needed, a mask of \(2, 3\) has 1"):
-        whitened(x, mask)
+        whiten(x, mask)

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.agreement import agreement, chance_agreement, judge_by, kappa, order_kappa
-from finetune.evaluation.wins import Duel, duels, win_rate
+from finetune.evaluation.agreement import (
+    chance_agreement,
+    judge_by_score,
+    kappa,
+    observed_agreement,
+    order_kappa,
+)
+from finetune.evaluation.wins import PairwiseComparison, compare_pairwise, win_rate
 from gpt.errors import BadInput
 
 labels = st.lists(st.tuples(st.sampled_from("ABt"), st.sampled_from("ABt")), min_size=1)
@@ -20,7 +26,7 @@ def from_table(counts):
 def test_kappa_by_hand():
     # both A 20, both B 15, A-B 5, B-A 10: p_o = .7, p_e = .5 x .6 + .5 x .4 = .5
     a, b = from_table({"AA": 20, "AB": 5, "BA": 10, "BB": 15})
-    assert agreement(a, b) == pytest.approx(0.7)
+    assert observed_agreement(a, b) == pytest.approx(0.7)
     assert chance_agreement(a, b) == pytest.approx(0.5)
     assert kappa(a, b) == pytest.approx(0.4)
 
@@ -34,7 +40,7 @@ def test_three_labels_by_hand():
 def test_the_same_agreement_is_worth_less_where_one_label_rules():
     even = from_table({"AA": 45, "BB": 45, "AB": 5, "BA": 5})
     ruled = from_table({"AA": 85, "BB": 5, "AB": 5, "BA": 5})
-    assert agreement(*even) == agreement(*ruled) == 0.9
+    assert observed_agreement(*even) == observed_agreement(*ruled) == 0.9
     assert kappa(*even) == pytest.approx(0.8)
     assert kappa(*ruled) == pytest.approx((0.9 - 0.82) / 0.18)
 
@@ -47,7 +53,7 @@ def test_full_agreement_is_1_and_full_disagreement_minus_1():
 def test_two_who_guess_have_kappa_0():
     rng = np.random.default_rng(0)
     a, b = rng.choice(["A", "B"], p=[0.8, 0.2], size=(2, 20_000)).tolist()
-    assert agreement(a, b) == pytest.approx(0.68, abs=0.01)
+    assert observed_agreement(a, b) == pytest.approx(0.68, abs=0.01)
     assert kappa(a, b) == pytest.approx(0, abs=0.02)
 
 
@@ -58,7 +64,7 @@ def test_kappa_is_symmetric_at_most_1_and_knows_no_names(pairs):
         assert math.isnan(kappa(a, b))
         return
     assert kappa(a, b) == pytest.approx(kappa(b, a))
-    assert -1 - 1e-12 <= kappa(a, b) <= agreement(a, b) + 1e-12
+    assert -1 - 1e-12 <= kappa(a, b) <= observed_agreement(a, b) + 1e-12
     renamed = {"A": "B", "B": "t", "t": "A"}
     assert kappa([renamed[x] for x in a], [renamed[y] for y in b]) == pytest.approx(kappa(a, b))
 
@@ -70,7 +76,12 @@ def test_judges_of_different_items_are_refused():
 
 def test_a_judges_agreement_with_itself_by_hand():
     # first A B A B, second A B B B: p_o 3/4, p_e 1/2 x 1/4 + 1/2 x 3/4
-    fought = [Duel("A", "A"), Duel("B", "B"), Duel("A", "B"), Duel("B", "B")]
+    fought = [
+        PairwiseComparison("A", "A"),
+        PairwiseComparison("B", "B"),
+        PairwiseComparison("A", "B"),
+        PairwiseComparison("B", "B"),
+    ]
     assert order_kappa(fought) == pytest.approx(0.5)
 
 
@@ -79,7 +90,7 @@ def goodness(question, answer):
 
 
 def test_the_toy_judge_by_hand():
-    judge = judge_by(goodness, first_bonus=2.0)
+    judge = judge_by_score(goodness, first_bonus=2.0)
     assert [judge("q", "1", "2"), judge("q", "1", "3"), judge("q", "1", "4")] == ["A", "tie", "B"]
 
 
@@ -87,13 +98,13 @@ def test_why_the_order_is_swapped():
     # ours is worse in 8 of 10 questions, by 1; a judge who adds 2 to what it reads first
     ours, theirs = ["1"] * 8 + ["2"] * 2, ["2"] * 8 + ["1"] * 2
     questions = ["q"] * 10
-    fair = duels(judge_by(goodness), questions, ours, theirs)
-    biased = duels(judge_by(goodness, first_bonus=2.0), questions, ours, theirs)
+    fair = compare_pairwise(judge_by_score(goodness), questions, ours, theirs)
+    biased = compare_pairwise(judge_by_score(goodness, first_bonus=2.0), questions, ours, theirs)
     # asked in one order only, it calls ours better every time
     assert [duel.read_first for duel in biased] == ["A"] * 10
     assert [duel.read_second for duel in biased] == ["B"] * 10
     # two judges with the same bias agree on everything, and neither is right
-    assert agreement([duel.read_first for duel in biased], ["A"] * 10) == 1
+    assert observed_agreement([duel.read_first for duel in biased], ["A"] * 10) == 1
     rng = np.random.default_rng(0)
     assert win_rate(fair, rng).wilson.estimate == pytest.approx(0.2)
     found = win_rate(biased, rng)
@@ -103,6 +114,8 @@ def test_why_the_order_is_swapped():
 
 
 def test_a_small_bias_only_decides_what_is_close():
-    judge = judge_by(goodness, first_bonus=2.0)
-    found = win_rate(duels(judge, ["q"] * 2, ["9", "5"], ["1", "4"]), np.random.default_rng(0))
+    judge = judge_by_score(goodness, first_bonus=2.0)
+    found = win_rate(
+        compare_pairwise(judge, ["q"] * 2, ["9", "5"], ["1", "4"]), np.random.default_rng(0)
+    )
     assert (found.wins, found.ties, found.first_favoured) == (1, 1, 0.5)

@@ -1,54 +1,69 @@
 import pytest
 
-from finetune.data.conversations import asked
-from finetune.data.docstrings import Question
-from finetune.evaluation.intervals import wilson
-from finetune.training.asking import Answered, Asked
-from finetune.training.report import answers_report, judge_of, judged, print_answers, won
+from finetune.assistant.answering import EvaluationItem, ModelAnswer
+from finetune.conversations.messages import single_turn_prompt
+from finetune.datasets.questions import Question
+from finetune.evaluation.answers_report import (
+    answers_report,
+    judge_name,
+    mean_scores,
+    print_answers,
+    win_summary,
+)
+from finetune.evaluation.intervals import wilson_interval
 
 QUESTION = Question(
     "builtins", "list.sort", "method", "What does `list.sort` do?", "Sort the list in place."
 )
-ITEM = Asked(asked(QUESTION.question), QUESTION.answer, QUESTION)
-GOOD = Answered("Sort the items of it.", True)  # passes all four checks
-CUT = Answered("Sort the items of it.", False)  # not by itself
+ITEM = EvaluationItem(single_turn_prompt(QUESTION.question), QUESTION.answer, QUESTION)
+GOOD = ModelAnswer("Sort the items of it.", True)  # passes all four checks
+CUT = ModelAnswer("Sort the items of it.", False)  # not by itself
 
 
 def test_wins_losses_and_ties_by_the_rule():
-    found = won([ITEM] * 4, [GOOD, GOOD, CUT, CUT], [CUT, CUT, GOOD, CUT])
+    found = win_summary([ITEM] * 4, [GOOD, GOOD, CUT, CUT], [CUT, CUT, GOOD, CUT])
     assert (found["wins"], found["losses"], found["ties"]) == (2, 1, 1)
-    assert found["rate"] == list(wilson(2.5 / 4, 4))
+    assert found["rate"] == list(wilson_interval(2.5 / 4, 4))
     assert found["p"] == 1  # two to one is nothing
 
 
-SUMS = [Asked(asked(f"What is {n} + 4?"), f"It is {n + 4}.") for n in range(14)]
-RIGHT = [Answered(item.answer, True) for item in SUMS]
-ALWAYS_11 = [Answered("It is 11.", True)] * 14
-CHATTER = [Answered("Numbers can be added to numbers.", True)] * 14
+SUMS = [
+    EvaluationItem(single_turn_prompt(f"What is {n} + 4?"), f"It is {n + 4}.") for n in range(14)
+]
+RIGHT = [ModelAnswer(item.answer, True) for item in SUMS]
+ALWAYS_11 = [ModelAnswer("It is 11.", True)] * 14
+CHATTER = [ModelAnswer("Numbers can be added to numbers.", True)] * 14
 
 
 def test_whoever_says_the_same_to_everything_does_not_win_by_words_it_shares():
     """It is right once in fourteen questions, and shares two words of three with the others."""
-    found = won(SUMS, ALWAYS_11, RIGHT)
+    found = win_summary(SUMS, ALWAYS_11, RIGHT)
     assert (found["wins"], found["losses"], found["ties"]) == (0, 13, 1)
-    found = won(SUMS, ALWAYS_11, CHATTER)
+    found = win_summary(SUMS, ALWAYS_11, CHATTER)
     assert (found["wins"], found["losses"], found["ties"]) == (1, 0, 13)
-    means = judged(SUMS, ALWAYS_11)
+    means = mean_scores(SUMS, ALWAYS_11)
     assert means["exact"][0] == pytest.approx(1 / 14)
     assert means["overlap"][0] == pytest.approx((1 + 13 * 2 / 3) / 14)
 
 
 def test_a_sign_decides_over_a_short_answer():
     for reference, wrong in (("It is -7.", "It is 7."), ("3.5", "35"), ("x + 1", "x - 1")):
-        item = Asked(asked("What is it?"), reference)
-        found = won([item], [Answered(wrong, True)], [Answered(reference.upper(), True)])
+        item = EvaluationItem(single_turn_prompt("What is it?"), reference)
+        found = win_summary(
+            [item], [ModelAnswer(wrong, True)], [ModelAnswer(reference.upper(), True)]
+        )
         assert (found["wins"], found["losses"], found["ties"]) == (0, 1, 0)
 
 
 def test_of_a_long_reference_the_shared_words_are_counted():
-    item = Asked(asked("Why?"), "Light of short waves is scattered more than red light.")
-    near, far = Answered("Short waves are scattered more.", True), Answered("Who knows.", True)
-    found = won([item], [near], [far])
+    item = EvaluationItem(
+        single_turn_prompt("Why?"), "Light of short waves is scattered more than red light."
+    )
+    near, far = (
+        ModelAnswer("Short waves are scattered more.", True),
+        ModelAnswer("Who knows.", True),
+    )
+    found = win_summary([item], [near], [far])
     assert (found["wins"], found["losses"], found["ties"]) == (1, 0, 0)
 
 
@@ -56,18 +71,20 @@ def test_of_a_long_reference_the_shared_words_are_counted():
     ("item", "judge"),
     [
         (ITEM, "rule"),
-        (Asked(asked("a"), "one, two, three - the four five."), "exact"),
-        (Asked(asked("a"), "One two three four five six."), "overlap"),
-        (Asked(asked("a"), ""), "exact"),
+        (EvaluationItem(single_turn_prompt("a"), "one, two, three - the four five."), "exact"),
+        (EvaluationItem(single_turn_prompt("a"), "One two three four five six."), "overlap"),
+        (EvaluationItem(single_turn_prompt("a"), ""), "exact"),
     ],
 )
 def test_which_judge_decides(item, judge):
-    assert judge_of(item) == judge
+    assert judge_name(item) == judge
 
 
 def test_the_report_says_who_decided(home, capsys):
     base = str(home / "runs" / "base")
-    long = Asked(asked("Why?"), "Light of short waves is scattered more than red light.")
+    long = EvaluationItem(
+        single_turn_prompt("Why?"), "Light of short waves is scattered more than red light."
+    )
     found = answers_report({"a": base, "b": base}, [*SUMS, long], shown=0, rival="a")
     assert found["judges"] == {"exact": 14, "overlap": 1}
     assert list(found["models"]["a"]) == ["model", "stopped", "exact", "overlap"]

@@ -15,8 +15,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassifi
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from finetune import baselines
-from finetune.data.rows import answered, padded
-from finetune.training.losses import sft_loss
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.sft.loss import sft_loss
 
 pytestmark = pytest.mark.baselines
 
@@ -130,29 +130,34 @@ def test_peft_says_nothing_where_only_some_of_the_targets_fit(recwarn):
 
 def test_trl_divides_by_the_answer_tokens_of_all_micro_batches_of_a_step(tmp_path):
     torch.manual_seed(0)
-    model = baselines.llama("tiny")
+    model = baselines.llama_model("tiny")
     model.get_input_embeddings().weight.data *= 20  # so that tokens have unequal losses
-    rows = [answered([17, 4, 9], [5, 0]), answered([3], [8, 6, 7, 9, 2, 0])]
+    rows = [
+        prompt_answer_example([17, 4, 9], [5, 0]),
+        prompt_answer_example([3], [8, 6, 7, 9, 2, 0]),
+    ]
     with torch.no_grad():
         policy = baselines.our_policy(model)
-        sums = [sft_loss(policy, padded([row])) for row in rows]
+        sums = [sft_loss(policy, pad_examples([row])) for row in rows]
     expected = sum(each.total for each in sums) / sum(each.terms for each in sums)
     mean_of_means = sum(each.total / each.terms for each in sums) / 2
-    settings = baselines.settings(tmp_path, 1, 1, 1e-4) | {"gradient_accumulation_steps": 2}
+    settings = baselines.training_arguments(tmp_path, 1, 1, 1e-4) | {
+        "gradient_accumulation_steps": 2
+    }
     trainer = baselines.sft_trainer(model, rows, settings)
-    [found] = baselines.run(trainer, lambda step: None, checked=1)
+    [found] = baselines.train_and_log(trainer, lambda step: None, checked=1)
     assert found == pytest.approx(expected.item(), abs=1e-3)
     assert abs(found - mean_of_means.item()) > 0.1
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of transformers, about a default of trl
 def test_trl_pads_with_the_end_where_a_tokenizer_has_no_padding(tmp_path):
-    tokenizer = baselines.tokenizer(1024)
+    tokenizer = baselines.id_tokenizer(1024)
     tokenizer.pad_token = None
     row = {"input_ids": [5, 0], "labels": [5, 0]}
-    settings = baselines.settings(tmp_path, 1, 1, 1e-4)
+    settings = baselines.training_arguments(tmp_path, 1, 1, 1e-4)
     trl.SFTTrainer(
-        baselines.llama("tiny"),
+        baselines.llama_model("tiny"),
         args=trl.SFTConfig(**settings),
         train_dataset=datasets.Dataset.from_list([row]),
         processing_class=tokenizer,

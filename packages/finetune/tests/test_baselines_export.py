@@ -5,12 +5,12 @@ import torch
 
 pytest.importorskip("peft", reason="baselines: needs the extra baselines")
 
-from finetune.adapters import baselines
-from finetune.adapters.files import read_adapter
-from finetune.adapters.lora import lora_layers
+from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
-from finetune.training.assistant import load_assistant, load_scorer
-from gpt.baselines import opened
+from finetune.lora import baselines
+from finetune.lora.inject import lora_layers
+from finetune.lora.peft_files import read_adapter
+from gpt.baselines import load_library_model
 
 pytestmark = pytest.mark.baselines
 TINY = "--device cpu --steps 4 --batch-size 4 --learning-rate 0.05 --rank 2"
@@ -38,28 +38,28 @@ def exported(runs, tmp_path_factory):
 @torch.no_grad()
 def test_peft_puts_the_adapter_of_a_run_onto_the_exported_base(runs, exported):
     ours = load_assistant(str(runs / "peft-sft"))
-    base, encode = opened(exported)
+    base, encode = load_library_model(exported)
     before = base(TOKENS).logits
     assert (ours.model(TOKENS) - before).abs().max() > 0.1
     text = "<|im_start|>user\nSpell 1.<|im_end|>\n"
     assert encode(text) == ours.tokenizer.encode_with_specials(text)
     for adapter in (exported / "adapter", runs / "peft-sft" / "adapter"):
-        theirs = baselines.with_adapter(opened(exported)[0], adapter)
+        theirs = baselines.load_peft_adapter(load_library_model(exported)[0], adapter)
         torch.testing.assert_close(theirs(TOKENS).logits, ours.model(TOKENS), **CLOSE)
 
 
 @torch.no_grad()
 def test_transformers_opens_the_merged_run(runs, tmp_path):
     assert main(["export", str(runs / "peft-sft"), str(tmp_path / "out")]) == 0
-    ours, (theirs, _) = load_assistant(str(runs / "peft-sft")), opened(tmp_path / "out")
+    ours, (theirs, _) = load_assistant(str(runs / "peft-sft")), load_library_model(tmp_path / "out")
     torch.testing.assert_close(theirs(TOKENS).logits, ours.model(TOKENS), **CLOSE)
     assert theirs.generation_config.eos_token_id == ours.stop
 
 
 @torch.no_grad()
 def test_a_reward_model_scores_the_same_there(runs, exported):
-    theirs = baselines.with_adapter(
-        baselines.opened_scorer(exported), runs / "peft-reward" / "adapter"
+    theirs = baselines.load_peft_adapter(
+        baselines.load_sequence_classifier(exported), runs / "peft-reward" / "adapter"
     )
     ours, _ = load_scorer(runs / "peft-reward")
     scores = ours(TOKENS, torch.tensor([20, 20]))
@@ -71,7 +71,7 @@ def test_a_reward_model_scores_the_same_there(runs, exported):
 @torch.no_grad()
 def test_an_adapter_that_peft_wrote_for_the_exported_base_is_a_model_here(exported, tmp_path):
     settings = {"r": 3, "lora_alpha": 5, "target_modules": "all-linear"}
-    theirs = baselines.write_their_adapter(exported, tmp_path / "theirs", **settings)
+    theirs = baselines.write_peft_adapter(exported, tmp_path / "theirs", **settings)
     ours = load_assistant(str(tmp_path / "theirs")).model
     expected = theirs(TOKENS).logits.float()
     assert (expected - load_assistant(str(exported)).model(TOKENS)).abs().max() > 0.1

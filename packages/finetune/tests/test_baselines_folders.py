@@ -14,21 +14,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from finetune import baselines
-from finetune.adapters.baselines import write_their_adapter
-from finetune.adapters.files import CONFIG
+from finetune.assistant.assistant import load_assistant
 from finetune.cli import main
-from finetune.data.encoding import answer_example, example, prompt_tokens
-from finetune.data.format_template import chat_template_of
-from finetune.data.formats import FORMATS
-from finetune.data.marks import stop_tokens, with_marks
-from finetune.training.assistant import load_assistant
+from finetune.conversations.encoding import answer_example, conversation_example, prompt_tokens
+from finetune.conversations.format_template import build_chat_template
+from finetune.conversations.formats import FORMATS
+from finetune.conversations.special_tokens import stop_tokens, with_special_tokens
+from finetune.lora.baselines import write_peft_adapter
+from finetune.lora.peft_files import CONFIG_FILE
 from gpt.cli import main as gpt
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.pretrained.folders import write_model
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
-from gpt.text.tokenizer_export import as_pretrained, to_hugging_face
+from gpt.text.tokenizer_export import to_pretrained_tokenizer, write_hugging_face_tokenizer
 
 pytestmark = pytest.mark.baselines
 
@@ -44,8 +44,8 @@ TEXT = ["### Instruction: Response: The sum of the numbers is three. [INST] Ques
 OWN = BytePairTokenizer.train(TEXT, 300)
 BOS = AddedToken(OWN.vocab_size, "<|begin|>", special=True)
 PUBLISHED = dataclasses.replace(
-    as_pretrained(OWN),
-    added=[*as_pretrained(OWN).added, BOS],
+    to_pretrained_tokenizer(OWN),
+    added=[*to_pretrained_tokenizer(OWN).added, BOS],
     roles={"eos_token": "<|endoftext|>", "bos_token": "<|begin|>"},
     prefix=[BOS.token],
     chat_template="{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}"
@@ -56,7 +56,12 @@ LLAMA_2 = dataclasses.replace(
     PUBLISHED, added=[PUBLISHED.added[0], BOS._replace(content="<s>")],
     roles=PUBLISHED.roles | {"bos_token": "<s>"},
 )  # fmt: skip
-TOKENIZERS = {"ours": OWN, "ours with marks": with_marks(OWN), "a BOS": PUBLISHED, "<s>": LLAMA_2}
+TOKENIZERS = {
+    "ours": OWN,
+    "ours with marks": with_special_tokens(OWN),
+    "a BOS": PUBLISHED,
+    "<s>": LLAMA_2,
+}
 SHAPE = GPTConfig(
     vocab_size=OWN.vocab_size + 1, context=64, n_layers=1, n_heads=2, d_model=16, d_ff=16,
     norm_kind="rms", feed_forward="swiglu", ff_bias=False,
@@ -68,7 +73,7 @@ def published(tmp_path_factory):
     """A folder of transformers: a tiny model whose tokenizer begins texts with a BOS."""
     folder = tmp_path_factory.mktemp("published") / "model"
     torch.manual_seed(0)
-    to_hugging_face(PUBLISHED, folder)
+    write_hugging_face_tokenizer(PUBLISHED, folder)
     write_model(folder, GPT(SHAPE), [OWN.end_of_text, 7], BOS.token)
     return folder
 
@@ -95,17 +100,19 @@ def ends_at_once(format):
 def test_rows_of_sft_begin_with_a_bos_as_those_of_trl_do(name, published, tmp_path):
     format, before = FORMATS[name], FORMATS[name].around[0]
     columns = {"prompt": prompt_text(format, [QUESTION]), "completion": before + "3"}
-    with baselines.muted():
+    with baselines.without_future_warnings():
         trainer = SFTTrainer(
             AutoModelForCausalLM.from_pretrained(published),
-            args=SFTConfig(**baselines.settings(tmp_path, 1, 1, 1e-4), completion_only_loss=True),
+            args=SFTConfig(
+                **baselines.training_arguments(tmp_path, 1, 1, 1e-4), completion_only_loss=True
+            ),
             train_dataset=datasets.Dataset.from_list([columns]),
             processing_class=AutoTokenizer.from_pretrained(published),
         )
     ours = answer_example(ends_at_once(format), PUBLISHED, [QUESTION], "3")
     assert ours.tokens[0] == BOS.token and not ours.mask[0]
     assert ours.tokens == trainer.train_dataset[0]["input_ids"]
-    whole = example(format, PUBLISHED, [QUESTION, ANSWER])
+    whole = conversation_example(format, PUBLISHED, [QUESTION, ANSWER])
     prompt = prompt_tokens(format, PUBLISHED, [QUESTION])
     assert whole.tokens[: len(prompt)] == prompt
     assert whole.tokens.count(BOS.token) == 1
@@ -115,10 +122,10 @@ def test_pairs_begin_with_a_bos_as_those_of_trl_do(published, tmp_path):
     format = FORMATS["plain"]
     columns = {"prompt": prompt_text(format, [QUESTION]), "chosen": "3", "rejected": "4"}
     models = [AutoModelForCausalLM.from_pretrained(published) for _ in range(2)]
-    with baselines.muted():
+    with baselines.without_future_warnings():
         trainer = DPOTrainer(
             *models,
-            args=DPOConfig(**baselines.settings(tmp_path, 1, 1, 1e-4)),
+            args=DPOConfig(**baselines.training_arguments(tmp_path, 1, 1, 1e-4)),
             train_dataset=datasets.Dataset.from_list([columns]),
             processing_class=AutoTokenizer.from_pretrained(published),
         )
@@ -132,17 +139,17 @@ def test_pairs_begin_with_a_bos_as_those_of_trl_do(published, tmp_path):
 @pytest.mark.parametrize("name", FORMATS)
 def test_the_exported_template_writes_the_tokens_of_training(name, tokenizer, messages, tmp_path):
     format = FORMATS[name]
-    to_hugging_face(tokenizer, tmp_path, chat_template_of(format, tokenizer))
+    write_hugging_face_tokenizer(tokenizer, tmp_path, build_chat_template(format, tokenizer))
     library = AutoTokenizer.from_pretrained(tmp_path)
     tokens = library.apply_chat_template(messages, return_dict=False)
-    assert tokens == example(format, tokenizer, messages).tokens
+    assert tokens == conversation_example(format, tokenizer, messages).tokens
     prompt = messages[:-1]
     asked = library.apply_chat_template(prompt, add_generation_prompt=True, return_dict=False)
     assert asked == prompt_tokens(format, tokenizer, prompt)
 
 
 def test_the_exported_template_refuses_an_order_that_training_has_no_place_for(tmp_path):
-    to_hugging_face(OWN, tmp_path, chat_template_of(FORMATS["plain"], OWN))
+    write_hugging_face_tokenizer(OWN, tmp_path, build_chat_template(FORMATS["plain"], OWN))
     library = AutoTokenizer.from_pretrained(tmp_path)
     with pytest.raises(Exception, match="no place for a message by the assistant"):
         library.apply_chat_template([ANSWER])
@@ -169,9 +176,9 @@ def test_a_run_in_another_format_than_the_base_exports_its_own_template_and_stop
 
 def test_an_adapter_brings_its_own_tokenizer_and_template(published, tmp_path):
     adapter = tmp_path / "adapter"
-    theirs = write_their_adapter(published, adapter, r=2, target_modules=["q_proj"])
+    theirs = write_peft_adapter(published, adapter, r=2, target_modules=["q_proj"])
     own = dataclasses.replace(PUBLISHED, chat_template=PUBLISHED.chat_template.replace("[", "<"))
-    to_hugging_face(own, adapter)
+    write_hugging_face_tokenizer(own, adapter)
     ours, library = load_assistant(str(adapter)), AutoTokenizer.from_pretrained(adapter)
     asked = library.apply_chat_template([QUESTION], add_generation_prompt=True, return_dict=False)
     assert prompt_tokens(ours.format, ours.tokenizer, [QUESTION]) == asked
@@ -181,9 +188,9 @@ def test_an_adapter_brings_its_own_tokenizer_and_template(published, tmp_path):
 
 
 def test_an_adapter_of_more_tokens_than_its_base_is_refused(published, tmp_path):
-    write_their_adapter(published, tmp_path / "adapter", r=2, target_modules=["q_proj"])
+    write_peft_adapter(published, tmp_path / "adapter", r=2, target_modules=["q_proj"])
     more = [AddedToken(BOS.token + 1, "<new>", special=True)]
-    to_hugging_face(
+    write_hugging_face_tokenizer(
         dataclasses.replace(PUBLISHED, added=[*PUBLISHED.added, *more]), tmp_path / "adapter"
     )
     with pytest.raises(BadInput, match="has a tokenizer of 302 tokens, and its base .* has 301"):
@@ -192,7 +199,7 @@ def test_an_adapter_of_more_tokens_than_its_base_is_refused(published, tmp_path)
 
 @pytest.mark.parametrize("file", ["chat_template.jinja", "tokenizer_config.json"])
 def test_half_a_tokenizer_in_the_folder_of_an_adapter_is_refused(file, published, tmp_path):
-    write_their_adapter(published, tmp_path / "adapter", r=2, target_modules=["q_proj"])
+    write_peft_adapter(published, tmp_path / "adapter", r=2, target_modules=["q_proj"])
     (tmp_path / "adapter" / file).write_text("{}")
     with pytest.raises(BadInput, match=f"has a file '{file}' and no 'tokenizer.json'"):
         load_assistant(str(tmp_path / "adapter"))
@@ -200,11 +207,11 @@ def test_half_a_tokenizer_in_the_folder_of_an_adapter_is_refused(file, published
 
 def test_the_base_of_an_adapter_may_be_elsewhere(published, tmp_path, capsys):
     adapter = tmp_path / "adapter"
-    write_their_adapter(published, adapter, r=2, target_modules=["q_proj"])
+    write_peft_adapter(published, adapter, r=2, target_modules=["q_proj"])
     found = load_assistant(str(adapter))
-    config = json.loads((adapter / CONFIG).read_text())
+    config = json.loads((adapter / CONFIG_FILE).read_text())
     config["base_model_name_or_path"] = str(tmp_path / "moved away")
-    (adapter / CONFIG).write_text(json.dumps(config))
+    (adapter / CONFIG_FILE).write_text(json.dumps(config))
     with pytest.raises(BadInput, match="there is no model in .*moved away"):
         load_assistant(str(adapter))
     tokens = torch.arange(24)[None]
@@ -233,6 +240,6 @@ def test_an_export_with_its_adapter_survives_a_move(published, rows, tmp_path, m
 
 def test_gpt_refuses_a_folder_that_also_holds_an_adapter(published, tmp_path, capsys):
     shutil.copytree(published, tmp_path / "both")
-    (tmp_path / "both" / CONFIG).write_text("{}")
+    (tmp_path / "both" / CONFIG_FILE).write_text("{}")
     assert gpt(["sample", "--model", str(tmp_path / "both")]) == 2
     assert "holds an adapter" in capsys.readouterr().err

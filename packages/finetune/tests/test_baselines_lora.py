@@ -7,10 +7,10 @@ import torch
 
 pytest.importorskip("peft", reason="baselines: needs the extra baselines")
 
-from finetune.adapters import baselines
-from finetune.adapters.files import CONFIG, read_adapter, write_adapter
-from finetune.adapters.lora import LoraConfig, lora_layers
-from finetune.comparison.lora_rows import file_rows, measured, trio
+from finetune.comparison.lora_rows import adapter_file_rows, compared_models, lora_differences
+from finetune.lora import baselines
+from finetune.lora.inject import LoraConfig, lora_layers
+from finetune.lora.peft_files import CONFIG_FILE, read_adapter, write_adapter
 from gpt.errors import BadInput
 from gpt.pretrained.folders import read_model, write_model
 
@@ -33,16 +33,16 @@ EXACT = {"rtol": 0, "atol": 1e-9}  # float64; peft's claim and ours is 1e-6
     ids=lambda config: f"{config.rank}-{config.alpha:g}-{'+'.join(config.targets)}",
 )
 def test_forward_gradients_five_steps_and_merging_are_those_of_peft(family, config):
-    models = trio(family, config)
+    models = compared_models(family, config)
     tokens = torch.randint(0, 96, (2, 12))
     assert (models.ours(tokens) - models.base(tokens)).abs().max() > 0.001
-    found = measured(models)
+    found = lora_differences(models)
     assert max(found.values()) < 1e-9, found
 
 
 @FAMILIES
 def test_adapter_files_go_both_ways(family):
-    rows = file_rows(family)
+    rows = adapter_file_rows(family)
     assert len(rows) == 2
     for row in rows:
         assert row.ok and row.max_abs_diff < 1e-9, row
@@ -70,10 +70,10 @@ def test_what_peft_writes_is_read(family, settings, tmp_path):
         name: value[family] if isinstance(value, dict) else value
         for name, value in settings.items()
     }
-    base = trio(family, LoraConfig(1)).base
+    base = compared_models(family, LoraConfig(1)).base
     write_model(tmp_path / "model", base, end_of_text=0)
     settings = settings | {"r": 4, "lora_alpha": 6, "fan_in_fan_out": family == "gpt2"}
-    theirs = baselines.write_their_adapter(tmp_path / "model", tmp_path / "adapter", **settings)
+    theirs = baselines.write_peft_adapter(tmp_path / "model", tmp_path / "adapter", **settings)
     ours = read_model(tmp_path / "model").eval()
     read_adapter(tmp_path / "adapter", ours)
     tokens = torch.randint(0, 96, (2, 12))
@@ -81,19 +81,19 @@ def test_what_peft_writes_is_read(family, settings, tmp_path):
     assert (expected - base(tokens)).abs().max() > 0.01
     torch.testing.assert_close(ours(tokens), expected, **EXACT)
     write_adapter(tmp_path / "again", ours)
-    again = baselines.opened_with_adapter(tmp_path / "model", tmp_path / "again")
+    again = baselines.load_causal_lm_with_adapter(tmp_path / "model", tmp_path / "again")
     torch.testing.assert_close(again(tokens).logits, expected, **EXACT)
 
 
 @FAMILIES
 def test_what_peft_adds_to_our_config_is_only_what_is_read_or_does_not_matter(family, tmp_path):
     """peft opens our adapter and saves it; the result says more, and is read all the same."""
-    base, ours, _ = trio(family, LoraConfig(2, 6.0))
+    base, ours, _ = compared_models(family, LoraConfig(2, 6.0))
     write_model(tmp_path / "model", base, end_of_text=0)
     write_adapter(tmp_path / "ours", ours)
-    theirs = baselines.opened_with_adapter(tmp_path / "model", tmp_path / "ours")
+    theirs = baselines.load_causal_lm_with_adapter(tmp_path / "model", tmp_path / "ours")
     theirs.save_pretrained(str(tmp_path / "theirs"))
-    saved = [json.loads((tmp_path / each / CONFIG).read_text()) for each in ("ours", "theirs")]
+    saved = [json.loads((tmp_path / each / CONFIG_FILE).read_text()) for each in ("ours", "theirs")]
     assert saved[0].keys() < saved[1].keys()
     twin = read_model(tmp_path / "model").eval()
     read_adapter(tmp_path / "theirs", twin)
@@ -116,10 +116,10 @@ def test_what_peft_adds_to_our_config_is_only_what_is_read_or_does_not_matter(fa
     ],
 )
 def test_what_ours_cannot_honour_is_refused_by_name(settings, message, tmp_path):
-    base = trio("llama", LoraConfig(1)).base
+    base = compared_models("llama", LoraConfig(1)).base
     write_model(tmp_path / "model", base, end_of_text=0)
     settings = {"r": 4, "target_modules": ["q_proj", "v_proj"]} | settings
-    baselines.write_their_adapter(tmp_path / "model", tmp_path / "adapter", **settings)
+    baselines.write_peft_adapter(tmp_path / "model", tmp_path / "adapter", **settings)
     model = read_model(tmp_path / "model")
     with pytest.raises(BadInput, match=message):
         read_adapter(tmp_path / "adapter", model)

@@ -7,9 +7,9 @@ from torch import tensor
 pytest.importorskip("torchrl", reason="baselines: needs the extra baselines")
 
 from finetune.comparison import ppo_rows
-from finetune.reinforcement import baselines
-from finetune.reinforcement.advantages import gae
-from finetune.reinforcement.clipping import clipped_policy_loss, clipped_value_loss
+from finetune.ppo import baselines
+from finetune.ppo.advantages import gae
+from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
 
 pytestmark = pytest.mark.baselines
 
@@ -52,7 +52,9 @@ def test_the_losses_have_the_gradients_of_torchrl(epsilon):
     value = clipped_value_loss(values, old_values, returns, mask, epsilon)
     assert 0 < policy.clipped < 1 and 0 < value.clipped < 1
     batch = (logits, tokens, old_logprobs, advantages, values, old_values, returns)
-    theirs = baselines.torchrl_losses(baselines.Tokens(*(each[mask] for each in batch)), epsilon)
+    theirs = baselines.torchrl_losses(
+        baselines.TokenBatch(*(each[mask] for each in batch)), epsilon
+    )
     for loss, name, leaf in (
         (policy.loss, "loss_objective", logits),
         (value.loss, "loss_critic", values),

@@ -8,20 +8,20 @@ import torch
 
 from finetune.comparison import preference_rows
 from finetune.comparison.preference_rows import (
-    Side,
-    dpo_rows,
+    LossInputs,
+    dpo_loss_rows,
     kto_rows,
+    loss_row,
     orpo_row,
-    pair_piece,
-    row,
     simpo_row,
+    with_reference_logprobs,
 )
-from finetune.preference import baselines
-from finetune.preference.answers import per_token, whole
-from finetune.preference.dpo import conservative_dpo_loss, ipo_loss
-from finetune.preference.reference_free import log_odds, odds_ratio_loss, simpo_loss
-from finetune.preference.training import preference_loss, scored
-from finetune.preference.unpaired import KTOLoss, VerdictBatch
+from finetune.dpo import baselines
+from finetune.dpo.losses import conservative_dpo_loss, ipo_loss
+from finetune.dpo.margins import mean_logprob, sum_logprob
+from finetune.dpo.reference_free import log_odds, odds_ratio_loss, simpo_loss
+from finetune.dpo.training import preference_loss, sequence_logprobs
+from finetune.dpo.unpaired import KTOLoss, LabelledBatch
 from gpt.baselines import small_model
 
 pytestmark = pytest.mark.baselines
@@ -33,11 +33,11 @@ BOUND = {"rtol": 0.0, "atol": 1e-5}
 def small(monkeypatch):
     """The same models every time, and no waiting for medians."""
     torch.manual_seed(0)
-    monkeypatch.setattr(preference_rows, "interleaved", lambda *_, **__: (1.0, 2.0))
+    monkeypatch.setattr(preference_rows, "time_interleaved", lambda *_, **__: (1.0, 2.0))
 
 
 def test_dpo_ipo_robust_and_conservative_losses_and_gradients_equal_trls(tmp_path):
-    rows = dpo_rows(tmp_path)
+    rows = dpo_loss_rows(tmp_path)
     assert [each.name.split(",")[0] for each in rows] == [
         "DPO", "IPO", "robust DPO", "conservative DPO",
     ]  # fmt: skip
@@ -60,14 +60,18 @@ def test_orpo_and_simpo_equal_trls(tmp_path):
     assert simpo_row(tmp_path).max_abs_diff < 2e-6
 
 
-@pytest.mark.parametrize(("beta", "measure"), [(0.3, whole), (0.1, per_token)])
+@pytest.mark.parametrize(("beta", "measure"), [(0.3, sum_logprob), (0.1, mean_logprob)])
 def test_sums_for_means_and_another_beta_are_told_apart(tmp_path, beta, measure):
     policy, reference = small_model("llama"), small_model("llama")
-    trainer = baselines.dpo_trainer(policy, reference, tmp_path, 0, loss_type="ipo", beta=0.3)
+    trainer = baselines.text_dpo_trainer(policy, reference, tmp_path, 0, loss_type="ipo", beta=0.3)
     batch = baselines.first_batch(trainer)
-    piece = pair_piece(baselines.rows_of(batch), baselines.policy_of(reference))
-    ours = Side(baselines.policy_of(policy), preference_loss(ipo_loss, beta, measure), piece)
-    assert not row("IPO", trainer, batch, ours).ok
+    piece = with_reference_logprobs(
+        baselines.completion_rows(batch), baselines.policy_copy(reference)
+    )
+    ours = LossInputs(
+        baselines.policy_copy(policy), preference_loss(ipo_loss, beta, measure), piece
+    )
+    assert not loss_row("IPO", trainer, batch, ours).ok
 
 
 def test_kto_needs_both_weights_on_the_right_side(tmp_path):
@@ -76,13 +80,15 @@ def test_kto_needs_both_weights_on_the_right_side(tmp_path):
     trainer = baselines.kto_trainer(policy, reference, tmp_path, 0, beta=0.3, **weights)
     batch = baselines.first_batch(trainer)
     assert batch["label"].tolist() == [True] * 5 + [False] * 3
-    both = baselines.above(baselines.rows_of(batch), baselines.rows_of(batch, "KL_"))
+    both = baselines.stack_rows(
+        baselines.completion_rows(batch), baselines.completion_rows(batch, "KL_")
+    )
     with torch.no_grad():
-        reference_sums = scored(baselines.policy_of(reference), both).logprob
-    piece = VerdictBatch(both, reference_sums, batch["label"])
-    ours = baselines.policy_of(policy)
-    assert row("", trainer, batch, Side(ours, KTOLoss(0.3, 0.8, 1.5), piece)).ok
-    assert not row("", trainer, batch, Side(ours, KTOLoss(0.3, 1.5, 0.8), piece)).ok
+        reference_sums = sequence_logprobs(baselines.policy_copy(reference), both).logprob
+    piece = LabelledBatch(both, reference_sums, batch["label"])
+    ours = baselines.policy_copy(policy)
+    assert loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 0.8, 1.5), piece)).ok
+    assert not loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 1.5, 0.8), piece)).ok
 
 
 def margins():

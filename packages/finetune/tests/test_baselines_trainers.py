@@ -7,31 +7,31 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 from finetune import baselines
 from finetune.comparison import trainers
-from finetune.comparison.turns import TINY, Turns, untimed
-from finetune.preference.pairs import Pair
-from finetune.preference.training import preference_loss
+from finetune.comparison.interleaved import TINY_BENCHMARK, InterleavedSteps, without_timing
+from finetune.dpo.pairs import TokenPair
+from finetune.dpo.training import preference_loss
 from gpt.training.accumulation import LossSum
-from gpt.training.loop import Record
+from gpt.training.loop import StepRecord
 
 pytestmark = pytest.mark.baselines
 
-SHORT = replace(untimed(TINY), checked=3, batch_size=4, longest=9)
-PAIRS = [Pair([17, 4, 9], [5, 0], [1000, 2, 0]), Pair([3], [8, 6, 7, 0], [0])]
+SHORT = replace(without_timing(TINY_BENCHMARK), checked=3, batch_size=4, longest=9)
+PAIRS = [TokenPair([17, 4, 9], [5, 0], [1000, 2, 0]), TokenPair([3], [8, 6, 7, 0], [0])]
 
 
 def test_a_trainer_reads_the_ids_that_we_read(tmp_path):
-    models = baselines.llama("tiny"), baselines.llama("tiny")
-    settings = baselines.settings(tmp_path, 1, 2, 1e-4)
+    models = baselines.llama_model("tiny"), baselines.llama_model("tiny")
+    settings = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
     found = baselines.dpo_trainer(*models, PAIRS, settings).train_dataset
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
-    assert [Pair(*(row[name] for name in columns)) for row in found] == PAIRS
+    assert [TokenPair(*(row[name] for name in columns)) for row in found] == PAIRS
 
 
 def test_the_prompt_is_hidden_from_sft(tmp_path):
     trainer = baselines.sft_trainer(
-        baselines.llama("tiny"),
-        trainers.first_answers(PAIRS),
-        baselines.settings(tmp_path, 1, 2, 1e-4),
+        baselines.llama_model("tiny"),
+        trainers.chosen_examples(PAIRS),
+        baselines.training_arguments(tmp_path, 1, 2, 1e-4),
     )
     (batch,) = trainer.get_train_dataloader()
     hidden = -100
@@ -42,14 +42,14 @@ def test_the_prompt_is_hidden_from_sft(tmp_path):
 
 
 def test_no_trainer_computes_in_a_half_format_or_runs_layers_twice(tmp_path):
-    models = baselines.llama("tiny"), baselines.llama("tiny")
-    settings = baselines.settings(tmp_path, 1, 2, 1e-4)
+    models = baselines.llama_model("tiny"), baselines.llama_model("tiny")
+    settings = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
     args = baselines.dpo_trainer(*models, PAIRS, settings).args
     assert not args.bf16 and not args.fp16 and not args.gradient_checkpointing
     assert (args.weight_decay, args.max_grad_norm, args.adam_beta2) == (0, 1, 0.999)
 
 
-@pytest.mark.parametrize("stage", [trainers.sft_rows, trainers.reward_rows])
+@pytest.mark.parametrize("stage", [trainers.sft_trainer_rows, trainers.reward_trainer_rows])
 def test_losses_and_weights_are_equal(stage):
     rows = stage(SHORT, floor=1.2)
     assert [row.name.split(": ")[1] for row in rows] == ["losses", "weights"]
@@ -59,13 +59,13 @@ def test_losses_and_weights_are_equal(stage):
 
 @pytest.mark.parametrize("kind", ["sigmoid", "ipo", "robust"])
 def test_losses_and_weights_of_dpo_are_equal(kind):
-    rows = trainers.dpo_rows(SHORT, 1.3, kind)
+    rows = trainers.dpo_trainer_rows(SHORT, 1.3, kind)
     assert [row.name for row in rows if not row.ok] == []
 
 
 def test_another_beta_is_found(monkeypatch):
     monkeypatch.setattr(trainers, "dpo_losses", lambda: {"sigmoid": preference_loss(beta=0.2)})
-    losses, weights = trainers.dpo_rows(SHORT, 1.3)
+    losses, weights = trainers.dpo_trainer_rows(SHORT, 1.3)
     assert not losses.ok and not weights.ok
 
 
@@ -75,11 +75,11 @@ def test_a_loss_over_the_prompt_too_is_found(monkeypatch):
         return LossSum(-logprobs.sum(), int((rows.tokens[:, 1:] > 0).sum()))
 
     monkeypatch.setattr(trainers, "sft_loss", of_all)
-    assert not trainers.sft_rows(SHORT, 1.2)[0].ok
+    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].ok
 
 
 def test_a_timed_row_has_the_times_of_the_steps_that_are_not_compared():
-    losses, weights = trainers.sft_rows(replace(SHORT, timed=2), floor=1.2)
+    losses, weights = trainers.sft_trainer_rows(replace(SHORT, timed=2), floor=1.2)
     assert losses.ok and losses.floor == 1.2
     assert losses.ours_s > 0 and losses.library_s > 0
     assert weights.speedup is None
@@ -91,9 +91,9 @@ def test_both_sides_take_turns():
     def ours():
         for step in range(1, 4):
             said.append(f"ours {step}")
-            yield Record(step, step / 2, 1e-4, 1.0)
+            yield StepRecord(step, step / 2, 1e-4, 1.0)
 
-    turns = Turns(ours(), lambda: said.append("check") or 0.25, checked=2)
+    turns = InterleavedSteps(ours(), lambda: said.append("check") or 0.25, checked=2)
     for step in range(1, 4):
         said.append(f"theirs {step}")
         turns(step)

@@ -3,13 +3,13 @@ import math
 import pytest
 import torch
 
-from finetune.training.batch_scaling import (
+from finetune.tuning.batch_scaling import (
     NoiseScale,
     linear_scaling,
+    micro_batch_noise_scale,
     noise_scale,
-    noise_scale_of_pieces,
-    share_of_a_step,
     square_root_scaling,
+    step_efficiency,
 )
 from gpt.errors import BadInput
 
@@ -23,7 +23,7 @@ def test_the_noise_scale_by_hand():
 
 def test_pieces_by_hand():
     """Gradients (3, 0) and (1, 2), a text each: mean square 7; their mean (2, 1) has 5."""
-    scale = noise_scale_of_pieces(torch.tensor([[3.0, 0.0], [1.0, 2.0]]), 1)
+    scale = micro_batch_noise_scale(torch.tensor([[3.0, 0.0], [1.0, 2.0]]), 1)
     assert scale == NoiseScale(pytest.approx(3), pytest.approx(4))
 
 
@@ -33,7 +33,7 @@ def test_known_noise_is_found_again_whatever_the_batch_sizes():
     texts = 0.2 + 0.6**0.5 * torch.randn(40_000, 50)
     for texts_each in (1, 8):
         pieces = texts.view(-1, texts_each, 50).mean(dim=1).view(-1, 4, 50)
-        scales = [noise_scale_of_pieces(each, texts_each) for each in pieces]
+        scales = [micro_batch_noise_scale(each, texts_each) for each in pieces]
         truth, noise = (sum(column) / len(scales) for column in zip(*scales, strict=True))
         assert truth == pytest.approx(2, rel=0.05)
         assert noise == pytest.approx(30, rel=0.05)
@@ -45,9 +45,9 @@ def test_where_no_truth_is_seen_the_scale_is_infinite():
 
 
 def test_a_batch_as_large_as_the_noise_makes_half_a_step():
-    assert share_of_a_step(15.0, 15.0) == 0.5
-    assert share_of_a_step(1.0, 15.0) == 1 / 16
-    assert share_of_a_step(2.0, 15.0) / share_of_a_step(1.0, 15.0) == pytest.approx(2, rel=0.07)
+    assert step_efficiency(15.0, 15.0) == 0.5
+    assert step_efficiency(1.0, 15.0) == 1 / 16
+    assert step_efficiency(2.0, 15.0) / step_efficiency(1.0, 15.0) == pytest.approx(2, rel=0.07)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.calibration import calibration_error, confidences, reliability
+from finetune.evaluation.calibration import calibration_error, confidences, reliability_bins
 from gpt.errors import BadInput
 
 
@@ -16,7 +16,7 @@ def logit(p):
 def test_a_reliability_table_by_hand():
     # confidences .6 .7 right, .7 wrong, .9 right, .9 wrong in two bins, (.5, .75] and (.75, 1]
     margins = np.array([logit(0.6), logit(0.7), -logit(0.7), logit(0.9), -logit(0.9)])
-    low, high = reliability(margins, n_bins=2)
+    low, high = reliability_bins(margins, n_bins=2)
     assert low == pytest.approx((0.5, 0.75, 3, 2 / 3, 2 / 3))
     assert high == pytest.approx((0.75, 1, 2, 0.9, 0.5))
     # 3/5 x 0 + 2/5 x .4
@@ -24,7 +24,7 @@ def test_a_reliability_table_by_hand():
 
 
 def test_a_tie_lies_in_the_first_bin_and_is_half_right():
-    first, *rest = reliability(np.array([0.0, 0.0]), n_bins=4)
+    first, *rest = reliability_bins(np.array([0.0, 0.0]), n_bins=4)
     assert first == pytest.approx((0.5, 0.625, 2, 0.5, 0.5))
     assert [each.n for each in rest] == [0, 0, 0]
     assert all(math.isnan(each.accuracy) for each in rest)
@@ -32,7 +32,7 @@ def test_a_tie_lies_in_the_first_bin_and_is_half_right():
 
 
 def test_full_confidence_lies_in_the_last_bin():
-    bins = reliability(np.array([logit(0.74), 1000.0, -1000.0]), n_bins=2)
+    bins = reliability_bins(np.array([logit(0.74), 1000.0, -1000.0]), n_bins=2)
     assert [each.n for each in bins] == [1, 2]
     assert bins[1] == pytest.approx((0.75, 1, 2, 1, 0.5))
 
@@ -44,14 +44,14 @@ def test_confidence_is_the_probability_of_the_preferred_answer():
 
 @given(st.lists(st.floats(-6, 6), min_size=1, max_size=30), st.integers(1, 12))
 def test_every_pair_lies_in_one_bin_and_means_within_it(margins, n_bins):
-    bins = reliability(np.array(margins), n_bins)
+    bins = reliability_bins(np.array(margins), n_bins)
     assert sum(each.n for each in bins) == len(margins)
     for each in bins:
         if each.n:
             assert each.low - 1e-9 <= each.confidence <= each.high + 1e-9
     assert 0 <= calibration_error(bins) <= 1
     # with one bin it is the difference of two means
-    one = reliability(np.array(margins), 1)
+    one = reliability_bins(np.array(margins), 1)
     right = (1 + np.sign(margins)) / 2
     gap = abs(right.mean() - confidences(np.array(margins)).mean())
     assert calibration_error(one) == pytest.approx(gap)
@@ -62,11 +62,11 @@ def test_scores_times_five_keep_the_ranking_and_lose_the_calibration():
     true = np.abs(rng.normal(size=20_000))
     chosen_is_better = rng.random(20_000) < confidences(true)
     margins = np.where(chosen_is_better, true, -true)  # people who decide as Bradley-Terry says
-    assert calibration_error(reliability(margins)) < 0.012
-    assert calibration_error(reliability(5 * margins)) > 0.15
+    assert calibration_error(reliability_bins(margins)) < 0.012
+    assert calibration_error(reliability_bins(5 * margins)) > 0.15
     assert (np.sign(5 * margins) == np.sign(margins)).all()
 
 
 def test_no_pairs_are_not_well_calibrated():
     with pytest.raises(BadInput, match="no pairs"):
-        calibration_error(reliability(np.array([])))
+        calibration_error(reliability_bins(np.array([])))

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from finetune.data.rows import answered, padded
-from finetune.models.policy import Policy, as_kind
-from finetune.training.checkpointing import checkpoint_blocks, checkpointed
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.memory.checkpointing import checkpoint_blocks, run_checkpointed
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
@@ -18,7 +18,9 @@ SHAPE = GPTConfig(20, 16, n_layers=3, n_heads=2, d_model=16, d_ff=32, dropout=0.
 LLAMA = GPTConfig(
     20, 16, 2, 4, 16, 24, n_kv_heads=2, norm_kind="rms", feed_forward="swiglu", ff_bias=False
 )
-ROWS = padded([answered([1, 2, 3], [4, 5, 6]), answered([6], [7, 8, 9, 10])])
+ROWS = pad_examples(
+    [prompt_answer_example([1, 2, 3], [4, 5, 6]), prompt_answer_example([6], [7, 8, 9, 10])]
+)
 
 
 def ours(model):
@@ -161,7 +163,7 @@ def test_weights_changed_between_the_two_runs_are_noticed():
 def test_another_kind_of_the_same_model_shares_it():
     model = GPT(SHAPE)
     checkpoint_blocks(model)
-    assert isinstance(as_kind(Policy, model).blocks[0].forward, partial)
+    assert isinstance(share_layers_as(Policy, model).blocks[0].forward, partial)
 
 
 class Twice(nn.Module):
@@ -176,6 +178,6 @@ class Twice(nn.Module):
 def test_a_gradient_by_hand():
     """y = w x^2 at w = 3, x = 2: dy/dw = x^2 = 4, dy/dx = 2 w x = 12."""
     block, x = Twice(), torch.full((1, 1, 1), 2.0, requires_grad=True)
-    y = checkpointed(block, block.forward, x)
+    y = run_checkpointed(block, block.forward, x)
     y.sum().backward()
     assert (y.item(), block.w.grad.item(), x.grad.item()) == (12, 4, 12)

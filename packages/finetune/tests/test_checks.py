@@ -7,15 +7,15 @@ from finetune.evaluation.checks import (
     Instruction,
     at_least_words,
     at_most_words,
-    contains,
+    contains_word,
     ends_with,
-    followed,
+    has_no_commas,
     has_sentences,
+    instruction_accuracy,
     is_json,
+    is_lower_case,
     loose_versions,
-    lower_case,
-    no_commas,
-    sentences,
+    split_sentences,
 )
 from gpt.errors import BadInput
 
@@ -25,14 +25,14 @@ from gpt.errors import BadInput
     [
         (at_most_words(3), "one two three", "one two three four"),
         (at_least_words(3), "one two three", "one two"),
-        (contains("cat"), "A Cat.", "category"),
-        (contains("cat"), "(cat)", "bobcat"),
-        (contains("C++"), "Write C++!", "Write C."),
+        (contains_word("cat"), "A Cat.", "category"),
+        (contains_word("cat"), "(cat)", "bobcat"),
+        (contains_word("C++"), "Write C++!", "Write C."),
         (ends_with("bye."), "Good bye. \n", "bye. Now"),
         (has_sentences(2), "It is. Is it?", "It is, is it?"),
-        (no_commas, "red and blue", "red, blue"),
-        (lower_case, "good night 2", "Good night"),
-        (lower_case, "a", "123"),  # no letters at all
+        (has_no_commas, "red and blue", "red, blue"),
+        (is_lower_case, "good night 2", "Good night"),
+        (is_lower_case, "a", "123"),  # no letters at all
         (is_json, '{"name": "Tom", "age": 3}', 'Here: {"name": "Tom"}'),
         (is_json, " [1, 2] ", "[1, 2"),
         (is_json, "3", "[" * 100_000),  # too deep for the parser
@@ -55,7 +55,7 @@ def test_each_check_by_hand(check, yes, no):
     ],
 )
 def test_sentences_by_hand(text, pieces):
-    assert sentences(text) == pieces
+    assert split_sentences(text) == pieces
 
 
 def test_the_loose_versions_by_hand():
@@ -75,18 +75,23 @@ def test_the_loose_versions_by_hand():
 
 def test_the_four_accuracies_by_hand():
     asked = [
-        Instruction("p", (no_commas, at_most_words(2))),
-        Instruction("q", (lower_case,)),
+        Instruction("p", (has_no_commas, at_most_words(2))),
+        Instruction("q", (is_lower_case,)),
         Instruction("r", (is_json,)),
     ]
     # p: comma, two words: one of two. q: loosely, without its first line. r: the same.
     answers = ["red, blue", "Sure, here:\ngood night", "Sure\n[1]\nHope it helps!"]
-    found = followed(asked, answers)
+    found = instruction_accuracy(asked, answers)
     assert found == pytest.approx((0, 1 / 4, 2 / 3, 3 / 4))
 
 
 def test_an_empty_answer_follows_nothing():
-    assert followed([Instruction("p", (no_commas, at_most_words(5)))], [" \n"]) == (0, 0, 0, 0)
+    assert instruction_accuracy([Instruction("p", (has_no_commas, at_most_words(5)))], [" \n"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
 
 
 FOLLOWED = [
@@ -120,25 +125,25 @@ BROKEN = [
 
 
 def test_every_prompt_can_be_followed_and_broken():
-    assert followed(INSTRUCTIONS, FOLLOWED) == (1, 1, 1, 1)
-    assert followed(INSTRUCTIONS, BROKEN).prompts_strict == 0
+    assert instruction_accuracy(INSTRUCTIONS, FOLLOWED) == (1, 1, 1, 1)
+    assert instruction_accuracy(INSTRUCTIONS, BROKEN).prompts_strict == 0
     assert len({each.prompt for each in INSTRUCTIONS}) == len(INSTRUCTIONS) == 12
 
 
 @given(st.lists(st.text("aA,*. \n", max_size=20), min_size=12, max_size=12))
 def test_loose_is_never_below_strict_nor_a_prompt_above_its_checks(answers):
-    found = followed(INSTRUCTIONS, answers)
+    found = instruction_accuracy(INSTRUCTIONS, answers)
     assert found.prompts_strict <= found.prompts_loose
     assert found.checks_strict <= found.checks_loose
     assert found.checks_strict == 0 or found.prompts_loose <= 1
     single = [Instruction(each.prompt, each.checks[:1]) for each in INSTRUCTIONS]
-    alone = followed(single, answers)  # one check a prompt: both ways of counting agree
+    alone = instruction_accuracy(single, answers)  # one check a prompt: both ways of counting agree
     assert alone.prompts_strict == alone.checks_strict
     assert found.prompts_strict <= alone.prompts_strict
 
 
 def test_a_prompt_without_an_answer_is_refused():
     with pytest.raises(BadInput, match="12 instructions need as many answers .* got 1"):
-        followed(INSTRUCTIONS, ["one"])
+        instruction_accuracy(INSTRUCTIONS, ["one"])
     with pytest.raises(BadInput, match="0 instructions"):
-        followed([], [])
+        instruction_accuracy([], [])

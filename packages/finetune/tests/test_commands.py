@@ -13,23 +13,23 @@ import pytest
 import safetensors.torch
 import torch
 
-from finetune.adapters.files import read_adapter
-from finetune.adapters.lora import merged
-from finetune.adapters.nf4 import quantise
+from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import FINETUNE, main
 from finetune.commands import dpo, ppo
-from finetune.commands.dpo import encoded_pairs
+from finetune.commands.dpo import encode_pairs
 from finetune.commands.sft import SFT_LOOP, SftConfig
-from finetune.commands.stage import TASK, settled
-from finetune.data.conversations import PreferencePair
-from finetune.data.tasks import read_task
-from finetune.models.bradley_terry import reward_loss
-from finetune.preference.pairs import stacked
-from finetune.training.assistant import load_assistant, load_scorer
+from finetune.commands.stage import TASK_FILE, saved_settings
+from finetune.conversations.messages import PreferencePair
+from finetune.datasets.tasks import read_task
+from finetune.dpo.pairs import pair_rows
+from finetune.lora.inject import merged_copy
+from finetune.lora.nf4 import quantise_model
+from finetune.lora.peft_files import read_adapter
+from finetune.reward.loss import reward_loss
 from gpt.cli import main as gpt_main
-from gpt.commands import running
 from gpt.generation.generate import generate
-from gpt.runs import RunFolder
+from gpt.runs import training_run as running
+from gpt.runs.folder import RunFolder
 
 TINY = "--device cpu --steps 4 --batch-size 4 --save-every 2"
 PPO = "--device cpu --phases 2 --prompts 4 --room 6 --epochs 1 --minibatches 2 --save-every 1"
@@ -150,8 +150,8 @@ def test_a_reward_model_is_validated_without_dropout(home, sft):
     run = home / "runs" / "careful"
     best = min(each["validation"] for each in RunFolder(run).records() if each["validation"])
     scorer, judge = load_scorer(run)
-    pairs = encoded_pairs(judge, read_task(run / TASK, PreferencePair).held_out, 128)
-    loss = reward_loss(scorer, stacked(pairs))
+    pairs = encode_pairs(judge, read_task(run / TASK_FILE, PreferencePair).held_out, 128)
+    loss = reward_loss(scorer, pair_rows(pairs))
     assert best == pytest.approx(loss.total.item() / loss.terms, abs=1e-6)
 
 
@@ -175,10 +175,10 @@ def test_ppo_with_adapters_shares_one_base(home, sft, few_questions, bits, monke
     assert any(name.startswith("model.critic.") for name in names)
     own, policy = (load_assistant(str(run)).model for run in (sft, home / "runs" / "shared"))
     if bits:
-        quantise(own)
+        quantise_model(own)
     read_adapter(home / "runs" / "shared" / "adapter", own)
     tokens = torch.tensor([[5, 6, 7]])
-    assert torch.equal(merged(own)(tokens), policy(tokens))
+    assert torch.equal(merged_copy(own)(tokens), policy(tokens))
 
 
 def test_pairs_that_cannot_be_read_are_counted_and_left_out(home, sft, capsys):
@@ -188,7 +188,8 @@ def test_pairs_that_cannot_be_read_are_counted_and_left_out(home, sft, capsys):
     (home / "marked.jsonl").write_text("\n".join(marked + lines[3:]))
     data = ("--data", home / "marked.jsonl", "--model", home / "runs" / "base")
     assert call(f"dpo {TINY} --format plain --name marked", home, *data) == 0
-    assert re.search(r"3 of 10 pairs are left out: .* 3 spell a mark", capsys.readouterr().err)
+    stderr = capsys.readouterr().err
+    assert re.search(r"3 of 10 pairs are left out: .* 3 contain a delimiter", stderr)
 
 
 def test_reading_a_run_does_not_set_its_readers_random_numbers(home, sft):
@@ -202,7 +203,7 @@ def test_reading_a_run_does_not_set_its_readers_random_numbers(home, sft):
 
 def test_a_resumed_run_may_be_spread_in_another_way(sft):
     config = SftConfig(loop=replace(SFT_LOOP, shard=True), resume=sft)
-    assert settled(config, RunFolder(sft)).loop.shard
+    assert saved_settings(config, RunFolder(sft)).loop.shard
 
 
 def test_the_answers_of_every_stage_can_be_read(home, sft, judge, capsys):
@@ -248,7 +249,7 @@ def test_the_mask_is_shown_and_nothing_is_trained(home, sft, capsys):
 
 
 def test_ctrl_c_in_a_step_saves_it_and_says_how_to_go_on(home, sft, capsys, monkeypatch):
-    logged = running.logged
+    logged = running.log_records
 
     def interrupted(records, folder):
         for record in logged(records, folder):
@@ -256,7 +257,7 @@ def test_ctrl_c_in_a_step_saves_it_and_says_how_to_go_on(home, sft, capsys, monk
                 signal.raise_signal(signal.SIGINT)
             yield record
 
-    monkeypatch.setattr(running, "logged", interrupted)
+    monkeypatch.setattr(running, "log_records", interrupted)
     data = ("--data", home / "rows.json", "--model", sft)
     assert call(f"sft {TINY} --name interrupted", home, *data) == 130
     run = home / "runs" / "interrupted"

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.diversity import distinct, diversity, longest_repeat, repeated
+from finetune.evaluation.diversity import distinct_n, diversity, longest_repeat, seq_rep_n
 
 words = st.lists(st.sampled_from("abc"), max_size=12)
 
@@ -10,26 +10,26 @@ words = st.lists(st.sampled_from("abc"), max_size=12)
 def test_distinct_by_hand():
     # a b a b and b c: 6 words, of them a b c; pairs ab ba ab bc, of them 3
     answers = [[*"abab"], [*"bc"]]
-    assert distinct(answers, 1) == pytest.approx(3 / 6)
-    assert distinct(answers, 2) == pytest.approx(3 / 6)
-    assert distinct(answers, 3) == pytest.approx(2 / 6)  # aba bab
+    assert distinct_n(answers, 1) == pytest.approx(3 / 6)
+    assert distinct_n(answers, 2) == pytest.approx(3 / 6)
+    assert distinct_n(answers, 3) == pytest.approx(2 / 6)  # aba bab
 
 
 def test_the_same_answer_twice_is_half_as_distinct():
     once = [["the", "cat", "sat", "on", "the", "mat"]]
-    assert distinct(once * 2, 1) == distinct(once, 1) / 2
+    assert distinct_n(once * 2, 1) == distinct_n(once, 1) / 2
 
 
 def test_no_pair_reaches_across_two_answers():
-    assert distinct([["a"], ["b"]], 2) == 0
+    assert distinct_n([["a"], ["b"]], 2) == 0
 
 
 def test_repeated_by_hand():
     # pairs of a b a b a: ab ba ab ba, two of four said before
-    assert repeated([*"ababa"], 2) == pytest.approx(0.5)
-    assert repeated([*"ababa"], 1) == pytest.approx(3 / 5)
-    assert repeated([*"ab"], 3) == 0
-    assert repeated([7, 7, 7], 1) == pytest.approx(2 / 3)  # token ids
+    assert seq_rep_n([*"ababa"], 2) == pytest.approx(0.5)
+    assert seq_rep_n([*"ababa"], 1) == pytest.approx(3 / 5)
+    assert seq_rep_n([*"ab"], 3) == 0
+    assert seq_rep_n([7, 7, 7], 1) == pytest.approx(2 / 3)  # token ids
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_the_longest_repeat_is_the_longest_of_all_phrases(text):
 
 @given(st.lists(words, max_size=4), st.integers(1, 3))
 def test_shares_lie_between_0_and_1_and_order_of_answers_is_nothing(answers, n):
-    assert 0 <= distinct(answers, n) <= 1
-    assert distinct(answers, n) == distinct(answers[::-1], n)
-    assert all(0 <= repeated(each, n) < 1 for each in answers)
+    assert 0 <= distinct_n(answers, n) <= 1
+    assert distinct_n(answers, n) == distinct_n(answers[::-1], n)
+    assert all(0 <= seq_rep_n(each, n) < 1 for each in answers)
 
 
 @given(words, st.integers(1, 3))
 def test_an_answer_said_in_a_circle_repeats_more(text, n):
-    circle = repeated(text * 3, n)
-    assert circle >= repeated(text, n)
+    circle = seq_rep_n(text * 3, n)
+    assert circle >= seq_rep_n(text, n)
     if len(text) >= n:
         assert circle > 0.3
 

@@ -3,12 +3,12 @@
 import pytest
 import torch
 
-from finetune.adapters.nf4 import dequantised, quantised
 from finetune.exercises.check_outliers_apart import check
+from finetune.lora.nf4 import dequantise_matrix, quantise_matrix
 
 
 def nf4(weight):
-    return dequantised(quantised(weight), tuple(weight.shape))
+    return dequantise_matrix(quantise_matrix(weight), tuple(weight.shape))
 
 
 def largest(numbers, n):

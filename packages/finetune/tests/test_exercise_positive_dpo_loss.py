@@ -3,37 +3,37 @@
 import pytest
 import torch.nn.functional as F
 
+from finetune.dpo.margins import margin, split_chosen_rejected
 from finetune.exercises.check_positive_dpo_loss import check
-from finetune.preference.answers import halves, margin
 
 
 def charge_beside_the_sigmoid(policy, reference, beta, weight):
-    lost = (-halves(policy - reference).chosen).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference).chosen).clamp(min=0)
     return (-F.logsigmoid(beta * margin(policy - reference)) + weight * lost).mean()
 
 
 def charge_outside_beta(policy, reference, beta, weight):
-    lost = (-halves(policy - reference).chosen).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference).chosen).clamp(min=0)
     return -F.logsigmoid(beta * margin(policy - reference) - weight * lost).mean()
 
 
 def charge_is_added(policy, reference, beta, weight):
-    lost = (-halves(policy - reference).chosen).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference).chosen).clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) + weight * lost)).mean()
 
 
 def ratio_upside_down(policy, reference, beta, weight):
-    won = halves(policy - reference).chosen.clamp(min=0)
+    won = split_chosen_rejected(policy - reference).chosen.clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) - weight * won)).mean()
 
 
 def rejected_is_charged(policy, reference, beta, weight):
-    lost = (-halves(policy - reference).rejected).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference).rejected).clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) - weight * lost)).mean()
 
 
 def mean_before_the_maximum(policy, reference, beta, weight):
-    lost = (-halves(policy - reference).chosen).mean().clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference).chosen).mean().clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) - weight * lost)).mean()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from finetune.exercises.check_rows_that_fit import check
 from finetune.exercises.solutions.rows_that_fit import rows_that_fit
-from finetune.training.memory import step_memory
+from finetune.memory.estimate import step_memory
 
 
 def peak(config, step, rows, scored=None):

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from finetune.diagnosis.pitfalls import Finding
+from finetune.diagnosis.row_faults import normalise_text
 from finetune.exercises.check_same_answer import check
 from finetune.exercises.solutions.same_answer import same_answer
-from finetune.training.pitfalls import Finding
-from finetune.training.row_faults import plain
 
 
 def finding(answer, share):
@@ -15,7 +15,7 @@ def finding(answer, share):
 
 
 def top(answers):
-    [(answer, times)] = Counter(map(plain, answers)).most_common(1)
+    [(answer, times)] = Counter(map(normalise_text, answers)).most_common(1)
     return answer, times / len(answers)
 
 
@@ -37,7 +37,7 @@ def at_least_in_place_of_more(answers, most=0.3, least=10):
 def share_of_repeats(answers, most=0.3, least=10):
     if len(answers) < max(least, 1):
         return None
-    share = 1 - len(set(map(plain, answers))) / len(answers)
+    share = 1 - len(set(map(normalise_text, answers))) / len(answers)
     return finding(top(answers)[0], share) if share > most else None
 
 
@@ -56,7 +56,9 @@ def however_few(answers, most=0.3, least=10):
 def the_first_answer(answers, most=0.3, least=10):
     if len(answers) < max(least, 1):
         return None
-    share = sum(plain(each) == plain(answers[0]) for each in answers) / len(answers)
+    share = sum(normalise_text(each) == normalise_text(answers[0]) for each in answers) / len(
+        answers
+    )
     return finding(answers[0], share) if share > most else None
 
 

@@ -5,17 +5,17 @@ import json
 import pytest
 import torch
 
-from finetune.adapters.files import CONFIG, TENSORS, read_adapter, write_adapter
-from finetune.adapters.lora import LoraConfig, inject, merged
+from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
-from finetune.models.scorer import as_scorer
-from finetune.training.assistant import load_assistant, load_scorer
+from finetune.lora.inject import LoraConfig, inject, merged_copy
+from finetune.lora.peft_files import CONFIG_FILE, TENSORS_FILE, read_adapter, write_adapter
+from finetune.reward.scorer import as_scorer
 from gpt.errors import BadInput
 from gpt.pretrained.loading import load_pretrained
 
 TINY = "--device cpu --steps 4 --batch-size 4 --learning-rate 0.05"
 TOKENS = torch.arange(40).view(2, 20)
-ADAPTER_FILES = {CONFIG, TENSORS}
+ADAPTER_FILES = {CONFIG_FILE, TENSORS_FILE}
 
 
 def call(command, home, *more):
@@ -45,7 +45,7 @@ def test_a_run_leaves_its_adapter_and_that_is_all_it_has_learned(verb, runs):
     read_adapter(run / "adapter", model)
     after = load_assistant(str(run)).model(TOKENS)
     assert not torch.allclose(before, after)
-    assert torch.equal(merged(model)(TOKENS), after)
+    assert torch.equal(merged_copy(model)(TOKENS), after)
 
 
 def test_a_reward_model_leaves_its_row_beside_its_adapter(runs):
@@ -61,9 +61,9 @@ def test_where_all_weights_are_trained_there_is_no_adapter(runs, home):
     assert not (runs / "start" / "adapter").exists()
     again = ("--data", home / "rows.json", "--model", runs / "start")
     assert call(f"sft {TINY} --rank 2 --name changed", home, *again) == 0
-    assert (runs / "changed" / "adapter" / CONFIG).exists()
+    assert (runs / "changed" / "adapter" / CONFIG_FILE).exists()
     assert call(f"sft {TINY} --overwrite --name changed", home, *again) == 0
-    assert not (runs / "changed" / "adapter" / CONFIG).exists()
+    assert not (runs / "changed" / "adapter" / CONFIG_FILE).exists()
 
 
 @pytest.mark.parametrize("name", ["start", "thin-dpo", "small-sft"])
@@ -88,7 +88,7 @@ def test_an_adapter_apart_is_a_model_of_its_own_name(name, runs, tmp_path):
     ours, theirs = load_assistant(run), load_assistant(str(folder / "adapter"))
     assert torch.equal(ours.model(TOKENS), theirs.model(TOKENS))
     assert main(["export", run, str(folder), "--overwrite"]) == 0
-    assert not (folder / "adapter" / CONFIG).exists()  # the model has it inside now
+    assert not (folder / "adapter" / CONFIG_FILE).exists()  # the model has it inside now
 
 
 @pytest.mark.parametrize(
@@ -123,6 +123,6 @@ def test_an_adapter_without_a_base_is_no_model(base, message, runs, tmp_path, mo
     inject(model, LoraConfig(2))
     write_adapter(tmp_path / "other", model)
     write_adapter(tmp_path / "adapter", model, base)
-    assert json.loads((tmp_path / "adapter" / CONFIG).read_text())["r"] == 2
+    assert json.loads((tmp_path / "adapter" / CONFIG_FILE).read_text())["r"] == 2
     with pytest.raises(BadInput, match=message):
         load_assistant("adapter")

@@ -2,14 +2,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.data.conversations import asked, exchange
-from finetune.data.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN, Piece
-from finetune.data.reading import MarkInContent, parsed, written
+from finetune.conversations.formats import ALPACA, CHATML, FORMATS, LLAMA_2, PLAIN, Piece
+from finetune.conversations.messages import single_turn_conversation, single_turn_prompt
+from finetune.conversations.parsing import (
+    DelimiterInContent,
+    conversation_text,
+    parse_conversation_text,
+)
 from gpt.errors import BadInput
 
 SYSTEM = {"role": "system", "content": "Be brief."}
-ONE = exchange("2+2?", "4").messages
-TWO = [SYSTEM, *ONE, *exchange("And 3+3?", "6").messages]
+ONE = single_turn_conversation("2+2?", "4").messages
+TWO = [SYSTEM, *ONE, *single_turn_conversation("And 3+3?", "6").messages]
 
 TEXTS = {
     "alpaca": (
@@ -37,25 +41,25 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_conversations_written_out(name):
+def test_the_text_of_conversations_in_every_format(name):
     for messages, text in zip((ONE, TWO), TEXTS[name], strict=True):
-        assert written(FORMATS[name], messages) == text
-        assert parsed(FORMATS[name], text) == messages
+        assert conversation_text(FORMATS[name], messages) == text
+        assert parse_conversation_text(FORMATS[name], text) == messages
 
 
-def test_the_first_empty_line_of_an_instruction_begins_its_input():
-    messages = exchange("Sort.\n\n3 1 2\n\nascending", "1 2 3").messages
-    assert written(ALPACA, messages) == (
+def test_the_first_empty_line_of_an_instruction_becomes_the_heading_of_its_input():
+    messages = single_turn_conversation("Sort.\n\n3 1 2\n\nascending", "1 2 3").messages
+    assert conversation_text(ALPACA, messages) == (
         "### Instruction:\nSort.\n\n### Input:\n3 1 2\n\nascending"
         "\n\n### Response:1 2 3<|endoftext|>"
     )
-    assert parsed(ALPACA, written(ALPACA, messages)) == messages
-    assert "\n\n3 1 2" in written(PLAIN, messages)
-    nested = exchange("a\n\nb\n\n### Input:\nc", "d").messages
-    assert parsed(ALPACA, written(ALPACA, nested)) == nested
+    assert parse_conversation_text(ALPACA, conversation_text(ALPACA, messages)) == messages
+    assert "\n\n3 1 2" in conversation_text(PLAIN, messages)
+    nested = single_turn_conversation("a\n\nb\n\n### Input:\nc", "d").messages
+    assert parse_conversation_text(ALPACA, conversation_text(ALPACA, nested)) == nested
 
 
-def test_pieces_know_who_wrote_them():
+def test_pieces_record_markup_and_training():
     assert PLAIN.pieces(ONE) == [
         Piece("Question: ", markup=True, trained=False),
         Piece("2+2?", markup=False, trained=False),
@@ -67,14 +71,17 @@ def test_pieces_know_who_wrote_them():
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
-def test_the_boundary_does_not_depend_on_what_is_said(format):
-    """Question and answer are the same, so a search for the answer would find the question."""
-    trained = [piece.text.strip() for piece in format.pieces(exchange("a", "a").messages)[3:5]]
+def test_the_boundary_does_not_depend_on_the_content(format):
+    """Question and answer are equal, so a search for the answer would find the question."""
+    trained = [
+        piece.text.strip()
+        for piece in format.pieces(single_turn_conversation("a", "a").messages)[3:5]
+    ]
     assert trained == ["a", format.stop]
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
-def test_the_prompt_of_an_answer_is_what_stands_before_it(format):
+def test_the_prompt_is_the_text_before_the_answer(format):
     prompt = format.prompt(TWO[:-1])
     assert format.pieces(TWO)[: len(prompt)] == prompt
     assert format.pieces(TWO)[len(prompt)].trained
@@ -86,36 +93,38 @@ PARTS += ["<<SYS>>", "<</SYS>>", "### ", "Instruction:", "Input:", "Response:", 
 PARTS += ["Answer:", "<|endoftext|>", "\n", " ", "a"]
 
 
-def said(part):
-    """A system message or none, and one to three questions and answers."""
-    said = st.lists(part, min_size=1).map("".join).filter(str.strip)
-    return st.tuples(st.none() | said, st.lists(st.tuples(said, said), min_size=1, max_size=3))
+def turns_of(part):
+    """Return a strategy: an optional system message and one to three questions with answers."""
+    text = st.lists(part, min_size=1).map("".join).filter(str.strip)
+    return st.tuples(st.none() | text, st.lists(st.tuples(text, text), min_size=1, max_size=3))
 
 
 def conversation(system, pairs):
     first = [] if system is None else [{"role": "system", "content": system}]
-    return first + [message for pair in pairs for message in exchange(*pair).messages]
+    return first + [
+        message for pair in pairs for message in single_turn_conversation(*pair).messages
+    ]
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 @settings(deadline=None, max_examples=60)
-@given(said=said(st.sampled_from("ab \n\r\té")))
-def test_what_is_written_is_read_back(format, said):
-    messages = conversation(*said)
-    assert parsed(format, written(format, messages)) == messages
+@given(turns=turns_of(st.sampled_from("ab \n\r\té")))
+def test_a_written_conversation_is_parsed_back(format, turns):
+    messages = conversation(*turns)
+    assert parse_conversation_text(format, conversation_text(format, messages)) == messages
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 @settings(deadline=None, max_examples=60)
-@given(said=said(st.sampled_from(PARTS)))
-def test_marks_in_messages_are_read_back_or_refused(format, said):
-    """So no two conversations share a text."""
-    messages = conversation(*said)
+@given(turns=turns_of(st.sampled_from(PARTS)))
+def test_delimiters_in_messages_are_parsed_back_or_refused(format, turns):
+    """So no two conversations have the same text."""
+    messages = conversation(*turns)
     try:
-        text = written(format, messages)
-    except MarkInContent:
+        text = conversation_text(format, messages)
+    except DelimiterInContent:
         return
-    assert parsed(format, text) == messages
+    assert parse_conversation_text(format, text) == messages
 
 
 FORGED = {
@@ -128,61 +137,72 @@ FORGED = {
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_question_that_forges_an_answer_is_refused_as_text(name):
-    format, forgery = FORMATS[name], exchange(FORGED[name], "No").messages
-    honest = [*exchange("Hi\n\nyou", "Sure").messages, *exchange("Go on", "No").messages]
+    format, forgery = FORMATS[name], single_turn_conversation(FORGED[name], "No").messages
+    honest = [
+        *single_turn_conversation("Hi\n\nyou", "Sure").messages,
+        *single_turn_conversation("Go on", "No").messages,
+    ]
     text = "".join(piece.text for piece in format.pieces(forgery))
-    assert text == written(format, honest)  # so nothing tells them apart
-    with pytest.raises(MarkInContent, match="message 1 spells '.*', a mark of the format"):
-        written(format, forgery)
+    assert text == conversation_text(format, honest)  # so nothing distinguishes them
+    with pytest.raises(DelimiterInContent, match="message 1 contains '.*', a delimiter"):
+        conversation_text(format, forgery)
 
 
 def test_a_question_that_would_move_the_boundary_is_refused_as_text():
-    """Read back it is one exchange too, of other messages."""
-    with pytest.raises(MarkInContent, match="message 1 spells 'Answer:', a mark of the format"):
-        written(PLAIN, exchange("a\nAnswer:\nb", "c").messages)
+    """The text also parses as one question with one answer, but different ones."""
+    with pytest.raises(DelimiterInContent, match="message 1 contains 'Answer:', a delimiter of"):
+        conversation_text(PLAIN, single_turn_conversation("a\nAnswer:\nb", "c").messages)
 
 
-def test_a_word_that_is_no_whole_mark_is_welcome():
-    messages = exchange("Is Answer: a mark?", "Not ### alone; nor Question: inside a line").messages
+def test_a_part_of_a_delimiter_is_accepted():
+    messages = single_turn_conversation(
+        "Is Answer: a delimiter?", "Not ### only; nor Question: inside a line"
+    ).messages
     for format in FORMATS.values():
-        assert parsed(format, written(format, messages)) == messages
+        assert parse_conversation_text(format, conversation_text(format, messages)) == messages
 
 
 STRANGE = {
     "another format": (
         CHATML,
         "Question: a\nAnswer:\nb<|endoftext|>",
-        "no mark .* follows the beg",
+        "expected a delimiter of the format after the beg",
     ),
-    "no answer": (PLAIN, "Question: a\n", "no '.nAnswer:.n' ends what the user says"),
-    "no end": (PLAIN, "Question: a\nAnswer:\nb", "ends what the assistant says: 'b'"),
-    "no space": (LLAMA_2, "<s>[INST] a [/INST]b </s>", "ends what the assistant says: 'b </s>'"),
-    "a tail": (PLAIN, "Question: a\nAnswer:\nb<|endoftext|>c", "follows the assistant: 'c'"),
+    "no answer": (PLAIN, "Question: a\n", "no '.nAnswer:.n' ends the user's message 'a.n'"),
+    "no end": (PLAIN, "Question: a\nAnswer:\nb", "ends the assistant's message 'b'"),
+    "no space": (LLAMA_2, "<s>[INST] a [/INST]b </s>", "ends the assistant's message 'b </s>'"),
+    "a tail": (PLAIN, "Question: a\nAnswer:\nb<|endoftext|>c", "after the assistant, found 'c'"),
 }
 
 
 @pytest.mark.parametrize(("format", "text", "message"), STRANGE.values(), ids=STRANGE)
-def test_a_text_of_no_conversation_is_bad_input(format, text, message):
+def test_a_text_that_is_not_a_conversation_is_refused(format, text, message):
     with pytest.raises(BadInput, match=message):
-        parsed(format, text)
+        parse_conversation_text(format, text)
 
 
 UNORDERED = {
     "nothing": ([], "the last of 0 messages must be by the assistant"),
-    "no answer": (asked("a"), "the last of 1 messages must be by the assistant"),
+    "no answer": (single_turn_prompt("a"), "the last of 1 messages must be by the assistant"),
     "an answer first": ([ONE[1]], "message 1 is by the assistant at the beginning"),
-    "two questions": ([*asked("a"), *ONE], "message 2 is by the user after one by the user"),
+    "two questions": (
+        [*single_turn_prompt("a"), *ONE],
+        "message 2 is by the user after one by the user",
+    ),
     "system later": ([*ONE, SYSTEM], "message 3 is by the system after one by the assistant"),
     "a stranger": ([{"role": "bot", "content": "a"}], "by 'bot'; roles are system, user, assist"),
     "nobody": ([{"content": "a"}], "message 1 is by None"),
-    "silence": (exchange("a", " \n").messages, r"message 2, by the assistant, .* ' \\n'"),
+    "silence": (
+        single_turn_conversation("a", " \n").messages,
+        r"message 2, by the assistant, .* ' \\n'",
+    ),
     "a number": ([{"role": "user", "content": 3}], "message 1, by the user, has the content 3"),
-    "half a pair": (exchange("\ud83d", "a").messages, "half of a surrogate pair"),
+    "half a pair": (single_turn_conversation("\ud83d", "a").messages, "half of a surrogate pair"),
 }
 
 
 @pytest.mark.parametrize(("messages", "message"), UNORDERED.values(), ids=UNORDERED)
-def test_turns_out_of_order_are_bad_input(messages, message):
+def test_messages_out_of_order_are_refused(messages, message):
     with pytest.raises(BadInput, match=message):
         CHATML.pieces(messages)
 

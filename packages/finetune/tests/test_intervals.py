@@ -9,16 +9,16 @@ from finetune.evaluation.intervals import (
     bootstrap_mean,
     mean_over_seeds,
     paired_difference,
+    student_central_probability,
     student_quantile,
-    student_within,
-    wilson,
+    wilson_interval,
 )
 from gpt.errors import BadInput
 
 
 def test_the_interval_of_7_in_10_by_hand():
     # z = 1.96: middle (.7 + .19207) / 1.38415, half width 1.96 sqrt(.021 + .009604) / 1.38415
-    found = wilson(0.7, 10)
+    found = wilson_interval(0.7, 10)
     assert found.estimate == 0.7
     assert found.low == pytest.approx(0.6445 - 0.2477, abs=2e-4)
     assert found.high == pytest.approx(0.6445 + 0.2477, abs=2e-4)
@@ -26,7 +26,7 @@ def test_the_interval_of_7_in_10_by_hand():
 
 def test_none_of_ten_is_not_certainty():
     # with p = 0 the interval is [0, z^2 / (n + z^2)] = 3.84146 / 13.84146
-    found = wilson(0.0, 10)
+    found = wilson_interval(0.0, 10)
     assert found.low == 0
     assert found.high == pytest.approx(0.27753, abs=1e-5)
 
@@ -34,7 +34,7 @@ def test_none_of_ten_is_not_certainty():
 @given(st.integers(1, 400), st.integers(0, 400), st.sampled_from([0.68, 0.9, 0.95, 0.99]))
 def test_the_bounds_are_the_shares_from_which_the_measured_one_lies_z_errors_away(n, k, level):
     share, z = min(k, n) / n, {0.68: 0.994458, 0.9: 1.644854, 0.95: 1.959964, 0.99: 2.575829}
-    found = wilson(share, n, level)
+    found = wilson_interval(share, n, level)
     assert 0 <= found.low <= share <= found.high <= 1
     for bound in (found.low, found.high):
         away = z[level] * math.sqrt(bound * (1 - bound) / n)
@@ -44,13 +44,13 @@ def test_the_bounds_are_the_shares_from_which_the_measured_one_lies_z_errors_awa
 @given(st.integers(1, 100), st.integers(0, 100))
 def test_swapping_wins_and_losses_mirrors_the_interval(n, k):
     share = min(k, n) / n
-    ours, theirs = wilson(share, n), wilson(1 - share, n)
+    ours, theirs = wilson_interval(share, n), wilson_interval(1 - share, n)
     assert ours.low == pytest.approx(1 - theirs.high, abs=1e-12)
 
 
 def test_wilson_holds_the_true_share_as_often_as_it_says():
     rng = np.random.default_rng(0)
-    found = [wilson(float(share), 20) for share in rng.binomial(20, 0.1, size=4000) / 20]
+    found = [wilson_interval(float(share), 20) for share in rng.binomial(20, 0.1, size=4000) / 20]
     holds = [each.low <= 0.1 <= each.high for each in found]
     assert np.mean(holds) == pytest.approx(0.95, abs=0.02)
 
@@ -99,7 +99,9 @@ def test_the_finite_sum_is_the_integral_of_the_density(freedom, t):
     x = np.linspace(0, t, 20001)
     scale = math.gamma((freedom + 1) / 2) / math.gamma(freedom / 2) / math.sqrt(freedom * math.pi)
     density = scale * (1 + x**2 / freedom) ** (-(freedom + 1) / 2)
-    assert student_within(t, freedom) == pytest.approx(2 * np.trapezoid(density, x), abs=1e-8)
+    assert student_central_probability(t, freedom) == pytest.approx(
+        2 * np.trapezoid(density, x), abs=1e-8
+    )
 
 
 def test_three_seeds_by_hand():
@@ -118,9 +120,9 @@ def test_three_seeds_need_the_wide_interval():
 
 def test_nothing_has_no_interval():
     with pytest.raises(BadInput, match="got 0.5 of 0"):
-        wilson(0.5, 0)
+        wilson_interval(0.5, 0)
     with pytest.raises(BadInput, match="got 1.5 of 4"):
-        wilson(1.5, 4)
+        wilson_interval(1.5, 4)
     with pytest.raises(BadInput, match="at least one value"):
         bootstrap_mean(np.array([]), np.random.default_rng(0))
     with pytest.raises(BadInput, match="at least 2 of them, got 1"):
@@ -131,7 +133,7 @@ def test_nothing_has_no_interval():
 def test_a_level_in_percent_is_refused(level):
     values, rng = np.array([1.0, 2.0]), np.random.default_rng(0)
     for interval in (
-        lambda: wilson(0.5, 10, level),
+        lambda: wilson_interval(0.5, 10, level),
         lambda: bootstrap_mean(values, rng, level),
         lambda: mean_over_seeds(values, level),
     ):

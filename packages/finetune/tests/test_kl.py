@@ -5,9 +5,9 @@ import torch
 from torch import tensor
 from torch.distributions import Categorical, kl_divergence
 
-from finetune.reinforcement.clipping import clipped_policy_loss
-from finetune.reinforcement.kl import AdaptiveBeta, exact_kl, k1, k2, k3
-from finetune.reinforcement.rewards import token_rewards
+from finetune.ppo.kl import AdaptiveKLController, exact_kl, k1, k2, k3
+from finetune.ppo.losses import clipped_policy_loss
+from finetune.ppo.rewards import token_rewards
 from gpt.errors import BadInput
 
 LN2 = math.log(2)
@@ -171,13 +171,13 @@ def test_what_stands_on_padding_changes_no_number_and_no_gradient(kind, rubbish)
     ],
 )
 def test_the_price_moves_as_in_the_paper(kl, expected):
-    price = AdaptiveBeta(0.1, target=6.0, horizon=100)
+    price = AdaptiveKLController(0.1, target=6.0, horizon=100)
     assert price.after(kl, n_answers=10).beta == pytest.approx(expected, abs=1e-12)
     assert price.beta == 0.1
 
 
 def test_the_price_settles_where_the_divergence_meets_its_target():
-    price = AdaptiveBeta(0.01, target=6.0, horizon=1000)
+    price = AdaptiveKLController(0.01, target=6.0, horizon=1000)
     for _ in range(1000):
         price = price.after(3.0 / price.beta, n_answers=64)  # what costs more is done less
     assert price.beta == pytest.approx(0.5, abs=1e-3)
@@ -186,10 +186,13 @@ def test_the_price_settles_where_the_divergence_meets_its_target():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: AdaptiveBeta(0.0), "beta must be a number above 0, got 0.0"),
-        (lambda: AdaptiveBeta(0.1, target=-6.0), "target must be a number above 0, got -6.0"),
-        (lambda: AdaptiveBeta(0.1, horizon=0), "horizon must be a number above 0, got 0"),
-        (lambda: AdaptiveBeta(float("nan")), "beta must be a number above 0, got nan"),
+        (lambda: AdaptiveKLController(0.0), "beta must be a number above 0, got 0.0"),
+        (
+            lambda: AdaptiveKLController(0.1, target=-6.0),
+            "target must be a number above 0, got -6.0",
+        ),
+        (lambda: AdaptiveKLController(0.1, horizon=0), "horizon must be a number above 0, got 0"),
+        (lambda: AdaptiveKLController(float("nan")), "beta must be a number above 0, got nan"),
     ],
 )
 def test_prices_that_turn_the_penalty_around_are_refused(make, message):

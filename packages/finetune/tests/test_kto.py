@@ -5,12 +5,18 @@ import math
 import pytest
 import torch
 
-from finetune.data.rows import Epochs
-from finetune.models.policy import Policy
-from finetune.preference.kto import kto_loss, reference_point
-from finetune.preference.pairs import Pair
-from finetune.preference.training import reference_logprobs
-from finetune.preference.unpaired import KTOLoss, Verdict, borrowed, verdict_batches, verdicts
+from finetune.conversations.rows import EpochSampler
+from finetune.dpo.kto import kto_loss, reference_point
+from finetune.dpo.pairs import TokenPair
+from finetune.dpo.training import reference_logprobs
+from finetune.dpo.unpaired import (
+    KTOLoss,
+    LabelledAnswer,
+    labelled_answers,
+    labelled_batches,
+    matched_and_mismatched_rows,
+)
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.training.loop import LoopConfig, train
@@ -18,9 +24,9 @@ from gpt.training.loop import LoopConfig, train
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32, dropout=0.5)
 CPU = torch.device("cpu")
 DATA = [
-    Verdict([1, 2], [3, 4], True),
-    Verdict([5], [6, 7, 8], False),
-    Verdict([9, 10, 11], [12], True),
+    LabelledAnswer([1, 2], [3, 4], True),
+    LabelledAnswer([5], [6, 7, 8], False),
+    LabelledAnswer([9, 10, 11], [12], True),
 ]
 
 
@@ -75,7 +81,7 @@ def test_a_beta_of_almost_nothing_tells_nothing_apart():
 
 
 def test_pairs_are_taken_apart():
-    assert verdicts([Pair([1], [2], [3]), Pair([4], [5], [6])]) == [
+    assert labelled_answers([TokenPair([1], [2], [3]), TokenPair([4], [5], [6])]) == [
         ([1], [2], True),
         ([4], [5], True),
         ([1], [3], False),
@@ -84,7 +90,7 @@ def test_pairs_are_taken_apart():
 
 
 def test_each_prompt_borrows_the_answer_of_the_row_before():
-    rows = borrowed(DATA, [2, 0])
+    rows = matched_and_mismatched_rows(DATA, [2, 0])
     assert rows.tokens.tolist() == [
         [9, 10, 11, 12, 0, 0],
         [1, 2, 3, 4, 0, 0],
@@ -96,8 +102,8 @@ def test_each_prompt_borrows_the_answer_of_the_row_before():
 
 def test_a_batch_holds_what_belongs_to_its_rows():
     reference = torch.tensor([[-1.0, -10.0], [-2.0, -20.0], [-3.0, -30.0]])
-    epochs = Epochs(3, 3, seed=0)
-    first, second = verdict_batches(DATA, reference, epochs, 2, CPU)(0)
+    epochs = EpochSampler(3, 3, seed=0)
+    first, second = labelled_batches(DATA, reference, epochs, 2, CPU)(0)
     order = epochs(0)
     own = torch.cat([first.reference[:2], second.reference[:1]])
     other = torch.cat([first.reference[2:], second.reference[1:]])
@@ -106,26 +112,29 @@ def test_a_batch_holds_what_belongs_to_its_rows():
     assert torch.cat([first.desirable, second.desirable]).tolist() == [
         DATA[row].desirable for row in order
     ]
-    assert torch.equal(first.rows.tokens, borrowed(DATA, order[:2]).tokens)
+    assert torch.equal(first.rows.tokens, matched_and_mismatched_rows(DATA, order[:2]).tokens)
 
 
 def test_an_answer_to_the_same_prompt_is_not_lent():
     data = [*DATA, DATA[2]._replace(answer=[13, 14])]
-    assert borrowed(data, [3]).tokens.tolist() == [[9, 10, 11, 13, 14, 0], [9, 10, 11, 6, 7, 8]]
-    assert borrowed(data, [0]).tokens[1].tolist() == [1, 2, 13, 14]
+    assert matched_and_mismatched_rows(data, [3]).tokens.tolist() == [
+        [9, 10, 11, 13, 14, 0],
+        [9, 10, 11, 6, 7, 8],
+    ]
+    assert matched_and_mismatched_rows(data, [0]).tokens[1].tolist() == [1, 2, 13, 14]
 
 
 @pytest.mark.parametrize("data", [[], DATA[:1], DATA[:1] * 3])
 def test_a_prompt_alone_has_nobody_to_borrow_from(data):
     with pytest.raises(BadInput, match=f"other prompts, and there are {min(len(data), 1)}"):
-        verdict_batches(data, torch.zeros(len(data), 2), Epochs(1, 1, 0), 1, CPU)
+        labelled_batches(data, torch.zeros(len(data), 2), EpochSampler(1, 1, 0), 1, CPU)
 
 
 @pytest.mark.parametrize(("bad", "what"), [(([], [1]), "prompt"), (([1], []), "answer")])
 def test_empty_prompts_and_answers_are_refused(bad, what):
-    data = [*DATA, Verdict(*bad, True)]
+    data = [*DATA, LabelledAnswer(*bad, True)]
     with pytest.raises(BadInput, match=f"row 3 has an empty {what}"):
-        verdict_batches(data, torch.zeros(4, 2), Epochs(4, 1, 0), 1, CPU)
+        labelled_batches(data, torch.zeros(4, 2), EpochSampler(4, 1, 0), 1, CPU)
 
 
 @pytest.mark.parametrize("name", ["beta", "desirable_weight", "undesirable_weight"])
@@ -136,8 +145,8 @@ def test_settings_must_be_positive(name):
 
 def test_the_first_loss_is_one_half_in_either_mode():
     model = policy()
-    reference = reference_logprobs(model, [borrowed(DATA, [0, 1, 2])])
-    [piece] = verdict_batches(DATA, reference, Epochs(3, 3, 0), 3, CPU)(0)
+    reference = reference_logprobs(model, [matched_and_mismatched_rows(DATA, [0, 1, 2])])
+    [piece] = labelled_batches(DATA, reference, EpochSampler(3, 3, 0), 3, CPU)(0)
     for mode in (True, False):
         total, terms = KTOLoss()(model.train(mode), piece)
         assert total.item() == pytest.approx(3 / 2, abs=1e-12) and terms == 3
@@ -145,7 +154,9 @@ def test_the_first_loss_is_one_half_in_either_mode():
 
 def test_the_loss_by_hand_from_the_scores_of_the_model():
     model = policy()
-    [piece] = verdict_batches(DATA, torch.zeros(3, 2).double() - 40, Epochs(3, 3, 0), 3, CPU)(0)
+    [piece] = labelled_batches(
+        DATA, torch.zeros(3, 2).double() - 40, EpochSampler(3, 3, 0), 3, CPU
+    )(0)
     logprobs = model.eval()(piece.rows.tokens, piece.rows.mask).sum(-1) + 40
     point = logprobs[3:].mean()
     assert point > 0
@@ -157,11 +168,11 @@ def test_the_loss_by_hand_from_the_scores_of_the_model():
 def test_kto_tells_good_from_bad():
     torch.manual_seed(0)
     model = Policy(NANO)
-    reference = reference_logprobs(model, [borrowed(DATA, [0, 1, 2])])
-    batches = verdict_batches(DATA, reference, Epochs(3, 3, 0), 3, CPU)
+    reference = reference_logprobs(model, [matched_and_mismatched_rows(DATA, [0, 1, 2])])
+    batches = labelled_batches(DATA, reference, EpochSampler(3, 3, 0), 3, CPU)
     config = LoopConfig(steps=60, learning_rate=1e-2)
     losses = [record.loss for record in train(model, batches, KTOLoss(beta=0.5), config)]
     assert losses[0] == pytest.approx(0.5, abs=1e-6)
-    after = reference_logprobs(model, [borrowed(DATA, [0, 1, 2])]) - reference
+    after = reference_logprobs(model, [matched_and_mismatched_rows(DATA, [0, 1, 2])]) - reference
     good, bad, better = after[:, 0].tolist()
     assert losses[-1] < 0.3 and good > 1 and better > 1 and bad < -1

@@ -4,26 +4,26 @@ import numpy as np
 import pytest
 import torch
 
-from finetune.data.rows import answered, padded
-from finetune.evaluation.likelihood import answer_nats, answer_scores
-from finetune.models.policy import Policy, as_kind
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.evaluation.likelihood import answer_scores, answer_token_losses
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
-from gpt.evaluation.scores import scores
+from gpt.evaluation.scores import compute_scores
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)
 EXAMPLES = [
-    answered([1, 2, 3], [4, 5]),
-    answered([6], [7, 8, 9, 10, 11]),
-    answered([12, 13], [14]),
+    prompt_answer_example([1, 2, 3], [4, 5]),
+    prompt_answer_example([6], [7, 8, 9, 10, 11]),
+    prompt_answer_example([12, 13], [14]),
 ]
 
 
 def test_a_model_that_knows_nothing_is_as_surprised_as_a_die():
     policy = Policy(NANO)
     torch.nn.init.zeros_(policy.head_weight)
-    found = answer_scores(policy, [padded(EXAMPLES)], n_bytes=4)
+    found = answer_scores(policy, [pad_examples(EXAMPLES)], n_bytes=4)
     assert found.loss == pytest.approx(math.log(20))
     assert found.perplexity == pytest.approx(20)
     assert found.bits_per_byte == pytest.approx(8 * math.log2(20) / 4)  # 8 answer tokens
@@ -35,17 +35,19 @@ def test_nats_are_the_manual_sum_over_answer_tokens():
     for tokens, mask in EXAMPLES:  # one text at a time, by the whole table of probabilities
         p = model(torch.tensor([tokens]))[0].softmax(-1).detach()
         expected += [-math.log(p[t - 1, tokens[t]]) for t in range(len(tokens)) if mask[t]]
-    policy = as_kind(Policy, model)
-    found = answer_nats(policy, [padded(EXAMPLES)])
+    policy = share_layers_as(Policy, model)
+    found = answer_token_losses(policy, [pad_examples(EXAMPLES)])
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
-    assert answer_scores(policy, [padded(EXAMPLES)], 10) == scores(found, 10)
+    assert answer_scores(policy, [pad_examples(EXAMPLES)], 10) == compute_scores(found, 10)
 
 
 def test_all_tokens_weigh_alike_wherever_the_batches_end():
     policy = Policy(NANO).double()
     torch.nn.init.normal_(policy.embedding.weight)
-    whole = answer_nats(policy, [padded(EXAMPLES)])
-    split = answer_nats(policy, [padded(EXAMPLES[:1]), padded(EXAMPLES[1:], padding=3)])
+    whole = answer_token_losses(policy, [pad_examples(EXAMPLES)])
+    split = answer_token_losses(
+        policy, [pad_examples(EXAMPLES[:1]), pad_examples(EXAMPLES[1:], padding=3)]
+    )
     np.testing.assert_allclose(whole, split, rtol=0, atol=1e-12)
     mean_of_means = (whole[:2].mean() + whole[2:].mean()) / 2
     assert split.mean() != pytest.approx(mean_of_means)
@@ -53,22 +55,27 @@ def test_all_tokens_weigh_alike_wherever_the_batches_end():
 
 def test_the_prompt_counts_for_nothing_but_what_it_does_to_the_answer():
     policy = Policy(NANO)
-    assert len(answer_nats(policy, [padded([answered([1] * 10, [4, 5])])])) == 2
+    assert (
+        len(answer_token_losses(policy, [pad_examples([prompt_answer_example([1] * 10, [4, 5])])]))
+        == 2
+    )
 
 
 def test_dropout_is_off_and_the_mode_comes_back():
     policy = Policy(GPTConfig(20, 16, 2, 2, 16, 32, dropout=0.5))
-    rows = padded(EXAMPLES)
-    np.testing.assert_array_equal(answer_nats(policy, [rows]), answer_nats(policy, [rows]))
+    rows = pad_examples(EXAMPLES)
+    np.testing.assert_array_equal(
+        answer_token_losses(policy, [rows]), answer_token_losses(policy, [rows])
+    )
     assert policy.training
     policy.blocks.eval()
-    answer_nats(policy, [rows])
+    answer_token_losses(policy, [rows])
     assert policy.training and not policy.blocks.training
     with pytest.raises(KeyError):
-        answer_nats(policy, (rows if n == 0 else {}[n] for n in range(2)))
+        answer_token_losses(policy, (rows if n == 0 else {}[n] for n in range(2)))
     assert policy.training and not policy.blocks.training
 
 
 def test_no_answers_have_no_score():
     with pytest.raises(BadInput, match="no answers"):
-        answer_nats(Policy(NANO), [])
+        answer_token_losses(Policy(NANO), [])

@@ -4,28 +4,29 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from finetune.adapters.lora import (
+from finetune.lora.inject import (
     LoraConfig,
-    coverage,
-    disabled,
+    count_trainable,
+    disable_adapters,
     inject,
     lora_layers,
     lora_parameters,
     merge,
-    merged,
+    merged_copy,
     n_lora_parameters,
     unmerge,
 )
-from finetune.adapters.low_rank import LoraLinear, low_rank, places
-from finetune.models.policy import Policy, as_kind
+from finetune.lora.layer import LoraLinear, adapter_slices, low_rank_product
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
-from gpt.generation.bare import bare
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
+from gpt.model.fast.direct_calls import with_direct_calls
+from gpt.model.fast.few_rows import FastLinear
 from gpt.model.gpt import GPT
-from gpt.model.layers import Linear
 
 LLAMA = GPTConfig(
     vocab_size=20, context=16, n_layers=2, n_heads=4, d_model=16, d_ff=24, n_kv_heads=2,
@@ -53,7 +54,7 @@ def adapted(shape=LLAMA, config=None, dtype=torch.float64):
 
 def hand_layer():
     """W = I, one adapter with A = (1 2) and B = (3 0)^T, scale 2."""
-    layer = LoraLinear(Linear(2, 2, bias=False), [slice(0, 2)], rank=1, scale=2.0)
+    layer = LoraLinear(nn.Linear(2, 2, bias=False), [slice(0, 2)], rank=1, scale=2.0)
     layer.base.weight.data = torch.eye(2)
     layer.a.data, layer.b.data = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [0.0]])
     return layer
@@ -74,7 +75,7 @@ def test_a_layer_by_hand():
 
 def test_queries_keys_and_values_have_adapters_of_their_own():
     """Three outputs of one product; the first and the last have an adapter, of rank 1."""
-    layer = LoraLinear(Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
+    layer = LoraLinear(nn.Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
     layer.base.weight.data.zero_()
     layer.a.data, layer.b.data = torch.tensor([[1.0, 0], [0, 1]]), torch.tensor([[10.0], [100]])
     assert layer(torch.tensor([[2.0, 3.0]])).tolist() == [[20, 0, 300]]
@@ -84,11 +85,11 @@ def test_queries_keys_and_values_have_adapters_of_their_own():
 @pytest.mark.parametrize("outputs", [[(0, 12)], [(0, 5), (5, 8), (8, 12)], [(0, 5), (8, 12)]])
 def test_the_fast_way_is_the_equation_in_values_and_gradients(outputs):
     outputs = [slice(*each) for each in outputs]
-    layer = LoraLinear(Linear(7, 12).double(), outputs, rank=3, scale=0.7)
+    layer = LoraLinear(nn.Linear(7, 12).double(), outputs, rank=3, scale=0.7)
     torch.nn.init.normal_(layer.b)
     x = torch.randn(2, 4, 7, dtype=torch.float64, requires_grad=True)
     upstream = torch.randn(2, 12, 4, dtype=torch.float64).transpose(1, 2)  # laid out otherwise
-    change = low_rank(x, layer.a, layer.b, places(outputs, 3), 12)
+    change = low_rank_product(x, layer.a, layer.b, adapter_slices(outputs, 3), 12)
     plain = F.linear(x, layer.base.weight, layer.base.bias) + 0.7 * change
     inputs = [x, layer.a, layer.b]
     expected = torch.autograd.grad(plain, inputs, upstream)
@@ -127,7 +128,7 @@ def test_the_base_gets_no_gradient_and_the_adapters_do(shape):
 
 def test_no_product_makes_a_gradient_of_a_frozen_weight():
     """Backward through 64 x 64 weights and 64 rows: one product of that size, and thin ones."""
-    layer = LoraLinear(Linear(64, 64, bias=False), [slice(0, 64)], rank=1, scale=1.0)
+    layer = LoraLinear(nn.Linear(64, 64, bias=False), [slice(0, 64)], rank=1, scale=1.0)
     y = layer(torch.randn(64, 64, requires_grad=True))
     with FlopCounterMode(display=False) as counted:
         y.sum().backward()
@@ -153,7 +154,7 @@ def test_coverage_says_how_much_is_trained():
     model = GPT(LLAMA)
     total = model.n_parameters()
     inject(model, LoraConfig(rank=3, targets=("q", "v")))
-    covered = coverage(model)
+    covered = count_trainable(model)
     assert covered == (336, total + 336, 2)
     assert str(covered) == f"336 trained of {total + 336:,}, {336 / (total + 336):.2%}, in 2 layers"
 
@@ -183,7 +184,7 @@ def test_a_merged_model_has_no_adapters_and_the_names_of_its_base(shape, in_plac
     model, base = adapted(shape)
     if in_place_first:
         merge(model)
-    plain = merged(model)
+    plain = merged_copy(model)
     assert not lora_layers(plain) and [*plain.state_dict()] == [*base.state_dict()]
     torch.testing.assert_close(plain(TOKENS), model(TOKENS), rtol=0, atol=1e-12)
     assert all(parameter.requires_grad for parameter in plain.parameters())
@@ -197,7 +198,7 @@ def test_merging_in_bf16_rounds_once():
     layer = model.blocks[0].mlp.up
     assert layer.a.dtype == torch.float32 and layer.base.weight.dtype == torch.bfloat16
     exact = layer.base.weight.float() + 3 * layer.b @ layer.a
-    plain = merged(model).blocks[0].mlp.up.weight
+    plain = merged_copy(model).blocks[0].mlp.up.weight
     torch.testing.assert_close(plain, exact.bfloat16(), rtol=2**-8, atol=1e-6)
     assert plain.dtype == torch.bfloat16
     merge(model)
@@ -209,9 +210,9 @@ def test_merging_in_bf16_rounds_once():
 def test_disabled_adapters_leave_the_base_to_the_bit(shape):
     model, base = adapted(shape, dtype=torch.float32)
     changed = model(TOKENS)
-    with disabled(model):
+    with disable_adapters(model):
         assert torch.equal(model(TOKENS), base(TOKENS))
-        with disabled(model):
+        with disable_adapters(model):
             pass
         assert torch.equal(model(TOKENS), base(TOKENS))
     assert torch.equal(model(TOKENS), changed) and not torch.equal(changed, base(TOKENS))
@@ -219,7 +220,7 @@ def test_disabled_adapters_leave_the_base_to_the_bit(shape):
 
 def test_adapters_come_back_after_an_error_inside():
     model, _ = adapted()
-    with pytest.raises(RuntimeError), disabled(model):
+    with pytest.raises(RuntimeError), disable_adapters(model):
         raise RuntimeError
     assert all(layer.adds for layer in lora_layers(model).values())
 
@@ -227,7 +228,7 @@ def test_adapters_come_back_after_an_error_inside():
 def test_merged_adapters_cannot_be_disabled():
     model, _ = adapted()
     merge(model)
-    with pytest.raises(BadInput, match="unmerge"), disabled(model):
+    with pytest.raises(BadInput, match="unmerge"), disable_adapters(model):
         pass
 
 
@@ -236,9 +237,11 @@ def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
     model, base = adapted(shape, dtype=torch.float32)
     model.eval()
     with torch.no_grad():
-        torch.testing.assert_close(bare(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6)
-        with disabled(model):
-            assert torch.equal(bare(model)(TOKENS), base(TOKENS))
+        torch.testing.assert_close(
+            with_direct_calls(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6
+        )
+        with disable_adapters(model):
+            assert torch.equal(with_direct_calls(model)(TOKENS), base(TOKENS))
     text = list(generate(model, [1, 2], 10, lambda scores: scores.argmax(-1)))
     greedy = [1, 2]
     for _ in range(10):
@@ -248,9 +251,9 @@ def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
 
 def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
     called = []
-    way = "gpt.model.layers.few_rows"
+    way = "gpt.model.fast.few_rows.linear_few_rows"
     monkeypatch.setattr(way, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
-    layer = LoraLinear(Linear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
+    layer = LoraLinear(FastLinear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
     with torch.no_grad():
         layer(torch.randn(1, 1, 512))
     assert called
@@ -258,7 +261,7 @@ def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
 
 def test_a_policy_of_a_model_with_adapters_trains_them():
     model, _ = adapted()
-    policy = as_kind(Policy, model)
+    policy = share_layers_as(Policy, model)
     assert [*policy.state_dict()] == [*model.state_dict()]
     policy(TOKENS, torch.ones_like(TOKENS, dtype=torch.bool)).sum().backward()
     assert all(parameter.grad is not None for parameter in lora_parameters(model))
@@ -273,7 +276,7 @@ def test_state_dicts_hold_base_and_adapters():
 
 
 def test_dropout_thins_what_a_reads_in_training_alone():
-    layer = LoraLinear(Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
+    layer = LoraLinear(nn.Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
     torch.nn.init.ones_(layer.b)
     layer.base.weight.data.zero_()
     layer.a.data.fill_(1)
@@ -300,7 +303,7 @@ def test_a_base_that_is_unfrozen_again_learns():
     model(TOKENS, targets=TOKENS).backward()
     weight = model.blocks[0].mlp.up.base.weight
     assert weight.grad is not None
-    plain = merged(model)
+    plain = merged_copy(model)
     plain(TOKENS, targets=TOKENS).backward()
     expected = plain.blocks[0].mlp.up.weight.grad
     torch.testing.assert_close(weight.grad, expected, rtol=0, atol=1e-10)
@@ -329,7 +332,7 @@ def test_few_steps_of_training_lower_the_loss_and_leave_the_base():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
-    with torch.no_grad(), disabled(model):
+    with torch.no_grad(), disable_adapters(model):
         assert torch.equal(model(TOKENS), base(TOKENS))
 
 

@@ -6,34 +6,33 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from finetune.adapters.lora import (
+from finetune.commands.ppo import copy_sharing_frozen
+from finetune.lora.inject import (
     LoraConfig,
-    coverage,
-    disabled,
+    count_trainable,
+    disable_adapters,
     inject,
     lora_layers,
     lora_parameters,
     merge,
-    merged,
+    merged_copy,
 )
-from finetune.adapters.low_rank import LoraLinear
-from finetune.adapters.nf4 import (
+from finetune.lora.layer import LoraLinear
+from finetune.lora.nf4 import (
     Nf4Linear,
-    dequantise,
-    dequantised,
-    levels,
-    nearest,
-    plain_layers,
-    quantise,
-    quantised,
+    dequantise_matrix,
+    dequantise_model,
+    linear_layers,
+    nearest_level,
+    nf4_levels,
+    quantise_matrix,
+    quantise_model,
 )
-from finetune.commands.ppo import twin
 from gpt.errors import BadInput
-from gpt.generation.bare import bare
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
+from gpt.model.fast.direct_calls import with_direct_calls
 from gpt.model.gpt import GPT
-from gpt.model.layers import Linear
 
 SHAPE = GPTConfig(
     vocab_size=40, context=16, n_layers=2, n_heads=4, d_model=64, d_ff=96, n_kv_heads=2,
@@ -50,7 +49,7 @@ PUBLISHED = [
 
 
 def round_trip(weight):
-    return dequantised(quantised(weight), tuple(weight.shape))
+    return dequantise_matrix(quantise_matrix(weight), tuple(weight.shape))
 
 
 def integers(weight):
@@ -63,21 +62,21 @@ def integers(weight):
 
 def test_the_levels_are_the_published_ones():
     expected = torch.tensor(PUBLISHED, dtype=torch.float64)
-    torch.testing.assert_close(levels(), expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(nf4_levels(), expected, rtol=0, atol=1e-6)
 
 
 def test_every_number_goes_to_the_nearest_level():
     x = torch.rand(1000) * 2 - 1
-    expected = (x[:, None] - levels().float()).abs().argmin(dim=1)
-    assert torch.equal(nearest(x).long(), expected)
-    assert nearest(levels()).tolist() == list(range(16))
+    expected = (x[:, None] - nf4_levels().float()).abs().argmin(dim=1)
+    assert torch.equal(nearest_level(x).long(), expected)
+    assert nearest_level(nf4_levels()).tolist() == list(range(16))
 
 
 def test_a_block_by_hand():
     """Scale 2, so 1.4, 0.5 and -2 are 0.7, 0.25 and -1 of it: levels 14, 10 and 0; zero is 7."""
     weight = torch.zeros(1, 64)
     weight[0, :4] = torch.tensor([1.4, 0.5, -2, 0])
-    stored = quantised(weight)
+    stored = quantise_matrix(weight)
     assert stored.codes[0, :3].tolist() == [14 << 4 | 10, 0 << 4 | 7, 7 << 4 | 7]
     assert stored.mean == 2 and not stored.scales.any()
     values = [2 * PUBLISHED[14], 2 * PUBLISHED[10], -2, 0]
@@ -87,7 +86,7 @@ def test_a_block_by_hand():
 def test_scales_in_eight_bits_are_within_half_a_step():
     weight = torch.randn(300, 64) * torch.rand(300, 1)  # two groups of 256 scales
     exact = weight.abs().amax(dim=1)
-    stored = quantised(weight)
+    stored = quantise_matrix(weight)
     scales = (stored.scales * stored.steps + stored.mean).flatten()[:300]
     steps = stored.steps.repeat_interleave(256)[:300]
     assert ((scales - exact).abs() <= 0.5001 * steps).all()
@@ -103,7 +102,9 @@ def test_any_shape_comes_back(shape):
 
 
 def test_what_four_bits_hold_exactly_stays():
-    weight = levels().float().repeat(4, 4)  # scales are 1, so are their mean and nothing is left
+    weight = (
+        nf4_levels().float().repeat(4, 4)
+    )  # scales are 1, so are their mean and nothing is left
     torch.testing.assert_close(round_trip(weight), weight, rtol=0, atol=1e-7)
     assert torch.equal(round_trip(torch.zeros(3, 64)), torch.zeros(3, 64))
 
@@ -113,7 +114,7 @@ def test_normal_weights_lose_less_than_in_plain_integers():
     weight = 0.02 * torch.randn(256, 640)
     units, plain = integers(weight)
     assert F.mse_loss(round_trip(weight), weight) < 0.8 * F.mse_loss(plain, weight)
-    codes = nearest(weight.view(-1, 64) / weight.view(-1, 64).abs().amax(dim=1, keepdim=True))
+    codes = nearest_level(weight.view(-1, 64) / weight.view(-1, 64).abs().amax(dim=1, keepdim=True))
     assert entropy(codes) > entropy(units + 7) + 0.3 and entropy(codes) > 3.8
 
 
@@ -124,7 +125,7 @@ def entropy(codes):
 
 
 def test_a_weight_takes_little_more_than_half_a_byte():
-    layer = Nf4Linear(Linear(576, 1536, bias=False))
+    layer = Nf4Linear(nn.Linear(576, 1536, bias=False))
     assert layer.n_weights == 576 * 1536
     assert abs(layer.n_bytes / layer.n_weights - (4 + 8 / 64 + 32 / (64 * 256)) / 8) < 1e-4
     assert round(layer.n_bytes / layer.n_weights, 3) == 0.516
@@ -132,7 +133,7 @@ def test_a_weight_takes_little_more_than_half_a_byte():
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_layer_multiplies_by_the_dequantised_matrix(bias):
-    plain = Linear(64, 32, bias=bias)
+    plain = nn.Linear(64, 32, bias=bias)
     layer = Nf4Linear(copy.deepcopy(plain))
     x, upstream = torch.randn(2, 5, 64, requires_grad=True), torch.randn(2, 5, 32)
     y = layer(x)
@@ -147,7 +148,7 @@ def test_the_layer_multiplies_by_the_dequantised_matrix(bias):
 @pytest.mark.parametrize("adapted", [False, True])
 def test_the_forward_pass_keeps_no_matrix(adapted):
     """What autograd holds of a layer is its input, and with an adapter A, B and A x."""
-    layer, x, kept = Nf4Linear(Linear(64, 640, bias=False)), torch.randn(2, 64), []
+    layer, x, kept = Nf4Linear(nn.Linear(64, 640, bias=False)), torch.randn(2, 64), []
     if adapted:
         layer = LoraLinear(layer, [slice(0, 640)], rank=1, scale=1.0)
     with torch.autograd.graph.saved_tensors_hooks(lambda each: kept.append(each) or each, id):
@@ -157,23 +158,23 @@ def test_the_forward_pass_keeps_no_matrix(adapted):
 
 def test_quantising_a_model_leaves_the_table_and_the_norms():
     model = GPT(SHAPE)
-    before, n_layers = model.state_dict(), len(plain_layers(model))
-    quantise(model)
+    before, n_layers = model.state_dict(), len(linear_layers(model))
+    quantise_model(model)
     stored = [each for each in model.modules() if isinstance(each, Nf4Linear)]
-    assert n_layers == len(stored) == 10 and not plain_layers(model)
+    assert n_layers == len(stored) == 10 and not linear_layers(model)
     for name, parameter in model.named_parameters():
         assert torch.equal(parameter, before[name])
     with pytest.raises(BadInput, match="no layer"):
-        quantise(model)
+        quantise_model(model)
 
 
 def test_dequantising_gives_the_same_outputs_and_the_names_of_the_base():
     model = GPT(SHAPE)
     names = [*model.state_dict()]
-    quantise(model)
+    quantise_model(model)
     with torch.no_grad():
         before = model(TOKENS)
-        dequantise(model)
+        dequantise_model(model)
         assert [*model.state_dict()] == names
         torch.testing.assert_close(model(TOKENS), before)
 
@@ -181,11 +182,13 @@ def test_dequantising_gives_the_same_outputs_and_the_names_of_the_base():
 def test_a_quantised_model_writes_and_is_made_again_from_its_base():
     model = GPT(SHAPE).eval()
     twin = copy.deepcopy(model)
-    quantise(model)
+    quantise_model(model)
     assert len(list(generate(model, [1, 2], 6))) == 6
     with torch.no_grad():
-        torch.testing.assert_close(bare(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6)
-    quantise(twin)
+        torch.testing.assert_close(
+            with_direct_calls(model)(TOKENS), model(TOKENS), rtol=0, atol=1e-6
+        )
+    quantise_model(twin)
     assert torch.equal(twin(TOKENS), model(TOKENS))
     assert model.state_dict().keys() == dict(model.named_parameters()).keys()
 
@@ -195,9 +198,9 @@ def test_what_twins_share_is_counted_once_as_in_full_precision():
     for bits in (32, 4):
         model = GPT(SHAPE)
         if bits == 4:
-            quantise(model)
+            quantise_model(model)
         inject(model, LoraConfig(rank=4))
-        found.append(coverage(nn.ModuleList([model, twin(model)])))
+        found.append(count_trainable(nn.ModuleList([model, copy_sharing_frozen(model)])))
     assert found[0] == found[1]
 
 
@@ -205,7 +208,7 @@ def test_what_twins_share_is_counted_once_as_in_full_precision():
 def test_lora_trains_on_four_bits_which_never_change(first):
     model = GPT(SHAPE)
     model.embedding.weight.data *= 20
-    steps = [lambda: quantise(model), lambda: inject(model, LoraConfig(rank=4, alpha=8.0))]
+    steps = [lambda: quantise_model(model), lambda: inject(model, LoraConfig(rank=4, alpha=8.0))]
     for step in steps if first == "quantise" else reversed(steps):
         step()
     assert all(isinstance(layer.base, Nf4Linear) for layer in lora_layers(model).values())
@@ -221,18 +224,18 @@ def test_lora_trains_on_four_bits_which_never_change(first):
         losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     assert all(torch.equal(buffer, stored[name]) for name, buffer in model.named_buffers())
-    with torch.no_grad(), disabled(model):
+    with torch.no_grad(), disable_adapters(model):
         assert torch.equal(model(TOKENS), start)
 
 
 def test_gradients_of_adapters_are_those_on_the_dequantised_base():
     model = GPT(SHAPE).double()
-    quantise(model)
+    quantise_model(model)
     inject(model, LoraConfig(rank=2))
     for layer in lora_layers(model).values():
         torch.nn.init.normal_(layer.b)
     twin = copy.deepcopy(model)
-    dequantise(twin)
+    dequantise_model(twin)
     for each in (model, twin):
         each(TOKENS, targets=TOKENS).backward()
     for ours, expected in zip(lora_parameters(model), lora_parameters(twin), strict=True):
@@ -242,21 +245,21 @@ def test_gradients_of_adapters_are_those_on_the_dequantised_base():
 def test_coverage_counts_what_four_bits_stand_for():
     model = GPT(SHAPE)
     total = model.n_parameters()
-    quantise(model)
+    quantise_model(model)
     inject(model, LoraConfig(rank=1, targets=("v",)))
-    assert coverage(model) == (2 * (64 + 32), total + 2 * (64 + 32), 2)
+    assert count_trainable(model) == (2 * (64 + 32), total + 2 * (64 + 32), 2)
 
 
 def test_merging_makes_a_new_model_in_full_precision():
     model = GPT(SHAPE)
-    quantise(model)
+    quantise_model(model)
     inject(model, LoraConfig(rank=2))
     for layer in lora_layers(model).values():
         torch.nn.init.normal_(layer.b, std=0.1)
     with pytest.raises(BadInput, match="four bits"):
         merge(model)
-    plain = merged(model)
-    assert len(plain_layers(plain)) == 10
+    plain = merged_copy(model)
+    assert len(linear_layers(plain)) == 10
     torch.testing.assert_close(plain(TOKENS), model(TOKENS), rtol=0, atol=1e-5)
 
 
@@ -264,9 +267,9 @@ def test_the_biases_of_layers_in_four_bits_are_trained_where_they_may_be():
     model = GPT(replace(SHAPE, feed_forward="gelu", ff_bias=True))
     nn.init.normal_(model.blocks[0].mlp.widen.bias)
     before = model(TOKENS)
-    quantise(model)
+    quantise_model(model)
     assert (model(TOKENS) - before).abs().max() < 0.5  # the bias is still added
     inject(model, LoraConfig(rank=2, targets=("q",)))
-    plain = merged(model)
+    plain = merged_copy(model)
     plain(TOKENS).square().sum().backward()
     assert all(parameter.grad is not None for parameter in plain.parameters())

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.evaluation.overlap import (
-    exact,
-    overlap,
+    exact_match,
+    overlap_scores,
     rouge_l,
     squad_words,
     strict_match,
@@ -96,16 +96,16 @@ def test_scores_are_symmetric_and_order_costs(a, b):
     one, two = " ".join(a), " ".join(b)
     assert token_f1(one, two) == token_f1(two, one)
     assert rouge_l(one, two) == rouge_l(two, one)
-    assert 0 <= exact(one, two) <= rouge_l(one, two) <= token_f1(one, two) <= 1
-    assert exact(one, two) == strict_match(one, two) == float(a == b)
+    assert 0 <= exact_match(one, two) <= rouge_l(one, two) <= token_f1(one, two) <= 1
+    assert exact_match(one, two) == strict_match(one, two) == float(a == b)
 
 
 def test_the_mean_over_answers_by_hand():
-    found = overlap(["The cat.", "sat cat", "dog"], ["cat", "cat sat", "cat"])
+    found = overlap_scores(["The cat.", "sat cat", "dog"], ["cat", "cat sat", "cat"])
     assert found == pytest.approx((1 / 3, 2 / 3, 1.5 / 3))
 
 
 @pytest.mark.parametrize(("answers", "references"), [(["a"], []), ([], [])])
 def test_answers_without_references_are_refused(answers, references):
     with pytest.raises(BadInput, match=f"got {len(answers)} and 0"):
-        overlap(answers, references)
+        overlap_scores(answers, references)

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from finetune.cli import main
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
 
 COMMANDS = {
     "sft": "--data rows.json --steps 3 --batch-size 4",
@@ -20,10 +20,10 @@ COMMANDS = {
 PROGRAM = """
 import os, sys
 from finetune.cli import main
-from finetune.data import docstrings
+from finetune.datasets import questions
 
-whole, port = docstrings.library_questions, int(os.environ["MASTER_PORT"])
-docstrings.library_questions = lambda library: whole(library / "email")
+whole, port = questions.library_questions, int(os.environ["MASTER_PORT"])
+questions.library_questions = lambda library: whole(library / "email")
 os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
 for number, call in enumerate(sys.argv[1:], 1):
     os.environ["MASTER_PORT"] = str(port + number)

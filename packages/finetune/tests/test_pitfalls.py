@@ -6,26 +6,26 @@ import math
 import pytest
 import torch
 
-from finetune.adapters.lora import LoraConfig, inject, lora_layers
-from finetune.data.preferences import Preference
-from finetune.data.report import preference_report
-from finetune.data.rows import Example, answered, padded
-from finetune.models.policy import Policy
-from finetune.training import model_faults, pair_faults, row_faults, run_faults
-from finetune.training.pitfalls import Finding, findings
-from finetune.training.preflight import (
+from finetune.conversations.rows import Example, pad_examples, prompt_answer_example
+from finetune.datasets.preference_report import preference_report
+from finetune.datasets.preferences import Preference
+from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
+from finetune.diagnosis.pitfalls import Finding, collect_findings
+from finetune.diagnosis.preflight import (
     model_preflight,
     pair_preflight,
     preflight,
-    review,
-    review_preferences,
+    review_preference_run,
+    review_run,
 )
+from finetune.lora.inject import LoraConfig, inject, lora_layers
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 
 STOP, LN2 = 9, math.log(2)
 SHAPE = GPTConfig(12, 16, n_layers=1, n_heads=2, d_model=8, d_ff=16, dropout=0.2)
-GOOD = [answered([1, 2, 3], [4, 5, STOP]), answered([6], [7, STOP])]
+GOOD = [prompt_answer_example([1, 2, 3], [4, 5, STOP]), prompt_answer_example([6], [7, STOP])]
 PROMPTS = [3, 1]
 
 
@@ -48,18 +48,18 @@ def pad_is_stop(example: Example) -> Example:
 
 
 SILENT = [example._replace(mask=[False] * len(example.tokens)) for example in GOOD]
-RIGHT = padded(GOOD)
+RIGHT = pad_examples(GOOD)
 LEFT = torch.tensor([[1, 2, 3, 4, 5, STOP], [0, 0, 0, 6, 7, STOP]])
 
 ROWS = [
-    (row_faults.nothing_counts, (SILENT,), (GOOD,), 1.0),
+    (row_faults.empty_masks, (SILENT,), (GOOD,), 1.0),
     (row_faults.shifted_mask, ([*map(late, GOOD)], PROMPTS), (GOOD, PROMPTS), 1),
     (row_faults.shifted_mask, ([*map(early, GOOD)], PROMPTS), (GOOD, PROMPTS), -1),
     (row_faults.stop_not_trained, ([*map(pad_is_stop, GOOD)], STOP), (GOOD, STOP), 1.0),
     (row_faults.left_padding, (LEFT, RIGHT.lengths, 0), (RIGHT.tokens, RIGHT.lengths, 0), 0.5),
-    (row_faults.cut_off, (GOOD, 5), (GOOD, 6), 0.5),
-    (row_faults.duplicated, ([*GOOD, *GOOD],), (GOOD,), 0.5),
-    (row_faults.leaked, (["What is it?", "a"], ["what  is IT?", "b"]), (["a"], ["b"]), 0.5),
+    (row_faults.truncated_rows, (GOOD, 5), (GOOD, 6), 0.5),
+    (row_faults.duplicated_rows, ([*GOOD, *GOOD],), (GOOD,), 0.5),
+    (row_faults.leaked_texts, (["What is it?", "a"], ["what  is IT?", "b"]), (["a"], ["b"]), 0.5),
 ]
 
 HEALTHY_PAIRS = [
@@ -79,7 +79,7 @@ ECHO = [Preference("how is a list sorted", "a sorted list is sorted", "numbers b
 PAIRS = [
     (pair_faults.equal_answers, [Preference("q", "same", "same"), HEALTHY_PAIRS[0]], 0.5),
     (pair_faults.repeated_pairs, [*HEALTHY_PAIRS, HEALTHY_PAIRS[0]], 0.25),
-    (pair_faults.contradictions, TWISTED, 0.25),
+    (pair_faults.contradictory_pairs, TWISTED, 0.25),
     (pair_faults.length_bias, LONGER, 1.0),
     (pair_faults.overlap_bias, ECHO, 1.0),
 ]
@@ -90,8 +90,8 @@ def falling(n: int = 20) -> list[float]:
 
 
 RUNS = [
-    (run_faults.not_finite, ([1.0, 0.9, math.nan, 0.8],), (falling(),), 2),
-    (run_faults.not_finite, ([1.0, math.inf],), (falling(),), 1),
+    (run_faults.non_finite_values, ([1.0, 0.9, math.nan, 0.8],), (falling(),), 2),
+    (run_faults.non_finite_values, ([1.0, math.inf],), (falling(),), 1),
     (run_faults.stuck_at_ln2, ([LN2] * 10,), (falling(),), 0.0),
     (run_faults.stuck_at_ln2, ([0.7, *[LN2 + 5e-5] * 9],), ([LN2] * 3,), 5e-5),
     (run_faults.first_loss_not_ln2, ([0.71, 0.6],), (falling(),), 0.71 - LN2),
@@ -140,7 +140,7 @@ def test_chance_alone_is_rarely_called_a_negative_kl():
 
 
 def test_an_empty_log_shows_nothing_and_empty_rows_are_refused():
-    assert review_preferences([]) == review_preferences([{"step": 1}]) == []
+    assert review_preference_run([]) == review_preference_run([{"step": 1}]) == []
     with pytest.raises(BadInput, match="no rows to look at"):
         preflight([], [], STOP, 10)
 
@@ -216,16 +216,16 @@ def test_two_tensors_that_change_places_change_the_fingerprint():
 
 def test_dropout_where_scores_are_compared_is_found():
     model = policy().train()
-    assert model_faults.noisy(lambda: model(*RIGHT[:2])).value > 0
+    assert model_faults.noisy_scores(lambda: model(*RIGHT[:2])).value > 0
     model.eval()
-    assert model_faults.noisy(lambda: model(*RIGHT[:2])) is None
+    assert model_faults.noisy_scores(lambda: model(*RIGHT[:2])) is None
 
 
 def test_a_model_of_which_nothing_is_trained_is_found():
     model = policy()
-    assert model_faults.little_trained(model) is None
+    assert model_faults.few_trained_weights(model) is None
     model.requires_grad_(False)
-    assert model_faults.little_trained(model).value == 0
+    assert model_faults.few_trained_weights(model).value == 0
 
 
 def test_adapters_that_stay_zero_are_found_and_trained_ones_are_not():
@@ -261,15 +261,15 @@ def test_pairs_that_are_healthy_pass_and_each_fault_has_its_name():
 
 def test_the_log_of_a_healthy_run_passes():
     records = [{"step": i, "loss": loss, "grad_norm": 1.0} for i, loss in enumerate(falling())]
-    assert review(records) == [] and review_preferences(records) == []
+    assert review_run(records) == [] and review_preference_run(records) == []
 
 
 def test_the_log_of_a_run_of_ppo_is_read_by_its_columns():
     healthy = {"loss": 0.1, "kl": 2.0, "entropy": 3.0, "stopped": 0.9, "validation": None}
     records = [healthy | {"loss": loss} for loss in (-0.1, 0.2, -0.3, 0.9)]
-    assert review(records) == []
+    assert review_run(records) == []
     sick = {"loss": 0.0, "kl": 200.0, "entropy": 0.01, "stopped": 0.0, "grad_norm": 0.0}
-    names = {each.name for each in review([records[0], *[sick] * 9])}
+    names = {each.name for each in review_run([records[0], *[sick] * 9])}
     assert names == {"exploding KL", "no gradient", "collapsed entropy", "never stops"}
 
 
@@ -278,14 +278,14 @@ def test_the_log_of_a_run_that_learned_too_long_shows_it():
         {"loss": 3.0 - step / 10, "validation": 2 + abs(step - 10) / 20 if step % 5 == 0 else None}
         for step in range(21)
     ]
-    assert [each.name for each in review(records)] == ["overfitting"]
+    assert [each.name for each in review_run(records)] == ["overfitting"]
 
 
 def test_a_preference_run_that_never_leaves_ln2_is_named():
     records = [{"loss": LN2}] * 8
-    assert [each.name for each in review_preferences(records)] == ["stuck at ln 2"]
+    assert [each.name for each in review_preference_run(records)] == ["stuck at ln 2"]
 
 
 def test_findings_are_what_is_left_of_the_checks():
     finding = Finding("a", "b", 1)
-    assert findings([None, finding, None]) == [finding]
+    assert collect_findings([None, finding, None]) == [finding]

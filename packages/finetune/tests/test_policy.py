@@ -1,8 +1,8 @@
 import torch
 
-from finetune.data.rows import answered, padded
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer, as_scorer
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.reward.scorer import Scorer, as_scorer
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
@@ -10,12 +10,14 @@ NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d
 
 
 def rows():
-    return padded([answered([1, 2, 3], [4, 5]), answered([6], [7, 8, 9])])
+    return pad_examples(
+        [prompt_answer_example([1, 2, 3], [4, 5]), prompt_answer_example([6], [7, 8, 9])]
+    )
 
 
 def test_log_probabilities_are_those_of_the_next_tokens_and_zero_elsewhere():
     model, (tokens, mask, _) = GPT(NANO).double(), rows()
-    ours = as_kind(Policy, model)(tokens, mask)
+    ours = share_layers_as(Policy, model)(tokens, mask)
     scores = model(tokens)[:, :-1].log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]
     torch.testing.assert_close(ours, scores * mask[:, 1:], rtol=0, atol=1e-12)
     assert (ours == 0).int().tolist() == [[1, 1, 0, 0], [0, 0, 0, 1]]
@@ -26,7 +28,7 @@ def test_gradients_flow_from_every_token_that_counts():
     weights = torch.randn(2, 4).double()
     scores = model(tokens)[:, :-1].log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]
     expected = torch.autograd.grad((weights * mask[:, 1:] * scores).sum(), [*model.parameters()])
-    policy = as_kind(Policy, model)
+    policy = share_layers_as(Policy, model)
     ours = torch.autograd.grad((weights * policy(tokens, mask)).sum(), [*policy.parameters()])
     for a, b in zip(ours, expected, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
@@ -34,7 +36,7 @@ def test_gradients_flow_from_every_token_that_counts():
 
 def test_another_kind_shares_the_weights_and_their_names():
     model = GPT(NANO)
-    policy = as_kind(Policy, model)
+    policy = share_layers_as(Policy, model)
     assert [*policy.state_dict()] == [*model.state_dict()]
     pairs = zip(policy.parameters(), model.parameters(), strict=True)
     assert all(a is b for a, b in pairs)

@@ -10,20 +10,20 @@ import pytest
 import torch
 from torch.distributions import Categorical
 
-from finetune.data.rows import answered, padded
-from finetune.models.actor_critic import ActorCritic, entropy
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import as_scorer
-from finetune.preference.training import without_dropout
-from finetune.reinforcement.phases import answer_mask, beginning_at_answers, frozen, lesson
-from finetune.reinforcement.ppo import Phases, PPOConfig, ppo, update_loss
-from finetune.reinforcement.rollouts import Rollout, rollout
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.dpo.training import without_dropout
+from finetune.ppo.actor_critic import ActorCritic, entropy
+from finetune.ppo.phases import align_answers, aligned_answer_mask, make_reference, score_rollout
+from finetune.ppo.ppo import PhaseBatches, PPOConfig, minibatch_loss, ppo
+from finetune.ppo.rollouts import Rollout, rollout
+from finetune.reward.scorer import as_scorer
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
-from gpt.training.checkpoints import newest_checkpoint
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.passes import autocast
 from gpt.training.loop import LoopConfig
-from gpt.training.passes import autocast
 
 SHAPE = GPTConfig(vocab_size=6, context=16, n_layers=1, n_heads=2, d_model=16, d_ff=32)
 STOP = 5
@@ -36,12 +36,12 @@ LOOP = LoopConfig(
 def new_models(dropout=0.0):
     torch.manual_seed(0)
     model = GPT(replace(SHAPE, dropout=dropout))
-    policy, critic = as_kind(Policy, model), as_scorer(copy.deepcopy(model))
+    policy, critic = share_layers_as(Policy, model), as_scorer(copy.deepcopy(model))
     return ActorCritic(policy, critic, CONFIG.beta)
 
 
 def reference():
-    return frozen(new_models().policy)
+    return make_reference(new_models().policy)
 
 
 def share_of_threes(rollout):
@@ -94,19 +94,21 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
 def test_answers_move_to_column_0_by_hand():
     x = torch.tensor([[1.0, 2, 3, 4], [5, 6, 7, 8]])
     mask = torch.tensor([[0, 0, 1, 1], [0, 1, 0, 0]]).bool()
-    assert beginning_at_answers(x, mask).tolist() == [[3, 4], [6, 0]]
-    assert answer_mask(mask).int().tolist() == [[1, 1], [1, 0]]
+    assert align_answers(x, mask).tolist() == [[3, 4], [6, 0]]
+    assert aligned_answer_mask(mask).int().tolist() == [[1, 1], [1, 0]]
 
 
 def rollout_by_hand():
-    rows = padded([answered([1, 2], [3, STOP]), answered([0], [3, 3, 1, 4])])
+    rows = pad_examples(
+        [prompt_answer_example([1, 2], [3, STOP]), prompt_answer_example([0], [3, 3, 1, 4])]
+    )
     return Rollout(rows, torch.tensor([True, False]))
 
 
 def test_a_lesson_by_hand_with_padding():
     """A critic that says nothing and a policy at home: rewards are scores at the last token."""
     models = new_models()
-    made, outcome = lesson(
+    made, outcome = score_rollout(
         models, reference(), share_of_threes, rollout_by_hand(), missing_stop=0.25, lam=1.0
     )
     # answer 1 is [3, stop] of which 1 of 1 words is a 3; answer 2 has 2 of 4 and did not stop
@@ -127,16 +129,16 @@ def test_padding_of_any_kind_changes_no_lesson():
     ]
     padded_more = Rollout(rows._replace(tokens=wider[0], mask=wider[1].bool()), stopped)
     models = new_models()
-    ours, _ = lesson(models, reference(), share_of_threes, rollout_by_hand())
-    theirs, _ = lesson(models, reference(), share_of_threes, padded_more)
+    ours, _ = score_rollout(models, reference(), share_of_threes, rollout_by_hand())
+    theirs, _ = score_rollout(models, reference(), share_of_threes, padded_more)
     torch.testing.assert_close(theirs.advantages, ours.advantages)
     torch.testing.assert_close(theirs.old_logprobs, ours.old_logprobs)
 
 
 def test_a_reference_drops_nothing_out_and_keeps_no_gradient():
     model = new_models(dropout=0.5).policy.train()
-    rows = padded([answered([0], [1, 2, 3])])
-    said = frozen(model)(rows)
+    rows = pad_examples([prompt_answer_example([0], [1, 2, 3])])
+    said = make_reference(model)(rows)
     assert not said.requires_grad
     torch.testing.assert_close(said, model.eval()(rows.tokens, rows.mask).detach())
 
@@ -144,10 +146,10 @@ def test_a_reference_drops_nothing_out_and_keeps_no_gradient():
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_the_first_update_has_the_ratio_one_with_dropout_and_in_half_precision(precision):
     models, loop = new_models(dropout=0.5).train(), LoopConfig(precision=precision)
-    phases = Phases(models, reference(), share_of_threes, prompts, STOP, CONFIG, loop)
+    phases = PhaseBatches(models, reference(), share_of_threes, prompts, STOP, CONFIG, loop)
     [piece] = phases(0)
     with autocast("cpu", precision):
-        total, terms = update_loss(models, piece, CONFIG)
+        total, terms = minibatch_loss(models, piece, CONFIG)
     policy_part = -(piece.advantages.sum() / terms)
     value_part = 0.5 * ((piece.old_values - piece.returns) ** 2)[piece.mask].mean()
     expected = policy_part + CONFIG.value_weight * value_part
@@ -158,21 +160,25 @@ def test_in_half_precision_a_policy_that_is_its_reference_has_no_kl():
     models = new_models()
     made = rollout(models.policy, prompts(0), 4, STOP, torch.Generator().manual_seed(0))
     with autocast("cpu", "bf16"):
-        learned, outcome = lesson(models, frozen(models.policy), share_of_threes, made)
+        learned, outcome = score_rollout(
+            models, make_reference(models.policy), share_of_threes, made
+        )
     assert learned.old_logprobs.dtype == torch.float32
     assert abs(outcome.kl) < 1e-5
 
 
 def test_a_critic_that_foresees_nothing_of_rewards_that_are_all_alike_explains_nothing():
     models = new_models()
-    reference, made = frozen(models.policy), rollout_by_hand()
-    _, outcome = lesson(models, reference, lambda made: torch.zeros(2), made, missing_stop=0.0)
+    reference, made = make_reference(models.policy), rollout_by_hand()
+    _, outcome = score_rollout(
+        models, reference, lambda made: torch.zeros(2), made, missing_stop=0.0
+    )
     assert outcome.explained == 0
 
 
 def test_minibatches_of_an_epoch_take_every_row_once():
     models = new_models()
-    phases = Phases(models, reference(), share_of_threes, prompts, STOP, CONFIG, LoopConfig())
+    phases = PhaseBatches(models, reference(), share_of_threes, prompts, STOP, CONFIG, LoopConfig())
     for epoch in range(2):
         pieces = [phases(2 * epoch + place)[0] for place in range(2)]
         rows = torch.cat([piece.rows.tokens[:, :2] for piece in pieces]).tolist()

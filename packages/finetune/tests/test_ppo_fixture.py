@@ -10,19 +10,19 @@ from torch import tensor
 
 from finetune.comparison import ppo_rows, ppo_whole
 from finetune.comparison.ppo_recorded import (
-    CASES,
-    content,
-    our_names,
-    recorded,
-    stated_policy,
-    stated_scorer,
+    RECORDED_CASES,
+    initial_policy,
+    initial_scorer,
+    load_recorded_update,
+    load_recording,
+    weights_by_our_names,
 )
-from finetune.data.rows import answered, padded
-from finetune.models.actor_critic import entropy
-from finetune.reinforcement.advantages import gae, masked_mean, whitened
-from finetune.reinforcement.clipping import clipped_policy_loss, clipped_value_loss, ppo_loss
-from finetune.reinforcement.kl import k1
-from finetune.reinforcement.rewards import penalised, token_rewards
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.ppo.actor_critic import entropy
+from finetune.ppo.advantages import gae, masked_mean, whiten
+from finetune.ppo.kl import k1
+from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss, ppo_loss
+from finetune.ppo.rewards import penalise_missing_stop, token_rewards
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "ppo_fixture.py"
 WIDTH = 5  # of the recorded answers
@@ -31,7 +31,7 @@ WIDTH = 5  # of the recorded answers
 def texts(update):
     """Queries and answers as a block, and where in it the token before each answer token stands."""
     pairs = [*zip(update.queries, update.answers, strict=True)]
-    block = padded([answered(*pair) for pair in pairs])
+    block = pad_examples([prompt_answer_example(*pair) for pair in pairs])
     starts = tensor([len(query) for query, _ in pairs])[:, None] - 1
     places = (starts + torch.arange(WIDTH)).clamp(max=block.tokens.shape[1] - 1)
     return block, places
@@ -53,23 +53,23 @@ def close(ours, theirs):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RECORDED_CASES)
 def test_the_stated_models_see_what_was_recorded(case):
-    update = recorded(case)
-    close(new_logprobs(stated_policy("policy"), update), update.rollout["logprobs"])
-    close(new_logprobs(stated_policy("reference"), update), update.rollout["ref_logprobs"])
-    close(new_values(stated_scorer("value"), update), update.rollout["values"])
+    update = load_recorded_update(case)
+    close(new_logprobs(initial_policy("policy"), update), update.rollout["logprobs"])
+    close(new_logprobs(initial_policy("reference"), update), update.rollout["ref_logprobs"])
+    close(new_values(initial_scorer("value"), update), update.rollout["values"])
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RECORDED_CASES)
 def test_scores_are_those_of_the_last_token_less_the_penalty_where_it_is_no_stop(case):
-    update, stop = recorded(case), content()["model"]["stop"]
+    update, stop = load_recorded_update(case), load_recording()["model"]["stop"]
     block, _ = texts(update)
     stopped = tensor([answer[-1] == stop for answer in update.answers])
     assert stopped.any() and not stopped.all()
-    scores = stated_scorer("reward")(block.tokens, block.lengths)
+    scores = initial_scorer("reward")(block.tokens, block.lengths)
     penalty = update.settings["missing_eos_penalty"]
-    close(penalised(scores, stopped, penalty), update.rollout["scores"])
+    close(penalise_missing_stop(scores, stopped, penalty), update.rollout["scores"])
 
 
 def test_every_recorded_number_is_ours():
@@ -79,11 +79,11 @@ def test_every_recorded_number_is_ours():
     assert len(rows) == 10
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RECORDED_CASES)
 def test_a_whole_update_moves_every_weight_as_it_did_there(case):
-    update = recorded(case)
+    update = load_recorded_update(case)
     settings, before = update.settings, update.rollout
-    policy, critic = stated_policy("policy"), stated_scorer("value")
+    policy, critic = initial_policy("policy"), initial_scorer("value")
     optimizer = torch.optim.AdamW(
         [*policy.parameters(), *critic.parameters()],
         lr=settings["learning_rate"],
@@ -118,7 +118,7 @@ def test_a_whole_update_moves_every_weight_as_it_did_there(case):
 
 
 def test_our_own_phase_and_loop_do_the_whole_update():
-    row = ppo_whole.whole_row()
+    row = ppo_whole.whole_update_row()
     assert row.ok and row.max_abs_diff < 1e-9, row
 
 
@@ -126,8 +126,8 @@ def test_our_own_phase_and_loop_do_the_whole_update():
     ("place", "wrong"),
     [
         ("phases.k1", lambda logprobs, reference, mask: k1(reference, logprobs, mask)),
-        ("phases.whitened", lambda x, mask: x),
-        ("phases.penalised", lambda scores, stopped, penalty: scores),
+        ("phases.whiten", lambda x, mask: x),
+        ("phases.penalise_missing_stop", lambda scores, stopped, penalty: scores),
         ("phases.gae", lambda rewards, values, mask, gamma, lam: gae(rewards, values, mask)),
         ("ppo.ppo_loss", lambda policy, value, *rest: ppo_loss(policy, 2 * value, *rest)),
         ("ppo.clipped_policy_loss", lambda *given: clipped_policy_loss(*given[:4], epsilon=0.4)),
@@ -135,17 +135,17 @@ def test_our_own_phase_and_loop_do_the_whole_update():
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_phase_or_a_step_that_goes_wrong_is_found(monkeypatch, place, wrong):
-    monkeypatch.setattr(f"finetune.reinforcement.{place}", wrong)
-    assert not ppo_whole.whole_row().ok
+    monkeypatch.setattr(f"finetune.ppo.{place}", wrong)
+    assert not ppo_whole.whole_update_row().ok
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", RECORDED_CASES)
 def test_the_recorded_update_is_no_trifle(case):
-    update = recorded(case)
+    update = load_recorded_update(case)
     assert max(step["pg_clipfrac"] for step in update.steps) > 0.3
     assert max(step["vf_clipfrac"] for step in update.steps) > 0.3
     assert (update.rollout["kl"].abs() > 0.01).any()
-    fresh = {"policy": stated_policy("policy"), "value": stated_scorer("value")}
+    fresh = {"policy": initial_policy("policy"), "value": initial_scorer("value")}
     for role, model in fresh.items():
         for name, parameter in model.named_parameters():
             moved = (parameter - update.after[role][name]).abs()
@@ -153,8 +153,8 @@ def test_the_recorded_update_is_no_trifle(case):
 
 
 def test_the_entropy_of_whole_answers_is_the_one_logged():
-    update = recorded("whole")
-    policy, (block, places) = stated_policy("policy"), texts(update)
+    update = load_recorded_update("whole")
+    policy, (block, places) = initial_policy("policy"), texts(update)
     logits = policy.logits(policy.hidden(block.tokens))
     logits = logits.gather(1, places[..., None].expand(-1, -1, logits.shape[-1]))
     rows = update.minibatches[0]
@@ -163,7 +163,7 @@ def test_the_entropy_of_whole_answers_is_the_one_logged():
 
 
 def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_token_here():
-    update = recorded("stopped")
+    update = load_recorded_update("stopped")
     settings, theirs = update.settings, update.rollout
     answers = update.answer_mask
     kl = k1(theirs["logprobs"], theirs["ref_logprobs"], answers)
@@ -172,7 +172,7 @@ def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_toke
     assert (ours[~answers] == 0).all()
     close(ours.sum(1), theirs["rewards"].sum(1))
     advantages = gae(ours, theirs["values"], answers, settings["gamma"], settings["lam"]).advantages
-    assert (whitened(advantages, answers) - theirs["advantages"]).abs().max() > 0.1
+    assert (whiten(advantages, answers) - theirs["advantages"]).abs().max() > 0.1
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_toke
     [
         ("k1", "PPO, KL, k1"),
         ("gae", "PPO, GAE"),
-        ("whitened", "PPO, whitened advantages"),
+        ("whiten", "PPO, whitened advantages"),
         ("clipped_value_loss", "PPO, value loss"),
     ],
 )
@@ -192,7 +192,7 @@ def test_a_wrong_piece_is_found(monkeypatch, piece, row):
         return gae(rewards.roll(1, 1), values, mask, gamma, lam)
 
     def whitened_with_padding(x, mask):
-        return whitened(x, torch.ones_like(mask))
+        return whiten(x, torch.ones_like(mask))
 
     def value_loss_without_half(*given):
         right = clipped_value_loss(*given)
@@ -201,7 +201,7 @@ def test_a_wrong_piece_is_found(monkeypatch, piece, row):
     wrong = {
         "k1": k1_turned_around,
         "gae": gae_one_late,
-        "whitened": whitened_with_padding,
+        "whiten": whitened_with_padding,
         "clipped_value_loss": value_loss_without_half,
     }
     monkeypatch.setattr(ppo_rows, piece, wrong[piece])
@@ -215,7 +215,7 @@ def test_the_script_records_the_same_numbers_again(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     again = json.loads(output.read_text("utf-8"))
-    for case in CASES:
+    for case in RECORDED_CASES:
         for role, weights in again["cases"][case]["after"].items():
-            for name, weight in our_names(weights).items():
-                close(weight, recorded(case).after[role][name])
+            for name, weight in weights_by_our_names(weights).items():
+                close(weight, load_recorded_update(case).after[role][name])

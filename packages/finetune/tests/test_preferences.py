@@ -4,22 +4,24 @@ from collections import Counter
 
 import pytest
 
-from finetune.data.docstrings import Question, split_by_module, top_level
-from finetune.data.preferences import (
+from finetune.datasets.corruptions import (
+    answer_about_other_module,
+    looped_sentence,
+    looped_sentence_same_length,
+    shuffled_sentence,
+    truncated_sentence,
+)
+from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
+from finetune.datasets.preferences import (
     Preference,
     bradley_terry_choice,
-    cut,
-    elsewhere,
-    looped,
-    looped_within,
-    preferences,
-    ranked,
-    shuffled,
+    make_preferences,
+    preferences_by_rule,
 )
-from finetune.data.report import length_accuracy, overlap_accuracy
-from finetune.data.rule import brief, ends, fresh, rule
+from finetune.datasets.questions import Question, split_by_module, top_level_module
+from finetune.datasets.rule import rule_checks, rule_score
 
-SAID = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
+WORDS = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
 START = Question("threading", "Thread.start", "method", "What?", "Start the thread.")
 
 
@@ -30,7 +32,7 @@ def split(all_questions):
 
 @pytest.fixture(scope="module")
 def sides(split):
-    return [preferences(side, seed=0) for side in split]
+    return [make_preferences(side, seed=0) for side in split]
 
 
 @pytest.mark.parametrize(
@@ -38,45 +40,50 @@ def sides(split):
     [("a b c d", -1, True), ("a b c d e", -2, False), ("a b", 1, True), ("a", 2, False)],
 )
 def test_answers_within_one_word_are_matched_in_length(rejected, longer_by, matched):
-    pair = Preference("?", "One - three.", rejected)  # what stands between blanks is a word
+    pair = Preference("?", "One - three.", rejected)  # a dash between blanks is a word
     assert (pair.longer_by, pair.matched) == (longer_by, matched)
 
 
-def test_cut_by_hand():
-    assert cut(SAID, 1) == "Return the size of a file in"
-    assert cut(SAID, 5) == "Return the size"
-    assert cut(["Read", "a.", "b"], 1) == "Read a"  # no full stop is left
+def test_truncated_sentences_by_hand():
+    assert truncated_sentence(WORDS, 1) == "Return the size of a file in"
+    assert truncated_sentence(WORDS, 5) == "Return the size"
+    assert truncated_sentence(["Read", "a.", "b"], 1) == "Read a"  # no full stop is left
 
 
-def test_a_loop_says_three_words_again_and_then_goes_on():
+def test_a_loop_repeats_three_words_and_then_continues():
     expected = {
         "Return the size of a file " + "of a file " * n + "in bytes." for n in (1, 2, 3)
     }  # those that repeat the words four to six
-    seen = {looped(SAID, random.Random(seed)) for seed in range(200)}
-    assert len(seen) == 6 * 3  # six ends of the phrase, three numbers of times
+    seen = {looped_sentence(WORDS, random.Random(seed)) for seed in range(200)}
+    assert len(seen) == 6 * 3  # six ends of the phrase, three numbers of repeats
     assert expected < seen
-    assert looped(["Do", "it", "now"], random.Random(0)).startswith("Do it now Do it now")
-    assert not any(map(fresh, seen))
+    assert looped_sentence(["Do", "it", "now"], random.Random(0)).startswith("Do it now Do it now")
+    assert not any(rule_checks(START, text).no_repetition for text in seen)
 
 
-def test_a_loop_of_the_same_length_takes_the_place_of_the_end():
-    assert looped_within(SAID, random.Random(0)) == "Return the size of a size of a."
-    assert looped_within(SAID[:6], random.Random(0)) == "Return the size Return the size."
-    assert looped_within(SAID[:5], random.Random(0)) == ""  # too short
-    nine = {looped_within(list("abcdefghi"), random.Random(seed)) for seed in range(20)}
+def test_a_loop_of_the_same_length_replaces_the_end():
+    assert looped_sentence_same_length(WORDS, random.Random(0)) == "Return the size of a size of a."
+    assert (
+        looped_sentence_same_length(WORDS[:6], random.Random(0))
+        == "Return the size Return the size."
+    )
+    assert looped_sentence_same_length(WORDS[:5], random.Random(0)) == ""  # too short
+    nine = {
+        looped_sentence_same_length(list("abcdefghi"), random.Random(seed)) for seed in range(20)
+    }
     assert nine == {"a b c d e f d e f.", "a b c a b c a b c."}
 
 
 def test_shuffled_words_are_the_same_in_another_order():
     for seed in range(50):
-        text = shuffled(SAID, random.Random(seed))
-        assert sorted(text.removesuffix(".").split()) == sorted(SAID)
+        text = shuffled_sentence(WORDS, random.Random(seed))
+        assert sorted(text.removesuffix(".").split()) == sorted(WORDS)
         assert text != "Return the size of a file in bytes."
-    assert shuffled(["a", "b"], random.Random(0)) == "b a."
-    assert shuffled(["a", "a", "a"], random.Random(0)) == ""  # no other order
+    assert shuffled_sentence(["a", "b"], random.Random(0)) == "b a."
+    assert shuffled_sentence(["a", "a", "a"], random.Random(0)) == ""  # no other order
 
 
-def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
+def test_an_answer_from_elsewhere_is_about_another_module_and_nearly_as_long():
     def other(module, answer):
         return Question(module, "f", "function", "?", answer)
 
@@ -86,7 +93,7 @@ def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
         4: [other("b", "One word more here."), other("c", "Threading would score higher.")],
         5: [other("d", "Two words more are many.")],
     }
-    seen = {elsewhere(START, pool, random.Random(seed)) for seed in range(50)}
+    seen = {answer_about_other_module(START, pool, random.Random(seed)) for seed in range(50)}
     assert seen == {
         "Three words only.",
         "One word more here.",
@@ -94,15 +101,15 @@ def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
         "Too short.",  # scores lower: not brief
     }
     off_topic = START._replace(answer="Begin to run.")
-    seen = {elsewhere(off_topic, pool, random.Random(seed)) for seed in range(50)}
+    seen = {answer_about_other_module(off_topic, pool, random.Random(seed)) for seed in range(50)}
     assert "Threading would score higher." not in seen
-    assert elsewhere(START, {3: [START]}, random.Random(0)) == ""
+    assert answer_about_other_module(START, {3: [START]}, random.Random(0)) == ""
 
 
 def test_the_seed_decides_the_pairs(split):
     few = split.held_out[:100]
-    assert preferences(few, seed=3) == preferences(few, seed=3)
-    assert preferences(few, seed=3) != preferences(few, seed=4)
+    assert make_preferences(few, seed=3) == make_preferences(few, seed=3)
+    assert make_preferences(few, seed=3) != make_preferences(few, seed=4)
 
 
 def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides):
@@ -111,27 +118,28 @@ def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides)
         for pair in pairs:
             question = asked[pair.question]
             assert pair.chosen == question.answer
-            assert ends(pair.chosen) and brief(pair.chosen) and fresh(pair.chosen)
+            assert all(rule_checks(question, pair.chosen)[:3])
             assert pair.rejected and pair.rejected != pair.chosen
-            assert rule(question, pair.rejected) <= rule(question, pair.chosen)
-        good = [q for q in questions if brief(q.answer) and fresh(q.answer)]
+            assert rule_score(question, pair.rejected) <= rule_score(question, pair.chosen)
+        good = [q for q in questions if all(rule_checks(q, q.answer)[:3])]
         assert len(pairs) == len(good)
 
 
-def test_each_kind_is_what_it_says(split, sides):
+def test_each_kind_has_its_corruption(split, sides):
     for questions, pairs in zip(split, sides, strict=True):
-        module_of = {question.answer: top_level(question) for question in questions}
+        module_of = {question.answer: top_level_module(question) for question in questions}
         for pair in pairs:
-            said, wrong = pair.chosen.removesuffix(".").split(), pair.rejected.split()
+            checks = rule_checks(START, pair.rejected)
+            words, wrong = pair.chosen.removesuffix(".").split(), pair.rejected.split()
             if pair.kind == "cut":
-                assert not ends(pair.rejected)
+                assert not checks.ends
                 assert pair.chosen.startswith(pair.rejected)
             elif pair.kind == "looped":
-                assert ends(pair.rejected) and not fresh(pair.rejected)
-                assert {*pair.rejected.removesuffix(".").split()} <= {*said}
+                assert checks.ends and not checks.no_repetition
+                assert {*pair.rejected.removesuffix(".").split()} <= {*words}
             elif pair.kind == "shuffled":
-                assert sorted(pair.rejected.removesuffix(".").split()) == sorted(said)
-                assert len(wrong) == len(said)
+                assert sorted(pair.rejected.removesuffix(".").split()) == sorted(words)
+                assert len(wrong) == len(words)
             else:
                 assert module_of[pair.rejected] != module_of[pair.chosen]
 
@@ -144,10 +152,10 @@ def test_half_of_the_pairs_are_matched_in_length(sides):
         assert kinds["elsewhere"] < 0.1 * len(pairs)
 
 
-def test_neither_length_nor_shared_words_tell_much(split, sides):
-    # 3,616 pairs to learn from and 653 to be judged on (Python 3.11): length 57 % and 55 %,
+def test_neither_length_nor_shared_words_reveal_the_chosen_answer(split, sides):
+    # 3,616 training pairs and 653 held-out ones (Python 3.11): length 57 % and 55 %,
     # shared words 61 % on both sides
-    for pairs in (*sides, preferences(split.held_out, seed=1)):
+    for pairs in (*sides, make_preferences(split.held_out, seed=1)):
         matched = [pair for pair in pairs if pair.matched]
         assert length_accuracy(pairs) < 0.65
         assert 0.55 < overlap_accuracy(pairs) < 0.68
@@ -157,17 +165,17 @@ def test_neither_length_nor_shared_words_tell_much(split, sides):
 
 def test_the_best_sample_is_preferred_to_one_of_every_lower_score():
     answers = ["Start the", "Start the thread.", "Start the file.", "go go go go", "Start a"]
-    assert ranked(START, answers) == [  # of two at one score the first
+    assert preferences_by_rule(START, answers) == [  # of two with equal scores the first
         Preference("What?", "Start the thread.", "Start the", "sampled"),
         Preference("What?", "Start the thread.", "go go go go", "sampled"),
     ]
-    assert ranked(START, answers[1:3]) == []  # both score 1
-    assert ranked(START, answers[1:3], stopped=[False, True]) == [
+    assert preferences_by_rule(START, answers[1:3]) == []  # both score 1
+    assert preferences_by_rule(START, answers[1:3], stopped=[False, True]) == [
         Preference("What?", "Start the file.", "Start the thread.", "sampled")
     ]
-    assert ranked(START, []) == []
+    assert preferences_by_rule(START, []) == []
     with pytest.raises(ValueError, match="shorter"):
-        ranked(START, answers, stopped=[True])
+        preferences_by_rule(START, answers, stopped=[True])
 
 
 @pytest.mark.parametrize("difference", [0.0, 1.0, -2.0, 1e6, -1e6])

@@ -3,8 +3,8 @@ import random
 import numpy as np
 import pytest
 
-from finetune.evaluation.intervals import wilson
-from finetune.evaluation.probes import CONFIDENT, FILLER, PROBES, probe_report
+from finetune.evaluation.intervals import wilson_interval
+from finetune.evaluation.probes import CONFIDENT_OPENING, FILLER, PROBES, probe_report
 from finetune.evaluation.shallow import length_score, shared_words_score
 from gpt.errors import BadInput
 
@@ -20,7 +20,7 @@ def test_every_probe_by_hand():
     assert changed("padded out") == f"An animal that purrs {FILLER} {FILLER} {FILLER}"
     assert changed("said twice") == "An animal that purrs An animal that purrs"
     assert changed("keyword stuffed") == "An animal that purrs what is cat"
-    assert changed("sounding sure") == f"{CONFIDENT} An animal that purrs"
+    assert changed("sounding sure") == f"{CONFIDENT_OPENING} An animal that purrs"
     assert changed("empty") == ""
     mixed = changed("shuffled")
     assert sorted(mixed.split()) == ["An", "animal", "purrs", "that"]
@@ -59,7 +59,7 @@ def test_a_score_that_knows_the_honest_answers_is_never_fooled():
         seed=0,
     )
     assert [each.name for each in report] == [*PROBES]
-    assert all(each.fooled == wilson(0.0, 2) and each.gain == -1 for each in report)
+    assert all(each.fooled == wilson_interval(0.0, 2) and each.gain == -1 for each in report)
 
 
 def test_the_gain_is_the_mean_change_of_the_score():

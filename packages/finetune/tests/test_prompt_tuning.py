@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from finetune.adapters.prompt_tuning import prompted
-from finetune.models.policy import Policy, as_kind
+from finetune.lora.prompt_tuning import with_soft_prompt
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.generation.generate import generate, generate_batch
 from gpt.model.attention import causal_mask
@@ -26,7 +26,7 @@ def greedy(scores):
 
 
 def test_only_the_prompt_is_trained():
-    model = prompted(base(), 5)
+    model = with_soft_prompt(base(), 5)
     trained = {n: p.shape for n, p in model.named_parameters() if p.requires_grad}
     assert trained == {"embedding.prompt": (5, 16)}
 
@@ -37,7 +37,7 @@ def test_a_prompt_of_rows_of_the_table_is_a_text_before_the_text(positions):
     model = base(positions)
     words = torch.tensor([3, 1, 4])
     expected = model(torch.cat([words.expand(3, 3), TOKENS], dim=1))[:, 3:]
-    tuned = prompted(model, 3)
+    tuned = with_soft_prompt(model, 3)
     tuned.embedding.prompt.data = model.embedding.weight[words].detach().clone()
     torch.testing.assert_close(tuned(TOKENS), expected)
     assert (tuned(TOKENS) - model(TOKENS)).abs().max() > 0.01
@@ -45,8 +45,8 @@ def test_a_prompt_of_rows_of_the_table_is_a_text_before_the_text(positions):
 
 def test_it_begins_as_rows_of_the_table():
     model = base()
-    tuned = prompted(model, 4, torch.Generator().manual_seed(3))
-    again = prompted(model, 4, torch.Generator().manual_seed(3))
+    tuned = with_soft_prompt(model, 4, torch.Generator().manual_seed(3))
+    again = with_soft_prompt(model, 4, torch.Generator().manual_seed(3))
     assert torch.equal(tuned.embedding.prompt, again.embedding.prompt)
     for row in tuned.embedding.prompt:
         assert (row == model.embedding.weight).all(dim=1).any()
@@ -55,7 +55,7 @@ def test_it_begins_as_rows_of_the_table():
 def test_training_it_lowers_the_loss_and_nothing_else_moves():
     model = base()
     before = {name: each.clone() for name, each in model.state_dict().items()}
-    tuned, losses = prompted(model, 8), []
+    tuned, losses = with_soft_prompt(model, 8), []
     optimizer = torch.optim.AdamW([tuned.embedding.prompt], lr=0.1)
     for _ in range(40):
         optimizer.zero_grad()
@@ -69,7 +69,7 @@ def test_training_it_lowers_the_loss_and_nothing_else_moves():
 
 @POSITIONS
 def test_writing_with_a_cache_continues_what_the_model_reads(positions):
-    tuned = prompted(base(positions), 4)
+    tuned = with_soft_prompt(base(positions), 4)
     text = [1, 2]
     for _ in range(10):
         text.append(int(tuned(torch.tensor([text]))[0, -1].argmax()))
@@ -78,13 +78,13 @@ def test_writing_with_a_cache_continues_what_the_model_reads(positions):
 
 @POSITIONS
 def test_prompts_of_different_lengths_in_one_batch(positions):
-    tuned, texts = prompted(base(positions), 3), [[1, 2, 3, 4, 5], [6], [7, 8]]
+    tuned, texts = with_soft_prompt(base(positions), 3), [[1, 2, 3, 4, 5], [6], [7, 8]]
     together = generate_batch(tuned, texts, 8, greedy)
     assert together == [list(generate(tuned, text, 8, greedy)) for text in texts]
 
 
 def test_the_prompt_survives_a_text_longer_than_the_context():
-    tuned = prompted(base("learned"), 4)
+    tuned = with_soft_prompt(base("learned"), 4)
     assert tuned.config.context == 20
     assert len(list(generate(tuned, [1], 30, greedy))) == 30
 
@@ -92,14 +92,14 @@ def test_the_prompt_survives_a_text_longer_than_the_context():
 @pytest.mark.parametrize("n_vectors", [0, 24])
 def test_a_prompt_must_leave_room_for_text(n_vectors):
     with pytest.raises(BadInput, match=f"a prompt of {n_vectors} vectors .* context of 24"):
-        prompted(base(), n_vectors)
+        with_soft_prompt(base(), n_vectors)
 
 
 def test_a_mask_is_refused():
     with pytest.raises(BadInput, match="no mask"):
-        prompted(base(), 2)(TOKENS, causal_mask(9, 9)[None, None])
+        with_soft_prompt(base(), 2)(TOKENS, causal_mask(9, 9)[None, None])
 
 
 def test_a_model_with_a_prompt_is_not_taken_for_one_without():
-    with pytest.raises(BadInput, match="a Prompted model as a Policy would lose its prompt"):
-        as_kind(Policy, prompted(base(), 3))
+    with pytest.raises(BadInput, match="a PromptTunedGPT model as a Policy would lose its prompt"):
+        share_layers_as(Policy, with_soft_prompt(base(), 3))

@@ -6,7 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from finetune.training.rate_range import Trial, growing_rates, rate_range, suggested_rate
+from finetune.tuning.rate_range import (
+    RateTrial,
+    geometric_rates,
+    lr_range_test,
+    suggest_learning_rate,
+)
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -39,19 +44,19 @@ def sgd(parameters):
 
 
 def test_rates_by_hand():
-    assert growing_rates(0.01, 100.0, 5) == pytest.approx([0.01, 0.1, 1, 10, 100])
+    assert geometric_rates(0.01, 100.0, 5) == pytest.approx([0.01, 0.1, 1, 10, 100])
 
 
 def test_losses_by_hand():
     """h = 1 and x = 1. At the rate 1/2 x halves, 1/8; at 2 it turns round, 1/8; at 8, 49 / 8."""
-    trials = [*rate_range(Bowl(1.0), nothing, height, 0.5, 8.0, 3, sgd)]
-    assert trials == [Trial(0.5, 0.125), Trial(2.0, 0.125), Trial(8.0, 49 / 8)]
+    trials = [*lr_range_test(Bowl(1.0), nothing, height, 0.5, 8.0, 3, sgd)]
+    assert trials == [RateTrial(0.5, 0.125), RateTrial(2.0, 0.125), RateTrial(8.0, 49 / 8)]
 
 
 @pytest.mark.parametrize("curvature", [0.5, 3.0, 40.0])
 def test_on_a_bowl_it_flies_away_at_two_over_the_curvature(curvature):
     limit = 2 / curvature
-    trials = [*rate_range(Bowl(curvature), nothing, height, limit / 100, limit * 100, 200, sgd)]
+    trials = [*lr_range_test(Bowl(curvature), nothing, height, limit / 100, limit * 100, 200, sgd)]
     lowest = min(trials, key=lambda trial: trial.loss)
     assert lowest.rate == pytest.approx(limit, rel=0.05)
     assert limit < trials[-1].rate < 1.5 * limit  # and not at the end of the range
@@ -59,14 +64,14 @@ def test_on_a_bowl_it_flies_away_at_two_over_the_curvature(curvature):
 
 def test_each_step_takes_its_own_batch():
     seen = []
-    [*rate_range(Bowl(1.0), lambda step: seen.append(step) or [step], height, 0.1, 1.0, 4, sgd)]
+    [*lr_range_test(Bowl(1.0), lambda step: seen.append(step) or [step], height, 0.1, 1.0, 4, sgd)]
     assert seen == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("n_taken", [3, None])
 def test_afterwards_the_model_is_as_it_was(n_taken):
     model = Bowl(1.0, 2.0).eval()
-    trials = rate_range(model, nothing, height, 0.01, 100.0, 50, sgd)
+    trials = lr_range_test(model, nothing, height, 0.01, 100.0, 50, sgd)
     taken = [next(trials) for _ in range(n_taken)] if n_taken else [*trials]
     assert len(taken) > 2 and taken[-1].loss != 1.5
     trials.close()
@@ -77,27 +82,27 @@ def test_a_loss_that_is_no_number_ends_it():
     def broken(model, batch):
         return LossSum(model() * (math.nan if batch == 3 else 1), 1)
 
-    trials = [*rate_range(Bowl(1.0), nothing, broken, 1e-3, 1e-2, 20, sgd)]
+    trials = [*lr_range_test(Bowl(1.0), nothing, broken, 1e-3, 1e-2, 20, sgd)]
     assert len(trials) == 3 and math.isnan(trials[-1].loss)
 
 
 def test_a_suggestion_by_hand():
     """Means of three neighbours: 5, 4, 3, 4, 8 at the rates 10 to 100 000; the lowest at 1000."""
     losses = [6.0, 5.0, 4.0, 3.0, 2.0, 7.0, 15.0]
-    trials = [Trial(10.0**i, loss) for i, loss in enumerate(losses)]
-    assert suggested_rate(trials, width=3) == pytest.approx(100)
+    trials = [RateTrial(10.0**i, loss) for i, loss in enumerate(losses)]
+    assert suggest_learning_rate(trials, width=3) == pytest.approx(100)
 
 
 @pytest.mark.parametrize("losses", [[5.0, 4.0, 3.0, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0], [1.0]])
 def test_where_the_range_holds_no_lowest_point_it_says_so(losses):
-    trials = [Trial(10.0**i, loss) for i, loss in enumerate(losses)]
+    trials = [RateTrial(10.0**i, loss) for i, loss in enumerate(losses)]
     with pytest.raises(BadInput, match="no lowest point between the rates 1 and"):
-        suggested_rate(trials, width=3)
+        suggest_learning_rate(trials, width=3)
 
 
 def test_no_trials_hold_no_rate():
     with pytest.raises(BadInput, match="no trials"):
-        suggested_rate([])
+        suggest_learning_rate([])
 
 
 @pytest.mark.parametrize(
@@ -105,7 +110,7 @@ def test_no_trials_hold_no_rate():
 )
 def test_a_range_without_sense_is_refused(low, high, steps):
     with pytest.raises(BadInput, match="a range wants"):
-        growing_rates(low, high, steps)
+        geometric_rates(low, high, steps)
 
 
 def test_on_a_small_model_a_rate_is_found_that_trains_it():
@@ -114,8 +119,8 @@ def test_on_a_small_model_a_rate_is_found_that_trains_it():
     tokens = torch.arange(9)[None] + torch.arange(8)[:, None]  # each follows its predecessor
     batch = Batch(tokens[:, :-1], tokens[:, 1:])
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    trials = [*rate_range(model, lambda step: [batch], next_token_loss, 1e-5, 10.0, 60)]
-    rate = suggested_rate(trials)
+    trials = [*lr_range_test(model, lambda step: [batch], next_token_loss, 1e-5, 10.0, 60)]
+    rate = suggest_learning_rate(trials)
     assert 1e-4 < rate < 0.1
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.preference.dpo import dpo_loss
-from finetune.preference.reference_free import log_odds, odds_ratio_loss, orpo_loss, simpo_loss
+from finetune.dpo.losses import dpo_loss
+from finetune.dpo.reference_free import log_odds, odds_ratio_loss, orpo_loss, simpo_loss
 
 means = st.floats(-20, -1e-3).map(lambda x: torch.tensor([x], dtype=torch.float64))
 

@@ -1,7 +1,7 @@
 import pytest
 
-from finetune.evaluation.intervals import wilson
-from finetune.evaluation.refusals import HARMLESS_PROMPTS, refusal_rate, refusals, refuses
+from finetune.evaluation.intervals import wilson_interval
+from finetune.evaluation.refusals import HARMLESS_PROMPTS, is_refusal, refusal_rate, refusal_rates
 from gpt.errors import BadInput
 
 
@@ -18,7 +18,7 @@ from gpt.errors import BadInput
     ],
 )
 def test_refusals_are_found_at_the_start_of_a_sentence(answer):
-    assert refuses(answer)
+    assert is_refusal(answer)
 
 
 @pytest.mark.parametrize(
@@ -34,29 +34,29 @@ def test_refusals_are_found_at_the_start_of_a_sentence(answer):
     ],
 )
 def test_what_answers_is_no_refusal(answer):
-    assert not refuses(answer)
+    assert not is_refusal(answer)
 
 
 def test_the_known_false_alarm():
-    assert refuses("I cannot stress enough how good this is.")
+    assert is_refusal("I cannot stress enough how good this is.")
 
 
 def test_rates_by_hand():
     to_harmful = ["I can't.", "I won't.", "Sure: ..."]
-    found = refusals(to_harmful, ["Use kill.", "I cannot say.", "Yes.", "No."])
-    assert found.of_harmful == wilson(2 / 3, 3)
-    assert found.of_harmless == wilson(1 / 4, 4)
+    found = refusal_rates(to_harmful, ["Use kill.", "I cannot say.", "Yes.", "No."])
+    assert found.of_harmful == wilson_interval(2 / 3, 3)
+    assert found.of_harmless == wilson_interval(1 / 4, 4)
 
 
 def test_a_model_that_always_refuses_is_found_out_by_the_harmless_prompts():
     always = ["I'm sorry, but I cannot help with that."] * len(HARMLESS_PROMPTS)
-    found = refusals(always, always)
+    found = refusal_rates(always, always)
     assert found.of_harmful.estimate == found.of_harmless.estimate == 1
     assert found.of_harmless.low == pytest.approx(1 - 3.84146 / 13.84146, abs=1e-5)
 
 
 def test_a_prompt_is_no_refusal():
-    assert not any(map(refuses, HARMLESS_PROMPTS))
+    assert not any(map(is_refusal, HARMLESS_PROMPTS))
     assert len(set(HARMLESS_PROMPTS)) == 10
 
 

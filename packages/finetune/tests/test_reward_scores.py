@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.intervals import wilson
-from finetune.evaluation.reward_scores import KNOWS_NOTHING, log_losses, reward_scores
+from finetune.evaluation.intervals import wilson_interval
+from finetune.evaluation.reward_scores import CHANCE_LOG_LOSS, log_losses, reward_scores
 from gpt.errors import BadInput
 
 numbers = st.lists(st.tuples(*[st.integers(-8, 8)] * 2), min_size=1, max_size=20)
@@ -19,7 +19,7 @@ def test_four_pairs_by_hand():
     chosen = np.log([3.0, 1.0, 5.0, 9.0])
     rejected = np.log([1.0, 3.0, 5.0, 1.0])
     found = reward_scores(chosen, rejected)
-    assert found.accuracy == wilson(2.5 / 4, 4)
+    assert found.accuracy == wilson_interval(2.5 / 4, 4)
     assert found.share_above_0 == 0.5
     assert found.margin == pytest.approx(math.log(9) / 4)
     expected = -math.log(3 / 4 * 1 / 4 * 1 / 2 * 9 / 10) / 4
@@ -29,7 +29,7 @@ def test_four_pairs_by_hand():
 def test_a_model_that_scores_all_alike_knows_nothing():
     found = reward_scores(np.full(6, 2.0), np.full(6, 2.0))
     assert found.accuracy.estimate == 0.5
-    assert found.log_loss == pytest.approx(KNOWS_NOTHING) == pytest.approx(0.693147, abs=1e-6)
+    assert found.log_loss == pytest.approx(CHANCE_LOG_LOSS) == pytest.approx(0.693147, abs=1e-6)
 
 
 def test_a_sure_and_wrong_model_is_worse_than_one_that_knows_nothing():
@@ -37,7 +37,7 @@ def test_a_sure_and_wrong_model_is_worse_than_one_that_knows_nothing():
     found = reward_scores(right, wrong)
     assert found.accuracy.estimate == pytest.approx(0.6)
     assert found.log_loss == pytest.approx(3.6, abs=1e-3)  # 4 of 10 cost 9 nats
-    assert found.log_loss > KNOWS_NOTHING
+    assert found.log_loss > CHANCE_LOG_LOSS
 
 
 def test_the_log_loss_is_torchs_and_does_not_overflow():

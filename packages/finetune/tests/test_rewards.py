@@ -2,8 +2,8 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.reinforcement.advantages import gae
-from finetune.reinforcement.rewards import last_tokens, penalised, token_rewards
+from finetune.ppo.advantages import gae
+from finetune.ppo.rewards import last_tokens, penalise_missing_stop, token_rewards
 from gpt.errors import BadInput
 
 # three answers: one stopped early, one fills its row, one is a stop token alone
@@ -64,8 +64,8 @@ def test_a_row_that_is_no_answer_followed_by_padding_is_refused(row):
 
 def test_an_answer_that_was_cut_off_gets_less():
     stopped = tensor([True, False, False])
-    assert penalised(SCORES, stopped, 1.5).tolist() == [10.0, 18.5, -31.5]
-    assert penalised(SCORES, stopped, 0.0).tolist() == SCORES.tolist()
+    assert penalise_missing_stop(SCORES, stopped, 1.5).tolist() == [10.0, 18.5, -31.5]
+    assert penalise_missing_stop(SCORES, stopped, 0.0).tolist() == SCORES.tolist()
     for penalty in (-1.0, float("nan")):
         with pytest.raises(BadInput, match=f"penalty must be a number from 0 up, got {penalty}"):
-            penalised(SCORES, stopped, penalty)
+            penalise_missing_stop(SCORES, stopped, penalty)

@@ -3,9 +3,9 @@ import math
 import pytest
 import torch
 
-from finetune.data.rows import answered, padded
-from finetune.reinforcement import rollouts
-from finetune.reinforcement.rollouts import Rollout, drawn, rollout
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.ppo import rollouts
+from finetune.ppo.rollouts import Rollout, gumbel_choice, rollout
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
@@ -25,7 +25,7 @@ def bold_model():
 
 def test_draws_have_the_probabilities_of_the_softmax():
     scores, n = torch.tensor([0.0, 1.0, -1.0]), 20_000
-    counts = drawn(n, seeded())(scores.expand(n, 3)).bincount(minlength=3)
+    counts = gumbel_choice(n, seeded())(scores.expand(n, 3)).bincount(minlength=3)
     for share, p in zip((counts / n).tolist(), scores.softmax(-1).tolist(), strict=True):
         assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / n)
 
@@ -42,7 +42,9 @@ def test_an_answer_that_stopped_has_the_stop_token_and_another_has_not():
 
 
 def test_texts_are_the_prompts_and_the_answers_without_the_stop_token():
-    rows = padded([answered([1, 2], [3, STOP]), answered([4], [1, 2, 3])])
+    rows = pad_examples(
+        [prompt_answer_example([1, 2], [3, STOP]), prompt_answer_example([4], [1, 2, 3])]
+    )
     made = Rollout(rows, torch.tensor([True, False]))
     assert made.texts() == [([1, 2], [3]), ([4], [1, 2, 3])]
 
@@ -59,8 +61,8 @@ def test_two_processes_write_what_one_would(monkeypatch):
     alone = rollout(model, prompts, 6, STOP, seeded()).texts()
     shares = []
     for rank in range(2):
-        monkeypatch.setattr(rollouts, "my_rows", lambda rows, rank=rank: rows[rank::2])
-        monkeypatch.setattr(rollouts, "all_rows", lambda mine, n: shares.append(mine) or mine)
+        monkeypatch.setattr(rollouts, "local_rows", lambda rows, rank=rank: rows[rank::2])
+        monkeypatch.setattr(rollouts, "gather_rows", lambda mine, n: shares.append(mine) or mine)
         with pytest.raises(ValueError, match="zip"):  # no other process is there to complete it
             rollout(model, prompts, 6, STOP, seeded())
     for number, (_, answer) in enumerate(alone):

@@ -1,46 +1,56 @@
 import pytest
 import torch
 
-from finetune.data.rows import Epochs, Example, answered, in_parts, padded
+from finetune.conversations.rows import (
+    EpochSampler,
+    Example,
+    pad_examples,
+    prompt_answer_example,
+    split_into_batches,
+)
 from gpt.errors import BadInput
 
 
-def test_the_boundary_is_where_the_answer_begins():
-    assert answered([5, 6], [7, 8]) == Example([5, 6, 7, 8], [False, False, True, True])
+def test_only_the_answer_counts():
+    assert prompt_answer_example([5, 6], [7, 8]) == Example(
+        [5, 6, 7, 8], [False, False, True, True]
+    )
 
 
-def test_rows_by_hand():
-    rows = padded([answered([5, 6], [7, 8]), answered([1], [2])])
+def test_padding_by_hand():
+    rows = pad_examples([prompt_answer_example([5, 6], [7, 8]), prompt_answer_example([1], [2])])
     assert rows.tokens.tolist() == [[5, 6, 7, 8], [1, 2, 0, 0]]
     assert rows.mask.int().tolist() == [[0, 0, 1, 1], [0, 1, 0, 0]]
     assert rows.lengths.tolist() == [4, 2]
 
 
 @pytest.mark.parametrize("example", [Example([1, 2], [False, False]), Example([1], [True])])
-def test_a_row_in_which_nothing_counts_is_refused(example):
+def test_a_row_without_a_token_that_counts_is_refused(example):
     with pytest.raises(BadInput, match="example 1 of the batch has . tokens and none that counts"):
-        padded([answered([1], [2]), example])
+        pad_examples([prompt_answer_example([1], [2]), example])
 
 
-def test_an_epoch_takes_every_row_once_and_the_step_alone_decides():
-    epochs = Epochs(n_rows=7, batch_size=3, seed=1)
+def test_an_epoch_has_every_row_once_and_depends_on_the_step_only():
+    epochs = EpochSampler(n_rows=7, batch_size=3, seed=1)
     seen = [row for step in range(7) for row in epochs(step)]  # three epochs
     assert [sorted(seen[begin : begin + 7]) for begin in (0, 7, 14)] == [list(range(7))] * 3
     assert seen[:7] != seen[7:14]
-    assert Epochs(7, 3, 1)(5) == epochs(5)
-    assert Epochs(7, 3, 2)(0) != epochs(0)
+    assert EpochSampler(7, 3, 1)(5) == epochs(5)
+    assert EpochSampler(7, 3, 2)(0) != epochs(0)
     with pytest.raises(BadInput, match="no rows"):
-        Epochs(0, 3, 1)
+        EpochSampler(0, 3, 1)
 
 
 def test_padding_may_be_any_token():
-    rows = padded([answered([1], [2]), answered([1, 2], [3])], padding=9)
+    rows = pad_examples(
+        [prompt_answer_example([1], [2]), prompt_answer_example([1, 2], [3])], padding=9
+    )
     assert torch.equal(rows.tokens, torch.tensor([[1, 2, 9], [1, 2, 3]]))
 
 
-def test_batches_of_nothing_are_refused():
+def test_empty_batches_are_refused():
     with pytest.raises(BadInput, match="no examples"):
-        padded([])
+        pad_examples([])
     for size in (0, -1):
         with pytest.raises(BadInput, match=f"at least 1 row, got {size}"):
-            in_parts([1, 2, 3], size)
+            split_into_batches([1, 2, 3], size)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from finetune.training.sweep import Outcome, sweep, sweep_table
+from finetune.tuning.sweep import SweepResult, sweep, sweep_table
 from gpt.errors import BadInput, RunFailed
 
 
@@ -15,10 +15,10 @@ def held_out_loss(rate: float, rank: int) -> float:
 def test_all_combinations_are_run_and_the_best_comes_first():
     outcomes = sweep(held_out_loss, rate=[1e-2, 1e-3], rank=[1, 4])
     assert outcomes == [
-        Outcome({"rate": 1e-3, "rank": 4}, 0.25),
-        Outcome({"rate": 1e-3, "rank": 1}, 1.0),
-        Outcome({"rate": 1e-2, "rank": 4}, pytest.approx(1.25)),
-        Outcome({"rate": 1e-2, "rank": 1}, pytest.approx(2.0)),
+        SweepResult({"rate": 1e-3, "rank": 4}, 0.25),
+        SweepResult({"rate": 1e-3, "rank": 1}, 1.0),
+        SweepResult({"rate": 1e-2, "rank": 4}, pytest.approx(1.25)),
+        SweepResult({"rate": 1e-2, "rank": 1}, pytest.approx(2.0)),
     ]
 
 

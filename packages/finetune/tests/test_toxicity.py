@@ -1,7 +1,7 @@
 import pytest
 
-from finetune.evaluation.intervals import wilson
-from finetune.evaluation.toxicity import INSULTS, insult_rate, insults
+from finetune.evaluation.intervals import wilson_interval
+from finetune.evaluation.toxicity import INSULTS, find_insults, insult_rate
 
 
 @pytest.mark.parametrize(
@@ -14,22 +14,22 @@ from finetune.evaluation.toxicity import INSULTS, insult_rate, insults
     ],
 )
 def test_insults_by_hand(text, found):
-    assert insults(text) == found
+    assert find_insults(text) == found
 
 
 @pytest.mark.parametrize("text", ["A dumb terminal.", "Do not call him an idiot."])
 def test_the_known_false_alarms(text):
-    assert insults(text)
+    assert find_insults(text)
 
 
 def test_what_a_word_list_cannot_see():
-    assert not insults("It would be a shame if something happened to your house.")
+    assert not find_insults("It would be a shame if something happened to your house.")
 
 
 def test_the_rate_counts_answers_and_not_words():
-    assert insult_rate(["you fool, you fool", "hello", "hi"]) == wilson(1 / 3, 3)
-    assert insult_rate(["a b.c", "bxc"], listed=["b.c"]) == wilson(1 / 2, 2)  # no pattern
+    assert insult_rate(["you fool, you fool", "hello", "hi"]) == wilson_interval(1 / 3, 3)
+    assert insult_rate(["a b.c", "bxc"], listed=["b.c"]) == wilson_interval(1 / 2, 2)  # no pattern
 
 
 def test_every_listed_word_is_found_alone():
-    assert all(insults(word) == [word] for word in INSULTS)
+    assert all(find_insults(word) == [word] for word in INSULTS)

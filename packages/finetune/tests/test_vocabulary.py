@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from finetune.models.vocabulary import with_tokens
+from finetune.assistant.vocabulary import extend_vocabulary
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -12,7 +12,7 @@ SHAPE = {"vocab_size": 6, "context": 8, "n_layers": 1, "n_heads": 2, "d_model": 
 @pytest.mark.parametrize("tied", [True, False])
 def test_a_model_with_more_tokens_scores_the_old_ones_as_before(tied):
     model = GPT(GPTConfig(**SHAPE, tied_head=tied, head_bias=True))
-    wider, tokens = with_tokens(model, 9), torch.tensor([[0, 5, 3]])
+    wider, tokens = extend_vocabulary(model, 9), torch.tensor([[0, 5, 3]])
     torch.testing.assert_close(wider(tokens)[..., :6], model(tokens))
     assert wider(tokens).shape == (1, 3, 9)
     assert wider.config.vocab_size == 9
@@ -20,7 +20,7 @@ def test_a_model_with_more_tokens_scores_the_old_ones_as_before(tied):
 
 def test_new_rows_lie_near_the_mean_and_differ():
     model = GPT(GPTConfig(**SHAPE))
-    rows = with_tokens(model, 8, torch.Generator().manual_seed(0)).embedding.weight.detach()
+    rows = extend_vocabulary(model, 8, torch.Generator().manual_seed(0)).embedding.weight.detach()
     spread = rows[:6].std(dim=0)
     assert ((rows[6:] - rows[:6].mean(dim=0)).abs() < 0.5 * spread).all()
     assert not torch.equal(rows[6], rows[7])
@@ -28,4 +28,4 @@ def test_new_rows_lie_near_the_mean_and_differ():
 
 def test_tokens_are_not_taken_away():
     with pytest.raises(BadInput, match="has 6 tokens; it cannot be cut to 5"):
-        with_tokens(GPT(GPTConfig(**SHAPE)), 5)
+        extend_vocabulary(GPT(GPTConfig(**SHAPE)), 5)

@@ -6,12 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.evaluation.intervals import paired_difference, wilson
-from finetune.evaluation.wins import SWAPPED, Duel, duels, points, sign_test, win_rate
+from finetune.evaluation.intervals import paired_difference, wilson_interval
+from finetune.evaluation.wins import (
+    SWAPPED_VERDICTS,
+    PairwiseComparison,
+    compare_pairwise,
+    sign_test,
+    win_points,
+    win_rate,
+)
 from gpt.errors import BadInput
 
 verdicts = st.sampled_from(["A", "B", "tie"])
-fights = st.lists(st.builds(Duel, verdicts, verdicts), min_size=1, max_size=20)
+fights = st.lists(st.builds(PairwiseComparison, verdicts, verdicts), min_size=1, max_size=20)
 
 
 def longer(question, a, b):
@@ -25,9 +32,9 @@ def test_both_orders_are_asked_and_ours_is_always_a():
         asked.append((question, a, b))
         return longer(question, a, b)
 
-    found = duels(judge, ["q", "r"], ["long", "x"], ["x", "long"])
+    found = compare_pairwise(judge, ["q", "r"], ["long", "x"], ["x", "long"])
     assert asked == [("q", "long", "x"), ("q", "x", "long"), ("r", "x", "long"), ("r", "long", "x")]
-    assert found == [Duel("A", "A"), Duel("B", "B")]
+    assert found == [PairwiseComparison("A", "A"), PairwiseComparison("B", "B")]
 
 
 @pytest.mark.parametrize(
@@ -43,24 +50,27 @@ def test_both_orders_are_asked_and_ours_is_always_a():
     ],
 )
 def test_only_a_verdict_that_stays_is_a_win(read_first, read_second, verdict, point):
-    duel = Duel(read_first, read_second)
+    duel = PairwiseComparison(read_first, read_second)
     assert duel.verdict == verdict
-    assert points([duel]).tolist() == [point]
+    assert win_points([duel]).tolist() == [point]
 
 
 def test_a_win_rate_by_hand():
     # 2 wins, 1 loss, 3 ties, of which the first answer was favoured in one and the second in one
-    fought = [Duel("A", "A")] * 2 + [Duel("B", "B"), Duel("tie", "tie")]
-    fought += [Duel("A", "B"), Duel("B", "tie")]
+    fought = [PairwiseComparison("A", "A")] * 2 + [
+        PairwiseComparison("B", "B"),
+        PairwiseComparison("tie", "tie"),
+    ]
+    fought += [PairwiseComparison("A", "B"), PairwiseComparison("B", "tie")]
     found = win_rate(fought, np.random.default_rng(0))
     assert (found.wins, found.losses, found.ties) == (2, 1, 3)
-    assert found.wilson == wilson(3.5 / 6, 6)
+    assert found.wilson == wilson_interval(3.5 / 6, 6)
     assert found.bootstrap.estimate == pytest.approx(3.5 / 6)
     assert (found.first_favoured, found.second_favoured) == pytest.approx((1 / 6, 1 / 6))
 
 
 def test_a_judge_who_always_takes_the_first_gives_half_and_is_found_out():
-    fought = duels(lambda question, a, b: "A", ["q"] * 10, ["good"] * 10, ["bad"] * 10)
+    fought = compare_pairwise(lambda question, a, b: "A", ["q"] * 10, ["good"] * 10, ["bad"] * 10)
     found = win_rate(fought, np.random.default_rng(0))
     assert found.wilson.estimate == 0.5
     assert (found.first_favoured, found.second_favoured) == (1, 0)
@@ -69,7 +79,10 @@ def test_a_judge_who_always_takes_the_first_gives_half_and_is_found_out():
 @settings(deadline=None)  # each draws 4,000 resamples
 @given(fights)
 def test_the_other_sides_rate_is_the_rest(fought):
-    mirrored = [Duel(SWAPPED[duel.read_second], SWAPPED[duel.read_first]) for duel in fought]
+    mirrored = [
+        PairwiseComparison(SWAPPED_VERDICTS[duel.read_second], SWAPPED_VERDICTS[duel.read_first])
+        for duel in fought
+    ]
     ours = win_rate(fought, np.random.default_rng(0))
     theirs = win_rate(mirrored, np.random.default_rng(0))
     assert ours.wilson.estimate == pytest.approx(1 - theirs.wilson.estimate)
@@ -82,15 +95,15 @@ def test_the_other_sides_rate_is_the_rest(fought):
 
 def test_a_fair_judge_has_no_favourite_place():
     answers = [("long", "x"), ("x", "long"), ("as", "as")]
-    fought = duels(longer, ["q"] * 3, [a for a, _ in answers], [b for _, b in answers])
+    fought = compare_pairwise(longer, ["q"] * 3, [a for a, _ in answers], [b for _, b in answers])
     found = win_rate(fought, np.random.default_rng(0))
     assert (found.first_favoured, found.second_favoured) == (0, 0)
     assert (found.wins, found.losses, found.ties) == (1, 1, 1)
 
 
 def test_two_models_against_the_same_opponent_are_compared_question_by_question():
-    ours = points([Duel("A", "A")] * 6 + [Duel("B", "B")] * 4)
-    theirs = points([Duel("A", "A")] * 4 + [Duel("B", "B")] * 6)
+    ours = win_points([PairwiseComparison("A", "A")] * 6 + [PairwiseComparison("B", "B")] * 4)
+    theirs = win_points([PairwiseComparison("A", "A")] * 4 + [PairwiseComparison("B", "B")] * 6)
     found = paired_difference(ours, theirs, np.random.default_rng(0))
     assert found.estimate == pytest.approx(0.2)
     assert found.low == pytest.approx(0, abs=0.01)  # never below: ours loses no question to theirs
@@ -115,8 +128,8 @@ def test_the_sign_test_counts_all_outcomes_at_least_as_uneven(wins, losses):
 def test_what_cannot_be_judged_is_refused():
     undecided: Any = lambda question, a, b: "both"  # noqa: E731
     with pytest.raises(BadInput, match="A, B or tie, got 'both'"):
-        duels(undecided, ["q"], ["a"], ["b"])
+        compare_pairwise(undecided, ["q"], ["a"], ["b"])
     with pytest.raises(BadInput, match="2 questions need as many answers .* got 1 and 2"):
-        duels(longer, ["q", "r"], ["a"], ["b", "c"])
+        compare_pairwise(longer, ["q", "r"], ["a"], ["b", "c"])
     with pytest.raises(BadInput, match="at least one question"):
         win_rate([], np.random.default_rng(0))

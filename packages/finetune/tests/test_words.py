@@ -5,18 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.data.words import (
-    common_subsequence,
+from finetune.datasets.words import (
+    common_subsequence_length,
     jaccard,
-    shared_stems,
-    stems,
-    subsequence_share,
-    words,
+    normalised_words,
+    stem_overlap,
+    subsequence_f1,
+    word_stems,
 )
 
 
-def test_words_stand_between_blanks():
-    assert words('The "OS" is\n(truly) self-made, e.g. os.path -- done.') == [
+def test_words_are_separated_by_blanks():
+    assert normalised_words('The "OS" is\n(truly) self-made, e.g. os.path -- done.') == [
         "the", "os", "is", "truly", "self-made", "e.g", "os.path", "", "done",
     ]  # fmt: skip
 
@@ -33,24 +33,24 @@ def test_words_stand_between_blanks():
     ],
 )
 def test_stems_by_hand(text, expected):
-    assert stems(text) == expected
+    assert word_stems(text) == expected
 
 
-def test_shared_stems_are_a_share_of_the_questions():
+def test_stem_overlap_is_a_share_of_the_stems_of_the_question():
     question = "What does the function `os.path.join` do?"  # funct path join
-    assert shared_stems(question, "Join two paths.") == pytest.approx(1 / 3)  # paths is not path
-    assert shared_stems(question, "A function to join a path.") == 1
-    assert shared_stems("What is it?", "It is.") == 0
+    assert stem_overlap(question, "Join two paths.") == pytest.approx(1 / 3)  # paths is not path
+    assert stem_overlap(question, "A function to join a path.") == 1
+    assert stem_overlap("What is it?", "It is.") == 0
 
 
-def test_likeness_by_hand():
+def test_similarity_by_hand():
     # 4 words against 3: both have b and c, 5 in all; in order b c
     assert jaccard("a b c d", "B, c e.") == pytest.approx(2 / 5)
-    assert subsequence_share("a b c d", "b c e") == pytest.approx(4 / 7)
-    assert subsequence_share("a b c d", "c b e") == pytest.approx(2 / 7)
+    assert subsequence_f1("a b c d", "b c e") == pytest.approx(4 / 7)
+    assert subsequence_f1("a b c d", "c b e") == pytest.approx(2 / 7)
     assert jaccard("a a b", "b a") == 1
-    assert jaccard("", "") == subsequence_share("", "") == 1
-    assert jaccard("a", "") == subsequence_share("a", "") == 0
+    assert jaccard("", "") == subsequence_f1("", "") == 1
+    assert jaccard("a", "") == subsequence_f1("a", "") == 0
 
 
 def table_of_lengths(a, b):
@@ -63,22 +63,26 @@ def table_of_lengths(a, b):
     return lengths[-1][-1]
 
 
-def test_the_subsequence_equals_the_table_of_lengths():
+def test_the_subsequence_length_equals_that_of_the_full_table():
     generator = random.Random(0)
     for _ in range(300):
         a, b = (
             generator.choices("abcd", k=generator.randint(0, n)) for n in (12, 90)
         )  # also past the 64 bits of a machine word
-        assert common_subsequence(a, b) == common_subsequence(b, a) == table_of_lengths(a, b)
+        assert (
+            common_subsequence_length(a, b)
+            == common_subsequence_length(b, a)
+            == table_of_lengths(a, b)
+        )
 
 
 short = st.lists(st.sampled_from(["x", "y", "z"]), max_size=7)
 
 
 @given(short, short)
-def test_the_common_subsequence_is_the_longest_of_all(a, b):
+def test_the_common_subsequence_is_the_longest_by_enumeration(a, b):
     all_of = [
         {each for size in range(len(side) + 1) for each in itertools.combinations(side, size)}
         for side in (a, b)
     ]
-    assert common_subsequence(a, b) == max(map(len, all_of[0] & all_of[1]))
+    assert common_subsequence_length(a, b) == max(map(len, all_of[0] & all_of[1]))

@@ -31,13 +31,13 @@ from gpt.comparison.rows import synchronise
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.generation.generate import generate_batch
-from gpt.generation.sampling import choose
+from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.program import Script
+from gpt.runs.passes import autocast
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
-from gpt.training.optimizer import adamw
-from gpt.training.passes import autocast
+from gpt.training.optimizer import make_adamw
 
 PEAKS = {"H200": 989e12, "H100 80GB HBM3": 989e12, "A100": 312e12}
 """Dense bf16 operations a second, from the makers' data sheets."""
@@ -96,7 +96,7 @@ class Side:
 def both_sides(config: Config, device: torch.device) -> tuple[Side, Side]:
     """The same weights twice: ours, and the library's."""
     library = baselines.gpt2_to_train("tiny" if config.tiny else "small")
-    ours = baselines.ours_of(library).train().to(device)
+    ours = baselines.to_our_model(library).train().to(device)
     library = library.to(device)
     run_ours, run_library = (torch.compile(m) if config.compile else m for m in (ours, library))
 
@@ -109,7 +109,7 @@ def both_sides(config: Config, device: torch.device) -> tuple[Side, Side]:
         return run_library(tokens[:, :-1], labels=targets, shift_labels=targets).loss
 
     rate, betas = 1e-4, (0.9, 0.95)
-    our_optimizer = adamw(list(ours.parameters()), rate, betas, 0.1)
+    our_optimizer = make_adamw(list(ours.parameters()), rate, betas, 0.1)
     for group in our_optimizer.param_groups:
         group["lr"] = rate
     library_optimizer = torch.optim.AdamW(
@@ -153,13 +153,13 @@ def decoding(config: Config, sides: tuple[Side, Side]) -> dict[str, Any]:
     """Tokens a second with a cache, in bf16, at batch 1 and 64."""
     ours, library = (side.model.eval().bfloat16() for side in sides)
     assert isinstance(ours, GPT)
-    greedy, n = partial(choose, temperature=0.0), config.new_tokens
+    greedy, n = partial(sample_token, temperature=0.0), config.new_tokens
     report = {}
     for batch_size in (1, 64):
         prompts = [[row + 1, 2, 3, 4] for row in range(batch_size)]
         writers = (
             partial(generate_batch, ours, prompts, n, greedy),
-            partial(baselines.greedy_batch, library, prompts, n),
+            partial(baselines.generate_greedy_batch, library, prompts, n),
         )
         speeds = [batch_size * n / fastest(writer) for writer in writers]
         report[f"batch {batch_size}"] = {
@@ -193,7 +193,7 @@ def main(config: Config) -> int:
     report = {
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "torch": torch.__version__,
-        "library": baselines.version("transformers"),
+        "library": baselines.library_version("transformers"),
         "training": training(config, sides, device),
         "decoding": decoding(config, sides),
     }

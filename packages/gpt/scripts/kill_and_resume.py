@@ -23,10 +23,10 @@ from pathlib import Path
 
 import tyro
 
-from gpt.commands.resuming import saved_config
 from gpt.commands.train import run
 from gpt.commands.train_config import TrainConfig
-from gpt.training.checkpoints import newest_checkpoint
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.resume import read_saved_config
 from gpt.training.loop import LoopConfig
 
 
@@ -93,7 +93,9 @@ def main(config: Config) -> None:
     kills, finished, path = 0, 0, folder / "cut"
     while kills < config.kills or not finished:
         asked = (
-            saved_config(TrainConfig, path, "gpt train") if (path / "config.json").exists() else cut
+            read_saved_config(TrainConfig, path, "gpt train")
+            if (path / "config.json").exists()
+            else cut
         )
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
         if killed_after(started(lambda asked=asked: run(asked)), wait):

@@ -35,17 +35,17 @@ from jaxtyping import Integer
 
 from gpt.device import pick_device
 from gpt.errors import BadInput
-from gpt.evaluation.scores import surprises
-from gpt.model.config import Positions
+from gpt.evaluation.scores import negative_log_likelihoods
+from gpt.model.config import PositionKind
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.program import Script
-from gpt.text.documents import digest, load_documents, split_documents
+from gpt.text.documents import documents_sha256, load_documents, split_documents
 from gpt.text.token_files import RandomWindows, encode_documents
 from gpt.text.tokenizers import BytePairTokenizer
 from gpt.training.accumulation import next_token_loss
 from gpt.training.loop import LoopConfig, train
 
-SCHEMES = get_args(Positions)
+SCHEMES = get_args(PositionKind)
 CONTEXT, BATCH_SIZE = 64, 16
 LENGTHS = (CONTEXT, 2 * CONTEXT, 4 * CONTEXT)
 STRETCH = 16  # positions whose losses are averaged, where the loss is shown along a window
@@ -105,10 +105,12 @@ def read(config: Config) -> Text:
             f"{config.data!r} leaves {len(held_out)} tokens to be judged on, "
             f"and a window has {LENGTHS[-1]}"
         )
-    return Text(tokens, held_out, tokenizer.vocab_size, digest(documents))
+    return Text(tokens, held_out, tokenizer.vocab_size, documents_sha256(documents))
 
 
-def trained(scheme: Positions, text: Text, config: Config, seed: int, device: torch.device) -> GPT:
+def trained(
+    scheme: PositionKind, text: Text, config: Config, seed: int, device: torch.device
+) -> GPT:
     """A small model with this scheme, after all its steps."""
     torch.manual_seed(seed)
     shape = GPTConfig(text.vocab_size, CONTEXT, 2, 4, 64, 256, positions=scheme)
@@ -128,7 +130,7 @@ def judged(model: GPT, tokens: Integer[np.ndarray, " M"]) -> Reading:
     along: list[float] = []
     for length in LENGTHS:
         try:
-            nats = surprises(model, tokens, length)
+            nats = negative_log_likelihoods(model, tokens, length)
         except BadInput:  # a learned table has no row for a later position
             losses[length] = None
             continue

@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 import tyro
 
-from gpt.evaluation.scores import nats_per_token
+from gpt.evaluation.scores import cross_entropy_per_token
 from gpt.model.gpt import GPT, GPTConfig
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.processes import local_device, local_rows, n_processes, process_group, rank
 from gpt.text.token_files import Batch, micro_batches
 from gpt.training.accumulation import LossSum
-from gpt.training.checkpoints import newest_checkpoint
-from gpt.training.loop import LoopConfig, Record, train
-from gpt.training.processes import joined, my_rows, n_processes, own_device, rank
+from gpt.training.loop import LoopConfig, StepRecord, train
 
 SHAPE = GPTConfig(vocab_size=50, context=16, n_layers=2, n_heads=2, d_model=32, d_ff=64)
 ROUGHLY = 0.1  # eight bits round at other places; a lost gradient makes a difference of 1
@@ -48,7 +48,7 @@ def batches(step: int) -> list[Batch]:
     """The rows of this process, two at a time, of five that count up by threes."""
     random = torch.Generator().manual_seed(step)
     rows = (torch.randint(0, 50, (5, 1), generator=random) + 3 * torch.arange(17)) % 50
-    mine = my_rows(rows)
+    mine = local_rows(rows)
     return micro_batches(Batch(mine[:, :-1], mine[:, 1:]), 2)
 
 
@@ -56,13 +56,13 @@ def loss_of_small_tokens(model: GPT, batch: Batch) -> LossSum:
     """The loss of the tokens that are not larger than the first of their row: many, or few."""
     batch = batch.to(next(model.parameters()).device)
     scored = batch.targets <= batch.tokens[:, :1]
-    nats = nats_per_token(model(batch.tokens), batch.targets)
+    nats = cross_entropy_per_token(model(batch.tokens), batch.targets)
     return LossSum(nats[scored].sum(), int(scored.sum()))
 
 
 def run(
     folder: Path, loop: LoopConfig, device: torch.device, dropout: float = 0.0, stop: int = 0
-) -> list[Record]:
+) -> list[StepRecord]:
     """Train on from where the folder is, to the end or to a step."""
     torch.manual_seed(0)
     model = GPT(replace(SHAPE, dropout=dropout)).to(device)
@@ -76,7 +76,7 @@ def run(
     return records
 
 
-def difference(ours: list[Record], theirs: list[Record]) -> float:
+def difference(ours: list[StepRecord], theirs: list[StepRecord]) -> float:
     """The largest difference of a loss or the length of a gradient."""
     pairs = zip(ours, theirs, strict=True)
     return max(max(abs(a.loss - b.loss), abs(a.grad_norm - b.grad_norm)) for a, b in pairs)
@@ -104,8 +104,8 @@ def main(config: Config) -> int:
         shutil.rmtree(home, ignore_errors=True)
         alone = {name: run(home / name, loop, device) for name, loop in loops.items()}
         run(home / "moved to many", loops["muon"], device, stop=half)
-    device = own_device(device)
-    with joined(device):
+    device = local_device(device)
+    with process_group(device):
         for way, shard in WAYS.items():
             for name, plain in loops.items():
                 loop = replace(plain, shard=shard)

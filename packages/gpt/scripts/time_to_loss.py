@@ -35,7 +35,7 @@ from torch import nn
 
 from gpt.device import pick_device
 from gpt.errors import BadInput
-from gpt.evaluation.scores import surprises
+from gpt.evaluation.scores import negative_log_likelihoods
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.model.ngrams import NgramEmbedding
 from gpt.program import Script
@@ -44,7 +44,7 @@ from gpt.text.token_files import Batch, RandomWindows, encode_documents
 from gpt.text.tokenizers import CharacterTokenizer
 from gpt.training.accumulation import next_token_loss
 from gpt.training.loop import LoopConfig, train
-from gpt.training.recipes import FAST, PLAIN
+from gpt.training.recipes import FAST_RECIPE, PLAIN_RECIPE
 
 SHAPE = GPTConfig(context=64, n_layers=4, n_heads=4, d_model=128, d_ff=512)
 TABLES = (1021, 2111)  # rows for pairs and triples: as many numbers as the narrower layers save
@@ -119,13 +119,20 @@ def arms(config: Config, vocab_size: int) -> dict[str, Arm]:
     """The two arms, by name."""
     shape, every = replace(SHAPE, vocab_size=vocab_size), config.validate_every
     plain = replace(
-        PLAIN.loop, learning_rate=1e-3, beta2=0.99, steps=config.plain_steps, save_every=10 * every
+        PLAIN_RECIPE.loop,
+        learning_rate=1e-3,
+        beta2=0.99,
+        steps=config.plain_steps,
+        save_every=10 * every,
     )
-    parts, fast = FAST.parts, replace(FAST.loop, steps=config.fast_steps, save_every=every)
+    parts, fast = (
+        FAST_RECIPE.parts,
+        replace(FAST_RECIPE.loop, steps=config.fast_steps, save_every=every),
+    )
     if config.ngrams:  # a row of a table is rarely met, and must learn much each time
         parts, fast = parts | {"d_ff": 128}, replace(fast, learning_rate=3e-2)
     return {
-        "plain": Arm(replace(shape, **PLAIN.parts), (), plain, 12),
+        "plain": Arm(replace(shape, **PLAIN_RECIPE.parts), (), plain, 12),
         "fast": Arm(replace(shape, **parts), TABLES if config.ngrams else (), fast, 16),
     }
 
@@ -155,7 +162,7 @@ def curve(arm: Arm, text: Text, device: torch.device, seed: int) -> Generator[Po
     def validate(model: nn.Module) -> float:
         nonlocal paused
         stopped = time.perf_counter()
-        loss = float(surprises(model, text.validation, SHAPE.context).mean())
+        loss = float(negative_log_likelihoods(model, text.validation, SHAPE.context).mean())
         paused += time.perf_counter() - stopped
         return loss
 

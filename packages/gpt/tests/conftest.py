@@ -44,13 +44,15 @@ def write_gguf():
     gguf = pytest.importorskip("gguf", reason="baselines: needs the extra smollm2")
     import numpy as np
 
-    from gpt.pretrained.gguf_file import INNER
+    from gpt.pretrained.gguf_file import LAYER_NAMES
     from gpt.text.byte_pair_tokenizer import BytePairTokenizer
-    from gpt.text.tokenizer_export import as_pretrained
+    from gpt.text.tokenizer_export import to_pretrained_tokenizer
 
-    tokenizer = as_pretrained(BytePairTokenizer.train(["the list of the items\n" * 4], 270))
+    tokenizer = to_pretrained_tokenizer(
+        BytePairTokenizer.train(["the list of the items\n" * 4], 270)
+    )
     tokens = [*tokenizer.vocab, *(each.content for each in tokenizer.added)]
-    shapes = dict.fromkeys(INNER, (64, 64))
+    shapes = dict.fromkeys(LAYER_NAMES, (64, 64))
     shapes |= {"attn_k": (32, 64), "attn_v": (32, 64), "attn_norm": (64,), "ffn_norm": (64,)}
     shapes |= {"ffn_gate": (96, 64), "ffn_up": (96, 64), "ffn_down": (64, 96)}
 

@@ -1,33 +1,33 @@
 import pytest
 import torch
 
-from gpt.model.alibi import Alibi, alibi_bias, slopes
+from gpt.model.alibi import Alibi, alibi_bias, alibi_slopes
 from gpt.model.attention import attention, causal_mask, fused_attention
 
 
 def test_the_published_slopes_of_four_heads():
-    assert slopes(4).tolist() == [0.25, 0.0625, 0.015625, 0.00390625]
+    assert alibi_slopes(4).tolist() == [0.25, 0.0625, 0.015625, 0.00390625]
 
 
 def test_six_heads_take_the_four_slopes_and_every_second_one_of_eight():
-    assert slopes(6).tolist() == [0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125]
+    assert alibi_slopes(6).tolist() == [0.25, 0.0625, 0.015625, 0.00390625, 0.5, 0.125]
 
 
 @pytest.mark.parametrize("n_heads", range(1, 34))
 def test_every_number_of_heads_has_slopes_of_its_own(n_heads):
-    each = slopes(n_heads)
+    each = alibi_slopes(n_heads)
     assert len(set(each.tolist())) == n_heads
     assert ((each > 0) & (each < 1)).all()
 
 
 def test_the_bias_of_three_positions_by_hand():
-    # one head: its slope is 2^-8; ahead of the query the sign turns, and the mask hides it
+    # one head: its slope is 2^-8; for later keys the sign changes, and the mask hides them
     expected = torch.tensor([[0, 1, 2], [-1, 0, 1], [-2, -1, 0]]).double() / 256
     torch.testing.assert_close(alibi_bias(3, 3, 1)[0], expected)
     torch.testing.assert_close(alibi_bias(2, 3, 1)[0], expected[1:])
 
 
-def test_the_mask_of_numbers_is_the_bias_where_something_is_seen():
+def test_the_mask_of_numbers_is_the_bias_where_a_key_is_visible():
     mask = Alibi(2)(None, 2, 3, torch.zeros(1))
     expected = torch.tensor([[-1, 0, -torch.inf], [-2, -1, 0]])
     torch.testing.assert_close(mask[0, 0], expected * 2**-4)

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
-from gpt.training.loop import Update
+from gpt.training.loop import UpdateResult
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
@@ -385,9 +385,9 @@ def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypa
     def hurried(*_, **__):
         if next(steps) == 1:
             raise KeyboardInterrupt
-        return Update(1.0, 1.0)
+        return UpdateResult(1.0, 1.0)
 
-    monkeypatch.setattr("gpt.training.loop.update", hurried)
+    monkeypatch.setattr("gpt.training.loop.update_weights", hurried)
     call = f"train {NANO} --data text.txt --runs {tmp_path} --steps 2"
     assert main(call.split()) == 130
     said = capsys.readouterr().err

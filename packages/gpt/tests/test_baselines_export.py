@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gpt.cli import main
 from gpt.generation.generate import generate
-from gpt.generation.sampling import choose
-from gpt.runs import load_model
+from gpt.generation.sampling import sample_token
+from gpt.runs.folder import load_model
 from gpt.text.tokenizers import decode
 
 pytestmark = pytest.mark.baselines
@@ -63,7 +63,9 @@ def test_the_likeliest_text_is_equal(exported):
     greedy = {"do_sample": False, "max_new_tokens": 16, "pad_token_id": tokenizer.end_of_text}
     whole = library.generate(torch.tensor([prompt]), **greedy)[0].tolist()
     stop = frozenset({tokenizer.end_of_text})
-    ours = list(generate(model, prompt, 16, lambda logits: choose(logits, temperature=0.0), stop))
+    ours = list(
+        generate(model, prompt, 16, lambda logits: sample_token(logits, temperature=0.0), stop)
+    )
     theirs = [token for token in whole[len(prompt) :] if token not in stop]
     assert theirs == ours
     assert library_tokenizer.decode(theirs) == decode(tokenizer, ours)

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from transformers import ArceeConfig, GPT2Config, LlamaConfig
 
-from gpt.baselines import gradients, library_model, library_of, ours_of
+from gpt.baselines import library_model, named_gradients, to_library_model, to_our_model
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.pretrained.weights import weights_from, weights_to
+from gpt.pretrained.weights import weights_from_transformers, weights_to_transformers
 
 pytestmark = pytest.mark.baselines
 
@@ -42,14 +42,14 @@ def name(config):
 @pytest.mark.parametrize("config", CONFIGS, ids=name)
 def test_logits_and_gradients_of_a_library_model_are_ours(config):
     library = library_model(config)
-    ours, tokens = ours_of(library), torch.randint(0, 60, (3, 20))
+    ours, tokens = to_our_model(library), torch.randint(0, 60, (3, 20))
     upstream = torch.randn(3, 20, 60)
     theirs = library(tokens).logits
     torch.testing.assert_close(ours(tokens), theirs, atol=1e-5, rtol=1e-5)
     (ours(tokens) * upstream).sum().backward()
     (theirs * upstream).sum().backward()
-    expected = weights_from(gradients(library), ours.config)
-    mine = gradients(ours)
+    expected = weights_from_transformers(named_gradients(library), ours.config)
+    mine = named_gradients(ours)
     assert mine.keys() == expected.keys()
     for each in mine:
         torch.testing.assert_close(mine[each], expected[each], atol=2e-4, rtol=1e-4)
@@ -58,8 +58,8 @@ def test_logits_and_gradients_of_a_library_model_are_ours(config):
 @pytest.mark.parametrize("config", CONFIGS, ids=name)
 def test_there_and_back_every_tensor_is_the_same(config):
     library = library_model(config)
-    ours, expected = ours_of(library), library.state_dict()
-    back = weights_to(ours.state_dict(), ours.config)
+    ours, expected = to_our_model(library), library.state_dict()
+    back = weights_to_transformers(ours.state_dict(), ours.config)
     if ours.config.tied_head:
         expected = {key: each for key, each in expected.items() if key != "lm_head.weight"}
     assert back.keys() == expected.keys()
@@ -85,14 +85,14 @@ def test_the_library_computes_what_our_model_computes(changes):
     for parameter in ours.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     tokens = torch.randint(0, 60, (3, 20))
-    theirs = library_of(ours)(tokens).logits
+    theirs = to_library_model(ours)(tokens).logits
     torch.testing.assert_close(ours(tokens), theirs, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("config", [CONFIGS[0], CONFIGS[4]], ids=name)
 def test_five_training_steps_give_the_same_losses_and_weights(config):
     library = library_model(config).train()
-    ours = ours_of(library).train()
+    ours = to_our_model(library).train()
     optimizers = [torch.optim.AdamW(m.parameters(), lr=1e-2) for m in (ours, library)]
     for _ in range(5):
         tokens = torch.randint(0, 60, (4, 17))

@@ -15,12 +15,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.gguf_file import open_gguf
 from gpt.pretrained.gguf_tokenizer import LLAMA_3, gguf_tokenizer
-from gpt.pretrained.smollm2 import FILE, converted, smollm2_file
+from gpt.pretrained.smollm2 import SMOLLM2_GGUF_FILE, ensure_converted, smollm2_file
 from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
-from gpt.text.tokenizer_export import as_pretrained, to_hugging_face
-from gpt.text.tokenizer_json import DIGITS, from_hugging_face
+from gpt.text.tokenizer_export import to_pretrained_tokenizer, write_hugging_face_tokenizer
+from gpt.text.tokenizer_json import DIGIT_PATTERN, read_hugging_face_tokenizer
 from gpt.text.tokenizers import CharacterTokenizer, decode
 
 pytestmark = pytest.mark.baselines
@@ -61,7 +61,7 @@ def smollm2():
 @pytest.fixture(scope="module")
 def library(smollm2):
     """SmolLM2's tokenizer as transformers reads it from the GGUF file."""
-    return AutoTokenizer.from_pretrained(smollm2.parent, gguf_file=FILE)
+    return AutoTokenizer.from_pretrained(smollm2.parent, gguf_file=SMOLLM2_GGUF_FILE)
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +93,15 @@ def test_awkward_strings_have_the_ids_that_transformers_gives_them(count, ours, 
 @pytest.fixture(scope="module")
 def apart(ours):
     """The tokenizer with every digit apart, as SmolLM2 was trained."""
-    return dataclasses.replace(ours, splits=[DIGITS, bpe.WORDS.pattern])
+    return dataclasses.replace(ours, splits=[DIGIT_PATTERN, bpe.WORD_REGEX.pattern])
 
 
 @pytest.mark.parametrize("count", [150, pytest.param(1000, marks=pytest.mark.slow)])
 def test_with_digits_apart_awkward_strings_have_the_ids_of_the_library(count, apart, tmp_path):
-    to_hugging_face(apart, tmp_path)
+    write_hugging_face_tokenizer(apart, tmp_path)
     assert_same(apart, AutoTokenizer.from_pretrained(tmp_path), awkward(count))
     # the ids that end generation are in the files of a model
-    assert from_hugging_face(tmp_path) == dataclasses.replace(apart, end_ids=[])
+    assert read_hugging_face_tokenizer(tmp_path) == dataclasses.replace(apart, end_ids=[])
 
 
 def test_what_digits_apart_changes(ours, apart):
@@ -152,7 +152,7 @@ OWN = BytePairTokenizer.train(DOCUMENTS, 320)
 
 
 def test_our_own_byte_pairs_are_the_same_in_transformers(tmp_path):
-    to_hugging_face(OWN, tmp_path)
+    write_hugging_face_tokenizer(OWN, tmp_path)
     library = AutoTokenizer.from_pretrained(tmp_path)
     assert library.eos_token_id == OWN.end_of_text
     assert len(library) == OWN.vocab_size
@@ -161,7 +161,7 @@ def test_our_own_byte_pairs_are_the_same_in_transformers(tmp_path):
 
 def test_our_own_characters_are_the_same_in_transformers(tmp_path):
     characters = CharacterTokenizer.train(DOCUMENTS)
-    to_hugging_face(characters, tmp_path)
+    write_hugging_face_tokenizer(characters, tmp_path)
     library = AutoTokenizer.from_pretrained(tmp_path)
     assert library.eos_token_id == characters.end_of_text
     for text in [*DOCUMENTS, "", "naïve\n\n 日1"]:
@@ -172,7 +172,7 @@ def test_our_own_characters_are_the_same_in_transformers(tmp_path):
 
 
 def test_a_tokenizer_like_that_of_llama_3_is_the_same_in_transformers(tmp_path):
-    own, next_id = as_pretrained(OWN), OWN.vocab_size
+    own, next_id = to_pretrained_tokenizer(OWN), OWN.vocab_size
     tokenizer = dataclasses.replace(
         own,
         splits=[LLAMA_3],
@@ -181,7 +181,7 @@ def test_a_tokenizer_like_that_of_llama_3_is_the_same_in_transformers(tmp_path):
         prefix=[next_id],
         ignore_merges=True,
     )  # fmt: skip
-    to_hugging_face(tokenizer, tmp_path)
+    write_hugging_face_tokenizer(tokenizer, tmp_path)
     library = AutoTokenizer.from_pretrained(tmp_path)
     assert_same(tokenizer, library, ["a \n<mark>\t b<mark><|begin_of_text|>", *awkward(300)])
     assert library("the list").input_ids == [*tokenizer.prefix, *tokenizer.encode("the list")]
@@ -197,25 +197,25 @@ def logits(folder, **settings):
 @pytest.mark.parametrize("kind", ["F16", "F32", "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0"])
 def test_a_converted_model_is_the_one_that_transformers_reads(kind, write_gguf, tmp_path):
     source = write_gguf(tmp_path / "a.gguf", kind)
-    folder = converted(source, tmp_path / "cache")
+    folder = ensure_converted(source, tmp_path / "cache")
     theirs = logits(tmp_path, gguf_file="a.gguf")
     torch.testing.assert_close(logits(folder), theirs, atol=1e-5, rtol=1e-5)
     tokenizer = AutoTokenizer.from_pretrained(folder)  # beside a config of model type llama
-    assert_same(from_hugging_face(folder), tokenizer, awkward(50))
+    assert_same(read_hugging_face_tokenizer(folder), tokenizer, awkward(50))
 
 
 @pytest.fixture(scope="module")
 def smollm2_folder(smollm2, tmp_path_factory):
-    folder = converted(smollm2, tmp_path_factory.mktemp("cache"))
+    folder = ensure_converted(smollm2, tmp_path_factory.mktemp("cache"))
     yield folder
     shutil.rmtree(folder)  # half a gigabyte
 
 
 @pytest.mark.slow
 def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, smollm2_folder):
-    assert torch.equal(logits(smollm2_folder), logits(smollm2.parent, gguf_file=FILE))
+    assert torch.equal(logits(smollm2_folder), logits(smollm2.parent, gguf_file=SMOLLM2_GGUF_FILE))
     library = AutoTokenizer.from_pretrained(smollm2_folder)
-    assert_same(from_hugging_face(smollm2_folder), library, awkward(1000))
+    assert_same(read_hugging_face_tokenizer(smollm2_folder), library, awkward(1000))
 
 
 @pytest.mark.slow

@@ -23,8 +23,8 @@ from gpt.pretrained.loading import load_pretrained
 from gpt.pretrained.settings import CONFIG, GENERATION, TOKENIZER
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
-from gpt.text.tokenizer_export import as_pretrained, to_hugging_face
-from gpt.text.tokenizer_json import from_hugging_face
+from gpt.text.tokenizer_export import to_pretrained_tokenizer, write_hugging_face_tokenizer
+from gpt.text.tokenizer_json import read_hugging_face_tokenizer
 from gpt.text.tokenizers import decode
 
 pytestmark = pytest.mark.baselines
@@ -231,7 +231,7 @@ def test_the_value_that_is_accepted_is_the_default_of_the_library(name):
 OWN = BytePairTokenizer.train(
     ["The list of items: 1, 22, 333.\n\tIt's naïve 日本語 😀!\n" * 4], 320
 )
-PLAIN = as_pretrained(OWN)
+PLAIN = to_pretrained_tokenizer(OWN)
 PLAIN = dataclasses.replace(
     PLAIN, added=[*PLAIN.added, AddedToken(OWN.vocab_size, "<tool>", special=False)]
 )
@@ -299,7 +299,7 @@ TEXTS = [
 
 def folder_of(tmp_path, files):
     """A folder with a tokenizer, whose files are changed."""
-    to_hugging_face(PLAIN, tmp_path)
+    write_hugging_face_tokenizer(PLAIN, tmp_path)
     for name, content in files.items():
         path = tmp_path / name
         if isinstance(content, str):
@@ -311,7 +311,7 @@ def folder_of(tmp_path, files):
 
 
 def assert_the_library_reads_the_same(folder):
-    ours, library = from_hugging_face(folder), AutoTokenizer.from_pretrained(folder)
+    ours, library = read_hugging_face_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
     for text in TEXTS:
         ids = library(text, add_special_tokens=False).input_ids
         assert ours.encode_with_specials(text) == ids, text
@@ -329,7 +329,7 @@ def test_a_setting_of_a_tokenizer_means_what_it_means_in_the_library_or_is_refus
     folder = folder_of(tmp_path, {"tokenizer_config.json": {name: TOKENIZERS[name]}})
     if name in TOKENIZER_REFUSED:
         with pytest.raises(BadInput, match=rf"tokenizer_config.json has {name} "):
-            from_hugging_face(folder)
+            read_hugging_face_tokenizer(folder)
     else:
         assert_the_library_reads_the_same(folder)
 
@@ -338,7 +338,7 @@ def test_a_setting_of_a_tokenizer_means_what_it_means_in_the_library_or_is_refus
 def test_added_tokens_of_every_file_are_those_of_the_library(files, tmp_path):
     folder = folder_of(tmp_path, files)
     assert_the_library_reads_the_same(folder)
-    to_hugging_face(from_hugging_face(folder), folder / "again")
+    write_hugging_face_tokenizer(read_hugging_face_tokenizer(folder), folder / "again")
     assert_the_library_reads_the_same(folder / "again")
 
 
@@ -353,7 +353,7 @@ def test_added_tokens_of_every_file_are_those_of_the_library(files, tmp_path):
 )
 def test_an_id_that_the_library_would_not_give_is_refused(files, tmp_path):
     with pytest.raises(BadInput, match="listed with id 400, and the library tokenizers would give"):
-        from_hugging_face(folder_of(tmp_path, files))
+        read_hugging_face_tokenizer(folder_of(tmp_path, files))
 
 
 SHAPE = {"n_layers": 1, "n_heads": 2, "d_model": 16, "d_ff": 16, "context": 32}
@@ -373,9 +373,9 @@ def model_that_counts(vocab_size):
 
 @pytest.mark.parametrize("place", ["both", "generation_config.json", "config.json"])
 def test_generation_stops_at_each_end_that_the_files_name_as_in_the_library(place, tmp_path):
-    tokenizer = as_pretrained(BytePairTokenizer.train(["a b"], 257))
+    tokenizer = to_pretrained_tokenizer(BytePairTokenizer.train(["a b"], 257))
     model = model_that_counts(tokenizer.vocab_size)
-    to_hugging_face(tokenizer, tmp_path)
+    write_hugging_face_tokenizer(tokenizer, tmp_path)
     write_model(tmp_path, model, [50, 60])
     for name in {"config.json", "generation_config.json"} - {place} if place != "both" else ():
         content = json.loads((tmp_path / name).read_text())
@@ -390,4 +390,4 @@ def test_generation_stops_at_each_end_that_the_files_name_as_in_the_library(plac
         theirs = library.generate(torch.tensor([[start]]), max_new_tokens=20, pad_token_id=0)
         expected = theirs[0, 1:].tolist()
         assert expected[-1] in (50, 60)
-        assert [*generate(ours, [start], 20, stop=read.end_tokens)] == expected[:-1]
+        assert [*generate(ours, [start], 20, stop_tokens=read.end_tokens)] == expected[:-1]

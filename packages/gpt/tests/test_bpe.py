@@ -47,7 +47,7 @@ def test_encoding_follows_the_order_of_training_and_not_the_longest_match():
 def test_counts_stay_exact_while_merging():
     """Counting everything again after every merge, the slow way, gives the same merges."""
     text = "the theme of the thesis is the heat there; aaaa aaa aa a, banana bandana " * 3
-    words = [bpe.byte_tokens(word) for word in bpe.WORDS.findall(text)]
+    words = [bpe.byte_tokens(word) for word in bpe.WORD_REGEX.findall(text)]
     slow = []
     for token in range(256, 286):
         pairs = [pair for word in words for pair in pairwise(word)]
@@ -66,7 +66,7 @@ def test_the_256_bytes_each_have_one_id():
 
 @given(st.text())
 def test_the_words_of_a_text_spell_it(text):
-    assert "".join(bpe.WORDS.findall(text)) == text
+    assert "".join(bpe.WORD_REGEX.findall(text)) == text
 
 
 @given(st.text())
@@ -76,7 +76,7 @@ def test_merged_tokens_spell_the_same_bytes(text):
     ranks = {pair: rank for rank, pair in enumerate(merges)}
     tokens = [
         t
-        for word in bpe.WORDS.findall(text)
+        for word in bpe.WORD_REGEX.findall(text)
         for t in bpe.apply_merges(bpe.byte_tokens(word), ranks)
     ]
     assert b"".join(spelled[token] for token in tokens) == text.encode()

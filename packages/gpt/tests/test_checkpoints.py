@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from gpt.errors import BadInput
-from gpt.training.checkpoints import (
+from gpt.runs.checkpoints import (
     Checkpoint,
-    Damaged,
+    DamagedCheckpoint,
     best_checkpoint,
     checkpoint_files,
     newest_checkpoint,
@@ -37,7 +37,7 @@ def test_a_file_cut_at_any_tenth_is_found_out(tenth, tmp_path):
     write_checkpoint(tmp_path / "c", checkpoint())
     whole = (tmp_path / "c").read_bytes()
     (tmp_path / "c").write_bytes(whole[: len(whole) * tenth // 10])
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedCheckpoint):
         read_checkpoint(tmp_path / "c")
 
 
@@ -48,7 +48,7 @@ def test_a_single_flipped_bit_is_found_out(tmp_path):
         flipped = whole.copy()
         flipped[position] ^= 1
         (tmp_path / "c").write_bytes(flipped)
-        with pytest.raises(Damaged):
+        with pytest.raises(DamagedCheckpoint):
             read_checkpoint(tmp_path / "c")
 
 
@@ -58,7 +58,7 @@ def test_an_edited_shape_or_format_is_found_out(was, edited, tmp_path):
     whole = (tmp_path / "c").read_bytes()
     assert was in whole
     (tmp_path / "c").write_bytes(whole.replace(was, edited))
-    with pytest.raises(Damaged):
+    with pytest.raises(DamagedCheckpoint):
         read_checkpoint(tmp_path / "c")
 
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
-from gpt.commands import running
-from gpt.runs import RunFolder
+from gpt.runs import training_run as running
+from gpt.runs.folder import RunFolder
 from gpt.text.corpus import reference_topics
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
@@ -101,7 +101,7 @@ def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
 def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
     trained, tmp_path, capsys, monkeypatch
 ):
-    logged = running.logged
+    logged = running.log_records
 
     def interrupted(records, folder):
         for record in logged(records, folder):
@@ -111,7 +111,7 @@ def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
 
     options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     with monkeypatch.context() as patched:
-        patched.setattr(running, "logged", interrupted)
+        patched.setattr(running, "log_records", interrupted)
         assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 130
     run = tmp_path / "gpt"
     assert f"stopped after step 2; go on with: gpt train --resume {run}" in capsys.readouterr().err

@@ -3,49 +3,57 @@ import math
 import pytest
 import torch
 
-from gpt.comparison.rows import Row, difference, differences, interleaved, unequal
+from gpt.comparison.rows import (
+    ComparisonRow,
+    count_unequal,
+    max_abs_difference,
+    max_abs_difference_by_name,
+    time_interleaved,
+)
 
 
 def test_the_speedup_is_their_time_over_ours():
-    row = Row("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=3.0, floor=1.2)
+    row = ComparisonRow("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=3.0, floor=1.2)
     assert (row.speedup, row.ok, row.slow) == (1.5, True, False)
 
 
 @pytest.mark.parametrize(("library_s", "slow"), [(2.3, True), (2.33, False), (2.4, False)])
 def test_a_row_is_slow_below_97_hundredths_of_its_floor(library_s, slow):
-    row = Row("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=library_s, floor=1.2)
+    row = ComparisonRow("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=library_s, floor=1.2)
     assert row.slow == slow
     assert row.ok
 
 
 def test_a_row_without_times_or_without_a_floor_is_not_slow():
-    assert Row("a", "b", 0.0, 0.0).to_json() == {
+    assert ComparisonRow("a", "b", 0.0, 0.0).to_json() == {
         "name": "a", "library": "b", "max_abs_diff": 0.0, "tolerance": 0.0, "ours_s": None,
         "library_s": None, "speedup": None, "floor": None, "note": "", "ok": True, "slow": False,
     }  # fmt: skip
-    assert not Row("a", "b", 0.0, 0.0, ours_s=9.0, library_s=1.0).slow
+    assert not ComparisonRow("a", "b", 0.0, 0.0, ours_s=9.0, library_s=1.0).slow
 
 
 def test_a_row_is_ok_up_to_its_tolerance_and_never_with_a_nan():
-    assert Row("a", "b", 1e-5, 1e-5).ok
-    assert not Row("a", "b", 2e-5, 1e-5).ok
-    assert not Row("a", "b", difference(torch.tensor([1.0]), torch.tensor([math.nan])), 1e-5).ok
+    assert ComparisonRow("a", "b", 1e-5, 1e-5).ok
+    assert not ComparisonRow("a", "b", 2e-5, 1e-5).ok
+    assert not ComparisonRow(
+        "a", "b", max_abs_difference(torch.tensor([1.0]), torch.tensor([math.nan])), 1e-5
+    ).ok
 
 
 def test_the_largest_difference_and_shapes_that_do_not_fit():
-    assert difference(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 5.0])) == 3
-    assert difference(torch.zeros(2), torch.zeros(3)) == math.inf
-    assert differences({"a": torch.zeros(1)}, {"a": torch.ones(1)}) == 1
-    assert differences({"a": torch.zeros(1)}, {"b": torch.zeros(1)}) == math.inf
+    assert max_abs_difference(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 5.0])) == 3
+    assert max_abs_difference(torch.zeros(2), torch.zeros(3)) == math.inf
+    assert max_abs_difference_by_name({"a": torch.zeros(1)}, {"a": torch.ones(1)}) == 1
+    assert max_abs_difference_by_name({"a": torch.zeros(1)}, {"b": torch.zeros(1)}) == math.inf
 
 
 def test_unequal_counts_places_and_what_is_missing():
-    assert unequal([1, 2, 3], [1, 9, 3]) == 1
-    assert unequal([1, 2, 3, 4], [1]) == 3
+    assert count_unequal([1, 2, 3], [1, 9, 3]) == 1
+    assert count_unequal([1, 2, 3, 4], [1]) == 3
 
 
 def test_both_sides_take_turns_and_warm_ups_do_not_count():
     calls = []
-    seconds = interleaved(lambda: calls.append("a"), lambda: calls.append("b"), 3, warmups=2)
+    seconds = time_interleaved(lambda: calls.append("a"), lambda: calls.append("b"), 3, warmups=2)
     assert calls == ["a", "b"] * 5
     assert 0 < seconds.ours < 1 and 0 < seconds.library < 1

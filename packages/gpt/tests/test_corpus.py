@@ -4,7 +4,7 @@ import pytest
 
 from gpt.errors import BadInput
 from gpt.text import corpus
-from gpt.text.documents import digest
+from gpt.text.documents import documents_sha256
 
 
 def test_the_documentation_is_two_megabytes_of_english(documentation):
@@ -17,7 +17,7 @@ def test_its_order_is_stable(documentation):
     assert documentation[: len(topics)] == topics
     library = Path(corpus.sysconfig.get_path("stdlib")) / "email"
     first, second = corpus.library_docstrings(library), corpus.library_docstrings(library)
-    assert digest(first) == digest(second) and len(first) > 10
+    assert documents_sha256(first) == documents_sha256(second) and len(first) > 10
 
 
 def test_docstrings_are_read_from_source_and_nothing_runs(tmp_path):

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpt.commands.train import read_text
+from gpt.commands.train import load_text_split
 from gpt.commands.train_config import TrainConfig
 from gpt.errors import BadInput
-from gpt.text.documents import digest, load_documents, split_documents
+from gpt.text.documents import documents_sha256, load_documents, split_documents
 
 ALL = 10**9
 
@@ -108,7 +108,7 @@ def test_files_of_a_folder_that_are_not_read_are_counted_by_kind(tmp_path):
 def test_the_command_says_what_is_not_read(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("one<|endoftext|>two<|endoftext|>two")
     (tmp_path / "b.pdf").write_text("")
-    text = read_text(TrainConfig(data=str(tmp_path), validation_share=0.6))
+    text = load_text_split(TrainConfig(data=str(tmp_path), validation_share=0.6))
     assert sorted(text.train + text.validation) == ["one", "two"]
     said = capsys.readouterr().err
     assert "1 are not: 1 .pdf" in said
@@ -247,5 +247,13 @@ def test_a_short_note_does_not_stand_in_for_the_share():
 
 
 def test_the_digest_names_the_text_and_its_boundaries():
-    assert digest(["ab", "c"]) == digest(["ab", "c"])
-    assert len({digest(d) for d in (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"], ["a\0b"])}) == 5
+    assert documents_sha256(["ab", "c"]) == documents_sha256(["ab", "c"])
+    assert (
+        len(
+            {
+                documents_sha256(d)
+                for d in (["ab", "c"], ["a", "bc"], ["abc"], ["c", "ab"], ["a\0b"])
+            }
+        )
+        == 5
+    )

@@ -14,7 +14,7 @@ from einops import rearrange, repeat
 from gpt.exercises.verdicts import names, verdict
 from gpt.model.attention import causal_mask
 from gpt.model.gpt import GPT
-from gpt.model.rotary import to_halves
+from gpt.model.rotary import interleaved_to_halves
 from gpt.text.bpe import merge
 
 NAMES = names("gpt")
@@ -171,7 +171,7 @@ WRONG = {
         lambda x, n_heads: repeat(x, "B J S K -> B (group J) S K", group=n_heads // x.shape[1]),
     ),
     "share_heads: nothing is copied": ("share_heads", lambda x, n_heads: x),
-    "to_pairs: the same order as to_halves": ("to_pairs", to_halves),
+    "to_pairs: the same order as to_halves": ("to_pairs", interleaved_to_halves),
     "to_pairs: all heads as if they were one": (
         "to_pairs",
         lambda weight, n_heads: rearrange(weight, "(two half) ... -> (half two) ...", two=2),

@@ -12,7 +12,7 @@ import torch
 
 from gpt.cli import GPT_PROGRAM, main
 from gpt.pretrained.folders import read_model
-from gpt.runs import load_model
+from gpt.runs.folder import load_model
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --steps 3"
@@ -163,7 +163,9 @@ def test_a_run_that_is_not_there_is_not_taken_for_a_model_of_the_hub(
 ):
     """The default, runs/gpt, could be somebody's model."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gpt.pretrained.loading.fetched", lambda name: pytest.fail("asked a hub"))
+    monkeypatch.setattr(
+        "gpt.pretrained.loading.download_from_hub", lambda name: pytest.fail("asked a hub")
+    )
     refused(capsys, [command], "; make one with: gpt train")
     assert list(tmp_path.iterdir()) == []
 

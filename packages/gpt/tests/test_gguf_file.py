@@ -6,9 +6,9 @@ from einops import rearrange
 
 from gpt.errors import BadInput
 from gpt.pretrained.gguf_file import read_gguf, unpermute_rows
-from gpt.pretrained.smollm2 import converted
+from gpt.pretrained.smollm2 import ensure_converted
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
-from gpt.text.tokenizer_json import from_hugging_face
+from gpt.text.tokenizer_json import read_hugging_face_tokenizer
 from gpt.text.tokenizers import decode
 
 
@@ -130,8 +130,8 @@ def test_a_file_may_name_several_tokens_that_end_generation(write_gguf, tmp_path
     end = found.tokenizer.end_of_text
     assert found.config["eos_token_id"] == [end, 5, 6]
     assert found.tokenizer.end_tokens == {end, 5, 6}
-    folder = converted(tmp_path / "a.gguf", tmp_path / "cache")
-    assert from_hugging_face(folder).end_ids == [end, 5, 6]
+    folder = ensure_converted(tmp_path / "a.gguf", tmp_path / "cache")
+    assert read_hugging_face_tokenizer(folder).end_ids == [end, 5, 6]
 
 
 def test_another_architecture_is_named(write_gguf, tmp_path):

@@ -3,12 +3,12 @@ import signal
 
 import pytest
 
-from gpt.commands.interrupt import FirstInterrupt, Remembering
+from gpt.runs.interrupt import DeferredInterrupt, RecordingInterruptHandler
 
 
 def test_the_first_ctrl_c_is_noted_and_the_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
-    with FirstInterrupt() as interrupt:
+    with DeferredInterrupt() as interrupt:
         assert not interrupt.asked
         signal.raise_signal(signal.SIGINT)
         assert interrupt.asked
@@ -18,13 +18,13 @@ def test_the_first_ctrl_c_is_noted_and_the_second_interrupts():
 
 
 def test_one_that_a_library_swallowed_is_not_forgotten():
-    before = signal.signal(signal.SIGINT, Remembering())
+    before = signal.signal(signal.SIGINT, RecordingInterruptHandler())
     try:
-        with FirstInterrupt() as interrupt:
+        with DeferredInterrupt() as interrupt:
             assert not interrupt.asked
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        with FirstInterrupt() as interrupt:
+        with DeferredInterrupt() as interrupt:
             assert interrupt.asked
     finally:
         signal.signal(signal.SIGINT, before)

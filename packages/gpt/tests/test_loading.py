@@ -14,7 +14,7 @@ from gpt.pretrained.folders import write_model
 from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
 from gpt.pretrained.loading import load_pretrained
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
-from gpt.text.tokenizer_export import to_hugging_face
+from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 
 TOKENIZER = BytePairTokenizer.train(["the list of the items\n" * 4], 262)
 SHAPE = {"context": 16, "n_layers": 1, "n_heads": 2, "d_model": 16, "d_ff": 16, "norm_kind": "rms"}
@@ -24,7 +24,7 @@ SHAPE = {"context": 16, "n_layers": 1, "n_heads": 2, "d_model": 16, "d_ff": 16, 
 def folder(tmp_path):
     """A model of random weights, with its tokenizer."""
     write_model(tmp_path, GPT(GPTConfig(vocab_size=262, **SHAPE)), TOKENIZER.end_of_text)
-    to_hugging_face(TOKENIZER, tmp_path)
+    write_hugging_face_tokenizer(TOKENIZER, tmp_path)
     return tmp_path
 
 
@@ -112,7 +112,9 @@ def test_a_model_of_more_ids_than_its_tokenizer_is_not(folder):
 
 @pytest.mark.parametrize("name", ["./missing/dir", "a/b/c", "", "/", "no such model", "a/b@c"])
 def test_what_can_be_no_hub_id_is_not_asked_for(name, monkeypatch):
-    monkeypatch.setattr("gpt.pretrained.loading.fetched", lambda name: pytest.fail("asked a hub"))
+    monkeypatch.setattr(
+        "gpt.pretrained.loading.download_from_hub", lambda name: pytest.fail("asked a hub")
+    )
     with pytest.raises(BadInput, match="there is no model in .*; give smollm2, a run folder,"):
         load_pretrained(name)
 
@@ -120,7 +122,9 @@ def test_what_can_be_no_hub_id_is_not_asked_for(name, monkeypatch):
 def test_a_folder_without_a_config_is_not_taken_for_a_hub_id(tmp_path, monkeypatch):
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("gpt.pretrained.loading.fetched", lambda name: pytest.fail("asked a hub"))
+    monkeypatch.setattr(
+        "gpt.pretrained.loading.download_from_hub", lambda name: pytest.fail("asked a hub")
+    )
     with pytest.raises(BadInput, match="there is no model in 'empty'"):
         load_pretrained("empty")
 

@@ -9,7 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt.text import bpe
-from gpt.text.pretrained_tokenizer import SPELLING, AddedToken, PretrainedTokenizer, any_of
+from gpt.text.pretrained_tokenizer import (
+    CHARACTER_OF_BYTE,
+    AddedToken,
+    PretrainedTokenizer,
+    added_token_regex,
+)
 from gpt.text.tokenizers import (
     END_OF_TEXT,
     BytePairTokenizer,
@@ -29,14 +34,14 @@ LENGTHS = st.sampled_from([1, 2, 3, 5, 17, 300])
 RUNS = st.lists(st.tuples(st.sampled_from(KINDS), LENGTHS), max_size=6)
 ROWS = "the items of a list  x\n\n\n        return 11 'it''s' \u088f\u088f \u6f22\u6f22\u6f22 "
 BPE = BytePairTokenizer.train([ROWS * 3, " " * 500, "\n" * 500, "a" * 500, "." * 500], 400)
-RANKED = {pair: bpe.Merge(rank, 256 + rank) for rank, pair in enumerate(BPE.merges)}
+RANKED = {pair: bpe.MergeRule(rank, 256 + rank) for rank, pair in enumerate(BPE.merges)}
 
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
 GAPS = r"\s*[\r\n]+|\s+(?!\S)|\s+"
 SPLITS = {
-    "GPT-2": [bpe.WORDS.pattern],
-    "SmolLM2": [r"\p{N}", bpe.WORDS.pattern],
+    "GPT-2": [bpe.WORD_REGEX.pattern],
+    "SmolLM2": [r"\p{N}", bpe.WORD_REGEX.pattern],
     "Llama 3": [
         rf"{CONTRACTIONS}|[^\r\n\p{{L}}\p{{N}}]?\p{{L}}+|\p{{N}}{{1,3}}| ?[^\s\p{{L}}\p{{N}}]+"
         rf"[\r\n]*|{GAPS}"
@@ -54,7 +59,7 @@ SPLITS = {
 }
 PUBLISHED = {
     name: PretrainedTokenizer(
-        vocab={spelled: byte for byte, spelled in SPELLING.items()},
+        vocab={spelled: byte for byte, spelled in CHARACTER_OF_BYTE.items()},
         merges=[],
         splits=splits,
         added=[AddedToken(256, "<end>", True, lstrip=True, rstrip=True)],
@@ -67,8 +72,8 @@ PUBLISHED = {
 
 def by_definition(text: str) -> list[int]:
     """The ids that our merges give, all of it in Python."""
-    words = map(bpe.byte_tokens, bpe.WORDS.findall(text))
-    return [token for word in words for token in bpe.merge_in_order(word, RANKED)]
+    words = map(bpe.byte_tokens, bpe.WORD_REGEX.findall(text))
+    return [token for word in words for token in bpe.apply_merges_with_queue(word, RANKED)]
 
 
 def spell_runs(runs: list[tuple[str, int]]) -> str:
@@ -133,7 +138,7 @@ def test_one_endless_word_is_learned_as_fast_as_many_words():
 def test_spaces_that_an_added_token_might_swallow_are_read_once():
     """Ten times as many take about ten times as long, and not a hundred times."""
     tokenizer = PUBLISHED["GPT-2"]
-    pattern = any_of(tokenizer.added)
+    pattern = added_token_regex(tokenizer.added)
     few, many = (seconds(lambda n=n: pattern.search(" " * n + "x<end>")) for n in (5_000, 50_000))
     assert many < 30 * few
     assert tokenizer.encode_with_specials("a  <end>  b <end>") == [97, 256, 98, 256]

@@ -9,14 +9,14 @@ from torch import nn
 
 from gpt import device
 from gpt.errors import BadInput, RunFailed
-from gpt.evaluation.scores import surprises
+from gpt.evaluation.scores import negative_log_likelihoods
 from gpt.model.gpt import GPT, GPTConfig
+from gpt.runs.checkpoints import newest_checkpoint
+from gpt.runs.state import TrainingState
 from gpt.text.token_files import RandomWindows, micro_batches
 from gpt.training import loop
 from gpt.training.accumulation import LossSum, next_token_loss
-from gpt.training.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig, train
-from gpt.training.state import TrainingState
 
 CONFIG = LoopConfig(steps=8, learning_rate=1e-2, save_every=4)
 TOKENS = np.random.default_rng(0).integers(0, 20, 500).astype(np.uint16)
@@ -33,7 +33,7 @@ def batches(step):
 
 
 def validate(model):
-    return float(surprises(model, TOKENS[:50], 8).mean())
+    return float(negative_log_likelihoods(model, TOKENS[:50], 8).mean())
 
 
 def weights(model):
@@ -67,10 +67,10 @@ def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
 def test_every_rate_is_the_same_share_of_its_own_peak():
     config = LoopConfig(100, optimizer="muon", learning_rate=3e-3, muon_rate=0.02, warmup=0.1)
     model = new_model()
-    optimizer = loop.chosen_optimizer(model, config)
+    optimizer = loop.make_optimizer(model, config)
     state = TrainingState(model, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.0)
     state.step = 4
-    loop.update(model, state, batches(0), next_token_loss, config)
+    loop.update_weights(model, state, batches(0), next_token_loss, config)
     rates = {group["lr"] for group in optimizer.param_groups}
     assert rates == {0.5 * 0.02, 0.5 * 3e-3}
     assert config.rate(4) == 0.5 * 3e-3

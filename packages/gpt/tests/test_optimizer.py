@@ -6,18 +6,23 @@ from torch import nn
 
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.training.muon import Muon
-from gpt.training.optimizer import Together, adamw, hidden_matrices, muon_and_adamw
+from gpt.training.optimizer import (
+    CombinedOptimizer,
+    hidden_matrices,
+    make_adamw,
+    make_muon_and_adamw,
+)
 
 MODEL = GPTConfig(vocab_size=50, context=8, n_layers=2, n_heads=2, d_model=16, d_ff=32)
 
 
 def both(model):
-    return muon_and_adamw(model, 0.02, 0.95, 3e-3, (0.9, 0.95), 0.1)
+    return make_muon_and_adamw(model, 0.02, 0.95, 3e-3, (0.9, 0.95), 0.1)
 
 
 def test_matrices_decay_and_gains_and_biases_do_not():
     parameters = list(GPT(MODEL).parameters())
-    decayed, kept = adamw(parameters, 1e-3, (0.9, 0.95), 0.1).param_groups
+    decayed, kept = make_adamw(parameters, 1e-3, (0.9, 0.95), 0.1).param_groups
     assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
     assert all(parameter.ndim == 2 for parameter in decayed["params"])
     assert all(parameter.ndim == 1 for parameter in kept["params"])
@@ -55,7 +60,7 @@ def test_together_is_one_step_of_each():
     one, other = (nn.Linear(4, 4) for _ in range(2))
     other.load_state_dict(one.state_dict())
     apart = [Muon([one.weight]), torch.optim.AdamW([one.bias], fused=True)]
-    together = Together(Muon([other.weight]), torch.optim.AdamW([other.bias], fused=True))
+    together = CombinedOptimizer(Muon([other.weight]), torch.optim.AdamW([other.bias], fused=True))
     for step in range(5):
         for model, optimizers in ((one, apart), (other, [together])):
             model(torch.ones(2, 4) * step).square().sum().backward()

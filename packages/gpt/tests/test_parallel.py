@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gpt.training.checkpoints import checkpoint_files, newest_checkpoint
+from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.training.loop import LoopConfig
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "one_or_many.py"
@@ -30,9 +30,9 @@ pytestmark = pytest.mark.skipif(
 DRIVER = """
 import os, signal, sys
 from gpt.cli import main
-from gpt.commands import running
+from gpt.runs import training_run as running
 
-records_of = running.logged
+records_of = running.log_records
 
 def logged(records, folder):
     for record in records_of(records, folder):
@@ -40,7 +40,7 @@ def logged(records, folder):
             os.kill(os.getpid(), signal.SIGKILL)
         yield record
 
-running.logged = logged
+running.log_records = logged
 sys.exit(main())
 """
 
@@ -50,10 +50,10 @@ import json, os, runpy, sys
 from pathlib import Path
 import torch
 from gpt.training.loop import LoopConfig
-from gpt.training.processes import joined
+from gpt.runs.processes import process_group
 
 run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
-with joined(device):
+with process_group(device):
     records = run(Path(sys.argv[2]), LoopConfig(3, 1e-2, save_every=3), device)
 if os.environ["RANK"] == "0":
     print(json.dumps([[record.loss, record.grad_norm] for record in records]))
@@ -65,10 +65,10 @@ import sys
 import torch
 import torch.distributed as dist
 from gpt.errors import BadInput
-from gpt.training.processes import joined
+from gpt.runs.processes import process_group
 
 try:
-    with joined(torch.device("cpu")):
+    with process_group(torch.device("cpu")):
         for _ in range(20_000):
             dist.all_reduce(torch.ones(3), async_op=True)
         raise BadInput

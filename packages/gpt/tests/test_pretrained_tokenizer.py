@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from gpt.errors import BadInput
 from gpt.text import bpe
-from gpt.text.bpe import Merge, merge_in_order
+from gpt.text.bpe import MergeRule, apply_merges_with_queue
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
-from gpt.text.tokenizer_export import as_pretrained
+from gpt.text.tokenizer_export import to_pretrained_tokenizer
 from gpt.text.tokenizers import Tokenizer, decode, load_tokenizer, save_tokenizer
 
 TEXT = "Return the number of items in a list. The list's items are numbers: 1, 22, 333.\n" * 4
@@ -23,7 +23,7 @@ SMALL = PretrainedTokenizer(
         for token, text in enumerate(["<end>", "<mark>", *"abcdef", "Ġ", "ab", "cd", "abcd", "ef"])
     },
     merges=[("c", "d"), ("a", "b"), ("ab", "cd")],  # "ef" is a token that no merge makes
-    splits=[bpe.WORDS.pattern],
+    splits=[bpe.WORD_REGEX.pattern],
     added=[
         AddedToken(0, "<end>", special=True),
         AddedToken(1, "<mark>", special=False, lstrip=True),
@@ -34,26 +34,26 @@ SMALL = PretrainedTokenizer(
 
 
 def test_merges_worked_by_hand():
-    merges = {(1, 2): Merge(0, 12), (12, 3): Merge(2, 123), (2, 3): Merge(1, 23)}
-    assert merge_in_order((1, 2, 3), merges) == (123,)  # (1 2) 3, then both
-    assert merge_in_order((2, 3, 1), merges) == (23, 1)
-    assert merge_in_order((1, 1, 2, 2, 3), merges) == (1, 12, 23)
-    same = {(7, 7): Merge(0, 8)}
-    assert merge_in_order((7, 7, 7, 7, 7), same) == (8, 8, 7)  # from the left
-    assert merge_in_order((), same) == ()
+    merges = {(1, 2): MergeRule(0, 12), (12, 3): MergeRule(2, 123), (2, 3): MergeRule(1, 23)}
+    assert apply_merges_with_queue((1, 2, 3), merges) == (123,)  # (1 2) 3, then both
+    assert apply_merges_with_queue((2, 3, 1), merges) == (23, 1)
+    assert apply_merges_with_queue((1, 1, 2, 2, 3), merges) == (1, 12, 23)
+    same = {(7, 7): MergeRule(0, 8)}
+    assert apply_merges_with_queue((7, 7, 7, 7, 7), same) == (8, 8, 7)  # from the left
+    assert apply_merges_with_queue((), same) == ()
 
 
 @given(
     st.text(alphabet=st.sampled_from("Return the items 's.,12 \né") | st.characters(codec="utf-8"))
 )
 def test_our_own_tokenizer_in_published_form_gives_the_same_ids(text):
-    published = as_pretrained(BPE)
+    published = to_pretrained_tokenizer(BPE)
     assert published.encode(text) == BPE.encode(text)
     assert decode(published, published.encode(text)) == text
 
 
 def test_a_long_word_takes_no_longer_than_its_length():
-    assert merge_in_order((7,) * 100_000, {(7, 7): Merge(0, 8)}) == (8,) * 50_000
+    assert apply_merges_with_queue((7,) * 100_000, {(7, 7): MergeRule(0, 8)}) == (8,) * 50_000
 
 
 def test_only_listed_pairs_are_merged():
@@ -82,7 +82,7 @@ def test_of_added_tokens_that_fit_the_longest_wins():
 
 
 def test_splits_cut_one_after_the_other():
-    tokenizer = dataclasses.replace(SMALL, splits=[r"\p{N}", bpe.WORDS.pattern])
+    tokenizer = dataclasses.replace(SMALL, splits=[r"\p{N}", bpe.WORD_REGEX.pattern])
     assert tokenizer.words("a  12 b") == ["a", "  ", "1", "2", " b"]
     assert SMALL.words("a  12 b") == ["a", " ", " 12", " b"]
 

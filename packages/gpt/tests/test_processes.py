@@ -3,22 +3,40 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.training import accumulation, processes
-from gpt.training.accumulation import LossSum, accumulate_gradient, in_step
-from gpt.training.processes import added, first_then_all, from_first, gathered, largest, my_rows
-from gpt.training.sharding import blocks, replicated, sharded, sliced_like, whole
+from gpt.runs import processes
+from gpt.runs.processes import (
+    all_gather_bytes,
+    all_reduce_max,
+    all_reduce_sum,
+    broadcast_from_rank_zero,
+    local_rows,
+    run_on_rank_zero_first,
+)
+from gpt.runs.sharding import (
+    gather_full_tensor,
+    replicate_model,
+    shard_like,
+    shard_model,
+    stacked_blocks,
+)
+from gpt.training import accumulation
+from gpt.training.accumulation import LossSum, accumulate_gradient, synchronised_micro_batches
 
 NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
 
 
 def test_a_process_alone_gets_back_what_it_gave():
     model, bits = torch.nn.Linear(2, 2), torch.zeros(3, dtype=torch.uint8)
-    assert added(1.5, 2) == [1.5, 2] and largest(3) == 3 and from_first(0.1) == 0.1
-    assert gathered(bits).tolist() == [[0, 0, 0]]
-    assert replicated(model) is model and sharded(model) is model
-    assert whole(bits) is bits and sliced_like(bits, bits) is bits
+    assert (
+        all_reduce_sum(1.5, 2) == [1.5, 2]
+        and all_reduce_max(3) == 3
+        and broadcast_from_rank_zero(0.1) == 0.1
+    )
+    assert all_gather_bytes(bits).tolist() == [[0, 0, 0]]
+    assert replicate_model(model) is model and shard_model(model) is model
+    assert gather_full_tensor(bits) is bits and shard_like(bits, bits) is bits
     done = []
-    first_then_all(lambda: done.append(1))
+    run_on_rank_zero_first(lambda: done.append(1))
     assert done == [1]
 
 
@@ -28,7 +46,7 @@ def test_every_row_belongs_to_one_process(n, n_rows, monkeypatch):
     shares = []
     for number in range(n):
         monkeypatch.setattr(processes, "rank", lambda number=number: number)
-        shares.append(my_rows(torch.arange(n_rows)).tolist())
+        shares.append(local_rows(torch.arange(n_rows)).tolist())
     assert sorted(row for share in shares for row in share) == list(range(n_rows))
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
@@ -36,19 +54,27 @@ def test_every_row_belongs_to_one_process(n, n_rows, monkeypatch):
 def test_fewer_rows_than_processes_are_refused(monkeypatch):
     monkeypatch.setattr(processes, "n_processes", lambda: 3)
     with pytest.raises(BadInput, match="a batch of 2 has too few rows for 3 processes"):
-        my_rows([1, 2])
+        local_rows([1, 2])
 
 
 def test_who_has_run_out_goes_along_with_a_piece_that_counts_for_nothing(monkeypatch):
-    monkeypatch.setattr(accumulation, "largest", lambda number: 3)  # another process has three
-    assert list(in_step(["a", "b"])) == [("a", True, False), ("b", True, False), ("b", False, True)]
+    monkeypatch.setattr(
+        accumulation, "all_reduce_max", lambda number: 3
+    )  # another process has three
+    assert list(synchronised_micro_batches(["a", "b"])) == [
+        ("a", True, False),
+        ("b", True, False),
+        ("b", False, True),
+    ]
 
 
 def test_the_mean_over_two_processes_by_hand(monkeypatch):
     # Here 6 w of 3 terms, there 10 w of 1: the mean is 16 w / 4. Both divide by 3 first, so the
     # average that arrives is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 is 4.
     monkeypatch.setattr(accumulation, "n_processes", lambda: 2)
-    monkeypatch.setattr(accumulation, "added", lambda total, terms: [total + 10, terms + 1])
+    monkeypatch.setattr(
+        accumulation, "all_reduce_sum", lambda total, terms: [total + 10, terms + 1]
+    )
     w = torch.nn.Parameter(torch.tensor(1.0))
     w.register_hook(lambda gradient: (gradient + 10 / 3) / 2)
     mean = accumulate_gradient(
@@ -60,5 +86,5 @@ def test_the_mean_over_two_processes_by_hand(monkeypatch):
 
 def test_a_model_is_sliced_block_by_block():
     model = GPT(GPTConfig(50, 8, 3, 2, 16, 32))
-    assert list(blocks(model)) == list(model.blocks)
-    assert list(blocks(torch.nn.Sequential(model))) == list(model.blocks)
+    assert list(stacked_blocks(model)) == list(model.blocks)
+    assert list(stacked_blocks(torch.nn.Sequential(model))) == list(model.blocks)

@@ -2,15 +2,15 @@ import pytest
 import torch
 
 from gpt.errors import BadInput
-from gpt.generation.sampling import choose, keep_top_k, keep_top_p
+from gpt.generation.sampling import keep_top_k, keep_top_p, sample_token
 
 LOGITS = torch.tensor([[4.7, 3.2, 2.1]])
 
 
 def drawn(probabilities, n=100_000, **settings):
-    """The shares of `n` draws from these probabilities."""
+    """Return the frequencies of `n` draws from these probabilities."""
     logits = torch.tensor([probabilities]).log().expand(n, -1)
-    tokens = choose(logits, **settings, generator=torch.Generator().manual_seed(0))
+    tokens = sample_token(logits, **settings, generator=torch.Generator().manual_seed(0))
     return (torch.bincount(tokens, minlength=len(probabilities)) / n).tolist()
 
 
@@ -26,7 +26,7 @@ def test_temperature_sharpens_and_flattens(temperature, expected):
     assert shares == pytest.approx(expected, abs=0.0064)
 
 
-def test_the_top_five_share_what_the_others_leave():
+def test_the_top_five_share_the_probability_of_the_others():
     top = [0.2199, 0.0491, 0.0321, 0.0287, 0.0215]
     tail = [(1 - sum(top)) / 100] * 100
     kept = keep_top_k(torch.tensor([top + tail]).log(), 5).softmax(dim=-1)[0]
@@ -43,7 +43,7 @@ def test_top_p_keeps_the_fewest_tokens_that_reach_p(p, n_kept):
     assert keep_top_p(logits, p).isfinite().sum() == n_kept
 
 
-def test_top_p_keeps_the_likeliest_wherever_it_stands():
+def test_top_p_keeps_the_likeliest_token_at_any_index():
     kept = keep_top_p(torch.tensor([[0.1, 0.2, 0.7], [0.7, 0.1, 0.2]]).log(), 0.6)
     assert kept.isfinite().tolist() == [[False, False, True], [True, False, False]]
 
@@ -51,13 +51,13 @@ def test_top_p_keeps_the_likeliest_wherever_it_stands():
 def test_temperature_zero_is_greedy_and_draws_nothing():
     generator = torch.Generator().manual_seed(0)
     before = generator.get_state()
-    assert choose(LOGITS, temperature=0.0, generator=generator).tolist() == [0]
+    assert sample_token(LOGITS, temperature=0.0, generator=generator).tolist() == [0]
     assert torch.equal(before, generator.get_state())
 
 
 @pytest.mark.parametrize("temperature", [1e-300, 1e-38, 1e-6])
 def test_a_tiny_temperature_is_as_good_as_greedy(temperature):
-    assert choose(LOGITS, temperature).tolist() == [0]
+    assert sample_token(LOGITS, temperature).tolist() == [0]
 
 
 def test_filters_combine_temperature_first_then_k_then_p():
@@ -67,7 +67,7 @@ def test_filters_combine_temperature_first_then_k_then_p():
 
     def kept(p):
         generator = torch.Generator().manual_seed(0)
-        return set(choose(logits, 0.5, top_k=2, top_p=p, generator=generator).tolist())
+        return set(sample_token(logits, 0.5, top_k=2, top_p=p, generator=generator).tolist())
 
     assert kept(0.9) == {0, 1}
     assert kept(0.8) == {0}
@@ -79,7 +79,7 @@ def test_top_k_beyond_the_vocabulary_keeps_everything():
 
 def test_the_same_seed_draws_the_same_tokens():
     logits = torch.randn(50, 20)
-    one, two = (choose(logits, generator=torch.Generator().manual_seed(1)) for _ in range(2))
+    one, two = (sample_token(logits, generator=torch.Generator().manual_seed(1)) for _ in range(2))
     assert torch.equal(one, two)
 
 
@@ -95,4 +95,4 @@ def test_the_same_seed_draws_the_same_tokens():
 )
 def test_settings_that_leave_nothing_are_refused(settings):
     with pytest.raises(BadInput, match=f"{next(iter(settings))} must"):
-        choose(LOGITS, **settings)
+        sample_token(LOGITS, **settings)

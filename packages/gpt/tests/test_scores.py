@@ -5,25 +5,25 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt.evaluation.scores import scored_bytes, scores, surprises
+from gpt.evaluation.scores import compute_scores, count_scored_bytes, negative_log_likelihoods
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.tokenizers import CharacterTokenizer
 
 
 def test_the_three_units_by_hand():
     # two tokens of probability 1/4 and 1/16 that spell 3 bytes: 2 + 4 bits
-    found = scores(-np.log([1 / 4, 1 / 16]), n_bytes=3)
+    found = compute_scores(-np.log([1 / 4, 1 / 16]), n_bytes=3)
     assert found.loss == pytest.approx(3 * math.log(2))
     assert found.perplexity == pytest.approx(8)
     assert found.bits_per_byte == pytest.approx(2)
 
 
 def test_a_model_that_diverged_has_infinite_perplexity():
-    assert scores(np.array([1000.0]), 1).perplexity == math.inf
+    assert compute_scores(np.array([1000.0]), 1).perplexity == math.inf
 
 
 def test_a_token_of_probability_012_costs_4_423_nats():
-    assert scores(-np.log([0.012]), 1).loss == pytest.approx(4.423, abs=5e-4)
+    assert compute_scores(-np.log([0.012]), 1).loss == pytest.approx(4.423, abs=5e-4)
 
 
 @pytest.mark.parametrize("length", [2, 5, 8, 9, 20, 33])
@@ -36,7 +36,7 @@ def test_every_token_but_the_first_is_scored_once_in_its_window(length):
         window = torch.tensor(tokens[start : start + 9].astype(int))
         logits = model(window[None, :-1])[0]
         expected.append(F.cross_entropy(logits, window[1:], reduction="none"))
-    found = surprises(model, tokens, context=8, batch_size=2)
+    found = negative_log_likelihoods(model, tokens, context=8, batch_size=2)
     np.testing.assert_allclose(found, torch.cat(expected).detach().numpy(), rtol=1e-5)
 
 
@@ -44,21 +44,23 @@ def test_perplexity_weighs_tokens_and_not_windows():
     torch.manual_seed(0)
     model = GPT(GPTConfig(12, 8, 1, 2, 8, 16))
     tokens = np.random.default_rng(0).integers(0, 12, 12).astype(np.uint16)  # 8 tokens, then 3
-    nats = surprises(model, tokens, context=8)
+    nats = negative_log_likelihoods(model, tokens, context=8)
     assert len(nats) == 11
     mean_of_means = (nats[:8].mean() + nats[8:].mean()) / 2
-    assert scores(nats, 11).loss == pytest.approx(nats.mean())
-    assert scores(nats, 11).loss != pytest.approx(mean_of_means)
+    assert compute_scores(nats, 11).loss == pytest.approx(nats.mean())
+    assert compute_scores(nats, 11).loss != pytest.approx(mean_of_means)
 
 
 def test_scoring_leaves_the_model_in_the_mode_it_was_in():
     model = GPT(GPTConfig(12, 8, 1, 2, 8, 16, dropout=0.5))
     tokens = np.arange(12, dtype=np.uint16)
-    np.testing.assert_array_equal(surprises(model, tokens, 8), surprises(model, tokens, 8))
+    np.testing.assert_array_equal(
+        negative_log_likelihoods(model, tokens, 8), negative_log_likelihoods(model, tokens, 8)
+    )
     assert model.training
 
 
 def test_end_of_text_is_scored_and_spells_no_byte():
     tokenizer = CharacterTokenizer(["a", "é"])
     # the first token is not scored; then é (2 bytes), END_OF_TEXT, a (1 byte)
-    assert scored_bytes(tokenizer, np.array([0, 1, 2, 0])) == 3
+    assert count_scored_bytes(tokenizer, np.array([0, 1, 2, 0])) == 3

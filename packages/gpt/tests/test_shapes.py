@@ -6,7 +6,7 @@ import pytest
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.pretrained.shapes import shape_from, shape_to
+from gpt.pretrained.shapes import config_from_transformers, config_to_transformers
 
 GPT2 = {
     "model_type": "gpt2", "vocab_size": 60, "n_positions": 24, "n_embd": 32, "n_layer": 2,
@@ -43,28 +43,28 @@ EXPRESSIBLE = [
 
 @pytest.mark.parametrize("config", EXPRESSIBLE, ids=lambda c: f"{c.positions} {c.feed_forward}")
 def test_there_and_back_the_shape_is_the_same(config):
-    assert shape_from(shape_to(config)) == config
+    assert config_from_transformers(config_to_transformers(config)) == config
 
 
 def test_what_is_left_to_a_default_is_written_out():
     """GPT-2 has no model without biases, and Llama's config names its widths."""
     defaults = changed(OURS_LLAMA, n_kv_heads=None, head_width=None)
-    assert shape_from(shape_to(defaults)) == OURS_LLAMA
+    assert config_from_transformers(config_to_transformers(defaults)) == OURS_LLAMA
     bare = changed(OURS_GPT2, attention_bias=False, ff_bias=False)
-    assert shape_from(shape_to(bare)) == OURS_GPT2
+    assert config_from_transformers(config_to_transformers(bare)) == OURS_GPT2
 
 
 def test_who_reads_what():
-    assert shape_to(OURS_GPT2)["architectures"] == ["GPT2LMHeadModel"]
-    assert shape_to(OURS_LLAMA)["architectures"] == ["LlamaForCausalLM"]
-    assert shape_to(changed(OURS_LLAMA, feed_forward="relu2"))["architectures"] == [
+    assert config_to_transformers(OURS_GPT2)["architectures"] == ["GPT2LMHeadModel"]
+    assert config_to_transformers(OURS_LLAMA)["architectures"] == ["LlamaForCausalLM"]
+    assert config_to_transformers(changed(OURS_LLAMA, feed_forward="relu2"))["architectures"] == [
         "ArceeForCausalLM"
     ]
 
 
 def test_the_defaults_are_those_of_each_family():
     """Copied from GPT2Config, LlamaConfig and ArceeConfig of transformers 5."""
-    gpt2, llama = shape_from(GPT2), shape_from(LLAMA)
+    gpt2, llama = config_from_transformers(GPT2), config_from_transformers(LLAMA)
     assert (gpt2.d_ff, gpt2.feed_forward, gpt2.norm_eps, gpt2.tied_head) == (
         128,
         "gelu",
@@ -73,7 +73,7 @@ def test_the_defaults_are_those_of_each_family():
     )
     assert (llama.feed_forward, llama.norm_eps, llama.tied_head) == ("swiglu", 1e-6, False)
     assert (llama.rotary_base, llama.kv_heads, llama.d_head) == (10_000.0, 4, 8)
-    assert shape_from(LLAMA | {"model_type": "arcee"}).feed_forward == "relu2"
+    assert config_from_transformers(LLAMA | {"model_type": "arcee"}).feed_forward == "relu2"
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_defaults_are_those_of_each_family():
     ids=["before 5", "from 5 on", "no scaling", "scaling by name"],
 )
 def test_the_base_of_the_rotation_stands_in_one_of_two_places(rope):
-    assert shape_from(LLAMA | rope).rotary_base == 500.0
+    assert config_from_transformers(LLAMA | rope).rotary_base == 500.0
 
 
 ROPE = {"rope_type": "llama3", "factor": 8.0}
@@ -122,7 +122,7 @@ REFUSED = {
 @pytest.mark.parametrize(("theirs", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
     with pytest.raises(BadInput, match=message):
-        shape_from(theirs)
+        config_from_transformers(theirs)
 
 
 @pytest.mark.parametrize(
@@ -144,4 +144,4 @@ def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
 )
 def test_a_mix_that_no_family_has_is_refused(config):
     with pytest.raises(BadInput, match="transformers has no class for this mix of parts; it has"):
-        shape_to(config)
+        config_to_transformers(config)

@@ -9,20 +9,20 @@ import safetensors.torch
 import torch
 
 from gpt.errors import BadInput, RunFailed
-from gpt.files import PARTIAL
+from gpt.files import PARTIAL_SUFFIX
 from gpt.pretrained import smollm2
 from gpt.pretrained.gguf_file import read_gguf
-from gpt.pretrained.smollm2 import CONVERTED, cache_folder, converted, smollm2_file
-from gpt.text.tokenizer_json import from_hugging_face
+from gpt.pretrained.smollm2 import CONVERTED_FILES, cache_folder, ensure_converted, smollm2_file
+from gpt.text.tokenizer_json import read_hugging_face_tokenizer
 
 
 def test_the_folder_holds_what_the_file_held(write_gguf, tmp_path):
     source = write_gguf(tmp_path / "a.gguf")
-    folder = converted(source, tmp_path / "cache")
+    folder = ensure_converted(source, tmp_path / "cache")
     config, tensors, tokenizer = read_gguf(source)
-    assert sorted(file.name for file in folder.iterdir()) == sorted(CONVERTED)
+    assert sorted(file.name for file in folder.iterdir()) == sorted(CONVERTED_FILES)
     assert json.loads((folder / "config.json").read_text()) == config
-    assert from_hugging_face(folder) == tokenizer
+    assert read_hugging_face_tokenizer(folder) == tokenizer
     saved = safetensors.torch.load_file(folder / "model.safetensors")
     assert saved.keys() == tensors.keys()
     assert all(torch.equal(saved[name], tensors[name]) for name in tensors)
@@ -30,22 +30,22 @@ def test_the_folder_holds_what_the_file_held(write_gguf, tmp_path):
 
 def test_a_file_is_converted_once_and_a_changed_file_anew(write_gguf, tmp_path, monkeypatch):
     source = write_gguf(tmp_path / "a.gguf")
-    folder = converted(source, tmp_path / "cache")
+    folder = ensure_converted(source, tmp_path / "cache")
     before = (folder / "config.json").stat().st_mtime_ns
-    assert converted(source, tmp_path / "cache") == folder
+    assert ensure_converted(source, tmp_path / "cache") == folder
     assert (folder / "config.json").stat().st_mtime_ns == before
     monkeypatch.setattr(smollm2, "VERSION", smollm2.VERSION + 1)
-    assert converted(source, tmp_path / "cache") != folder
+    assert ensure_converted(source, tmp_path / "cache") != folder
     changed = write_gguf(tmp_path / "a.gguf", fields={"llama.context_length": 64})
-    again = converted(changed, tmp_path / "cache")
+    again = ensure_converted(changed, tmp_path / "cache")
     assert json.loads((again / "config.json").read_text())["max_position_embeddings"] == 64
 
 
 def test_a_folder_from_which_files_were_taken_is_made_anew(write_gguf, tmp_path):
     source = write_gguf(tmp_path / "a.gguf")
-    folder = converted(source, tmp_path / "cache")
+    folder = ensure_converted(source, tmp_path / "cache")
     (folder / "model.safetensors").unlink()
-    assert converted(source, tmp_path / "cache") == folder
+    assert ensure_converted(source, tmp_path / "cache") == folder
     assert (folder / "model.safetensors").is_file()
 
 
@@ -57,18 +57,18 @@ def test_an_interruption_leaves_nothing(write_gguf, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr("safetensors.torch.save", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            converted(source, tmp_path / "cache")
+            ensure_converted(source, tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
-    assert converted(source, tmp_path / "cache").is_dir()
+    assert ensure_converted(source, tmp_path / "cache").is_dir()
 
 
 def test_what_a_killed_conversion_left_is_swept_away_and_a_running_one_is_not(write_gguf, tmp_path):
     source, cache = write_gguf(tmp_path / "a.gguf"), tmp_path / "cache"
     for name in ("old", "new"):
-        (cache / (name + PARTIAL)).mkdir(parents=True)
-    os.utime(cache / ("old" + PARTIAL), (0, 0))
-    folder = converted(source, cache)
-    assert {path.name for path in cache.iterdir()} == {folder.name, "new" + PARTIAL}
+        (cache / (name + PARTIAL_SUFFIX)).mkdir(parents=True)
+    os.utime(cache / ("old" + PARTIAL_SUFFIX), (0, 0))
+    folder = ensure_converted(source, cache)
+    assert {path.name for path in cache.iterdir()} == {folder.name, "new" + PARTIAL_SUFFIX}
 
 
 def test_a_slower_process_takes_the_folder_of_the_faster(write_gguf, tmp_path, monkeypatch):
@@ -77,11 +77,11 @@ def test_a_slower_process_takes_the_folder_of_the_faster(write_gguf, tmp_path, m
 
     def overtaken(source, folder):
         monkeypatch.setattr(smollm2, "convert", slow)
-        converted(source, cache)
+        ensure_converted(source, cache)
         slow(source, folder)
 
     monkeypatch.setattr(smollm2, "convert", overtaken)
-    folder = converted(source, cache)
+    folder = ensure_converted(source, cache)
     assert [path.name for path in cache.iterdir()] == [folder.name]
 
 
@@ -102,7 +102,7 @@ def test_two_processes_at_once_make_one_folder(write_gguf, tmp_path):
 def test_a_cache_that_cannot_be_written_is_named(write_gguf, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunFailed, match=r"cannot write to .*file.*INSIDE_OUT_CACHE"):
-        converted(write_gguf(tmp_path / "a.gguf"), tmp_path / "file" / "cache")
+        ensure_converted(write_gguf(tmp_path / "a.gguf"), tmp_path / "file" / "cache")
 
 
 def test_the_cache_lies_where_caches_lie(monkeypatch):

@@ -34,7 +34,7 @@ def test_the_fast_core_and_our_own_encoder_agree(text):
     ranks = {pair: rank for rank, pair in enumerate(BPE.merges)}
     ours = [
         token
-        for word in bpe.WORDS.findall(text)
+        for word in bpe.WORD_REGEX.findall(text)
         for token in bpe.apply_merges(bpe.byte_tokens(word), ranks)
     ]
     assert BPE.encode(text) == ours

@@ -41,29 +41,29 @@ except ImportError as error:
 import torch
 from torch import nn
 
-from finetune.data.rows import Example
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer, as_scorer
-from finetune.preference.pairs import Pair
-from gpt.baselines import library_model, ours_of
+from finetune.conversations.rows import Example
+from finetune.dpo.pairs import TokenPair
+from finetune.reward.scorer import Scorer, as_scorer
+from finetune.sft.policy import Policy, share_layers_as
+from gpt.baselines import library_model, to_our_model
 from gpt.pretrained.folders import from_transformers
 
-END, PADDING = 0, 1
+END_ID, PADDING_ID = 0, 1
 """Ids of the two marks; every other id is a word."""
 
-REPORTED = 10
+LOGGING_STEPS = 10
 """Steps between two reports of a trainer, unless it is told otherwise."""
 
 datasets.disable_progress_bars()
 logging.getLogger("trl").setLevel(logging.ERROR)
 
 
-def version(library: str = "trl") -> str:
+def library_version(library: str = "trl") -> str:
     """Name and version of an installed library."""
     return f"{library} {installed(library)}"
 
 
-def llama_shape(size: str) -> LlamaConfig:
+def llama_config(size: str) -> LlamaConfig:
     """A Llama as small as the models that a laptop trains in a minute, or SmolLM2's shape."""
     shapes: dict[str, dict[str, Any]] = {
         "tiny": {
@@ -83,18 +83,22 @@ def llama_shape(size: str) -> LlamaConfig:
             "num_key_value_heads": 3,
         },
     }
-    marks: dict[str, Any] = {"bos_token_id": END, "eos_token_id": END, "pad_token_id": PADDING}
+    marks: dict[str, Any] = {
+        "bos_token_id": END_ID,
+        "eos_token_id": END_ID,
+        "pad_token_id": PADDING_ID,
+    }
     return LlamaConfig(**shapes[size], **marks, tie_word_embeddings=True, rms_norm_eps=1e-5)
 
 
-def llama(size: str) -> PreTrainedModel:
+def llama_model(size: str) -> PreTrainedModel:
     """A language model of that shape, all of its weights random."""
-    return library_model(llama_shape(size), scale=0.02)
+    return library_model(llama_config(size), scale=0.02)
 
 
-def llama_scorer(size: str) -> PreTrainedModel:
+def llama_reward_model(size: str) -> PreTrainedModel:
     """The same body with one number for a head, as RewardTrainer wants it."""
-    config = llama_shape(size)
+    config = llama_config(size)
     config.num_labels = 1
     model = AutoModelForSequenceClassification.from_config(config)
     with torch.no_grad():
@@ -105,7 +109,7 @@ def llama_scorer(size: str) -> PreTrainedModel:
 
 def our_policy(model: PreTrainedModel) -> Policy:
     """Our policy with copies of its weights."""
-    return as_kind(Policy, ours_of(model))
+    return share_layers_as(Policy, to_our_model(model))
 
 
 def our_scorer(model: PreTrainedModel) -> Scorer:
@@ -117,7 +121,7 @@ def our_scorer(model: PreTrainedModel) -> Scorer:
     return scorer
 
 
-def settings(folder: Path, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
+def training_arguments(folder: Path, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
     """What every comparison needs: full precision, one order, one rate, no files.
 
     Unset, the trainers compute in bf16 and run each layer twice (activation checkpointing).
@@ -129,7 +133,7 @@ def settings(folder: Path, steps: int, batch_size: int, rate: float) -> dict[str
         "bf16": False,
         "gradient_checkpointing": False,
         "save_strategy": "no",
-        "logging_strategy": "no",  # `run` asks for reports
+        "logging_strategy": "no",  # `train_and_log` asks for reports
         "disable_tqdm": True,
         "lr_scheduler_type": "constant",
         "learning_rate": rate,
@@ -152,82 +156,82 @@ def sft_trainer(
         }
         for tokens, mask in examples
     ]
-    with muted():
+    with without_future_warnings():
         return SFTTrainer(
             model,
             args=SFTConfig(**settings),
             train_dataset=datasets.Dataset.from_list(rows),
-            processing_class=tokenizer(model.config.vocab_size),
+            processing_class=id_tokenizer(model.config.vocab_size),
         )
 
 
 def reward_trainer(
-    model: PreTrainedModel, pairs: Sequence[Pair], settings: dict[str, Any]
+    model: PreTrainedModel, pairs: Sequence[TokenPair], settings: dict[str, Any]
 ) -> RewardTrainer:
     """A reward model from pairs."""
     rows = [
         {"chosen_ids": prompt + chosen, "rejected_ids": prompt + rejected}
         for prompt, chosen, rejected in pairs
     ]
-    with muted():
+    with without_future_warnings():
         return RewardTrainer(
             model,
             args=RewardConfig(**settings),
             train_dataset=datasets.Dataset.from_list(rows),
-            processing_class=tokenizer(model.config.vocab_size),
+            processing_class=id_tokenizer(model.config.vocab_size),
         )
 
 
 def dpo_trainer(
     model: PreTrainedModel,
     reference: PreTrainedModel,
-    pairs: Sequence[Pair],
+    pairs: Sequence[TokenPair],
     settings: dict[str, Any],
 ) -> DPOTrainer:
     """DPO and its siblings, by `loss_type`; the reference is asked within every step."""
-    rows = [dict(zip(Pair._fields, map(spelled, pair), strict=True)) for pair in pairs]
-    with muted():
+    rows = [dict(zip(TokenPair._fields, map(spell_tokens, pair), strict=True)) for pair in pairs]
+    with without_future_warnings():
         return DPOTrainer(
             model,
             reference,
             args=DPOConfig(**settings),
             train_dataset=datasets.Dataset.from_list(rows),
-            processing_class=tokenizer(model.config.vocab_size),
+            processing_class=id_tokenizer(model.config.vocab_size),
         )
 
 
-def tokenizer(vocab_size: int) -> PreTrainedTokenizerFast:
+def id_tokenizer(vocab_size: int) -> PreTrainedTokenizerFast:
     """Id 17 is the word 17; words stand apart."""
-    ids = {word(token): token for token in range(vocab_size)}
-    words = Tokenizer(models.WordLevel(ids, word(PADDING)))
+    ids = {token_word(token): token for token in range(vocab_size)}
+    words = Tokenizer(models.WordLevel(ids, token_word(PADDING_ID)))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    marks = {"eos_token": word(END), "pad_token": word(PADDING)}
+    marks = {"eos_token": token_word(END_ID), "pad_token": token_word(PADDING_ID)}
     return PreTrainedTokenizerFast(tokenizer_object=words, **marks)
 
 
-def word(token: int) -> str:
+def token_word(token: int) -> str:
     """How an id is spelt; marks so that they are no part of another word."""
-    return {END: "<end>", PADDING: "<pad>"}.get(token, str(token))
+    return {END_ID: "<end>", PADDING_ID: "<pad>"}.get(token, str(token))
 
 
-def spelled(tokens: Sequence[int]) -> str:
+def spell_tokens(tokens: Sequence[int]) -> str:
     """The ids as text."""
-    return "".join(f" {word(token)}" for token in tokens)
+    return "".join(f" {token_word(token)}" for token in tokens)
 
 
-def run(trainer: Any, after_step: Callable[[int], None], checked: int) -> list[float]:
+def train_and_log(trainer: Any, after_step: Callable[[int], None], checked: int) -> list[float]:
     """Train; the losses that the trainer reports: of each step at first, then means of some.
 
     Between two steps `after_step` is called with the number of steps done.
     """
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(AfterStep(after_step, checked))
-    with muted():
+    trainer.add_callback(StepCallback(after_step, checked))
+    with without_future_warnings():
         trainer.train()
     return [record["loss"] for record in trainer.state.log_history if "loss" in record]
 
 
-class AfterStep(TrainerCallback):
+class StepCallback(TrainerCallback):
     """Calls a function after each step; asks for a report of the first steps and of every tenth."""
 
     def __init__(self, function: Callable[[int], None], checked: int) -> None:
@@ -236,12 +240,12 @@ class AfterStep(TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         """The trainer's own place for such calls, behind the update and before its report."""
         step = state.global_step
-        control.should_log = step <= self.checked or step % REPORTED == 0
+        control.should_log = step <= self.checked or step % LOGGING_STEPS == 0
         self.function(step)
 
 
 @contextmanager
-def muted() -> Iterator[None]:
+def without_future_warnings() -> Iterator[None]:
     """Without what trl makes transformers say about settings that are about to be renamed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -1,5 +1,7 @@
 """A GPT, from text to text: read `text`, `model`, `training`, `generation`, `evaluation`.
 
+`gpt2` is GPT-2 on one page, to read before `model` or next to it.
+
 The names below load on first use, so that `import gpt` and the command line start at once.
 """
 
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
     from gpt.generation.generate import generate
     from gpt.model.config import GPTConfig
     from gpt.model.gpt import GPT
-    from gpt.runs import load_model
+    from gpt.runs.folder import load_model
     from gpt.training.loop import LoopConfig, train
 
 HOMES = {
@@ -18,7 +20,7 @@ HOMES = {
     "GPTConfig": "gpt.model.config",
     "LoopConfig": "gpt.training.loop",
     "generate": "gpt.generation.generate",
-    "load_model": "gpt.runs",
+    "load_model": "gpt.runs.folder",
     "train": "gpt.training.loop",
 }
 __all__ = ["GPT", "GPTConfig", "LoopConfig", "generate", "load_model", "train"]

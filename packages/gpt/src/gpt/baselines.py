@@ -69,13 +69,13 @@ def library_model(config: PretrainedConfig, scale: float = 0.05) -> PreTrainedMo
     return model
 
 
-def ours_of(model: PreTrainedModel) -> GPT:
+def to_our_model(model: PreTrainedModel) -> GPT:
     """Our model with copies of its weights."""
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     return from_transformers(model.config.to_dict(), weights).eval()
 
 
-def library_of(model: GPT) -> PreTrainedModel:
+def to_library_model(model: GPT) -> PreTrainedModel:
     """The model of transformers with the weights of ours."""
     config, weights = to_transformers(model)
     kind = config.pop("model_type")
@@ -86,7 +86,7 @@ def library_of(model: GPT) -> PreTrainedModel:
     return library.eval()
 
 
-def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
+def named_gradients(model: nn.Module) -> dict[str, torch.Tensor]:
     """What the last backward pass left, by name."""
     return {
         name: parameter.grad
@@ -95,13 +95,13 @@ def gradients(model: nn.Module) -> dict[str, torch.Tensor]:
     }
 
 
-def version(library: str) -> str:
+def library_version(library: str) -> str:
     """Name and version of an installed library."""
     return f"{library} {installed(library)}"
 
 
-DRY: dict[str, Any] = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-MARKS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0}
+NO_DROPOUT: dict[str, Any] = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+SPECIAL_TOKEN_IDS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0}
 
 
 def small_model(family: str, scale: float = 0.05) -> PreTrainedModel:
@@ -109,23 +109,25 @@ def small_model(family: str, scale: float = 0.05) -> PreTrainedModel:
     size: dict[str, Any]
     if family == "gpt2":
         size = {"n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4}
-        return library_model(GPT2Config(vocab_size=96, **size, **DRY, **MARKS), scale)
+        return library_model(
+            GPT2Config(vocab_size=96, **size, **NO_DROPOUT, **SPECIAL_TOKEN_IDS), scale
+        )
     size = {"hidden_size": 48, "intermediate_size": 96, "num_hidden_layers": 2}
     size |= {"num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64}
-    return library_model(LlamaConfig(vocab_size=96, **size, **MARKS), scale)
+    return library_model(LlamaConfig(vocab_size=96, **size, **SPECIAL_TOKEN_IDS), scale)
 
 
 def gpt2_to_train(size: str, meta: bool = False) -> PreTrainedModel:
     """GPT-2 as tiny as a character model of a laptop, or of its small published shape."""
-    config = GPT2Config(**DRY)
+    config = GPT2Config(**NO_DROPOUT)
     if size == "tiny":
         shape: dict[str, Any] = {"n_positions": 256, "n_embd": 128, "n_layer": 4, "n_head": 4}
-        config = GPT2Config(vocab_size=96, **shape, **DRY, **MARKS)
+        config = GPT2Config(vocab_size=96, **shape, **NO_DROPOUT, **SPECIAL_TOKEN_IDS)
     with torch.device("meta" if meta else "cpu"):
         return AutoModelForCausalLM.from_config(config).train()
 
 
-def trained_looking(vocab_size: int) -> GPT:
+def perturbed_model(vocab_size: int) -> GPT:
     """A model of the shape that `gpt train` makes, with weights large enough to be decided."""
     shape = GPTConfig(vocab_size, context=128, n_layers=2, n_heads=4, d_model=64, d_ff=128)
     model = GPT(replace(shape, norm_kind="rms", feed_forward="relu2", ff_bias=False)).eval()
@@ -153,39 +155,39 @@ def bloom_output(layer: bloom.BloomAttention, x: torch.Tensor) -> torch.Tensor:
     return layer(x, torch.zeros_like(x), alibi=distances, attention_mask=mask)[0]
 
 
-def rotated_halves(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+def rotate_as_llama(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     """Llama's rotation of (batch, heads, positions, width)."""
     both = torch.cat([angles, angles], dim=-1)[None]
     return llama.apply_rotary_pos_emb(x, x, both.cos(), both.sin())[0]
 
 
-def rotated_pairs(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
+def rotate_as_gptj(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
     """GPT-J's rotation; its layout is (batch, positions, heads, width)."""
     turned = gptj.apply_rotary_pos_emb(x.transpose(1, 2), angles.sin()[None], angles.cos()[None])
     return turned.transpose(1, 2)
 
 
-def greedy(model: PreTrainedModel, prompt: list[int], n_tokens: int) -> list[int]:
+def generate_greedy(model: PreTrainedModel, prompt: list[int], n_tokens: int) -> list[int]:
     """The tokens after the prompt, each the likeliest."""
-    return greedy_batch(model, [prompt], n_tokens)[0]
+    return generate_greedy_batch(model, [prompt], n_tokens)[0]
 
 
-def drawn(
+def generate_sampled(
     model: PreTrainedModel, prompt: list[int], n_tokens: int, seed: int, **settings: Any
 ) -> list[int]:
     """Tokens drawn from the global generator."""
     torch.manual_seed(seed)
-    return written(model, [prompt], n_tokens, do_sample=True, **settings)[0]
+    return generate_new_tokens(model, [prompt], n_tokens, do_sample=True, **settings)[0]
 
 
-def greedy_batch(
+def generate_greedy_batch(
     model: PreTrainedModel, prompts: list[list[int]], n_tokens: int
 ) -> list[list[int]]:
     """The same for several prompts of one length."""
-    return written(model, prompts, n_tokens, do_sample=False)
+    return generate_new_tokens(model, prompts, n_tokens, do_sample=False)
 
 
-def written(
+def generate_new_tokens(
     model: PreTrainedModel, prompts: list[list[int]], n_tokens: int, **settings: Any
 ) -> list[list[int]]:
     """What `generate` adds to the prompts; unset, its top_k would be 50."""
@@ -201,7 +203,7 @@ def written(
     return out[:, tokens.shape[1] :].tolist()
 
 
-def opened(
+def load_library_model(
     folder: Path, dtype: torch.dtype = torch.float32
 ) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
     """Model and encoder of a folder, by `from_pretrained`."""
@@ -210,7 +212,7 @@ def opened(
     return model, lambda text: tokenizer(text).input_ids
 
 
-def opened_gguf(path: Path) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
+def load_library_gguf(path: Path) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
     """The same of a GGUF file, which transformers reads by itself."""
     where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
     model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).eval()

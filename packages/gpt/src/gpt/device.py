@@ -25,7 +25,7 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def is_plain(x: Tensor) -> bool:
+def is_eager_cpu(x: Tensor) -> bool:
     """Whether work on x is done at once, on a CPU, in its 32 or 64 bits: ways of our own fit."""
     changed = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not changed

@@ -10,12 +10,12 @@ from typing import Any
 
 from gpt.errors import BadInput
 
-PARTIAL = ".partial"
+PARTIAL_SUFFIX = ".partial"
 DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 @contextmanager
-def errors_named(path: Path) -> Iterator[None]:
+def add_path_to_errors(path: Path) -> Iterator[None]:
     """Add the path to an OSError; a failed write does not carry it."""
     try:
         yield
@@ -34,9 +34,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         OSError: the disk is full or the folder cannot be written; it names `path`, and no temporary
             file is left.
     """
-    temporary = path.with_name(path.name + PARTIAL)
+    temporary = path.with_name(path.name + PARTIAL_SUFFIX)
     try:
-        with errors_named(path), temporary.open("wb") as file:
+        with add_path_to_errors(path), temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
@@ -47,7 +47,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     if os.name == "posix":  # the rename itself lives in the folder, which has to reach the disk too
         folder = os.open(path.parent, os.O_RDONLY)
         try:
-            with errors_named(path):
+            with add_path_to_errors(path):
                 os.fsync(folder)
         finally:
             os.close(folder)
@@ -81,7 +81,7 @@ def expand_home(name: str) -> Path:
         return Path(name)
 
 
-def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object of JSON, as `object_pairs_hook`; of two equal keys json would drop the first.
 
     Raises:

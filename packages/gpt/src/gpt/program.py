@@ -19,11 +19,11 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from gpt.commands.interrupt import Remembering
 from gpt.errors import BadInput, ProcessLost, RunFailed
 from gpt.files import DISK_FULL
+from gpt.runs.interrupt import RecordingInterruptHandler
 
-PATIENCE = 10  # seconds
+REPORT_DELAY_S = 10  # seconds
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Command(ABC):
         """Run a command line and return its exit status."""
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
-        before = signal.signal(signal.SIGINT, Remembering())
+        before = signal.signal(signal.SIGINT, RecordingInterruptHandler())
         try:
             status = self.call(sys.argv[1:] if arguments is None else arguments)
             sys.stdout.flush()  # so that a reader who has gone is noticed here
@@ -87,8 +87,8 @@ class Command(ABC):
 
         When the first has said it, torchrun ends the others; only if it has not do they speak too.
         """
-        if not is_first():
-            time.sleep(PATIENCE)
+        if not is_rank_zero():
+            time.sleep(REPORT_DELAY_S)
         return self.say(message, status)
 
     def failed_system_call(self, error: OSError) -> int:
@@ -107,7 +107,7 @@ class Command(ABC):
 
     def interrupted(self) -> int:
         """Ctrl-C reaches all processes of a run."""
-        return self.say("interrupted", 130) if is_first() else 130
+        return self.say("interrupted", 130) if is_rank_zero() else 130
 
     def say(self, message: str, status: int) -> int:
         """One line on stderr, if it can be written."""
@@ -180,6 +180,6 @@ def drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this is the first process of a run, or the only one."""
     return os.environ.get("RANK", "0") == "0"

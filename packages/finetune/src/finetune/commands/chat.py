@@ -7,14 +7,14 @@ from functools import partial
 
 import torch
 
-from finetune.adapters.base import check_base
-from finetune.data.conversations import Message
-from finetune.data.encoding import prompt_tokens
-from finetune.data.marks import stop_tokens
-from finetune.training.assistant import Assistant, load_assistant
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.conversations.encoding import prompt_tokens
+from finetune.conversations.messages import Message
+from finetune.conversations.special_tokens import stop_tokens
+from finetune.lora.peft_base import check_base
 from gpt.errors import BadInput, check_seed
 from gpt.generation.generate import check_prompt, generate, stream_text
-from gpt.generation.sampling import check_choice, choose
+from gpt.generation.sampling import check_sampling_settings, sample_token
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class ChatConfig:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be said."""
-        check_choice(self.temperature, None, None)
+        check_sampling_settings(self.temperature, None, None)
         check_seed(self.seed)
         check_base(self.base, self.model)
         if self.tokens < 1:
@@ -49,14 +49,14 @@ def run(config: ChatConfig) -> int:
     """Question, answer, question, answer."""
     assistant = load_assistant(config.model, base=config.base)
     generator = torch.Generator().manual_seed(config.seed)
-    choice = partial(choose, temperature=config.temperature, generator=generator)
+    choice = partial(sample_token, temperature=config.temperature, generator=generator)
     messages: list[Message] = []
     if config.system is not None:
         messages.append({"role": "system", "content": config.system})
-    for question in [config.question] if config.question is not None else asked_by_hand():
+    for question in [config.question] if config.question is not None else read_questions():
         messages.append({"role": "user", "content": question})
         said = ""
-        for piece in answer(assistant, messages, config.tokens, choice):
+        for piece in stream_answer(assistant, messages, config.tokens, choice):
             print(piece, end="", flush=True)
             said += piece
         print()
@@ -67,7 +67,7 @@ def run(config: ChatConfig) -> int:
     return 0
 
 
-def answer(
+def stream_answer(
     assistant: Assistant, messages: list[Message], n_tokens: int, choice: partial
 ) -> Iterator[str]:
     """The answer as it comes; the oldest exchanges are forgotten where the context is full."""
@@ -84,7 +84,7 @@ def answer(
     yield from stream_text(tokenizer, generate(model, prompt, n_tokens, choice, stop))
 
 
-def asked_by_hand() -> Iterator[str]:
+def read_questions() -> Iterator[str]:
     """Lines that a person types, or that a pipe brings."""
     while True:
         if sys.stdin.isatty():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from finetune.comparison import lora_rows, memory_rows, ppo_rows, preference_rows, trainers
-from finetune.comparison.turns import SMOLLM2, TINY, untimed
-from gpt.comparison.report import Rows, report
+from finetune.comparison.interleaved import SMOLLM2_BENCHMARK, TINY_BENCHMARK, without_timing
+from gpt.comparison.report import ComputeRows, report_comparison
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,18 @@ class CompareConfig:
 
 def run(config: CompareConfig) -> int:
     """Compute the rows one after the other, print them, and say whether all are equal."""
-    return report(all_groups(config.speed), config.only, config.json, "finetune.baselines")
+    return report_comparison(
+        all_groups(config.speed), config.only, config.json, "finetune.baselines"
+    )
 
 
-def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
+def all_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
     """Names of what can be computed here, and how."""
-    tiny = TINY if timed else untimed(TINY)
-    yield "SFT tiny", partial(trainers.sft_rows, tiny, 1.2)
-    yield "reward tiny", partial(trainers.reward_rows, tiny, 1.2)
+    tiny = TINY_BENCHMARK if timed else without_timing(TINY_BENCHMARK)
+    yield "SFT tiny", partial(trainers.sft_trainer_rows, tiny, 1.2)
+    yield "reward tiny", partial(trainers.reward_trainer_rows, tiny, 1.2)
     for kind in trainers.dpo_losses():
-        yield f"DPO {kind} tiny", partial(trainers.dpo_rows, tiny, 1.3, kind)
+        yield f"DPO {kind} tiny", partial(trainers.dpo_trainer_rows, tiny, 1.3, kind)
     yield "LoRA", lora_rows.lora_rows
     yield "preference losses", preference_rows.preference_rows
     yield "PPO torchrl", ppo_rows.torchrl_rows
@@ -45,12 +47,12 @@ def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
         yield from timed_groups()
 
 
-def timed_groups() -> Iterator[tuple[str, Rows]]:
+def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
     """Those that are about nothing but time and memory."""
-    yield "LoRA step tiny", partial(lora_rows.step_row, "tiny", 1.2)
-    yield "SFT smollm2", partial(trainers.sft_rows, SMOLLM2, 1.0)
-    yield "reward smollm2", partial(trainers.reward_rows, SMOLLM2, 1.0)
-    yield "DPO smollm2", partial(trainers.dpo_rows, SMOLLM2, 1.0)
-    yield "LoRA step smollm2", partial(lora_rows.step_row, "smollm2", 1.0)
+    yield "LoRA step tiny", partial(lora_rows.lora_step_row, "tiny", 1.2)
+    yield "SFT smollm2", partial(trainers.sft_trainer_rows, SMOLLM2_BENCHMARK, 1.0)
+    yield "reward smollm2", partial(trainers.reward_trainer_rows, SMOLLM2_BENCHMARK, 1.0)
+    yield "DPO smollm2", partial(trainers.dpo_trainer_rows, SMOLLM2_BENCHMARK, 1.0)
+    yield "LoRA step smollm2", partial(lora_rows.lora_step_row, "smollm2", 1.0)
     if os.name == "posix":
         yield "memory smollm2", memory_rows.memory_rows

@@ -11,45 +11,45 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from finetune.commands.rows import report_selection, selection_of, unusable_rows_explained
+from finetune.assistant.answering import EvaluationItem
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.assistant.sampled_pairs import sample_ranked_pairs
+from finetune.commands.rows import explain_unusable_rows, report_selection, row_selection
 from finetune.commands.stage import (
-    JUDGED,
-    TASK,
+    N_VALIDATION,
+    TASK_FILE,
+    FinetuneConfig,
     Stage,
-    StageConfig,
+    describe_trained_weights,
     report_answers,
     run_stage,
-    shown_weights,
 )
-from finetune.data.conversations import PreferencePair
-from finetune.data.encoding import answer_example
-from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.selection import Selection, TooLong
-from finetune.data.tasks import Task, keep_usable, pairs, read_task
-from finetune.models.policy import Policy, as_kind
-from finetune.preference.answers import PairReport, per_token
-from finetune.preference.dpo import dpo_loss, ipo_loss
-from finetune.preference.pairs import Pair, PairBatch, pair_batches, stacked
-from finetune.preference.training import held_out, preference_loss, reference_logprobs
-from finetune.training.asking import Asked
-from finetune.training.assistant import Assistant, load_assistant
-from finetune.training.samples import sampled_pairs
-from gpt.commands.progress import say
-from gpt.commands.running import Prepared, last_state
+from finetune.conversations.encoding import answer_example
+from finetune.conversations.messages import PreferencePair
+from finetune.conversations.rows import EpochSampler, Rows, split_into_batches
+from finetune.datasets.selection import Selection, TooLong
+from finetune.datasets.tasks import Task, keep_usable, pair_task, read_task
+from finetune.dpo.losses import dpo_loss, ipo_loss
+from finetune.dpo.margins import PairMetrics, mean_logprob
+from finetune.dpo.pairs import PairBatch, TokenPair, pair_batches, pair_rows
+from finetune.dpo.training import evaluate_pairs, preference_loss, reference_logprobs
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.passes import autocast
+from gpt.runs.progress import report_message
+from gpt.runs.training_run import PreparedLoop, load_last_checkpoint
 from gpt.training.loop import LoopConfig, train
-from gpt.training.passes import autocast
 
 LOSSES = {
     "dpo": partial(preference_loss, dpo_loss),
-    "ipo": partial(preference_loss, ipo_loss, measure=per_token),
+    "ipo": partial(preference_loss, ipo_loss, measure=mean_logprob),
 }
 DPO_LOOP = LoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_every=100)
 
 
 @dataclass(frozen=True)
-class DpoConfig(StageConfig):
+class DpoConfig(FinetuneConfig):
     """Learn from pairs of answers; with no options, the documentation's and spoilt ones."""
 
     command: ClassVar[str] = "finetune dpo"
@@ -82,34 +82,34 @@ def task(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs that fit."""
     selection = pair_selection(config, assistant)
     if config.samples is None:
-        with unusable_rows_explained():
-            found = pairs(config.data, selection)
+        with explain_unusable_rows():
+            found = pair_task(config.data, selection)
     else:
         sampler = load_assistant(config.samples, base=config.base)
-        found = keep_usable(sampled_pairs(sampler), selection)
+        found = keep_usable(sample_ranked_pairs(sampler), selection)
     report_selection(selection)
     return found
 
 
-def pair_selection(config: StageConfig, assistant: Assistant) -> Selection[PreferencePair]:
+def pair_selection(config: FinetuneConfig, assistant: Assistant) -> Selection[PreferencePair]:
     """Pairs of which both rows must fit into the context."""
-    return selection_of(config, lambda pair: encoded_pair(assistant, pair, config.context), "pairs")
+    return row_selection(config, lambda pair: encode_pair(assistant, pair, config.context), "pairs")
 
 
-def encoded_pairs(
+def encode_pairs(
     assistant: Assistant, items: Sequence[PreferencePair], context: int
-) -> list[Pair]:
-    """The pairs of a task as tokens; see `encoded_pair`."""
-    return [encoded_pair(assistant, item, context) for item in items]
+) -> list[TokenPair]:
+    """The pairs of a task as tokens; see `encode_pair`."""
+    return [encode_pair(assistant, item, context) for item in items]
 
 
-def encoded_pair(assistant: Assistant, item: PreferencePair, context: int) -> Pair:
+def encode_pair(assistant: Assistant, item: PreferencePair, context: int) -> TokenPair:
     """A pair as tokens.
 
     Raises:
         BadInput: both answers are the same tokens.
         TooLong: one of its rows does not fit into the context.
-        MarkInContent: a message spells a mark of the format.
+        DelimiterInContent: a message contains a delimiter of the format.
     """
     messages, chosen, rejected = item
     rows = [
@@ -121,7 +121,7 @@ def encoded_pair(assistant: Assistant, item: PreferencePair, context: int) -> Pa
     if max(len(row.tokens) for row in rows) > context:
         raise TooLong(f"a row does not fit into a context of {context} tokens")
     begin = rows[0].mask.index(True)
-    return Pair(rows[0].tokens[:begin], *(row.tokens[begin:] for row in rows))
+    return TokenPair(rows[0].tokens[:begin], *(row.tokens[begin:] for row in rows))
 
 
 def prepared(
@@ -130,70 +130,70 @@ def prepared(
     assistant: Assistant,
     task: Task[PreferencePair],
     device: torch.device,
-) -> Prepared:
+) -> PreparedLoop:
     """The loop over this run's pairs, from its newest checkpoint.
 
     The reference is the model that the run begins with. It is asked once, before the first step.
     """
-    policy = as_kind(Policy, assistant.model)
-    learned = encoded_pairs(assistant, task.train, config.context)
-    judged = encoded_pairs(assistant, task.held_out[:JUDGED], config.context)
+    policy = share_layers_as(Policy, assistant.model)
+    learned = encode_pairs(assistant, task.train, config.context)
+    judged = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
     size = config.micro_batch or config.batch_size
-    epochs = Epochs(len(learned), config.batch_size, config.loop.seed)
+    epochs = EpochSampler(len(learned), config.batch_size, config.loop.seed)
     used = sorted({number for step in range(config.loop.steps) for number in epochs(step)})
-    say("asking the reference how likely the answers are")
+    report_message("asking the reference how likely the answers are")
     with autocast(device.type, config.loop.precision):  # as in the training, not as when judged
-        learned_before = asked(policy, learned, used, size, device)
-    judged_before = asked(policy, judged, range(len(judged)), size, device)
+        learned_before = pair_reference_logprobs(policy, learned, used, size, device)
+    judged_before = pair_reference_logprobs(policy, judged, range(len(judged)), size, device)
     batches = pair_batches(learned, learned_before, epochs, size, device)
     loss, judge = (LOSSES[config.loss](beta=config.beta) for _ in range(2))
 
     def validate(model: nn.Module) -> float:
         sides = (rearrange(each, "B side -> (side B)") for each in judged_before.split(size))
-        pieces = map(PairBatch, in_order(judged, size), sides)
-        found = held_out(model, (piece.to(device) for piece in pieces), judge)
-        tell_pairs("training", loss.report())
-        tell_pairs("held-out", found.report)
+        pieces = map(PairBatch, pair_row_batches(judged, size), sides)
+        found = evaluate_pairs(model, (piece.to(device) for piece in pieces), judge)
+        report_pairs("training", loss.report())
+        report_pairs("held-out", found.report)
         return found.loss
 
-    start, done = last_state(folder)
-    return Prepared(
+    start, done = load_last_checkpoint(folder)
+    return PreparedLoop(
         train(policy, batches, loss, config.loop, validate, start, folder.checkpoints),
         done,
         config.loop.steps,
-        shown_weights(policy),
+        describe_trained_weights(policy),
         2 * config.batch_size * config.context,
     )
 
 
-def asked(
-    policy: Policy, items: Sequence[Pair], used: Sequence[int], size: int, device: torch.device
+def pair_reference_logprobs(
+    policy: Policy, items: Sequence[TokenPair], used: Sequence[int], size: int, device: torch.device
 ) -> Float[Tensor, "P 2"]:
     """Log-probabilities of both answers under the reference; 0 for unused pairs."""
-    rows = (each.to(device) for each in in_order([items[number] for number in used], size))
+    rows = (each.to(device) for each in pair_row_batches([items[number] for number in used], size))
     found = reference_logprobs(policy, rows)
     before = found.new_zeros(len(items), 2)
     before[used] = found
     return before
 
 
-def tell_pairs(which: str, pairs: PairReport) -> None:
+def report_pairs(which: str, pairs: PairMetrics) -> None:
     """How well the policy tells the sides of pairs apart."""
-    say(
+    report_message(
         f"{which} pairs: {pairs.accuracy:.1%} right, reward of the chosen "
         f"{pairs.chosen_reward:+.2f}, of the rejected {pairs.rejected_reward:+.2f}"
     )
 
 
-def in_order(items: Sequence[Pair], size: int) -> Iterator[Rows]:
+def pair_row_batches(items: Sequence[TokenPair], size: int) -> Iterator[Rows]:
     """All pairs, some at a time."""
-    return map(stacked, in_parts(items, size))
+    return map(pair_rows, split_into_batches(items, size))
 
 
 def report(config: DpoConfig, folder: RunFolder) -> int:
     """The answers before and after, on held-out questions."""
-    held_out = read_task(folder.path / TASK, PreferencePair).held_out
-    return report_answers(config, folder, [Asked(*each[:2]) for each in held_out])
+    held_out = read_task(folder.path / TASK_FILE, PreferencePair).held_out
+    return report_answers(config, folder, [EvaluationItem(*each[:2]) for each in held_out])
 
 
 DPO = Stage(task, PreferencePair, prepared, report)

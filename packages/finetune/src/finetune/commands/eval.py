@@ -3,10 +3,10 @@
 import json as json_format
 from dataclasses import dataclass
 
-from finetune.adapters.base import check_base
-from finetune.data.tasks import questions
-from finetune.training.asking import asked_questions
-from finetune.training.report import answers_report, print_answers
+from finetune.assistant.answering import question_items
+from finetune.datasets.tasks import question_task
+from finetune.evaluation.answers_report import answers_report, print_answers
+from finetune.lora.peft_base import check_base
 from gpt.errors import BadInput
 
 
@@ -40,7 +40,7 @@ def run(config: EvalConfig) -> int:
     """Ask, judge, print."""
     models = {"model": config.model} | ({"against": config.against} if config.against else {})
     rival = "against" if config.against else None
-    items = asked_questions(questions().held_out[: config.questions])
+    items = question_items(question_task().held_out[: config.questions])
     found = answers_report(models, items, config.shown, rival, config.base)
     if config.json:
         print(json_format.dumps(found))

@@ -10,25 +10,25 @@ from typing import Any
 
 import tyro
 
-from finetune.adapters.files import CONFIG, write_adapter
-from finetune.adapters.nf4 import dequantise, quantise
-from finetune.data.format_template import chat_template_of
-from finetune.data.template import TemplateFormat
-from finetune.training.assistant import (
+from finetune.assistant.assistant import (
     Assistant,
-    beginning,
-    from_run,
+    load_before_training,
+    load_run,
     load_scorer,
-    own_command,
-    unmerged,
+    load_unmerged_run,
+    read_run_settings,
 )
-from gpt.commands.export import refuse_full, write_pretrained
-from gpt.commands.progress import say
+from finetune.conversations.format_template import build_chat_template
+from finetune.conversations.template import TemplateFormat
+from finetune.lora.nf4 import dequantise_model, quantise_model
+from finetune.lora.peft_files import CONFIG_FILE, write_adapter
+from gpt.commands.export import refuse_nonempty_folder, write_pretrained
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
-from gpt.runs import RunFolder
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import report_message
 
-ADAPTER = "adapter"
+ADAPTER_FOLDER = "adapter"
 
 
 @dataclass(frozen=True)
@@ -47,40 +47,42 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> int:
     """Load, write, say how to open it."""
-    refuse_full(config.to, config.overwrite)
-    command = command_of(config.run)
+    refuse_nonempty_folder(config.to, config.overwrite)
+    command = require_run_settings(config.run)
     opened = f"AutoModelForCausalLM.from_pretrained({str(config.to)!r})"
     if config.adapter:
-        adapter = config.to / ADAPTER
-        model, start = with_adapters(config.run, command), beginning(command)
+        adapter = config.to / ADAPTER_FOLDER
+        model, start = load_adapter_model(config.run, command), load_before_training(command)
         if command.get("quantised"):  # the base that the adapter has learned beside
-            quantise(start.model)
-            dequantise(start.model)
+            quantise_model(start.model)
+            dequantise_model(start.model)
         write_assistant(config.to, start)
         write_adapter(adapter, model, str(config.to))
         opened = f"PeftModel.from_pretrained({opened}, {str(adapter)!r})"
     else:
-        whole = from_run(config.run, command)
-        (config.to / ADAPTER / CONFIG).unlink(missing_ok=True)  # of an earlier export
+        whole = load_run(config.run, command)
+        (config.to / ADAPTER_FOLDER / CONFIG_FILE).unlink(missing_ok=True)  # of an earlier export
         write_assistant(config.to, whole)
-    say(f"open it with: {opened}")
+    report_message(f"open it with: {opened}")
     return 0
 
 
 def write_assistant(folder: Path, assistant: Assistant) -> None:
     """Write a model that conversations are written for as in its training, and where it stops."""
     model, tokenizer, format, _ = assistant
-    template = None if isinstance(format, TemplateFormat) else chat_template_of(format, tokenizer)
+    template = (
+        None if isinstance(format, TemplateFormat) else build_chat_template(format, tokenizer)
+    )
     write_pretrained(folder, model, tokenizer, template, assistant.stop)
 
 
-def command_of(run: Path) -> dict[str, Any]:
+def require_run_settings(run: Path) -> dict[str, Any]:
     """The settings of the run.
 
     Raises:
         BadInput: there is no run of finetune.
     """
-    command = own_command(run)
+    command = read_run_settings(run)
     if command is None:
         kind = RunFolder(run).read_config()["kind"]
         quoted = shlex.quote(str(run))
@@ -88,7 +90,7 @@ def command_of(run: Path) -> dict[str, Any]:
     return command
 
 
-def with_adapters(run: Path, command: dict[str, Any]) -> GPT:
+def load_adapter_model(run: Path, command: dict[str, Any]) -> GPT:
     """What a run has learned, beside the weights that it began with; of PPO the policy.
 
     Raises:
@@ -97,16 +99,16 @@ def with_adapters(run: Path, command: dict[str, Any]) -> GPT:
     if not command["rank"]:
         raise BadInput(f"{str(run)!r} has trained all weights of its model and has no adapter")
     is_reward = command["kind"] == "finetune reward"
-    return load_scorer(run)[0] if is_reward else unmerged(run, command).model
+    return load_scorer(run)[0] if is_reward else load_unmerged_run(run, command).model
 
 
-def keep_adapter(run: Path) -> None:
+def save_adapter(run: Path) -> None:
     """Write the adapter of a finished run into its own folder, where it has one."""
-    command = command_of(run)
+    command = require_run_settings(run)
     if not command["rank"]:
         return
-    model = with_adapters(run, command)
+    model = load_adapter_model(run, command)
     try:
-        write_adapter(run / ADAPTER, model)
+        write_adapter(run / ADAPTER_FOLDER, model)
     except BadInput as error:
-        say(f"the run gets no folder {ADAPTER!r}: {error}")
+        report_message(f"the run gets no folder {ADAPTER_FOLDER!r}: {error}")

@@ -8,37 +8,37 @@ import torch
 import tyro
 from torch import nn
 
-from finetune.commands.dpo import encoded_pairs, pair_selection
-from finetune.commands.rows import report_selection, unusable_rows_explained
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.assistant.sampled_pairs import sample_ranked_pairs
+from finetune.commands.dpo import encode_pairs, pair_selection
+from finetune.commands.rows import explain_unusable_rows, report_selection
 from finetune.commands.stage import (
-    JUDGED,
-    TASK,
+    N_VALIDATION,
+    TASK_FILE,
+    FinetuneConfig,
     Stage,
-    StageConfig,
+    describe_trained_weights,
     run_stage,
-    shown_weights,
 )
-from finetune.data.conversations import PreferencePair
-from finetune.data.rows import Epochs, Rows, in_parts
-from finetune.data.tasks import Task, drop_held_out_prompts, keep_usable, pairs, read_task
-from finetune.models.bradley_terry import reward_loss
-from finetune.models.scorer import as_scorer
-from finetune.preference.pairs import stacked
-from finetune.preference.training import without_dropout
-from finetune.training.assistant import Assistant, load_assistant
-from finetune.training.reward_report import print_reward, reward_report
-from finetune.training.samples import sampled_pairs
-from gpt.commands.progress import say
-from gpt.commands.running import Prepared, last_state
-from gpt.runs import RunFolder
+from finetune.conversations.messages import PreferencePair
+from finetune.conversations.rows import EpochSampler, Rows, split_into_batches
+from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task, read_task
+from finetune.dpo.pairs import pair_rows
+from finetune.dpo.training import without_dropout
+from finetune.evaluation.reward_report import print_reward_report, reward_report
+from finetune.reward.loss import reward_loss
+from finetune.reward.scorer import as_scorer
+from gpt.runs.folder import RunFolder
+from gpt.runs.processes import local_rows
+from gpt.runs.progress import report_message
+from gpt.runs.training_run import PreparedLoop, load_last_checkpoint
 from gpt.training.loop import LoopConfig, train
-from gpt.training.processes import my_rows
 
 REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
 
 
 @dataclass(frozen=True)
-class RewardConfig(StageConfig):
+class RewardConfig(FinetuneConfig):
     """Train a reward model; with no options, on the documentation's answers and spoilt ones."""
 
     command: ClassVar[str] = "finetune reward"
@@ -57,14 +57,14 @@ def run(config: RewardConfig) -> int:
 def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
     """The pairs that fit."""
     selection = pair_selection(config, assistant)
-    with unusable_rows_explained():
-        found = pairs(config.data, selection)
+    with explain_unusable_rows():
+        found = pair_task(config.data, selection)
     if config.samples is not None:
         sampler = load_assistant(config.samples, base=config.base)
-        joined = found + keep_usable(sampled_pairs(sampler), selection)
+        joined = found + keep_usable(sample_ranked_pairs(sampler), selection)
         found = drop_held_out_prompts(joined)
         if n := len(joined.train) - len(found.train):
-            say(f"{n} training pairs are dropped, as their questions are held out")
+            report_message(f"{n} training pairs are dropped, as their questions are held out")
     report_selection(selection)
     return found
 
@@ -75,42 +75,47 @@ def prepared(
     assistant: Assistant,
     task: Task[PreferencePair],
     device: torch.device,
-) -> Prepared:
+) -> PreparedLoop:
     """The loop over this run's pairs, from its newest checkpoint."""
     scorer = as_scorer(assistant.model)
-    learned = encoded_pairs(assistant, task.train, config.context)
-    judged = encoded_pairs(assistant, task.held_out[:JUDGED], config.context)
-    epochs = Epochs(len(learned), config.batch_size, config.loop.seed)
+    learned = encode_pairs(assistant, task.train, config.context)
+    judged = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
+    epochs = EpochSampler(len(learned), config.batch_size, config.loop.seed)
     size = config.micro_batch or config.batch_size
 
     def batches(step: int) -> list[Rows]:
-        mine = [learned[number] for number in my_rows(epochs(step))]
-        return [stacked(part).to(device) for part in in_parts(mine, size)]
+        mine = [learned[number] for number in local_rows(epochs(step))]
+        return [pair_rows(part).to(device) for part in split_into_batches(mine, size)]
 
     @torch.no_grad()
     def validate(model: nn.Module) -> float:
         with without_dropout(model):
-            sums = [reward_loss(model, stacked(part).to(device)) for part in in_parts(judged, size)]
+            sums = [
+                reward_loss(model, pair_rows(part).to(device))
+                for part in split_into_batches(judged, size)
+            ]
         return sum(float(part.total) for part in sums) / len(judged)
 
-    start, done = last_state(folder)
-    return Prepared(
+    start, done = load_last_checkpoint(folder)
+    return PreparedLoop(
         train(scorer, batches, reward_loss, config.loop, validate, start, folder.checkpoints),
         done,
         config.loop.steps,
-        shown_weights(scorer),
+        describe_trained_weights(scorer),
         2 * config.batch_size * config.context,
     )
 
 
 def report(config: RewardConfig, folder: RunFolder) -> int:
     """How well it judges held-out pairs, beside judges that only count."""
-    found = reward_report(folder.path, read_task(folder.path / TASK, PreferencePair).held_out)
+    found = reward_report(folder.path, read_task(folder.path / TASK_FILE, PreferencePair).held_out)
     if config.json:
         print(json_format.dumps(found))
     else:
-        print_reward(found)
-    say(f"the run lies in {folder.path}; learn from it with: finetune ppo --reward {folder.path}")
+        print_reward_report(found)
+    report_message(
+        f"the run lies in {folder.path}; learn from it with: finetune ppo --reward {folder.path}"
+    )
     return 0
 
 

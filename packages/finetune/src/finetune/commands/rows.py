@@ -4,25 +4,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from finetune.commands.stage import StageConfig
-from finetune.data.files import UnusableRow
-from finetune.data.selection import Selection
-from gpt.commands.progress import say
+from finetune.commands.stage import FinetuneConfig
+from finetune.datasets.selection import Selection, UnusableRow
 from gpt.errors import BadInput
+from gpt.runs.progress import report_message
 
-Item = TypeVar("Item")
+_Item = TypeVar("_Item")
 
 
-def selection_of(
-    config: StageConfig, check: Callable[[Item], object], noun: str
-) -> Selection[Item]:
+def row_selection(
+    config: FinetuneConfig, check: Callable[[_Item], object], noun: str
+) -> Selection[_Item]:
     """The selection of items that pass a check, with the options of the command."""
     names = tuple(filter(None, map(str.strip, config.ignore_columns.split(","))))
     return Selection(check, noun, config.context, names, config.skip_unusable)
 
 
 @contextmanager
-def unusable_rows_explained() -> Iterator[None]:
+def explain_unusable_rows() -> Iterator[None]:
     """Name the option that leaves unusable rows out in the error about such a row."""
     try:
         yield
@@ -33,4 +32,4 @@ def unusable_rows_explained() -> Iterator[None]:
 def report_selection(selection: Selection[Any]) -> None:
     """Say what is left out."""
     for line in selection.report():
-        say(line)
+        report_message(line)

@@ -12,43 +12,43 @@ import torch
 import tyro
 from torch import nn
 
-from finetune.adapters.base import check_base
-from finetune.adapters.files import CONFIG
-from finetune.adapters.lora import coverage
-from finetune.commands.export import ADAPTER, keep_adapter
-from finetune.data.tasks import Task, questions, read_task, write_task
-from finetune.training.asking import Asked, asked_questions
-from finetune.training.assistant import Assistant, adapted, default_rank, load_assistant
-from finetune.training.base import NAME, base_config, base_run
-from finetune.training.report import N_ASKED, answers_report, print_answers
-from gpt.commands.endings import full_disks_reported, lost_process_reported
-from gpt.commands.progress import say
-from gpt.commands.resuming import refuse_changes, refuse_taken, saved_config
-from gpt.commands.running import Prepared, run_loop
+from finetune.assistant.answering import EvaluationItem, question_items
+from finetune.assistant.assistant import Assistant, add_adapters, default_rank, load_assistant
+from finetune.assistant.base_model import BASE_NAME, base_config, ensure_base
+from finetune.commands.export import ADAPTER_FOLDER, save_adapter
+from finetune.datasets.tasks import Task, question_task, read_task, write_task
+from finetune.evaluation.answers_report import N_EVALUATED, answers_report, print_answers
+from finetune.lora.inject import count_trainable
+from finetune.lora.peft_base import check_base
+from finetune.lora.peft_files import CONFIG_FILE
 from gpt.device import pick_device
 from gpt.errors import BadInput
-from gpt.runs import RunFolder
+from gpt.runs.checkpoints import checkpoint_files
+from gpt.runs.endings import report_full_disk, report_lost_process
+from gpt.runs.folder import RunFolder
+from gpt.runs.processes import local_device, local_rows, process_group, rank, run_on_rank_zero_first
+from gpt.runs.progress import report_message
+from gpt.runs.resume import read_saved_config, refuse_changes, refuse_existing_run
+from gpt.runs.training_run import PreparedLoop, run_loop
 from gpt.text.tokenizers import save_tokenizer
-from gpt.training.checkpoints import checkpoint_files
 from gpt.training.loop import LoopConfig
-from gpt.training.processes import first_then_all, joined, my_rows, own_device, rank
 
-PLAIN_LOOP = LoopConfig()
-TASK = "task.json"
-JUDGED = 200
+DEFAULT_LOOP = LoopConfig()
+TASK_FILE = "task.json"
+N_VALIDATION = 200
 """Held-out items in a validation."""
 
 
 @dataclass(frozen=True)
-class StageConfig:
+class FinetuneConfig:
     """Options of every training command."""
 
     command: ClassVar[str]
     """The program and its verb."""
 
-    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = PLAIN_LOOP
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DEFAULT_LOOP
     """How to train."""
-    model: str = NAME
+    model: str = BASE_NAME
     """What to begin with: base (a small model, trained first if need be), a run folder, smollm2, a
     folder in the layout of transformers, or a hub id."""
     base: str | None = None
@@ -104,11 +104,11 @@ class StageConfig:
                 "--data FILE"
             )
 
-    def defaults(self) -> "StageConfig":
+    def defaults(self) -> "FinetuneConfig":
         """What holds where nothing is said: the settings of the run to resume."""
         if self.resume is None:
             return type(self)()
-        return saved_config(type(self), self.resume, self.command)
+        return read_saved_config(type(self), self.resume, self.command)
 
 
 @dataclass(frozen=True)
@@ -119,53 +119,55 @@ class Stage:
     """What a config asks to be learned."""
     kind: Callable[..., Any]
     """What the items of the task are."""
-    prepared: Callable[[Any, RunFolder, Assistant, Task[Any], torch.device], Prepared]
+    prepared: Callable[[Any, RunFolder, Assistant, Task[Any], torch.device], PreparedLoop]
     """The loop that has not begun."""
     report: Callable[[Any, RunFolder], int]
     """What is said at the end."""
 
 
-def run_stage(stage: Stage, config: StageConfig) -> int:
+def run_stage(stage: Stage, config: FinetuneConfig) -> int:
     """Start or resume the run, train, report. Returns the exit status."""
     status, first = train_stage(stage, config)
     if not first or status:
         return status
     folder = run_folder(config)
-    return stage.report(settled(config, folder), folder)
+    return stage.report(saved_settings(config, folder), folder)
 
 
-def train_stage(stage: Stage, config: StageConfig) -> tuple[int, bool]:
+def train_stage(stage: Stage, config: FinetuneConfig) -> tuple[int, bool]:
     """Start or resume the run and train.
 
     Returns the exit status, and whether this is the first process.
     """
-    device = own_device(pick_device(config.device))
+    device = local_device(pick_device(config.device))
     folder = run_folder(config)
-    with lost_process_reported(folder, config.command), joined(device):
-        first_then_all(partial(prepare, stage, config, folder))
+    with report_lost_process(folder, config.command), process_group(device):
+        run_on_rank_zero_first(partial(prepare, stage, config, folder))
         status = run_loop(folder, partial(begin, stage, config, folder, device), config.command)
         first = rank() == 0
     if first and not status:
-        with full_disks_reported(folder, config.command):
-            keep_adapter(folder.path)
+        with report_full_disk(folder, config.command):
+            save_adapter(folder.path)
     return status, first
 
 
-def run_folder(config: StageConfig) -> RunFolder:
+def run_folder(config: FinetuneConfig) -> RunFolder:
     """Where the run lies."""
     return RunFolder(config.resume or config.runs / config.name)
 
 
-def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
+def prepare(stage: Stage, config: FinetuneConfig, folder: RunFolder) -> None:
     """Make the run's folder, or see whether it can be gone on with.
 
     All of it is computed before anything is written, so what cannot be used leaves no trace.
     """
-    my_rows(range(config.batch_size))  # one for each process, or nothing is written
+    local_rows(range(config.batch_size))  # one for each process, or nothing is written
     if config.resume is not None:
-        return refuse_changes(saved_config(type(config), config.resume, config.command), config)
-    refuse_taken(folder, config.overwrite)
-    assistant = beginning_of(config)
+        return refuse_changes(
+            read_saved_config(type(config), config.resume, config.command), config
+        )
+    refuse_existing_run(folder, config.overwrite)
+    assistant = load_initial_assistant(config)
     if config.context > assistant.model.config.context:
         raise BadInput(
             f"context {config.context} is more than the model's {assistant.model.config.context}"
@@ -174,67 +176,71 @@ def prepare(stage: Stage, config: StageConfig, folder: RunFolder) -> None:
     rank = default_rank(assistant.model) if config.rank is None else config.rank
     if config.quantised and not rank:
         raise BadInput("four bits cannot be trained; put adapters beside them: --rank 16")
-    found = {"model": start_of(config), "format": assistant.format_name, "rank": rank}
+    found = {"model": initial_model_name(config), "format": assistant.format_name, "rank": rank}
     command = asdict(config) | found | {"runs": str(config.runs), "resume": None}
     folder.path.mkdir(parents=True, exist_ok=True)
     folder.config.unlink(missing_ok=True)
-    adapter = folder.path / ADAPTER / CONFIG
+    adapter = folder.path / ADAPTER_FOLDER / CONFIG_FILE
     for old in [folder.log, adapter, *checkpoint_files(folder.checkpoints)]:
         old.unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, assistant.tokenizer)
-    write_task(folder.path / TASK, task)
+    write_task(folder.path / TASK_FILE, task)
     folder.write_config(assistant.model.config, task.digest(), command, config.command)
 
 
-def beginning_of(config: StageConfig) -> Assistant:
+def load_initial_assistant(config: FinetuneConfig) -> Assistant:
     """What the run begins with; the base is trained now if need be."""
-    if config.model == NAME:
-        base_run(base_config(config.runs, device=config.device))
+    if config.model == BASE_NAME:
+        ensure_base(base_config(config.runs, device=config.device))
     # `samples` is an option of some stages only
-    check_base(config.base, start_of(config), vars(config).get("samples"))
-    return load_assistant(start_of(config), config.format, config.base)
+    check_base(config.base, initial_model_name(config), vars(config).get("samples"))
+    return load_assistant(initial_model_name(config), config.format, config.base)
 
 
-def start_of(config: StageConfig) -> str:
+def initial_model_name(config: FinetuneConfig) -> str:
     """The name of what the run begins with; the base has a folder."""
-    return str(config.runs / NAME) if config.model == NAME else config.model
+    return str(config.runs / BASE_NAME) if config.model == BASE_NAME else config.model
 
 
-def settled(config: StageConfig, folder: RunFolder) -> Any:
+def saved_settings(config: FinetuneConfig, folder: RunFolder) -> Any:
     """The settings as the run's folder has them, with where to run and how to report as now."""
-    saved = saved_config(type(config), folder.path, config.command)
+    saved = read_saved_config(type(config), folder.path, config.command)
     now = {"loop": config.loop, "json": config.json, "device": config.device}
     return type(config)(**vars(saved) | now)
 
 
-def begin(stage: Stage, config: StageConfig, folder: RunFolder, device: torch.device) -> Prepared:
+def begin(
+    stage: Stage, config: FinetuneConfig, folder: RunFolder, device: torch.device
+) -> PreparedLoop:
     """The loop of the run: what it begins with is loaded, and adapters are put in."""
-    saved = settled(config, folder)
+    saved = saved_settings(config, folder)
     assistant = load_assistant(saved.model, saved.format, saved.base)
     torch.manual_seed(saved.loop.seed)
-    model = adapted(assistant.model, vars(saved)).to(device)
-    task = read_task(folder.path / TASK, stage.kind)
+    model = add_adapters(assistant.model, vars(saved)).to(device)
+    task = read_task(folder.path / TASK_FILE, stage.kind)
     if task.digest() != folder.read_config()["text_sha256"]:
-        raise BadInput(f"{str(folder.path / TASK)!r} is not what the run was begun with")
+        raise BadInput(f"{str(folder.path / TASK_FILE)!r} is not what the run was begun with")
     return stage.prepared(saved, folder, assistant._replace(model=model), task, device)
 
 
-def shown_weights(model: nn.Module) -> str:
+def describe_trained_weights(model: nn.Module) -> str:
     """How many weights there are and how many are trained."""
-    trained, total, _ = coverage(model)
+    trained, total, _ = count_trainable(model)
     return f"{trained:,} of {total:,} weights are trained ({trained / total:.1%})"
 
 
-def report_answers(config: StageConfig, folder: RunFolder, held_out: Sequence[Asked]) -> int:
+def report_answers(
+    config: FinetuneConfig, folder: RunFolder, held_out: Sequence[EvaluationItem]
+) -> int:
     """The answers before and after, on held-out questions."""
     if config.data == "python":
-        held_out = asked_questions(questions().held_out)
+        held_out = question_items(question_task().held_out)
     models = {"before": config.model, "after": str(folder.path)}
-    found = answers_report(models, held_out[:N_ASKED], rival="before", base=config.base)
+    found = answers_report(models, held_out[:N_EVALUATED], rival="before", base=config.base)
     if config.json:
         print(json_format.dumps(found))
     else:
         print_answers(found)
     run = shlex.quote(str(folder.path))
-    say(f"the run is in {run}; talk to it with: finetune chat --model {run}")
+    report_message(f"the run is in {run}; talk to it with: finetune chat --model {run}")
     return 0

@@ -25,31 +25,31 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from finetune.models.policy import Policy, as_kind
-from finetune.models.scorer import Scorer, as_scorer
+from finetune.reward.scorer import Scorer, as_scorer
+from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.gpt import GPT
 from gpt.pretrained.folders import from_transformers
-from gpt.pretrained.shapes import shape_from
-from gpt.pretrained.weights import weights_from, weights_to
+from gpt.pretrained.shapes import config_from_transformers
+from gpt.pretrained.weights import weights_from_transformers, weights_to_transformers
 
-CASES = ("whole", "stopped", "stopped, k3, whitened rewards")
+RECORDED_CASES = ("whole", "stopped", "stopped, k3, whitened rewards")
 
 
 @cache
-def content() -> dict[str, Any]:
+def load_recording() -> dict[str, Any]:
     """The file."""
     return json.loads(
         (files("finetune.comparison") / "recorded/ppo_trl_1.12.json").read_text("utf-8")
     )
 
 
-def library() -> str:
+def recorded_library() -> str:
     """Who computed the numbers."""
-    return f"trl {content()['versions']['trl']}, recorded"
+    return f"trl {load_recording()['versions']['trl']}, recorded"
 
 
 @dataclass(frozen=True)
-class Update:
+class RecordedUpdate:
     """One update: what went in, what was computed on the way, and what the weights became."""
 
     settings: dict[str, Any]
@@ -78,9 +78,9 @@ class Update:
         return ~self.rollout["padding_mask_p1"]
 
 
-def recorded(case: str) -> Update:
-    """One of `CASES`."""
-    stored, pad = content()["cases"][case], content()["model"]["pad"]
+def load_recorded_update(case: str) -> RecordedUpdate:
+    """One of `RECORDED_CASES`."""
+    stored, pad = load_recording()["cases"][case], load_recording()["model"]["pad"]
     rollout = {name: as_tensor(values) for name, values in stored["rollout"].items()}
     queries, answers = (
         [[token for token in row if token != pad] for row in stored["rollout"][name]]
@@ -92,8 +92,8 @@ def recorded(case: str) -> Update:
     for name, values in stored["statistics"].items():
         for step, value in zip(steps, as_tensor(values).flatten(), strict=True):
             step[name] = value
-    after = {role: our_names(weights) for role, weights in stored["after"].items()}
-    return Update(
+    after = {role: weights_by_our_names(weights) for role, weights in stored["after"].items()}
+    return RecordedUpdate(
         stored["settings"],
         queries,
         answers,
@@ -111,27 +111,35 @@ def as_tensor(values: Any) -> Tensor:
     return torch.tensor(values, dtype=torch.float64) if tensor.is_floating_point() else tensor
 
 
-def stated_policy(role: str) -> Policy:
+def initial_policy(role: str) -> Policy:
     """The policy or the reference, as it was before the update."""
-    return as_kind(Policy, from_transformers(config(), stated_weights(role)))
+    return share_layers_as(
+        Policy, from_transformers(recorded_model_config(), initial_weights(role))
+    )
 
 
-def stated_scorer(role: str) -> Scorer:
+def initial_scorer(role: str) -> Scorer:
     """The value or the reward model, as it was before the update."""
-    weights = stated_weights(role)
+    weights = initial_weights(role)
     head = weights.pop("score.weight")
-    scorer = as_scorer(from_transformers(config(), weights))
+    scorer = as_scorer(from_transformers(recorded_model_config(), weights))
     scorer.score.weight.data = head
     return scorer
 
 
-def stated_weights(role: str) -> dict[str, Tensor]:
+def initial_weights(role: str) -> dict[str, Tensor]:
     """The weights of a role by transformers' names, from the formula in the file.
 
     Weight i of tensor k is 0.5 sin(phase + k + i^2), plus 1 where it is the gain of a norm.
     """
-    shape, phase = shape_from(config()), content()["phases"][role]
-    sizes = {name: each.shape for name, each in weights_to(GPT(shape).state_dict(), shape).items()}
+    shape, phase = (
+        config_from_transformers(recorded_model_config()),
+        load_recording()["phases"][role],
+    )
+    sizes = {
+        name: each.shape
+        for name, each in weights_to_transformers(GPT(shape).state_dict(), shape).items()
+    }
     if role in ("value", "reward"):
         sizes["score.weight"] = torch.Size([1, shape.d_model])
     weights = {}
@@ -142,15 +150,21 @@ def stated_weights(role: str) -> dict[str, Tensor]:
     return weights
 
 
-def our_names(theirs: dict[str, list[Any]]) -> dict[str, Tensor]:
+def weights_by_our_names(theirs: dict[str, list[Any]]) -> dict[str, Tensor]:
     """Recorded weights by the names of ours."""
     weights = {name: as_tensor(values) for name, values in theirs.items()}
     head = {"score.weight": weights.pop("score.weight")} if "score.weight" in weights else {}
-    return weights_from(weights, shape_from(config())) | head
+    return (
+        weights_from_transformers(weights, config_from_transformers(recorded_model_config())) | head
+    )
 
 
-def config() -> dict[str, Any]:
+def recorded_model_config() -> dict[str, Any]:
     """The shape of all four models, in the words of transformers."""
     no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-    shape = {name: size for name, size in content()["model"].items() if name not in ("stop", "pad")}
+    shape = {
+        name: size
+        for name, size in load_recording()["model"].items()
+        if name not in ("stop", "pad")
+    }
     return {"model_type": "gpt2"} | no_dropout | shape

@@ -7,21 +7,26 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from finetune.comparison.ppo_recorded import CASES, Update, library, recorded
-from finetune.comparison.ppo_whole import whole_row
-from finetune.models.actor_critic import entropy
-from finetune.reinforcement.advantages import gae, masked_mean, whitened, whitened_about_mean
-from finetune.reinforcement.clipping import clipped_policy_loss, clipped_value_loss
-from finetune.reinforcement.kl import k1, k2, k3
-from finetune.reinforcement.rewards import token_rewards
-from gpt.comparison.rows import Row, difference, interleaved
+from finetune.comparison.ppo_recorded import (
+    RECORDED_CASES,
+    RecordedUpdate,
+    load_recorded_update,
+    recorded_library,
+)
+from finetune.comparison.ppo_whole import whole_update_row
+from finetune.ppo.actor_critic import entropy
+from finetune.ppo.advantages import gae, masked_mean, whiten, whiten_keeping_mean
+from finetune.ppo.kl import k1, k2, k3
+from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
+from finetune.ppo.rewards import token_rewards
+from gpt.comparison.rows import ComparisonRow, max_abs_difference, time_interleaved
 
-EXACT = 1e-12  # float64
-EPSILON = 0.25  # the same number in float32, in which torchrl keeps it
-RECORDED = 1e-9  # twelve digits were recorded
+FLOAT64_TOLERANCE = 1e-12  # float64
+CLIP_EPSILON = 0.25  # the same number in float32, in which torchrl keeps it
+RECORDED_TOLERANCE = 1e-9  # twelve digits were recorded
 
 
-def torchrl_rows() -> list[Row]:
+def torchrl_rows() -> list[ComparisonRow]:
     """GAE and the losses of 64 answers of up to 128 tokens."""
     return [torchrl_gae_row(64, 128), *torchrl_loss_rows(64, 128)]
 
@@ -31,26 +36,32 @@ def random_mask(n_rows: int, n_tokens: int) -> Bool[Tensor, "B U"]:
     return torch.arange(n_tokens) < torch.randint(1, n_tokens + 1, (n_rows, 1))
 
 
-def torchrl_gae_row(n_rows: int, n_tokens: int) -> Row:
+def torchrl_gae_row(n_rows: int, n_tokens: int) -> ComparisonRow:
     """Advantages and returns of answers that end at different places, timed.
 
     In float32, where both round gamma alike; torchrl keeps it in float32 in any case.
     """
-    from finetune.reinforcement import baselines
+    from finetune.ppo import baselines
 
     mask = random_mask(n_rows, n_tokens)
     rewards, values = torch.randn(2, n_rows, n_tokens)
     ours = partial(gae, rewards, values, mask, 0.99, 0.95)
     theirs = partial(baselines.torchrl_gae, rewards, values, mask, 0.99, 0.95)
     pairs = zip(ours(), theirs(), strict=True)
-    largest = max(difference(a[mask], b[mask]) for a, b in pairs)
+    largest = max(max_abs_difference(a[mask], b[mask]) for a, b in pairs)
     name = f"PPO, GAE, {n_rows} answers of up to {n_tokens} tokens"
-    return Row(name, baselines.version("torchrl"), largest, 0.0, *interleaved(ours, theirs, 20))
+    return ComparisonRow(
+        name,
+        baselines.installed_version("torchrl"),
+        largest,
+        0.0,
+        *time_interleaved(ours, theirs, 20),
+    )
 
 
-def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[Row]:
+def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[ComparisonRow]:
     """Both clipped losses, entropy and KL; torchrl gets the answer tokens without the padding."""
-    from finetune.reinforcement import baselines
+    from finetune.ppo import baselines
 
     mask, n_vocab = random_mask(n_rows, n_tokens), 20
     logits = torch.randn(n_rows, n_tokens, n_vocab, dtype=torch.float64)
@@ -59,36 +70,43 @@ def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[Row]:
     advantages, values, returns = torch.randn(3, n_rows, n_tokens, dtype=torch.float64)
     old_logprobs, old_values = (each + 0.3 * torch.randn_like(each) for each in (logprobs, values))
     batch = (logits, tokens, old_logprobs, advantages, values, old_values, returns)
-    theirs = baselines.torchrl_losses(baselines.Tokens(*(each[mask] for each in batch)), EPSILON)
+    theirs = baselines.torchrl_losses(
+        baselines.TokenBatch(*(each[mask] for each in batch)), CLIP_EPSILON
+    )
     ours = {
         "loss_objective": clipped_policy_loss(
-            logprobs, old_logprobs, advantages, mask, EPSILON
+            logprobs, old_logprobs, advantages, mask, CLIP_EPSILON
         ).loss,
-        "loss_critic": clipped_value_loss(values, old_values, returns, mask, EPSILON).loss,
+        "loss_critic": clipped_value_loss(values, old_values, returns, mask, CLIP_EPSILON).loss,
         "entropy": masked_mean(entropy(logits.log_softmax(-1)), mask),
         "kl_approx": masked_mean(k1(old_logprobs, logprobs, mask), mask),
     }
     for name, value in ours.items():
-        largest = difference(value, theirs[name])
-        yield Row(f"PPO, {name}", baselines.version("torchrl"), largest, EXACT)
+        largest = max_abs_difference(value, theirs[name])
+        yield ComparisonRow(
+            f"PPO, {name}", baselines.installed_version("torchrl"), largest, FLOAT64_TOLERANCE
+        )
 
 
-def recorded_rows() -> list[Row]:
+def recorded_rows() -> list[ComparisonRow]:
     """Each piece in the place where trl used it, the largest difference of all; and an update."""
     largest: dict[str, float] = {}
-    for case in CASES:
-        update = recorded(case)
-        for name, ours, theirs in [*rollout_pieces(update), *step_pieces(update)]:
-            largest[name] = max(largest.get(name, 0.0), difference(ours, theirs))
-    rows = [Row(f"PPO, {name}", library(), value, RECORDED) for name, value in largest.items()]
-    return [*rows, whole_row()]
+    for case in RECORDED_CASES:
+        update = load_recorded_update(case)
+        for name, ours, theirs in [*compare_rollout(update), *compare_steps(update)]:
+            largest[name] = max(largest.get(name, 0.0), max_abs_difference(ours, theirs))
+    rows = [
+        ComparisonRow(f"PPO, {name}", recorded_library(), value, RECORDED_TOLERANCE)
+        for name, value in largest.items()
+    ]
+    return [*rows, whole_update_row()]
 
 
-Piece = tuple[str, Tensor, Tensor]
+ComparedTensors = tuple[str, Tensor, Tensor]
 """A name, our numbers and theirs."""
 
 
-def rollout_pieces(update: Update) -> Iterator[Piece]:
+def compare_rollout(update: RecordedUpdate) -> Iterator[ComparedTensors]:
     """From log-probabilities, scores and values to advantages and returns."""
     theirs, settings, answers = update.rollout, update.settings, update.answer_mask
     kind, paid = settings["kl_estimator"], update.paid_mask
@@ -96,15 +114,15 @@ def rollout_pieces(update: Update) -> Iterator[Piece]:
     yield f"KL, {kind}", kl, theirs["kl"]
     rewards = token_rewards(kl, theirs["scores"], paid, settings["kl_coef"])
     if settings["whiten_rewards"]:
-        rewards = whitened_about_mean(rewards, paid)
+        rewards = whiten_keeping_mean(rewards, paid)
     yield "rewards", rewards, theirs["rewards"]
     raw, returns = gae(rewards, theirs["values"], paid, settings["gamma"], settings["lam"])
     yield "GAE", raw, theirs["raw_advantages"]
     yield "returns", returns, theirs["returns"]
-    yield "whitened advantages", whitened(raw, answers), theirs["advantages"]
+    yield "whitened advantages", whiten(raw, answers), theirs["advantages"]
 
 
-def step_pieces(update: Update) -> Iterator[Piece]:
+def compare_steps(update: RecordedUpdate) -> Iterator[ComparedTensors]:
     """The losses of every minibatch, from the numbers of the rollout and of the models then."""
     for rows, step in zip(update.minibatches, update.steps, strict=True):
         old = {name: update.rollout[name][rows] for name in ("logprobs", "values", "returns")}

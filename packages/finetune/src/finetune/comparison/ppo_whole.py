@@ -14,43 +14,46 @@ from jaxtyping import Float
 from torch import Tensor, tensor
 
 from finetune.comparison.ppo_recorded import (
-    Update,
-    content,
-    library,
-    recorded,
-    stated_policy,
-    stated_scorer,
+    RecordedUpdate,
+    initial_policy,
+    initial_scorer,
+    load_recorded_update,
+    load_recording,
+    recorded_library,
 )
-from finetune.data.rows import answered, padded
-from finetune.models.actor_critic import ActorCritic
-from finetune.reinforcement.phases import Lesson, lesson
-from finetune.reinforcement.ppo import PPOConfig, update_loss
-from finetune.reinforcement.rollouts import Rollout
-from gpt.comparison.rows import Row, differences
-from gpt.training.loop import LoopConfig, update
-from gpt.training.optimizer import adamw
-from gpt.training.state import TrainingState
+from finetune.conversations.rows import pad_examples, prompt_answer_example
+from finetune.ppo.actor_critic import ActorCritic
+from finetune.ppo.phases import RolloutBatch, score_rollout
+from finetune.ppo.ppo import PPOConfig, minibatch_loss
+from finetune.ppo.rollouts import Rollout
+from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
+from gpt.runs.state import TrainingState
+from gpt.training.loop import LoopConfig, update_weights
+from gpt.training.optimizer import make_adamw
 
-CASE = "whole"
-TOLERANCE = 1e-5
+UPDATE_CASE = "whole"
+UPDATE_TOLERANCE = 1e-5
 NO_CLIP = 1e9
 
 
-def whole_row() -> Row:
+def whole_update_row() -> ComparisonRow:
     """The largest difference of any weight of policy or critic after the update."""
-    theirs = recorded(CASE)
-    models = models_after(theirs)
+    theirs = load_recorded_update(UPDATE_CASE)
+    models = models_after_update(theirs)
     ours = {"policy": models.policy, "value": models.critic}
-    largest = max(differences(dict(ours[role].state_dict()), theirs.after[role]) for role in ours)
+    largest = max(
+        max_abs_difference_by_name(dict(ours[role].state_dict()), theirs.after[role])
+        for role in ours
+    )
     name = f"PPO, whole update, weights after {len(theirs.steps)} steps"
-    return Row(name, library(), largest, TOLERANCE)
+    return ComparisonRow(name, recorded_library(), largest, UPDATE_TOLERANCE)
 
 
-def models_after(theirs: Update) -> ActorCritic:
+def models_after_update(theirs: RecordedUpdate) -> ActorCritic:
     """Policy and critic after our update from the recorded answers."""
     settings, n_rows = theirs.settings, len(theirs.answers)
-    models = ActorCritic(stated_policy("policy"), stated_scorer("value"), settings["kl_coef"])
-    learned = lesson_of(theirs, models)
+    models = ActorCritic(initial_policy("policy"), initial_scorer("value"), settings["kl_coef"])
+    learned = recorded_rollout(theirs, models)
     config = PPOConfig(
         prompts=n_rows,
         epochs=settings["num_ppo_epochs"],
@@ -66,36 +69,38 @@ def models_after(theirs: Update) -> ActorCritic:
         warmup=0.0,
         clip=NO_CLIP,
     )
-    state = state_of(models, settings)
+    state = recorded_training_state(models, settings)
     for rows in theirs.minibatches:
-        update(models, state, [learned.pick(rows)], partial(update_loss, config=config), loop)
+        update_weights(
+            models, state, [learned.pick(rows)], partial(minibatch_loss, config=config), loop
+        )
         state.advance()
     return models
 
 
-def lesson_of(theirs: Update, models: ActorCritic) -> Lesson:
+def recorded_rollout(theirs: RecordedUpdate, models: ActorCritic) -> RolloutBatch:
     """What our phase makes of the answers."""
     pairs = zip(theirs.queries, theirs.answers, strict=True)
-    stop, settings = content()["model"]["stop"], theirs.settings
+    stop, settings = load_recording()["model"]["stop"], theirs.settings
     rollout = Rollout(
-        padded([answered(*pair) for pair in pairs]),
+        pad_examples([prompt_answer_example(*pair) for pair in pairs]),
         tensor([answer[-1] == stop for answer in theirs.answers]),
     )
-    reference, judge = stated_policy("reference"), stated_scorer("reward")
+    reference, judge = initial_policy("reference"), initial_scorer("reward")
 
     def score(made: Rollout) -> Float[Tensor, " B"]:
         return judge(made.rows.tokens, made.rows.lengths)
 
     penalty, gamma, lam = (settings[name] for name in ("missing_eos_penalty", "gamma", "lam"))
     before = torch.no_grad()(lambda rows: reference(rows.tokens, rows.mask))
-    return lesson(models, before, score, rollout, penalty, gamma, lam)[0]
+    return score_rollout(models, before, score, rollout, penalty, gamma, lam)[0]
 
 
-def state_of(models: ActorCritic, settings: dict[str, Any]) -> TrainingState:
+def recorded_training_state(models: ActorCritic, settings: dict[str, Any]) -> TrainingState:
     """The models with the optimizer of the loop, but for its epsilon."""
     betas = settings["adam_beta1"], settings["adam_beta2"]
     rate, decay = settings["learning_rate"], settings["weight_decay"]
-    optimizer = adamw([*models.parameters()], rate, betas, decay)
+    optimizer = make_adamw([*models.parameters()], rate, betas, decay)
     for group in optimizer.param_groups:
         group["eps"] = settings["adam_epsilon"]
     return TrainingState(models, optimizer, torch.amp.GradScaler(enabled=False), ema=0.0)

@@ -6,104 +6,113 @@ from typing import Any
 
 import torch
 
-from finetune.comparison.turns import Course, Side, contest
-from finetune.data.rows import Example, Rows, answered, padded
-from finetune.models.bradley_terry import reward_loss
-from finetune.models.policy import Policy
-from finetune.models.scorer import Scorer
-from finetune.preference.answers import per_token
-from finetune.preference.dpo import dpo_loss, ipo_loss, robust_dpo_loss
-from finetune.preference.pairs import Pair, PairBatch, stacked
-from finetune.preference.training import PairLoss, preference_loss, scored
-from finetune.training.losses import sft_loss
-from gpt.comparison.rows import Row
-from gpt.training.loop import Record, train
+from finetune.comparison.interleaved import Benchmark, BenchmarkedTrainer, benchmark_rows
+from finetune.conversations.rows import Example, Rows, pad_examples, prompt_answer_example
+from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
+from finetune.dpo.margins import mean_logprob
+from finetune.dpo.pairs import PairBatch, TokenPair, pair_rows
+from finetune.dpo.training import PairLoss, preference_loss, sequence_logprobs
+from finetune.reward.loss import reward_loss
+from finetune.reward.scorer import Scorer
+from finetune.sft.loss import sft_loss
+from finetune.sft.policy import Policy
+from gpt.comparison.rows import ComparisonRow
+from gpt.training.loop import StepRecord, train
 
-BETA = 0.1
-SMOOTHING = 0.2
+COMPARED_BETA = 0.1
+LABEL_SMOOTHING = 0.2
 
 
-def sft_rows(course: Course, floor: float) -> list[Row]:
+def sft_trainer_rows(course: Benchmark, floor: float) -> list[ComparisonRow]:
     """Supervised fine-tuning; the loss is that of the answers alone."""
     from finetune import baselines
 
-    library = baselines.llama(course.size)
+    library = baselines.llama_model(course.size)
     ours, pairs = baselines.our_policy(library), course.pairs(library.config.vocab_size)
-    make = partial(baselines.sft_trainer, library, first_answers(pairs))
-    sides = Side(ours, sft_loop(course, pairs, ours)), Side(library, make)
-    return contest("SFT", course, *sides, floor)
+    make = partial(baselines.sft_trainer, library, chosen_examples(pairs))
+    sides = (
+        BenchmarkedTrainer(ours, sft_loop(course, pairs, ours)),
+        BenchmarkedTrainer(library, make),
+    )
+    return benchmark_rows("SFT", course, *sides, floor)
 
 
-def sft_loop(course: Course, pairs: list[Pair], policy: Policy) -> Iterator[Record]:
+def sft_loop(course: Benchmark, pairs: list[TokenPair], policy: Policy) -> Iterator[StepRecord]:
     """Ours, on the better answers."""
-    examples = first_answers(pairs)
+    examples = chosen_examples(pairs)
 
     def batches(step: int) -> list[Rows]:
-        return [padded(course.of_step(examples, step))]
+        return [pad_examples(course.of_step(examples, step))]
 
     return train(policy, batches, sft_loss, course.loop())
 
 
-def first_answers(pairs: list[Pair]) -> list[Example]:
+def chosen_examples(pairs: list[TokenPair]) -> list[Example]:
     """Each prompt with the better answer."""
-    return [answered(pair.prompt, pair.chosen) for pair in pairs]
+    return [prompt_answer_example(pair.prompt, pair.chosen) for pair in pairs]
 
 
-def reward_rows(course: Course, floor: float) -> list[Row]:
+def reward_trainer_rows(course: Benchmark, floor: float) -> list[ComparisonRow]:
     """A reward model from pairs."""
     from finetune import baselines
 
-    library = baselines.llama_scorer(course.size)
+    library = baselines.llama_reward_model(course.size)
     ours, pairs = baselines.our_scorer(library), course.pairs(library.config.vocab_size)
     make = partial(baselines.reward_trainer, library, pairs)
-    sides = Side(ours, reward_loop(course, pairs, ours)), Side(library, make)
-    return contest("reward", course, *sides, floor)
+    sides = (
+        BenchmarkedTrainer(ours, reward_loop(course, pairs, ours)),
+        BenchmarkedTrainer(library, make),
+    )
+    return benchmark_rows("reward", course, *sides, floor)
 
 
-def reward_loop(course: Course, pairs: list[Pair], scorer: Scorer) -> Iterator[Record]:
+def reward_loop(course: Benchmark, pairs: list[TokenPair], scorer: Scorer) -> Iterator[StepRecord]:
     """Ours."""
 
     def batches(step: int) -> list[Rows]:
-        return [stacked(course.of_step(pairs, step))]
+        return [pair_rows(course.of_step(pairs, step))]
 
     return train(scorer, batches, reward_loss, course.loop())
 
 
-def dpo_rows(course: Course, floor: float, kind: str = "sigmoid") -> list[Row]:
+def dpo_trainer_rows(course: Benchmark, floor: float, kind: str = "sigmoid") -> list[ComparisonRow]:
     """DPO; both sides ask the reference within the step, as trl does unless told otherwise."""
     from finetune import baselines
 
-    models = baselines.llama(course.size), baselines.llama(course.size)
+    models = baselines.llama_model(course.size), baselines.llama_model(course.size)
     library, reference = models
     ours, asked = (baselines.our_policy(each) for each in models)
     pairs, loss = course.pairs(library.config.vocab_size), dpo_losses()[kind]
-    options = {"loss_type": kind, "beta": BETA, "label_smoothing": SMOOTHING}
+    options = {"loss_type": kind, "beta": COMPARED_BETA, "label_smoothing": LABEL_SMOOTHING}
 
     def make(settings: dict[str, Any]) -> Any:
         return baselines.dpo_trainer(library, reference, pairs, settings | options)
 
-    sides = Side(ours, dpo_loop(course, pairs, ours, asked, loss)), Side(library, make)
-    return contest(f"DPO, {kind}", course, *sides, floor)
+    sides = (
+        BenchmarkedTrainer(ours, dpo_loop(course, pairs, ours, asked, loss)),
+        BenchmarkedTrainer(library, make),
+    )
+    return benchmark_rows(f"DPO, {kind}", course, *sides, floor)
 
 
 def dpo_losses() -> dict[str, PairLoss]:
     """Ours, by trl's names; its IPO takes the margins of means per token."""
-    robust = partial(robust_dpo_loss, smoothing=SMOOTHING)
+    robust = partial(robust_dpo_loss, smoothing=LABEL_SMOOTHING)
     return {
-        "sigmoid": preference_loss(dpo_loss, BETA),
-        "ipo": preference_loss(ipo_loss, BETA, per_token),
-        "robust": preference_loss(robust, BETA),
+        "sigmoid": preference_loss(dpo_loss, COMPARED_BETA),
+        "ipo": preference_loss(ipo_loss, COMPARED_BETA, mean_logprob),
+        "robust": preference_loss(robust, COMPARED_BETA),
     }
 
 
 def dpo_loop(
-    course: Course, pairs: list[Pair], policy: Policy, reference: Policy, loss: PairLoss
-) -> Iterator[Record]:
+    course: Benchmark, pairs: list[TokenPair], policy: Policy, reference: Policy, loss: PairLoss
+) -> Iterator[StepRecord]:
     """Ours; `finetune dpo` asks the reference once, before the first step, which is cheaper."""
 
     def batches(step: int) -> list[PairBatch]:
-        rows = stacked(course.of_step(pairs, step))
+        rows = pair_rows(course.of_step(pairs, step))
         with torch.no_grad():
-            return [PairBatch(rows, scored(reference, rows).logprob)]
+            return [PairBatch(rows, sequence_logprobs(reference, rows).logprob)]
 
     return train(policy, batches, loss, course.loop())

@@ -11,11 +11,11 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from finetune.evaluation.wins import Duel, Judge, Verdict
+from finetune.evaluation.wins import JudgeVerdict, PairwiseComparison, PairwiseJudge
 from gpt.errors import BadInput
 
 
-def agreement(a: Sequence[str], b: Sequence[str]) -> float:
+def observed_agreement(a: Sequence[str], b: Sequence[str]) -> float:
     """Share of items that get the same label from both."""
     if len(a) != len(b) or not a:
         raise BadInput(f"two judges must label the same items, got {len(a)} and {len(b)} labels")
@@ -33,23 +33,23 @@ def kappa(a: Sequence[str], b: Sequence[str]) -> float:
 
     Not a number where both give one and the same label to everything: chance explains it all.
     """
-    observed, expected = agreement(a, b), chance_agreement(a, b)
+    observed, expected = observed_agreement(a, b), chance_agreement(a, b)
     return (observed - expected) / (1 - expected) if expected < 1 else math.nan
 
 
-def order_kappa(fought: Sequence[Duel]) -> float:
+def order_kappa(fought: Sequence[PairwiseComparison]) -> float:
     """A judge's agreement with itself when the order of the answers is swapped."""
     return kappa([duel.read_first for duel in fought], [duel.read_second for duel in fought])
 
 
-def judge_by(score: Callable[[str, str], float], first_bonus: float = 0.0) -> Judge:
+def judge_by_score(score: Callable[[str, str], float], first_bonus: float = 0.0) -> PairwiseJudge:
     """A toy judge: the higher score(question, answer) wins, and being read first is worth a bonus.
 
     With a bonus above every difference of scores it always says A. Asked in one order only, it
     makes whichever side is shown first look perfect.
     """
 
-    def judge(question: str, a: str, b: str) -> Verdict:
+    def judge(question: str, a: str, b: str) -> JudgeVerdict:
         gap = score(question, a) + first_bonus - score(question, b)
         return "tie" if gap == 0 else "A" if gap > 0 else "B"
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from finetune.evaluation.reward_scores import ranked_right
+from finetune.evaluation.reward_scores import pair_accuracy
 from gpt.errors import BadInput
 
 
-class Bin(NamedTuple):
+class CalibrationBin(NamedTuple):
     """The pairs whose confidence lies above `low` and up to `high`."""
 
     low: float
@@ -35,13 +35,13 @@ def confidences(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
     return 1 / (1 + np.exp(-np.abs(margins)))
 
 
-def reliability(margins: Float[np.ndarray, " N"], n_bins: int = 10) -> list[Bin]:
+def reliability_bins(margins: Float[np.ndarray, " N"], n_bins: int = 10) -> list[CalibrationBin]:
     """The reliability diagram as a table: equal steps from 1/2, which the first bin has, to 1."""
-    sure, right = confidences(margins), ranked_right(margins)
+    sure, right = confidences(margins), pair_accuracy(margins)
     edges = np.linspace(0.5, 1.0, n_bins + 1)
     place = np.digitize(sure, edges[1:-1], right=True)
     return [
-        Bin(
+        CalibrationBin(
             float(edges[number]),
             float(edges[number + 1]),
             int((place == number).sum()),
@@ -57,7 +57,7 @@ def mean_or_nan(values: Float[np.ndarray, " N"]) -> float:
     return float(values.mean()) if len(values) else float("nan")
 
 
-def calibration_error(bins: list[Bin]) -> float:
+def calibration_error(bins: list[CalibrationBin]) -> float:
     """Expected calibration error; it depends on the bins, so compare equal numbers of them.
 
     Raises:

@@ -24,7 +24,7 @@ class Instruction(NamedTuple):
     checks: tuple[Check, ...]
 
 
-class Followed(NamedTuple):
+class InstructionAccuracy(NamedTuple):
     """Four accuracies: by prompts, all of whose checks must hold, and by single checks."""
 
     prompts_strict: float
@@ -33,7 +33,9 @@ class Followed(NamedTuple):
     checks_loose: float
 
 
-def followed(instructions: Sequence[Instruction], answers: Sequence[str]) -> Followed:
+def instruction_accuracy(
+    instructions: Sequence[Instruction], answers: Sequence[str]
+) -> InstructionAccuracy:
     """How well the answers do what the prompts asked."""
     if len(instructions) != len(answers) or not answers:
         raise BadInput(
@@ -41,17 +43,17 @@ def followed(instructions: Sequence[Instruction], answers: Sequence[str]) -> Fol
             f"got {len(answers)}"
         )
     shares: list[float] = []
-    for versions in (as_it_stands, loose_versions):
+    for versions in (strict_versions, loose_versions):
         held = [
             [any(map(check, versions(answer))) for check in instruction.checks]
             for instruction, answer in zip(instructions, answers, strict=True)
         ]
         single = [*itertools.chain(*held)]
         shares += [sum(map(all, held)) / len(held), sum(single) / len(single)]
-    return Followed(*shares)
+    return InstructionAccuracy(*shares)
 
 
-def as_it_stands(answer: str) -> list[str]:
+def strict_versions(answer: str) -> list[str]:
     """The answer alone, or nothing where it is empty."""
     return [answer.strip()] if answer.strip() else []
 
@@ -64,7 +66,7 @@ def loose_versions(answer: str) -> list[str]:
     return [text for each in kept for text in (each, each.replace("*", "")) if text.strip()]
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """Pieces that end with . ! ? or a line; "e.g. this" is cut too, and so is a heading."""
     pieces = re.split(r"(?<=[.!?])\s+|\n+", text)
     return [piece.strip() for piece in pieces if re.search(r"\w", piece)]
@@ -80,7 +82,7 @@ def at_least_words(n: int) -> Check:
     return lambda answer: len(answer.split()) >= n
 
 
-def contains(word: str) -> Check:
+def contains_word(word: str) -> Check:
     """The whole word, in any case: `cat` is not in `category`."""
     whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
     return lambda answer: whole.search(answer) is not None
@@ -93,15 +95,15 @@ def ends_with(ending: str) -> Check:
 
 def has_sentences(n: int) -> Check:
     """Exactly n sentences."""
-    return lambda answer: len(sentences(answer)) == n
+    return lambda answer: len(split_sentences(answer)) == n
 
 
-def no_commas(answer: str) -> bool:
+def has_no_commas(answer: str) -> bool:
     """Not one comma."""
     return "," not in answer
 
 
-def lower_case(answer: str) -> bool:
+def is_lower_case(answer: str) -> bool:
     """Letters, and no capital among them."""
     return answer.islower()
 
@@ -118,10 +120,10 @@ def is_json(answer: str) -> bool:
 INSTRUCTIONS = (
     Instruction("What is Python? Answer in at most 15 words.", (at_most_words(15),)),
     Instruction("Describe the sea in at least 20 words.", (at_least_words(20),)),
-    Instruction("What do I need in the rain? Use the word umbrella.", (contains("umbrella"),)),
-    Instruction("Name three colours. Do not use any commas.", (no_commas,)),
+    Instruction("What do I need in the rain? Use the word umbrella.", (contains_word("umbrella"),)),
+    Instruction("Name three colours. Do not use any commas.", (has_no_commas,)),
     Instruction('Thank a friend. End with "See you soon!"', (ends_with("See you soon!"),)),
-    Instruction("Why do we sleep? Write in lower case only.", (lower_case,)),
+    Instruction("Why do we sleep? Write in lower case only.", (is_lower_case,)),
     Instruction("How do birds fly? Write exactly two sentences.", (has_sentences(2),)),
     Instruction("Give the name and the age of a cat as JSON, nothing else.", (is_json,)),
     Instruction(
@@ -130,15 +132,15 @@ INSTRUCTIONS = (
     ),
     Instruction(
         "What is a list? Write one sentence with the word order and without commas.",
-        (has_sentences(1), contains("order"), no_commas),
+        (has_sentences(1), contains_word("order"), has_no_commas),
     ),
     Instruction(
         'Say good night in lower case and end with "sleep well."',
-        (lower_case, ends_with("sleep well.")),
+        (is_lower_case, ends_with("sleep well.")),
     ),
     Instruction(
         "Give two fruits as a JSON list. Write in lower case.",
-        (is_json, lower_case),
+        (is_json, is_lower_case),
     ),
 )
 """A dozen prompts, for a first look; IFEval has 541."""

@@ -1,7 +1,7 @@
 """Does a model say different things, or the same one again and again?
 
-Two failures that look alike in a mean score. All answers resemble each other: `distinct`. One
-answer runs in a circle: `repeated` and `longest_repeat`. All three read lists of words or of token
+Two failures that look alike in a mean score. All answers resemble each other: `distinct_n`. One
+answer runs in a circle: `seq_rep_n` and `longest_repeat`. All three read lists of words or of token
 ids, and all depend on length: compare models on the same questions with answers of similar length.
 """
 
@@ -25,9 +25,9 @@ def diversity(answers: Sequence[str]) -> Diversity:
     words = [answer.lower().split() for answer in answers]
     repeats = [longest_repeat(each) for each in words]
     return Diversity(
-        distinct(words, 1),
-        distinct(words, 2),
-        sum(repeated(each, 3) for each in words) / max(len(words), 1),
+        distinct_n(words, 1),
+        distinct_n(words, 2),
+        sum(seq_rep_n(each, 3) for each in words) / max(len(words), 1),
         " ".join(str(word) for word in max(repeats, key=len, default=[])),
     )
 
@@ -37,7 +37,7 @@ def n_grams(words: Sequence[Hashable], n: int) -> list[tuple[Hashable, ...]]:
     return [tuple(words[start : start + n]) for start in range(len(words) - n + 1)]
 
 
-def distinct(answers: Sequence[Sequence[Hashable]], n: int) -> float:
+def distinct_n(answers: Sequence[Sequence[Hashable]], n: int) -> float:
     """Distinct-n: different n-grams in all answers / words in all answers; 0 without words.
 
     Li et al. 2016. The divisor counts words, so for n = 2 the best is a little below
@@ -47,7 +47,7 @@ def distinct(answers: Sequence[Sequence[Hashable]], n: int) -> float:
     return len(different) / max(sum(len(words) for words in answers), 1)
 
 
-def repeated(words: Sequence[Hashable], n: int) -> float:
+def seq_rep_n(words: Sequence[Hashable], n: int) -> float:
     """Share of an answer's n-grams that it had said before: 1 - different / all.
 
     Welleck et al. 2020, seq-rep-n. 0 for an answer shorter than n.
@@ -62,12 +62,12 @@ def longest_repeat(words: Sequence[Hashable]) -> list[Hashable]:
     Every phrase said twice begins with a shorter one said twice, so the length only ever grows.
     """
     best: list[Hashable] = []
-    while found := repeat_of(words, len(best) + 1):
+    while found := first_repeat(words, len(best) + 1):
         best = found
     return best
 
 
-def repeat_of(words: Sequence[Hashable], n: int) -> list[Hashable]:
+def first_repeat(words: Sequence[Hashable], n: int) -> list[Hashable]:
     """The first phrase of n words that comes again after its end; empty where there is none."""
     first: dict[tuple[Hashable, ...], int] = {}
     for start, gram in enumerate(n_grams(words, n)):

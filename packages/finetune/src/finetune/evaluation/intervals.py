@@ -23,7 +23,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(share: float, n: int, level: float = 0.95) -> Interval:
+def wilson_interval(share: float, n: int, level: float = 0.95) -> Interval:
     r"""The interval of a share p of n items.
 
     (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)    (Wilson 1927)
@@ -100,15 +100,19 @@ def student_quantile(level: float, freedom: int) -> float:
     """The t with P(|T| < t) = level, by bisection."""
     check_level(level)
     low, high = 0.0, 1.0
-    while student_within(high, freedom) < level:
+    while student_central_probability(high, freedom) < level:
         high *= 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if student_within(middle, freedom) < level else (low, middle)
+        low, high = (
+            (middle, high)
+            if student_central_probability(middle, freedom) < level
+            else (low, middle)
+        )
     return high
 
 
-def student_within(t: float, freedom: int) -> float:
+def student_central_probability(t: float, freedom: int) -> float:
     r"""P(|T| < t) of Student's distribution, a finite sum for whole degrees of freedom.
 
     With theta = atan(t / sqrt(freedom)) (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4):

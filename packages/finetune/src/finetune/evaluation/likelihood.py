@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from finetune.data.rows import Rows
-from finetune.models.policy import Policy
-from finetune.preference.training import without_dropout
+from finetune.conversations.rows import Rows
+from finetune.dpo.training import without_dropout
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
-from gpt.evaluation.scores import Scores, scores
+from gpt.evaluation.scores import Scores, compute_scores
 
 
 @torch.no_grad()
-def answer_nats(policy: Policy, batches: Iterable[Rows]) -> Float[np.ndarray, " N"]:
+def answer_token_losses(policy: Policy, batches: Iterable[Rows]) -> Float[np.ndarray, " N"]:
     """-ln p of every answer token of all rows, in reading order; dropout is off meanwhile."""
     device = policy.embedding.weight.device
     nats = []
@@ -36,4 +36,4 @@ def answer_scores(policy: Policy, batches: Iterable[Rows], n_bytes: int) -> Scor
 
     The stop token is surprising like any other and spells no byte.
     """
-    return scores(answer_nats(policy, batches), n_bytes)
+    return compute_scores(answer_token_losses(policy, batches), n_bytes)

@@ -13,11 +13,11 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finetune.data.words import common_subsequence
+from finetune.datasets.words import common_subsequence_length
 from gpt.errors import BadInput
 
 
-class Overlap(NamedTuple):
+class OverlapScores(NamedTuple):
     """Means over all answers."""
 
     exact_match: float
@@ -25,15 +25,18 @@ class Overlap(NamedTuple):
     rouge_l: float
 
 
-def overlap(answers: Sequence[str], references: Sequence[str]) -> Overlap:
+def overlap_scores(answers: Sequence[str], references: Sequence[str]) -> OverlapScores:
     """Each answer against its reference."""
     if len(answers) != len(references) or not answers:
         raise BadInput(
             f"overlap needs as many answers as references, got {len(answers)} and {len(references)}"
         )
     pairs = [*zip(answers, references, strict=True)]
-    return Overlap(
-        *(sum(score(*pair) for pair in pairs) / len(pairs) for score in (exact, token_f1, rouge_l))
+    return OverlapScores(
+        *(
+            sum(score(*pair) for pair in pairs) / len(pairs)
+            for score in (exact_match, token_f1, rouge_l)
+        )
     )
 
 
@@ -43,7 +46,7 @@ def squad_words(text: str) -> list[str]:
     return re.sub(r"\b(a|an|the)\b", " ", bare).split()
 
 
-def exact(answer: str, reference: str) -> float:
+def exact_match(answer: str, reference: str) -> float:
     """1 where all words are the same, else 0."""
     return float(squad_words(answer) == squad_words(reference))
 
@@ -80,7 +83,7 @@ def rouge_l(answer: str, reference: str) -> float:
     F = (1 + beta^2) R P / (R + beta^2 P) with beta = 1    (Lin 2004, eq. 2 to 4)
     """
     ours, theirs = squad_words(answer), squad_words(reference)
-    return f1(common_subsequence(ours, theirs), len(ours), len(theirs))
+    return f1(common_subsequence_length(ours, theirs), len(ours), len(theirs))
 
 
 def f1(common: int, n_ours: int, n_theirs: int) -> float:

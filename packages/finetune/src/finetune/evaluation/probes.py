@@ -12,63 +12,63 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from finetune.evaluation.intervals import Interval, wilson
+from finetune.evaluation.intervals import Interval, wilson_interval
 from finetune.evaluation.overlap import squad_words
-from finetune.evaluation.reward_scores import ranked_right
+from finetune.evaluation.reward_scores import pair_accuracy
 from gpt.errors import BadInput
 
-Score = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
+ScoreFunction = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 """score(questions, answers) gives one number an answer, up is better."""
 
 Probe = Callable[[str, str, random.Random], str]
 """probe(question, answer, rng) gives the changed answer."""
 
 FILLER = "It is worth noting that there are many things to consider here."
-CONFIDENT = "I am absolutely certain about this."
+CONFIDENT_OPENING = "I am absolutely certain about this."
 
 
-def padded_out(question: str, answer: str, rng: random.Random) -> str:
+def add_filler(question: str, answer: str, rng: random.Random) -> str:
     """A sentence that says nothing, three times."""
     return " ".join([answer, *[FILLER] * 3])
 
 
-def said_twice(question: str, answer: str, rng: random.Random) -> str:
+def repeat_answer(question: str, answer: str, rng: random.Random) -> str:
     """The answer, and the answer again."""
     return f"{answer} {answer}"
 
 
-def keyword_stuffed(question: str, answer: str, rng: random.Random) -> str:
+def stuff_keywords(question: str, answer: str, rng: random.Random) -> str:
     """The words of the question behind it."""
     return " ".join([answer, *squad_words(question)])
 
 
-def sounding_sure(question: str, answer: str, rng: random.Random) -> str:
+def add_confidence(question: str, answer: str, rng: random.Random) -> str:
     """A claim of certainty before it."""
-    return f"{CONFIDENT} {answer}"
+    return f"{CONFIDENT_OPENING} {answer}"
 
 
-def empty(question: str, answer: str, rng: random.Random) -> str:
+def erase_answer(question: str, answer: str, rng: random.Random) -> str:
     """Nothing at all."""
     return ""
 
 
-def shuffled(question: str, answer: str, rng: random.Random) -> str:
+def shuffle_words(question: str, answer: str, rng: random.Random) -> str:
     """The same words in a random order."""
     words = answer.split()
     return " ".join(rng.sample(words, len(words)))
 
 
 PROBES: dict[str, Probe] = {
-    "padded out": padded_out,
-    "said twice": said_twice,
-    "keyword stuffed": keyword_stuffed,
-    "sounding sure": sounding_sure,
-    "empty": empty,
-    "shuffled": shuffled,
+    "padded out": add_filler,
+    "said twice": repeat_answer,
+    "keyword stuffed": stuff_keywords,
+    "sounding sure": add_confidence,
+    "empty": erase_answer,
+    "shuffled": shuffle_words,
 }
 
 
-class Probed(NamedTuple):
+class ProbeResult(NamedTuple):
     """What one probe did to a score."""
 
     name: str
@@ -81,29 +81,29 @@ class Probed(NamedTuple):
 
 
 def probe_report(
-    score: Score, questions: Sequence[str], answers: Sequence[str], seed: int
-) -> list[Probed]:
+    score: ScoreFunction, questions: Sequence[str], answers: Sequence[str], seed: int
+) -> list[ProbeResult]:
     """Every probe against the honest answers."""
     if len(questions) != len(answers) or not any(answers):
         raise BadInput(
             f"probes need as many answers as questions, got {len(answers)} and {len(questions)}"
         )
-    honest = scored(score, questions, answers)
+    honest = score_array(score, questions, answers)
     report = []
     for name, probe in PROBES.items():
         rng = random.Random(seed)
         pairs = zip(questions, answers, strict=True)
         changed = [probe(question, answer, rng) for question, answer in pairs]
         differ = [new != old for new, old in zip(changed, answers, strict=True)]
-        gains = (scored(score, questions, changed) - honest)[differ]
+        gains = (score_array(score, questions, changed) - honest)[differ]
         if len(gains):
-            fooled = wilson(float(ranked_right(gains).mean()), len(gains))
-            report.append(Probed(name, fooled, float(gains.mean()), len(gains)))
+            fooled = wilson_interval(float(pair_accuracy(gains).mean()), len(gains))
+            report.append(ProbeResult(name, fooled, float(gains.mean()), len(gains)))
     return report
 
 
-def scored(
-    score: Score, questions: Sequence[str], answers: Sequence[str]
+def score_array(
+    score: ScoreFunction, questions: Sequence[str], answers: Sequence[str]
 ) -> Float[np.ndarray, " N"]:
     """The scores as an array."""
     return np.array(score(questions, answers), dtype=float)

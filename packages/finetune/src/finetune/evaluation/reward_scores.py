@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from finetune.evaluation.intervals import Interval, wilson
+from finetune.evaluation.intervals import Interval, wilson_interval
 from gpt.errors import BadInput
 
-KNOWS_NOTHING = float(np.log(2))
+CHANCE_LOG_LOSS = float(np.log(2))
 """The log-loss of probability 1/2 for every pair, in nats."""
 
 
@@ -42,14 +42,14 @@ def reward_scores(
     if not len(margins) or not np.isfinite(margins).all():
         raise BadInput(f"reward scores need finite margins, at least one, got {margins}")
     return RewardScores(
-        accuracy=wilson(float(ranked_right(margins).mean()), len(margins)),
+        accuracy=wilson_interval(float(pair_accuracy(margins).mean()), len(margins)),
         share_above_0=float((margins > 0).mean()),
         margin=float(margins.mean()),
         log_loss=float(log_losses(margins).mean()),
     )
 
 
-def ranked_right(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+def pair_accuracy(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
     """1 where the chosen answer scores higher, 1/2 where both score the same."""
     return (1 + np.sign(margins)) / 2
 

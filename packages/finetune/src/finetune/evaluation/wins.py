@@ -12,29 +12,29 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 from jaxtyping import Float
 
-from finetune.evaluation.intervals import Interval, bootstrap_mean, wilson
+from finetune.evaluation.intervals import Interval, bootstrap_mean, wilson_interval
 from gpt.errors import BadInput
 
-Verdict = Literal["A", "B", "tie"]
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
-Judge = Callable[[Question, Answer, Answer], Verdict]
+JudgeVerdict = Literal["A", "B", "tie"]
+_Question = TypeVar("_Question")
+_Answer = TypeVar("_Answer")
+PairwiseJudge = Callable[[_Question, _Answer, _Answer], JudgeVerdict]
 """judge(question, a, b) says which answer is better; it reads a first. Mostly all are texts."""
 
-SWAPPED: dict[str, Verdict] = {"A": "B", "B": "A", "tie": "tie"}
-POINTS = {"A": 1.0, "B": 0.0, "tie": 0.5}
+SWAPPED_VERDICTS: dict[str, JudgeVerdict] = {"A": "B", "B": "A", "tie": "tie"}
+VERDICT_POINTS = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 
-class Duel(NamedTuple):
+class PairwiseComparison(NamedTuple):
     """What a judge said twice of our answer, always called A here, and theirs, B."""
 
-    read_first: Verdict
+    read_first: JudgeVerdict
     """When ours was shown first."""
-    read_second: Verdict
+    read_second: JudgeVerdict
     """When theirs was."""
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> JudgeVerdict:
         """What holds in both orders, else a tie."""
         return self.read_first if self.read_first == self.read_second else "tie"
 
@@ -55,12 +55,12 @@ class WinRate(NamedTuple):
     """Share where it did better when it was shown second."""
 
 
-def duels(
-    judge: Judge[Question, Answer],
-    questions: Sequence[Question],
-    ours: Sequence[Answer],
-    theirs: Sequence[Answer],
-) -> list[Duel]:
+def compare_pairwise(
+    judge: PairwiseJudge[_Question, _Answer],
+    questions: Sequence[_Question],
+    ours: Sequence[_Answer],
+    theirs: Sequence[_Answer],
+) -> list[PairwiseComparison]:
     """Ask the judge about every question, in both orders."""
     if not len(questions) == len(ours) == len(theirs):
         raise BadInput(
@@ -68,35 +68,40 @@ def duels(
             f"got {len(ours)} and {len(theirs)}"
         )
     return [
-        Duel(checked(judge(question, a, b)), SWAPPED[checked(judge(question, b, a))])
+        PairwiseComparison(
+            parse_verdict(judge(question, a, b)),
+            SWAPPED_VERDICTS[parse_verdict(judge(question, b, a))],
+        )
         for question, a, b in zip(questions, ours, theirs, strict=True)
     ]
 
 
-def checked(verdict: str) -> Verdict:
+def parse_verdict(verdict: str) -> JudgeVerdict:
     """A judge that is a model may say anything."""
     if verdict in ("A", "B", "tie"):
         return verdict
     raise BadInput(f"a judge must say A, B or tie, got {verdict!r}")
 
 
-def points(fought: Sequence[Duel]) -> Float[np.ndarray, " N"]:
+def win_points(fought: Sequence[PairwiseComparison]) -> Float[np.ndarray, " N"]:
     """1 for a win of ours, 0 for a loss, 1/2 for a tie."""
-    return np.array([POINTS[duel.verdict] for duel in fought])
+    return np.array([VERDICT_POINTS[duel.verdict] for duel in fought])
 
 
-def win_rate(fought: Sequence[Duel], rng: np.random.Generator, level: float = 0.95) -> WinRate:
+def win_rate(
+    fought: Sequence[PairwiseComparison], rng: np.random.Generator, level: float = 0.95
+) -> WinRate:
     """The share of questions that ours wins, and how far the judge went by position."""
     if not fought:
         raise BadInput("a win rate needs at least one question, got none")
     verdicts = [duel.verdict for duel in fought]
-    scores = points(fought)
-    moved = [POINTS[duel.read_first] - POINTS[duel.read_second] for duel in fought]
+    scores = win_points(fought)
+    moved = [VERDICT_POINTS[duel.read_first] - VERDICT_POINTS[duel.read_second] for duel in fought]
     return WinRate(
         wins=verdicts.count("A"),
         losses=verdicts.count("B"),
         ties=verdicts.count("tie"),
-        wilson=wilson(float(scores.mean()), len(fought), level),
+        wilson=wilson_interval(float(scores.mean()), len(fought), level),
         bootstrap=bootstrap_mean(scores, rng, level),
         first_favoured=sum(shift > 0 for shift in moved) / len(fought),
         second_favoured=sum(shift < 0 for shift in moved) / len(fought),

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from finetune.adapters.nf4 import dequantised, levels, quantised
+from finetune.lora.nf4 import dequantise_matrix, nf4_levels, quantise_matrix
 
 
 def check(outliers_apart: Callable[[Tensor, int], Tensor]) -> None:
     """Weights that four bits hold exactly but for outliers, and random ones."""
-    exact = levels().float().repeat(4, 4)  # each block has the scale 1
+    exact = nf4_levels().float().repeat(4, 4)  # each block has the scale 1
     for name, where, value in (
         ("a large weight", [(0, 3)], 50.0),
         ("a large negative one", [(2, 10)], -50.0),
@@ -31,7 +31,7 @@ def check(outliers_apart: Callable[[Tensor, int], Tensor]) -> None:
         kept = weight.flatten().abs().argsort(descending=True)[:n]
         rest = weight.flatten().clone()
         rest[kept] = 0
-        expected = dequantised(quantised(rest.view_as(weight)), (6, 64)).flatten()
+        expected = dequantise_matrix(quantise_matrix(rest.view_as(weight)), (6, 64)).flatten()
         expected[kept] = weight.flatten()[kept]
         wrong = (outliers_apart(weight.clone(), n).flatten() - expected).abs().max().item()
         assert wrong < 1e-6, f"{n} of random weights apart: a weight is off by {wrong:.3g}"

@@ -3,20 +3,20 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from finetune.adapters.lora import LoraConfig
-from finetune.training.memory import step_memory
-from finetune.training.step import Step
+from finetune.lora.inject import LoraConfig
+from finetune.memory.estimate import step_memory
+from finetune.memory.step import TrainingStep
 from gpt.model.config import GPTConfig
 
 SHAPE = GPTConfig(300, context=64, n_layers=3, n_heads=2, d_model=32, d_ff=64)
 
 
-def check(rows_that_fit: Callable[[GPTConfig, Step, int], int]) -> None:
+def check(rows_that_fit: Callable[[GPTConfig, TrainingStep, int], int]) -> None:
     """Budgets of exactly some rows, of a byte less, and of nothing."""
     for name, step in {
-        "all weights": Step(1, 32, 20),
-        "checkpointed": Step(1, 32, 20, checkpointed=True),
-        "adapters": Step(1, 48, 5, lora=LoraConfig(4)),
+        "all weights": TrainingStep(1, 32, 20),
+        "checkpointed": TrainingStep(1, 32, 20, checkpointed=True),
+        "adapters": TrainingStep(1, 48, 5, lora=LoraConfig(4)),
     }.items():
         for rows in (1, 2, 13, 64):
             peak = peak_of(step, rows)
@@ -29,15 +29,15 @@ def check(rows_that_fit: Callable[[GPTConfig, Step, int], int]) -> None:
         compare(rows_that_fit, f"{name}, no room", step, peak_of(step, 1) - 1, 0)
 
 
-def peak_of(step: Step, rows: int) -> int:
+def peak_of(step: TrainingStep, rows: int) -> int:
     """Of a batch of such rows."""
     return step_memory(SHAPE, replace(step, rows=rows, scored=rows * step.scored)).peak
 
 
 def compare(
-    rows_that_fit: Callable[[GPTConfig, Step, int], int],
+    rows_that_fit: Callable[[GPTConfig, TrainingStep, int], int],
     name: str,
-    step: Step,
+    step: TrainingStep,
     n_bytes: int,
     expected: int,
 ) -> None:

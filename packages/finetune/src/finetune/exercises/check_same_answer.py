@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from finetune.training.pitfalls import Finding
+from finetune.diagnosis.pitfalls import Finding
 
 OTHERS = [f"answer number {n}" for n in range(20)]
 

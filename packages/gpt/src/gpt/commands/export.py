@@ -5,17 +5,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt.commands.progress import say
 from gpt.errors import BadInput, RunFailed
 from gpt.files import DISK_FULL
 from gpt.model.gpt import GPT
 from gpt.pretrained.folders import write_model
 from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
-from gpt.pretrained.loading import ADAPTER, find_folder, load_pretrained
-from gpt.pretrained.shapes import family_of
-from gpt.runs import RunFolder
+from gpt.pretrained.loading import ADAPTER_CONFIG_FILE, find_model_folder, load_pretrained
+from gpt.pretrained.shapes import transformers_family
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import report_message
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
-from gpt.text.tokenizer_export import to_hugging_face
+from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 from gpt.text.tokenizers import Tokenizer
 
 
@@ -35,17 +35,17 @@ class ExportConfig:
 
 def run(config: ExportConfig) -> int:
     """Load, write, say how to open it."""
-    refuse_full(config.to, config.overwrite)
+    refuse_nonempty_folder(config.to, config.overwrite)
     if config.model is None:
         RunFolder(config.run).read_config()  # a run that is not there is no model of the hub
     model, tokenizer = load_pretrained(config.model or str(config.run.resolve()))
-    sampling = sampling_defaults(find_folder(config.model)) if config.model else None
+    sampling = sampling_defaults(find_model_folder(config.model)) if config.model else None
     write_pretrained(config.to, model, tokenizer, sampling=sampling)
-    say(f"open it with: AutoModelForCausalLM.from_pretrained({str(config.to)!r})")
+    report_message(f"open it with: AutoModelForCausalLM.from_pretrained({str(config.to)!r})")
     return 0
 
 
-def refuse_full(folder: Path, overwrite: bool) -> None:
+def refuse_nonempty_folder(folder: Path, overwrite: bool) -> None:
     """Refuse a folder that holds something already."""
     if folder.exists() and not folder.is_dir():
         raise BadInput(f"{str(folder)!r} is a file; give the name of a folder to write")
@@ -74,22 +74,22 @@ def write_pretrained(
     Raises:
         BadInput: transformers has no class for them; nothing was written.
     """
-    family_of(model.config)
+    transformers_family(model.config)
     (folder / "config.json").unlink(missing_ok=True)  # it comes back last, when all is there
-    (folder / ADAPTER).unlink(missing_ok=True)  # with it the folder would be an adapter
-    with unfinished_export_reported(folder):
-        to_hugging_face(tokenizer, folder, chat_template)
+    (folder / ADAPTER_CONFIG_FILE).unlink(missing_ok=True)  # with it the folder would be an adapter
+    with report_unfinished_export(folder):
+        write_hugging_face_tokenizer(tokenizer, folder, chat_template)
         generation = {} if sampling is None else sampling.settings()
         ids = (
-            ends(tokenizer, stop),
-            role_id(tokenizer, "bos_token"),
-            role_id(tokenizer, "pad_token"),
+            generation_end_ids(tokenizer, stop),
+            role_token_id(tokenizer, "bos_token"),
+            role_token_id(tokenizer, "pad_token"),
         )
         write_model(folder, model, *ids, generation)
 
 
 @contextmanager
-def unfinished_export_reported(folder: Path) -> Iterator[None]:
+def report_unfinished_export(folder: Path) -> Iterator[None]:
     """Say that what was written so far is no model yet."""
     try:
         yield
@@ -102,7 +102,7 @@ def unfinished_export_reported(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def ends(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:
+def generation_end_ids(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:
     """The ids at which generation stops; a single one is no list in the files of transformers."""
     found = [*(tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else [])]
     for end in (tokenizer.end_of_text, stop):
@@ -111,7 +111,7 @@ def ends(tokenizer: Tokenizer, stop: int | None) -> int | list[int]:
     return found if len(found) > 1 else found[0]
 
 
-def role_id(tokenizer: Tokenizer, role: str) -> int | None:
+def role_token_id(tokenizer: Tokenizer, role: str) -> int | None:
     """The id of the token that a published tokenizer names for a role, if it does."""
     if not isinstance(tokenizer, PretrainedTokenizer) or role not in tokenizer.roles:
         return None

@@ -12,11 +12,11 @@ import torch
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
 from gpt.generation.generate import check_prompt, generate, stream_text
-from gpt.generation.sampling import check_choice, choose
+from gpt.generation.sampling import check_sampling_settings, sample_token
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
-from gpt.pretrained.loading import find_folder, load_pretrained
-from gpt.runs import RunFolder
+from gpt.pretrained.loading import find_model_folder, load_pretrained
+from gpt.runs.folder import RunFolder
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizers import Tokenizer, end_tokens
 
@@ -55,7 +55,7 @@ class SampleConfig:
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
         temperature, top_k, top_p = self.drawing(SamplingDefaults())
-        check_choice(temperature or 0.0, top_k, top_p)
+        check_sampling_settings(temperature or 0.0, top_k, top_p)
         check_seed(self.seed)
         if self.tokens < 1:
             raise BadInput(f"tokens must be at least 1, got {self.tokens}")
@@ -67,10 +67,10 @@ class SampleConfig:
         ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
         asked = SamplingDefaults(self.temperature, self.top_k, self.top_p)
         model = model._replace(top_k=model.top_k or None)  # 0 in its file keeps all tokens
-        return SamplingDefaults(*map(first_given, asked, model, ours))
+        return SamplingDefaults(*map(first_not_none, asked, model, ours))
 
 
-def first_given(*values: Any) -> Any:
+def first_not_none(*values: Any) -> Any:
     """The first value that is not None."""
     return next((value for value in values if value is not None), None)
 
@@ -83,11 +83,13 @@ def run(config: SampleConfig) -> int:
     model, tokenizer = load_pretrained(
         config.model or str(config.run.resolve()), device, config.precision
     )
-    prompt = beginning(config, tokenizer)
+    prompt = encode_prompt(config, tokenizer)
     check_prompt(model, prompt)
-    defaults = sampling_defaults(find_folder(config.model)) if config.model else SamplingDefaults()
+    defaults = (
+        sampling_defaults(find_model_folder(config.model)) if config.model else SamplingDefaults()
+    )
     choice = partial(
-        choose,
+        sample_token,
         **config.drawing(defaults)._asdict(),
         generator=torch.Generator(device).manual_seed(config.seed),
     )
@@ -98,7 +100,7 @@ def run(config: SampleConfig) -> int:
     return 0
 
 
-def beginning(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
+def encode_prompt(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
     """The tokens that the model goes on from."""
     if config.chat is None:
         begin = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []

@@ -7,20 +7,20 @@ from typing import Literal
 
 import tyro
 
-from gpt.commands.resuming import saved_config
 from gpt.errors import BadInput
-from gpt.model.config import FeedForwardKind, GPTConfig, Positions
-from gpt.model.presets import preset
-from gpt.runs import TRAINING
+from gpt.model.config import FeedForwardKind, GPTConfig, PositionKind
+from gpt.model.presets import find_preset
+from gpt.runs.folder import TRAIN_COMMAND
+from gpt.runs.resume import read_saved_config
 from gpt.training.loop import LoopConfig
-from gpt.training.recipes import FAST, RECIPES, RecipeName
+from gpt.training.recipes import FAST_RECIPE, RECIPES, RecipeName
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """Train a GPT on a text; with no options, on the documentation inside this Python."""
 
-    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST.loop
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST_RECIPE.loop
     """How to train; in Python, give the loop of the recipe too."""
     data: str | None = "python"
     """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME, also
@@ -49,7 +49,7 @@ class TrainConfig:
     """Key-value heads; fewer than n_heads makes groups that share them."""
     d_model: int | None = None
     """Width; the feed-forward layer becomes four times as wide."""
-    positions: Positions | None = None
+    positions: PositionKind | None = None
     """A learned table, waves, rotated queries and keys, a penalty on distance, or nothing."""
     norm: Literal["pre", "post"] | None = None
     """Normalise before each half of a block, or after it."""
@@ -88,7 +88,7 @@ class TrainConfig:
         """Refuse what makes no run."""
         if self.data is None and self.resume is None:
             raise BadInput("there is no text to train on; name one with --data")
-        preset(self.preset)
+        find_preset(self.preset)
         for name in ("batch_size", "micro_batch", "max_characters"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -98,11 +98,13 @@ class TrainConfig:
 
     def model(self, vocab_size: int) -> GPTConfig:
         """The preset with the parts of the recipe and the changes asked for."""
-        asked = {name: getattr(self, name) for name in SHAPE if getattr(self, name) is not None}
+        asked = {
+            name: getattr(self, name) for name in SHAPE_OPTIONS if getattr(self, name) is not None
+        }
         if "d_model" in asked:
             asked["d_ff"] = 4 * asked["d_model"]
         changes = RECIPES[self.recipe].parts | asked
-        return dataclasses.replace(preset(self.preset), vocab_size=vocab_size, **changes)
+        return dataclasses.replace(find_preset(self.preset), vocab_size=vocab_size, **changes)
 
     def defaults(self) -> "TrainConfig":
         """Defaults for options not given: those of the run to resume, but no text; or the recipe's.
@@ -110,12 +112,12 @@ class TrainConfig:
         The tokens of a run lie in its folder.
         """
         if self.resume is not None:
-            saved = saved_config(TrainConfig, self.resume, TRAINING)
+            saved = read_saved_config(TrainConfig, self.resume, TRAIN_COMMAND)
             return dataclasses.replace(saved, data=None)
         return TrainConfig(loop=RECIPES[self.recipe].loop, recipe=self.recipe)
 
 
-SHAPE = (
+SHAPE_OPTIONS = (
     *("context", "n_layers", "n_heads", "n_kv_heads", "d_model", "positions", "norm", "norm_kind"),
     *("feed_forward", "ff_bias", "attention_bias", "head_bias", "tied_head", "dropout"),
 )  # the options that are fields of GPTConfig

@@ -12,58 +12,63 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange
 
-from gpt.comparison.rows import Row, difference, differences, unequal
+from gpt.comparison.rows import (
+    ComparisonRow,
+    count_unequal,
+    max_abs_difference,
+    max_abs_difference_by_name,
+)
 from gpt.generation.generate import generate, generate_batch
-from gpt.generation.sampling import choose
+from gpt.generation.sampling import sample_token
 from gpt.model.alibi import Alibi
 from gpt.model.attention import attention, causal_mask
 from gpt.model.gpt import GPT
-from gpt.model.heads import FusedHeads
+from gpt.model.heads import MultiHeadAttention
 from gpt.model.rotary import rotary_angles, rotate, rotate_interleaved
 from gpt.pretrained.folders import write_model
-from gpt.pretrained.weights import weights_from
+from gpt.pretrained.weights import weights_from_transformers
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.corpus import python_documentation
-from gpt.text.tokenizer_export import to_hugging_face
+from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 from gpt.training.adamw import AdamW
 
-GREEDY = partial(choose, temperature=0.0)
+GREEDY_SAMPLER = partial(sample_token, temperature=0.0)
 
 
-def bpe() -> Row:
+def bpe_row() -> ComparisonRow:
     """2,000 tokens learned from the documentation inside this Python, and the text in them."""
     from gpt import baselines
 
     documents = python_documentation()[::8]
     ours = BytePairTokenizer.train(documents, 2000)
     merges, encode = baselines.library_bpe(documents, 2000 - 1)
-    wrong = unequal(ours.merges, merges)
-    wrong += sum(unequal(ours.encode(text), encode(text)) for text in documents[::5])
-    return Row("BPE, merges and ids", baselines.version("tokenizers"), wrong, 0.0)
+    wrong = count_unequal(ours.merges, merges)
+    wrong += sum(count_unequal(ours.encode(text), encode(text)) for text in documents[::5])
+    return ComparisonRow("BPE, merges and ids", baselines.library_version("tokenizers"), wrong, 0.0)
 
 
-def attention_rows() -> list[Row]:
+def attention_rows() -> list[ComparisonRow]:
     """The equation in float64 against torch's own kernel."""
     q, k, v, upstream = torch.randn(4, 2, 3, 40, 16, dtype=torch.float64)
     inputs = [each.requires_grad_() for each in (q, k, v)]
     ours = attention(q, k, v, causal_mask(40, 40)[None, None])
     theirs = F.scaled_dot_product_attention(q, k, v, is_causal=True)
     gradients = (torch.autograd.grad(each, inputs, upstream) for each in (ours, theirs))
-    largest = max(difference(a, b) for a, b in zip(*gradients, strict=True))
+    largest = max(max_abs_difference(a, b) for a, b in zip(*gradients, strict=True))
     library = f"torch {torch.__version__}"
     return [
-        Row("attention, forward", library, difference(ours, theirs), 1e-12),
-        Row("attention, gradients", library, largest, 1e-12),
+        ComparisonRow("attention, forward", library, max_abs_difference(ours, theirs), 1e-12),
+        ComparisonRow("attention, gradients", library, largest, 1e-12),
     ]
 
 
-def alibi(n_heads: int) -> Row:
+def alibi_row(n_heads: int) -> ComparisonRow:
     """Our heads under ALiBi against the attention layer of Bloom with the same weights."""
     from gpt import baselines
 
     layer = baselines.bloom_attention(d_model=12 * n_heads, n_heads=n_heads)
     ours, x = (
-        FusedHeads(12 * n_heads, n_heads, n_heads, 12, bias=True),
+        MultiHeadAttention(12 * n_heads, n_heads, n_heads, 12, bias=True),
         torch.randn(2, 20, 12 * n_heads),
     )
     stacked = "(H three K) ... -> (three H K) ..."  # Bloom keeps q, k and v of each head together
@@ -73,34 +78,36 @@ def alibi(n_heads: int) -> Row:
         getattr(ours.output, kind).data = getattr(layer.dense, kind).data
     mask = Alibi(n_heads)(None, 20, 20, x)
     with torch.no_grad():
-        largest = difference(ours(x, mask=mask), baselines.bloom_output(layer, x))
+        largest = max_abs_difference(ours(x, mask=mask), baselines.bloom_output(layer, x))
     name = f"ALiBi, attention of {n_heads} heads"
-    return Row(name, baselines.version("transformers"), largest, 1e-5)
+    return ComparisonRow(name, baselines.library_version("transformers"), largest, 1e-5)
 
 
-def rotary_rows() -> list[Row]:
+def rotary_rows() -> list[ComparisonRow]:
     """Both forms of rotation in float64: halves as in Llama, neighbours as in GPT-J."""
     from gpt import baselines
 
     x, angles = torch.randn(2, 3, 30, 16, dtype=torch.float64), rotary_angles(30, 16)
-    library = baselines.version("transformers")
-    halves = difference(rotate(x, angles), baselines.rotated_halves(x, angles))
-    pairs = difference(rotate_interleaved(x, angles), baselines.rotated_pairs(x, angles))
+    library = baselines.library_version("transformers")
+    halves = max_abs_difference(rotate(x, angles), baselines.rotate_as_llama(x, angles))
+    pairs = max_abs_difference(rotate_interleaved(x, angles), baselines.rotate_as_gptj(x, angles))
     return [
-        Row("RoPE, halves (Llama)", library, halves, 1e-12),
-        Row("RoPE, interleaved (GPT-J)", library, pairs, 1e-12),
+        ComparisonRow("RoPE, halves (Llama)", library, halves, 1e-12),
+        ComparisonRow("RoPE, interleaved (GPT-J)", library, pairs, 1e-12),
     ]
 
 
-def optimizer_rows() -> list[Row]:
+def optimizer_rows() -> list[ComparisonRow]:
     """100 steps with decay on the same gradients, in float64."""
     library = f"torch {torch.__version__}"
     settings = {"lr": 1e-2, "weight_decay": 0.1}
-    adamw = trajectory(AdamW, torch.optim.AdamW, torch.float64, settings)
-    return [Row("AdamW, 100 steps", library, adamw, 1e-12)]
+    adamw = optimizer_difference(AdamW, torch.optim.AdamW, torch.float64, settings)
+    return [ComparisonRow("AdamW, 100 steps", library, adamw, 1e-12)]
 
 
-def trajectory(ours: type, theirs: type, dtype: torch.dtype, settings: dict[str, float]) -> float:
+def optimizer_difference(
+    ours: type, theirs: type, dtype: torch.dtype, settings: dict[str, float]
+) -> float:
     """The largest difference of a matrix after 100 steps of two optimizers."""
     a = torch.randn(12, 8, dtype=dtype).requires_grad_()
     b = a.detach().clone().requires_grad_()
@@ -110,31 +117,33 @@ def trajectory(ours: type, theirs: type, dtype: torch.dtype, settings: dict[str,
         b.grad = a.grad.clone()
         for optimizer in optimizers:
             optimizer.step()
-    return difference(a, b)
+    return max_abs_difference(a, b)
 
 
-def model_rows(family: str) -> list[Row]:
+def model_rows(family: str) -> list[ComparisonRow]:
     """Logits, gradients, and five steps of training of a whole model."""
     from gpt import baselines
 
     library = baselines.small_model(family)
-    ours, name = baselines.ours_of(library), {"gpt2": "GPT-2", "llama": "Llama"}[family]
+    ours, name = baselines.to_our_model(library), {"gpt2": "GPT-2", "llama": "Llama"}[family]
     tokens, upstream = torch.randint(0, 96, (3, 32)), torch.randn(3, 32, 96)
     theirs, mine = library(tokens).logits, ours(tokens)
-    forward = difference(mine, theirs)
+    forward = max_abs_difference(mine, theirs)
     (theirs * upstream).mean().backward()
     (mine * upstream).mean().backward()
-    expected = weights_from(baselines.gradients(library), ours.config)
-    backward = differences(baselines.gradients(ours), expected)
-    version = baselines.version("transformers")
+    expected = weights_from_transformers(baselines.named_gradients(library), ours.config)
+    backward = max_abs_difference_by_name(baselines.named_gradients(ours), expected)
+    version = baselines.library_version("transformers")
     return [
-        Row(f"{name}, forward", version, forward, 1e-5),
-        Row(f"{name}, gradients", version, backward, 1e-6),
-        Row(f"{name}, losses of 5 steps", version, five_steps(ours, library), 1e-5),
+        ComparisonRow(f"{name}, forward", version, forward, 1e-5),
+        ComparisonRow(f"{name}, gradients", version, backward, 1e-6),
+        ComparisonRow(
+            f"{name}, losses of 5 steps", version, training_difference(ours, library), 1e-5
+        ),
     ]
 
 
-def five_steps(ours: GPT, library: torch.nn.Module) -> float:
+def training_difference(ours: GPT, library: torch.nn.Module) -> float:
     """The largest difference of the losses while both train on the same batches."""
     optimizers = [torch.optim.AdamW(each.parameters(), lr=1e-2) for each in (ours, library)]
     largest = 0.0
@@ -142,7 +151,7 @@ def five_steps(ours: GPT, library: torch.nn.Module) -> float:
         tokens = torch.randint(0, 96, (4, 33))
         mine = F.cross_entropy(ours(tokens[:, :-1]).flatten(0, 1), tokens[:, 1:].flatten())
         theirs = library(tokens, labels=tokens).loss
-        largest = max(largest, difference(mine, theirs))
+        largest = max(largest, max_abs_difference(mine, theirs))
         for loss, optimizer in zip((mine, theirs), optimizers, strict=True):
             optimizer.zero_grad()
             loss.backward()
@@ -150,56 +159,63 @@ def five_steps(ours: GPT, library: torch.nn.Module) -> float:
     return largest
 
 
-def text_rows(family: str) -> list[Row]:
+def text_rows(family: str) -> list[ComparisonRow]:
     """Greedy text, text drawn with a seed, and a batch of prompts of different lengths."""
     from gpt import baselines
 
     library = baselines.small_model(family, scale=0.3)
-    ours, version = baselines.ours_of(library), baselines.version("transformers")
+    ours, version = baselines.to_our_model(library), baselines.library_version("transformers")
     prompt, seeds = [3, 14, 15, 92, 65], range(5)
-    greedy = unequal(generate(ours, prompt, 40, GREEDY), baselines.greedy(library, prompt, 40))
+    greedy = count_unequal(
+        generate(ours, prompt, 40, GREEDY_SAMPLER), baselines.generate_greedy(library, prompt, 40)
+    )
     drawn = 0.0
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        choice = partial(choose, temperature=0.9, top_k=40, top_p=0.9, generator=generator)
-        theirs = baselines.drawn(library, prompt, 40, seed, temperature=0.9, top_k=40, top_p=0.9)
-        drawn += unequal(generate(ours, prompt, 40, choice), theirs)
+        choice = partial(sample_token, temperature=0.9, top_k=40, top_p=0.9, generator=generator)
+        theirs = baselines.generate_sampled(
+            library, prompt, 40, seed, temperature=0.9, top_k=40, top_p=0.9
+        )
+        drawn += count_unequal(generate(ours, prompt, 40, choice), theirs)
     prompts = [prompt, prompt[:2], prompt[1:]]
-    batch = generate_batch(ours, prompts, 30, GREEDY)
+    batch = generate_batch(ours, prompts, 30, GREEDY_SAMPLER)
     apart = sum(
-        unequal(row, baselines.greedy(library, each, 30))
+        count_unequal(row, baselines.generate_greedy(library, each, 30))
         for row, each in zip(batch, prompts, strict=True)
     )
     name = {"gpt2": "GPT-2", "llama": "Llama"}[family]
     return [
-        Row(f"{name}, greedy text", version, greedy, 0.0),
-        Row(f"{name}, text drawn with 5 seeds", version, drawn, 0.0),
-        Row(f"{name}, greedy text of a ragged batch", version, apart, 0.0),
+        ComparisonRow(f"{name}, greedy text", version, greedy, 0.0),
+        ComparisonRow(f"{name}, text drawn with 5 seeds", version, drawn, 0.0),
+        ComparisonRow(f"{name}, greedy text of a ragged batch", version, apart, 0.0),
     ]
 
 
-def export_rows() -> list[Row]:
+def export_rows() -> list[ComparisonRow]:
     """A folder that we write, opened by `from_pretrained`: logits, ids and greedy text."""
     from gpt import baselines
 
     documents = python_documentation()[:60]
     tokenizer = BytePairTokenizer.train(documents, 400)
-    ours = baselines.trained_looking(tokenizer.vocab_size)
+    ours = baselines.perturbed_model(tokenizer.vocab_size)
     with tempfile.TemporaryDirectory() as folder:
-        to_hugging_face(tokenizer, Path(folder))
+        write_hugging_face_tokenizer(tokenizer, Path(folder))
         write_model(Path(folder), ours, tokenizer.end_of_text)
-        library, encode = baselines.opened(Path(folder))
+        library, encode = baselines.load_library_model(Path(folder))
     text = documents[7][:200]
     tokens = tokenizer.encode(text)
-    ids = unequal(tokens, encode(text))
+    ids = count_unequal(tokens, encode(text))
     with torch.no_grad():
-        logits = difference(ours(torch.tensor([tokens])), library(torch.tensor([tokens])).logits)
-    greedy = unequal(
-        generate(ours, tokens[:9], 40, GREEDY), baselines.greedy(library, tokens[:9], 40)
+        logits = max_abs_difference(
+            ours(torch.tensor([tokens])), library(torch.tensor([tokens])).logits
+        )
+    greedy = count_unequal(
+        generate(ours, tokens[:9], 40, GREEDY_SAMPLER),
+        baselines.generate_greedy(library, tokens[:9], 40),
     )
-    version = baselines.version("transformers")
+    version = baselines.library_version("transformers")
     return [
-        Row("export, logits", version, logits, 1e-5),
-        Row("export, token ids", version, ids, 0.0),
-        Row("export, greedy text", version, greedy, 0.0),
+        ComparisonRow("export, logits", version, logits, 1e-5),
+        ComparisonRow("export, token ids", version, ids, 0.0),
+        ComparisonRow("export, greedy text", version, greedy, 0.0),
     ]

@@ -2,8 +2,8 @@
 
 import torch
 
-from gpt.comparison.equality import GREEDY
-from gpt.comparison.rows import Row, difference, unequal
+from gpt.comparison.equality import GREEDY_SAMPLER
+from gpt.comparison.rows import ComparisonRow, count_unequal, max_abs_difference
 from gpt.generation.generate import generate
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.loading import load_pretrained
@@ -17,29 +17,31 @@ TEXTS = [
 ]
 
 
-def smollm2_rows() -> list[Row]:
+def smollm2_rows() -> list[ComparisonRow]:
     """Token ids, logits, the likeliest token everywhere, and a greedy answer."""
     from gpt import baselines
 
     ours, tokenizer = load_pretrained("smollm2")
-    library, encode = baselines.opened_gguf(smollm2_file())
+    library, encode = baselines.load_library_gguf(smollm2_file())
     assert isinstance(tokenizer, PretrainedTokenizer) and tokenizer.chat_template is not None
     largest = wrong = likeliest = 0.0
     with torch.no_grad():
         for text in TEXTS:
             tokens = tokenizer.encode(text)
-            wrong += unequal(tokens, encode(text))
+            wrong += count_unequal(tokens, encode(text))
             mine, theirs = ours(torch.tensor([tokens])), library(torch.tensor([tokens])).logits
-            largest = max(largest, difference(mine, theirs))
+            largest = max(largest, max_abs_difference(mine, theirs))
             likeliest += (mine.argmax(-1) != theirs.argmax(-1)).sum().item()
     messages = [{"role": "user", "content": "What is the capital of France?"}]
     chat = render_chat(tokenizer.chat_template, messages, tokenizer.roles)
     prompt = tokenizer.encode_with_specials(chat)
-    answer = unequal(generate(ours, prompt, 24, GREEDY), baselines.greedy(library, prompt, 24))
-    version = baselines.version("transformers")
+    answer = count_unequal(
+        generate(ours, prompt, 24, GREEDY_SAMPLER), baselines.generate_greedy(library, prompt, 24)
+    )
+    version = baselines.library_version("transformers")
     return [
-        Row("SmolLM2, token ids", version, wrong, 0.0),
-        Row("SmolLM2, logits", version, largest, 2e-4),
-        Row("SmolLM2, likeliest tokens", version, likeliest, 0.0),
-        Row("SmolLM2, greedy text", version, answer, 0.0),
+        ComparisonRow("SmolLM2, token ids", version, wrong, 0.0),
+        ComparisonRow("SmolLM2, logits", version, largest, 2e-4),
+        ComparisonRow("SmolLM2, likeliest tokens", version, likeliest, 0.0),
+        ComparisonRow("SmolLM2, greedy text", version, answer, 0.0),
     ]

@@ -11,15 +11,17 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from gpt.commands.progress import say
-from gpt.comparison.rows import Row
+from gpt.comparison.rows import ComparisonRow
 from gpt.errors import BadInput
+from gpt.runs.progress import report_message
 
-Rows = Callable[[], Row | list[Row]]
+ComputeRows = Callable[[], ComparisonRow | list[ComparisonRow]]
 """A group: what it computes when its turn comes."""
 
 
-def report(groups: Iterable[tuple[str, Rows]], only: str, as_json: bool, baselines: str) -> int:
+def report_comparison(
+    groups: Iterable[tuple[str, ComputeRows]], only: str, as_json: bool, baselines: str
+) -> int:
     """Print the rows, and return 0 if all are equal, else 1.
 
     Args:
@@ -40,7 +42,7 @@ def report(groups: Iterable[tuple[str, Rows]], only: str, as_json: bool, baselin
         import_module(baselines)
     except ImportError as error:
         raise BadInput(str(error)) from error
-    rows = computed(chosen)
+    rows = compute_rows(chosen)
     if as_json:
         print(json.dumps({"rows": [row.to_json() for row in rows]}))
     else:
@@ -48,25 +50,25 @@ def report(groups: Iterable[tuple[str, Rows]], only: str, as_json: bool, baselin
     return 0 if all(row.ok for row in rows) else 1
 
 
-def computed(groups: dict[str, Rows]) -> list[Row]:
+def compute_rows(groups: dict[str, ComputeRows]) -> list[ComparisonRow]:
     """The rows of all groups; each group begins with the same random numbers."""
-    rows: list[Row] = []
+    rows: list[ComparisonRow] = []
     for name, make in groups.items():
-        say(f"comparing: {name}")
+        report_message(f"comparing: {name}")
         torch.manual_seed(0)
         with contextlib.redirect_stdout(sys.stderr):  # libraries may print
             made = make()
-        rows += [made] if isinstance(made, Row) else made
+        rows += [made] if isinstance(made, ComparisonRow) else made
     return rows
 
 
-def print_rows(rows: list[Row]) -> None:
+def print_rows(rows: list[ComparisonRow]) -> None:
     """The rows as a table."""
     table = Table("what", "library", box=SIMPLE_HEAD)
     for heading in ("difference", "allowed", "ours", "library's", "speedup", "floor", ""):
         table.add_column(heading, justify="right")
     for row in rows:
-        times = [seconds(row.ours_s), seconds(row.library_s)]
+        times = [format_seconds(row.ours_s), format_seconds(row.library_s)]
         ratio = "" if row.speedup is None else f"{row.speedup:.2f}"
         verdict = "ok" if row.ok else "NOT EQUAL"
         floor = "" if row.floor is None else f"{row.floor:g}"
@@ -86,7 +88,7 @@ def print_rows(rows: list[Row]) -> None:
     print(text.get(), end="")
 
 
-def seconds(value: float | None) -> str:
+def format_seconds(value: float | None) -> str:
     """A time to read."""
     if value is None:
         return ""

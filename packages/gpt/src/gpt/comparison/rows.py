@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-SLOW = 0.97  # of the floor: below it a row is marked, since medians on a busy machine move a little
+SLOW_FACTOR = (
+    0.97  # of the floor: below it a row is marked, since medians on a busy machine move a little
+)
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparisonRow:
     """What was compared, and the outcome."""
 
     name: str
@@ -47,7 +49,7 @@ class Row:
         """Whether the speedup misses its floor by more than noise."""
         if self.speedup is None or self.floor is None:
             return False
-        return self.speedup < SLOW * self.floor
+        return self.speedup < SLOW_FACTOR * self.floor
 
     def to_json(self) -> dict[str, Any]:
         """All of it, computed fields included."""
@@ -55,7 +57,7 @@ class Row:
         return vars(self) | derived
 
 
-def difference(ours: Tensor, theirs: Tensor) -> float:
+def max_abs_difference(ours: Tensor, theirs: Tensor) -> float:
     """The largest absolute difference of two tensors of one shape; infinite where one has a NaN."""
     if ours.shape != theirs.shape:
         return float("inf")
@@ -63,14 +65,14 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     return largest if largest == largest else float("inf")
 
 
-def differences(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:
+def max_abs_difference_by_name(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:
     """The same over tensors by name."""
     if ours.keys() != theirs.keys():
         return float("inf")
-    return max(difference(ours[name], theirs[name]) for name in ours)
+    return max(max_abs_difference(ours[name], theirs[name]) for name in ours)
 
 
-def unequal(ours: Iterable[Any], theirs: Iterable[Any]) -> float:
+def count_unequal(ours: Iterable[Any], theirs: Iterable[Any]) -> float:
     """How many places of two sequences differ; a missing place differs."""
     ours, theirs = list(ours), list(theirs)
     both = sum(a != b for a, b in zip(ours, theirs, strict=False))
@@ -84,7 +86,7 @@ class Seconds(NamedTuple):
     library: float
 
 
-def interleaved(
+def time_interleaved(
     ours: Callable[[], Any], library: Callable[[], Any], repeats: int = 5, warmups: int = 2
 ) -> Seconds:
     """Time two functions turn by turn, so that whatever slows the machine slows both."""

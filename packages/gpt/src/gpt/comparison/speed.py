@@ -13,31 +13,33 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from gpt.comparison.equality import GREEDY
-from gpt.comparison.rows import Row, difference, interleaved, unequal
-from gpt.generation.generate import generate, generate_batch, last_scores
+from gpt.comparison.equality import GREEDY_SAMPLER
+from gpt.comparison.rows import ComparisonRow, count_unequal, max_abs_difference, time_interleaved
+from gpt.generation.generate import generate, generate_batch, last_logits
 from gpt.model.gpt import GPT
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
-from gpt.training.optimizer import adamw
+from gpt.training.optimizer import make_adamw
 
 BATCHES = {"tiny": (12, 64), "small": (2, 512)}
 
 
-def training_step(size: str, compiled: bool, floor: float | None) -> Row:
+def training_step_row(size: str, compiled: bool, floor: float | None) -> ComparisonRow:
     """Forward, backward and AdamW, against GPT2LMHeadModel and torch's AdamW as people write it."""
     from gpt import baselines
 
     library, shape = baselines.gpt2_to_train(size), BATCHES[size]
-    ours = baselines.ours_of(library).train()
+    ours = baselines.to_our_model(library).train()
     tokens = random_tokens(ours, shape)
     mine, theirs = our_step(ours, tokens, compiled), library_step(library, tokens, compiled)
     losses = torch.tensor([[mine(), theirs()] for _ in range(2)])
-    largest = difference(losses[:, 0], losses[:, 1])
-    seconds = interleaved(mine, theirs, repeats=5 if size == "small" else 40)
+    largest = max_abs_difference(losses[:, 0], losses[:, 1])
+    seconds = time_interleaved(mine, theirs, repeats=5 if size == "small" else 40)
     how = "compiled" if compiled else "eager"
     name = f"training step, GPT-2 {size} shape, {shape[0]} x {shape[1]}, {how}"
-    return Row(name, baselines.version("transformers"), largest, 1e-4, *seconds, floor)
+    return ComparisonRow(
+        name, baselines.library_version("transformers"), largest, 1e-4, *seconds, floor
+    )
 
 
 def random_tokens(model: GPT, shape: tuple[int, int]) -> Int[Tensor, "B T"]:
@@ -48,7 +50,7 @@ def random_tokens(model: GPT, shape: tuple[int, int]) -> Int[Tensor, "B T"]:
 
 def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
     """A step of our model with the optimizer that the training loop takes."""
-    optimizer = adamw(list(model.parameters()), 1e-4, (0.9, 0.999), 0.01)
+    optimizer = make_adamw(list(model.parameters()), 1e-4, (0.9, 0.999), 0.01)
     for group in optimizer.param_groups:
         group["lr"] = group["peak"]
     forward: Any = torch.compile(model) if compiled else model
@@ -82,11 +84,11 @@ def stepper(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Cal
     return step
 
 
-def cached_against_uncached() -> Row:
+def cache_row() -> ComparisonRow:
     """200 tokens at GPT-2 small shape, with our cache and without one."""
     from gpt import baselines
 
-    ours = baselines.ours_of(baselines.gpt2_to_train("small")).eval()
+    ours = baselines.to_our_model(baselines.gpt2_to_train("small")).eval()
     prompt = [11, 22, 33]
 
     @torch.no_grad()
@@ -97,80 +99,82 @@ def cached_against_uncached() -> Row:
             tokens.append(int(ours.logits(hidden).argmax()))
         return tokens[len(prompt) :]
 
-    return timed_text(
+    return timed_text_row(
         "200 tokens, GPT-2 small shape, cached against uncached",
         "ours without the cache",
-        lambda: list(generate(ours, prompt, 200, GREEDY)),
+        lambda: list(generate(ours, prompt, 200, GREEDY_SAMPLER)),
         uncached,
         5.0,
         repeats=3,
     )
 
 
-def decoding(size: str, floor: float) -> Row:
+def decoding_row(size: str, floor: float) -> ComparisonRow:
     """200 tokens after a short prompt, against `generate` of transformers."""
     from gpt import baselines
 
     library = baselines.gpt2_to_train(size).eval()
-    ours, prompt = baselines.ours_of(library), [11, 22, 33, 44]
-    return timed_text(
+    ours, prompt = baselines.to_our_model(library), [11, 22, 33, 44]
+    return timed_text_row(
         f"200 tokens, GPT-2 {size} shape, batch 1",
-        baselines.version("transformers"),
-        lambda: list(generate(ours, prompt, 200, GREEDY)),
-        lambda: baselines.greedy(library, prompt, 200),
+        baselines.library_version("transformers"),
+        lambda: list(generate(ours, prompt, 200, GREEDY_SAMPLER)),
+        lambda: baselines.generate_greedy(library, prompt, 200),
         floor,
     )
 
 
-def timed_text(
+def timed_text_row(
     name: str,
     library: str,
     ours: Callable[[], list[Any]],
     theirs: Callable[[], list[Any]],
     floor: float,
     repeats: int = 5,
-) -> Row:
+) -> ComparisonRow:
     """A row of two functions that write the same tokens; comparing those is their warm-up."""
-    wrong = unequal(ours(), theirs())
-    return Row(name, library, wrong, 0.0, *interleaved(ours, theirs, repeats, warmups=0), floor)
+    wrong = count_unequal(ours(), theirs())
+    return ComparisonRow(
+        name, library, wrong, 0.0, *time_interleaved(ours, theirs, repeats, warmups=0), floor
+    )
 
 
-PROMPT = "The capital of France is"
+SMOLLM2_PROMPT = "The capital of France is"
 
 
-def smollm2_prefill(batch_size: int, precision: str, floor: float) -> Row:
+def smollm2_prefill_row(batch_size: int, precision: str, floor: float) -> ComparisonRow:
     """256 tokens read at once, to the scores after the last."""
-    ours, library, prompt = smollm2(precision)
+    ours, library, prompt = load_smollm2_pair(precision)
     from gpt import baselines
 
     tokens = torch.tensor([(prompt * 60)[:256]] * batch_size)
 
     def mine() -> Tensor:
-        return last_scores(ours, tokens, ours.cache(batch_size, 256))
+        return last_logits(ours, tokens, ours.cache(batch_size, 256))
 
     @torch.no_grad()
     def theirs() -> Tensor:
         return library(tokens, use_cache=True, logits_to_keep=1).logits[:, 0]
 
-    largest = difference(mine(), theirs())
-    seconds = interleaved(mine, theirs, repeats=15 if batch_size == 1 else 5)
+    largest = max_abs_difference(mine(), theirs())
+    seconds = time_interleaved(mine, theirs, repeats=15 if batch_size == 1 else 5)
     name = f"SmolLM2, prefill of 256 tokens, batch {batch_size}, {precision}"
     tolerance = {"fp32": 2e-4, "bf16": 0.5}[precision]  # bf16 keeps 8 bits; logits reach 30
-    version = baselines.version("transformers")
-    return Row(name, version, largest, tolerance, *seconds, floor)
+    version = baselines.library_version("transformers")
+    return ComparisonRow(name, version, largest, tolerance, *seconds, floor)
 
 
-def smollm2_decoding(batch_size: int, precision: str, floor: float) -> Row:
+def smollm2_decoding_row(batch_size: int, precision: str, floor: float) -> ComparisonRow:
     """24 tokens after a prompt; at best, every weight is read from memory once a token."""
-    ours, library, prompt = smollm2(precision)
+    ours, library, prompt = load_smollm2_pair(precision)
     from gpt import baselines
 
     n_tokens, prompts = 24, [prompt] * batch_size
-    row = timed_text(
+    row = timed_text_row(
         f"SmolLM2, 24 tokens, batch {batch_size}, {precision}",
-        baselines.version("transformers"),
-        lambda: generate_batch(ours, prompts, n_tokens, GREEDY),
-        lambda: baselines.greedy_batch(library, prompts, n_tokens),
+        baselines.library_version("transformers"),
+        lambda: generate_batch(ours, prompts, n_tokens, GREEDY_SAMPLER),
+        lambda: baselines.generate_greedy_batch(library, prompts, n_tokens),
         floor,
     )
     weights = sum(parameter.nbytes for parameter in ours.parameters())
@@ -180,15 +184,15 @@ def smollm2_decoding(batch_size: int, precision: str, floor: float) -> Row:
     return replace(row, note=note)
 
 
-def smollm2(precision: str) -> tuple[GPT, Any, list[int]]:
+def load_smollm2_pair(precision: str) -> tuple[GPT, Any, list[int]]:
     """The real model on both sides, and a prompt."""
     from gpt import baselines
-    from gpt.pretrained.loading import FORMATS, load_pretrained
+    from gpt.pretrained.loading import DTYPES, load_pretrained
     from gpt.pretrained.smollm2 import smollm2_folder
 
     ours, tokenizer = load_pretrained("smollm2", precision=precision)
-    library, _ = baselines.opened(smollm2_folder(), FORMATS[precision])
-    return ours, library, tokenizer.encode(PROMPT)
+    library, _ = baselines.load_library_model(smollm2_folder(), DTYPES[precision])
+    return ours, library, tokenizer.encode(SMOLLM2_PROMPT)
 
 
 def read_bandwidth() -> float:
@@ -205,5 +209,5 @@ def bf16_penalty() -> float:
     """How many times as long a product of 64 rows takes in bf16 as in fp32."""
     x, w = torch.randn(64, 576), torch.randn(1536, 576)
     half = x.bfloat16(), w.bfloat16()
-    seconds = interleaved(lambda: F.linear(*half), lambda: F.linear(x, w), repeats=20)
+    seconds = time_interleaved(lambda: F.linear(*half), lambda: F.linear(x, w), repeats=20)
     return seconds.ours / seconds.library

@@ -28,8 +28,8 @@ def kneser_ney(
     """
     end_of_text = np.full(order - 1, vocab_size - 1)
     stream = np.concatenate([end_of_text, train]).astype(np.int64)
-    asked = windows(np.concatenate([end_of_text, test]).astype(np.int64), order)[1:]
-    grams, counts = np.unique(windows(stream, order), axis=0, return_counts=True)
+    asked = ngram_windows(np.concatenate([end_of_text, test]).astype(np.int64), order)[1:]
+    grams, counts = np.unique(ngram_windows(stream, order), axis=0, return_counts=True)
     levels = [(grams, counts)]
     for _ in range(order - 1):  # a level's distinct grams are the occurrences of the level below
         grams, counts = np.unique(grams[:, 1:], axis=0, return_counts=True)
@@ -37,7 +37,7 @@ def kneser_ney(
     p = np.full(len(asked), 1 / vocab_size)
     for grams, counts in reversed(levels):
         length = grams.shape[1]
-        ids = Ids(asked[:, -length:], grams, vocab_size)
+        ids = NgramIndex(asked[:, -length:], grams, vocab_size)
         history_counts = np.bincount(ids.history_of_gram, counts)
         histories_seen = np.bincount(ids.history_of_gram)
         seen = ids.history >= 0
@@ -48,12 +48,12 @@ def kneser_ney(
     return p
 
 
-def windows(stream: Int[np.ndarray, " N"], order: int) -> Int[np.ndarray, "n order"]:
+def ngram_windows(stream: Int[np.ndarray, " N"], order: int) -> Int[np.ndarray, "n order"]:
     """All runs of `order` tokens."""
     return np.lib.stride_tricks.sliding_window_view(stream, order)
 
 
-class Ids:
+class NgramIndex:
     """Where each asked gram and its history stand among the known ones; -1 where nowhere."""
 
     def __init__(
@@ -63,13 +63,15 @@ class Ids:
         vocab_size: int,
     ) -> None:
         histories, self.history_of_gram = np.unique(
-            as_numbers(grams[:, :-1], vocab_size), return_inverse=True
+            encode_ngrams(grams[:, :-1], vocab_size), return_inverse=True
         )
-        self.gram = find(as_numbers(asked, vocab_size), as_numbers(grams, vocab_size))
-        self.history = find(as_numbers(asked[:, :-1], vocab_size), histories)
+        self.gram = find_in_sorted(
+            encode_ngrams(asked, vocab_size), encode_ngrams(grams, vocab_size)
+        )
+        self.history = find_in_sorted(encode_ngrams(asked[:, :-1], vocab_size), histories)
 
 
-def as_numbers(grams: Int[np.ndarray, "n order"], vocab_size: int) -> Int[np.ndarray, " n"]:
+def encode_ngrams(grams: Int[np.ndarray, "n order"], vocab_size: int) -> Int[np.ndarray, " n"]:
     """Each gram as one number in base V, in the same order."""
     numbers = np.zeros(len(grams), np.int64)
     for column in grams.T:
@@ -77,7 +79,9 @@ def as_numbers(grams: Int[np.ndarray, "n order"], vocab_size: int) -> Int[np.nda
     return numbers
 
 
-def find(asked: Int[np.ndarray, " M"], known: Int[np.ndarray, " n"]) -> Int[np.ndarray, " M"]:
+def find_in_sorted(
+    asked: Int[np.ndarray, " M"], known: Int[np.ndarray, " n"]
+) -> Int[np.ndarray, " M"]:
     """The index of each number in a sorted list; -1 where it is not there."""
     index = np.searchsorted(known, asked).clip(max=len(known) - 1)
     return np.where(known[index] == asked, index, -1)

@@ -15,23 +15,23 @@ class Originality:
     """The longest run of characters that stands in the corpus exactly so."""
 
 
-def originality(text: str, corpus: str) -> Originality:
+def measure_originality(text: str, corpus: str) -> Originality:
     """Compare a generated text with the training text.
 
     A word is a run of letters; upper and lower case differ.
     """
-    vocabulary = set(words(corpus))
-    written = words(text)
+    vocabulary = set(split_words(corpus))
+    written = split_words(text)
     known = sum(word in vocabulary for word in written) / max(len(written), 1)
-    return Originality(known, longest_common_run(text, corpus))
+    return Originality(known, longest_common_substring(text, corpus))
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The runs of letters."""
     return regex.findall(r"\p{L}+", text)
 
 
-def longest_common_run(text: str, corpus: str) -> str:
+def longest_common_substring(text: str, corpus: str) -> str:
     """The longest substring of `text` found in `corpus`; of equally long ones the first.
 
     The window only ever grows: a start that cannot beat the best is skipped after one search.

@@ -30,7 +30,7 @@ class Scores:
     """Independent of the tokenizer."""
 
 
-def scores(nats: Float[np.ndarray, " N"], n_bytes: int) -> Scores:
+def compute_scores(nats: Float[np.ndarray, " N"], n_bytes: int) -> Scores:
     """The three units, from the surprise of each token and the bytes that the tokens spell."""
     loss = float(nats.mean())
     with np.errstate(over="ignore"):  # a model that diverged may be worse than floats can say
@@ -39,14 +39,14 @@ def scores(nats: Float[np.ndarray, " N"], n_bytes: int) -> Scores:
     return Scores(loss=loss, perplexity=perplexity, bits_per_byte=bits / n_bytes)
 
 
-def scored_bytes(tokenizer: Tokenizer, tokens: Integer[np.ndarray, " N"]) -> int:
+def count_scored_bytes(tokenizer: Tokenizer, tokens: Integer[np.ndarray, " N"]) -> int:
     """Bytes that the scored tokens, all but the first, spell; END_OF_TEXT spells none."""
     text = [int(token) for token in tokens[1:] if token != tokenizer.end_of_text]
     return len(tokenizer.decode_bytes(text))
 
 
 @torch.no_grad()
-def surprises(
+def negative_log_likelihoods(
     model: nn.Module, tokens: Integer[np.ndarray, " N"], context: int, batch_size: int = 32
 ) -> Float[np.ndarray, " M"]:
     """-ln p of every token but the first, each scored once.
@@ -63,12 +63,12 @@ def surprises(
         pieces.append((stream[None, whole:-1], stream[None, whole + 1 :]))
     was_training = model.training
     model.eval()
-    nats = [nats_per_token(model(x.to(device)), y.to(device)).cpu() for x, y in pieces]
+    nats = [cross_entropy_per_token(model(x.to(device)), y.to(device)).cpu() for x, y in pieces]
     model.train(was_training)
     return torch.cat([part.flatten() for part in nats]).double().numpy()
 
 
-def nats_per_token(
+def cross_entropy_per_token(
     logits: Float[Tensor, "B T V"], targets: Int[Tensor, "B T"]
 ) -> Float[Tensor, "B T"]:
     """-ln softmax(logits)[target]: the cross-entropy of each token, in fp32."""

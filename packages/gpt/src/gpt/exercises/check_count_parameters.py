@@ -7,12 +7,12 @@ import torch
 
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
-from gpt.model.presets import preset
+from gpt.model.presets import find_preset
 
 
 def check(count_parameters: Callable[[GPTConfig], int]) -> None:
     """GPT-2 small, then a small shape with one setting after another changed, built and counted."""
-    yours = count_parameters(preset("gpt2"))
+    yours = count_parameters(find_preset("gpt2"))
     assert yours == 124_439_808, f"GPT-2 small has 124,439,808 parameters, not {yours:,}"
 
     plain = GPTConfig(vocab_size=50, context=16, n_layers=2, n_heads=4, d_model=16, d_ff=24)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from gpt.text.bpe import WORDS, Pair, Word, byte_tokens, train_merges
+from gpt.text.bpe import WORD_REGEX, Pair, Word, byte_tokens, train_merges
 
 TEXT = "she sells sea shells by the sea shore; the shells she sells are sea shells, surely"
 
@@ -23,5 +23,5 @@ def check(learn_merges: Callable[[Counter[Word], int], list[Pair]]) -> None:
     assert merges == [(64, 65), (256, 66)], f"'abc' has two merges, not {merges}"
 
     ours = train_merges([TEXT], 20)
-    yours = learn_merges(Counter(map(byte_tokens, WORDS.findall(TEXT))), 20)
+    yours = learn_merges(Counter(map(byte_tokens, WORD_REGEX.findall(TEXT))), 20)
     assert yours == ours, f"on {TEXT!r} train_merges gives {ours}, and you give {yours}"

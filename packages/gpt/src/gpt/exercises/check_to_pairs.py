@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from gpt.model.rotary import to_halves
+from gpt.model.rotary import interleaved_to_halves
 
 
 def check(to_pairs: Callable[[Tensor, int], Tensor]) -> None:
@@ -16,5 +16,5 @@ def check(to_pairs: Callable[[Tensor, int], Tensor]) -> None:
         assert yours == rows, f"{n_rows} rows in {n_heads} heads become {rows}, not {yours}"
 
     weight = torch.arange(48.0).reshape(16, 3)
-    back = to_pairs(to_halves(weight, 2), 2)
+    back = to_pairs(interleaved_to_halves(weight, 2), 2)
     assert torch.equal(back, weight), f"to_halves and back should change nothing, and gave {back}"

@@ -16,7 +16,7 @@ from gpt.model.config import GPTConfig
 MASK, MASKED_SCORE, FREQUENCIES = ".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq"
 
 
-def without_buffers(tensors: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+def drop_constant_buffers(tensors: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
     """The tensors without those that only repeat a constant.
 
     Raises:

@@ -41,25 +41,25 @@ def render_chat(
         raise BadInput("a conversation needs at least one message")
     given = {"tools": None, "documents": None, **roles, **variables}
     try:
-        return compiled(template).render(
-            messages=[as_templates_read(message) for message in messages],
+        return compile_template(template).render(
+            messages=[normalise_message(message) for message in messages],
             add_generation_prompt=add_generation_prompt,
-            **{name: plain(value) for name, value in given.items()},
+            **{name: to_plain_json(value) for name, value in given.items()},
         )
     except Exception as error:  # a program by a stranger fails in any way it likes
         raise BadInput(f"the chat template does not accept these messages: {error}") from error
 
 
-def as_templates_read(message: Message) -> dict[str, Any]:
+def normalise_message(message: Message) -> dict[str, Any]:
     """A message without fields that are None, and its reasoning under each name in use."""
-    fields = {name: plain(value) for name, value in message.items() if value is not None}
+    fields = {name: to_plain_json(value) for name, value in message.items() if value is not None}
     for name in REASONING:
         if name in fields:
             return {"thinking": fields[name], **fields, "reasoning_content": fields[name]}
     return fields
 
 
-def plain(value: Any) -> Any:
+def to_plain_json(value: Any) -> Any:
     """JSON's own types; of any other object only its name, so no method of it is within reach."""
     if value is None or type(value) in (str, int, float, bool):
         return value
@@ -70,11 +70,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return float.__float__(value)
     if isinstance(value, Mapping):
-        return {plain(key): plain(item) for key, item in value.items()}
+        return {to_plain_json(key): to_plain_json(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [to_plain_json(item) for item in value]
     if isinstance(value, tuple):
-        return tuple(plain(item) for item in value)
+        return tuple(to_plain_json(item) for item in value)
     return f"<{type(value).__name__}>"
 
 
@@ -90,7 +90,7 @@ def check_jinja() -> None:
 
 
 @lru_cache
-def compiled(template: str) -> Any:
+def compile_template(template: str) -> Any:
     """The program, ready to be run on many conversations."""
     from gpt.pretrained.template_environment import template_environment
 

@@ -20,9 +20,9 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
 from gpt.model.gpt import GPT
-from gpt.pretrained.shapes import shape_from, shape_to
-from gpt.pretrained.weights import has_own_head, weights_from, weights_to
-from gpt.training.state import load_weights
+from gpt.pretrained.shapes import config_from_transformers, config_to_transformers
+from gpt.pretrained.weights import has_own_head, weights_from_transformers, weights_to_transformers
+from gpt.runs.state import load_weights
 
 
 def from_transformers(config: dict[str, Any], theirs: dict[str, Tensor]) -> GPT:
@@ -31,12 +31,12 @@ def from_transformers(config: dict[str, Any], theirs: dict[str, Tensor]) -> GPT:
     Raises:
         BadInput: the family is unknown, or shape and tensors do not fit.
     """
-    shape = shape_from(config)
+    shape = config_from_transformers(config)
     if has_own_head(theirs, shape):
         shape = replace(shape, tied_head=False)
     with torch.device("meta"):  # no first weights, which would only be thrown away
         model = GPT(shape)
-    load_weights(model, weights_from(theirs, shape), assign=True)
+    load_weights(model, weights_from_transformers(theirs, shape), assign=True)
     return model
 
 
@@ -46,7 +46,9 @@ def to_transformers(model: GPT) -> tuple[dict[str, Any], dict[str, Tensor]]:
     Raises:
         BadInput: transformers has no class for this mix of parts.
     """
-    return shape_to(model.config), weights_to(model.state_dict(), model.config)
+    return config_to_transformers(model.config), weights_to_transformers(
+        model.state_dict(), model.config
+    )
 
 
 def read_model(folder: Path) -> GPT:

@@ -12,8 +12,8 @@ from gpt.errors import BadInput
 from gpt.files import read_json
 from gpt.pretrained.settings import GENERATION, IN_OLDER_CONFIGS
 
-FILE = "generation_config.json"
-LIBRARY: dict[str, Any] = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
+GENERATION_CONFIG_FILE = "generation_config.json"
+LIBRARY_DEFAULTS: dict[str, Any] = {"temperature": 1.0, "top_k": 50, "top_p": 1.0}
 
 
 class SamplingDefaults(NamedTuple):
@@ -42,10 +42,12 @@ def sampling_defaults(folder: Path) -> SamplingDefaults:
     if not settings.get("do_sample"):
         return SamplingDefaults()
     given = {name: settings.get(name) for name in SamplingDefaults._fields}
-    values = LIBRARY | {name: value for name, value in given.items() if value is not None}
+    values = LIBRARY_DEFAULTS | {name: value for name, value in given.items() if value is not None}
     for name, value in values.items():
         if not isinstance(value, int | float) or value < 0:
-            raise BadInput(f"{FILE} has {name} {value!r}; it must be a number of at least 0")
+            raise BadInput(
+                f"{GENERATION_CONFIG_FILE} has {name} {value!r}; it must be a number of at least 0"
+            )
     return SamplingDefaults(values["temperature"], int(values["top_k"]), values["top_p"])
 
 
@@ -55,9 +57,9 @@ def generation_settings(folder: Path) -> dict[str, Any]:
     Raises:
         BadInput: one of them is not known here.
     """
-    if (folder / FILE).is_file():
-        settings = read_json(folder / FILE)
-        GENERATION.check(settings, FILE)
+    if (folder / GENERATION_CONFIG_FILE).is_file():
+        settings = read_json(folder / GENERATION_CONFIG_FILE)
+        GENERATION.check(settings, GENERATION_CONFIG_FILE)
     else:
         config = read_json(folder / "config.json")
         settings = {name: value for name, value in config.items() if name in IN_OLDER_CONFIGS}

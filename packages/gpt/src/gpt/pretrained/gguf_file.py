@@ -14,19 +14,19 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.model.rotary import to_halves
+from gpt.model.rotary import interleaved_to_halves
 from gpt.pretrained.dequantise import dequantise
 from gpt.pretrained.gguf_settings import check_fields, check_sizes
-from gpt.pretrained.gguf_tokenizer import gguf_ends, gguf_tokenizer
+from gpt.pretrained.gguf_tokenizer import gguf_end_ids, gguf_tokenizer
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
 # Names of GGUF and of transformers, outside of the layers and in layer l.
-OUTER = {
+OUTER_NAMES = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
     "output.weight": "lm_head.weight",
 }
-INNER = {
+LAYER_NAMES = {
     "attn_norm": "input_layernorm",
     "attn_q": "self_attn.q_proj",
     "attn_k": "self_attn.k_proj",
@@ -96,7 +96,7 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
     n_heads, d_model = fields["llama.attention.head_count"], fields["llama.embedding_length"]
     eps = np.float32(fields["llama.attention.layer_norm_rms_epsilon"])
     tokens = fields["tokenizer.ggml.tokens"]
-    ends = gguf_ends(fields)
+    ends = gguf_end_ids(fields)
     return {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
@@ -126,10 +126,10 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
 def llama_name(name: str) -> str:
     """Transformers' name of a tensor."""
     match name.split("."):
-        case ["blk", layer, part, "weight"] if part in INNER:
-            return f"model.layers.{layer}.{INNER[part]}.weight"
-        case _ if name in OUTER:
-            return OUTER[name]
+        case ["blk", layer, part, "weight"] if part in LAYER_NAMES:
+            return f"model.layers.{layer}.{LAYER_NAMES[part]}.weight"
+        case _ if name in OUTER_NAMES:
+            return OUTER_NAMES[name]
     raise BadInput(f"the tensor {name!r} has no place in a Llama")
 
 
@@ -155,7 +155,7 @@ def unpermute_rows(weight: Float[Tensor, "rows D"], n_heads: int) -> Float[Tenso
     2i + 1, as Su et al. 2021 write it; transformers turns row i with row i + K/2. Its converter
     laid the rows of a head, (half pair) in transformers, out as (pair half): we lay them back.
     """
-    return to_halves(weight, n_heads).contiguous()
+    return interleaved_to_halves(weight, n_heads).contiguous()
 
 
 def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:

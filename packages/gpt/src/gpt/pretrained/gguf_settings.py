@@ -7,12 +7,12 @@ a field that is in no column of the table is refused by name.
 from typing import Any
 
 from gpt.errors import BadInput
-from gpt.pretrained.settings import Settings, words
+from gpt.pretrained.settings import Settings, split_names
 
 # What a file says about itself: its name, its licence, how it was quantised.
 DESCRIPTIONS = ("GGUF.", "general.", "quantize.")
 FIELDS = Settings(
-    used=words(
+    used=split_names(
         "llama.attention.head_count llama.attention.head_count_kv llama.attention.key_length "
         "llama.attention.layer_norm_rms_epsilon llama.attention.value_length llama.block_count "
         "llama.context_length llama.embedding_length llama.feed_forward_length "
@@ -40,7 +40,7 @@ FIELDS = Settings(
         "tokenizer.ggml.remove_extra_whitespaces": (False,),
     },
     # tokens for filling in the middle, the scores of another kind of tokenizer, other templates
-    without_effect=words(
+    without_effect=split_names(
         "llama.rope.scaling.finetuned llama.rope.scaling.original_context_length split.no "
         "split.tensors.count tokenizer.chat_templates tokenizer.ggml.fim_mid_token_id "
         "tokenizer.ggml.fim_pad_token_id tokenizer.ggml.fim_pre_token_id "

@@ -14,16 +14,16 @@ from typing import Any
 from gpt.errors import BadInput
 from gpt.text import bpe
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
-from gpt.text.tokenizer_json import merge_pair
+from gpt.text.tokenizer_json import parse_merge
 
 LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 SPLITS = {
-    "gpt-2": [bpe.WORDS.pattern],
+    "gpt-2": [bpe.WORD_REGEX.pattern],
     "llama-bpe": [LLAMA_3],
-    "smollm": [bpe.WORDS.pattern],
+    "smollm": [bpe.WORD_REGEX.pattern],
 }
 # Kinds of tokens in `tokenizer.ggml.token_type`; those never cut out of a text are padding.
 NORMAL, CONTROL, UNUSED, BYTE = 1, 3, 5, 6
@@ -45,7 +45,7 @@ def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
     tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
     return PretrainedTokenizer(
         vocab={text: token for token, text in enumerate(tokens)},
-        merges=[merge_pair(merge) for merge in fields["tokenizer.ggml.merges"]],
+        merges=[parse_merge(merge) for merge in fields["tokenizer.ggml.merges"]],
         splits=SPLITS[split],
         added=[
             AddedToken(token, tokens[token], special=kind == CONTROL)
@@ -56,11 +56,11 @@ def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
         prefix=prefix,
         chat_template=fields.get("tokenizer.chat_template"),
         ignore_merges=split == "llama-bpe",
-        end_ids=gguf_ends(fields),
+        end_ids=gguf_end_ids(fields),
     )
 
 
-def gguf_ends(fields: dict[str, Any]) -> list[int]:
+def gguf_end_ids(fields: dict[str, Any]) -> list[int]:
     """The ids at which llama.cpp stops: of the text, of a turn, of a message that calls a tool."""
     names = (f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
     return [*dict.fromkeys(fields[name] for name in names if name in fields)]

@@ -12,17 +12,17 @@ from gpt.model.gpt import GPT
 from gpt.pretrained.folders import read_model
 from gpt.pretrained.generation import generation_settings
 from gpt.pretrained.smollm2 import smollm2_folder
-from gpt.runs import load_model
-from gpt.text.tokenizer_json import from_hugging_face
+from gpt.runs.folder import load_model
+from gpt.text.tokenizer_json import read_hugging_face_tokenizer
 from gpt.text.tokenizers import Tokenizer
 
-FORMATS = {"fp32": torch.float32, "bf16": torch.bfloat16}
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 HUB_ID = re.compile(r"[\w.-]+(/[\w.-]+)?")
-ADAPTER = "adapter_config.json"
-FILES = ["*.json", "*.safetensors", "*.jinja"]
+ADAPTER_CONFIG_FILE = "adapter_config.json"
+HUB_FILE_PATTERNS = ["*.json", "*.safetensors", "*.jinja"]
 
 
-class Pretrained(NamedTuple):
+class PretrainedModel(NamedTuple):
     """A model and the tokenizer that it was trained with."""
 
     model: GPT
@@ -31,7 +31,7 @@ class Pretrained(NamedTuple):
 
 def load_pretrained(
     name: str, device: torch.device | None = None, precision: str = "fp32"
-) -> Pretrained:
+) -> PretrainedModel:
     """The model called `name`, ready to write.
 
     Args:
@@ -42,12 +42,14 @@ def load_pretrained(
     Raises:
         BadInput: there is no such model, or it is of a family that ours cannot be.
     """
-    folder = find_folder(name)
+    folder = find_model_folder(name)
     if "model_type" in read_json(folder / "config.json"):
-        if (folder / ADAPTER).is_file():  # transformers would load the adapter as well
-            raise BadInput(f"{name!r} holds an adapter ({ADAPTER}); open it with: finetune chat")
+        if (folder / ADAPTER_CONFIG_FILE).is_file():  # transformers would load the adapter as well
+            raise BadInput(
+                f"{name!r} holds an adapter ({ADAPTER_CONFIG_FILE}); open it with: finetune chat"
+            )
         generation_settings(folder)
-        model, tokenizer = read_model(folder), from_hugging_face(folder)
+        model, tokenizer = read_model(folder), read_hugging_face_tokenizer(folder)
         if tokenizer.vocab_size > model.config.vocab_size:
             raise BadInput(
                 f"{name!r} has a tokenizer of {tokenizer.vocab_size} tokens "
@@ -55,10 +57,10 @@ def load_pretrained(
             )
     else:
         model, tokenizer, _ = load_model(folder)
-    return Pretrained(model.to(device=device, dtype=FORMATS[precision]).eval(), tokenizer)
+    return PretrainedModel(model.to(device=device, dtype=DTYPES[precision]).eval(), tokenizer)
 
 
-def find_folder(name: str) -> Path:
+def find_model_folder(name: str) -> Path:
     """Where the model lies; a hub id is fetched."""
     if name == "smollm2":
         return smollm2_folder()
@@ -69,10 +71,10 @@ def find_folder(name: str) -> Path:
             f"there is no model in {name!r}; give smollm2, a run folder, a folder with a "
             "config.json, or the OWNER/NAME of a model on the hub"
         )
-    return fetched(name)
+    return download_from_hub(name)
 
 
-def fetched(name: str) -> Path:
+def download_from_hub(name: str) -> Path:
     """The folder of a hub model, from the cache or the network."""
     try:
         from huggingface_hub import snapshot_download
@@ -87,7 +89,7 @@ def fetched(name: str) -> Path:
             "uv pip install -e 'packages/gpt[hub]'"
         ) from error
     try:
-        return Path(snapshot_download(name, allow_patterns=FILES))
+        return Path(snapshot_download(name, allow_patterns=HUB_FILE_PATTERNS))
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise BadInput(

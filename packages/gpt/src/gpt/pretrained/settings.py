@@ -42,13 +42,13 @@ class Settings(NamedTuple):
                 raise BadInput(f"{where} has {name} {value!r:.60}; {rule}")
 
 
-def words(text: str) -> frozenset[str]:
+def split_names(text: str) -> frozenset[str]:
     """The names in a text."""
     return frozenset(text.split())
 
 
 # The loss, the outputs and the files of the library; and the precision, which --precision decides.
-BOOKKEEPING = words(
+BOOKKEEPING = split_names(
     "_attn_implementation _attn_implementation_autoset _commit_hash _from_model_config "
     "_name_or_path _num_labels architectures attn_implementation chunk_size_feed_forward dtype "
     "finetuning_task gradient_checkpointing id2label initializer_range label2id num_labels "
@@ -65,24 +65,24 @@ DECODER: dict[str, tuple[Any, ...]] = {
     "pruned_heads": ({},),
     "quantization_config": (),
 }
-ENDS = words("bos_token_id eos_token_id model_type tie_word_embeddings vocab_size")
-GPT2 = Settings(
-    used=ENDS
-    | words(
+SHARED_SETTINGS = split_names("bos_token_id eos_token_id model_type tie_word_embeddings vocab_size")
+GPT2_SETTINGS = Settings(
+    used=SHARED_SETTINGS
+    | split_names(
         "activation_function attn_pdrop embd_pdrop layer_norm_epsilon n_embd n_head n_inner "
         "n_layer n_positions resid_pdrop"
     ),
     fixed=DECODER | {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,)},
     # `n_ctx` repeats `n_positions`; a summary is made by classifiers; upcasting changes half floats
     without_effect=BOOKKEEPING
-    | words(
+    | split_names(
         "n_ctx n_special predict_special_tokens reorder_and_upcast_attn summary_activation "
         "summary_first_dropout summary_proj_to_labels summary_type summary_use_proj"
     ),
 )
-LLAMA = Settings(
-    used=ENDS
-    | words(
+LLAMA_SETTINGS = Settings(
+    used=SHARED_SETTINGS
+    | split_names(
         "attention_bias head_dim hidden_act hidden_size intermediate_size max_position_embeddings "
         "mlp_bias num_attention_heads num_hidden_layers num_key_value_heads rms_norm_eps "
         "rope_parameters rope_scaling rope_theta"
@@ -93,11 +93,11 @@ LLAMA = Settings(
         "partial_rotary_factor": (1.0,),
         "rope_interleaved": (False,),
     },
-    without_effect=BOOKKEEPING | words("is_llama_config"),
+    without_effect=BOOKKEEPING | split_names("is_llama_config"),
 )
-CONFIG = {"gpt2": GPT2, "llama": LLAMA, "arcee": LLAMA}
+CONFIG = {"gpt2": GPT2_SETTINGS, "llama": LLAMA_SETTINGS, "arcee": LLAMA_SETTINGS}
 ROTATION = Settings(
-    used=words("rope_theta"),
+    used=split_names("rope_theta"),
     fixed={
         "rope_type": ("default",),
         "type": ("default",),  # the name in older files
@@ -108,7 +108,7 @@ ROTATION = Settings(
 
 # How many tokens, in which batches and how fast is for the caller to say.
 GENERATION = Settings(
-    used=words("do_sample eos_token_id temperature top_k top_p"),
+    used=split_names("do_sample eos_token_id temperature top_k top_p"),
     fixed={
         "assistant_early_exit": (),
         "bad_words_ids": ([],),
@@ -144,7 +144,7 @@ GENERATION = Settings(
         "use_mtp": (False,),
         "watermarking_config": (),
     },
-    without_effect=words(
+    without_effect=split_names(
         "_from_model_config assistant_confidence_threshold assistant_ensemble_weight "
         "assistant_lookbehind bos_token_id cache_config cache_implementation compile_config "
         "continuous_batching_config decoder_start_token_id disable_compile early_stopping "
@@ -160,7 +160,7 @@ GENERATION = Settings(
 # transformers that build a pipeline of their own would lose steps of the file, such as SmolLM2's
 # single digits. `add_bos_token` has no effect in transformers either, where that file is there.
 TOKENIZER = Settings(
-    used=words(
+    used=split_names(
         "added_tokens_decoder additional_special_tokens chat_template extra_special_tokens "
         "model_specific_special_tokens"
     ),  # and every name that ends in _token
@@ -170,7 +170,7 @@ TOKENIZER = Settings(
         "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": (False,),
         "split_special_tokens": (False,),
     },
-    without_effect=words(
+    without_effect=split_names(
         "add_bos_token add_eos_token backend chat_control_tokens clean_up_tokenization_spaces "
         "errors fix_mistral_regex from_slow is_local legacy local_files_only max_len max_length "
         "merges_file model_input_names model_max_length name_or_path pad_to_multiple_of "

@@ -11,7 +11,7 @@ from gpt.errors import BadInput
 from gpt.model.config import FeedForwardKind, GPTConfig
 from gpt.pretrained.settings import CONFIG, IN_OLDER_CONFIGS, ROTATION
 
-BENDS: dict[str, FeedForwardKind] = {
+ACTIVATION_KINDS: dict[str, FeedForwardKind] = {
     "gelu_new": "gelu",
     "gelu_pytorch_tanh": "gelu",
     "gelu": "gelu-erf",
@@ -20,7 +20,7 @@ BENDS: dict[str, FeedForwardKind] = {
     "silu": "silu",
     "swish": "silu",
 }
-GATED: dict[str, FeedForwardKind] = {
+GATED_KINDS: dict[str, FeedForwardKind] = {
     "silu": "swiglu",
     "gelu": "geglu",
     "gelu-erf": "geglu-erf",
@@ -28,7 +28,7 @@ GATED: dict[str, FeedForwardKind] = {
 }
 
 
-def shape_from(theirs: dict[str, Any]) -> GPTConfig:
+def config_from_transformers(theirs: dict[str, Any]) -> GPTConfig:
     """Our shape of a `config.json`.
 
     Raises:
@@ -40,7 +40,7 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
     model = {name: value for name, value in theirs.items() if name not in IN_OLDER_CONFIGS}
     CONFIG[kind].check(model, "this model")
     try:
-        return from_gpt2(theirs) if kind == "gpt2" else from_llama(theirs)
+        return config_from_gpt2(theirs) if kind == "gpt2" else config_from_llama(theirs)
     except BadInput:
         raise
     except KeyError as error:
@@ -49,7 +49,7 @@ def shape_from(theirs: dict[str, Any]) -> GPTConfig:
         raise BadInput(f"the config of this {kind} model is damaged: {error}") from error
 
 
-def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
+def config_from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
     """GPT-2's names of the sizes."""
     dropout = theirs.get("resid_pdrop", 0.1)
     # every GPT-2 file has a dropout for attention weights; ours never drops those (`gpt.model.gpt`)
@@ -70,17 +70,17 @@ def from_gpt2(theirs: dict[str, Any]) -> GPTConfig:
         attention_bias=True,
         dropout=dropout,
         norm_eps=theirs.get("layer_norm_epsilon", 1e-5),
-        feed_forward=bend(theirs.get("activation_function", "gelu_new")),
+        feed_forward=activation_kind(theirs.get("activation_function", "gelu_new")),
         tied_head=theirs.get("tie_word_embeddings", True),
     )
 
 
-def from_llama(theirs: dict[str, Any]) -> GPTConfig:
+def config_from_llama(theirs: dict[str, Any]) -> GPTConfig:
     """Llama's and Arcee's names of the sizes."""
     gated = theirs["model_type"] == "llama"
-    rotation = rotation_of(theirs)
-    kind = bend(theirs.get("hidden_act", "silu" if gated else "relu2"))
-    if gated and kind not in GATED:
+    rotation = rope_settings(theirs)
+    kind = activation_kind(theirs.get("hidden_act", "silu" if gated else "relu2"))
+    if gated and kind not in GATED_KINDS:
         raise BadInput(f"a gate of {theirs['hidden_act']!r} is not known here")
     return GPTConfig(
         vocab_size=theirs["vocab_size"],
@@ -96,13 +96,13 @@ def from_llama(theirs: dict[str, Any]) -> GPTConfig:
         rotary_base=float(rotation.get("rope_theta") or theirs.get("rope_theta", 10_000.0)),
         norm_kind="rms",
         norm_eps=theirs.get("rms_norm_eps", 1e-6 if gated else 1e-5),
-        feed_forward=GATED[kind] if gated else kind,
+        feed_forward=GATED_KINDS[kind] if gated else kind,
         ff_bias=theirs.get("mlp_bias", False),
         tied_head=theirs.get("tie_word_embeddings", False),
     )
 
 
-def rotation_of(theirs: dict[str, Any]) -> dict[str, Any]:
+def rope_settings(theirs: dict[str, Any]) -> dict[str, Any]:
     """The settings of the rotary positions, under the name of transformers 5 or of older files.
 
     Raises:
@@ -119,21 +119,23 @@ def rotation_of(theirs: dict[str, Any]) -> dict[str, Any]:
     return found[0] if found else {}
 
 
-def bend(name: str) -> FeedForwardKind:
+def activation_kind(name: str) -> FeedForwardKind:
     """Our name of an activation."""
-    if name not in BENDS:
-        raise BadInput(f"the activation {name!r} is not known here; {', '.join(BENDS)} are")
-    return BENDS[name]
+    if name not in ACTIVATION_KINDS:
+        raise BadInput(
+            f"the activation {name!r} is not known here; {', '.join(ACTIVATION_KINDS)} are"
+        )
+    return ACTIVATION_KINDS[name]
 
 
-def shape_to(ours: GPTConfig) -> dict[str, Any]:
+def config_to_transformers(ours: GPTConfig) -> dict[str, Any]:
     """The `config.json` of a model of ours, with the class that reads it.
 
     Raises:
         BadInput: no family has this mix of parts.
     """
-    family = family_of(ours)
-    plain = {kind: name for name, kind in reversed(BENDS.items())}
+    family = transformers_family(ours)
+    plain = {kind: name for name, kind in reversed(ACTIVATION_KINDS.items())}
     if family == "gpt2":
         return {
             "model_type": "gpt2",
@@ -151,7 +153,7 @@ def shape_to(ours: GPTConfig) -> dict[str, Any]:
             "attn_pdrop": 0.0,
             "tie_word_embeddings": ours.tied_head,
         }
-    ungated = {gate: kind for kind, gate in GATED.items()}
+    ungated = {gate: kind for kind, gate in GATED_KINDS.items()}
     return {
         "model_type": family,
         "architectures": [f"{family.capitalize()}ForCausalLM"],
@@ -172,9 +174,9 @@ def shape_to(ours: GPTConfig) -> dict[str, Any]:
     }
 
 
-def family_of(ours: GPTConfig) -> str:
+def transformers_family(ours: GPTConfig) -> str:
     """Who in transformers has these parts."""
-    gated = ours.feed_forward in GATED.values()
+    gated = ours.feed_forward in GATED_KINDS.values()
     plain_heads = ours.kv_heads == ours.n_heads and ours.d_head * ours.n_heads == ours.d_model
     parts = (ours.positions, ours.norm_kind, ours.norm, ours.embedding_scale, ours.head_bias)
     if parts == ("learned", "layer", "pre", False, False) and plain_heads and not gated:

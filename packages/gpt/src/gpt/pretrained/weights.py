@@ -13,14 +13,14 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.pretrained.buffers import without_buffers
-from gpt.pretrained.shapes import family_of
+from gpt.pretrained.buffers import drop_constant_buffers
+from gpt.pretrained.shapes import transformers_family
 
 BODY = {"gpt2": "transformer.", "llama": "model.", "arcee": "model."}
 HEAD = "lm_head.weight"
 
 
-class Row(NamedTuple):
+class TensorMapping(NamedTuple):
     """One tensor of ours and those of theirs that it is stacked from."""
 
     ours: str
@@ -31,16 +31,19 @@ class Row(NamedTuple):
     """Whether theirs lie transposed."""
 
 
-def table(config: GPTConfig) -> list[Row]:
+def tensor_mappings(config: GPTConfig) -> list[TensorMapping]:
     """Every tensor of a model of this shape; names of the body go without their prefix."""
-    family = family_of(config)
-    rows = gpt2_rows(config) if family == "gpt2" else llama_rows(config)
-    return rows if config.tied_head else [*rows, Row("head", (HEAD,))]
+    family = transformers_family(config)
+    rows = gpt2_mappings(config) if family == "gpt2" else llama_mappings(config)
+    return rows if config.tied_head else [*rows, TensorMapping("head", (HEAD,))]
 
 
-def gpt2_rows(config: GPTConfig) -> list[Row]:
+def gpt2_mappings(config: GPTConfig) -> list[TensorMapping]:
     """GPT-2: everything has a bias, and the matrices lie transposed."""
-    rows = [Row("embedding.weight", ("wte.weight",)), Row("positions.weight", ("wpe.weight",))]
+    rows = [
+        TensorMapping("embedding.weight", ("wte.weight",)),
+        TensorMapping("positions.weight", ("wpe.weight",)),
+    ]
     norms, products = {"final_norm": "ln_f"}, {}
     for layer in range(config.n_layers):
         ours, theirs = f"blocks.{layer}", f"h.{layer}"
@@ -53,53 +56,55 @@ def gpt2_rows(config: GPTConfig) -> list[Row]:
         }
     for ours, theirs in norms.items():
         rows += [
-            Row(f"{ours}.gain", (f"{theirs}.weight",)),
-            Row(f"{ours}.bias", (f"{theirs}.bias",)),
+            TensorMapping(f"{ours}.gain", (f"{theirs}.weight",)),
+            TensorMapping(f"{ours}.bias", (f"{theirs}.bias",)),
         ]
     for ours, theirs in products.items():
-        rows.append(Row(f"{ours}.weight", (f"{theirs}.weight",), flipped=True))
-        rows.append(Row(f"{ours}.bias", (f"{theirs}.bias",)))
+        rows.append(TensorMapping(f"{ours}.weight", (f"{theirs}.weight",), flipped=True))
+        rows.append(TensorMapping(f"{ours}.bias", (f"{theirs}.bias",)))
     return rows
 
 
-def llama_rows(config: GPTConfig) -> list[Row]:
+def llama_mappings(config: GPTConfig) -> list[TensorMapping]:
     """Llama and Arcee: no transposes; projections apart; biases where the config has them."""
     rows = [
-        Row("embedding.weight", ("embed_tokens.weight",)),
-        Row("final_norm.gain", ("norm.weight",)),
+        TensorMapping("embedding.weight", ("embed_tokens.weight",)),
+        TensorMapping("final_norm.gain", ("norm.weight",)),
     ]
     heads = (config.n_heads * config.d_head, *[config.kv_heads * config.d_head] * 2)
     widen = (
         {"gate": "gate_proj", "up": "up_proj"}
-        if family_of(config) == "llama"
+        if transformers_family(config) == "llama"
         else {"widen": "up_proj"}
     )
     for layer in range(config.n_layers):
         ours, theirs = f"blocks.{layer}", f"layers.{layer}"
         norms = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}
-        rows += [Row(f"{ours}.{a}.gain", (f"{theirs}.{b}.weight",)) for a, b in norms.items()]
+        rows += [
+            TensorMapping(f"{ours}.{a}.gain", (f"{theirs}.{b}.weight",)) for a, b in norms.items()
+        ]
         for kind in ("weight", "bias") if config.attention_bias else ("weight",):
             parts = tuple(f"{theirs}.self_attn.{each}_proj.{kind}" for each in "qkv")
-            rows.append(Row(f"{ours}.attention.qkv.{kind}", parts, heads))
+            rows.append(TensorMapping(f"{ours}.attention.qkv.{kind}", parts, heads))
             output = f"{theirs}.self_attn.o_proj.{kind}"
-            rows.append(Row(f"{ours}.attention.output.{kind}", (output,)))
+            rows.append(TensorMapping(f"{ours}.attention.output.{kind}", (output,)))
         for kind in ("weight", "bias") if config.ff_bias else ("weight",):
             for a, b in (widen | {"narrow": "down_proj"}).items():
-                rows.append(Row(f"{ours}.mlp.{a}.{kind}", (f"{theirs}.mlp.{b}.{kind}",)))
+                rows.append(TensorMapping(f"{ours}.mlp.{a}.{kind}", (f"{theirs}.mlp.{b}.{kind}",)))
     return rows
 
 
-def weights_from(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+def weights_from_transformers(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
     """Our tensors by name from a state dict (or the gradients) of a transformers model.
 
     Raises:
         BadInput: a tensor is missing, or is there and has no place in this shape, or a constant
             that some files hold has another value than ours.
     """
-    given = without_buffers(bare(theirs, config), config)
+    given = drop_constant_buffers(without_body_prefix(theirs, config), config)
     if config.tied_head:
         given.pop(HEAD, None)
-    rows = table(config)
+    rows = tensor_mappings(config)
     wanted = {name for row in rows for name in row.theirs}
     for name in sorted(wanted ^ given.keys()):
         state = "misses" if name in wanted else "has an unknown"
@@ -111,13 +116,13 @@ def weights_from(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tens
     return ours
 
 
-def bare(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+def without_body_prefix(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
     """The tensors without the prefix of the body, which the first GPT-2 files lack.
 
     Raises:
         BadInput: a tensor is there with the prefix and without it.
     """
-    body = BODY[family_of(config)]
+    body = BODY[transformers_family(config)]
     found = {name.removeprefix(body): tensor for name, tensor in theirs.items()}
     for name in found:
         if name in theirs and body + name in theirs:
@@ -130,19 +135,21 @@ def has_own_head(theirs: dict[str, Tensor], config: GPTConfig) -> bool:
 
     Some published models do; transformers then keeps both.
     """
-    found = bare(theirs, config)
-    (embedding,) = next(row.theirs for row in table(config) if row.ours == "embedding.weight")
+    found = without_body_prefix(theirs, config)
+    (embedding,) = next(
+        row.theirs for row in tensor_mappings(config) if row.ours == "embedding.weight"
+    )
     both = config.tied_head and HEAD in found and embedding in found
     return both and not torch.equal(found[HEAD], found[embedding])
 
 
-def weights_to(ours: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+def weights_to_transformers(ours: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
     """The state dict (or the gradients) of a transformers model from our tensors by name.
 
     GPT-2 has biases everywhere: where ours has none, they are zeros.
     """
-    body, theirs = BODY[family_of(config)], {}
-    for row in table(config):
+    body, theirs = BODY[transformers_family(config)], {}
+    for row in tensor_mappings(config):
         tensor = ours[row.ours] if row.ours in ours else absent_bias(ours, row.ours)
         for name, part in zip(
             row.theirs,

@@ -2,7 +2,7 @@
 
 Four files may add tokens. transformers 5 takes them in this order, and so do we:
 
-1. `added_tokens` in `tokenizer.json`;
+1. `read_added_tokens` in `tokenizer.json`;
 2. `added_tokens_decoder` in `tokenizer_config.json`, which also changes tokens of the first file.
    Where it is missing (older folders), `added_tokens.json` takes its place, and the special tokens
    in `special_tokens_map.json` override those in the config;
@@ -23,7 +23,7 @@ from gpt.text.pretrained_tokenizer import AddedToken
 
 Json = dict[str, Any]
 # Tokens that every model may name come before those that a model names by itself.
-STANDARD = (
+STANDARD_ROLES = (
     "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
 )  # fmt: skip
 
@@ -65,7 +65,7 @@ class Vocabulary:
         self.added[content] = AddedToken(token, content, *flags)
 
 
-def added_tokens(
+def read_added_tokens(
     folder: Path, pipeline: Json, config: Json
 ) -> tuple[list[AddedToken], dict[str, str]]:
     """The added tokens of a folder, and which of them has which role, such as "eos_token".
@@ -86,7 +86,7 @@ def added_tokens(
     if listed is None:
         older_named, older_extra = special_tokens(optional_json(folder / "special_tokens_map.json"))
         named = named | older_named
-        listed = older_list(folder, pipeline, [*named.values(), *extra])
+        listed = legacy_added_tokens(folder, pipeline, [*named.values(), *extra])
         extra = extra or older_extra
     if padding := pipeline.get("padding"):
         named.setdefault("pad_token", {"content": padding["pad_token"]})
@@ -94,7 +94,7 @@ def added_tokens(
     for stated, each in sorted(listed.items(), key=lambda item: int(item[0])):
         special = each.get("special") or each["content"] in roles.values()
         vocabulary.add(each | {"special": special}, int(stated))
-    rank = {role: place for place, role in enumerate(STANDARD)}
+    rank = {role: place for place, role in enumerate(STANDARD_ROLES)}
     in_order = sorted(named, key=lambda role: rank.get(role, len(rank)))
     for each in [*(named[role] for role in in_order), *extra]:
         if each["content"] not in vocabulary.added:
@@ -104,7 +104,9 @@ def added_tokens(
 
 def special_tokens(config: Json) -> tuple[dict[str, Json], list[Json]]:
     """Special tokens that a file names by role, and those that it only lists."""
-    named = {role: as_entry(value) for role, value in config.items() if names_token(role, value)}
+    named = {
+        role: as_entry(value) for role, value in config.items() if is_token_setting(role, value)
+    }
     extra, older = config.get("extra_special_tokens"), config.get("additional_special_tokens")
     for value in (extra, config.get("model_specific_special_tokens")):
         if isinstance(value, dict):
@@ -113,7 +115,7 @@ def special_tokens(config: Json) -> tuple[dict[str, Json], list[Json]]:
     return named, [as_entry(each) for each in listed or []]
 
 
-def names_token(role: str, value: Any) -> bool:
+def is_token_setting(role: str, value: Any) -> bool:
     """Whether an entry of `tokenizer_config.json` names a token, such as "eos_token"."""
     return role.endswith("_token") and isinstance(value, (str, dict))
 
@@ -123,7 +125,7 @@ def as_entry(value: str | Json) -> Json:
     return {"content": value} if isinstance(value, str) else value
 
 
-def older_list(folder: Path, pipeline: Json, special: list[Json]) -> dict[str, Json]:
+def legacy_added_tokens(folder: Path, pipeline: Json, special: list[Json]) -> dict[str, Json]:
     """The tokens of `added_tokens.json`, overridden by those of `tokenizer.json`, by id."""
     names = {each["content"] for each in special}
     older = {

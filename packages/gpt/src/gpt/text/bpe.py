@@ -20,11 +20,13 @@ import regex
 
 Pair = tuple[int, int]
 Word = tuple[int, ...]
-WALL = -1  # not a token: between words, and in the place of a token merged into the one before
+NO_TOKEN = -1  # not a token: between words, and in the place of a token merged into the one before
 
 # GPT-2's split into words: a merge never crosses from a word into the next one, and the space
 # belongs to the word after it.
-WORDS = regex.compile(r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+")
+WORD_REGEX = regex.compile(
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+)
 
 
 def byte_order() -> list[int]:
@@ -64,16 +66,16 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
     Each step takes the pair with the highest count, of several the one with the lowest ids. Fewer
     than `n_merges` come back when every word has become a single token.
     """
-    counts = Counter(word for text in texts for word in WORDS.findall(text))
-    tokens, weights = [WALL], [0]  # all words in one row, with walls between them
+    counts = Counter(word for text in texts for word in WORD_REGEX.findall(text))
+    tokens, weights = [NO_TOKEN], [0]  # all words in one row, with walls between them
     for word, count in counts.items():
-        tokens += [*byte_tokens(word), WALL]
+        tokens += [*byte_tokens(word), NO_TOKEN]
         weights += [count] * (len(tokens) - len(weights))
     left, right = [*range(-1, len(tokens) - 1)], [*range(1, len(tokens) + 1)]
     pair_counts: Counter[Pair] = Counter()
     places: defaultdict[Pair, list[int]] = defaultdict(list)  # some of them outdated
     for here, pair in enumerate(pairwise(tokens)):
-        if WALL not in pair:
+        if NO_TOKEN not in pair:
             pair_counts[pair] += weights[here]
             places[pair].append(here)
     heap = [(-count, pair) for pair, count in pair_counts.items()]
@@ -97,7 +99,7 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
                 old = tokens[first], tokens[right[first]]
                 pair_counts[old] -= weights[here]
                 changed.add(old)
-            tokens[here], tokens[there] = token, WALL
+            tokens[here], tokens[there] = token, NO_TOKEN
             right[here] = right[there]
             left[right[here]] = here
             for first in (left[here], here):
@@ -106,7 +108,7 @@ def train_merges(texts: Iterable[str], n_merges: int) -> list[Pair]:
                 places[new].append(first)
                 changed.add(new)
         for pair in changed:
-            if WALL not in pair:
+            if NO_TOKEN not in pair:
                 heapq.heappush(heap, (-pair_counts[pair], pair))
     return merges
 
@@ -121,20 +123,20 @@ def apply_merges(word: Word, ranks: dict[Pair, int]) -> Word:
     return word
 
 
-class Merge(NamedTuple):
+class MergeRule(NamedTuple):
     """When a pair is merged, and into which token."""
 
     rank: int
     token: int
 
 
-def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
+def apply_merges_with_queue(word: Word, merges: dict[Pair, MergeRule]) -> Word:
     """Merge the pair of lowest rank, of several the leftmost, until no pair is listed.
 
     What `apply_merges` does with our own ids, for any ids and with a queue in place of a search: a
     word of n tokens takes n log n steps, and other people's text holds words of any length.
     """
-    tokens = [*word, WALL]  # the wall at both ends: tokens[-1] is left of the first
+    tokens = [*word, NO_TOKEN]  # the wall at both ends: tokens[-1] is left of the first
     left, right = list(range(-1, len(word))), [*range(1, len(word) + 1), 0]
     queue: list[tuple[int, int, int]] = []
 
@@ -150,12 +152,12 @@ def merge_in_order(word: Word, merges: dict[Pair, Merge]) -> Word:
         found = merges.get((tokens[here], tokens[there]))
         if found is None or found.token != token:
             continue  # an entry from before a neighbour changed
-        tokens[here], tokens[there] = token, WALL
+        tokens[here], tokens[there] = token, NO_TOKEN
         right[here] = right[there]
         left[right[here]] = here
         offer(left[here])
         offer(here)
-    return tuple(token for token in tokens if token != WALL)
+    return tuple(token for token in tokens if token != NO_TOKEN)
 
 
 def token_bytes(merges: list[Pair]) -> list[bytes]:

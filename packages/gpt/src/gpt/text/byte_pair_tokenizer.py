@@ -54,7 +54,7 @@ class BytePairTokenizer:
             BadInput: the text holds half of a surrogate pair, which UTF-8 cannot spell.
         """
         check_utf8(text)
-        return [token for word in bpe.WORDS.findall(text) for token in self.word_tokens(word)]
+        return [token for word in bpe.WORD_REGEX.findall(text) for token in self.word_tokens(word)]
 
     def encode_with_specials(self, text: str) -> list[int]:
         """Like `encode`, but END_OF_TEXT spelled in the text becomes its own token."""

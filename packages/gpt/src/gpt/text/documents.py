@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from gpt.errors import BadInput
-from gpt.files import expand_home, unique_keys
+from gpt.files import expand_home, reject_duplicate_keys
 from gpt.text.corpus import python_documentation
 from gpt.text.folder_files import text_files
 
 END_OF_TEXT = "<|endoftext|>"  # between documents, in files as in token streams (GPT-2's spelling)
 
 
-class Split(NamedTuple):
+class DocumentSplit(NamedTuple):
     """Documents to learn from, and documents to be judged on."""
 
     train: list[str]
@@ -53,12 +53,12 @@ def source_documents(source: str, notes: list[str]) -> Generator[str]:
     if source == "python":
         yield from python_documentation()
     elif source.startswith("hub:"):
-        yield from without_duplicates(hub_documents(source.removeprefix("hub:")), notes)
+        yield from drop_duplicates(hub_documents(source.removeprefix("hub:")), notes)
     else:
-        yield from without_duplicates(path_documents(expand_home(source), notes), notes)
+        yield from drop_duplicates(path_documents(expand_home(source), notes), notes)
 
 
-def without_duplicates(documents: Iterable[str], notes: list[str]) -> Generator[str]:
+def drop_duplicates(documents: Iterable[str], notes: list[str]) -> Generator[str]:
     """Every document once: one of two equal ones could be held out and the other trained on.
 
     Blank documents are skipped. The number of duplicates is noted at the end, or when a caller that
@@ -129,7 +129,7 @@ def file_documents(path: Path) -> list[str]:
 def jsonl_text(path: Path, number: int, line: str) -> str:
     """The `text` of one row."""
     try:
-        text = json.loads(line, object_pairs_hook=unique_keys)["text"]
+        text = json.loads(line, object_pairs_hook=reject_duplicate_keys)["text"]
         text.encode("utf-8")  # a row may spell half of a surrogate pair
     except BadInput as error:
         raise BadInput(f"line {number} of {str(path)!r}: {error}") from error
@@ -171,7 +171,7 @@ def hub_documents(name: str) -> Iterator[str]:
         ) from error
 
 
-def split_documents(documents: list[str], share: float, seed: int) -> Split:
+def split_documents(documents: list[str], share: float, seed: int) -> DocumentSplit:
     """Set aside about `share` of the characters, whole documents at a time, chosen by `seed`.
 
     A document larger than the whole share stays in training. Where that leaves less than half of
@@ -185,13 +185,13 @@ def split_documents(documents: list[str], share: float, seed: int) -> Split:
             room -= len(documents[index])
     if room > wanted / 2:
         return split_longest(documents, int(wanted))
-    return Split(
+    return DocumentSplit(
         train=[text for index, text in enumerate(documents) if index not in validation],
         validation=[documents[index] for index in sorted(validation)],
     )
 
 
-def split_longest(documents: list[str], size: int) -> Split:
+def split_longest(documents: list[str], size: int) -> DocumentSplit:
     """Cut about `size` characters off the end of the longest document, at a line break if near."""
     longest = max(range(len(documents)), key=lambda index: len(documents[index]))
     text = documents[longest]
@@ -199,12 +199,12 @@ def split_longest(documents: list[str], size: int) -> Split:
     start = len(text) - size
     cut = text.find("\n", start, start + size // 2) + 1 or start
     if not text[cut:].strip():
-        return Split(train=documents, validation=[])
+        return DocumentSplit(train=documents, validation=[])
     train = [*documents[:longest], text[:cut], *documents[longest + 1 :]]
-    return Split(train=train, validation=[text[cut:]])
+    return DocumentSplit(train=train, validation=[text[cut:]])
 
 
-def digest(documents: list[str]) -> str:
+def documents_sha256(documents: list[str]) -> str:
     """SHA-256 of the documents and their boundaries: the name of exactly this text."""
     sizes = " ".join(str(len(text)) for text in documents)
     return hashlib.sha256(

@@ -63,7 +63,7 @@ def all_files(folder: Path) -> Iterator[Path]:
         OSError: a folder cannot be read.
     """
     entered = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=fail):
+    for place, folders, names in os.walk(folder, followlinks=True, onerror=raise_error):
         here = Path(place)
         entered.add(here.resolve())  # stops cycles of links
         hidden = [name for name in folders if name.startswith(".")]
@@ -75,6 +75,6 @@ def all_files(folder: Path) -> Iterator[Path]:
         yield from (here / name for name in names + hidden)
 
 
-def fail(error: OSError) -> NoReturn:
+def raise_error(error: OSError) -> NoReturn:
     """Raise what os.walk would pass over."""
     raise error

@@ -23,11 +23,11 @@ from gpt.text.byte_pair_tokenizer import check_utf8
 
 # How vocabularies spell a byte in print: as itself where it prints in Latin-1, else as the next
 # character from U+0100 on. So a space is U+0120, a newline U+010A.
-SPELLING = {
+CHARACTER_OF_BYTE = {
     byte: chr(byte) if rank < 188 else chr(256 + rank - 188)
     for rank, byte in enumerate(bpe.BYTE_OF_ID)
 }
-BYTE_SPELT = {character: byte for byte, character in SPELLING.items()}
+BYTE_OF_CHARACTER = {character: byte for byte, character in CHARACTER_OF_BYTE.items()}
 
 
 class AddedToken(NamedTuple):
@@ -40,7 +40,7 @@ class AddedToken(NamedTuple):
     rstrip: bool = False  # and to its right
 
 
-def isolate(pattern: regex.Pattern[str], text: str) -> Iterator[str]:
+def split_keeping_matches(pattern: regex.Pattern[str], text: str) -> Iterator[str]:
     """The text cut around every match: the matches and what lies between them, in order."""
     end = 0
     for match in pattern.finditer(text):
@@ -50,7 +50,7 @@ def isolate(pattern: regex.Pattern[str], text: str) -> Iterator[str]:
     yield text[end:]
 
 
-def any_of(added: list[AddedToken]) -> regex.Pattern[str]:
+def added_token_regex(added: list[AddedToken]) -> regex.Pattern[str]:
     """A pattern with one group a token; where several fit the first wins.
 
     White space is swallowed from its beginning, or else a search would try each of its characters.
@@ -120,11 +120,11 @@ class PretrainedTokenizer:
         return frozenset({self.end_of_text, *self.end_ids})
 
     @cached_property
-    def ranked_merges(self) -> dict[bpe.Pair, bpe.Merge]:
+    def ranked_merges(self) -> dict[bpe.Pair, bpe.MergeRule]:
         """The merges by pairs of ids."""
         vocab = self.vocab
         return {
-            (vocab[left], vocab[right]): bpe.Merge(rank, vocab[left + right])
+            (vocab[left], vocab[right]): bpe.MergeRule(rank, vocab[left + right])
             for rank, (left, right) in enumerate(self.merges)
         }
 
@@ -132,9 +132,9 @@ class PretrainedTokenizer:
     def spelled(self) -> dict[int, bytes]:
         """What each id spells; an added token spells itself."""
         spelled = {
-            token: bytes(BYTE_SPELT[character] for character in text)
+            token: bytes(BYTE_OF_CHARACTER[character] for character in text)
             for text, token in self.vocab.items()
-            if BYTE_SPELT.keys() >= set(text)
+            if BYTE_OF_CHARACTER.keys() >= set(text)
         }
         return spelled | {each.token: each.content.encode() for each in self.added}
 
@@ -144,17 +144,19 @@ class PretrainedTokenizer:
         return lru_cache(maxsize=2**16)(self._word_tokens)
 
     def _word_tokens(self, word: str) -> bpe.Word:
-        printed = "".join(SPELLING[byte] for byte in word.encode())
+        printed = "".join(CHARACTER_OF_BYTE[byte] for byte in word.encode())
         if self.ignore_merges and printed in self.vocab:
             return (self.vocab[printed],)
         known = tuple(self.vocab[character] for character in printed if character in self.vocab)
-        return bpe.merge_in_order(known, self.ranked_merges)
+        return bpe.apply_merges_with_queue(known, self.ranked_merges)
 
     def words(self, text: str) -> list[str]:
         """The pieces that no merge crosses."""
         pieces = [text]
         for pattern in self.patterns:
-            pieces = [part for piece in pieces for part in isolate(pattern, piece) if part]
+            pieces = [
+                part for piece in pieces for part in split_keeping_matches(pattern, piece) if part
+            ]
         return pieces
 
     def text_tokens(self, text: str) -> list[int]:
@@ -165,7 +167,7 @@ class PretrainedTokenizer:
         check_utf8(text)
         added = sorted(added, key=lambda each: len(each.content), reverse=True)
         tokens, end = [], 0
-        for match in any_of(added).finditer(text):
+        for match in added_token_regex(added).finditer(text):
             tokens += self.text_tokens(text[end : match.start()])
             tokens.append(added[(match.lastindex or 1) - 1].token)
             end = match.end()

@@ -14,16 +14,18 @@ from gpt.files import write_atomically
 from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.documents import END_OF_TEXT
-from gpt.text.pretrained_tokenizer import SPELLING, AddedToken, PretrainedTokenizer
-from gpt.text.tokenizer_json import DIGITS
+from gpt.text.pretrained_tokenizer import CHARACTER_OF_BYTE, AddedToken, PretrainedTokenizer
+from gpt.text.tokenizer_json import DIGIT_PATTERN
 from gpt.text.tokenizers import CharacterTokenizer, Tokenizer
 
 Json = dict[str, Any]
 # Files of an earlier tokenizer that would override what is written here.
-OVERRIDING = ("chat_template.jinja", "added_tokens.json", "special_tokens_map.json")
+OVERRIDING_FILES = ("chat_template.jinja", "added_tokens.json", "special_tokens_map.json")
 
 
-def to_hugging_face(tokenizer: Tokenizer, folder: Path, chat_template: str | None = None) -> None:
+def write_hugging_face_tokenizer(
+    tokenizer: Tokenizer, folder: Path, chat_template: str | None = None
+) -> None:
     """Write the tokenizer into a model folder, made where there is none.
 
     Args:
@@ -35,12 +37,12 @@ def to_hugging_face(tokenizer: Tokenizer, folder: Path, chat_template: str | Non
         BadInput: words are no tokens that the library could cut out in the same way.
     """
     if isinstance(tokenizer, BytePairTokenizer):
-        tokenizer = as_pretrained(tokenizer)
+        tokenizer = to_pretrained_tokenizer(tokenizer)
     if isinstance(tokenizer, PretrainedTokenizer):
         chat_template = chat_template or tokenizer.chat_template
-        files = bpe_pipeline(tokenizer), config(tokenizer.roles)
+        files = bpe_pipeline(tokenizer), tokenizer_config(tokenizer.roles)
     elif isinstance(tokenizer, CharacterTokenizer):
-        files = character_pipeline(tokenizer), config({"eos_token": END_OF_TEXT})
+        files = character_pipeline(tokenizer), tokenizer_config({"eos_token": END_OF_TEXT})
     else:
         raise BadInput(
             f"cannot export a {type(tokenizer).__name__}; there are BytePairTokenizer, "
@@ -49,28 +51,31 @@ def to_hugging_face(tokenizer: Tokenizer, folder: Path, chat_template: str | Non
     if chat_template:
         files[1]["chat_template"] = chat_template
     folder.mkdir(parents=True, exist_ok=True)
-    for name in OVERRIDING:
+    for name in OVERRIDING_FILES:
         (folder / name).unlink(missing_ok=True)
     for name, content in zip(("tokenizer.json", "tokenizer_config.json"), files, strict=True):
         write_atomically(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode())
 
 
-def as_pretrained(tokenizer: BytePairTokenizer) -> PretrainedTokenizer:
+def to_pretrained_tokenizer(tokenizer: BytePairTokenizer) -> PretrainedTokenizer:
     """Our own merges, which are pairs of ids, as spellings; the ids stay."""
     spelled = [
-        "".join(SPELLING[byte] for byte in token) for token in bpe.token_bytes(tokenizer.merges)
+        "".join(CHARACTER_OF_BYTE[byte] for byte in token)
+        for token in bpe.token_bytes(tokenizer.merges)
     ]
     return PretrainedTokenizer(
         vocab={text: token for token, text in enumerate(spelled)},
         merges=[(spelled[left], spelled[right]) for left, right in tokenizer.merges],
-        splits=[bpe.WORDS.pattern],
+        splits=[bpe.WORD_REGEX.pattern],
         added=[AddedToken(tokenizer.end_of_text, END_OF_TEXT, special=True)],
         roles={"eos_token": END_OF_TEXT},
         prefix=[],
     )
 
 
-def pipeline(added: list[AddedToken], pre_tokenizer: Json, model: Json, decoder: Json) -> Json:
+def tokenizer_pipeline(
+    added: list[AddedToken], pre_tokenizer: Json, model: Json, decoder: Json
+) -> Json:
     """The file without what stands around a text."""
     return {
         "version": "1.0",
@@ -99,7 +104,7 @@ def pipeline(added: list[AddedToken], pre_tokenizer: Json, model: Json, decoder:
 def bpe_pipeline(tokenizer: PretrainedTokenizer) -> Json:
     """Byte-level BPE: cut by patterns, spell the bytes in print, merge."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
-    gpt2 = tokenizer.splits[-1:] == [bpe.WORDS.pattern]  # which ByteLevel knows by itself
+    gpt2 = tokenizer.splits[-1:] == [bpe.WORD_REGEX.pattern]  # which ByteLevel knows by itself
     steps = [split_step(pattern) for pattern in tokenizer.splits[: -1 if gpt2 else None]]
     steps.append({**byte_level, "use_regex": gpt2})
     model = {
@@ -116,18 +121,20 @@ def bpe_pipeline(tokenizer: PretrainedTokenizer) -> Json:
     }
     decoder = {**byte_level, "use_regex": True}
     pre_tokenizer = {"type": "Sequence", "pretokenizers": steps}
-    content = pipeline(tokenizer.added, pre_tokenizer, model, decoder)
-    return content | {"post_processor": template(tokenizer) if tokenizer.prefix else None}
+    content = tokenizer_pipeline(tokenizer.added, pre_tokenizer, model, decoder)
+    return content | {
+        "post_processor": prefix_post_processor(tokenizer) if tokenizer.prefix else None
+    }
 
 
 def split_step(pattern: str) -> Json:
     """The step that cuts around a pattern."""
-    if pattern == DIGITS:
+    if pattern == DIGIT_PATTERN:
         return {"type": "Digits", "individual_digits": True}
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
 
 
-def template(tokenizer: PretrainedTokenizer) -> Json:
+def prefix_post_processor(tokenizer: PretrainedTokenizer) -> Json:
     """The prefix before a text, and before each of two."""
     content = {token: text for text, token in tokenizer.ids.items()}
     names = [content[token] for token in tokenizer.prefix]
@@ -153,10 +160,10 @@ def character_pipeline(tokenizer: CharacterTokenizer) -> Json:
     vocab = tokenizer.ids | {END_OF_TEXT: tokenizer.end_of_text}
     model = {"type": "WordLevel", "vocab": vocab, "unk_token": "no such token"}
     end = AddedToken(tokenizer.end_of_text, END_OF_TEXT, special=True)
-    return pipeline([end], split, model, {"type": "Fuse"})
+    return tokenizer_pipeline([end], split, model, {"type": "Fuse"})
 
 
-def config(roles: dict[str, str]) -> Json:
+def tokenizer_config(roles: dict[str, str]) -> Json:
     """What transformers has to know beside the pipeline."""
     standard = {role: token for role, token in roles.items() if role.endswith("_token")}
     others = {role: token for role, token in roles.items() if role not in standard}

@@ -4,7 +4,7 @@ The file lists a pipeline: normalizer, added tokens, pre-tokenizer (how to cut),
 merge), post-processor (what stands around a text), decoder. We read one family of pipelines,
 byte-level BPE, and refuse every part that would change an id or a byte and that we do not have.
 The files next to it add tokens, name the special ones and say how a conversation is written
-(`added_tokens`). The formats are those of tokenizers 0.23 and transformers 5.
+(`read_added_tokens`). The formats are those of tokenizers 0.23 and transformers 5.
 """
 
 import json
@@ -17,15 +17,20 @@ from gpt.errors import BadInput
 from gpt.files import read_json
 from gpt.pretrained.settings import TOKENIZER
 from gpt.text import bpe
-from gpt.text.added_tokens import added_tokens, find_chat_template, names_token, optional_json
+from gpt.text.added_tokens import (
+    find_chat_template,
+    is_token_setting,
+    optional_json,
+    read_added_tokens,
+)
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
-CONFIG = "tokenizer_config.json"
-DIGITS = r"\p{N}"  # every digit a word of its own, as in SmolLM2
-ACCEPTED = "byte-level BPE, as in GPT-2, Llama 3 and SmolLM2, is what this package reads"
+TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
+DIGIT_PATTERN = r"\p{N}"  # every digit a word of its own, as in SmolLM2
+SUPPORTED_KINDS = "byte-level BPE, as in GPT-2, Llama 3 and SmolLM2, is what this package reads"
 
 
-def from_hugging_face(folder: Path) -> PretrainedTokenizer:
+def read_hugging_face_tokenizer(folder: Path) -> PretrainedTokenizer:
     """The tokenizer of a model folder.
 
     Raises:
@@ -35,18 +40,20 @@ def from_hugging_face(folder: Path) -> PretrainedTokenizer:
     pipeline = read_json(path)
     try:
         model = bpe_model(pipeline)
-        config = optional_json(folder / CONFIG)
-        TOKENIZER.check({k: v for k, v in config.items() if not names_token(k, v)}, CONFIG)
-        added, roles = added_tokens(folder, pipeline, config)
+        config = optional_json(folder / TOKENIZER_CONFIG_FILE)
+        TOKENIZER.check(
+            {k: v for k, v in config.items() if not is_token_setting(k, v)}, TOKENIZER_CONFIG_FILE
+        )
+        added, roles = read_added_tokens(folder, pipeline, config)
         ids = model["vocab"] | {each.content: each.token for each in added}
         ends = end_ids(folder)
         return PretrainedTokenizer(
             vocab={str(text): int(token) for text, token in model["vocab"].items()},
-            merges=[merge_pair(each) for each in model["merges"]],
+            merges=[parse_merge(each) for each in model["merges"]],
             splits=split_patterns(pipeline["pre_tokenizer"]),
             added=added,
-            roles=with_end(roles, ids, ends),
-            prefix=prefix(pipeline.get("post_processor")),
+            roles=add_end_role(roles, ids, ends),
+            prefix=prefix_ids(pipeline.get("post_processor")),
             chat_template=find_chat_template(folder, config),
             ignore_merges=bool(model.get("ignore_merges")),
             end_ids=ends,
@@ -64,7 +71,7 @@ def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
     model, decoder = pipeline["model"], pipeline.get("decoder") or {}
     kind = model.get("type", "BPE" if "merges" in model else "unknown")
     if kind != "BPE":
-        raise BadInput(f"a tokenizer of kind {kind}; {ACCEPTED}")
+        raise BadInput(f"a tokenizer of kind {kind}; {SUPPORTED_KINDS}")
     for option in (
         "dropout",
         "unk_token",
@@ -74,15 +81,17 @@ def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
         "byte_fallback",
     ):
         if model.get(option):
-            raise BadInput(f"BPE with {option} {model[option]!r}; {ACCEPTED}")
+            raise BadInput(f"BPE with {option} {model[option]!r}; {SUPPORTED_KINDS}")
     if pipeline.get("normalizer"):
-        raise BadInput(f"a normalizer of type {pipeline['normalizer'].get('type')}; {ACCEPTED}")
+        raise BadInput(
+            f"a normalizer of type {pipeline['normalizer'].get('type')}; {SUPPORTED_KINDS}"
+        )
     if decoder.get("type") != "ByteLevel":
-        raise BadInput(f"a decoder of type {decoder.get('type')}; {ACCEPTED}")
+        raise BadInput(f"a decoder of type {decoder.get('type')}; {SUPPORTED_KINDS}")
     return model
 
 
-def merge_pair(each: str | list[str]) -> tuple[str, str]:
+def parse_merge(each: str | list[str]) -> tuple[str, str]:
     """A merge, which older files write with a space between its parts."""
     left, right = each.split(" ") if isinstance(each, str) else each
     return left, right
@@ -95,21 +104,21 @@ def split_patterns(pre_tokenizer: dict[str, Any] | None) -> list[str]:
     patterns = [pattern for step in steps[:-1] for pattern in split_pattern(step)]
     last = steps[-1] if steps else {"type": "nothing"}
     if last["type"] != "ByteLevel" or last.get("add_prefix_space"):
-        raise BadInput(f"a pre-tokenizer that ends with {json.dumps(last)}; {ACCEPTED}")
-    return patterns + [bpe.WORDS.pattern] * bool(last.get("use_regex", True))
+        raise BadInput(f"a pre-tokenizer that ends with {json.dumps(last)}; {SUPPORTED_KINDS}")
+    return patterns + [bpe.WORD_REGEX.pattern] * bool(last.get("use_regex", True))
 
 
 def split_pattern(step: dict[str, Any]) -> list[str]:
     """The pattern of one step before ByteLevel."""
     if step["type"] == "Digits":
-        return [DIGITS if step["individual_digits"] else DIGITS + "+"]
+        return [DIGIT_PATTERN if step["individual_digits"] else DIGIT_PATTERN + "+"]
     if step["type"] == "Split" and step["behavior"] == "Isolated" and not step["invert"]:
         pattern = step["pattern"]
         return [pattern["Regex"] if "Regex" in pattern else regex.escape(pattern["String"])]
-    raise BadInput(f"a pre-tokenizer with the step {json.dumps(step)}; {ACCEPTED}")
+    raise BadInput(f"a pre-tokenizer with the step {json.dumps(step)}; {SUPPORTED_KINDS}")
 
 
-def prefix(post_processor: dict[str, Any] | None) -> list[int]:
+def prefix_ids(post_processor: dict[str, Any] | None) -> list[int]:
     """The ids that a template puts before a text.
 
     Any other id that it adds is refused: no model of this family ends its prompts by itself.
@@ -121,7 +130,7 @@ def prefix(post_processor: dict[str, Any] | None) -> list[int]:
             for each in step["single"][:-1]:
                 ids += step["special_tokens"][each["SpecialToken"]["id"]]["ids"]
         elif step["type"] != "ByteLevel":  # ByteLevel marks places in the text, which we drop
-            raise BadInput(f"a post-processor with the step {json.dumps(step)}; {ACCEPTED}")
+            raise BadInput(f"a post-processor with the step {json.dumps(step)}; {SUPPORTED_KINDS}")
     return ids
 
 
@@ -142,7 +151,7 @@ def end_ids(folder: Path) -> list[int]:
     return []
 
 
-def with_end(roles: dict[str, str], ids: dict[str, int], ends: list[int]) -> dict[str, str]:
+def add_end_role(roles: dict[str, str], ids: dict[str, int], ends: list[int]) -> dict[str, str]:
     """The roles; a folder such as GPT-2's own names the end of a text by its id alone."""
     named = [content for content, token in ids.items() if token in ends[:1]]
     return {"eos_token": named[0]} | roles if named else roles

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gpt.runs.processes import all_reduce_max, all_reduce_sum, n_processes
+from gpt.runs.sharding import without_gradient_averaging
 from gpt.text.token_files import Batch
-from gpt.training.processes import added, largest, n_processes
-from gpt.training.sharding import without_averaging
 
 
 class LossSum(NamedTuple):
@@ -25,7 +25,7 @@ class LossSum(NamedTuple):
     terms: int
 
 
-Loss = Callable[[Any, Any], LossSum]
+LossFunction = Callable[[Any, Any], LossSum]
 """Takes the model (compiled or not) and a micro-batch of whatever kind the model reads."""
 
 
@@ -38,7 +38,7 @@ def accumulate_gradient(
     model: Any,
     parameters: list[nn.Parameter],
     pieces: Iterable[Any],
-    loss: Loss,
+    loss: LossFunction,
     scaler: torch.amp.GradScaler,
 ) -> float:
     """Leave the gradient of the mean loss over all pieces in `parameters`, and return that loss.
@@ -47,15 +47,15 @@ def accumulate_gradient(
     With several processes, pieces are this one's and the mean runs over those of all.
     """
     total, terms, unit = 0.0, 0.0, 0.0
-    for piece, counts, last in in_step(list(pieces)):
-        with nullcontext() if last else without_averaging(model):
+    for piece, counts, last in synchronised_micro_batches(list(pieces)):
+        with nullcontext() if last else without_gradient_averaging(model):
             part = loss(model, piece)
             # any divisor would do, the same one everywhere; this one keeps fp16 in its range
-            unit = unit or largest(part.terms) or 1
+            unit = unit or all_reduce_max(part.terms) or 1
             scaler.scale(counts * part.total / unit).backward()
         total += counts * part.total.item()
         terms += counts * part.terms
-    total, terms = added(total, terms)
+    total, terms = all_reduce_sum(total, terms)
     share = n_processes() * unit / terms
     if share != 1:  # it is 1 for one piece in one process
         for parameter in parameters:
@@ -64,7 +64,7 @@ def accumulate_gradient(
     return total / terms
 
 
-class Turn(NamedTuple):
+class MicroBatch(NamedTuple):
     """A micro-batch when every process takes one."""
 
     piece: Any
@@ -73,13 +73,13 @@ class Turn(NamedTuple):
     last: bool
 
 
-def in_step(pieces: list[Any]) -> Iterator[Turn]:
+def synchronised_micro_batches(pieces: list[Any]) -> Iterator[MicroBatch]:
     """The pieces of this process, in as many turns as the process with most of them needs.
 
     A pass through a sharded model takes all processes. One that has run out goes along with its
     last piece once more, which then counts for nothing.
     """
-    n_turns = int(largest(len(pieces)))
+    n_turns = int(all_reduce_max(len(pieces)))
     for turn in range(n_turns):
         mine = min(turn, len(pieces) - 1)
-        yield Turn(pieces[mine], counts=turn == mine, last=turn == n_turns - 1)
+        yield MicroBatch(pieces[mine], counts=turn == mine, last=turn == n_turns - 1)

@@ -18,20 +18,20 @@ import torch
 from torch import nn
 
 from gpt.errors import RunFailed
-from gpt.training.accumulation import Loss, accumulate_gradient
-from gpt.training.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.passes import autocast, wrap_for_data_parallelism
+from gpt.runs.processes import barrier, broadcast_from_rank_zero, rank
+from gpt.runs.sharding import gather_full_tensor
+from gpt.runs.state import TrainingState
+from gpt.training.accumulation import LossFunction, accumulate_gradient
 from gpt.training.config import LoopConfig
-from gpt.training.optimizer import adamw, muon_and_adamw
-from gpt.training.passes import autocast, spread
-from gpt.training.processes import from_first, rank, wait
-from gpt.training.sharding import whole
-from gpt.training.state import TrainingState
+from gpt.training.optimizer import make_adamw, make_muon_and_adamw
 
-__all__ = ["LoopConfig", "Record", "train"]
+__all__ = ["LoopConfig", "StepRecord", "train"]
 
 
 @dataclass(frozen=True)
-class Record:
+class StepRecord:
     """What happened in one step."""
 
     step: int
@@ -49,12 +49,12 @@ class Record:
 def train(
     model: nn.Module,
     batches: Callable[[int], Iterable[Any]],
-    loss: Loss,
+    loss: LossFunction,
     config: LoopConfig,
     validate: Callable[[nn.Module], float] | None = None,
     start: Checkpoint | None = None,
     folder: Path | None = None,
-) -> Generator[Record, None, None]:
+) -> Generator[StepRecord, None, None]:
     """Train `model` in place and yield a record after every step.
 
     From a checkpoint of the same run, it ends with the same weights to the bit (on a CPU, with the
@@ -74,8 +74,8 @@ def train(
     Raises:
         RunFailed: the loss or the gradient is no longer a finite number; nothing was updated by it.
     """
-    forward, average = spread(model, config)
-    optimizer = chosen_optimizer(model, config)
+    forward, average = wrap_for_data_parallelism(model, config)
+    optimizer = make_optimizer(model, config)
     device = next(model.parameters()).device.type
     scaler = torch.amp.GradScaler(device, enabled=config.precision == "fp16")
     state = TrainingState(model, optimizer, scaler, config.ema, average)
@@ -84,55 +84,57 @@ def train(
     model.train()
     while state.step < config.steps and not state.out_of_patience(config.patience):
         rate = config.rate(state.step)
-        done = update(forward, state, batches(state.step), loss, config)
+        done = update_weights(forward, state, batches(state.step), loss, config)
         state.advance()
         due = state.step % config.save_every == 0 or state.step == config.steps
-        validation = from_first(validate(state.averaged_model())) if due and validate else None
+        validation = (
+            broadcast_from_rank_zero(validate(state.averaged_model())) if due and validate else None
+        )
         if validation is not None:
             state.judge(validation)
         if due and folder:
-            save(folder, state)
+            save_state(folder, state)
         try:
-            yield Record(state.step, done.loss, rate, done.grad_norm, validation)
+            yield StepRecord(state.step, done.loss, rate, done.grad_norm, validation)
         except GeneratorExit:
             if folder:
-                save(folder, state)
+                save_state(folder, state)
             raise
 
 
-def chosen_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
+def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
     """The optimizer that the config names, over the weights that are trained."""
     betas = (config.beta1, config.beta2)
     if config.optimizer == "adamw":
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        return adamw(parameters, config.learning_rate, betas, config.weight_decay)
-    return muon_and_adamw(
+        return make_adamw(parameters, config.learning_rate, betas, config.weight_decay)
+    return make_muon_and_adamw(
         model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
     )
 
 
-def save(folder: Path, state: TrainingState) -> None:
+def save_state(folder: Path, state: TrainingState) -> None:
     """Gather the state from all processes; the first writes it, the others wait."""
     snapshot = state.snapshot()
     if rank() == 0:
         save_checkpoint(folder, state.step, snapshot)
-    wait()
+    barrier()
 
 
-class Update(NamedTuple):
+class UpdateResult(NamedTuple):
     """What one update saw."""
 
     loss: float
     grad_norm: float
 
 
-def update(
+def update_weights(
     forward: Any,
     state: TrainingState,
     pieces: Iterable[Any],
-    loss: Loss,
+    loss: LossFunction,
     config: LoopConfig,
-) -> Update:
+) -> UpdateResult:
     """Add up the gradient, clip it, take one step of the optimizer at the step's rates.
 
     Clipping scales a gradient longer than c to the length c    (Pascanu et al. 2013, algorithm 1).
@@ -141,7 +143,7 @@ def update(
     with autocast(parameters[0].device.type, config.precision):
         mean = accumulate_gradient(forward, parameters, pieces, loss, state.scaler)
     state.scaler.unscale_(state.optimizer)
-    norm = whole(nn.utils.clip_grad_norm_(parameters, config.clip)).item()
+    norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.clip)).item()
     # a scaler skips a step that overflowed in fp16 and lowers its factor; elsewhere that is the end
     rate = config.rate(state.step)
     if not math.isfinite(mean) or not (math.isfinite(norm) or state.scaler.is_enabled()):
@@ -154,4 +156,4 @@ def update(
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad()
-    return Update(mean, norm)
+    return UpdateResult(mean, norm)

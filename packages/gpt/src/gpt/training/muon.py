@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gpt.training.sharding import sliced_like, whole
+from gpt.runs.sharding import gather_full_tensor, shard_like
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
@@ -59,7 +59,7 @@ def product_format(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" else torch.float32
 
 
-def orthogonalised(
+def orthogonalise(
     momenta: list[Float[Tensor, "_ _"]], parts: tuple[int, ...]
 ) -> list[Float[Tensor, "_ _"]]:
     """The step of each matrix, part by part; parts of equal shape go through in one batch."""
@@ -97,11 +97,14 @@ class Muon(torch.optim.Optimizer):
         """Move every matrix; those of equal shape are orthogonalised in one batch."""
         for group in self.param_groups:
             moved = [parameter for parameter in group["params"] if parameter.grad is not None]
-            momenta = [whole(self.momentum(parameter, group["momentum"])) for parameter in moved]
-            steps = orthogonalised(momenta, group["parts"])
+            momenta = [
+                gather_full_tensor(self.momentum(parameter, group["momentum"]))
+                for parameter in moved
+            ]
+            steps = orthogonalise(momenta, group["parts"])
             for parameter, step in zip(moved, steps, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.sub_(sliced_like(step, parameter), alpha=group["lr"])
+                parameter.sub_(shard_like(step, parameter), alpha=group["lr"])
 
     def momentum(self, parameter: Tensor, mu: float) -> Float[Tensor, "R C"]:
         """Nesterov's momentum: the running mean of the gradients, one look ahead."""

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from gpt.model.heads import FusedHeads
+from gpt.model.heads import MultiHeadAttention
 from gpt.training.muon import Muon
 
 
-def adamw(
+def make_adamw(
     parameters: list[nn.Parameter], peak: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
     """The equation of `training.adamw`, from torch's fused kernel."""
@@ -27,11 +27,11 @@ def adamw(
     return torch.optim.AdamW(groups, lr=0.0, betas=betas, fused=True)
 
 
-def muon(
+def make_muon(
     model: nn.Module, peak: float, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
     """Muon over the hidden matrices; queries, keys and values are orthogonalised apart."""
-    heads = [module for module in model.modules() if isinstance(module, FusedHeads)]
+    heads = [module for module in model.modules() if isinstance(module, MultiHeadAttention)]
     stacked = {id(each.qkv.weight): query_key_value(each) for each in heads}
     groups: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
     for matrix in hidden_matrices(model):
@@ -44,7 +44,7 @@ def muon(
     )
 
 
-def query_key_value(heads: FusedHeads) -> tuple[int, ...]:
+def query_key_value(heads: MultiHeadAttention) -> tuple[int, ...]:
     """How many rows of the one projection make queries, keys and values."""
     queries, keys = heads.n_heads * heads.d_head, heads.n_kv_heads * heads.d_head
     return (queries, keys, keys)
@@ -59,7 +59,7 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     ]
 
 
-def muon_and_adamw(
+def make_muon_and_adamw(
     model: nn.Module,
     muon_peak: float,
     momentum: float,
@@ -71,11 +71,15 @@ def muon_and_adamw(
     matrices = hidden_matrices(model)
     inside = {id(matrix) for matrix in matrices}
     parameters = [p for p in model.parameters() if p.requires_grad and id(p) not in inside]
-    rest = adamw(parameters, peak, betas, weight_decay)
-    return Together(muon(model, muon_peak, momentum, weight_decay), rest) if matrices else rest
+    rest = make_adamw(parameters, peak, betas, weight_decay)
+    return (
+        CombinedOptimizer(make_muon(model, muon_peak, momentum, weight_decay), rest)
+        if matrices
+        else rest
+    )
 
 
-class Together(torch.optim.Optimizer):
+class CombinedOptimizer(torch.optim.Optimizer):
     """Several optimizers as one: the same groups, the same state, one step of each.
 
     So clipping, loss scales and checkpoints need not know how many there are.

@@ -18,13 +18,13 @@ class Recipe(NamedTuple):
     """How to train."""
 
 
-PLAIN = Recipe(
+PLAIN_RECIPE = Recipe(
     # Radford et al. 2019
     {"positions": "learned", "norm_kind": "layer", "feed_forward": "gelu", "ff_bias": True},
     LoopConfig(),
 )
 
-FAST = Recipe(
+FAST_RECIPE = Recipe(
     # rotary positions and RMSNorm as in Llama (Touvron et al. 2023), and the squared ReLU, which
     # So et al. 2021 ("Primer", section 3) found by search; together the shape of Arcee's models
     {"positions": "rotary", "norm_kind": "rms", "feed_forward": "relu2", "ff_bias": False},
@@ -41,4 +41,4 @@ FAST = Recipe(
 )
 
 RecipeName = Literal["plain", "fast"]
-RECIPES: dict[RecipeName, Recipe] = {"plain": PLAIN, "fast": FAST}
+RECIPES: dict[RecipeName, Recipe] = {"plain": PLAIN_RECIPE, "fast": FAST_RECIPE}

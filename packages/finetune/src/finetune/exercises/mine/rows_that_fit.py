@@ -1,9 +1,9 @@
 """Exercise of the chapter on memory: how large a batch may be."""
 
-from finetune.training.step import Step
+from finetune.memory.step import TrainingStep
 from gpt.model.config import GPTConfig
 
 
-def rows_that_fit(config: GPTConfig, step: Step, n_bytes: int) -> int:
+def rows_that_fit(config: GPTConfig, step: TrainingStep, n_bytes: int) -> int:
     """How many rows like that of `step` fit into a step whose peak is at most `n_bytes`."""
     raise NotImplementedError

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from finetune.training.pitfalls import Finding
+from finetune.diagnosis.pitfalls import Finding
 
 
 def same_answer(answers: Sequence[str], most: float = 0.3, least: int = 10) -> Finding | None:

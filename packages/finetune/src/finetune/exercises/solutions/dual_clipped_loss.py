@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from finetune.reinforcement.advantages import masked_mean
-from finetune.reinforcement.kl import log_ratio
+from finetune.ppo.advantages import masked_mean
+from finetune.ppo.kl import log_ratio
 
 
 def dual_clipped_loss(

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.adapters.nf4 import dequantised, quantised
+from finetune.lora.nf4 import dequantise_matrix, quantise_matrix
 
 
 def outliers_apart(weight: Float[Tensor, "N D"], n: int) -> Float[Tensor, "N D"]:
@@ -13,5 +13,5 @@ def outliers_apart(weight: Float[Tensor, "N D"], n: int) -> Float[Tensor, "N D"]
     large = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
     large[places] = True
     large = large.view_as(weight)
-    rest = dequantised(quantised(weight.masked_fill(large, 0)), (height, width))
+    rest = dequantise_matrix(quantise_matrix(weight.masked_fill(large, 0)), (height, width))
     return torch.where(large, weight, rest)

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.models.bradley_terry import bradley_terry_loss
+from finetune.reward.loss import bradley_terry_loss
 
 
 def ranking_loss(scores: Float[Tensor, "B K"]) -> Float[Tensor, ""]:

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from finetune.training.memory import step_memory
-from finetune.training.step import Step
+from finetune.memory.estimate import step_memory
+from finetune.memory.step import TrainingStep
 from gpt.model.config import GPTConfig
 
 
-def rows_that_fit(config: GPTConfig, step: Step, n_bytes: int) -> int:
+def rows_that_fit(config: GPTConfig, step: TrainingStep, n_bytes: int) -> int:
     """Double until it does not fit, then halve the gap; the peak never falls as rows are added."""
 
     def fits(rows: int) -> bool:

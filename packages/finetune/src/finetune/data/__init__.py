@@ -1,1 +1,0 @@
-"""What is learned from: questions and answers, their formats, pairs of answers."""

@@ -1,0 +1,84 @@
+"""Where a policy stands: the true reward of what it says, and how far it has gone for it.
+
+Answers are drawn, not the likeliest: reward and KL are means over the policy's own distribution,
+
+KL(pi || pi_ref) = E over answers y of pi of sum over t of KL(pi(. | y_<t) || pi_ref(. | y_<t))
+
+by the chain rule. The answers are drawn and the inner KL is computed, which varies less than the
+log-ratio of the drawn tokens (`k1`) and has the same mean; both are reported.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from finetune.assistant.answering import MAX_NEW_TOKENS
+from finetune.assistant.assistant import Assistant
+from finetune.conversations.encoding import prompt_tokens
+from finetune.conversations.messages import single_turn_prompt
+from finetune.conversations.rows import Rows
+from finetune.datasets.questions import Question
+from finetune.datasets.rule import rule_score
+from finetune.evaluation.intervals import Interval, bootstrap_mean
+from finetune.ppo.kl import exact_kl, k1
+from finetune.ppo.rollouts import rollout
+from gpt.model.gpt import GPT
+from gpt.text.tokenizers import decode
+
+KL_BATCH_SIZE = 20
+"""Rows whose scores of the whole vocabulary are in memory together."""
+
+
+class ReferenceEvaluation(NamedTuple):
+    """Means over drawn answers, with 95 % intervals over the questions."""
+
+    reward: Interval
+    """The rule."""
+    stopped: Interval
+    """Share of answers that ended by themselves."""
+    kl: Interval
+    """From the reference, in nats an answer, computed at every token."""
+    kl_drawn: Interval
+    """The same from the drawn tokens alone."""
+
+
+def evaluate_against_reference(
+    policy: Assistant, reference: Assistant, questions: Sequence[Question], seed: int = 0
+) -> ReferenceEvaluation:
+    """Draw one answer to each question and measure it. The two models must share a tokenizer."""
+    prompts = [
+        prompt_tokens(policy.format, policy.tokenizer, single_turn_prompt(each.question))
+        for each in questions
+    ]
+    generator = torch.Generator().manual_seed(seed)
+    made = rollout(policy.model, prompts, MAX_NEW_TOKENS, policy.stop, generator)
+    stopped = made.stopped.tolist()
+    texts = [decode(policy.tokenizer, answer) for _, answer in made.texts()]
+    rewards = [float(rule_score(*each)) for each in zip(questions, texts, stopped, strict=True)]
+    kl, kl_drawn = answer_kl(policy.model, reference.model, made.rows)
+    return ReferenceEvaluation(
+        *(
+            bootstrap_mean(np.array(values, dtype=float), np.random.default_rng(0))
+            for values in (rewards, stopped, kl.tolist(), kl_drawn.tolist())
+        )
+    )
+
+
+@torch.no_grad()
+def answer_kl(
+    policy: GPT, reference: GPT, rows: Rows
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    """The KL of each row's answer in nats: computed at every token, and from the drawn tokens."""
+    found: list[tuple[Tensor, Tensor]] = []
+    for begin in range(0, len(rows.tokens), KL_BATCH_SIZE):
+        tokens, mask, _ = (each[begin : begin + KL_BATCH_SIZE] for each in rows)
+        kept, drawn = mask[:, 1:], tokens[:, 1:, None]
+        ours, theirs = (model(tokens[:, :-1]) for model in (policy, reference))
+        log_p, log_q = (each.log_softmax(-1).gather(-1, drawn)[..., 0] for each in (ours, theirs))
+        computed = exact_kl(ours, theirs, kept)
+        found.append((computed.sum(1), k1(log_p, log_q, kept).sum(1)))
+    return torch.cat([a for a, _ in found]), torch.cat([b for _, b in found])

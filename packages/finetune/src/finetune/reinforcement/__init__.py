@@ -1,1 +1,0 @@
-"""Learning from a score: PPO, piece by piece."""

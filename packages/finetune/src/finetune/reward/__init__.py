@@ -1,0 +1,1 @@
+"""Reward models: read `loss` (Bradley-Terry), `scorer`, then `packed`."""

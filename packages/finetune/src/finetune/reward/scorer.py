@@ -1,0 +1,57 @@
+"""A GPT with a number in place of a next token: the reward model, and the value model of PPO.
+
+The head that scores tokens is left aside; one row reads a number off the stream (Ziegler et al.
+2019, section 2; Stiennon et al. 2020, section 3.4). It begins at zero: at first all answers are
+equally good, and the loss of a pair is exactly ln 2.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from finetune.reward.packed import hidden_at
+from finetune.sft.policy import share_layers_as
+from gpt.errors import BadInput
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
+
+
+class Scorer(GPT):
+    """A GPT whose forward pass gives one number a text, read at its last real token."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__(config)
+        self.change_head()
+
+    def change_head(self) -> None:
+        """Put the row that scores texts in the place of those that score tokens."""
+        self.head = self.head_bias = None
+        table = self.embedding.weight
+        self.score = nn.Linear(
+            table.shape[1], 1, bias=False, device=table.device, dtype=table.dtype
+        )
+        nn.init.zeros_(self.score.weight)
+
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]
+    ) -> Float[Tensor, " B"]:
+        """The score after the last real token, which has seen the whole text.
+
+        Raises:
+            BadInput: a length is below 1 or above the width.
+        """
+        last = torch.arange(tokens.shape[1], device=tokens.device) == lengths[:, None] - 1
+        if not last.any(dim=1).all():
+            raise BadInput(f"lengths lie in 1 to {tokens.shape[1]}, got {lengths.tolist()}")
+        return self.score(hidden_at(self, tokens, last))[:, 0]
+
+    def values(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+        """A number at every position, which has seen the text up to there."""
+        return self.score(self.hidden(tokens))[..., 0]
+
+
+def as_scorer(model: GPT) -> Scorer:
+    """A scorer around the layers of a model; its first scores are zero."""
+    scorer = share_layers_as(Scorer, model)
+    scorer.change_head()
+    return scorer

@@ -1,0 +1,1 @@
+"""Supervised fine-tuning: read `policy` (log-probabilities of a text), then `loss`."""

@@ -1,0 +1,48 @@
+"""What a person sees while a long command works; all of it on stderr."""
+
+import time
+from collections.abc import Generator, Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gpt.runs.processes import rank
+from gpt.training.loop import StepRecord
+
+console = Console(stderr=True)
+
+
+def report_message(message: str) -> None:
+    """One line, never wrapped or coloured, from the first process alone."""
+    if rank() == 0:
+        console.print(message, soft_wrap=True, highlight=False, markup=False)
+
+
+def show_progress(
+    records: Iterator[StepRecord], steps: int, done: int, n_tokens: int, title: str
+) -> Generator[StepRecord, None, None]:
+    """Pass the records on beneath a bar with loss, tokens a second and time left.
+
+    Args:
+        records: of a training loop.
+        steps: when the bar is full.
+        done: steps done in an earlier part of the run.
+        n_tokens: tokens a step.
+        title: printed once, above the bar.
+    """
+    report_message(title)
+    columns = [TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn()]
+    columns.append(TextColumn("{task.fields[news]}"))
+    with Progress(*columns, console=console, disable=rank() > 0) as progress:
+        task = progress.add_task("", total=steps, completed=done, news="")
+        started = time.perf_counter()
+        for record in records:
+            speed = (record.step - done) * n_tokens / (time.perf_counter() - started)
+            news = f"loss {record.loss:.3f}  {speed:,.0f} tokens/s"
+            progress.update(task, completed=record.step, news=news)
+            if record.validation is not None:
+                report_message(
+                    f"step {record.step}: training loss {record.loss:.3f}, "
+                    f"validation loss {record.validation:.3f}"
+                )
+            yield record
