@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt.text import bpe
+from gpt.text.fast_bpe import MergeRule, apply_merges_with_queue, train_merges_with_index
 from gpt.text.pretrained_tokenizer import (
     CHARACTER_OF_BYTE,
     AddedToken,
@@ -34,7 +35,7 @@ LENGTHS = st.sampled_from([1, 2, 3, 5, 17, 300])
 RUNS = st.lists(st.tuples(st.sampled_from(KINDS), LENGTHS), max_size=6)
 ROWS = "the items of a list  x\n\n\n        return 11 'it''s' \u088f\u088f \u6f22\u6f22\u6f22 "
 BPE = BytePairTokenizer.train([ROWS * 3, " " * 500, "\n" * 500, "a" * 500, "." * 500], 400)
-RANKED = {pair: bpe.MergeRule(rank, 256 + rank) for rank, pair in enumerate(BPE.merges)}
+RANKED = {pair: MergeRule(rank, 256 + rank) for rank, pair in enumerate(BPE.merges)}
 
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
@@ -73,7 +74,7 @@ PUBLISHED = {
 def by_definition(text: str) -> list[int]:
     """The ids that our merges give, all of it in Python."""
     words = map(bpe.byte_tokens, bpe.WORD_REGEX.findall(text))
-    return [token for word in words for token in bpe.apply_merges_with_queue(word, RANKED)]
+    return [token for word in words for token in apply_merges_with_queue(word, RANKED)]
 
 
 def spell_runs(runs: list[tuple[str, int]]) -> str:
@@ -130,7 +131,7 @@ def test_one_endless_word_is_learned_as_fast_as_many_words():
     letters = "".join(random.Random(0).choices(string.ascii_lowercase, k=2000))
     words = " ".join(letters[n : n + 8] for n in range(0, len(letters), 8))
     many, one = (
-        seconds(lambda text=text: bpe.train_merges([text], 300)) for text in (words, letters)
+        seconds(lambda text=text: train_merges_with_index([text], 300)) for text in (words, letters)
     )
     assert one < 10 * many
 

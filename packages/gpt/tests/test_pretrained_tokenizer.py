@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gpt.errors import BadInput
 from gpt.text import bpe
-from gpt.text.bpe import MergeRule, apply_merges_with_queue
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.fast_bpe import MergeRule, apply_merges_with_queue
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
 from gpt.text.tokenizer_export import to_pretrained_tokenizer
 from gpt.text.tokenizers import Tokenizer, decode, load_tokenizer, save_tokenizer

@@ -20,6 +20,7 @@ import regex
 from gpt.errors import BadInput
 from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import check_utf8
+from gpt.text.fast_bpe import MergeRule, apply_merges_with_queue
 
 # How vocabularies spell a byte in print: as itself where it prints in Latin-1, else as the next
 # character from U+0100 on. So a space is U+0120, a newline U+010A.
@@ -120,11 +121,11 @@ class PretrainedTokenizer:
         return frozenset({self.end_of_text, *self.end_ids})
 
     @cached_property
-    def ranked_merges(self) -> dict[bpe.Pair, bpe.MergeRule]:
+    def ranked_merges(self) -> dict[bpe.Pair, MergeRule]:
         """The merges by pairs of ids."""
         vocab = self.vocab
         return {
-            (vocab[left], vocab[right]): bpe.MergeRule(rank, vocab[left + right])
+            (vocab[left], vocab[right]): MergeRule(rank, vocab[left + right])
             for rank, (left, right) in enumerate(self.merges)
         }
 
@@ -148,7 +149,7 @@ class PretrainedTokenizer:
         if self.ignore_merges and printed in self.vocab:
             return (self.vocab[printed],)
         known = tuple(self.vocab[character] for character in printed if character in self.vocab)
-        return bpe.apply_merges_with_queue(known, self.ranked_merges)
+        return apply_merges_with_queue(known, self.ranked_merges)
 
     def words(self, text: str) -> list[str]:
         """The pieces that no merge crosses."""
