@@ -352,7 +352,7 @@ def test_added_tokens_of_every_file_are_those_of_the_library(files, tmp_path):
     ids=["decoder", "older file", "tokenizer.json"],
 )
 def test_an_id_that_the_library_would_not_give_is_refused(files, tmp_path):
-    with pytest.raises(BadInput, match="listed with id 400, and the library tokenizers would give"):
+    with pytest.raises(BadInput, match="listed with id 400, but transformers would give"):
         read_hugging_face_tokenizer(folder_of(tmp_path, files))
 
 
