@@ -12,10 +12,17 @@ pytest.importorskip("transformers", reason="baselines: needs the extra baselines
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from gpt.files import read_json
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.gguf_file import open_gguf
 from gpt.pretrained.gguf_tokenizer import LLAMA_3, gguf_tokenizer
-from gpt.pretrained.smollm2 import SMOLLM2_GGUF_FILE, ensure_converted, smollm2_file
+from gpt.pretrained.shapes import config_from_transformers
+from gpt.pretrained.smollm2 import (
+    SMOLLM2_135M,
+    SMOLLM2_GGUF_FILE,
+    ensure_converted,
+    smollm2_file,
+)
 from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
@@ -200,7 +207,7 @@ def test_a_converted_model_is_the_one_that_transformers_reads(kind, write_gguf, 
     folder = ensure_converted(source, tmp_path / "cache")
     theirs = logits(tmp_path, gguf_file="a.gguf")
     torch.testing.assert_close(logits(folder), theirs, atol=1e-5, rtol=1e-5)
-    tokenizer = AutoTokenizer.from_pretrained(folder)  # beside a config of model type llama
+    tokenizer = AutoTokenizer.from_pretrained(folder)  # next to a config of model type llama
     assert_same(read_hugging_face_tokenizer(folder), tokenizer, awkward(50))
 
 
@@ -216,16 +223,18 @@ def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, smollm2_f
     assert torch.equal(logits(smollm2_folder), logits(smollm2.parent, gguf_file=SMOLLM2_GGUF_FILE))
     library = AutoTokenizer.from_pretrained(smollm2_folder)
     assert_same(read_hugging_face_tokenizer(smollm2_folder), library, awkward(1000))
+    config = config_from_transformers(read_json(smollm2_folder / "config.json"))
+    assert config == dataclasses.replace(SMOLLM2_135M, head_width=64)  # the file states it
 
 
 @pytest.mark.slow
-def test_smollm2_finds_lists_more_likely_with_digits_apart(ours, apart, smollm2_folder):
+def test_smollm2_finds_lists_more_likely_with_single_digits(ours, apart, smollm2_folder):
     model = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
     text = "Some capitals:\n\n1. Paris is in France.\n\n2. Rome is in Italy.\n\n3. Berlin is in"
 
-    def surprise(tokens):  # of the whole text, in nats
+    def total_loss(tokens):  # in nats
         tokens = torch.tensor([tokens])
         with torch.no_grad():
             return float(model(tokens, labels=tokens).loss) * (tokens.shape[1] - 1)
 
-    assert surprise(apart.encode(text)) < surprise(ours.encode(text)) - 5
+    assert total_loss(apart.encode(text)) < total_loss(ours.encode(text)) - 5

@@ -198,7 +198,7 @@ def test_what_a_model_that_samples_leaves_open_is_as_in_the_library(given, tmp_p
 def test_two_descriptions_of_the_rotation_must_agree(scaling):
     content = {"model_type": "llama", **SMALL["llama"]}
     content["rope_parameters"] = {"rope_type": "default", "rope_theta": 10_000.0}
-    with pytest.raises(BadInput, match=r"rope_type 'llama3'; it must be|keep the one that is righ"):
+    with pytest.raises(BadInput, match=r"rope_type 'llama3'; it must be|remove the one that is wro"):
         from_transformers(content | {"rope_scaling": scaling}, {})
 
 

@@ -85,7 +85,7 @@ def test_a_model_in_several_files_is_put_together(written):
     index.write_text(json.dumps({"metadata": {}, "weight_map": places}))
     assert_same(model, read_model(folder))
     (folder / "model-2-of-3.safetensors").unlink()
-    with pytest.raises(BadInput, match=r"model-2-of-3.safetensors' is missing; weights are read"):
+    with pytest.raises(BadInput, match=r"model-2-of-3.safetensors' is missing; weights are only"):
         read_model(folder)
 
 
@@ -134,7 +134,7 @@ def test_a_mask_that_is_not_causal_is_not_dropped_in_silence(tmp_path):
     write_model(tmp_path, a_model("gpt2"), end_of_text=None)
     window = torch.ones(1, 1, 24, 24).tril() - torch.ones(24, 24).tril(-4)
     rewrite(tmp_path, lambda tensors: tensors.update({"transformer.h.1.attn.bias": window}))
-    with pytest.raises(BadInput, match=r"constant 'h.1.attn.bias' with another value than usual"):
+    with pytest.raises(BadInput, match=r"'h.1.attn.bias' with another value than this"):
         read_model(tmp_path)
 
 
@@ -150,7 +150,7 @@ def test_frequencies_in_a_file_are_dropped_if_they_are_those_of_the_config(
     if accepted:
         assert_same(model, read_model(tmp_path))
     else:
-        with pytest.raises(BadInput, match=r"rotary_emb.inv_freq' with another value than usual"):
+        with pytest.raises(BadInput, match=r"rotary_emb.inv_freq' with another value than"):
             read_model(tmp_path)
 
 
@@ -158,7 +158,7 @@ def test_a_constant_of_another_shape_is_refused(tmp_path):
     write_model(tmp_path, a_model("gpt2"), end_of_text=None)
     twice = torch.ones(2, 1, 24, 24).tril()
     rewrite(tmp_path, lambda tensors: tensors.update({"transformer.h.1.attn.bias": twice}))
-    with pytest.raises(BadInput, match=r"constant 'h.1.attn.bias' with another value than usual"):
+    with pytest.raises(BadInput, match=r"'h.1.attn.bias' with another value than this"):
         read_model(tmp_path)
 
 
@@ -193,7 +193,7 @@ def test_a_folder_of_pickled_weights_alone_is_refused(written):
     """They could run a program when they are opened."""
     _, folder = written
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
-    with pytest.raises(BadInput, match=r"model.safetensors' is missing; weights are read from saf"):
+    with pytest.raises(BadInput, match=r"model.safetensors' is missing; weights are only read"):
         read_model(folder)
 
 
@@ -209,8 +209,8 @@ def test_weights_cut_at_any_tenth_are_refused(tenth, written):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is not JSON"), (b"\xff", "is not JSON"), (b"[]", "holds no JSON object"),
-     (b"{}", "models of type None are not read here"), (None, "there is no file")],
+    [(b"", "is not JSON"), (b"\xff", "is not JSON"), (b"[]", "holds a list instead of a JSON"),
+     (b"{}", "models of type None are not supported"), (None, "there is no file")],
 )  # fmt: skip
 def test_a_damaged_config_is_refused(content, message, written):
     _, folder = written
@@ -222,6 +222,6 @@ def test_a_damaged_config_is_refused(content, message, written):
 
 
 def test_a_refused_shape_leaves_no_folder(tmp_path):
-    with pytest.raises(BadInput, match="transformers has no class for this mix"):
+    with pytest.raises(BadInput, match="transformers has no class for this arch"):
         write_model(tmp_path / "new", GPT(GPTConfig(**SIZES, positions="alibi")), end_of_text=0)
     assert list(tmp_path.iterdir()) == []

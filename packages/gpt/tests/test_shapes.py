@@ -93,8 +93,8 @@ def test_the_base_of_the_rotation_stands_in_one_of_two_places(rope):
 ROPE = {"rope_type": "llama3", "factor": 8.0}
 REFUSED = {
     "unknown family": (GPT2 | {"model_type": "bloom"},
-                       "models of type 'bloom' are not read here; gpt2, llama, arcee are"),
-    "no family": ({}, "models of type None are not read here"),
+                       "models of type 'bloom' are not supported; gpt2, llama, arcee are"),
+    "no family": ({}, "models of type None are not supported"),
     "stretched rotation": (LLAMA | {"rope_scaling": ROPE},
                            "this model has rope_type 'llama3'; it must be 'default'"),
     "the same from 5 on": (LLAMA | {"rope_parameters": ROPE},
@@ -110,8 +110,9 @@ REFUSED = {
     "two streams": (GPT2 | {"add_cross_attention": True},
                     "add_cross_attention True; it must be False"),
     "activation": (GPT2 | {"activation_function": "mish"},
-                   "the activation 'mish' is not known here; gelu_new, .*, swish are"),
-    "gate": (LLAMA | {"hidden_act": "relu2"}, "a gate of 'relu2' is not known here"),
+                   "the activation 'mish' is not supported; gelu_new, .*, swish are"),
+    "gate": (LLAMA | {"hidden_act": "relu2"},
+             "a gate of 'relu2' is not supported; gelu_new, .*swish are"),
     "no size": ({name: LLAMA[name] for name in LLAMA if name != "hidden_size"},
                 "the config of this llama model is damaged: 'hidden_size' is missing"),
     "a size that is none": (GPT2 | {"n_layer": 0}, "n_layers must be at least 1, got 0"),
@@ -143,5 +144,5 @@ def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
     ids=str,
 )
 def test_a_mix_that_no_family_has_is_refused(config):
-    with pytest.raises(BadInput, match="transformers has no class for this mix of parts; it has"):
+    with pytest.raises(BadInput, match="transformers has no class for this architecture; it has"):
         config_to_transformers(config)

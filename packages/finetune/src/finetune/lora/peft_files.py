@@ -64,7 +64,7 @@ def write_adapter(folder: Path, model: GPT, base: str | None = None) -> None:
         base: the name of the model below, for those who are given the adapter alone.
 
     Raises:
-        BadInput: there are none, or transformers has no class for this mix of parts.
+        BadInput: there are none, or transformers has no class for this architecture.
     """
     config, tensors, header = as_peft_adapter(model)
     config["base_model_name_or_path"] = base

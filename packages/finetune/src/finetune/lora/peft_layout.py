@@ -59,7 +59,7 @@ def peft_modules(shape: GPTConfig) -> list[PeftModule]:
     """All of them, in the order of the model.
 
     Raises:
-        BadInput: transformers has no class for this mix of parts.
+        BadInput: transformers has no class for this architecture.
     """
     body, parts, found = BODY[transformers_family(shape)], block_projections(shape), []
     for row in tensor_mappings(shape):

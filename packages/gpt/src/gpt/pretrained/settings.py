@@ -1,8 +1,8 @@
-"""Settings in the JSON files of a model folder: which ones we use, and which we can only refuse.
+"""Settings in the JSON files of a model folder: which ones we use, ignore or refuse.
 
-transformers reads `config.json`, `generation_config.json` and `tokenizer_config.json`. A setting
-that changes a number, and that our model does not have, would be lost in silence. So each file has
-a table here, and a setting in none of its columns is refused by name.
+transformers reads `config.json`, `generation_config.json` and `tokenizer_config.json`. Ignoring a
+setting that our model does not have could change its results silently. Each file therefore has a
+table here, and a setting that is not in the table is refused by name.
 """
 
 from collections.abc import Mapping
@@ -12,20 +12,24 @@ from gpt.errors import BadInput
 
 
 class Settings(NamedTuple):
-    """The settings of one file."""
+    """The accepted settings of one file."""
 
     used: frozenset[str]
     """Settings that this package reads."""
     fixed: Mapping[str, tuple[Any, ...]]
-    """Settings that our model has in one way only, with the values that mean this way."""
+    """Settings that our model does not have, with the values that mean what it does instead."""
     without_effect: frozenset[str]
-    """Settings that change neither the model nor the tokens here."""
+    """Settings that change neither the model nor the tokens."""
 
     def check(self, content: Mapping[str, Any], where: str) -> None:
-        """Refuse a setting that we do not have; null stands for a default everywhere.
+        """Refuse a setting that is not supported; null means the default everywhere.
+
+        Args:
+            content: the settings by name.
+            where: the file, for the error message.
 
         Raises:
-            BadInput: a setting is unknown, or has a value other than those in `fixed`.
+            BadInput: a setting is unknown, or has a value that is not listed in `fixed`.
         """
         for name in sorted(content, key=lambda name: name not in self.fixed):
             value = content[name]
@@ -33,21 +37,21 @@ class Settings(NamedTuple):
                 continue
             if name not in self.fixed:
                 raise BadInput(
-                    f"{where} has the setting {name} {value!r:.60}, which is not known here; "
-                    "if it changes nothing, remove it from the file"
+                    f"{where} has the setting {name} {value!r:.60}, which is not supported; "
+                    "if it has no effect, remove it from the file"
                 )
             if value not in self.fixed[name]:
                 accepted = " or ".join(map(repr, self.fixed[name]))
-                rule = f"it must be {accepted}" if accepted else "this package does not have it"
+                rule = f"it must be {accepted}" if accepted else "this setting is not supported"
                 raise BadInput(f"{where} has {name} {value!r:.60}; {rule}")
 
 
 def split_names(text: str) -> frozenset[str]:
-    """The names in a text."""
+    """Split a text into names."""
     return frozenset(text.split())
 
 
-# The loss, the outputs and the files of the library; and the precision, which --precision decides.
+# Losses, outputs and files of the library, and the precision, which --precision decides.
 BOOKKEEPING = split_names(
     "_attn_implementation _attn_implementation_autoset _commit_hash _from_model_config "
     "_name_or_path _num_labels architectures attn_implementation chunk_size_feed_forward dtype "
@@ -60,7 +64,7 @@ BOOKKEEPING = split_names(
 DECODER: dict[str, tuple[Any, ...]] = {
     "add_cross_attention": (False,),
     "auto_map": (),
-    "is_decoder": (False, True),  # ours never attends to the future
+    "is_decoder": (False, True),  # our model is causal in both cases
     "is_encoder_decoder": (False,),
     "pruned_heads": ({},),
     "quantization_config": (),
@@ -73,7 +77,7 @@ GPT2 = Settings(
         "n_layer n_positions resid_pdrop"
     ),
     fixed=DECODER | {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,)},
-    # `n_ctx` repeats `n_positions`; a summary is made by classifiers; upcasting changes half floats
+    # `n_ctx` repeats `n_positions`, only classifiers use a summary, and only fp16 needs upcasting
     without_effect=BOOKKEEPING
     | split_names(
         "n_ctx n_special predict_special_tokens reorder_and_upcast_attn summary_activation "
@@ -89,7 +93,9 @@ LLAMA = Settings(
     ),
     fixed=DECODER
     | {
-        "attention_dropout": (0.0,),  # ours drops what a layer adds, not attention weights
+        "attention_dropout": (
+            0.0,
+        ),  # our dropout applies to the output of a layer, not to attention weights
         "partial_rotary_factor": (1.0,),
         "rope_interleaved": (False,),
     },
@@ -106,7 +112,7 @@ ROTATION = Settings(
     without_effect=frozenset(),
 )
 
-# How many tokens, in which batches and how fast is for the caller to say.
+# Lengths, batches and speed are chosen by the caller, so their settings have no effect.
 GENERATION = Settings(
     used=split_names("do_sample eos_token_id temperature top_k top_p"),
     fixed={
@@ -156,9 +162,9 @@ GENERATION = Settings(
     ),
 )
 
-# `tokenizer.json` says how text is cut, whatever `tokenizer_class` says: the classes of
-# transformers that build a pipeline of their own would lose steps of the file, such as SmolLM2's
-# single digits. `add_bos_token` has no effect in transformers either, where that file is there.
+# Only `tokenizer.json` decides how text is split, not `tokenizer_class`: classes of transformers
+# that build their own pipeline would lose steps of the file, such as SmolLM2's single digits. If
+# that file exists, `add_bos_token` has no effect in transformers either.
 TOKENIZER = Settings(
     used=split_names(
         "added_tokens_decoder additional_special_tokens chat_template extra_special_tokens "
@@ -182,7 +188,7 @@ TOKENIZER = Settings(
     ),
 )
 
-# Settings of generation that older folders keep in `config.json`.
+# Generation settings that older folders keep in `config.json`.
 IN_OLDER_CONFIGS = (GENERATION.used | GENERATION.fixed.keys() | GENERATION.without_effect) - {
     "eos_token_id"
 }
