@@ -14,14 +14,14 @@ from gpt.comparison.rows import (
 
 def test_the_speedup_is_their_time_over_ours():
     row = ComparisonRow("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=3.0, floor=1.2)
-    assert (row.speedup, row.ok, row.slow) == (1.5, True, False)
+    assert (row.speedup, row.is_equal, row.is_slow) == (1.5, True, False)
 
 
 @pytest.mark.parametrize(("library_s", "slow"), [(2.3, True), (2.33, False), (2.4, False)])
 def test_a_row_is_slow_below_97_hundredths_of_its_floor(library_s, slow):
     row = ComparisonRow("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=library_s, floor=1.2)
-    assert row.slow == slow
-    assert row.ok
+    assert row.is_slow == slow
+    assert row.is_equal
 
 
 def test_a_row_without_times_or_without_a_floor_is_not_slow():
@@ -29,15 +29,15 @@ def test_a_row_without_times_or_without_a_floor_is_not_slow():
         "name": "a", "library": "b", "max_abs_diff": 0.0, "tolerance": 0.0, "ours_s": None,
         "library_s": None, "speedup": None, "floor": None, "note": "", "ok": True, "slow": False,
     }  # fmt: skip
-    assert not ComparisonRow("a", "b", 0.0, 0.0, ours_s=9.0, library_s=1.0).slow
+    assert not ComparisonRow("a", "b", 0.0, 0.0, ours_s=9.0, library_s=1.0).is_slow
 
 
 def test_a_row_is_ok_up_to_its_tolerance_and_never_with_a_nan():
-    assert ComparisonRow("a", "b", 1e-5, 1e-5).ok
-    assert not ComparisonRow("a", "b", 2e-5, 1e-5).ok
+    assert ComparisonRow("a", "b", 1e-5, 1e-5).is_equal
+    assert not ComparisonRow("a", "b", 2e-5, 1e-5).is_equal
     assert not ComparisonRow(
         "a", "b", max_abs_difference(torch.tensor([1.0]), torch.tensor([math.nan])), 1e-5
-    ).ok
+    ).is_equal
 
 
 def test_the_largest_difference_and_shapes_that_do_not_fit():
