@@ -157,7 +157,7 @@ def measure_decoding(config: Config, sides: tuple[Side, Side]) -> dict[str, Any]
         prompts = [[row + 1, 2, 3, 4] for row in range(batch_size)]
         generators = (
             partial(generate_batch, ours, prompts, n, greedy),
-            partial(baselines.generate_greedy_batch, library, prompts, n),
+            partial(baselines.generate_new_tokens, library, prompts, n),
         )
         speeds = [batch_size * n / fastest_of_three(generate) for generate in generators]
         report[f"batch {batch_size}"] = {

@@ -8,7 +8,7 @@ steps of batch 12, AdamW from 1e-3 to 1e-4 along a cosine, weight decay 0.1, fp3
 fast arm is the fast recipe with batch 16 and AdamW at 3e-2 for everything except the matrices of
 the blocks. Hashed pairs and triples of characters (`gpt.model.ngrams`) replace three quarters of
 its feed-forward layers: as many parameters, and half the matrix products. The length of its
-schedule is fixed beforehand, and it ends at the first validation that is no worse than the last one
+schedule is fixed beforehand. It ends at the first validation that is as good as the last validation
 of the plain arm. `--no-ngrams` keeps the model of `gpt train`. Nothing is compiled, and validation
 does not count as time.
 

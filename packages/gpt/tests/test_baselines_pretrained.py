@@ -1,4 +1,4 @@
-"""Tokenizers, chat templates and weights against transformers, which reads the same files."""
+"""Tokenizers, chat templates and weights compared with transformers on the same files."""
 
 import dataclasses
 import importlib.util
@@ -45,7 +45,7 @@ PIECES = [
 
 
 def awkward(count: int) -> list[str]:
-    """Strings of awkward pieces and of any characters at all, the empty one first."""
+    """The empty string, then strings of awkward pieces, then of any characters."""
     draw, texts = random.Random(0), [""]
     while len(texts) < count:
         pieces = draw.choices(PIECES, k=draw.randint(1, 8))
@@ -98,22 +98,30 @@ def test_awkward_strings_have_the_ids_that_transformers_gives_them(count, ours, 
 
 
 @pytest.fixture(scope="module")
-def apart(ours):
-    """The tokenizer with every digit apart, as SmolLM2 was trained."""
+def single_digits(ours):
+    """The tokenizer with single digits, as SmolLM2 was trained."""
     return dataclasses.replace(ours, splits=[DIGIT_PATTERN, bpe.WORD_REGEX.pattern])
 
 
 @pytest.mark.parametrize("count", [150, pytest.param(1000, marks=pytest.mark.slow)])
-def test_with_digits_apart_awkward_strings_have_the_ids_of_the_library(count, apart, tmp_path):
-    write_hugging_face_tokenizer(apart, tmp_path)
-    assert_same(apart, AutoTokenizer.from_pretrained(tmp_path), awkward(count))
+def test_with_single_digits_awkward_strings_have_the_ids_of_the_library(
+    count, single_digits, tmp_path
+):
+    write_hugging_face_tokenizer(single_digits, tmp_path)
+    assert_same(single_digits, AutoTokenizer.from_pretrained(tmp_path), awkward(count))
     # the ids that end generation are in the files of a model
-    assert read_hugging_face_tokenizer(tmp_path) == dataclasses.replace(apart, end_ids=[])
+    assert read_hugging_face_tokenizer(tmp_path) == dataclasses.replace(single_digits, end_ids=[])
 
 
-def test_what_digits_apart_changes(ours, apart):
+def test_the_difference_that_single_digits_make(ours, single_digits):
     text = "a\n\n1. b"
-    assert [decode(apart, [token]) for token in apart.encode(text)] == ["a", "\n\n", "1", ".", " b"]
+    assert [decode(single_digits, [token]) for token in single_digits.encode(text)] == [
+        "a",
+        "\n\n",
+        "1",
+        ".",
+        " b",
+    ]
     assert [decode(ours, [token]) for token in ours.encode(text)] == [
         "a", "\n", "\n", "1", ".", " b",
     ]  # fmt: skip
@@ -133,12 +141,12 @@ CHATS = [
 
 @pytest.mark.parametrize("ask", [True, False])
 @pytest.mark.parametrize("chat", CHATS, ids=["question", "system", "turns", "empty"])
-def test_a_conversation_is_written_as_by_transformers(chat, ask, ours, library):
+def test_a_conversation_gives_the_text_of_transformers(chat, ask, ours, library):
     text = library.apply_chat_template(chat, tokenize=False, add_generation_prompt=ask)
     assert render_chat(ours.chat_template, chat, ours.roles, ask) == text
 
 
-def test_a_tricky_template_is_written_as_by_transformers(library):
+def test_a_tricky_template_gives_the_text_of_transformers(library):
     template = """{{ bos_token }}
 {%- for m in messages %}
     {%- if loop.index > 2 %}{% break %}{% endif %}
@@ -228,7 +236,7 @@ def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, smollm2_f
 
 
 @pytest.mark.slow
-def test_smollm2_finds_lists_more_likely_with_single_digits(ours, apart, smollm2_folder):
+def test_smollm2_finds_lists_more_likely_with_single_digits(ours, single_digits, smollm2_folder):
     model = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
     text = "Some capitals:\n\n1. Paris is in France.\n\n2. Rome is in Italy.\n\n3. Berlin is in"
 
@@ -237,4 +245,4 @@ def test_smollm2_finds_lists_more_likely_with_single_digits(ours, apart, smollm2
         with torch.no_grad():
             return float(model(tokens, labels=tokens).loss) * (tokens.shape[1] - 1)
 
-    assert total_loss(apart.encode(text)) < total_loss(ours.encode(text)) - 5
+    assert total_loss(single_digits.encode(text)) < total_loss(ours.encode(text)) - 5

@@ -1,4 +1,4 @@
-"""Models written into folders in the layout of transformers, and read back."""
+"""Models written to folders in the layout of transformers, and read back."""
 
 import json
 
@@ -20,7 +20,7 @@ SHAPES = {
 
 
 def a_model(family):
-    """Perturbed, so that no gain of 1 or bias of 0 hides a wrong mapping."""
+    """A perturbed model, so that no gain of 1 or bias of 0 hides a wrong mapping."""
     model = GPT(SHAPES[family]).eval()
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -89,7 +89,7 @@ def test_a_model_in_several_files_is_put_together(written):
         read_model(folder)
 
 
-def test_a_whole_file_goes_before_an_index_left_from_another_model(written):
+def test_a_single_file_takes_precedence_over_an_index(written):
     model, folder = written
     index = {"weight_map": {"model.norm.weight": "model-1-of-9.safetensors"}}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
@@ -105,7 +105,7 @@ def test_an_index_that_names_no_files_is_refused(index, written):
         read_model(folder)
 
 
-def test_an_index_does_not_lead_out_of_its_folder(written, tmp_path):
+def test_an_index_cannot_name_files_outside_its_folder(written, tmp_path):
     _, folder = written
     (folder / "model.safetensors").rename(tmp_path / "outside.safetensors")
     index = {"weight_map": {"a": "../outside.safetensors"}}
@@ -130,7 +130,7 @@ def test_a_folder_of_the_first_gpt2_files_is_read(tmp_path):
     assert_same(model, read_model(tmp_path))
 
 
-def test_a_mask_that_is_not_causal_is_not_dropped_in_silence(tmp_path):
+def test_a_mask_that_is_not_causal_is_not_dropped_silently(tmp_path):
     write_model(tmp_path, a_model("gpt2"), end_of_text=None)
     window = torch.ones(1, 1, 24, 24).tril() - torch.ones(24, 24).tril(-4)
     rewrite(tmp_path, lambda tensors: tensors.update({"transformer.h.1.attn.bias": window}))
@@ -189,8 +189,8 @@ def test_a_tensor_of_another_shape_is_named(written):
         read_model(folder)
 
 
-def test_a_folder_of_pickled_weights_alone_is_refused(written):
-    """They could run a program when they are opened."""
+def test_a_folder_with_only_pickled_weights_is_refused(written):
+    """Opening pickled weights could run any program."""
     _, folder = written
     (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
     with pytest.raises(BadInput, match=r"model.safetensors' is missing; weights are only read"):
@@ -221,7 +221,7 @@ def test_a_damaged_config_is_refused(content, message, written):
         read_model(folder)
 
 
-def test_a_refused_shape_leaves_no_folder(tmp_path):
+def test_a_refused_architecture_leaves_no_folder(tmp_path):
     with pytest.raises(BadInput, match="transformers has no class for this arch"):
         write_model(tmp_path / "new", GPT(GPTConfig(**SIZES, positions="alibi")), end_of_text=0)
     assert list(tmp_path.iterdir()) == []

@@ -18,9 +18,9 @@ def test_rows_worked_by_hand():
     assert unpermute_rows(rows, 2)[:, 0].tolist() == [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
 
 
-def test_turning_halves_after_is_turning_neighbours_before():
+def test_rotating_halves_of_reordered_rows_is_rotating_neighbours():
     angle = torch.linspace(0.1, 1.5, 4)
-    file = torch.randn(8, 5)  # one head of width 8, as llama.cpp lays it out
+    file = torch.randn(8, 5)  # one head of width 8, as in llama.cpp
     x = torch.randn(5)
     even, odd = rearrange(file @ x, "(pair two) -> two pair", two=2)
     first, second = rearrange(unpermute_rows(file, 1) @ x, "(two pair) -> two pair", two=2)
@@ -146,7 +146,7 @@ def test_another_architecture_is_named(write_gguf, tmp_path):
         read_gguf(path)
 
 
-def test_a_tensor_without_a_place_is_named(write_gguf, tmp_path):
+def test_an_unknown_tensor_is_named(write_gguf, tmp_path):
     path = write_gguf(tmp_path / "a.gguf", extra=[("rope_freqs", (8,))])
     with pytest.raises(BadInput, match=r"tensor 'rope_freqs.weight' has shape \(8,\), but .* None"):
         read_gguf(path)

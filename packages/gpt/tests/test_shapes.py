@@ -1,4 +1,4 @@
-"""What a `config.json` says and what our shape says, in both directions."""
+"""Converting between `config.json` and our config, in both directions."""
 
 import dataclasses
 
@@ -42,11 +42,11 @@ EXPRESSIBLE = [
 
 
 @pytest.mark.parametrize("config", EXPRESSIBLE, ids=lambda c: f"{c.positions} {c.feed_forward}")
-def test_there_and_back_the_shape_is_the_same(config):
+def test_a_config_survives_the_round_trip(config):
     assert config_from_transformers(config_to_transformers(config)) == config
 
 
-def test_what_is_left_to_a_default_is_written_out():
+def test_default_values_are_written_out():
     """GPT-2 has no model without biases, and Llama's config names its widths."""
     defaults = changed(OURS_LLAMA, n_kv_heads=None, head_width=None)
     assert config_from_transformers(config_to_transformers(defaults)) == OURS_LLAMA
@@ -54,7 +54,7 @@ def test_what_is_left_to_a_default_is_written_out():
     assert config_from_transformers(config_to_transformers(bare)) == OURS_GPT2
 
 
-def test_who_reads_what():
+def test_each_config_has_its_model_type():
     assert config_to_transformers(OURS_GPT2)["architectures"] == ["GPT2LMHeadModel"]
     assert config_to_transformers(OURS_LLAMA)["architectures"] == ["LlamaForCausalLM"]
     assert config_to_transformers(changed(OURS_LLAMA, feed_forward="relu2"))["architectures"] == [
@@ -86,7 +86,7 @@ def test_the_defaults_are_those_of_each_family():
     ],
     ids=["before 5", "from 5 on", "no scaling", "scaling by name"],
 )
-def test_the_base_of_the_rotation_stands_in_one_of_two_places(rope):
+def test_the_base_of_the_rotation_may_be_in_two_places(rope):
     assert config_from_transformers(LLAMA | rope).rotary_base == 500.0
 
 
@@ -121,7 +121,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("theirs", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
+def test_what_our_model_cannot_be_is_refused_by_name(theirs, message):
     with pytest.raises(BadInput, match=message):
         config_from_transformers(theirs)
 
@@ -143,6 +143,6 @@ def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
     ],
     ids=str,
 )
-def test_a_mix_that_no_family_has_is_refused(config):
+def test_an_architecture_that_no_family_has_is_refused(config):
     with pytest.raises(BadInput, match="transformers has no class for this architecture; it has"):
         config_to_transformers(config)

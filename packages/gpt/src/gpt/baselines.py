@@ -169,28 +169,16 @@ def rotate_as_gptj(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
 
 def generate_greedy(model: PreTrainedModel, prompt: list[int], n_tokens: int) -> list[int]:
     """Generate the most likely tokens after a prompt."""
-    return generate_greedy_batch(model, [prompt], n_tokens)[0]
-
-
-def generate_sampled(
-    model: PreTrainedModel, prompt: list[int], n_tokens: int, seed: int, **settings: Any
-) -> list[int]:
-    """Sample tokens after a prompt with the global generator."""
-    torch.manual_seed(seed)
-    return generate_new_tokens(model, [prompt], n_tokens, do_sample=True, **settings)[0]
-
-
-def generate_greedy_batch(
-    model: PreTrainedModel, prompts: list[list[int]], n_tokens: int
-) -> list[list[int]]:
-    """Generate the most likely tokens after several prompts of equal length."""
-    return generate_new_tokens(model, prompts, n_tokens, do_sample=False)
+    return generate_new_tokens(model, [prompt], n_tokens)[0]
 
 
 def generate_new_tokens(
     model: PreTrainedModel, prompts: list[list[int]], n_tokens: int, **settings: Any
 ) -> list[list[int]]:
-    """Return the tokens that `generate` adds to the prompts."""
+    """Return the tokens that `generate` adds to prompts of equal length, the most likely ones.
+
+    Settings such as `do_sample=True, top_k=40` sample with the global generator instead.
+    """
     tokens, generate = torch.tensor(prompts, device=model.device), cast(Any, model.generate)
     out = generate(
         tokens,
@@ -198,7 +186,7 @@ def generate_new_tokens(
         max_new_tokens=n_tokens,
         eos_token_id=None,
         pad_token_id=0,
-        **settings,
+        **{"do_sample": False, **settings},
     )
     return out[:, tokens.shape[1] :].tolist()
 

@@ -171,9 +171,9 @@ def text_rows(family: str) -> list[ComparisonRow]:
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
         sampler = partial(sample_token, temperature=0.9, top_k=40, top_p=0.9, generator=generator)
-        theirs = baselines.generate_sampled(
-            library, prompt, 40, seed, temperature=0.9, top_k=40, top_p=0.9
-        )
+        torch.manual_seed(seed)
+        settings = {"do_sample": True, "temperature": 0.9, "top_k": 40, "top_p": 0.9}
+        theirs = baselines.generate_new_tokens(library, [prompt], 40, **settings)[0]
         sampled += count_unequal(generate(ours, prompt, 40, sampler), theirs)
     prompts = [prompt, prompt[:2], prompt[1:]]
     batch = generate_batch(ours, prompts, 30, GREEDY_SAMPLER)

@@ -3,7 +3,7 @@
     python -m gpt.comparison.memory ours
     python -m gpt.comparison.memory library
 
-prints the peak memory of the process in bytes, less the memory in use after its imports.
+prints the peak memory of the process in bytes, beyond the memory in use after its imports.
 """
 
 import subprocess

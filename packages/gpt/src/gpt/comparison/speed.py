@@ -169,7 +169,7 @@ def smollm2_decoding_row(batch_size: int, precision: str, floor: float) -> Compa
         f"SmolLM2, 24 tokens, batch {batch_size}, {precision}",
         baselines.library_version("transformers"),
         lambda: generate_batch(ours, prompts, n_tokens, GREEDY_SAMPLER),
-        lambda: baselines.generate_greedy_batch(library, prompts, n_tokens),
+        lambda: baselines.generate_new_tokens(library, prompts, n_tokens),
         floor,
     )
     weights = sum(parameter.nbytes for parameter in ours.parameters())

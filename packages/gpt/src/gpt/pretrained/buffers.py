@@ -16,17 +16,12 @@ from gpt.model.config import GPTConfig
 MASK, MASKED_SCORE, FREQUENCIES = ".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq"
 
 
-def drop_constant_buffers(tensors: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
-    """Return the tensors without the constants that our model computes.
+def is_constant_buffer(name: str, tensor: Tensor, config: GPTConfig) -> bool:
+    """Whether a tensor is a constant that our model computes.
 
     Raises:
-        BadInput: a stored constant has another value than ours.
+        BadInput: it is, but has another value than ours.
     """
-    return {name: each for name, each in tensors.items() if not is_constant(name, each, config)}
-
-
-def is_constant(name: str, tensor: Tensor, config: GPTConfig) -> bool:
-    """Whether a tensor is one of these constants; refuse a constant with another value."""
     if name.endswith(MASK):
         size = math.isqrt(tensor.numel())
         expected = torch.ones(size, size).tril()

@@ -75,7 +75,7 @@ def bf16(blocks: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
 
 
 def f32(blocks: UInt8[np.ndarray, "N 4"]) -> Float32[np.ndarray, "N 1"]:
-    """Read float32."""
+    """Read little-endian float32 numbers."""
     return np.ascontiguousarray(blocks).view("<f4").astype(np.float32)
 
 

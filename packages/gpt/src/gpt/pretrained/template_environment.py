@@ -22,7 +22,7 @@ def template_environment() -> Any:
     environment.filters["tojson"] = tojson
     environment.globals |= {
         "raise_exception": raise_exception,
-        "strftime_now": strftime_now,
+        "strftime_now": lambda format: datetime.datetime.now().strftime(format),
         "dict": TemplateDict(),
         "namespace": namespace_without_underscores(),
     }
@@ -47,11 +47,6 @@ def raise_exception(message: str) -> None:
     from jinja2.exceptions import TemplateError
 
     raise TemplateError(message)
-
-
-def strftime_now(format: str) -> str:
-    """Return the current local time in a format of `strftime`."""
-    return datetime.datetime.now().strftime(format)
 
 
 class TemplateDict:

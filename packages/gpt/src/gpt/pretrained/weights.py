@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.pretrained.buffers import drop_constant_buffers
+from gpt.pretrained.buffers import is_constant_buffer
 from gpt.pretrained.shapes import transformers_family
 
 BODY = {"gpt2": "transformer.", "llama": "model.", "arcee": "model."}
@@ -104,7 +104,11 @@ def weights_from_transformers(
     Raises:
         BadInput: a tensor is missing, unknown, or a constant with another value than ours.
     """
-    stored = drop_constant_buffers(without_body_prefix(state_dict, config), config)
+    stored = {
+        name: tensor
+        for name, tensor in without_body_prefix(state_dict, config).items()
+        if not is_constant_buffer(name, tensor, config)
+    }
     if config.tied_head:
         stored.pop(HEAD, None)
     mappings = tensor_mappings(config)

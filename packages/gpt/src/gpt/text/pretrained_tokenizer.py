@@ -101,7 +101,7 @@ class PretrainedTokenizer:
 
     @cached_property
     def patterns(self) -> list[regex.Pattern[str]]:
-        """Compiled `splits`."""
+        """The patterns in `splits`, compiled."""
         return [regex.compile(split) for split in self.splits]
 
     @cached_property
@@ -110,9 +110,14 @@ class PretrainedTokenizer:
         return self.vocab | {each.content: each.token for each in self.added}
 
     @cached_property
+    def highest_id(self) -> int:
+        """The highest id, which need not be listed last."""
+        return max(self.ids.values())
+
+    @property
     def vocab_size(self) -> int:
-        """Number of token ids, from 0 to the highest id, which need not be listed last."""
-        return max(self.ids.values()) + 1
+        """Number of token ids, from 0 to the highest id."""
+        return self.highest_id + 1
 
     @property
     def end_of_text(self) -> int:
@@ -164,19 +169,17 @@ class PretrainedTokenizer:
             ]
         return pieces
 
-    def text_tokens(self, text: str) -> list[int]:
-        """Return the token ids of a text that contains no added tokens."""
-        return [token for word in self.words(text) for token in self.word_tokens(word)]
-
     def _encode(self, text: str, added: list[AddedToken]) -> list[int]:
         check_utf8(text)
         added = sorted(added, key=lambda each: len(each.content), reverse=True)
         tokens, end = [], 0
-        for match in added_token_regex(added).finditer(text):
-            tokens += self.text_tokens(text[end : match.start()])
-            tokens.append(added[(match.lastindex or 1) - 1].token)
-            end = match.end()
-        return tokens + self.text_tokens(text[end:])
+        for match in [*added_token_regex(added).finditer(text), None]:
+            for word in self.words(text[end : match.start() if match else None]):
+                tokens += self.word_tokens(word)
+            if match:
+                tokens.append(added[(match.lastindex or 1) - 1].token)
+                end = match.end()
+        return tokens
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of the text; a special token in it is encoded like other text.
@@ -198,7 +201,7 @@ class PretrainedTokenizer:
         return b"".join(self.spelled.get(token, b"") for token in tokens)
 
     def to_json(self) -> dict[str, object]:
-        """Return all parts as JSON."""
+        """Return all parts, from which the tokenizer can be rebuilt."""
         return {"kind": "pretrained", **asdict(self)}
 
     @classmethod
