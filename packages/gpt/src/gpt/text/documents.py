@@ -120,10 +120,10 @@ def file_documents(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{str(path)!r} is not a UTF-8 text file (byte {error.start} cannot be decoded)"
+            f"{str(path)!r} is not a text file in UTF-8 (byte {error.start} cannot be decoded)"
         ) from error
     if "\0" in text:
-        raise BadInput(f"{str(path)!r} is not a text file (it contains zero bytes)")
+        raise BadInput(f"{str(path)!r} is not a text file (it holds zero bytes)")
     if suffix != ".jsonl":
         return text.split(END_OF_TEXT)
     return [jsonl_text(path, n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
