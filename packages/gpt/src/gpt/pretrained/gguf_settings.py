@@ -7,7 +7,7 @@ a field that is not in the table is refused by name.
 from typing import Any
 
 from gpt.errors import BadInput
-from gpt.pretrained.settings import Settings, split_names
+from gpt.pretrained.settings import Settings, accepted_values, split_names
 
 # Fields that describe the file: its name, its licence, how it was quantised.
 DESCRIPTIONS = ("GGUF.", "general.", "quantize.")
@@ -23,22 +23,17 @@ FIELDS = Settings(
         "tokenizer.ggml.pre tokenizer.ggml.token_type tokenizer.ggml.tokens "
         "tokenizer.ggml.unknown_token_id"
     ),
-    fixed={
-        "llama.attention.causal": (True,),
-        "llama.attention.clamp_kqv": (0.0,),
-        "llama.attention.max_alibi_bias": (0.0,),
-        "llama.attention.sliding_window": (0,),
-        "llama.expert_count": (0,),
-        "llama.expert_used_count": (0,),
-        "llama.rope.scaling.factor": (0.0, 1.0),
-        "llama.rope.scaling.type": ("none",),
-        "llama.use_parallel_residual": (False,),
-        "split.count": (0, 1),
-        "tokenizer.ggml.add_eos_token": (False,),
-        "tokenizer.ggml.add_sep_token": (False,),
-        "tokenizer.ggml.add_space_prefix": (False,),
-        "tokenizer.ggml.remove_extra_whitespaces": (False,),
-    },
+    fixed=accepted_values(
+        ("llama.attention.causal", True),
+        ("llama.use_parallel_residual", False),
+        ("tokenizer.ggml.add_eos_token tokenizer.ggml.add_sep_token", False),
+        ("tokenizer.ggml.add_space_prefix tokenizer.ggml.remove_extra_whitespaces", False),
+        ("llama.attention.sliding_window llama.expert_count llama.expert_used_count", 0),
+        ("llama.attention.clamp_kqv llama.attention.max_alibi_bias", 0.0),
+        ("llama.rope.scaling.factor", 0.0, 1.0),
+        ("llama.rope.scaling.type", "none"),
+        ("split.count", 0, 1),
+    ),
     # tokens for infilling, the scores of another kind of tokenizer, other chat templates
     without_effect=split_names(
         "llama.rope.scaling.finetuned llama.rope.scaling.original_context_length split.no "

@@ -51,6 +51,11 @@ def split_names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+def accepted_values(*rows: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
+    """Return the accepted values by name, from rows of names followed by their accepted values."""
+    return {name: tuple(values) for names, *values in rows for name in names.split()}
+
+
 # Losses, outputs and files of the library, and the precision, which --precision decides.
 BOOKKEEPING = split_names(
     "_attn_implementation _attn_implementation_autoset _commit_hash _from_model_config "
@@ -61,14 +66,12 @@ BOOKKEEPING = split_names(
     "tie_encoder_decoder tokenizer_class torch_dtype torchscript transformers.js_config "
     "transformers_version unsloth_fixed unsloth_version use_bfloat16 use_cache xla_device"
 )
-DECODER: dict[str, tuple[Any, ...]] = {
-    "add_cross_attention": (False,),
-    "auto_map": (),
-    "is_decoder": (False, True),  # our model is causal in both cases
-    "is_encoder_decoder": (False,),
-    "pruned_heads": ({},),
-    "quantization_config": (),
-}
+DECODER = accepted_values(
+    ("auto_map quantization_config",),
+    ("add_cross_attention is_encoder_decoder", False),
+    ("is_decoder", False, True),  # our model is causal in both cases
+    ("pruned_heads", {}),
+)
 SHARED_SETTINGS = split_names("bos_token_id eos_token_id model_type tie_word_embeddings vocab_size")
 GPT2 = Settings(
     used=SHARED_SETTINGS
@@ -76,7 +79,8 @@ GPT2 = Settings(
         "activation_function attn_pdrop embd_pdrop layer_norm_epsilon n_embd n_head n_inner "
         "n_layer n_positions resid_pdrop"
     ),
-    fixed=DECODER | {"scale_attn_weights": (True,), "scale_attn_by_inverse_layer_idx": (False,)},
+    fixed=DECODER
+    | accepted_values(("scale_attn_weights", True), ("scale_attn_by_inverse_layer_idx", False)),
     # `n_ctx` repeats `n_positions`, only classifiers use a summary, and only fp16 needs upcasting
     without_effect=BOOKKEEPING
     | split_names(
@@ -91,65 +95,38 @@ LLAMA = Settings(
         "mlp_bias num_attention_heads num_hidden_layers num_key_value_heads rms_norm_eps "
         "rope_parameters rope_scaling rope_theta"
     ),
+    # our dropout applies to the output of a layer, not to attention weights
     fixed=DECODER
-    | {
-        "attention_dropout": (
-            0.0,
-        ),  # our dropout applies to the output of a layer, not to attention weights
-        "partial_rotary_factor": (1.0,),
-        "rope_interleaved": (False,),
-    },
+    | accepted_values(
+        ("attention_dropout", 0.0), ("partial_rotary_factor", 1.0), ("rope_interleaved", False)
+    ),
     without_effect=BOOKKEEPING | split_names("is_llama_config"),
 )
 CONFIG = {"gpt2": GPT2, "llama": LLAMA, "arcee": LLAMA}
 ROTATION = Settings(
     used=split_names("rope_theta"),
-    fixed={
-        "rope_type": ("default",),
-        "type": ("default",),  # the name in older files
-        "partial_rotary_factor": (1.0,),
-    },
+    # `type` is the name in older files
+    fixed=accepted_values(("rope_type type", "default"), ("partial_rotary_factor", 1.0)),
     without_effect=frozenset(),
 )
 
 # Lengths, batches and speed are chosen by the caller, so their settings have no effect.
 GENERATION = Settings(
     used=split_names("do_sample eos_token_id temperature top_k top_p"),
-    fixed={
-        "assistant_early_exit": (),
-        "bad_words_ids": ([],),
-        "begin_suppress_tokens": ([],),
-        "constraints": ([],),
-        "diversity_penalty": (0.0,),
-        "dola_layers": (),
-        "encoder_no_repeat_ngram_size": (0,),
-        "encoder_repetition_penalty": (1.0,),
-        "epsilon_cutoff": (0.0,),
-        "eta_cutoff": (0.0,),
-        "exponential_decay_length_penalty": (),
-        "force_words_ids": ([],),
-        "forced_bos_token_id": (),
-        "forced_eos_token_id": (),
-        "guidance_scale": (1.0,),
-        "is_assistant": (False,),
-        "min_length": (0,),
-        "min_new_tokens": (0,),
-        "min_p": (0.0,),
-        "no_repeat_ngram_size": (0,),
-        "num_beam_groups": (1,),
-        "num_beams": (1,),
-        "num_return_sequences": (1,),
-        "penalty_alpha": (0.0,),
-        "repetition_penalty": (1.0,),
-        "sequence_bias": ({},),
-        "stop_strings": ([],),
-        "suppress_tokens": ([],),
-        "token_healing": (False,),
-        "top_h": (),
-        "typical_p": (1.0,),
-        "use_mtp": (False,),
-        "watermarking_config": (),
-    },
+    fixed=accepted_values(
+        (
+            "assistant_early_exit dola_layers exponential_decay_length_penalty "
+            "forced_bos_token_id forced_eos_token_id top_h watermarking_config",
+        ),
+        ("is_assistant token_healing use_mtp", False),
+        ("encoder_no_repeat_ngram_size min_length min_new_tokens no_repeat_ngram_size", 0),
+        ("diversity_penalty epsilon_cutoff eta_cutoff min_p penalty_alpha", 0.0),
+        ("num_beam_groups num_beams num_return_sequences", 1),
+        ("encoder_repetition_penalty guidance_scale repetition_penalty typical_p", 1.0),
+        ("bad_words_ids begin_suppress_tokens constraints force_words_ids", []),
+        ("stop_strings suppress_tokens", []),
+        ("sequence_bias", {}),
+    ),
     without_effect=split_names(
         "_from_model_config assistant_confidence_threshold assistant_ensemble_weight "
         "assistant_lookbehind bos_token_id cache_config cache_implementation compile_config "
@@ -170,25 +147,22 @@ TOKENIZER = Settings(
         "added_tokens_decoder additional_special_tokens chat_template extra_special_tokens "
         "model_specific_special_tokens"
     ),  # and every name that ends in _token
-    fixed={
-        "add_prefix_space": (False,),
-        "auto_map": (),
-        "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output": (False,),
-        "split_special_tokens": (False,),
-    },
+    fixed=accepted_values(
+        ("auto_map",),
+        ("add_prefix_space split_special_tokens", False),
+        ("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", False),
+    ),
     without_effect=split_names(
         "add_bos_token add_eos_token backend chat_control_tokens clean_up_tokenization_spaces "
         "errors fix_mistral_regex from_slow is_local legacy local_files_only max_len max_length "
         "merges_file model_input_names model_max_length name_or_path pad_to_multiple_of "
         "pad_token_type_id padding_side processor_class response_schema response_template "
-        "sp_model_kwargs "
-        "spaces_between_special_tokens special_tokens_map_file stride tokenizer_class "
-        "tokenizer_file truncation_side truncation_strategy trust_remote_code unsloth_version "
-        "use_default_system_prompt use_fast verbose vocab_file vocab_size"
+        "sp_model_kwargs spaces_between_special_tokens special_tokens_map_file stride "
+        "tokenizer_class tokenizer_file truncation_side truncation_strategy trust_remote_code "
+        "unsloth_version use_default_system_prompt use_fast verbose vocab_file vocab_size"
     ),
 )
 
 # Generation settings that older folders keep in `config.json`.
-IN_OLDER_CONFIGS = (GENERATION.used | GENERATION.fixed.keys() | GENERATION.without_effect) - {
-    "eos_token_id"
-}
+IN_OLDER_CONFIGS = GENERATION.used | GENERATION.fixed.keys() | GENERATION.without_effect
+IN_OLDER_CONFIGS -= {"eos_token_id"}

@@ -27,6 +27,11 @@ from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
 DIGIT_PATTERN = r"\p{N}"  # every digit is a word of its own, as in SmolLM2
+# Options of the BPE model that byte-level BPE leaves unset.
+FOREIGN_OPTIONS = (
+    "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+    "byte_fallback",
+)  # fmt: skip
 SUPPORTED_KINDS = "only byte-level BPE is supported, as in GPT-2, Llama 3 and SmolLM2"
 
 
@@ -80,14 +85,7 @@ def bpe_model(pipeline: JsonObject) -> JsonObject:
     kind = model.get("type", "BPE" if "merges" in model else "unknown")
     if kind != "BPE":
         raise BadInput(f"a tokenizer of kind {kind}; {SUPPORTED_KINDS}")
-    for option in (
-        "dropout",
-        "unk_token",
-        "continuing_subword_prefix",
-        "end_of_word_suffix",
-        "fuse_unk",
-        "byte_fallback",
-    ):
+    for option in FOREIGN_OPTIONS:
         if model.get(option):
             raise BadInput(f"BPE with {option} {model[option]!r}; {SUPPORTED_KINDS}")
     if pipeline.get("normalizer"):
