@@ -19,7 +19,7 @@ from gpt.pretrained.shapes import config_from_transformers
 
 
 def training_memory_row() -> ComparisonRow:
-    """Compare peak memory at GPT-2 small shape, 2 x 512 tokens; less than the library is equal."""
+    """Compare peak memory at GPT-2 small shape, 2 x 512 tokens; using less counts as equal."""
     from gpt import baselines
 
     name = "peak memory of a training step, GPT-2 small shape, 2 x 512"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-SLOW_FACTOR = 0.97  # a speedup below this part of its floor is marked; medians vary by about 3 %
+SLOW_FACTOR = 0.97  # a speedup below this fraction of its floor is marked; medians vary a little
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ BATCHES = {"tiny": (12, 64), "small": (2, 512)}
 
 
 def training_step_row(size: str, compiled: bool, floor: float | None) -> ComparisonRow:
-    """Compare a step with one of GPT2LMHeadModel and torch's AdamW, as people usually write it."""
+    """Compare a training step with GPT2LMHeadModel and torch's AdamW, used in the usual way."""
     from gpt import baselines
 
     library, shape = baselines.gpt2_to_train(size), BATCHES[size]

@@ -89,7 +89,7 @@ def cache_folder() -> Path:
 
 
 def ensure_converted(source: Path, cache: Path) -> Path:
-    """Return the folder in `cache` for this file, which is converted unless that was done before.
+    """Return the folder in `cache` for this file; convert the file if there is none.
 
     Raises:
         RunFailed: the cache cannot be written.

@@ -66,7 +66,7 @@ def gpt2_mappings(config: GPTConfig) -> list[TensorMapping]:
 
 
 def llama_mappings(config: GPTConfig) -> list[TensorMapping]:
-    """Return the mappings of Llama and Arcee: separate projections, and biases only on request."""
+    """Return the mappings of Llama and Arcee: separate projections, biases only if configured."""
     mappings = [
         TensorMapping("embedding.weight", ("embed_tokens.weight",)),
         TensorMapping("final_norm.gain", ("norm.weight",)),
@@ -140,7 +140,7 @@ def without_body_prefix(state_dict: dict[str, Tensor], config: GPTConfig) -> dic
 
 
 def has_own_head(state_dict: dict[str, Tensor], config: GPTConfig) -> bool:
-    """Whether a checkpoint whose config says "tied head" has another head than its embedding.
+    """Whether a checkpoint with a tied head stores a head that differs from its embedding.
 
     Some published models do; transformers then keeps both.
     """

@@ -118,7 +118,7 @@ def is_token_setting(role: str, value: Any) -> bool:
 
 
 def as_entry(value: str | JsonObject) -> JsonObject:
-    """Return a token as an object; the files may also write only its text."""
+    """Return a token as an object, even if a file gives only its text."""
     return {"content": value} if isinstance(value, str) else value
 
 

@@ -126,7 +126,7 @@ class PretrainedTokenizer:
 
     @property
     def end_tokens(self) -> frozenset[int]:
-        """Ids at which generation stops: those of the model, and END_OF_TEXT."""
+        """Ids at which generation stops: those that its files name, and `end_of_text`."""
         return frozenset({self.end_of_text, *self.end_ids})
 
     @cached_property

@@ -32,7 +32,7 @@ class Tokenizer(Protocol):
 
     @property
     def end_of_text(self) -> int:
-        """Id of END_OF_TEXT: the last id, except in pretrained tokenizers."""
+        """Id that separates documents: the last id, except in pretrained tokenizers."""
         ...
 
     def encode(self, text: str) -> list[int]:
