@@ -87,8 +87,9 @@ def test_kto_needs_both_weights_on_the_right_side(tmp_path):
         reference_sums = sequence_logprobs(baselines.policy_copy(reference), both).logprob
     piece = LabelledBatch(both, reference_sums, batch["label"])
     ours = baselines.policy_copy(policy)
-    assert loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 0.8, 1.5), piece)).is_equal
-    assert not loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 1.5, 0.8), piece)).is_equal
+    for weights, equal in (((0.8, 1.5), True), ((1.5, 0.8), False)):
+        inputs = LossInputs(ours, KTOLoss(0.3, *weights), piece)
+        assert loss_row("", trainer, batch, inputs).is_equal == equal
 
 
 def margins():

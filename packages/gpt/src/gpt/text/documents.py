@@ -195,7 +195,10 @@ def split_documents(documents: list[str], share: float, seed: int) -> DocumentSp
 
 
 def split_longest(documents: list[str], size: int) -> DocumentSplit:
-    """Set aside the end of the longest document, at most `size` characters, from a newline on."""
+    """Set aside the last `size` characters of the longest document.
+
+    If a newline is near, the document is cut after it, and slightly fewer are set aside.
+    """
     longest = max(range(len(documents)), key=lambda index: len(documents[index]))
     text = documents[longest]
     size = min(size, len(text) // 2)
