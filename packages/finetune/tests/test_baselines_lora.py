@@ -45,7 +45,7 @@ def test_adapter_files_go_both_ways(family):
     rows = adapter_file_rows(family)
     assert len(rows) == 2
     for row in rows:
-        assert row.ok and row.max_abs_diff < 1e-9, row
+        assert row.is_equal and row.max_abs_diff < 1e-9, row
 
 
 SECOND_BLOCK = {"gpt2": r".*\.1\..*c_(attn|proj)", "llama": r".*\.1\..*_proj"}

@@ -294,7 +294,7 @@ def test_a_model_without_adapters_or_without_a_family_is_not_written(tmp_path):
     with pytest.raises(BadInput, match="no adapters"):
         write_adapter(tmp_path / "a", GPT(LLAMA))
     model, _ = pair(GPTConfig(**vars(LLAMA) | {"positions": "alibi"}), LoraConfig(2))
-    with pytest.raises(BadInput, match="no class for this mix"):
+    with pytest.raises(BadInput, match="no class for this arch"):
         write_adapter(tmp_path / "a", model)
     assert not (tmp_path / "a").exists()
 
