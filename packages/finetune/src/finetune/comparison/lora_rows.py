@@ -82,13 +82,13 @@ def lora_rows() -> list[ComparisonRow]:
 
 def equality_rows(family: str) -> list[ComparisonRow]:
     """The largest difference over all configs: outputs, gradients, five steps, merged weights."""
-    from finetune.lora import baselines
+    from gpt.baselines import library_version
 
     largest: dict[str, float] = {}
     for config in LORA_CONFIGS:
         for name, found in lora_differences(compared_models(family, config)).items():
             largest[name] = max(largest.get(name, 0.0), found)
-    library, n_configs = baselines.peft_version(), len(LORA_CONFIGS)
+    library, n_configs = library_version("peft"), len(LORA_CONFIGS)
     return [
         ComparisonRow(
             f"LoRA, {FAMILY_NAMES[family]}: {name}, {n_configs} configs",
@@ -159,6 +159,7 @@ def difference_after_five_steps(ours: GPT, library: Any) -> float:
 def adapter_file_rows(family: str) -> list[ComparisonRow]:
     """Our adapter read by peft, and peft's by us, beside a model that both read from a folder."""
     from finetune.lora import baselines
+    from gpt.baselines import library_version
 
     base, ours, _ = compared_models(family, LORA_CONFIGS[0])
     tokens = torch.randint(0, base.config.vocab_size, (3, 24))
@@ -184,7 +185,7 @@ def adapter_file_rows(family: str) -> list[ComparisonRow]:
         note = f"the adapter moves the scores by up to {moved:.2g}"
         row = ComparisonRow(
             f"{name}, {FAMILY_NAMES[family]}",
-            baselines.peft_version(),
+            library_version("peft"),
             found,
             LORA_TOLERANCE,
             note=note,
@@ -200,6 +201,7 @@ def lora_step_row(size: str, floor: float) -> ComparisonRow:
     """A training step of adapters of rank 8 beside every part, forward, backward and AdamW."""
     from finetune.baselines import llama_config
     from finetune.lora import baselines
+    from gpt.baselines import library_version
 
     base = GPT(config_from_transformers(llama_config(size).to_dict()))
     ours = with_random_adapters(base, LoraConfig(8, 16.0))
@@ -212,7 +214,7 @@ def lora_step_row(size: str, floor: float) -> ComparisonRow:
     repeats, warmups = (3, 0) if size == "smollm2" else (40, 2)  # those two steps warmed up
     seconds = time_interleaved(mine, theirs, repeats, warmups)
     name = f"LoRA, training step, {size} shape, {rows} x {length}, rank 8 on all parts"
-    return ComparisonRow(name, baselines.peft_version(), largest, 1e-5, *seconds, floor)
+    return ComparisonRow(name, library_version("peft"), largest, 1e-5, *seconds, floor)
 
 
 def our_lora_step(model: GPT, tokens: Int[Tensor, "B T"]) -> Callable[[], float]:

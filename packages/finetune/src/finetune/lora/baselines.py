@@ -1,10 +1,6 @@
-"""LoRA of the library `peft` around models of transformers; needs the extra `baselines`."""
+"""peft's LoRA around models of transformers; needs the extra `baselines`."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import wraps
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +25,15 @@ from torch.overrides import TorchFunctionMode
 
 from finetune.lora.inject import lora_layers
 from finetune.lora.peft_files import as_peft_adapter
-from gpt.baselines import to_library_model
+from gpt.baselines import to_library_model, without_future_warnings
 from gpt.model.gpt import GPT
 
 
-def peft_version() -> str:
-    """The library and its version."""
-    return f"peft {installed('peft')}"
-
-
-@contextmanager
-def without_peft_warnings() -> Iterator[None]:
-    """Without what peft makes transformers say about names that are about to change."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
-
-
 class ForceFloat64(TorchFunctionMode):
-    """Within, whoever asks torch for float32 gets float64."""
+    """Within this mode, calls to torch that ask for float32 get float64."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The call with another format in its arguments."""
+        """Make the call with float32 replaced by float64 in its arguments."""
         names, values = (kwargs or {}).keys(), [*args, *(kwargs or {}).values()]
         values = [torch.float64 if each is torch.float32 else each for each in values]
         func = torch.Tensor.double if func is torch.Tensor.float else func
@@ -59,40 +42,40 @@ class ForceFloat64(TorchFunctionMode):
 
 
 def in_float64(model: Any) -> Any:
-    """A model of transformers or peft that computes everything in float64.
+    """Make a model of transformers or peft compute everything in float64.
 
-    Left alone, Llama's norms and angles are in float32 whatever the format of its weights, and
-    what they round away is more than adapters may differ by.
+    By default Llama computes norms and rotary angles in float32 whatever the format of its
+    weights, and that rounding error is larger than the tolerance for adapters.
     """
     model.to(torch.float64)
     for module in model.modules():
         if isinstance(module, LlamaRotaryEmbedding):
             with ForceFloat64():
-                turns, _ = module.compute_default_rope_parameters(module.config)
-            module.register_buffer("inv_freq", turns, persistent=False)
-    as_written = model.forward
+                frequencies, _ = module.compute_default_rope_parameters(module.config)
+            module.register_buffer("inv_freq", frequencies, persistent=False)
+    original_forward = model.forward
 
-    @wraps(as_written)
+    @wraps(original_forward)
     def forward(*args: Any, **kwargs: Any) -> Any:
         with ForceFloat64():
-            return as_written(*args, **kwargs)
+            return original_forward(*args, **kwargs)
 
     model.forward = forward
     return model
 
 
 def as_peft_model(base: GPT, model: GPT) -> PeftModel:
-    """In peft what `model` is here: `base` with the adapters of `model`.
+    """Build the peft model of `base` with the adapters of `model`.
 
-    Queries, keys and values of GPT-2 are one module there. Adapters of ours that are joined in one
-    keep their blocks: what lies outside of them gets no gradient.
+    In transformers, GPT-2's queries, keys and values are one module. Separate adapters of ours
+    become one block-diagonal adapter there, and entries outside the blocks get no gradient.
     """
     config, tensors, _ = as_peft_adapter(model)
     settings: dict[str, Any] = config | {"inference_mode": False}
     settings.pop("peft_type")
     library: Any = to_library_model(base)
     library.to(base.embedding.weight.dtype)
-    with without_peft_warnings():
+    with without_future_warnings():
         adapted = get_peft_model(library, TheirConfig(**settings))
         set_peft_model_state_dict(adapted, tensors)
     blocks = mapped_adapter_tensors(model, torch.ones_like)
@@ -104,7 +87,7 @@ def as_peft_model(base: GPT, model: GPT) -> PeftModel:
 
 
 def peft_parameters(model: PeftModel) -> dict[str, Tensor]:
-    """Every A and B of theirs by the name that it has in a file."""
+    """Trainable A and B of a peft model, under their names in an adapter file."""
     return {
         name.replace(".default.", "."): parameter
         for name, parameter in model.named_parameters()
@@ -113,7 +96,7 @@ def peft_parameters(model: PeftModel) -> dict[str, Tensor]:
 
 
 def mapped_adapter_tensors(model: GPT, value: Any) -> dict[str, Tensor]:
-    """The same of ours, with `value(parameter)` in place of each: its gradient, say."""
+    """Our `value(parameter)` for each A and B (its gradient, say), under peft's names."""
     layers = lora_layers(model).values()
     kept = [(each, each.a.data, each.b.data) for each in layers]
     for layer in layers:
@@ -125,41 +108,41 @@ def mapped_adapter_tensors(model: GPT, value: Any) -> dict[str, Tensor]:
 
 
 def merged_weights(model: PeftModel) -> dict[str, Tensor]:
-    """The state dict of the model of transformers that `merge_and_unload` leaves."""
+    """State dict of the transformers model after `merge_and_unload`."""
     library: Any = model.merge_and_unload()
     return library.state_dict()
 
 
 def base_logits(model: PeftModel, tokens: Tensor) -> Tensor:
-    """What the model says with its adapter off."""
+    """Compute the logits with the adapter disabled."""
     with model.disable_adapter():
         return model(tokens).logits
 
 
 def load_causal_lm(folder: Path) -> PreTrainedModel:
-    """The model of transformers in a folder, in float64."""
+    """Load the transformers model in a folder, in float64."""
     return in_float64(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval())
 
 
 def load_sequence_classifier(folder: Path) -> PreTrainedModel:
-    """The same with a row that gives one number, in float32; an adapter brings its weights."""
+    """Load it with one output, in float32; the output's weights come from an adapter."""
     return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1).eval()
 
 
 def load_peft_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
-    """The model with the adapter of a folder."""
-    with without_peft_warnings():
+    """Load an adapter onto a model."""
+    with without_future_warnings():
         return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 
 def load_causal_lm_with_adapter(folder: Path, adapter: Path) -> PeftModel:
-    """The model in one folder with the adapter of another, in float64."""
+    """Load the model in one folder with the adapter in another, in float64."""
     return load_peft_adapter(load_causal_lm(folder), adapter)
 
 
 def write_peft_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:
-    """A new adapter of theirs for the model in a folder, A and B random, written by `peft`."""
-    with without_peft_warnings():
+    """Let peft write a new adapter, with random A and B, for the model in a folder."""
+    with without_future_warnings():
         model = get_peft_model(
             load_causal_lm(folder), TheirConfig(**settings, task_type="CAUSAL_LM")
         )
