@@ -68,11 +68,11 @@ def training_methods(
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
     ppo = replace(experiment.SUMS_PPO, phases=config.phases)
     return len(pairs), {
-        "dpo": lambda beta: experiment.train_dpo(task, pairs, beta, seed=seed, loop=dpo),
-        "dpo, nobody errs": lambda beta: experiment.train_dpo(
+        "dpo": lambda beta: experiment.dpo_on_sums(task, pairs, beta, seed=seed, loop=dpo),
+        "dpo, nobody errs": lambda beta: experiment.dpo_on_sums(
             task, pairs, beta, dpo_loss, seed, dpo
         ),
-        "ppo": lambda beta: experiment.train_ppo(task, beta, seed, ppo),
+        "ppo": lambda beta: experiment.ppo_on_sums(task, beta, seed, ppo),
     }
 
 

@@ -15,7 +15,7 @@ def check(rows_that_fit: Callable[[GPTConfig, TrainingStep, int], int]) -> None:
     """Budgets of exactly some rows, of a byte less, and of nothing."""
     for name, step in {
         "all weights": TrainingStep(1, 32, 20),
-        "checkpointed": TrainingStep(1, 32, 20, checkpointed=True),
+        "checkpointed": TrainingStep(1, 32, 20, checkpoint_activations=True),
         "adapters": TrainingStep(1, 48, 5, lora=LoraConfig(4)),
     }.items():
         for rows in (1, 2, 13, 64):
@@ -31,7 +31,7 @@ def check(rows_that_fit: Callable[[GPTConfig, TrainingStep, int], int]) -> None:
 
 def peak_of(step: TrainingStep, rows: int) -> int:
     """Of a batch of such rows."""
-    return step_memory(SHAPE, replace(step, rows=rows, scored=rows * step.scored)).peak
+    return step_memory(SHAPE, replace(step, n_rows=rows, n_scored=rows * step.n_scored)).peak
 
 
 def compare(
