@@ -1,4 +1,4 @@
-"""The mistakes people make in the rows that fit are caught."""
+"""The check of `rows_that_fit` refuses common mistakes."""
 
 from dataclasses import replace
 
@@ -73,6 +73,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)
