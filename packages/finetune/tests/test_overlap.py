@@ -42,7 +42,7 @@ def test_the_words_by_hand(text, kept):
             "police kill gunman",
             1,
             1 / 3,
-        ),  # Lin's example with answer and reference swapped
+        ),  # Lin's example, swapped
         ("dog", "cat", 0, 0),
         ("", "cat", 0, 0),
         ("the", "", 1, 1),  # neither has a word

@@ -133,9 +133,7 @@ def test_invalid_verdicts_and_missing_answers_are_refused():
     undecided: Any = lambda question, a, b: "both"  # noqa: E731
     with pytest.raises(BadInput, match="A, B or tie, got 'both'"):
         compare_pairwise(undecided, ["q"], ["a"], ["b"])
-    with pytest.raises(
-        BadInput, match="2 questions need as many answers from each model, got 1 and 2"
-    ):
+    with pytest.raises(BadInput, match="as many answers from each model, got 1 and 2"):
         compare_pairwise(longer, ["q", "r"], ["a"], ["b", "c"])
     with pytest.raises(BadInput, match="at least one question"):
         win_rate([], np.random.default_rng(0))

@@ -43,8 +43,8 @@ def kappa(a: Sequence[str], b: Sequence[str]) -> float:
 
 def order_kappa(comparisons: Sequence[PairwiseComparison]) -> float:
     """Compute a judge's agreement with itself when the order of the answers is swapped."""
-    first, second = zip(*comparisons, strict=True)
-    return kappa(first, second)
+    first = [each.read_first for each in comparisons]
+    return kappa(first, [each.read_second for each in comparisons])
 
 
 def judge_by_score(
