@@ -143,7 +143,7 @@ def orpo_loss_with_prompt(model: Policy, piece: PairBatch, weight: float) -> Los
 
 
 def simpo_row(folder: Path) -> ComparisonRow:
-    """Compare SimPO."""
+    """Compare SimPO, a loss without a reference."""
     from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model

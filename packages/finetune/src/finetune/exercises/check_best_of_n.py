@@ -51,7 +51,7 @@ def compare(
     n: int,
     expected: list[float],
 ) -> None:
-    """Compare one case."""
+    """Compare the probabilities of one case."""
     given = torch.tensor(reference, dtype=torch.float64).log()
     yours = best_of_n(given, torch.tensor(rewards, dtype=torch.float64), n)
     right = torch.allclose(yours.double(), torch.tensor(expected).double(), rtol=0, atol=1e-6)

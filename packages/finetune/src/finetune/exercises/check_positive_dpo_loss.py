@@ -34,5 +34,5 @@ def check(positive_dpo_loss: Callable[[Tensor, Tensor, float, float], Tensor]) -
 
 
 def pair_loss(h: float) -> float:
-    """Compute -ln sigmoid(h)."""
+    """Compute the loss of one pair, -ln sigmoid(h)."""
     return math.log1p(math.exp(-h))

@@ -47,6 +47,6 @@ def compare(
     n_bytes: int,
     expected: int,
 ) -> None:
-    """Compare one budget."""
+    """Compare the batch for one budget of bytes."""
     yours = rows_that_fit(SHAPE, step, n_bytes)
     assert yours == expected, f"{name}: {n_bytes:,} bytes hold {expected} rows, not {yours}"

@@ -46,6 +46,12 @@ class MetaTensor(NamedTuple):
     has_gradient: bool
     """Whether the backward pass reaches it, because something before it is trained."""
 
+    def converted(self, bytes_per_number: int, copy_name: str) -> "MetaTensor":
+        """Return this tensor in a format: itself, or a copy if the format differs."""
+        if self.bytes_per_number == bytes_per_number:
+            return self
+        return self._replace(name=copy_name, bytes_per_number=bytes_per_number)
+
 
 @dataclass
 class SavedActivations:
@@ -70,11 +76,6 @@ class SavedActivations:
             for part in select_projections(self.config, self.step.lora.targets):
                 widths[part.layer].append(part.n_outputs)
         return widths
-
-    def output_width(self, name: str) -> int:
-        """Output width of a product."""
-        layer = meta_model(self.config).blocks[0].get_submodule(name)
-        return len(layer.get_parameter("weight"))
 
     def total_bytes(self, n_positions: int) -> int:
         """Sum all saved tensors, for a batch of `n_positions` positions."""
@@ -104,32 +105,23 @@ class SavedActivations:
         """LayerNorm saves x, mean and deviation; RMSNorm works in fp32 and saves x and x scaled."""
         rms, trained = self.config.norm_kind == "rms", self.step.lora is None
         if x.has_gradient:
-            self.save(
-                x
-                if not rms or x.bytes_per_number == 4
-                else x._replace(name=f"{name}: input", bytes_per_number=4)
-            )
-            self.save(
-                MetaTensor(
-                    f"{name}: scale", 1 if rms else 2, 4 if rms else x.bytes_per_number, True
-                )
-            )
+            x_saved = x.converted(4, f"{name}: input") if rms else x
+            self.save(x_saved)
+            scale = MetaTensor(f"{name}: scale", 1 if rms else 2, x_saved.bytes_per_number, True)
+            self.save(scale)
         if rms and trained:  # for the gradient of the gain
             self.save(MetaTensor(f"{name}: before the gain", x.width, 4, True))
         return x._replace(name=name)
 
     def product(self, x: MetaTensor, name: str) -> MetaTensor:
         """A product saves its input if its matrix is trained; mixed precision copies both."""
-        size, width = self.step.product_bytes, self.output_width(name)
+        size, layer = self.step.product_bytes, meta_model(self.config).blocks[0].get_submodule(name)
+        width = len(layer.get_parameter("weight"))
         adapters = self.adapters[name]
         if self.step.precision == "mixed" and not self.step.quantised:
             self.saved_once[f"{name}: matrix"] = x.has_gradient * x.width * width * size
         if self.step.lora is None:
-            self.save(
-                x
-                if x.bytes_per_number == size
-                else x._replace(name=f"{name}: input", bytes_per_number=size)
-            )
+            self.save(x.converted(size, f"{name}: input"))
         elif adapters:
             self.adapter(x, name, adapters, self.step.lora.rank)
         return MetaTensor(

@@ -94,7 +94,8 @@ class ForwardContext:
         """Return to the saved state, and afterwards to the present one."""
         modes = [(each, each.training) for each, _ in self.modes]
         random = self.generator.get_rng_state()
-        set_modes(self.modes)
+        for module, training in self.modes:
+            module.training = training
         self.generator.set_rng_state(self.random)
         try:
             with torch.autocast(
@@ -102,11 +103,6 @@ class ForwardContext:
             ):
                 yield
         finally:
-            set_modes(modes)
+            for module, training in modes:
+                module.training = training
             self.generator.set_rng_state(random)
-
-
-def set_modes(modes: list[tuple[nn.Module, bool]]) -> None:
-    """Set the training flag of each module."""
-    for module, training in modes:
-        module.training = training

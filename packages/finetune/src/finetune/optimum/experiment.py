@@ -116,23 +116,16 @@ def sample_imitator_pairs(task: SumsExperiment, n_each: int, seed: int) -> list[
     """Sample two answers per question, and keep pairs with one right and one wrong answer."""
     generator = torch.Generator().manual_seed(seed)
     prompts = task.prompts * n_each
-    first, second = (
-        answers_with_rewards(
-            rollout(task.imitator, prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN, generator)
-        )
-        for _ in range(2)
-    )
+    sampled = []
+    for _ in range(2):
+        each = rollout(task.imitator, prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN, generator)
+        answers = [row[mask].tolist() for row, mask in zip(*each.rows[:2], strict=True)]
+        sampled.append(zip(answers, rollout_rewards(each).tolist(), strict=True))
     pairs = []
-    for prompt, (a, score_a), (b, score_b) in zip(prompts, first, second, strict=True):
-        if score_a != score_b:
-            pairs.append(TokenPair(prompt, *((a, b) if score_a > score_b else (b, a))))
+    for prompt, (a, reward_a), (b, reward_b) in zip(prompts, *sampled, strict=True):
+        if reward_a != reward_b:
+            pairs.append(TokenPair(prompt, *((a, b) if reward_a > reward_b else (b, a))))
     return pairs
-
-
-def answers_with_rewards(sampled: Rollout) -> list[tuple[list[int], float]]:
-    """Return each answer, including its stop token, with its reward."""
-    answers = [row[mask].tolist() for row, mask in zip(*sampled.rows[:2], strict=True)]
-    return list(zip(answers, rollout_rewards(sampled).tolist(), strict=True))
 
 
 def rollout_rewards(sampled: Rollout) -> Float[Tensor, " B"]:

@@ -7,5 +7,5 @@ from torch import Tensor
 def positive_dpo_loss(
     policy: Float[Tensor, " N"], reference: Float[Tensor, " N"], beta: float, weight: float
 ) -> Float[Tensor, ""]:
-    """Return the DPO loss with `weight` times the drop of the chosen answer taken off each margin."""
+    """Return the DPO loss, with `weight` times the chosen answer's drop taken off each margin."""
     raise NotImplementedError

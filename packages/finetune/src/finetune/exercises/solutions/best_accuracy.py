@@ -1,4 +1,4 @@
-"""How often the best judge agrees with a noisy one."""
+"""The accuracy of the best judge on labels of a noisy one."""
 
 import math
 
