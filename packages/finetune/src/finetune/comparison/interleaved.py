@@ -145,26 +145,27 @@ def benchmark_rows(
     from gpt.baselines import library_version
 
     n_checked = benchmark.checked_steps
-    turns = InterleavedSteps(
+    interleaved = InterleavedSteps(
         ours.steps, lambda: largest_weight_difference(ours.model, library.model), n_checked
     )
     with tempfile.TemporaryDirectory() as folder:
         arguments = baselines.training_arguments(
             Path(folder), benchmark.steps, benchmark.batch_size, benchmark.rate
         )
-        logged = baselines.train_and_log(library.make_trainer(arguments), turns, n_checked)
-    both = zip(turns.losses[:n_checked], logged[:n_checked], strict=True)
+        logged = baselines.train_and_log(library.make_trainer(arguments), interleaved, n_checked)
+    both = zip(interleaved.losses[:n_checked], logged[:n_checked], strict=True)
     largest = max(abs(a - b) for a, b in both)
     what = f"{name}, {benchmark.size} shape, {n_checked} steps"
     version = library_version("trl")
     row = ComparisonRow(f"{what}: losses", version, largest, LOSS_TOLERANCE)
     if benchmark.timed_steps:
         ours_s, library_s = (
-            statistics.median(times[n_checked:]) for times in (turns.our_times, turns.their_times)
+            statistics.median(times[n_checked:])
+            for times in (interleaved.our_times, interleaved.their_times)
         )
         row = replace(row, ours_s=ours_s, library_s=library_s, floor=floor)
-    weights = ComparisonRow(f"{what}: weights", version, turns.weight_difference, WEIGHT_TOLERANCE)
-    return [row, weights]
+    difference = interleaved.weight_difference
+    return [row, ComparisonRow(f"{what}: weights", version, difference, WEIGHT_TOLERANCE)]
 
 
 def largest_weight_difference(ours: GPT, theirs: nn.Module) -> float:

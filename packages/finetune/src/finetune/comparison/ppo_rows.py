@@ -129,5 +129,6 @@ def compare_steps(update: RecordedUpdate) -> Iterator[ComparedTensors]:
         value = clipped_value_loss(values, old["values"], old["returns"], rewarded)
         yield "policy loss", policy.loss, step["pg_loss"]
         yield "value loss", value.loss, step["vf_loss"]
-        moved = k2(logprobs, old["logprobs"], answers).mean()  # trl averages over padding too
-        yield "approximate KL, k2", moved, step["approxkl"]
+        # trl averages over padding as well
+        approximate_kl = k2(logprobs, old["logprobs"], answers).mean()
+        yield "approximate KL, k2", approximate_kl, step["approxkl"]

@@ -1,4 +1,4 @@
-"""Rows of SFT, reward models and DPO: whole trainers of trl next to our training loop."""
+"""Rows of SFT, reward models and DPO: complete trainers of trl next to our training loop."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -29,12 +29,9 @@ def sft_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRow]:
 
     library = baselines.llama_model(benchmark.size)
     ours, pairs = baselines.our_policy(library), benchmark.pairs(library.config.vocab_size)
-    make = partial(baselines.sft_trainer, library, chosen_examples(pairs))
-    sides = (
-        OurRun(ours, sft_loop(benchmark, pairs, ours)),
-        LibraryRun(library, make),
-    )
-    return benchmark_rows("SFT", benchmark, *sides, floor)
+    our_run = OurRun(ours, sft_loop(benchmark, pairs, ours))
+    make_trainer = partial(baselines.sft_trainer, library, chosen_examples(pairs))
+    return benchmark_rows("SFT", benchmark, our_run, LibraryRun(library, make_trainer), floor)
 
 
 def sft_loop(benchmark: Benchmark, pairs: list[TokenPair], policy: Policy) -> Iterator[StepRecord]:
@@ -58,12 +55,9 @@ def reward_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRo
 
     library = baselines.llama_reward_model(benchmark.size)
     ours, pairs = baselines.our_scorer(library), benchmark.pairs(library.config.vocab_size)
-    make = partial(baselines.reward_trainer, library, pairs)
-    sides = (
-        OurRun(ours, reward_loop(benchmark, pairs, ours)),
-        LibraryRun(library, make),
-    )
-    return benchmark_rows("reward", benchmark, *sides, floor)
+    our_run = OurRun(ours, reward_loop(benchmark, pairs, ours))
+    make_trainer = partial(baselines.reward_trainer, library, pairs)
+    return benchmark_rows("reward", benchmark, our_run, LibraryRun(library, make_trainer), floor)
 
 
 def reward_loop(
@@ -89,14 +83,12 @@ def dpo_trainer_rows(
     pairs, loss = benchmark.pairs(library.config.vocab_size), dpo_losses()[kind]
     options = {"loss_type": kind, "beta": COMPARED_BETA, "label_smoothing": LABEL_SMOOTHING}
 
-    def make(arguments: dict[str, Any]) -> Any:
+    def make_trainer(arguments: dict[str, Any]) -> Any:
         return baselines.dpo_trainer(library, reference, pairs, arguments | options)
 
-    sides = (
-        OurRun(ours, dpo_loop(benchmark, pairs, ours, our_reference, loss)),
-        LibraryRun(library, make),
-    )
-    return benchmark_rows(f"DPO, {kind}", benchmark, *sides, floor)
+    our_run = OurRun(ours, dpo_loop(benchmark, pairs, ours, our_reference, loss))
+    library_run = LibraryRun(library, make_trainer)
+    return benchmark_rows(f"DPO, {kind}", benchmark, our_run, library_run, floor)
 
 
 def dpo_losses() -> dict[str, PairLoss]:

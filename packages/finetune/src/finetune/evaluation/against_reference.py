@@ -76,9 +76,9 @@ def answer_kl(
     batches: list[tuple[Tensor, Tensor]] = []
     for begin in range(0, len(rows.tokens), KL_BATCH_SIZE):
         tokens, mask, _ = (each[begin : begin + KL_BATCH_SIZE] for each in rows)
-        kept, drawn = mask[:, 1:], tokens[:, 1:, None]
+        counted, drawn = mask[:, 1:], tokens[:, 1:, None]
         ours, theirs = (model(tokens[:, :-1]) for model in (policy, reference))
         log_p, log_q = (each.log_softmax(-1).gather(-1, drawn)[..., 0] for each in (ours, theirs))
-        computed = exact_kl(ours, theirs, kept)
-        batches.append((computed.sum(1), k1(log_p, log_q, kept).sum(1)))
+        computed = exact_kl(ours, theirs, counted)
+        batches.append((computed.sum(1), k1(log_p, log_q, counted).sum(1)))
     return torch.cat([a for a, _ in batches]), torch.cat([b for _, b in batches])
