@@ -1,17 +1,17 @@
-"""The whole path over three seeds, with intervals: `capstone`.
+"""Run all stages with three seeds and report intervals: `capstone`.
 
     uv run python packages/finetune/scripts/capstone.py --json > capstone.json
 
-For each seed: base, SFT, reward model, DPO and PPO, as in `finetune demo` but longer; then PPO
-again, paid by a reward model that has never seen the model's own answers, and with a KL at a tenth
-of the price. That one is hacked. All are asked the same held-out questions.
+For each seed: base, SFT, reward model, DPO and PPO, as in `finetune demo` but longer. Then PPO
+again, with a reward model that has never seen the model's own answers and a tenth of the KL
+coefficient; that policy hacks its reward. All models answer the same held-out questions.
 
-Seeds 0, 1 and 2 took 37 minutes of two threads, the three bases lying there (torch 2.15, CPU). The
-true reward of drawn answers rose by 0.035 by DPO and 0.029 by PPO, and fell by 0.225 when hacked.
+Seeds 0, 1 and 2 took 37 minutes on two threads, with the three bases already trained (torch 2.15,
+CPU). The true reward of sampled answers rose by 0.035 with DPO and by 0.029 with PPO, and fell by
+0.225 when hacked.
 """
 
 import json
-import platform
 import sys
 import time
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ from finetune.evaluation.answers_report import print_intervals
 from finetune.evaluation.intervals import mean_over_seeds
 from finetune.evaluation.reward_report import reward_report
 from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs, pairs_from_model
-from gpt.device import pick_device
+from gpt.device import describe_environment, pick_device
 from gpt.errors import BadInput
 from gpt.program import Script
 from gpt.runs.folder import RunFolder
@@ -36,25 +36,25 @@ MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
 
 @dataclass(frozen=True)
 class Config:
-    """How often and how long."""
+    """Run all stages with each seed and report means over the seeds, with intervals."""
 
     runs: Path = Path("runs/capstone")
-    """Where the runs lie, those of a seed in a folder of their own."""
+    """Folder for the runs; each seed gets a subfolder."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """At least two; all are reported."""
+    """Random seeds, at least two; each gets its own models."""
     lengths: tyro.conf.OmitArgPrefixes[PipelineSizes] = field(default_factory=PipelineSizes)
-    """How long each stage takes."""
+    """Steps, phases and examples of each stage."""
     json: bool = False
     """Print one JSON document instead of tables."""
 
     def __post_init__(self) -> None:
-        """Refuse what has no interval."""
+        """Check that there are two seeds, without which there is no interval."""
         if len(set(self.seeds)) < 2:
-            raise BadInput(f"an interval over seeds needs two of them, got {self.seeds}")
+            raise BadInput(f"an interval needs at least two different seeds, got {self.seeds}")
 
 
 def one_seed(config: Config, seed: int) -> dict[str, Any]:
-    """Train everything with a seed and measure it."""
+    """Train all stages with one seed and evaluate them."""
     pipeline = Pipeline(config.runs / str(seed), config.lengths, seed)
     sft = pipeline.sft(pipeline.base())
     documented = documentation_pairs(config.lengths, seed)
@@ -74,18 +74,18 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
             for name, judge in judges.items()
             for kind, pairs in (("documented", documented), ("own", own))
         },
-        "phases": {name: phases(pipeline.runs / name) for name in ("ppo", "ppo-hacked")},
+        "phases": {name: phase_curves(pipeline.runs / name) for name in ("ppo", "ppo-hacked")},
     }
 
 
-def phases(run: Path) -> dict[str, list[float]]:
-    """What PPO was paid, and how far it had gone, phase by phase."""
+def phase_curves(run: Path) -> dict[str, list[float]]:
+    """Return score, KL from the reference and answer length of each phase of PPO."""
     records = list(RunFolder(run).records())
     return {name: [round(each[name], 3) for each in records] for name in ("score", "kl", "length")}
 
 
 def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means with their intervals over the seeds."""
+    """Average the measurements over the seeds, with intervals."""
 
     def interval(*path: str) -> list[float]:
         found: list[Any] = runs
@@ -113,31 +113,29 @@ def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def show(found: dict[str, Any]) -> None:
-    """The intervals over the seeds as tables."""
+def print_tables(found: dict[str, Any]) -> None:
+    """Print the means over the seeds as tables."""
     for name in ("greedy", "standing", "reward"):
         print(f"{name}: mean over seeds with its 95 % interval")
         print_intervals(found["over_seeds"][name])
 
 
 def main(config: Config) -> int:
-    """Train, measure, report."""
+    """Train and evaluate every seed, then print the report."""
     began = time.perf_counter()
     runs = [one_seed(config, seed) for seed in config.seeds]
     found = {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "over_seeds": over_seeds(runs),
         "seeds": runs,
-        "device": str(pick_device("auto")),
-        "threads": torch.get_num_threads(),
         "minutes": round((time.perf_counter() - began) / 60, 1),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        **describe_environment(pick_device("auto")),
     }
     if config.json:
         print(json.dumps(found, indent=1))
     else:
-        show(found)
+        print_tables(found)
     return 0
 
 

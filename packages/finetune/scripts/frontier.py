@@ -1,18 +1,17 @@
-"""How near DPO and PPO come to the best policy there is: `frontier_points`.
+"""Measure how close DPO and PPO come to the best possible policy: `frontier`.
 
     uv run python packages/finetune/scripts/frontier.py --json
 
-Three seeds took 6 minutes of one core (torch 2.15, float32, CPU). At a beta of 0.3 the imitator's
-0.32 of right answers became 0.91 by PPO and 0.82 by DPO; with the KL that they spent, 0.93 and 0.99
-were possible.
+Three seeds took 6 minutes on one core (torch 2.15, float32, CPU). At beta 0.3 the share of right
+answers rose from the imitator's 0.32 to 0.91 with PPO and 0.82 with DPO. The best policies with the
+same KL reach 0.93 and 0.99.
 
-One small model imitates sums that are often wrong. From it, for each seed and each beta: DPO with
-readers who err, DPO on the same pairs as if nobody erred, and PPO. All answers of every policy are
-listed, so a KL and a reward here are exact, and so is the frontier above them.
+A small model imitates sums that are often wrong. For each seed and beta it is trained further with
+DPO whose loss allows for wrong labels, with plain DPO on the same pairs, and with PPO. All answers
+of each policy are enumerated, so KL and reward are exact, and so is the frontier.
 """
 
 import json
-import platform
 import sys
 import time
 from collections.abc import Callable
@@ -25,95 +24,97 @@ from finetune.dpo.losses import dpo_loss
 from finetune.optimum import experiment
 from finetune.optimum.experiment import SumsExperiment, policy_point
 from finetune.optimum.frontier import FrontierPoint, best_reward_at, frontier_points
+from gpt.device import describe_environment
 from gpt.errors import BadInput
 from gpt.program import Script
 
 COMMAND = "uv run python packages/finetune/scripts/frontier.py --json"
 BETAS = (1.0, 0.5, 0.3, 0.2)
 CURVE = tuple(10 ** (1 - n / 20) for n in range(61))
-"""Betas that the frontier is drawn from, 10 to 0.01."""
+"""Betas of the points on the frontier, from 10 to 0.01."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """How long to train."""
+    """Train with DPO and PPO at several KL coefficients and compare with the best policies."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Each with an imitator, pairs and policies of its own; all are reported."""
+    """Random seeds; each trains its own imitator and policies."""
     steps: int = experiment.PREFERENCE_LOOP.steps
-    """Updates of DPO."""
+    """Training steps of DPO."""
     imitation: int = experiment.IMITATION_LOOP.steps
-    """Updates of the imitator."""
+    """Training steps of the imitator."""
     phases: int = experiment.SUMS_PPO.phases
-    """Phases of PPO."""
+    """Phases of PPO, each with fresh answers."""
     answers: int = 300
-    """Times that each question is answered twice; two of five such pairs hold one right answer."""
+    """Pairs of answers sampled per question; two in five contain exactly one right answer."""
     betas: tuple[float, ...] = BETAS
-    """Prices of a nat of KL, the same for all methods."""
+    """KL coefficients, the same for all methods; higher = closer to the imitator."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Refuse what measures nothing."""
+        """Check that there is something to measure."""
         for name in ("seeds", "betas"):
             if not getattr(self, name):
-                raise BadInput(f"{name} must hold a number at least")
+                raise BadInput(f"{name} must hold at least one number")
 
 
-def policies(
-    made: SumsExperiment, config: Config, seed: int
+def training_methods(
+    task: SumsExperiment, config: Config, seed: int
 ) -> tuple[int, dict[str, Callable[[float], Any]]]:
-    """The number of pairs, and how each method makes a policy at a beta."""
-    pairs = experiment.sample_imitator_pairs(made, config.answers, seed)
+    """Return the number of pairs, and for each method a function from beta to its policy."""
+    pairs = experiment.sample_imitator_pairs(task, config.answers, seed)
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
     ppo = replace(experiment.SUMS_PPO, phases=config.phases)
     return len(pairs), {
-        "dpo": lambda beta: experiment.train_dpo(made, pairs, beta, seed=seed, loop=dpo),
-        "dpo, nobody errs": lambda beta: experiment.train_dpo(
-            made, pairs, beta, dpo_loss, seed, dpo
+        "dpo": lambda beta: experiment.dpo_on_sums(task, pairs, beta, seed=seed, loop=dpo),
+        "dpo, nobody errs": lambda beta: experiment.dpo_on_sums(
+            task, pairs, beta, dpo_loss, seed, dpo
         ),
-        "ppo": lambda beta: experiment.train_ppo(made, beta, seed, ppo),
+        "ppo": lambda beta: experiment.ppo_on_sums(task, beta, seed, ppo),
     }
 
 
-def run(config: Config, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """One imitator, the frontier above it, and where all policies stand."""
-    made = experiment.prepare_experiment(
+def measure_seed(config: Config, seed: int, report: Callable[[str], None]) -> dict[str, Any]:
+    """Train with one seed; return KL and reward of all policies and of the frontier."""
+    task = experiment.prepare_experiment(
         seed, replace(experiment.IMITATION_LOOP, steps=config.imitation)
     )
-    n_pairs, methods = policies(made, config, seed)
+    n_pairs, methods = training_methods(task, config, seed)
     found = {}
     for name, policy in methods.items():
-        points = [policy_point(made, policy(beta)) for beta in config.betas]
-        found[name] = [stood(made, point) for point in points]
-        say(f"seed {seed}, {name}: {found[name]}")
+        points = [policy_point(task, policy(beta)) for beta in config.betas]
+        found[name] = [point_and_best(task, point) for point in points]
+        report(f"seed {seed}, {name}: {found[name]}")
     return {
         "seed": seed,
         "pairs": n_pairs,
-        "reference": rounded(policy_point(made, made.imitator)),
+        "reference": rounded_point(policy_point(task, task.imitator)),
         "frontier": [
-            rounded(each) for each in frontier_points(made.reference, made.rewards, [*CURVE])
+            rounded_point(each) for each in frontier_points(task.reference, task.rewards, [*CURVE])
         ],
         "aims": [
-            rounded(each) for each in frontier_points(made.reference, made.rewards, [*config.betas])
+            rounded_point(each)
+            for each in frontier_points(task.reference, task.rewards, [*config.betas])
         ],
         "methods": found,
     }
 
 
-def stood(made: SumsExperiment, point: FrontierPoint) -> dict[str, float]:
-    """Where a policy stands, and the most reward that its KL could buy."""
-    best = best_reward_at(point.kl, made.reference, made.rewards)
-    return rounded(point) | {"best": round(best, 4)}
+def point_and_best(task: SumsExperiment, point: FrontierPoint) -> dict[str, float]:
+    """Add the highest reward that is possible with the policy's KL."""
+    best = best_reward_at(point.kl, task.reference, task.rewards)
+    return rounded_point(point) | {"best": round(best, 4)}
 
 
-def rounded(point: FrontierPoint) -> dict[str, float]:
-    """Four digits of each number."""
+def rounded_point(point: FrontierPoint) -> dict[str, float]:
+    """Round both numbers to four digits."""
     return {name: round(number, 4) for name, number in point._asdict().items()}
 
 
-def show(found: dict[str, Any]) -> None:
-    """A line for each policy."""
+def print_table(found: dict[str, Any]) -> None:
+    """Print a line per policy."""
     print(f"{'seed':>4}  {'method':16}{'beta':>5}{'KL':>8}{'reward':>8}{'best':>8}")
     for each in found["runs"]:
         for name, points in each["methods"].items():
@@ -123,9 +124,12 @@ def show(found: dict[str, Any]) -> None:
 
 
 def main(config: Config) -> int:
-    """Measure and report."""
+    """Train with every seed and print the report."""
     torch.set_num_threads(1)
-    runs = [run(config, seed, lambda line: print(line, file=sys.stderr)) for seed in config.seeds]
+    runs = [
+        measure_seed(config, seed, lambda line: print(line, file=sys.stderr))
+        for seed in config.seeds
+    ]
     found = {
         "command": COMMAND,
         "betas": config.betas,
@@ -135,15 +139,13 @@ def main(config: Config) -> int:
         "phases": config.phases,
         "answers": config.answers,
         "runs": runs,
-        "device": "cpu",
         "cpu_minutes": round(time.process_time() / 60, 1),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        **describe_environment(torch.device("cpu")),
     }
     if config.json:
         print(json.dumps(found, indent=1))
     else:
-        show(found)
+        print_table(found)
     return 0
 
 

@@ -2,24 +2,24 @@
 # requires-python = ">=3.11"
 # dependencies = ["trl==1.12.0", "transformers==5.23.0", "torch>=2.10", "tyro"]
 # ///
-"""Record three whole PPO updates of trl 1.12.0, the last version that had PPO.
+"""Record three complete PPO updates of trl 1.12.0, the last version with PPO.
 
     uv run --script packages/finetune/scripts/ppo_fixture.py
 
-Under two minutes on two busy CPU cores, most of it installing: the script runs in an environment of
-its own and needs the package index once. It ends with "3 updates written" (Linux, Python 3.11,
-torch 2.15, transformers 5.23) to `src/finetune/comparison/recorded/ppo_trl_1.12.json`, which
+It takes under two minutes on two busy CPU cores, most of it for installing: the script runs in its
+own environment and needs the package index once. It ends with "3 updates written" (Linux, Python
+3.11, torch 2.15, transformers 5.23) to `src/finetune/comparison/recorded/ppo_trl_1.12.json`, which
 ordinary tests and `finetune compare` read without trl. A slow test compares a new recording.
 
-Everything that trl would draw is stated here: weights come from a formula, answers from a list, the
-order of minibatches from a rule. trl's own trainer then does the rest. Models are GPT-2 in float64,
-where its library casts nothing to float32, so that equal means equal to nine digits.
+Everything that trl would draw at random is fixed here: weights come from a formula, answers from a
+list, the order of minibatches from a rule. trl's own trainer does the rest. Models are GPT-2 in
+float64, where transformers casts nothing to float32, so values can be compared to nine digits.
 
 Recorded for each case: settings, queries and answers, log-probabilities of policy and reference,
-values, scores, both masks, KL, rewards, advantages before and after whitening, returns; of every
-minibatch the new log-probabilities and values, both losses, both clipped shares, approximate KL,
-entropy and ratio; what the trainer logged; and the weights of policy and critic after the update.
-The formula gives those before.
+values, scores, both masks, KL, rewards, advantages before and after whitening, returns; for every
+minibatch the new log-probabilities and values, both losses, both clip fractions, approximate KL,
+entropy and ratio; the trainer's log; and the weights of policy and critic after the update. The
+weights before it follow from the formula.
 """
 
 import json
@@ -67,7 +67,7 @@ STOPPED = [
     [1, 4, 8, 9, 9], [3, 3, 7, 1, 6], [8, 9, 9, 9, 9], [6, 1, 4, 4, 8],
     [5, 0, 0, 8, 9], [2, 8, 9, 9, 9], [4, 4, 1, 2, 0], [7, 3, 8, 9, 9],
 ]  # fmt: skip
-# What differs from case to case; trl's defaults are k1, 0.05 and no whitening of rewards.
+# Settings that differ between cases; trl's defaults are k1, 0.05 and no whitening of rewards.
 CASES: dict[str, tuple[list[list[int]], dict[str, Any]]] = {
     "whole": (WHOLE, {"num_mini_batches": 2}),
     "stopped": (STOPPED, {"num_mini_batches": 2}),
@@ -79,7 +79,7 @@ CASES: dict[str, tuple[list[list[int]], dict[str, Any]]] = {
 SETTINGS: dict[str, Any] = {
     "total_episodes": 8, "per_device_train_batch_size": 8, "gradient_accumulation_steps": 1,
     "num_ppo_epochs": 2, "response_length": 5, "stop_token": "eos", "missing_eos_penalty": 1.0,
-    "temperature": 1 - 1e-7,  # it adds 1e-7
+    "temperature": 1 - 1e-7,  # trl adds 1e-7
     "kl_coef": 0.3, "kl_estimator": "k1", "whiten_rewards": False, "gamma": 0.9, "lam": 0.8,
     "cliprange": 0.2, "cliprange_value": 0.2, "vf_coef": 0.1,
     "optim": "adamw_torch", "learning_rate": 0.02, "lr_scheduler_type": "constant",
@@ -99,10 +99,10 @@ STATISTICS = ("approxkl", "pg_clipfrac", "pg_loss", "vf_loss", "vf_clipfrac", "e
 
 @dataclass(frozen=True)
 class Config:
-    """Where to write."""
+    """Record three complete PPO updates of trl as a JSON file."""
 
     output: Path = RECORDED
-    """The JSON file."""
+    """JSON file to write."""
 
 
 def state_weights(model: torch.nn.Module, phase: float) -> None:
@@ -118,31 +118,31 @@ def state_weights(model: torch.nn.Module, phase: float) -> None:
             tensor.data += 1
 
 
-def built() -> dict[str, Any]:
-    """The four models by role."""
-    dry = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
-    marks = {"bos_token_id": STOP, "eos_token_id": STOP, "pad_token_id": PAD}
+def build_models() -> dict[str, Any]:
+    """Build the four models, by role."""
+    no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
+    special = {"bos_token_id": STOP, "eos_token_id": STOP, "pad_token_id": PAD}
     kind: dict[str, Any] = {"num_labels": 1, "attn_implementation": "eager"}
-    config = GPT2Config(**SHAPE, **dry, **marks, **kind)
+    config = GPT2Config(**SHAPE, **no_dropout, **special, **kind)
     roles = {}
     for role, phase in PHASES.items():
-        writes = role in ("policy", "reference")
-        model = GPT2LMHeadModel(config) if writes else GPT2ForSequenceClassification(config)
+        generates = role in ("policy", "reference")
+        model = GPT2LMHeadModel(config) if generates else GPT2ForSequenceClassification(config)
         state_weights(model, phase)
         roles[role] = model
     return roles
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Ten words; padding at the left, as the trainer wants its queries."""
+def digit_tokenizer() -> PreTrainedTokenizerFast:
+    """Build a tokenizer of ten words that pads on the left, as the trainer needs for queries."""
     words = Tokenizer(models.WordLevel({str(i): i for i in range(10)}, unk_token="0"))
     return PreTrainedTokenizerFast(
         tokenizer_object=words, eos_token=str(STOP), pad_token=str(PAD), padding_side="left"
     )
 
 
-def given(answers: list[list[int]]) -> Any:
-    """In place of generation: the answers, and the policy's scores for them."""
+def fixed_generation(answers: list[list[int]]) -> Any:
+    """Return a replacement for generation: the fixed answers and the policy's logits."""
 
     def generation(policy: Any, queries: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
         tokens = torch.cat([queries, torch.tensor(answers)], dim=1)
@@ -152,14 +152,14 @@ def given(answers: list[list[int]]) -> Any:
     return generation
 
 
-class Watch:
-    """Looks at the local variables of the trainer's `train`, through what it calls on the way."""
+class LocalsRecorder:
+    """Records local variables of the trainer's `train` from the functions that it calls."""
 
     def __init__(self) -> None:
         self.seen: dict[str, Any] = {"orders": [], "steps": []}
 
     def permutation(self, n: int) -> Tensor:
-        """Called when an epoch begins: the rollout is complete. Answers with a stated order."""
+        """Record the rollout when the first epoch begins; return a fixed order of the rows."""
         orders = self.seen["orders"]
         if not orders:
             names = sys._getframe(1).f_locals
@@ -170,57 +170,57 @@ class Watch:
         return torch.tensor(orders[-1])
 
     def backward(self, loss: Tensor) -> None:
-        """Called for every minibatch: both models have answered."""
+        """Record the outputs of both models for a minibatch, then run the backward pass."""
         names = sys._getframe(1).f_locals
         self.seen["steps"].append({name: names[name].detach().clone() for name in ANSWERED})
         loss.backward()
 
     def log(self, metrics: dict[str, float]) -> None:
-        """Called when all epochs are done."""
+        """Record the statistics when all epochs are done."""
         names = sys._getframe(1).f_locals
         self.seen["statistics"] = {name: names[f"{name}_stats"][..., 0] for name in STATISTICS}
         self.seen["logged"] = {name: value for name, value in metrics.items() if name != "eps"}
 
 
 def recorded_update(answers: list[list[int]], differing: dict[str, Any]) -> dict[str, Any]:
-    """One update of the trainer."""
-    roles, watch, settings = built(), Watch(), SETTINGS | differing
-    ppo_trainer.batch_generation = given(answers)
-    ppo_trainer.np = SimpleNamespace(random=SimpleNamespace(permutation=watch.permutation))
+    """Run and record one update of the trainer."""
+    roles, recorder, settings = build_models(), LocalsRecorder(), SETTINGS | differing
+    ppo_trainer.batch_generation = fixed_generation(answers)
+    ppo_trainer.np = SimpleNamespace(random=SimpleNamespace(permutation=recorder.permutation))
     with tempfile.TemporaryDirectory() as folder:
         trainer = PPOTrainer(
             args=PPOConfig(output_dir=folder, seed=0, **settings, **QUIET),
-            processing_class=tokenizer(),
+            processing_class=digit_tokenizer(),
             model=roles["policy"],
             ref_model=roles["reference"],
             reward_model=roles["reward"],
             value_model=roles["value"],
             train_dataset=Dataset.from_dict({"input_ids": QUERIES}),
         )
-        trainer.log, trainer.accelerator.backward = watch.log, watch.backward
+        trainer.log, trainer.accelerator.backward = recorder.log, recorder.backward
         trainer.train()
-    after = {role: stored(roles[role]) for role in ("policy", "value")}
-    return {"settings": settings, **watch.seen, "after": after}
+    after = {role: trained_weights(roles[role]) for role in ("policy", "value")}
+    return {"settings": settings, **recorder.seen, "after": after}
 
 
-def stored(model: torch.nn.Module) -> dict[str, Tensor]:
-    """The trained weights by name."""
+def trained_weights(model: torch.nn.Module) -> dict[str, Tensor]:
+    """Trained weights by name."""
     return {name: tensor.detach() for name, tensor in model.named_parameters()}
 
 
-def plain(value: Any) -> Any:
-    """Tensors as lists, numbers to twelve digits."""
+def to_json(value: Any) -> Any:
+    """Convert tensors to lists and round numbers to twelve digits."""
     if isinstance(value, dict):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: to_json(each) for key, each in value.items()}
     if isinstance(value, Tensor):
-        return plain(value.tolist())
+        return to_json(value.tolist())
     if isinstance(value, list):
-        return [plain(each) for each in value]
+        return [to_json(each) for each in value]
     return float(f"{value:.12g}") if isinstance(value, float) else value
 
 
 def main(config: Config) -> None:
-    """Record every case."""
+    """Record every case and write the file."""
     torch.set_default_dtype(torch.float64)
     with redirect_stdout(sys.stderr):  # the trainer prints
         cases = {name: recorded_update(*case) for name, case in CASES.items()}
@@ -229,7 +229,7 @@ def main(config: Config) -> None:
         "model": SHAPE | {"stop": STOP, "pad": PAD},
         "weights": (state_weights.__doc__ or "").split("\n\n")[0],
         "phases": PHASES,
-        "cases": plain(cases),
+        "cases": to_json(cases),
     }
     config.output.parent.mkdir(parents=True, exist_ok=True)
     config.output.write_text(json.dumps(content) + "\n", encoding="utf-8")

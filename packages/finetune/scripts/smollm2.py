@@ -1,17 +1,16 @@
-"""A real model learns the documentation's way of answering: `smollm2`.
+"""Teach a real model to answer in the style of the documentation: `smollm2`.
 
     uv run python packages/finetune/scripts/smollm2.py --json > smollm2.json
 
-SmolLM2-135M-Instruct, by LoRA: supervised fine-tuning on the questions about Python's library, then
-DPO from documented and spoilt answers. The two commands are run as a reader would type them and
-timed whole: loading, training, and the answers before and after.
+Train SmolLM2-135M-Instruct with LoRA: supervised fine-tuning on questions about Python's library,
+then DPO on documented against corrupted answers. Both commands run as a reader would type them, and
+the time covers loading, training, and the answers before and after.
 
-It took 19 minutes of two threads (torch 2.15, CPU); the share of held-out questions where the model
-stops by itself rose from 0.01 to 0.99.
+It took 19 minutes on two threads (torch 2.15, CPU). The share of held-out questions whose answer
+ends by itself rose from 0.01 to 0.99.
 """
 
 import json
-import platform
 import subprocess
 import sys
 import time
@@ -24,7 +23,7 @@ import torch
 from finetune.assistant.answering import generate_answers, question_items
 from finetune.assistant.assistant import load_assistant
 from finetune.datasets.tasks import question_task
-from gpt.device import pick_device
+from gpt.device import describe_environment, pick_device
 from gpt.errors import BadInput, RunFailed
 from gpt.program import Script
 from gpt.runs.folder import RunFolder
@@ -32,29 +31,29 @@ from gpt.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Config:
-    """How long to train."""
+    """Fine-tune a model, then train it with DPO, and show its answers before and after."""
 
     runs: Path = Path("runs")
-    """Where the runs `smol` and `smol-dpo` go; they are replaced."""
+    """Folder for the runs `smol` and `smol-dpo`; existing ones are replaced."""
     model: str = "smollm2"
-    """What to begin with."""
+    """Model to start from."""
     sft_steps: int = 80
-    """Updates of supervised fine-tuning, 16 rows each."""
+    """Training steps of supervised fine-tuning, 16 rows each."""
     dpo_steps: int = 30
-    """Updates of DPO, 8 pairs each."""
-    shown: int = 10
-    """Held-out questions whose answers are kept; they lie evenly among all."""
+    """Training steps of DPO, 8 pairs each."""
+    n_samples: int = 10
+    """Held-out questions whose answers are reported, evenly spaced among all."""
     json: bool = False
     """Print one JSON document instead of the answers."""
 
     def __post_init__(self) -> None:
-        """Refuse what shows nothing."""
-        if self.shown < 1:
-            raise BadInput(f"shown must be at least 1, got {self.shown}")
+        """Check that at least one answer is reported."""
+        if self.n_samples < 1:
+            raise BadInput(f"n_samples must be at least 1, got {self.n_samples}")
 
 
-def commands(config: Config) -> dict[str, list[str]]:
-    """The two stages as they are typed."""
+def stage_commands(config: Config) -> dict[str, list[str]]:
+    """Command lines of the two stages."""
     runs = str(config.runs)
     shared = ["--runs", runs, "--save-every", "1000", "--overwrite", "--json"]
     sft = ["--model", config.model, "--name", "smol", "--steps", str(config.sft_steps)]
@@ -65,8 +64,8 @@ def commands(config: Config) -> dict[str, list[str]]:
     }
 
 
-def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
-    """Run a command to its end: its seconds, and the losses of its log."""
+def run_stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
+    """Run a command; return its seconds, the losses of its log and its report."""
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=False)
     if done.returncode:
@@ -82,32 +81,34 @@ def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
     }
 
 
-def samples(config: Config) -> list[dict[str, Any]]:
-    """Answers before and after to held-out questions, by their number."""
+def sample_answers(config: Config) -> list[dict[str, Any]]:
+    """Answer held-out questions with the models before and after each stage."""
     held_out = question_task().held_out
-    numbers = [len(held_out) * n // config.shown for n in range(config.shown)]
+    numbers = [len(held_out) * n // config.n_samples for n in range(config.n_samples)]
     items = question_items([held_out[number] for number in numbers])
-    models = {"before": config.model} | {name: str(config.runs / name) for name in commands(config)}
+    models = {"before": config.model} | {
+        name: str(config.runs / name) for name in stage_commands(config)
+    }
     texts = [item.messages for item in items]
-    said = {name: generate_answers(load_assistant(model), texts) for name, model in models.items()}
+    answers = {
+        name: generate_answers(load_assistant(model), texts) for name, model in models.items()
+    }
     return [
         {"number": number, "asked": held_out[number].question, "reference": held_out[number].answer}
-        | {name: each[place].text for name, each in said.items()}
+        | {name: each[place].text for name, each in answers.items()}
         for place, number in enumerate(numbers)
     ]
 
 
 def main(config: Config) -> int:
-    """Train twice, ask three models."""
-    stages = {name: stage(name, each, config) for name, each in commands(config).items()}
+    """Run both stages, sample answers of all three models, print the report."""
+    stages = {name: run_stage(name, each, config) for name, each in stage_commands(config).items()}
     found = {
         "stages": stages,
-        "samples": samples(config),
+        "samples": sample_answers(config),
         "seconds": sum(each["seconds"] for each in stages.values()),
-        "device": str(pick_device("auto")),
         "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        **describe_environment(pick_device("auto")),
     }
     if config.json:
         print(json.dumps(found, indent=1))

@@ -1,4 +1,4 @@
-"""Rewards and distances of drawn answers."""
+"""True reward and KL of sampled answers."""
 
 import pytest
 import torch
@@ -22,20 +22,20 @@ STOP, ROOM = 3, 2
 
 @pytest.fixture
 def models():
-    """Two models that disagree."""
+    """Make two models with different predictions."""
     made = [GPT(SHAPE).double(), GPT(SHAPE).double()]
     for model in made:
         torch.nn.init.normal_(model.embedding.weight, std=0.7)
     return made
 
 
-def test_a_model_is_nowhere_but_where_it_is(models):
+def test_the_kl_of_a_model_from_itself_is_zero(models):
     rows = rollout(models[0], [[0], [1, 2]], ROOM, STOP, torch.Generator().manual_seed(0)).rows
     computed, drawn = answer_kl(models[0], models[0], rows)
     assert computed.tolist() == drawn.tolist() == [0, 0]
 
 
-def test_both_estimates_have_the_mean_that_listing_all_answers_gives(models):
+def test_both_estimates_have_the_mean_that_enumerating_all_answers_gives(models):
     prompt, answers = [0], enumerate_answers(4, ROOM, STOP)
     full = [[*each.tokens, *[STOP] * each.stopped] for each in answers]
     rows = pad_examples([prompt_answer_example(prompt, answer) for answer in full])
@@ -52,7 +52,7 @@ def test_both_estimates_have_the_mean_that_listing_all_answers_gives(models):
     assert (p * computed).sum() == pytest.approx(exact.item(), rel=1e-9)  # the chain rule
 
 
-def test_the_rows_are_taken_some_at_a_time(models):
+def test_batches_of_rows_give_the_same_kl_as_all_rows_at_once(models):
     prompts = [[0]] * (KL_BATCH_SIZE + 3)
     rows = rollout(models[0], prompts, ROOM, STOP, torch.Generator().manual_seed(0)).rows
     computed, drawn = answer_kl(*models, rows)
@@ -62,7 +62,7 @@ def test_the_rows_are_taken_some_at_a_time(models):
     assert drawn[[0, 22]].tolist() == pytest.approx([each[1].item() for each in alone])
 
 
-def test_a_standing_is_a_mean_over_the_questions(home):
+def test_the_evaluation_averages_over_the_questions(home):
     assistant = load_assistant(str(home / "runs" / "base"))
     questions = [Question("builtins", "list", "class", "What is `list`?", "A list.")] * 5
     found = evaluate_against_reference(assistant, assistant, questions)

@@ -37,7 +37,7 @@ def test_three_labels_by_hand():
     assert kappa(a, b) == pytest.approx((4 / 6 - 13 / 36) / (1 - 13 / 36))
 
 
-def test_the_same_agreement_is_worth_less_where_one_label_rules():
+def test_equal_agreement_has_a_lower_kappa_if_one_label_dominates():
     even = from_table({"AA": 45, "BB": 45, "AB": 5, "BA": 5})
     ruled = from_table({"AA": 85, "BB": 5, "AB": 5, "BA": 5})
     assert observed_agreement(*even) == observed_agreement(*ruled) == 0.9
@@ -50,7 +50,7 @@ def test_full_agreement_is_1_and_full_disagreement_minus_1():
     assert kappa(["A", "B", "A", "B"], ["B", "A", "B", "A"]) == -1
 
 
-def test_two_who_guess_have_kappa_0():
+def test_two_independent_guessers_have_kappa_0():
     rng = np.random.default_rng(0)
     a, b = rng.choice(["A", "B"], p=[0.8, 0.2], size=(2, 20_000)).tolist()
     assert observed_agreement(a, b) == pytest.approx(0.68, abs=0.01)
@@ -58,7 +58,7 @@ def test_two_who_guess_have_kappa_0():
 
 
 @given(labels)
-def test_kappa_is_symmetric_at_most_1_and_knows_no_names(pairs):
+def test_kappa_is_symmetric_at_most_1_and_independent_of_label_names(pairs):
     a, b = [x for x, _ in pairs], [y for _, y in pairs]
     if len({*a, *b}) == 1:
         assert math.isnan(kappa(a, b))
@@ -76,31 +76,31 @@ def test_judges_of_different_items_are_refused():
 
 def test_a_judges_agreement_with_itself_by_hand():
     # first A B A B, second A B B B: p_o 3/4, p_e 1/2 x 1/4 + 1/2 x 3/4
-    fought = [
+    comparisons = [
         PairwiseComparison("A", "A"),
         PairwiseComparison("B", "B"),
         PairwiseComparison("A", "B"),
         PairwiseComparison("B", "B"),
     ]
-    assert order_kappa(fought) == pytest.approx(0.5)
+    assert order_kappa(comparisons) == pytest.approx(0.5)
 
 
 def goodness(question, answer):
     return float(answer)
 
 
-def test_the_toy_judge_by_hand():
+def test_a_judge_by_score_by_hand():
     judge = judge_by_score(goodness, first_bonus=2.0)
     assert [judge("q", "1", "2"), judge("q", "1", "3"), judge("q", "1", "4")] == ["A", "tie", "B"]
 
 
 def test_why_the_order_is_swapped():
-    # ours is worse in 8 of 10 questions, by 1; a judge who adds 2 to what it reads first
+    # ours is worse by 1 in 8 of 10 questions; the judge adds 2 to the answer it reads first
     ours, theirs = ["1"] * 8 + ["2"] * 2, ["2"] * 8 + ["1"] * 2
     questions = ["q"] * 10
     fair = compare_pairwise(judge_by_score(goodness), questions, ours, theirs)
     biased = compare_pairwise(judge_by_score(goodness, first_bonus=2.0), questions, ours, theirs)
-    # asked in one order only, it calls ours better every time
+    # in one order only, it always calls ours better
     assert [duel.read_first for duel in biased] == ["A"] * 10
     assert [duel.read_second for duel in biased] == ["B"] * 10
     # two judges with the same bias agree on everything, and neither is right
@@ -113,7 +113,7 @@ def test_why_the_order_is_swapped():
     assert order_kappa(biased) == 0
 
 
-def test_a_small_bias_only_decides_what_is_close():
+def test_a_small_bias_decides_only_close_comparisons():
     judge = judge_by_score(goodness, first_bonus=2.0)
     found = win_rate(
         compare_pairwise(judge, ["q"] * 2, ["9", "5"], ["1", "4"]), np.random.default_rng(0)

@@ -17,14 +17,14 @@ QUESTION = Question(
 )
 ITEM = EvaluationItem(single_turn_prompt(QUESTION.question), QUESTION.answer, QUESTION)
 GOOD = ModelAnswer("Sort the items of it.", True)  # passes all four checks
-CUT = ModelAnswer("Sort the items of it.", False)  # not by itself
+CUT = ModelAnswer("Sort the items of it.", False)  # does not end by itself
 
 
 def test_wins_losses_and_ties_by_the_rule():
     found = win_summary([ITEM] * 4, [GOOD, GOOD, CUT, CUT], [CUT, CUT, GOOD, CUT])
     assert (found["wins"], found["losses"], found["ties"]) == (2, 1, 1)
     assert found["rate"] == list(wilson_interval(2.5 / 4, 4))
-    assert found["p"] == 1  # two to one is nothing
+    assert found["p"] == 1  # two wins to one are not significant
 
 
 SUMS = [
@@ -35,8 +35,8 @@ ALWAYS_11 = [ModelAnswer("It is 11.", True)] * 14
 CHATTER = [ModelAnswer("Numbers can be added to numbers.", True)] * 14
 
 
-def test_whoever_says_the_same_to_everything_does_not_win_by_words_it_shares():
-    """It is right once in fourteen questions, and shares two words of three with the others."""
+def test_one_answer_to_everything_does_not_win_by_shared_words():
+    """It is right for one of 14 questions and shares two of three words with the other answers."""
     found = win_summary(SUMS, ALWAYS_11, RIGHT)
     assert (found["wins"], found["losses"], found["ties"]) == (0, 13, 1)
     found = win_summary(SUMS, ALWAYS_11, CHATTER)
@@ -46,7 +46,7 @@ def test_whoever_says_the_same_to_everything_does_not_win_by_words_it_shares():
     assert means["overlap"][0] == pytest.approx((1 + 13 * 2 / 3) / 14)
 
 
-def test_a_sign_decides_over_a_short_answer():
+def test_a_sign_matters_in_a_short_answer():
     for reference, wrong in (("It is -7.", "It is 7."), ("3.5", "35"), ("x + 1", "x - 1")):
         item = EvaluationItem(single_turn_prompt("What is it?"), reference)
         found = win_summary(
@@ -55,7 +55,7 @@ def test_a_sign_decides_over_a_short_answer():
         assert (found["wins"], found["losses"], found["ties"]) == (0, 1, 0)
 
 
-def test_of_a_long_reference_the_shared_words_are_counted():
+def test_answers_to_a_long_reference_are_judged_by_shared_words():
     item = EvaluationItem(
         single_turn_prompt("Why?"), "Light of short waves is scattered more than red light."
     )
@@ -76,16 +76,16 @@ def test_of_a_long_reference_the_shared_words_are_counted():
         (EvaluationItem(single_turn_prompt("a"), ""), "exact"),
     ],
 )
-def test_which_judge_decides(item, judge):
+def test_the_judge_depends_on_the_item(item, judge):
     assert judge_name(item) == judge
 
 
-def test_the_report_says_who_decided(home, capsys):
+def test_the_report_names_the_judges(home, capsys):
     base = str(home / "runs" / "base")
     long = EvaluationItem(
         single_turn_prompt("Why?"), "Light of short waves is scattered more than red light."
     )
-    found = answers_report({"a": base, "b": base}, [*SUMS, long], shown=0, rival="a")
+    found = answers_report({"a": base, "b": base}, [*SUMS, long], n_samples=0, baseline="a")
     assert found["judges"] == {"exact": 14, "overlap": 1}
     assert list(found["models"]["a"]) == ["model", "stopped", "exact", "overlap"]
     print_answers(found)
@@ -97,7 +97,7 @@ def test_the_report_says_who_decided(home, capsys):
 
 def test_a_model_ties_with_itself_and_the_report_says_so(home, capsys):
     base = str(home / "runs" / "base")
-    found = answers_report({"a": base, "b": base}, [ITEM] * 3, shown=1, rival="a")
+    found = answers_report({"a": base, "b": base}, [ITEM] * 3, n_samples=1, baseline="a")
     assert list(found["wins"]) == ["b"]
     assert found["wins"]["b"]["ties"] == 3
     assert found["wins"]["b"]["rate"][0] == pytest.approx(0.5)
@@ -105,7 +105,7 @@ def test_a_model_ties_with_itself_and_the_report_says_so(home, capsys):
     assert "b against a: 0 won, 0 lost, 3 tied; 0.50 (" in capsys.readouterr().out
 
 
-def test_without_a_rival_nobody_wins(home):
-    found = answers_report({"a": str(home / "runs" / "base")}, [ITEM], shown=0)
+def test_without_a_baseline_no_wins_are_reported(home):
+    found = answers_report({"a": str(home / "runs" / "base")}, [ITEM], n_samples=0)
     assert found["wins"] == {}
     assert found["samples"] == []

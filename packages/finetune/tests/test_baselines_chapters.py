@@ -145,7 +145,7 @@ def test_trl_divides_by_the_answer_tokens_of_all_micro_batches_of_a_step(tmp_pat
         "gradient_accumulation_steps": 2
     }
     trainer = baselines.sft_trainer(model, rows, settings)
-    [found] = baselines.train_and_log(trainer, lambda step: None, checked=1)
+    [found] = baselines.train_and_log(trainer, lambda step: None, n_logged=1)
     assert found == pytest.approx(expected.item(), abs=1e-3)
     assert abs(found - mean_of_means.item()) > 0.1
 

@@ -1,4 +1,4 @@
-"""`finetune compare` on this machine: the groups without a clock; the rest is slow."""
+"""`finetune compare` on this machine: the untimed groups; timed groups are marked slow."""
 
 import json
 import sys
@@ -25,7 +25,7 @@ def rows_of(capsys, *options):
     return status, rows
 
 
-# the trainers of the slow ones are compared on fewer steps in test_baselines_trainers.py
+# test_baselines_trainers.py compares the trainers of the slow groups on fewer steps
 SLOW = {"reward tiny", "DPO ipo tiny", "DPO robust tiny"}
 GROUPS = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
@@ -48,19 +48,19 @@ def test_a_timed_group_is_equal_and_has_times(group, capsys):
     assert losses["ours_s"] > 0 and losses["library_s"] > 0 and losses["floor"] > 1
 
 
-def test_a_wrong_loss_is_found(capsys, monkeypatch):
+def test_a_wrong_loss_makes_the_row_unequal(capsys, monkeypatch):
     monkeypatch.setattr(trainers, "mean_logprob", lambda sums, n_tokens: sums)
     status, rows = rows_of(capsys, "--only", "DPO ipo", "--no-speed")
     assert not rows[0]["ok"] and status == 1
 
 
-def test_a_group_that_does_not_exist_gets_the_names_of_those_that_do(capsys):
+def test_an_unknown_group_is_refused_with_the_names_of_the_groups(capsys):
     assert main(["compare", "--only", "GRPO", "--no-speed"]) == 2
-    said = capsys.readouterr().err
-    assert "no group of rows is called 'GRPO'; there are SFT tiny, reward tiny" in said
+    message = capsys.readouterr().err
+    assert "no group of rows is called 'GRPO'; there are SFT tiny, reward tiny" in message
 
 
-def test_without_the_extra_the_command_names_it(capsys, monkeypatch):
+def test_without_the_extra_the_error_names_it(capsys, monkeypatch):
     import finetune
 
     monkeypatch.delattr(finetune, "baselines", raising=False)

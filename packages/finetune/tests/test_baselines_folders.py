@@ -22,6 +22,7 @@ from finetune.conversations.formats import FORMATS
 from finetune.conversations.special_tokens import stop_tokens, with_special_tokens
 from finetune.lora.baselines import write_peft_adapter
 from finetune.lora.peft_files import CONFIG_FILE
+from gpt.baselines import without_future_warnings
 from gpt.cli import main as gpt
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
@@ -100,7 +101,7 @@ def ends_at_once(format):
 def test_rows_of_sft_begin_with_a_bos_as_those_of_trl_do(name, published, tmp_path):
     format, before = FORMATS[name], FORMATS[name].around[0]
     columns = {"prompt": prompt_text(format, [QUESTION]), "completion": before + "3"}
-    with baselines.without_future_warnings():
+    with without_future_warnings():
         trainer = SFTTrainer(
             AutoModelForCausalLM.from_pretrained(published),
             args=SFTConfig(
@@ -122,7 +123,7 @@ def test_pairs_begin_with_a_bos_as_those_of_trl_do(published, tmp_path):
     format = FORMATS["plain"]
     columns = {"prompt": prompt_text(format, [QUESTION]), "chosen": "3", "rejected": "4"}
     models = [AutoModelForCausalLM.from_pretrained(published) for _ in range(2)]
-    with baselines.without_future_warnings():
+    with without_future_warnings():
         trainer = DPOTrainer(
             *models,
             args=DPOConfig(**baselines.training_arguments(tmp_path, 1, 1, 1e-4)),

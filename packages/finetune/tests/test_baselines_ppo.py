@@ -15,7 +15,7 @@ pytestmark = pytest.mark.baselines
 
 
 def answers(n_rows=6, n_tokens=9):
-    """Four columns of numbers in float64 and the mask."""
+    """Draw four float64 arrays and the mask of the answers."""
     generator = torch.Generator().manual_seed(0)
     mask = torch.arange(n_tokens) < tensor([9, 1, 4, 2, 8, 5])[:, None]
     return torch.randn(4, n_rows, n_tokens, generator=generator).double(), mask
@@ -30,7 +30,7 @@ def test_every_row_of_the_comparison_is_equal():
 
 @pytest.mark.parametrize("gamma", [0.5, 1.0])
 @pytest.mark.parametrize("lam", [0.0, 0.75, 1.0])
-def test_advantages_and_returns_are_those_of_torchrl(gamma, lam):
+def test_advantages_and_returns_equal_those_of_torchrl(gamma, lam):
     (rewards, values, *_), mask = answers()
     ours = gae(rewards, values, mask, gamma, lam)
     theirs = baselines.torchrl_gae(rewards, values, mask, gamma, lam)
@@ -39,7 +39,7 @@ def test_advantages_and_returns_are_those_of_torchrl(gamma, lam):
 
 
 @pytest.mark.parametrize("epsilon", [0.125, 0.25])
-def test_the_losses_have_the_gradients_of_torchrl(epsilon):
+def test_losses_and_gradients_equal_those_of_torchrl(epsilon):
     (advantages, values, old_values, returns), mask = answers()
     logits = torch.randn(6, 9, 5, generator=torch.Generator().manual_seed(1)).double()
     tokens = torch.randint(0, 5, (6, 9), generator=torch.Generator().manual_seed(2))
@@ -64,7 +64,7 @@ def test_the_losses_have_the_gradients_of_torchrl(epsilon):
         torch.testing.assert_close(*pair, rtol=0, atol=1e-12)
 
 
-def test_a_value_after_the_end_is_found(monkeypatch):
+def test_gae_that_reads_values_after_the_end_makes_the_row_unequal(monkeypatch):
     def leaking(rewards, values, mask, gamma, lam):
         return gae(rewards, values, torch.ones_like(mask), gamma, lam)
 

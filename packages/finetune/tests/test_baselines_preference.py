@@ -1,4 +1,4 @@
-"""Every preference loss against trl's, through the trainers' own batches and `compute_loss`."""
+"""Every preference loss against trl's `compute_loss`, on the trainers' own batches."""
 
 import pytest
 
@@ -6,6 +6,7 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 import torch
 
+from finetune.baselines import our_policy
 from finetune.comparison import preference_rows
 from finetune.comparison.preference_rows import (
     LossInputs,
@@ -31,7 +32,7 @@ BOUND = {"rtol": 0.0, "atol": 1e-5}
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    """The same models every time, and no waiting for medians."""
+    """Seed the models, and replace timing by constants."""
     torch.manual_seed(0)
     monkeypatch.setattr(preference_rows, "time_interleaved", lambda *_, **__: (1.0, 2.0))
 
@@ -61,20 +62,16 @@ def test_orpo_and_simpo_equal_trls(tmp_path):
 
 
 @pytest.mark.parametrize(("beta", "measure"), [(0.3, sum_logprob), (0.1, mean_logprob)])
-def test_sums_for_means_and_another_beta_are_told_apart(tmp_path, beta, measure):
+def test_ipo_differs_with_summed_log_probabilities_or_another_beta(tmp_path, beta, measure):
     policy, reference = small_model("llama"), small_model("llama")
     trainer = baselines.text_dpo_trainer(policy, reference, tmp_path, 0, loss_type="ipo", beta=0.3)
     batch = baselines.first_batch(trainer)
-    piece = with_reference_logprobs(
-        baselines.completion_rows(batch), baselines.policy_copy(reference)
-    )
-    ours = LossInputs(
-        baselines.policy_copy(policy), preference_loss(ipo_loss, beta, measure), piece
-    )
-    assert not loss_row("IPO", trainer, batch, ours).is_equal
+    pairs = with_reference_logprobs(baselines.completion_rows(batch), our_policy(reference))
+    ours = LossInputs(our_policy(policy), preference_loss(ipo_loss, beta, measure), pairs)
+    assert not loss_row("IPO", trainer, batch, ours).ok
 
 
-def test_kto_needs_both_weights_on_the_right_side(tmp_path):
+def test_kto_differs_if_its_two_weights_are_swapped(tmp_path):
     policy, reference = small_model("llama"), small_model("llama")
     weights = {"desirable_weight": 0.8, "undesirable_weight": 1.5}
     trainer = baselines.kto_trainer(policy, reference, tmp_path, 0, beta=0.3, **weights)
@@ -84,12 +81,11 @@ def test_kto_needs_both_weights_on_the_right_side(tmp_path):
         baselines.completion_rows(batch), baselines.completion_rows(batch, "KL_")
     )
     with torch.no_grad():
-        reference_sums = sequence_logprobs(baselines.policy_copy(reference), both).logprob
-    piece = LabelledBatch(both, reference_sums, batch["label"])
-    ours = baselines.policy_copy(policy)
-    for weights, equal in (((0.8, 1.5), True), ((1.5, 0.8), False)):
-        inputs = LossInputs(ours, KTOLoss(0.3, *weights), piece)
-        assert loss_row("", trainer, batch, inputs).is_equal == equal
+        reference_sums = sequence_logprobs(our_policy(reference), both).logprob
+    labelled = LabelledBatch(both, reference_sums, batch["label"])
+    ours = our_policy(policy)
+    assert loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 0.8, 1.5), labelled)).ok
+    assert not loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 1.5, 0.8), labelled)).ok
 
 
 def margins():

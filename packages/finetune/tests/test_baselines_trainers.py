@@ -15,36 +15,36 @@ from gpt.training.loop import StepRecord
 
 pytestmark = pytest.mark.baselines
 
-SHORT = replace(without_timing(TINY_BENCHMARK), checked=3, batch_size=4, longest=9)
+SHORT = replace(without_timing(TINY_BENCHMARK), checked_steps=3, batch_size=4, max_tokens=9)
 PAIRS = [TokenPair([17, 4, 9], [5, 0], [1000, 2, 0]), TokenPair([3], [8, 6, 7, 0], [0])]
 
 
-def test_a_trainer_reads_the_ids_that_we_read(tmp_path):
+def test_the_trainer_reads_the_same_token_ids_as_we_do(tmp_path):
     models = baselines.llama_model("tiny"), baselines.llama_model("tiny")
-    settings = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
-    found = baselines.dpo_trainer(*models, PAIRS, settings).train_dataset
+    arguments = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
+    found = baselines.dpo_trainer(*models, PAIRS, arguments).train_dataset
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
     assert [TokenPair(*(row[name] for name in columns)) for row in found] == PAIRS
 
 
-def test_the_prompt_is_hidden_from_sft(tmp_path):
+def test_the_prompt_has_no_labels_in_sft(tmp_path):
     trainer = baselines.sft_trainer(
         baselines.llama_model("tiny"),
         trainers.chosen_examples(PAIRS),
         baselines.training_arguments(tmp_path, 1, 2, 1e-4),
     )
     (batch,) = trainer.get_train_dataloader()
-    hidden = -100
+    excluded = -100
     assert batch["labels"].tolist() == [
-        [hidden, hidden, hidden, 5, 0],
-        [hidden, 8, 6, 7, 0],
+        [excluded, excluded, excluded, 5, 0],
+        [excluded, 8, 6, 7, 0],
     ]
 
 
-def test_no_trainer_computes_in_a_half_format_or_runs_layers_twice(tmp_path):
+def test_trainers_use_full_precision_without_activation_checkpointing(tmp_path):
     models = baselines.llama_model("tiny"), baselines.llama_model("tiny")
-    settings = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
-    args = baselines.dpo_trainer(*models, PAIRS, settings).args
+    arguments = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
+    args = baselines.dpo_trainer(*models, PAIRS, arguments).args
     assert not args.bf16 and not args.fp16 and not args.gradient_checkpointing
     assert (args.weight_decay, args.max_grad_norm, args.adam_beta2) == (0, 1, 0.999)
 
@@ -53,53 +53,53 @@ def test_no_trainer_computes_in_a_half_format_or_runs_layers_twice(tmp_path):
 def test_losses_and_weights_are_equal(stage):
     rows = stage(SHORT, floor=1.2)
     assert [row.name.split(": ")[1] for row in rows] == ["losses", "weights"]
-    assert [row.name for row in rows if not row.is_equal] == []
+    assert [row.name for row in rows if not row.ok] == []
     assert all(row.speedup is None and row.floor is None for row in rows)
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "ipo", "robust"])
 def test_losses_and_weights_of_dpo_are_equal(kind):
     rows = trainers.dpo_trainer_rows(SHORT, 1.3, kind)
-    assert [row.name for row in rows if not row.is_equal] == []
+    assert [row.name for row in rows if not row.ok] == []
 
 
-def test_another_beta_is_found(monkeypatch):
+def test_a_different_beta_makes_the_rows_unequal(monkeypatch):
     monkeypatch.setattr(trainers, "dpo_losses", lambda: {"sigmoid": preference_loss(beta=0.2)})
     losses, weights = trainers.dpo_trainer_rows(SHORT, 1.3)
-    assert not losses.is_equal and not weights.is_equal
+    assert not losses.ok and not weights.ok
 
 
-def test_a_loss_over_the_prompt_too_is_found(monkeypatch):
-    def of_all(model, rows):
+def test_a_loss_that_includes_the_prompt_makes_the_losses_unequal(monkeypatch):
+    def loss_of_all_tokens(model, rows):
         logprobs = model(rows.tokens, rows.tokens > 0)
         return LossSum(-logprobs.sum(), int((rows.tokens[:, 1:] > 0).sum()))
 
-    monkeypatch.setattr(trainers, "sft_loss", of_all)
-    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].is_equal
+    monkeypatch.setattr(trainers, "sft_loss", loss_of_all_tokens)
+    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].ok
 
 
-def test_a_timed_row_has_the_times_of_the_steps_that_are_not_compared():
-    losses, weights = trainers.sft_trainer_rows(replace(SHORT, timed=2), floor=1.2)
-    assert losses.is_equal and losses.floor == 1.2
+def test_a_timed_row_has_the_median_times_of_the_steps_after_the_checked_ones():
+    losses, weights = trainers.sft_trainer_rows(replace(SHORT, timed_steps=2), floor=1.2)
+    assert losses.ok and losses.floor == 1.2
     assert losses.ours_s > 0 and losses.library_s > 0
     assert weights.speedup is None
 
 
-def test_both_sides_take_turns():
-    said = []
+def test_our_step_follows_each_step_of_the_trainer():
+    events = []
 
     def ours():
         for step in range(1, 4):
-            said.append(f"ours {step}")
+            events.append(f"ours {step}")
             yield StepRecord(step, step / 2, 1e-4, 1.0)
 
-    turns = InterleavedSteps(ours(), lambda: said.append("check") or 0.25, checked=2)
+    turns = InterleavedSteps(ours(), lambda: events.append("check") or 0.25, checked_steps=2)
     for step in range(1, 4):
-        said.append(f"theirs {step}")
+        events.append(f"theirs {step}")
         turns(step)
-    assert said == [
+    assert events == [
         "theirs 1", "ours 1", "theirs 2", "ours 2", "check", "theirs 3", "ours 3",
     ]  # fmt: skip
-    assert turns.losses == [0.5, 1.0, 1.5] and turns.apart == 0.25
+    assert turns.losses == [0.5, 1.0, 1.5] and turns.weight_difference == 0.25
     assert len(turns.our_times) == len(turns.their_times) == 3
     assert all(0 <= seconds < math.inf for seconds in turns.our_times + turns.their_times)

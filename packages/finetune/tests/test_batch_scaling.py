@@ -18,16 +18,16 @@ def test_the_noise_scale_by_hand():
     """|G|^2 = 1 and S = 12: a batch of 2 has 1 + 6 = 7, one of 6 has 1 + 2 = 3."""
     scale = noise_scale(small=7.0, large=3.0, small_batch=2.0, large_batch=6.0)
     assert scale == NoiseScale(pytest.approx(1), pytest.approx(12))
-    assert scale.batch == pytest.approx(12)
+    assert scale.batch_size == pytest.approx(12)
 
 
-def test_pieces_by_hand():
+def test_micro_batches_by_hand():
     """Gradients (3, 0) and (1, 2), a text each: mean square 7; their mean (2, 1) has 5."""
     scale = micro_batch_noise_scale(torch.tensor([[3.0, 0.0], [1.0, 2.0]]), 1)
     assert scale == NoiseScale(pytest.approx(3), pytest.approx(4))
 
 
-def test_known_noise_is_found_again_whatever_the_batch_sizes():
+def test_known_noise_is_recovered_from_any_two_batch_sizes():
     """50 numbers of the true gradient 0.2, so |G|^2 = 2; noise of variance 0.6 each, so S = 30."""
     torch.manual_seed(0)
     texts = 0.2 + 0.6**0.5 * torch.randn(40_000, 50)
@@ -37,14 +37,14 @@ def test_known_noise_is_found_again_whatever_the_batch_sizes():
         truth, noise = (sum(column) / len(scales) for column in zip(*scales, strict=True))
         assert truth == pytest.approx(2, rel=0.05)
         assert noise == pytest.approx(30, rel=0.05)
-        assert NoiseScale(truth, noise).batch == pytest.approx(15, rel=0.1)
+        assert NoiseScale(truth, noise).batch_size == pytest.approx(15, rel=0.1)
 
 
-def test_where_no_truth_is_seen_the_scale_is_infinite():
-    assert noise_scale(10.0, 1.0, 1.0, 8.0).batch == math.inf
+def test_the_scale_is_infinite_if_no_gradient_stands_out_of_the_noise():
+    assert noise_scale(10.0, 1.0, 1.0, 8.0).batch_size == math.inf
 
 
-def test_a_batch_as_large_as_the_noise_makes_half_a_step():
+def test_a_batch_of_the_noise_scale_makes_half_the_progress():
     assert step_efficiency(15.0, 15.0) == 0.5
     assert step_efficiency(1.0, 15.0) == 1 / 16
     assert step_efficiency(2.0, 15.0) / step_efficiency(1.0, 15.0) == pytest.approx(2, rel=0.07)
@@ -60,11 +60,11 @@ def test_scaling_rules_by_hand(factor, linear, root):
 
 
 def test_one_large_step_of_gradient_descent_ends_near_four_small_ones():
-    """On a bowl of curvature 1: (1 - 0.01)^4 = 0.9606 beside 1 - 0.04 = 0.96."""
+    """For x^2 / 2: (1 - 0.01)^4 = 0.9606 against 1 - 0.04 = 0.96."""
     small, large = (1 - 0.01) ** 4, 1 - linear_scaling(0.01, 8.0, 32.0)
     assert small == pytest.approx(large, abs=1e-3)
 
 
-def test_the_same_batch_size_twice_tells_nothing():
-    with pytest.raises(BadInput, match="two batch sizes are wanted, got 8.0 and 8.0"):
+def test_equal_batch_sizes_are_refused():
+    with pytest.raises(BadInput, match="small_batch < large_batch, got 8.0 and 8.0"):
         noise_scale(2.0, 1.0, 8.0, 8.0)

@@ -23,7 +23,7 @@ def test_a_reliability_table_by_hand():
     assert calibration_error([low, high]) == pytest.approx(0.16)
 
 
-def test_a_tie_lies_in_the_first_bin_and_is_half_right():
+def test_a_tie_is_in_the_first_bin_and_half_right():
     first, *rest = reliability_bins(np.array([0.0, 0.0]), n_bins=4)
     assert first == pytest.approx((0.5, 0.625, 2, 0.5, 0.5))
     assert [each.n for each in rest] == [0, 0, 0]
@@ -31,7 +31,7 @@ def test_a_tie_lies_in_the_first_bin_and_is_half_right():
     assert calibration_error([first, *rest]) == 0
 
 
-def test_full_confidence_lies_in_the_last_bin():
+def test_full_confidence_is_in_the_last_bin():
     bins = reliability_bins(np.array([logit(0.74), 1000.0, -1000.0]), n_bins=2)
     assert [each.n for each in bins] == [1, 2]
     assert bins[1] == pytest.approx((0.75, 1, 2, 1, 0.5))
@@ -43,7 +43,7 @@ def test_confidence_is_the_probability_of_the_preferred_answer():
 
 
 @given(st.lists(st.floats(-6, 6), min_size=1, max_size=30), st.integers(1, 12))
-def test_every_pair_lies_in_one_bin_and_means_within_it(margins, n_bins):
+def test_every_pair_is_in_one_bin_and_bin_means_are_within_its_edges(margins, n_bins):
     bins = reliability_bins(np.array(margins), n_bins)
     assert sum(each.n for each in bins) == len(margins)
     for each in bins:
@@ -57,16 +57,16 @@ def test_every_pair_lies_in_one_bin_and_means_within_it(margins, n_bins):
     assert calibration_error(one) == pytest.approx(gap)
 
 
-def test_scores_times_five_keep_the_ranking_and_lose_the_calibration():
+def test_multiplying_scores_by_five_keeps_the_ranking_and_ruins_the_calibration():
     rng = np.random.default_rng(0)
     true = np.abs(rng.normal(size=20_000))
     chosen_is_better = rng.random(20_000) < confidences(true)
-    margins = np.where(chosen_is_better, true, -true)  # people who decide as Bradley-Terry says
+    margins = np.where(chosen_is_better, true, -true)  # choices drawn from the Bradley-Terry model
     assert calibration_error(reliability_bins(margins)) < 0.012
     assert calibration_error(reliability_bins(5 * margins)) > 0.15
     assert (np.sign(5 * margins) == np.sign(margins)).all()
 
 
-def test_no_pairs_are_not_well_calibrated():
+def test_no_pairs_have_no_calibration_error():
     with pytest.raises(BadInput, match="no pairs"):
         calibration_error(reliability_bins(np.array([])))

@@ -1,4 +1,4 @@
-"""Blocks that run twice beside plain ones, and beside those of torch's own checkpointing."""
+"""Checkpointed blocks against plain ones, and against torch's own checkpointing."""
 
 import copy
 from functools import partial
@@ -32,7 +32,7 @@ def torchs(model):
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def nothing(model):
+def plain(model):
     pass
 
 
@@ -49,7 +49,7 @@ def loss_and_gradients(model, change, rows=ROWS):
     return [loss, *torch.autograd.grad(loss, inputs)]
 
 
-@pytest.mark.parametrize("other", [nothing, torchs])
+@pytest.mark.parametrize("other", [plain, torchs])
 @pytest.mark.parametrize("shape", [SHAPE, LLAMA])
 def test_loss_and_gradients_are_the_same_to_the_bit(shape, other):
     first = loss_and_gradients(policy(shape), ours)
@@ -58,24 +58,24 @@ def test_loss_and_gradients_are_the_same_to_the_bit(shape, other):
 
 
 def test_dropout_matters_here():
-    # so the test above sees whether both runs draw the same numbers
+    # else the test above would not show whether both runs draw the same numbers
     model = policy()
     losses = [model(ROWS.tokens, ROWS.mask).sum() for _ in range(2)]
     assert losses[0] != losses[1]
 
 
-def test_the_random_numbers_go_on_as_if_nothing_had_run_twice():
+def test_checkpointing_leaves_the_random_state_as_the_plain_model_does():
     drawn = []
-    for change in (ours, nothing):
+    for change in (ours, plain):
         loss_and_gradients(policy(), change)
         drawn.append(torch.rand(3))
     assert torch.equal(*drawn)
 
 
-def test_where_the_first_blocks_have_no_gradient_the_later_ones_still_learn():
-    """As under LoRA: nothing at the input of the first block is trained."""
+def test_later_blocks_get_gradients_if_the_first_ones_are_frozen():
+    """As with LoRA: nothing before the first block is trained."""
     results = []
-    for change in (ours, nothing):
+    for change in (ours, plain):
         model = policy().requires_grad_(False)
         for block in model.blocks[1:]:
             block.mlp.narrow.weight.requires_grad_()
@@ -84,10 +84,10 @@ def test_where_the_first_blocks_have_no_gradient_the_later_ones_still_learn():
     assert all(map(torch.equal, *results))
 
 
-def test_the_second_run_has_the_format_of_the_first():
+def test_the_second_run_uses_the_autocast_format_of_the_first():
     """The backward pass may come after the autocast of the forward pass has ended."""
     gradients = []
-    for change in (ours, nothing):
+    for change in (ours, plain):
         model = policy(LLAMA).float()
         change(model)
         with torch.autocast("cpu", torch.bfloat16):
@@ -97,7 +97,7 @@ def test_the_second_run_has_the_format_of_the_first():
 
 
 def test_the_second_run_has_dropout_only_if_the_first_had():
-    """As where a loss scores the policy without dropout and the loop calls backward later."""
+    """As when a loss scores the policy without dropout and the loop calls backward later."""
     model, plain = policy(), policy().eval()
     checkpoint_blocks(model)
     model.eval()
@@ -110,14 +110,14 @@ def test_the_second_run_has_dropout_only_if_the_first_had():
 
 
 def test_backward_fills_the_gradients_of_parameters():
-    model, expected = policy(), loss_and_gradients(policy(), nothing)[1:]
+    model, expected = policy(), loss_and_gradients(policy(), plain)[1:]
     checkpoint_blocks(model)
     torch.manual_seed(2)
     model(ROWS.tokens, ROWS.mask).sum().backward()
     assert all(map(torch.equal, (p.grad for p in model.parameters()), expected))
 
 
-def test_asking_twice_runs_a_block_twice_and_not_three_times():
+def test_checkpointing_a_model_twice_still_runs_a_block_only_twice():
     model, runs = policy(), []
     model.blocks[0].mlp.register_forward_hook(lambda *_: runs.append(1))
     checkpoint_blocks(model)
@@ -136,21 +136,21 @@ def test_without_gradients_nothing_runs_twice_and_nothing_changes():
     assert cache.length == 4
 
 
-def test_names_stay_and_a_copy_runs_its_own_weights():
+def test_weights_keep_their_names_and_a_copy_uses_its_own_weights():
     model = policy().eval()
     names = [*model.state_dict()]
     checkpoint_blocks(model)
-    twin = copy.deepcopy(model)
+    duplicate = copy.deepcopy(model)
     assert [*model.state_dict()] == names
     before = model(ROWS.tokens, ROWS.mask)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.1)
-    assert torch.equal(twin(ROWS.tokens, ROWS.mask), before)
+    assert torch.equal(duplicate(ROWS.tokens, ROWS.mask), before)
     assert not torch.equal(model(ROWS.tokens, ROWS.mask), before)
 
 
-def test_weights_changed_between_the_two_runs_are_noticed():
+def test_changing_weights_between_the_two_runs_raises_an_error():
     model = policy()
     checkpoint_blocks(model)
     loss = model(ROWS.tokens, ROWS.mask).sum()
@@ -160,7 +160,7 @@ def test_weights_changed_between_the_two_runs_are_noticed():
         loss.backward()
 
 
-def test_another_kind_of_the_same_model_shares_it():
+def test_a_policy_that_shares_layers_with_a_checkpointed_model_is_checkpointed():
     model = GPT(SHAPE)
     checkpoint_blocks(model)
     assert isinstance(share_layers_as(Policy, model).blocks[0].forward, partial)

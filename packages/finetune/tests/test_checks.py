@@ -79,13 +79,13 @@ def test_the_four_accuracies_by_hand():
         Instruction("q", (is_lower_case,)),
         Instruction("r", (is_json,)),
     ]
-    # p: comma, two words: one of two. q: loosely, without its first line. r: the same.
+    # p passes one of two checks; q and r pass only loosely, without their first line
     answers = ["red, blue", "Sure, here:\ngood night", "Sure\n[1]\nHope it helps!"]
     found = instruction_accuracy(asked, answers)
     assert found == pytest.approx((0, 1 / 4, 2 / 3, 3 / 4))
 
 
-def test_an_empty_answer_follows_nothing():
+def test_an_empty_answer_fails_every_check():
     assert instruction_accuracy([Instruction("p", (has_no_commas, at_most_words(5)))], [" \n"]) == (
         0,
         0,
@@ -124,26 +124,27 @@ BROKEN = [
 ]
 
 
-def test_every_prompt_can_be_followed_and_broken():
+def test_every_prompt_has_answers_that_pass_and_that_fail():
     assert instruction_accuracy(INSTRUCTIONS, FOLLOWED) == (1, 1, 1, 1)
     assert instruction_accuracy(INSTRUCTIONS, BROKEN).prompts_strict == 0
     assert len({each.prompt for each in INSTRUCTIONS}) == len(INSTRUCTIONS) == 12
 
 
 @given(st.lists(st.text("aA,*. \n", max_size=20), min_size=12, max_size=12))
-def test_loose_is_never_below_strict_nor_a_prompt_above_its_checks(answers):
+def test_loose_is_never_below_strict_and_prompts_never_above_checks(answers):
     found = instruction_accuracy(INSTRUCTIONS, answers)
     assert found.prompts_strict <= found.prompts_loose
     assert found.checks_strict <= found.checks_loose
     assert found.checks_strict == 0 or found.prompts_loose <= 1
     single = [Instruction(each.prompt, each.checks[:1]) for each in INSTRUCTIONS]
-    alone = instruction_accuracy(single, answers)  # one check a prompt: both ways of counting agree
-    assert alone.prompts_strict == alone.checks_strict
-    assert found.prompts_strict <= alone.prompts_strict
+    # with one check per prompt both ways of counting agree
+    one_check = instruction_accuracy(single, answers)
+    assert one_check.prompts_strict == one_check.checks_strict
+    assert found.prompts_strict <= one_check.prompts_strict
 
 
 def test_a_prompt_without_an_answer_is_refused():
-    with pytest.raises(BadInput, match="12 instructions need as many answers .* got 1"):
+    with pytest.raises(BadInput, match="equally many and at least one, got 12 and 1"):
         instruction_accuracy(INSTRUCTIONS, ["one"])
-    with pytest.raises(BadInput, match="0 instructions"):
+    with pytest.raises(BadInput, match="got 0 and 0"):
         instruction_accuracy([], [])

@@ -55,14 +55,15 @@ def test_an_interval_needs_two_seeds():
         [sys.executable, CAPSTONE, "--seeds", "1"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
-    said = "capstone: an interval over seeds needs two of them, got (1,) (see: capstone --help)\n"
-    assert done.stderr == said
+    reason = "an interval needs at least two different seeds, got (1,)"
+    assert done.stderr == f"capstone: {reason} (see: capstone --help)\n"
 
 
 def test_the_run_of_a_real_model_keeps_its_commands_and_answers_by_number(home, tmp_path):
     model = str(home / "runs" / "base")
-    short = ["--sft-steps", "2", "--dpo-steps", "2", "--shown", "3", "--runs", tmp_path, "--json"]
+    short = ["--sft-steps", "2", "--dpo-steps", "2", "--n-samples", "3", "--json"]
     command = [sys.executable, SCRIPTS / "smollm2.py", "--model", model, *short]
+    command += ["--runs", tmp_path]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -20,12 +20,12 @@ def test_the_same_answer_twice_is_half_as_distinct():
     assert distinct_n(once * 2, 1) == distinct_n(once, 1) / 2
 
 
-def test_no_pair_reaches_across_two_answers():
+def test_n_grams_do_not_cross_answers():
     assert distinct_n([["a"], ["b"]], 2) == 0
 
 
 def test_repeated_by_hand():
-    # pairs of a b a b a: ab ba ab ba, two of four said before
+    # pairs of a b a b a: ab ba ab ba, two of four are repeated
     assert seq_rep_n([*"ababa"], 2) == pytest.approx(0.5)
     assert seq_rep_n([*"ababa"], 1) == pytest.approx(3 / 5)
     assert seq_rep_n([*"ab"], 3) == 0
@@ -62,21 +62,21 @@ def test_the_longest_repeat_is_the_longest_of_all_phrases(text):
 
 
 @given(st.lists(words, max_size=4), st.integers(1, 3))
-def test_shares_lie_between_0_and_1_and_order_of_answers_is_nothing(answers, n):
+def test_shares_are_between_0_and_1_and_independent_of_the_order_of_answers(answers, n):
     assert 0 <= distinct_n(answers, n) <= 1
     assert distinct_n(answers, n) == distinct_n(answers[::-1], n)
     assert all(0 <= seq_rep_n(each, n) < 1 for each in answers)
 
 
 @given(words, st.integers(1, 3))
-def test_an_answer_said_in_a_circle_repeats_more(text, n):
+def test_an_answer_that_loops_repeats_more(text, n):
     circle = seq_rep_n(text * 3, n)
     assert circle >= seq_rep_n(text, n)
     if len(text) >= n:
         assert circle > 0.3
 
 
-def test_the_whole_row_by_hand():
+def test_all_measures_by_hand():
     found = diversity(["Go on and go on", "Stop"])
     # words go on and go on stop: 4 different of 6; pairs go-on on-and and-go go-on: 3 of 6
     assert found == pytest.approx((4 / 6, 3 / 6, 0, found.longest_repeat))

@@ -1,4 +1,4 @@
-"""The check of `answer_mask` refuses what people write first."""
+"""The check of `answer_mask` refuses common mistakes."""
 
 import pytest
 
@@ -63,6 +63,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.__name__)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)

@@ -1,4 +1,4 @@
-"""The mistakes people make in the best adapter are caught."""
+"""The check of `best_adapter` refuses common mistakes."""
 
 import pytest
 import torch
@@ -62,6 +62,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)

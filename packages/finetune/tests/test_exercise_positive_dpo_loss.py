@@ -1,4 +1,4 @@
-"""The mistakes people make in DPO-Positive are caught."""
+"""The check of `positive_dpo_loss` refuses common mistakes."""
 
 import pytest
 import torch.nn.functional as F
@@ -53,6 +53,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)

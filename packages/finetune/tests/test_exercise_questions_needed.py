@@ -1,4 +1,4 @@
-"""The check of `questions_needed` refuses what people write first."""
+"""The check of `questions_needed` refuses common mistakes."""
 
 import math
 
@@ -19,6 +19,6 @@ WRONG = {
 
 
 @pytest.mark.parametrize("mistake", WRONG)
-def test_a_wrong_answer_fails(mistake):
+def test_the_check_refuses_a_common_mistake(mistake):
     with pytest.raises(AssertionError):
         check(WRONG[mistake])

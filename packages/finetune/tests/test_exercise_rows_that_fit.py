@@ -1,4 +1,4 @@
-"""The mistakes people make in the rows that fit are caught."""
+"""The check of `rows_that_fit` refuses common mistakes."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from finetune.memory.estimate import step_memory
 
 
 def peak(config, step, rows, scored=None):
-    batch = replace(step, rows=rows, scored=rows * step.scored if scored is None else scored)
+    batch = replace(step, n_rows=rows, n_scored=rows * step.n_scored if scored is None else scored)
     return step_memory(config, batch).peak
 
 
@@ -28,11 +28,11 @@ def a_straight_line_through_zero(config, step, n_bytes):
 def a_straight_line_from_the_weights(config, step, n_bytes):
     one = step_memory(config, step)
     still = one.weights + one.gradients + one.moments
-    return max(0, n_bytes - still) // (one.activations + one.table)
+    return max(0, n_bytes - still) // (one.activations + one.head_probabilities)
 
 
 def scored_as_in_one_row(config, step, n_bytes):
-    return counted(lambda rows: peak(config, step, rows, step.scored) <= n_bytes)
+    return counted(lambda rows: peak(config, step, rows, step.n_scored) <= n_bytes)
 
 
 def one_too_many(config, step, n_bytes):
@@ -54,8 +54,8 @@ def powers_of_two(config, step, n_bytes):
 
 def without_the_table(config, step, n_bytes):
     def fits(rows):
-        memory = step_memory(config, replace(step, rows=rows, scored=rows * step.scored))
-        return replace(memory, table=0).peak <= n_bytes
+        memory = step_memory(config, replace(step, n_rows=rows, n_scored=rows * step.n_scored))
+        return replace(memory, head_probabilities=0).peak <= n_bytes
 
     return counted(fits)
 
@@ -73,6 +73,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)

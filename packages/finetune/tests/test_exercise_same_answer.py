@@ -1,4 +1,4 @@
-"""The mistakes people make in the detector of one answer are caught."""
+"""The check of `same_answer` refuses common mistakes."""
 
 from collections import Counter
 
@@ -84,6 +84,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)

@@ -1,4 +1,4 @@
-"""The mistakes people make in successive halving are caught."""
+"""The check of `successive_halving` refuses common mistakes."""
 
 import math
 
@@ -83,6 +83,6 @@ WRONG = [
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_answer_fails(wrong):
+def test_the_check_refuses_a_common_mistake(wrong):
     with pytest.raises(AssertionError):
         check(wrong)

@@ -1,4 +1,4 @@
-"""The check of `undominated` refuses what people write first."""
+"""The check of `undominated` refuses common mistakes."""
 
 import pytest
 
@@ -63,6 +63,6 @@ def in_the_order_given(policies):
         in_the_order_given,
     ],
 )
-def test_a_wrong_answer_fails(mistake):
+def test_the_check_refuses_a_common_mistake(mistake):
     with pytest.raises(AssertionError):
         check(mistake)

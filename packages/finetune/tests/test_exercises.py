@@ -1,4 +1,4 @@
-"""Solutions pass, stubs are stubs; the mistakes people make: `test_exercise_*.py`."""
+"""Solutions pass their checks and stubs are open; `test_exercise_*.py` tests common mistakes."""
 
 import runpy
 from importlib import import_module
@@ -23,7 +23,7 @@ def test_the_stub_is_open_until_a_reader_solves_it(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_exercise_has_wrong_answers_that_are_caught(name):
+def test_every_exercise_has_a_test_of_common_mistakes(name):
     assert Path(__file__).with_name(f"test_exercise_{name}.py").is_file()
 
 

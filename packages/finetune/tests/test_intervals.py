@@ -24,7 +24,7 @@ def test_the_interval_of_7_in_10_by_hand():
     assert found.high == pytest.approx(0.6445 + 0.2477, abs=2e-4)
 
 
-def test_none_of_ten_is_not_certainty():
+def test_the_interval_of_0_in_10_is_not_empty():
     # with p = 0 the interval is [0, z^2 / (n + z^2)] = 3.84146 / 13.84146
     found = wilson_interval(0.0, 10)
     assert found.low == 0
@@ -32,7 +32,7 @@ def test_none_of_ten_is_not_certainty():
 
 
 @given(st.integers(1, 400), st.integers(0, 400), st.sampled_from([0.68, 0.9, 0.95, 0.99]))
-def test_the_bounds_are_the_shares_from_which_the_measured_one_lies_z_errors_away(n, k, level):
+def test_the_measured_share_is_z_standard_errors_from_each_bound(n, k, level):
     share, z = min(k, n) / n, {0.68: 0.994458, 0.9: 1.644854, 0.95: 1.959964, 0.99: 2.575829}
     found = wilson_interval(share, n, level)
     assert 0 <= found.low <= share <= found.high <= 1
@@ -48,14 +48,14 @@ def test_swapping_wins_and_losses_mirrors_the_interval(n, k):
     assert ours.low == pytest.approx(1 - theirs.high, abs=1e-12)
 
 
-def test_wilson_holds_the_true_share_as_often_as_it_says():
+def test_wilson_contains_the_true_share_as_often_as_stated():
     rng = np.random.default_rng(0)
     found = [wilson_interval(float(share), 20) for share in rng.binomial(20, 0.1, size=4000) / 20]
     holds = [each.low <= 0.1 <= each.high for each in found]
     assert np.mean(holds) == pytest.approx(0.95, abs=0.02)
 
 
-def test_the_bootstrap_of_equal_values_has_no_width_and_of_two_is_known():
+def test_the_bootstrap_of_equal_values_has_no_width_and_of_two_values_is_known():
     rng = np.random.default_rng(0)
     assert bootstrap_mean(np.full(5, 0.25), rng) == (0.25, 0.25, 0.25)
     # two values: the mean of a resample is 0, 1/2, 1 with probabilities 1/4, 1/2, 1/4
@@ -74,7 +74,7 @@ def test_the_bootstrap_agrees_with_the_normal_interval_on_many_items_and_repeats
     assert found != bootstrap_mean(values, np.random.default_rng(1))
 
 
-def test_pairing_leaves_the_difficulty_of_the_items_out():
+def test_pairing_removes_the_difficulty_of_the_items():
     rng = np.random.default_rng(0)
     difficulty = rng.normal(size=200)
     ours, theirs = difficulty + 0.1, difficulty + 0.01 * rng.normal(size=200)
@@ -82,20 +82,20 @@ def test_pairing_leaves_the_difficulty_of_the_items_out():
     assert paired.estimate == pytest.approx((ours - theirs).mean())
     assert 0.09 < paired.low < paired.high < 0.11
     apart = bootstrap_mean(ours, rng)
-    assert apart.low < theirs.mean()  # one mean alone could not tell them apart
+    assert apart.low < theirs.mean()  # the intervals of both means overlap
 
 
 @pytest.mark.parametrize(
     ("freedom", "printed"),
     [(1, 12.706), (2, 4.303), (3, 3.182), (4, 2.776), (5, 2.571), (9, 2.262), (30, 2.042)],
 )
-def test_quantiles_are_those_of_the_printed_table(freedom, printed):
+def test_quantiles_equal_the_printed_table(freedom, printed):
     assert student_quantile(0.95, freedom) == pytest.approx(printed, abs=5e-4)
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5, 8, 13])
 @pytest.mark.parametrize("t", [0.3, 1.0, 4.0])
-def test_the_finite_sum_is_the_integral_of_the_density(freedom, t):
+def test_the_finite_sum_equals_the_integral_of_the_density(freedom, t):
     x = np.linspace(0, t, 20001)
     scale = math.gamma((freedom + 1) / 2) / math.gamma(freedom / 2) / math.sqrt(freedom * math.pi)
     density = scale * (1 + x**2 / freedom) ** (-(freedom + 1) / 2)
@@ -118,7 +118,7 @@ def test_three_seeds_need_the_wide_interval():
     assert too_narrow.mean() < 0.85
 
 
-def test_nothing_has_no_interval():
+def test_empty_and_impossible_samples_are_refused():
     with pytest.raises(BadInput, match="got 0.5 of 0"):
         wilson_interval(0.5, 0)
     with pytest.raises(BadInput, match="got 1.5 of 4"):
@@ -137,5 +137,5 @@ def test_a_level_in_percent_is_refused(level):
         lambda: bootstrap_mean(values, rng, level),
         lambda: mean_over_seeds(values, level),
     ):
-        with pytest.raises(BadInput, match=f"a level lies between 0 and 1, got {level}"):
+        with pytest.raises(BadInput, match=f"level must be between 0 and 1, got {level}"):
             interval()

@@ -20,7 +20,7 @@ EXAMPLES = [
 ]
 
 
-def test_a_model_that_knows_nothing_is_as_surprised_as_a_die():
+def test_a_uniform_model_has_the_loss_of_a_fair_die():
     policy = Policy(NANO)
     torch.nn.init.zeros_(policy.head_weight)
     found = answer_scores(policy, [pad_examples(EXAMPLES)], n_bytes=4)
@@ -29,10 +29,10 @@ def test_a_model_that_knows_nothing_is_as_surprised_as_a_die():
     assert found.bits_per_byte == pytest.approx(8 * math.log2(20) / 4)  # 8 answer tokens
 
 
-def test_nats_are_the_manual_sum_over_answer_tokens():
+def test_losses_equal_those_of_the_full_table_of_probabilities():
     torch.manual_seed(0)
     model, expected = GPT(NANO).double(), []
-    for tokens, mask in EXAMPLES:  # one text at a time, by the whole table of probabilities
+    for tokens, mask in EXAMPLES:  # one text at a time, from the full table of probabilities
         p = model(torch.tensor([tokens]))[0].softmax(-1).detach()
         expected += [-math.log(p[t - 1, tokens[t]]) for t in range(len(tokens)) if mask[t]]
     policy = share_layers_as(Policy, model)
@@ -41,7 +41,7 @@ def test_nats_are_the_manual_sum_over_answer_tokens():
     assert answer_scores(policy, [pad_examples(EXAMPLES)], 10) == compute_scores(found, 10)
 
 
-def test_all_tokens_weigh_alike_wherever_the_batches_end():
+def test_all_tokens_have_equal_weight_whatever_the_batches():
     policy = Policy(NANO).double()
     torch.nn.init.normal_(policy.embedding.weight)
     whole = answer_token_losses(policy, [pad_examples(EXAMPLES)])
@@ -53,7 +53,7 @@ def test_all_tokens_weigh_alike_wherever_the_batches_end():
     assert split.mean() != pytest.approx(mean_of_means)
 
 
-def test_the_prompt_counts_for_nothing_but_what_it_does_to_the_answer():
+def test_the_prompt_is_not_scored_but_affects_the_answer():
     policy = Policy(NANO)
     assert (
         len(answer_token_losses(policy, [pad_examples([prompt_answer_example([1] * 10, [4, 5])])]))
@@ -61,7 +61,7 @@ def test_the_prompt_counts_for_nothing_but_what_it_does_to_the_answer():
     )
 
 
-def test_dropout_is_off_and_the_mode_comes_back():
+def test_dropout_is_off_and_the_training_mode_is_restored():
     policy = Policy(GPTConfig(20, 16, 2, 2, 16, 32, dropout=0.5))
     rows = pad_examples(EXAMPLES)
     np.testing.assert_array_equal(

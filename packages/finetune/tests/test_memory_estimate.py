@@ -1,4 +1,4 @@
-"""What is counted beside what is measured: to the byte where single tensors are, else nearly."""
+"""Estimates against measurements: to the byte for single parts, within 5 % for the peak."""
 
 import pytest
 import torch
@@ -23,7 +23,7 @@ LLAMA = GPTConfig(
     **SMALL, n_kv_heads=2, norm_kind="rms", feed_forward="swiglu", ff_bias=False, tied_head=False
 )
 OURS = GPTConfig(**SMALL)
-TEXT = (3, 11, 17)  # rows, positions, scored
+TEXT = (3, 11, 17)  # rows, positions, scored positions
 CASES = [
     (GPT2, TrainingStep(*TEXT)),
     (LLAMA, TrainingStep(*TEXT)),
@@ -43,8 +43,8 @@ CASES = [
     (LLAMA, TrainingStep(*TEXT, "mixed", LoraConfig(3))),
     (LLAMA, TrainingStep(*TEXT, lora=LoraConfig(3, targets=("q", "v")), quantised=True)),
     (LLAMA, TrainingStep(*TEXT, "mixed", LoraConfig(3, targets=("q", "up")), quantised=True)),
-    (GPT2, TrainingStep(*TEXT, checkpointed=True)),
-    (LLAMA, TrainingStep(*TEXT, "bf16", LoraConfig(3), checkpointed=True)),
+    (GPT2, TrainingStep(*TEXT, checkpoint_activations=True)),
+    (LLAMA, TrainingStep(*TEXT, "bf16", LoraConfig(3), checkpoint_activations=True)),
 ]
 
 
@@ -53,34 +53,37 @@ def bytes_of(tensors) -> int:
 
 
 def tables(model):
-    """What the model makes once: neither a weight nor made for the backward pass."""
+    """Return tensors that the model makes once, such as rotary tables."""
     modules = (model.rotation, model.positions)
     return [each for m in modules for each in vars(m).values() if isinstance(each, torch.Tensor)]
 
 
-def test_what_a_block_keeps_by_hand():
+def test_saved_activations_of_a_block_by_hand():
     """D 4, 2 heads of width 2, F 8; numbers of 4 bytes. Each norm: its input 4, mean, deviation.
 
-    q, k, v 12, q and k turned 8, the logarithm of each head 2, what they gather 4. The products
-    read what the norms write, 4 and 4, and what is gathered, and what is bent, 8; GELU keeps its
+    q, k, v 12, rotated q and k 8, a logarithm per head 2, output of the heads 4. The products save
+    their inputs: the outputs of both norms, 4 and 4, and the activated values, 8. GELU saves its
     input and a sigmoid, 8 and 8.
     """
     config = GPTConfig(vocab_size=9, context=8, n_layers=1, n_heads=2, d_model=4, d_ff=8)
     _, block, end = saved_by_blocks(config, TrainingStep(1, 8, 8))
     numbers = [4, 2, 4, 12, 4, 2, 8, 4, 2, 4, 8, 8, 8]
-    assert [*block.kept.values()] == [4 * each for each in numbers]
-    assert block.bytes(places=8) == 8 * 4 * 70 and end.bytes(places=8) == 8 * 4 * 6
+    assert [*block.saved_per_position.values()] == [4 * each for each in numbers]
+    assert block.total_bytes(8) == 8 * 4 * 70 and end.total_bytes(8) == 8 * 4 * 6
 
 
 @pytest.mark.parametrize("config, step", CASES)
 def test_activations_are_counted_to_the_byte(config, step):
     trial = MeasuredStep(config, step)
     trial.loss()  # makes the tables
-    theirs = [*trial.model.parameters(), *tables(trial.model), trial.tokens, trial.mask]
+    excluded = [*trial.model.parameters(), *tables(trial.model), trial.tokens, trial.mask]
     counted = activation_memory(config, step)
-    # torch's own loss at the head keeps its table where hooks see it; ours, of fp32, does not
-    table = 0 if step.precision == "fp32" else counted.table
-    assert saved_activation_bytes(trial.loss, *theirs) == counted.blocks + counted.end + table
+    # hooks see the probabilities of torch's own loss; our fp32 loss at the head saves none
+    probabilities = 0 if step.precision == "fp32" else counted.head_probabilities
+    assert (
+        saved_activation_bytes(trial.loss, *excluded)
+        == counted.blocks + counted.after_blocks + probabilities
+    )
 
 
 @pytest.mark.parametrize("config", [GPT2, LLAMA])
@@ -99,7 +102,7 @@ def test_weights_gradients_and_moments_are_counted_to_the_byte(config, how):
     trial, memory = MeasuredStep(config, step), step_memory(config, step)
     trial.loss().backward()
     assert memory.weights == bytes_of([*trial.model.parameters(), *trial.model.buffers()])
-    assert memory.gradients == bytes_of(each.grad for each in trial.trained())
+    assert memory.gradients == bytes_of(each.grad for each in trial.trainable_parameters())
     trial.optimizer.step()
     moments = [each for state in trial.optimizer.state.values() for each in state.values()]
     assert memory.moments == bytes_of(moments)
@@ -107,9 +110,9 @@ def test_weights_gradients_and_moments_are_counted_to_the_byte(config, how):
 
 WIDE = {"n_layers": 4, "n_heads": 4, "d_model": 64, "d_ff": 256, "context": 64}
 PEAKS = [
-    (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100)),  # most when the backward pass begins
-    (GPTConfig(500, **WIDE), TrainingStep(1, 33, 30)),  # and here when it ends
-    (GPTConfig(4000, **WIDE), TrainingStep(1, 33, 30)),  # a large table, tied
+    (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100)),  # peak at the start of the backward pass
+    (GPTConfig(500, **WIDE), TrainingStep(1, 33, 30)),  # peak at its end
+    (GPTConfig(4000, **WIDE), TrainingStep(1, 33, 30)),  # large vocabulary, tied head
     (GPTConfig(4000, **WIDE, tied_head=False), TrainingStep(1, 33, 30)),
     (
         GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"),
@@ -120,10 +123,10 @@ PEAKS = [
         TrainingStep(4, 33, 100, "mixed"),
     ),
     (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100, lora=LoraConfig())),
-    (GPTConfig(500, **WIDE), TrainingStep(8, 33, 100, checkpointed=True)),
+    (GPTConfig(500, **WIDE), TrainingStep(8, 33, 100, checkpoint_activations=True)),
     (
         GPTConfig(500, **WIDE, norm_kind="rms", feed_forward="swiglu"),
-        TrainingStep(8, 33, 100, lora=LoraConfig(), checkpointed=True),
+        TrainingStep(8, 33, 100, lora=LoraConfig(), checkpoint_activations=True),
     ),
     (GPTConfig(500, **WIDE), TrainingStep(4, 33, 100, lora=LoraConfig(), quantised=True)),
 ]
@@ -135,7 +138,7 @@ def test_the_peak_of_a_step_is_within_five_percent(config, step):
     with live:
         trial = MeasuredStep(config, step)
         trial.run()
-        live.peak = live.now
+        live.peak = live.current
         trial.run()
     assert step_memory(config, step).peak == pytest.approx(live.peak, rel=0.05)
 
@@ -146,16 +149,16 @@ def test_live_bytes_by_hand():
         view = x[10:].view(9, 10)
         y = view + 1  # 360, and 760 at once
         del x
-        assert live.now == 760  # the view still holds the first
+        assert live.current == 760  # the view still holds the first
         del view
         y.add_(1)
-        assert (live.now, live.peak) == (360, 760)
+        assert (live.current, live.peak) == (360, 760)
     del y
-    assert live.now == 0
+    assert live.current == 0
 
 
-def test_kept_bytes_by_hand():
-    """x^2 keeps x, exp its result, and their product both; x is there anyway."""
+def test_saved_bytes_by_hand():
+    """x^2 saves x, exp saves its result, and a product saves both factors; x is excluded."""
     x = torch.ones(25, requires_grad=True)
     assert saved_activation_bytes(lambda: x**2, x) == 0
     assert saved_activation_bytes(lambda: x**2) == 100
@@ -163,34 +166,40 @@ def test_kept_bytes_by_hand():
     assert saved_activation_bytes(lambda: (2 * x).exp()[:5] + 1, x) == 100
 
 
-def test_sixteen_bytes_for_every_number_and_a_counter_for_every_tensor():
+def test_adamw_takes_sixteen_bytes_per_weight_and_a_step_count_per_tensor():
     memory = step_memory(OURS, TrainingStep(*TEXT))
     n, tensors = 8104, 33  # 50 16 + 3 (4 16 + 48 16 + 16 16 + 40 17 + 16 41) + 2 16; 1 + 3 10 + 2
     assert memory.weights == memory.gradients == 4 * n
     assert memory.moments == 8 * n + 4 * tensors
 
 
-def test_activations_grow_with_the_text_and_weights_do_not():
+def test_activations_grow_with_the_batch_and_weights_do_not():
     one, four = (step_memory(LLAMA, TrainingStep(rows, 11, rows * 8)) for rows in (1, 4))
-    assert four.activations == 4 * one.activations and four.table == 4 * one.table
+    assert (
+        four.activations == 4 * one.activations
+        and four.head_probabilities == 4 * one.head_probabilities
+    )
     assert (four.weights, four.moments) == (one.weights, one.moments)
 
 
-def test_checkpointing_keeps_the_input_of_each_block():
-    kept = activation_memory(OURS, TrainingStep(*TEXT, checkpointed=True))
+def test_checkpointing_saves_the_input_of_each_block():
+    kept = activation_memory(OURS, TrainingStep(*TEXT, checkpoint_activations=True))
     plain = activation_memory(OURS, TrainingStep(*TEXT))
     assert kept.blocks == 3 * 33 * 16 * 4
-    assert kept.again == plain.blocks / 3 + 33 * 40 * 4 and kept.end == plain.end
+    assert (
+        kept.recomputed == plain.blocks / 3 + 33 * 40 * 4
+        and kept.after_blocks == plain.after_blocks
+    )
 
 
 def test_a_model_of_seven_billion_weights_needs_a_hundred_gigabytes_or_five():
     text = (1, 1024, 512)
     full = step_memory(LLAMA_2_7B, TrainingStep(*text))
-    assert full.weights == 4 * 6_738_415_616  # what Llama 2 is known to have
+    assert full.weights == 4 * 6_738_415_616  # the number of weights of Llama 2
     assert full.peak > 16 * 6_738_415_616
     lora = LoraConfig(8)
     small = step_memory(
-        LLAMA_2_7B, TrainingStep(*text, "bf16", lora, quantised=True, checkpointed=True)
+        LLAMA_2_7B, TrainingStep(*text, "bf16", lora, quantised=True, checkpoint_activations=True)
     )
     # 32 layers of 4 x 4096^2 and 3 x 4096 x 11008 at 4.127 bits; two tables and the norms at 16
     matrices, rest = 6_476_005_376, 262_410_240
@@ -205,7 +214,7 @@ def test_smollm2_has_the_size_it_is_named_for():
     assert memory.weights == 4 * 134_515_008
 
 
-def test_a_table_shows_the_parts():
+def test_the_table_shows_the_parts_in_megabytes():
     memory = StepMemory(4_000_000, 2_000_000, 3_000_000, 1_000_000, 500_000, 100_000, 0, 0)
     assert memory.peak == 9_000_000
     lines = memory_table({"ours": memory}).splitlines()
@@ -216,13 +225,13 @@ def test_a_table_shows_the_parts():
 @pytest.mark.parametrize(
     "make, message",
     [
-        (lambda: TrainingStep(2, 3, 7), "scored must lie in 1 to 2 x 3, got 7"),
+        (lambda: TrainingStep(2, 3, 7), "n_scored must be between 1 and 2 x 3 positions, got 7"),
         (lambda: TrainingStep(2, 3, 0), "got 0"),
         (
             lambda: TrainingStep(1, 1, 1, lora=LoraConfig(dropout=0.1)),
-            "dropout are not counted, got 0.1",
+            "dropout are not supported, got 0.1",
         ),
-        (lambda: TrainingStep(1, 1, 1, quantised=True), "weights in four bits stand still"),
+        (lambda: TrainingStep(1, 1, 1, quantised=True), "4-bit weights cannot be trained directly"),
         (
             lambda: activation_memory(GPTConfig(norm="post"), TrainingStep(1, 1, 1)),
             "this one has post-norm",
@@ -233,6 +242,6 @@ def test_a_table_shows_the_parts():
         ),
     ],
 )
-def test_what_is_not_counted_is_refused(make, message):
+def test_steps_and_models_without_an_estimate_are_refused(make, message):
     with pytest.raises(BadInput, match=message):
         make()

@@ -22,8 +22,8 @@ def bold_model():
 
 
 def test_answers_of_two_tokens_by_hand():
-    # tokens 0 and 1, and 2 to stop
-    assert enumerate_answers(vocab_size=3, room=2, stop=2) == [
+    # tokens 0 and 1; 2 is the stop token
+    assert enumerate_answers(vocab_size=3, max_new_tokens=2, stop=2) == [
         EnumeratedAnswer((), True),
         EnumeratedAnswer((0, 0), False),
         EnumeratedAnswer((0, 1), False),
@@ -32,22 +32,24 @@ def test_answers_of_two_tokens_by_hand():
         EnumeratedAnswer((1, 1), False),
         EnumeratedAnswer((1,), True),
     ]
-    assert len(enumerate_answers(13, room=3, stop=12)) == 1885
+    assert len(enumerate_answers(13, max_new_tokens=3, stop=12)) == 1885
 
 
-@pytest.mark.parametrize("room", [1, 2, 3])
-def test_probabilities_of_all_answers_add_up_and_equal_those_of_single_passes(room):
+@pytest.mark.parametrize("max_new_tokens", [1, 2, 3])
+def test_probabilities_of_all_answers_sum_to_one_and_equal_those_of_single_passes(max_new_tokens):
     model, prompt, stop = bold_model(), [1, 0], 3
-    logprobs = answer_logprobs(model, [prompt], room, stop)[0]
+    logprobs = answer_logprobs(model, [prompt], max_new_tokens, stop)[0]
     assert logprobs.exp().sum().item() == pytest.approx(1, abs=1e-6)
-    for answer, ours in zip(enumerate_answers(4, room, stop), logprobs.tolist(), strict=True):
+    for answer, ours in zip(
+        enumerate_answers(4, max_new_tokens, stop), logprobs.tolist(), strict=True
+    ):
         tokens = [*answer.tokens, *[stop] * answer.stopped]
         steps = model(torch.tensor([prompt + tokens]))[0].log_softmax(-1)
         alone = sum(steps[len(prompt) - 1 + i, token].item() for i, token in enumerate(tokens))
         assert ours == pytest.approx(alone, abs=1e-5)
 
 
-def test_sampled_answers_have_these_probabilities():
+def test_sampled_answers_occur_with_the_enumerated_probabilities():
     model, n = bold_model(), 4000
     from functools import partial
 
@@ -62,7 +64,7 @@ def test_sampled_answers_have_these_probabilities():
 
 
 def test_the_best_policy_of_three_answers_by_hand():
-    # probabilities 1/2, 1/4, 1/4 and rewards 0, 0, ln 3: with beta 1 the third weighs three times
+    # probabilities 1/2, 1/4, 1/4 and rewards 0, 0, ln 3: with beta 1 the third counts three times
     reference = torch.tensor([[0.5, 0.25, 0.25]]).double().log()
     rewards = torch.tensor([[0.0, 0.0, math.log(3)]]).double()
     best = best_policy(reference, rewards, beta=1.0)
@@ -72,7 +74,7 @@ def test_the_best_policy_of_three_answers_by_hand():
     assert point.kl == pytest.approx(0.5 * math.log(2 / 3) + 0.5 * math.log(2))
 
 
-def test_the_frontier_starts_at_the_reference_and_no_other_policy_lies_above_it():
+def test_the_frontier_starts_at_the_reference_and_no_other_policy_is_above_it():
     reference, rewards = torch.randn(5, 6).double().log_softmax(-1), torch.rand(5, 6).double()
     far, near = frontier_points(reference, rewards, [1e-3, 1e3])
     assert near.kl == pytest.approx(0, abs=1e-6)
@@ -91,7 +93,7 @@ def test_an_answer_with_probability_zero_adds_nothing_to_the_kl():
 
 
 def margin_grown_by(growth, loss, beta):
-    """The loss, and its slope, of a pair whose margin has grown."""
+    """Return the loss of a pair whose margin has grown, and its derivative."""
     margin = torch.tensor([growth], dtype=torch.float64, requires_grad=True)
     value = loss(margin, torch.zeros(1, dtype=torch.float64), beta)
     [slope] = torch.autograd.grad(value, margin)
@@ -99,7 +101,7 @@ def margin_grown_by(growth, loss, beta):
 
 
 @pytest.mark.parametrize("beta", [1.0, 0.3])
-def test_readers_who_err_aim_at_the_best_policy_and_readers_who_do_not_at_none(beta):
+def test_the_noisy_loss_has_its_minimum_at_the_best_policy_and_plain_dpo_has_none(beta):
     reference = torch.tensor([[0.5, 0.3, 0.2]]).double().log()
     rewards = torch.tensor([[0.0, 1, 0]]).double()
     ratio = best_policy(reference, rewards, beta) - reference
@@ -120,27 +122,27 @@ QUESTIONS = ["0+0=", "10+5=", "29+9="]
 
 
 @pytest.fixture(scope="module")
-def made():
-    """A world of three questions."""
+def task():
+    """The experiment with three questions."""
     return experiment.prepare_experiment(0, replace(experiment.IMITATION_LOOP, steps=30), QUESTIONS)
 
 
-def test_the_reward_of_every_answer_is_in_the_table(made):
+def test_the_reward_of_every_answer_is_in_the_table(task):
     answers = enumerate_answers(13, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
-    assert made.rewards.sum(dim=1).tolist() == [1, 1, 1]  # one right answer a question
-    right = [answers[n].tokens for n in made.rewards.argmax(dim=1)]
+    assert task.rewards.sum(dim=1).tolist() == [1, 1, 1]  # one right answer per question
+    right = [answers[n].tokens for n in task.rewards.argmax(dim=1)]
     texts = [sums.TOKENIZER.decode_bytes(list(each)).decode() for each in right]
     assert texts == ["0", "15", "38"]
 
 
-def test_the_imitator_stands_where_the_frontier_begins(made):
-    point = experiment.policy_point(made, made.imitator)
+def test_the_imitator_is_the_start_of_the_frontier(task):
+    point = experiment.policy_point(task, task.imitator)
     assert point.kl == pytest.approx(0, abs=1e-9)
-    assert point.reward == pytest.approx((made.reference.exp() * made.rewards).sum(1).mean().item())
+    assert point.reward == pytest.approx((task.reference.exp() * task.rewards).sum(1).mean().item())
 
 
-def test_sampled_pairs_hold_the_right_answer_and_a_wrong_one(made):
-    pairs = experiment.sample_imitator_pairs(made, 40, seed=0)
+def test_sampled_pairs_contain_the_right_answer_and_a_wrong_one(task):
+    pairs = experiment.sample_imitator_pairs(task, 40, seed=0)
     assert pairs
     for pair in pairs:
         question = sums.TOKENIZER.decode_bytes(pair.prompt).decode()
@@ -148,20 +150,20 @@ def test_sampled_pairs_hold_the_right_answer_and_a_wrong_one(made):
         assert pair.chosen == right != pair.rejected
 
 
-def test_both_methods_raise_the_exact_reward_and_stay_below_the_frontier(made):
-    begun = experiment.policy_point(made, made.imitator)
-    pairs = experiment.sample_imitator_pairs(made, 200, seed=0)
+def test_both_methods_raise_the_exact_reward_and_stay_below_the_frontier(task):
+    begun = experiment.policy_point(task, task.imitator)
+    pairs = experiment.sample_imitator_pairs(task, 200, seed=0)
     steps = replace(experiment.PREFERENCE_LOOP, steps=15)
     small = replace(experiment.SUMS_PPO, phases=8, prompts=48)
     policies = [
-        experiment.train_dpo(made, pairs, beta=0.5, loop=steps),
-        experiment.train_ppo(made, beta=0.5, config=small),
+        experiment.dpo_on_sums(task, pairs, beta=0.5, loop=steps),
+        experiment.ppo_on_sums(task, beta=0.5, config=small),
     ]
     for policy in policies:
-        point = experiment.policy_point(made, policy)
+        point = experiment.policy_point(task, policy)
         assert point.reward > begun.reward + 0.1
-        assert point.reward < best_reward_at(point.kl, made.reference, made.rewards)
-    assert experiment.policy_point(made, made.imitator) == begun  # a copy was trained
+        assert point.reward < best_reward_at(point.kl, task.reference, task.rewards)
+    assert experiment.policy_point(task, task.imitator) == begun  # only a copy was trained
 
 
 def test_a_sum_is_right_only_when_it_stops():

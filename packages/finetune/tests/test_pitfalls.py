@@ -1,4 +1,4 @@
-"""Every detector beside a planted fault, which it names, and a healthy case, which it lets be."""
+"""Every detector on a planted fault, which it must find, and on a healthy case."""
 
 import copy
 import math
@@ -10,8 +10,9 @@ from finetune.conversations.rows import Example, pad_examples, prompt_answer_exa
 from finetune.datasets.preference_report import preference_report
 from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
-from finetune.diagnosis.pitfalls import Finding, collect_findings
+from finetune.diagnosis.pitfalls import Finding
 from finetune.diagnosis.preflight import (
+    collect_findings,
     model_preflight,
     pair_preflight,
     preflight,
@@ -30,19 +31,19 @@ PROMPTS = [3, 1]
 
 
 def late(example: Example) -> Example:
-    """The first token of the answer does not count."""
+    """Exclude the first token of the answer."""
     first = example.mask.index(True)
     return example._replace(mask=[i > first for i in range(len(example.mask))])
 
 
 def early(example: Example) -> Example:
-    """The last token of the prompt counts."""
+    """Include the last token of the prompt."""
     first = example.mask.index(True)
     return example._replace(mask=[i >= first - 1 for i in range(len(example.mask))])
 
 
 def pad_is_stop(example: Example) -> Example:
-    """As where the mask drops the padding's token, and that is the stop token."""
+    """Exclude the stop token, as a mask does that drops padding by its id."""
     pairs = zip(*example, strict=True)
     return example._replace(mask=[counts and token != STOP for token, counts in pairs])
 
@@ -96,7 +97,7 @@ RUNS = [
     (run_faults.stuck_at_ln2, ([0.7, *[LN2 + 5e-5] * 9],), ([LN2] * 3,), 5e-5),
     (run_faults.first_loss_not_ln2, ([0.71, 0.6],), (falling(),), 0.71 - LN2),
     (run_faults.growing_loss, ([1.0, 2.0, 4.0, 8.0, 16.0],), (falling(),), 16.0),
-    # a jump in the first step: what follows falls, and is still too high
+    # a jump in the first step: the loss falls afterwards and is still too high
     (run_faults.growing_loss, ([2.0, 200.0, 90.0, 40.0, 30.0],), (falling(),), 15.0),
     (
         run_faults.overfitting,
@@ -104,7 +105,7 @@ RUNS = [
         ([3.0, 2.0, 1.0], [3.0, 2.5, 2.4]),
         0.2,
     ),
-    # held-out and training loss rise together: too high a rate, not too much of the same rows
+    # held-out and training loss rise together: the rate is too high, this is not overfitting
     (run_faults.overfitting, ([3.0, 2.0, 1.0], [3.0, 2.0, 2.5]), ([3.0, 2.0, 2.5],) * 2, 0.25),
     (run_faults.no_gradient, ([0.0, 0.0, 1.0],), ([1.0, 0.5, 2.0],), 2 / 3),
     (
@@ -114,7 +115,7 @@ RUNS = [
         2 / 3,
     ),
     (run_faults.negative_kl, ([-1.0, -1.1, -0.9, -1.0],), ([-1.0, 1.3, 0.9, -0.8],), None),
-    # two numbers are within chance, and what rounds to zero is no divergence
+    # two estimates may be below zero by chance, and rounding errors are not a divergence
     (run_faults.negative_kl, ([-1.0, -1.1, -0.9, -1.0],), ([-1.0, -1.1],), None),
     (run_faults.negative_kl, ([-1.0, -1.1, -0.9, -1.0],), ([-1e-8] * 5,), None),
     (run_faults.exploding_kl, ([0.0, 1.0, 5.0, 20.0, 90.0],), ([0.0, 1.0, 3.0, 4.0, 5.0],), 90.0),
@@ -126,20 +127,22 @@ RUNS = [
 
 
 @pytest.mark.parametrize("detector, planted, healthy, value", [*ROWS, *RUNS])
-def test_a_detector_names_the_planted_fault_and_nothing_else(detector, planted, healthy, value):
+def test_a_detector_finds_the_planted_fault_and_passes_the_healthy_case(
+    detector, planted, healthy, value
+):
     finding = detector(*planted)
     assert isinstance(finding, Finding) and len(finding.message) > 40
     assert value is None or finding.value == pytest.approx(value)
     assert detector(*healthy) is None
 
 
-def test_chance_alone_is_rarely_called_a_negative_kl():
+def test_a_kl_that_is_negative_by_chance_is_rarely_reported():
     generator = torch.Generator().manual_seed(0)
     runs = torch.randn(3000, 3, generator=generator).tolist()
     assert sum(run_faults.negative_kl(run) is not None for run in runs) < 15  # 3 are expected
 
 
-def test_an_empty_log_shows_nothing_and_empty_rows_are_refused():
+def test_an_empty_log_has_no_findings_and_empty_rows_are_refused():
     assert review_preference_run([]) == review_preference_run([{"step": 1}]) == []
     with pytest.raises(BadInput, match="no rows to look at"):
         preflight([], [], STOP, 10)
@@ -153,7 +156,9 @@ def test_the_advice_on_overlap_names_the_side_that_shares_less():
 
 
 @pytest.mark.parametrize("detector, planted, value", PAIRS)
-def test_a_detector_of_pairs_reads_the_report(detector, planted, value):
+def test_a_pair_detector_finds_the_fault_in_the_report_and_passes_healthy_pairs(
+    detector, planted, value
+):
     assert detector(preference_report(planted)).value == pytest.approx(value)
     assert detector(preference_report(HEALTHY_PAIRS)) is None
 
@@ -179,7 +184,7 @@ def test_a_reference_in_training_mode_is_found_down_to_one_module():
     assert 0 < model_faults.reference_in_training_mode(reference).value < 1
 
 
-def test_a_reference_that_takes_gradients_is_found():
+def test_a_reference_that_requires_gradients_is_found():
     reference = frozen(policy())
     assert model_faults.reference_not_frozen(reference) is None
     reference.final_norm.gain.requires_grad_()
@@ -190,12 +195,12 @@ def test_a_reference_that_is_the_policy_is_found():
     model = policy()
     assert model_faults.shared_weights(model, frozen(model)) is None
     assert model_faults.shared_weights(model, model).value == len([*model.parameters()])
-    # adapters are the policy's own, and what it shares with its reference stands still
+    # only the adapters are trained, and the weights that are shared are frozen
     inject(adapted := copy.deepcopy(model), LoraConfig(2))
     assert model_faults.shared_weights(adapted, model) is None
 
 
-def test_a_reference_that_moves_is_found():
+def test_a_reference_whose_weights_change_is_found():
     reference = frozen(policy())
     at_start = model_faults.fingerprint(reference)
     assert model_faults.reference_changed(reference, at_start) is None
@@ -203,7 +208,7 @@ def test_a_reference_that_moves_is_found():
     assert model_faults.reference_changed(reference, at_start).value > 0
 
 
-def test_two_tensors_that_change_places_change_the_fingerprint():
+def test_swapping_two_tensors_changes_the_fingerprint():
     reference = frozen(policy())
     at_start = model_faults.fingerprint(reference)
     block = reference.blocks[0]
@@ -214,14 +219,14 @@ def test_two_tensors_that_change_places_change_the_fingerprint():
     assert model_faults.reference_changed(reference, at_start) is not None
 
 
-def test_dropout_where_scores_are_compared_is_found():
+def test_dropout_in_scores_that_are_compared_is_found():
     model = policy().train()
     assert model_faults.noisy_scores(lambda: model(*RIGHT[:2])).value > 0
     model.eval()
     assert model_faults.noisy_scores(lambda: model(*RIGHT[:2])) is None
 
 
-def test_a_model_of_which_nothing_is_trained_is_found():
+def test_a_model_in_which_nothing_is_trained_is_found():
     model = policy()
     assert model_faults.few_trained_weights(model) is None
     model.requires_grad_(False)
@@ -237,7 +242,7 @@ def test_adapters_that_stay_zero_are_found_and_trained_ones_are_not():
     assert model_faults.adapters_still_zero(policy()) is None
 
 
-def test_adapters_scaled_by_alpha_alone_are_found():
+def test_adapters_scaled_by_alpha_instead_of_alpha_over_rank_are_found():
     config = LoraConfig(4, alpha=8.0)
     inject(model := policy(), config)
     assert model_faults.wrong_scale(model, config) is None
@@ -246,7 +251,7 @@ def test_adapters_scaled_by_alpha_alone_are_found():
     assert model_faults.wrong_scale(model, config).value == 4
 
 
-def test_rows_that_are_healthy_pass_and_each_fault_has_its_name():
+def test_healthy_rows_pass_preflight_and_faults_are_found_by_name():
     assert preflight(GOOD, PROMPTS, STOP, 16, ["a"], ["b"]) == []
     assert preflight(GOOD, PROMPTS, STOP, 16) == []
     found = preflight([*map(pad_is_stop, GOOD)] * 2, PROMPTS * 2, STOP, 4, ["a"], ["a"])
@@ -254,7 +259,7 @@ def test_rows_that_are_healthy_pass_and_each_fault_has_its_name():
     assert [each.name for each in found] == names
 
 
-def test_pairs_that_are_healthy_pass_and_each_fault_has_its_name():
+def test_healthy_pairs_pass_preflight_and_faults_are_found_by_name():
     assert pair_preflight(HEALTHY_PAIRS) == []
     assert [each.name for each in pair_preflight(LONGER * 2)] == ["repeated pairs", "length bias"]
 
@@ -264,7 +269,7 @@ def test_the_log_of_a_healthy_run_passes():
     assert review_run(records) == [] and review_preference_run(records) == []
 
 
-def test_the_log_of_a_run_of_ppo_is_read_by_its_columns():
+def test_review_checks_the_columns_that_the_log_of_a_ppo_run_has():
     healthy = {"loss": 0.1, "kl": 2.0, "entropy": 3.0, "stopped": 0.9, "validation": None}
     records = [healthy | {"loss": loss} for loss in (-0.1, 0.2, -0.3, 0.9)]
     assert review_run(records) == []
@@ -273,7 +278,7 @@ def test_the_log_of_a_run_of_ppo_is_read_by_its_columns():
     assert names == {"exploding KL", "no gradient", "collapsed entropy", "never stops"}
 
 
-def test_the_log_of_a_run_that_learned_too_long_shows_it():
+def test_review_finds_overfitting_in_the_log_of_a_run():
     records = [
         {"loss": 3.0 - step / 10, "validation": 2 + abs(step - 10) / 20 if step % 5 == 0 else None}
         for step in range(21)
@@ -281,11 +286,11 @@ def test_the_log_of_a_run_that_learned_too_long_shows_it():
     assert [each.name for each in review_run(records)] == ["overfitting"]
 
 
-def test_a_preference_run_that_never_leaves_ln2_is_named():
+def test_a_preference_run_that_never_leaves_ln2_is_found():
     records = [{"loss": LN2}] * 8
     assert [each.name for each in review_preference_run(records)] == ["stuck at ln 2"]
 
 
-def test_findings_are_what_is_left_of_the_checks():
+def test_collect_findings_drops_checks_without_a_finding():
     finding = Finding("a", "b", 1)
     assert collect_findings([None, finding, None]) == [finding]

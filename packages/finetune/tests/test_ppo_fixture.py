@@ -1,4 +1,4 @@
-"""Our PPO against the recorded updates of trl 1.12.0: piece by piece, and whole."""
+"""Our PPO against the recorded updates of trl 1.12.0: piece by piece, then complete updates."""
 
 import json
 import subprocess
@@ -29,7 +29,7 @@ WIDTH = 5  # of the recorded answers
 
 
 def texts(update):
-    """Queries and answers as a block, and where in it the token before each answer token stands."""
+    """Pad queries and answers to a block; return the position before each answer token as well."""
     pairs = [*zip(update.queries, update.answers, strict=True)]
     block = pad_examples([prompt_answer_example(*pair) for pair in pairs])
     starts = tensor([len(query) for query, _ in pairs])[:, None] - 1
@@ -46,7 +46,7 @@ def new_logprobs(policy, update):
 
 def new_values(critic, update):
     block, places = texts(update)
-    return critic.values(block.tokens).gather(1, places).masked_fill(~update.paid_mask, 0.0)
+    return critic.values(block.tokens).gather(1, places).masked_fill(~update.reward_mask, 0.0)
 
 
 def close(ours, theirs):
@@ -54,7 +54,7 @@ def close(ours, theirs):
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_the_stated_models_see_what_was_recorded(case):
+def test_models_rebuilt_from_the_formula_compute_the_recorded_values(case):
     update = load_recorded_update(case)
     close(new_logprobs(initial_policy("policy"), update), update.rollout["logprobs"])
     close(new_logprobs(initial_policy("reference"), update), update.rollout["ref_logprobs"])
@@ -62,7 +62,7 @@ def test_the_stated_models_see_what_was_recorded(case):
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_scores_are_those_of_the_last_token_less_the_penalty_where_it_is_no_stop(case):
+def test_scores_are_read_at_the_last_token_and_penalised_if_it_is_not_a_stop_token(case):
     update, stop = load_recorded_update(case), load_recording()["model"]["stop"]
     block, _ = texts(update)
     stopped = tensor([answer[-1] == stop for answer in update.answers])
@@ -72,7 +72,7 @@ def test_scores_are_those_of_the_last_token_less_the_penalty_where_it_is_no_stop
     close(penalise_missing_stop(scores, stopped, penalty), update.rollout["scores"])
 
 
-def test_every_recorded_number_is_ours():
+def test_our_functions_compute_every_recorded_number():
     rows = ppo_rows.recorded_rows()
     assert [(row.name, row.max_abs_diff) for row in rows if not row.is_equal] == []
     assert {row.library for row in rows} == {"trl 1.12.0, recorded"}
@@ -80,7 +80,7 @@ def test_every_recorded_number_is_ours():
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_a_whole_update_moves_every_weight_as_it_did_there(case):
+def test_a_complete_update_changes_every_weight_as_in_trl(case):
     update = load_recorded_update(case)
     settings, before = update.settings, update.rollout
     policy, critic = initial_policy("policy"), initial_scorer("value")
@@ -93,13 +93,13 @@ def test_a_whole_update_moves_every_weight_as_it_did_there(case):
     )
     for rows, step in zip(update.minibatches, update.steps, strict=True):
         old = {name: each[rows] for name, each in before.items()}
-        answers, paid = update.answer_mask[rows], update.paid_mask[rows]
+        answers, rewarded = update.answer_mask[rows], update.reward_mask[rows]
         logprobs = new_logprobs(policy, update)[rows]
         values = new_values(critic, update)[rows]
         close(logprobs, step["new_logprobs"])
         close(values, step["vpred"])
         policy_part = clipped_policy_loss(logprobs, old["logprobs"], old["advantages"], answers)
-        value_part = clipped_value_loss(values, old["values"], old["returns"], paid)
+        value_part = clipped_value_loss(values, old["values"], old["returns"], rewarded)
         close(policy_part.loss, step["pg_loss"])
         close(value_part.loss, step["vf_loss"])
         shares = torch.stack([policy_part.clipped, value_part.clipped])  # float32 there
@@ -112,12 +112,12 @@ def test_a_whole_update_moves_every_weight_as_it_did_there(case):
         optimizer.step()
     for role, model in (("policy", policy), ("value", critic)):
         ours = dict(model.named_parameters())
-        assert ours.keys() == update.after[role].keys()
-        for name, theirs in update.after[role].items():
+        assert ours.keys() == update.weights_after[role].keys()
+        for name, theirs in update.weights_after[role].items():
             torch.testing.assert_close(ours[name].detach(), theirs, rtol=0, atol=1e-8)
 
 
-def test_our_own_phase_and_loop_do_the_whole_update():
+def test_our_phase_and_update_repeat_the_complete_update():
     row = ppo_whole.whole_update_row()
     assert row.is_equal and row.max_abs_diff < 1e-9, row
 
@@ -134,13 +134,13 @@ def test_our_own_phase_and_loop_do_the_whole_update():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_phase_or_a_step_that_goes_wrong_is_found(monkeypatch, place, wrong):
+def test_a_wrong_piece_in_a_phase_or_step_makes_the_update_unequal(monkeypatch, place, wrong):
     monkeypatch.setattr(f"finetune.ppo.{place}", wrong)
     assert not ppo_whole.whole_update_row().is_equal
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_the_recorded_update_is_no_trifle(case):
+def test_the_recorded_update_clips_often_and_changes_weights_noticeably(case):
     update = load_recorded_update(case)
     assert max(step["pg_clipfrac"] for step in update.steps) > 0.3
     assert max(step["vf_clipfrac"] for step in update.steps) > 0.3
@@ -148,11 +148,11 @@ def test_the_recorded_update_is_no_trifle(case):
     fresh = {"policy": initial_policy("policy"), "value": initial_scorer("value")}
     for role, model in fresh.items():
         for name, parameter in model.named_parameters():
-            moved = (parameter - update.after[role][name]).abs()
+            moved = (parameter - update.weights_after[role][name]).abs()
             assert moved.max() > 0.005, name
 
 
-def test_the_entropy_of_whole_answers_is_the_one_logged():
+def test_the_entropy_of_full_length_answers_is_the_logged_one():
     update = load_recorded_update("whole")
     policy, (block, places) = initial_policy("policy"), texts(update)
     logits = policy.logits(policy.hidden(block.tokens))
@@ -162,12 +162,12 @@ def test_the_entropy_of_whole_answers_is_the_one_logged():
     close(mean, update.steps[0]["entropy"])
 
 
-def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_token_here():
+def test_trl_scores_an_early_stop_on_padding_and_we_score_it_on_the_stop_token():
     update = load_recorded_update("stopped")
     settings, theirs = update.settings, update.rollout
     answers = update.answer_mask
     kl = k1(theirs["logprobs"], theirs["ref_logprobs"], answers)
-    assert (theirs["rewards"][~answers] != 0).sum() == 5  # one for every answer that has padding
+    assert (theirs["rewards"][~answers] != 0).sum() == 5  # one per answer that has padding
     ours = token_rewards(kl, theirs["scores"], answers, settings["kl_coef"])
     assert (ours[~answers] == 0).all()
     close(ours.sum(1), theirs["rewards"].sum(1))
@@ -184,8 +184,8 @@ def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_toke
         ("clipped_value_loss", "PPO, value loss"),
     ],
 )
-def test_a_wrong_piece_is_found(monkeypatch, piece, row):
-    def k1_turned_around(logprobs, reference, mask):
+def test_a_wrong_piece_makes_its_row_unequal(monkeypatch, piece, row):
+    def k1_with_wrong_sign(logprobs, reference, mask):
         return -k1(logprobs, reference, mask)
 
     def gae_one_late(rewards, values, mask, gamma, lam):
@@ -199,7 +199,7 @@ def test_a_wrong_piece_is_found(monkeypatch, piece, row):
         return right._replace(loss=2 * right.loss)
 
     wrong = {
-        "k1": k1_turned_around,
+        "k1": k1_with_wrong_sign,
         "gae": gae_one_late,
         "whiten": whitened_with_padding,
         "clipped_value_loss": value_loss_without_half,
@@ -218,4 +218,4 @@ def test_the_script_records_the_same_numbers_again(tmp_path):
     for case in RECORDED_CASES:
         for role, weights in again["cases"][case]["after"].items():
             for name, weight in weights_by_our_names(weights).items():
-                close(weight, load_recorded_update(case).after[role][name])
+                close(weight, load_recorded_update(case).weights_after[role][name])

@@ -31,27 +31,27 @@ def fooled_share(score):
     return {each.name: each.fooled.estimate for each in probe_report(score, QUESTIONS, ANSWERS, 0)}
 
 
-def test_a_score_that_is_length_is_fooled_by_whatever_is_longer():
+def test_a_length_score_is_fooled_by_every_longer_answer():
     found = fooled_share(length_score)
     longer = ["padded out", "said twice", "keyword stuffed", "sounding sure"]
     assert [found[name] for name in longer] == [1, 1, 1, 1]
     assert found["empty"] == 0
-    assert found["shuffled"] == 0.5  # it cannot tell
+    assert found["shuffled"] == 0.5  # equal scores
 
 
-def test_a_score_that_is_vocabulary_is_fooled_by_the_words_of_the_question():
+def test_a_vocabulary_score_is_fooled_by_the_words_of_the_question():
     found = fooled_share(shared_words_score)
     assert found["keyword stuffed"] == 1
     assert found["padded out"] < 1
 
 
-def test_a_score_that_hates_length_is_fooled_by_nothing_at_all():
+def test_a_score_for_short_answers_is_fooled_by_an_empty_answer():
     found = fooled_share(lambda questions, answers: [-float(len(each)) for each in answers])
     assert found["empty"] == 1
     assert found["padded out"] == found["said twice"] == found["keyword stuffed"] == 0
 
 
-def test_a_score_that_knows_the_honest_answers_is_never_fooled():
+def test_a_score_that_recognises_honest_answers_is_never_fooled():
     report = probe_report(
         lambda questions, answers: [float(each in ANSWERS) for each in answers],
         QUESTIONS,
@@ -69,7 +69,7 @@ def test_the_gain_is_the_mean_change_of_the_score():
     assert by_name["empty"].gain == pytest.approx(-4)
 
 
-def test_an_answer_that_a_probe_leaves_as_it_is_does_not_count():
+def test_answers_that_a_probe_does_not_change_are_not_counted():
     report = probe_report(length_score, ["q", "r"], ["one", ""], seed=0)
     counts = {each.name: each.n for each in report}
     assert counts["empty"] == 1
@@ -77,7 +77,7 @@ def test_an_answer_that_a_probe_leaves_as_it_is_does_not_count():
     assert counts["padded out"] == 2
 
 
-def test_the_same_seed_shuffles_alike():
+def test_the_same_seed_gives_the_same_shuffle():
     def by_hash(questions, answers):
         return [float(sum(place * ord(c) for place, c in enumerate(each))) for each in answers]
 

@@ -1,4 +1,4 @@
-"""The range test on a bowl, where the answer is known, and on a small model."""
+"""The range test on a quadratic, where the answer is known, and on a small model."""
 
 import math
 
@@ -20,7 +20,7 @@ from gpt.training.accumulation import LossSum, next_token_loss
 
 
 class Bowl(nn.Module):
-    """h x^2 / 2 in each direction, beginning at 1."""
+    """h x^2 / 2 in each direction, starting at 1."""
 
     def __init__(self, *curvatures: float) -> None:
         super().__init__()
@@ -48,13 +48,13 @@ def test_rates_by_hand():
 
 
 def test_losses_by_hand():
-    """h = 1 and x = 1. At the rate 1/2 x halves, 1/8; at 2 it turns round, 1/8; at 8, 49 / 8."""
+    """h = 1 and x = 1. At rate 1/2 x halves: 1/8; at 2 its sign changes: 1/8; at 8: 49 / 8."""
     trials = [*lr_range_test(Bowl(1.0), nothing, height, 0.5, 8.0, 3, sgd)]
     assert trials == [RateTrial(0.5, 0.125), RateTrial(2.0, 0.125), RateTrial(8.0, 49 / 8)]
 
 
 @pytest.mark.parametrize("curvature", [0.5, 3.0, 40.0])
-def test_on_a_bowl_it_flies_away_at_two_over_the_curvature(curvature):
+def test_on_a_quadratic_it_diverges_at_two_over_the_curvature(curvature):
     limit = 2 / curvature
     trials = [*lr_range_test(Bowl(curvature), nothing, height, limit / 100, limit * 100, 200, sgd)]
     lowest = min(trials, key=lambda trial: trial.loss)
@@ -62,14 +62,14 @@ def test_on_a_bowl_it_flies_away_at_two_over_the_curvature(curvature):
     assert limit < trials[-1].rate < 1.5 * limit  # and not at the end of the range
 
 
-def test_each_step_takes_its_own_batch():
+def test_each_step_uses_its_own_batch():
     seen = []
     [*lr_range_test(Bowl(1.0), lambda step: seen.append(step) or [step], height, 0.1, 1.0, 4, sgd)]
     assert seen == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("n_taken", [3, None])
-def test_afterwards_the_model_is_as_it_was(n_taken):
+def test_the_model_gets_its_weights_back(n_taken):
     model = Bowl(1.0, 2.0).eval()
     trials = lr_range_test(model, nothing, height, 0.01, 100.0, 50, sgd)
     taken = [next(trials) for _ in range(n_taken)] if n_taken else [*trials]
@@ -78,7 +78,7 @@ def test_afterwards_the_model_is_as_it_was(n_taken):
     assert model.x.tolist() == [1, 1] and model.x.grad is None and not model.training
 
 
-def test_a_loss_that_is_no_number_ends_it():
+def test_a_nan_loss_ends_the_test():
     def broken(model, batch):
         return LossSum(model() * (math.nan if batch == 3 else 1), 1)
 
@@ -94,13 +94,13 @@ def test_a_suggestion_by_hand():
 
 
 @pytest.mark.parametrize("losses", [[5.0, 4.0, 3.0, 2.0, 1.0], [1.0, 2.0, 3.0, 4.0, 5.0], [1.0]])
-def test_where_the_range_holds_no_lowest_point_it_says_so(losses):
+def test_a_range_without_a_minimum_is_reported(losses):
     trials = [RateTrial(10.0**i, loss) for i, loss in enumerate(losses)]
-    with pytest.raises(BadInput, match="no lowest point between the rates 1 and"):
+    with pytest.raises(BadInput, match="no minimum between the rates 1 and"):
         suggest_learning_rate(trials, width=3)
 
 
-def test_no_trials_hold_no_rate():
+def test_no_trials_are_refused():
     with pytest.raises(BadInput, match="no trials"):
         suggest_learning_rate([])
 
@@ -108,12 +108,12 @@ def test_no_trials_hold_no_rate():
 @pytest.mark.parametrize(
     "low, high, steps", [(0.0, 1.0, 5), (1.0, 1.0, 5), (1.0, math.inf, 5), (0.1, 1.0, 1)]
 )
-def test_a_range_without_sense_is_refused(low, high, steps):
-    with pytest.raises(BadInput, match="a range wants"):
+def test_an_invalid_range_is_refused(low, high, steps):
+    with pytest.raises(BadInput, match="need 0 < low < high"):
         geometric_rates(low, high, steps)
 
 
-def test_on_a_small_model_a_rate_is_found_that_trains_it():
+def test_the_suggested_rate_trains_a_small_model():
     torch.manual_seed(0)
     model = GPT(GPTConfig(16, 8, n_layers=1, n_heads=2, d_model=16, d_ff=32))
     tokens = torch.arange(9)[None] + torch.arange(8)[:, None]  # each follows its predecessor

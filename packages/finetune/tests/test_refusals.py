@@ -33,11 +33,11 @@ def test_refusals_are_found_at_the_start_of_a_sentence(answer):
         "If I cannot, you must.",
     ],
 )
-def test_what_answers_is_no_refusal(answer):
+def test_answers_are_not_refusals(answer):
     assert not is_refusal(answer)
 
 
-def test_the_known_false_alarm():
+def test_a_known_false_positive():
     assert is_refusal("I cannot stress enough how good this is.")
 
 
@@ -48,14 +48,14 @@ def test_rates_by_hand():
     assert found.of_harmless == wilson_interval(1 / 4, 4)
 
 
-def test_a_model_that_always_refuses_is_found_out_by_the_harmless_prompts():
+def test_a_model_that_always_refuses_refuses_harmless_prompts_too():
     always = ["I'm sorry, but I cannot help with that."] * len(HARMLESS_PROMPTS)
     found = refusal_rates(always, always)
     assert found.of_harmful.estimate == found.of_harmless.estimate == 1
     assert found.of_harmless.low == pytest.approx(1 - 3.84146 / 13.84146, abs=1e-5)
 
 
-def test_a_prompt_is_no_refusal():
+def test_prompts_are_not_refusals():
     assert not any(map(is_refusal, HARMLESS_PROMPTS))
     assert len(set(HARMLESS_PROMPTS)) == 10
 

@@ -26,13 +26,13 @@ def test_four_pairs_by_hand():
     assert found.log_loss == pytest.approx(expected)
 
 
-def test_a_model_that_scores_all_alike_knows_nothing():
+def test_equal_scores_have_chance_accuracy_and_log_loss():
     found = reward_scores(np.full(6, 2.0), np.full(6, 2.0))
     assert found.accuracy.estimate == 0.5
     assert found.log_loss == pytest.approx(CHANCE_LOG_LOSS) == pytest.approx(0.693147, abs=1e-6)
 
 
-def test_a_sure_and_wrong_model_is_worse_than_one_that_knows_nothing():
+def test_a_confident_and_wrong_model_has_a_larger_loss_than_chance():
     right, wrong = np.array([9.0] * 6 + [0.0] * 4), np.array([0.0] * 6 + [9.0] * 4)
     found = reward_scores(right, wrong)
     assert found.accuracy.estimate == pytest.approx(0.6)
@@ -40,14 +40,14 @@ def test_a_sure_and_wrong_model_is_worse_than_one_that_knows_nothing():
     assert found.log_loss > CHANCE_LOG_LOSS
 
 
-def test_the_log_loss_is_torchs_and_does_not_overflow():
+def test_the_log_loss_equals_torchs_and_does_not_overflow():
     margins = np.array([-2000.0, -3.0, 0.0, 0.5, 2000.0])
     expected = -F.logsigmoid(torch.tensor(margins))
     np.testing.assert_allclose(log_losses(margins), expected.numpy(), rtol=1e-12)
 
 
 @given(numbers, st.integers(-5, 5))
-def test_only_margins_mean_anything_and_swapping_mirrors_them(pairs, shift):
+def test_a_shift_changes_nothing_and_swapping_mirrors_the_margins(pairs, shift):
     chosen, rejected = np.array(pairs, dtype=float).T
     found = reward_scores(chosen, rejected)
     assert reward_scores(chosen + shift, rejected + shift) == found
@@ -59,7 +59,7 @@ def test_only_margins_mean_anything_and_swapping_mirrors_them(pairs, shift):
     assert found.share_above_0 <= found.accuracy.estimate
 
 
-def test_scores_that_are_no_numbers_are_refused():
+def test_nan_and_missing_scores_are_refused():
     with pytest.raises(BadInput, match="finite margins.*nan"):
         reward_scores(np.array([1.0, np.nan]), np.array([0.0, 0.0]))
     with pytest.raises(BadInput, match="at least one"):

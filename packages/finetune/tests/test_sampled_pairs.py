@@ -19,34 +19,34 @@ def assistant(home):
     return load_assistant(str(home / "runs" / "base"))
 
 
-def test_a_curt_answer_is_a_word_or_two():
-    said = {truncated_answer("Return the list.", random.Random(seed)) for seed in range(20)}
-    assert said == {"Return.", "Return the."}
+def test_a_truncated_answer_is_a_word_or_two():
+    answers = {truncated_answer("Return the list.", random.Random(seed)) for seed in range(20)}
+    assert answers == {"Return.", "Return the."}
     assert truncated_answer("Stop.", random.Random(0)) == "Stop."
 
 
-def test_the_best_by_the_rule_is_set_against_one_of_every_lower_score(monkeypatch, assistant):
-    said = [
-        ModelAnswer("Sort the items of it.", True),  # passes all four
+def test_the_best_answer_is_paired_with_one_answer_of_every_lower_score(monkeypatch, assistant):
+    sampled = [
+        ModelAnswer("Sort the items of it.", True),  # passes all four checks
         ModelAnswer("a a a a", False),
         ModelAnswer("", True),
         ModelAnswer("Sort the items", True),
     ] * 2
-    asked_for = []
+    calls = []
 
-    def answers(_, conversations, temperature, seed):
-        asked_for.append((conversations, temperature, seed))
-        return said
+    def fake_answers(_, conversations, temperature, seed):
+        calls.append((conversations, temperature, seed))
+        return sampled
 
-    monkeypatch.setattr(samples, "generate_answers", answers)
+    monkeypatch.setattr(samples, "generate_answers", fake_answers)
     pairs = rank_samples(assistant, [QUESTION], n_questions=3, seed=7)
-    assert asked_for == [([single_turn_prompt(QUESTION.question)] * 8, 1.0, 7)]
+    assert calls == [([single_turn_prompt(QUESTION.question)] * 8, 1.0, 7)]
     assert {pair.chosen for pair in pairs} == {"Sort the items of it."}
     cut, looped = "Sort the items", "a a a a"
     assert [pair.rejected for pair in pairs][:2] == [cut, looped]
 
 
-def test_where_all_answers_are_alike_the_curt_one_is_the_worse(monkeypatch, assistant):
+def test_if_all_answers_are_equal_the_truncated_one_is_rejected(monkeypatch, assistant):
     same = [ModelAnswer("Sort the items of it.", True)] * 8
     monkeypatch.setattr(samples, "generate_answers", lambda *_, **__: same)
     [pair] = rank_samples(assistant, [QUESTION], n_questions=1, seed=0)

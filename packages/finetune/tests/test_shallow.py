@@ -22,7 +22,7 @@ def test_shared_words_by_hand(question, answer, share):
     assert shared_words_score([question], [answer]) == [pytest.approx(share)]
 
 
-def test_pairs_with_a_length_bias_make_length_look_clever():
+def test_the_length_score_is_accurate_on_pairs_with_a_length_bias():
     questions, chosen, rejected = ["q"] * 3, ["a b c", "a b", "a"], ["a", "a", "a"]
     scores = [np.array(length_score(questions, side)) for side in (chosen, rejected)]
     assert reward_scores(*scores).accuracy.estimate == pytest.approx(2.5 / 3)

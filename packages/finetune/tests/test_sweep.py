@@ -22,7 +22,7 @@ def test_all_combinations_are_run_and_the_best_comes_first():
     ]
 
 
-def test_runs_that_fail_come_last_and_stop_nothing():
+def test_failed_runs_come_last_and_do_not_end_the_sweep():
     outcomes = sweep(held_out_loss, rate=[0.1, 1e-3], rank=[0, 2])
     assert [each.loss for each in outcomes] == [0.5, math.inf, math.inf, math.inf]
 
@@ -38,11 +38,11 @@ def test_a_table_shows_the_settings_and_the_loss():
 
 
 @pytest.mark.parametrize("axes", [{}, {"rate": []}])
-def test_an_empty_axis_is_refused(axes):
-    with pytest.raises(BadInput, match="a value at least on each axis"):
+def test_a_setting_without_values_is_refused(axes):
+    with pytest.raises(BadInput, match="at least one value per setting"):
         sweep(held_out_loss, **axes)
 
 
-def test_a_table_of_nothing_is_refused():
-    with pytest.raises(BadInput, match="no outcomes"):
+def test_a_table_without_results_is_refused():
+    with pytest.raises(BadInput, match="no results"):
         sweep_table([])

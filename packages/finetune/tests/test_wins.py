@@ -25,7 +25,7 @@ def longer(question, a, b):
     return "tie" if len(a) == len(b) else "A" if len(a) > len(b) else "B"
 
 
-def test_both_orders_are_asked_and_ours_is_always_a():
+def test_the_judge_sees_both_orders_and_ours_is_always_a():
     asked = []
 
     def judge(question, a, b):
@@ -43,13 +43,13 @@ def test_both_orders_are_asked_and_ours_is_always_a():
         ("A", "A", "A", 1),
         ("B", "B", "B", 0),
         ("tie", "tie", "tie", 0.5),
-        ("A", "B", "tie", 0.5),  # whoever is first
-        ("B", "A", "tie", 0.5),  # whoever is second
+        ("A", "B", "tie", 0.5),  # the first answer wins in both orders
+        ("B", "A", "tie", 0.5),  # the second answer wins in both orders
         ("A", "tie", "tie", 0.5),
         ("tie", "B", "tie", 0.5),
     ],
 )
-def test_only_a_verdict_that_stays_is_a_win(read_first, read_second, verdict, point):
+def test_only_a_verdict_that_holds_in_both_orders_is_a_win(read_first, read_second, verdict, point):
     duel = PairwiseComparison(read_first, read_second)
     assert duel.verdict == verdict
     assert win_points([duel]).tolist() == [point]
@@ -57,46 +57,50 @@ def test_only_a_verdict_that_stays_is_a_win(read_first, read_second, verdict, po
 
 def test_a_win_rate_by_hand():
     # 2 wins, 1 loss, 3 ties, of which the first answer was favoured in one and the second in one
-    fought = [PairwiseComparison("A", "A")] * 2 + [
+    comparisons = [PairwiseComparison("A", "A")] * 2 + [
         PairwiseComparison("B", "B"),
         PairwiseComparison("tie", "tie"),
     ]
-    fought += [PairwiseComparison("A", "B"), PairwiseComparison("B", "tie")]
-    found = win_rate(fought, np.random.default_rng(0))
+    comparisons += [PairwiseComparison("A", "B"), PairwiseComparison("B", "tie")]
+    found = win_rate(comparisons, np.random.default_rng(0))
     assert (found.wins, found.losses, found.ties) == (2, 1, 3)
     assert found.wilson == wilson_interval(3.5 / 6, 6)
     assert found.bootstrap.estimate == pytest.approx(3.5 / 6)
     assert (found.first_favoured, found.second_favoured) == pytest.approx((1 / 6, 1 / 6))
 
 
-def test_a_judge_who_always_takes_the_first_gives_half_and_is_found_out():
-    fought = compare_pairwise(lambda question, a, b: "A", ["q"] * 10, ["good"] * 10, ["bad"] * 10)
-    found = win_rate(fought, np.random.default_rng(0))
+def test_a_judge_that_always_says_a_gives_one_half_and_shows_its_bias():
+    comparisons = compare_pairwise(
+        lambda question, a, b: "A", ["q"] * 10, ["good"] * 10, ["bad"] * 10
+    )
+    found = win_rate(comparisons, np.random.default_rng(0))
     assert found.wilson.estimate == 0.5
     assert (found.first_favoured, found.second_favoured) == (1, 0)
 
 
 @settings(deadline=None)  # each draws 4,000 resamples
 @given(fights)
-def test_the_other_sides_rate_is_the_rest(fought):
+def test_the_rates_of_both_sides_add_up_to_one(comparisons):
     mirrored = [
         PairwiseComparison(SWAPPED_VERDICTS[duel.read_second], SWAPPED_VERDICTS[duel.read_first])
-        for duel in fought
+        for duel in comparisons
     ]
-    ours = win_rate(fought, np.random.default_rng(0))
+    ours = win_rate(comparisons, np.random.default_rng(0))
     theirs = win_rate(mirrored, np.random.default_rng(0))
     assert ours.wilson.estimate == pytest.approx(1 - theirs.wilson.estimate)
     assert ours.wilson.low == pytest.approx(1 - theirs.wilson.high)
     assert ours.bootstrap.low == pytest.approx(1 - theirs.bootstrap.high)
     assert (ours.wins, ours.ties) == (theirs.losses, theirs.ties)
     assert ours.first_favoured == theirs.first_favoured
-    assert ours.first_favoured + ours.second_favoured <= ours.ties / len(fought) + 1e-12
+    assert ours.first_favoured + ours.second_favoured <= ours.ties / len(comparisons) + 1e-12
 
 
-def test_a_fair_judge_has_no_favourite_place():
+def test_a_fair_judge_has_no_position_bias():
     answers = [("long", "x"), ("x", "long"), ("as", "as")]
-    fought = compare_pairwise(longer, ["q"] * 3, [a for a, _ in answers], [b for _, b in answers])
-    found = win_rate(fought, np.random.default_rng(0))
+    comparisons = compare_pairwise(
+        longer, ["q"] * 3, [a for a, _ in answers], [b for _, b in answers]
+    )
+    found = win_rate(comparisons, np.random.default_rng(0))
     assert (found.first_favoured, found.second_favoured) == (0, 0)
     assert (found.wins, found.losses, found.ties) == (1, 1, 1)
 
@@ -106,7 +110,7 @@ def test_two_models_against_the_same_opponent_are_compared_question_by_question(
     theirs = win_points([PairwiseComparison("A", "A")] * 4 + [PairwiseComparison("B", "B")] * 6)
     found = paired_difference(ours, theirs, np.random.default_rng(0))
     assert found.estimate == pytest.approx(0.2)
-    assert found.low == pytest.approx(0, abs=0.01)  # never below: ours loses no question to theirs
+    assert found.low == pytest.approx(0, abs=0.01)  # ours loses no question to theirs
     assert found.high == pytest.approx(0.5, abs=0.11)
 
 
@@ -125,11 +129,11 @@ def test_the_sign_test_counts_all_outcomes_at_least_as_uneven(wins, losses):
     assert sign_test(wins, losses) == pytest.approx(as_uneven)
 
 
-def test_what_cannot_be_judged_is_refused():
+def test_invalid_verdicts_and_missing_answers_are_refused():
     undecided: Any = lambda question, a, b: "both"  # noqa: E731
     with pytest.raises(BadInput, match="A, B or tie, got 'both'"):
         compare_pairwise(undecided, ["q"], ["a"], ["b"])
-    with pytest.raises(BadInput, match="2 questions need as many answers .* got 1 and 2"):
+    with pytest.raises(BadInput, match="as many answers from each model, got 1 and 2"):
         compare_pairwise(longer, ["q", "r"], ["a"], ["b", "c"])
     with pytest.raises(BadInput, match="at least one question"):
         win_rate([], np.random.default_rng(0))

@@ -1,15 +1,13 @@
-"""trl's trainers for SFT, rewards and DPO, as their users build them; needs the extra `baselines`.
+"""trl's trainers for SFT, reward models and DPO, built as their users build them.
 
-All of them train Llamas made in code, on token ids. A trainer turns its data into text or ids by
-itself, so a tokenizer whose words are the ids' own names stands between: no boundary can move.
+Needs the extra `baselines`. All trainers train Llamas with random weights on token ids. A trainer
+tokenizes its data itself, so it gets text whose words are the ids' own numbers: token boundaries
+cannot move. `finetune.dpo.baselines` adds KTO, ORPO and CPO.
 """
 
 import logging
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from importlib.metadata import version as installed
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,11 @@ try:
         PreTrainedModel,
         PreTrainedTokenizerFast,
         PrinterCallback,
+        Trainer,
         TrainerCallback,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
     )
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
@@ -45,55 +47,49 @@ from finetune.conversations.rows import Example
 from finetune.dpo.pairs import TokenPair
 from finetune.reward.scorer import Scorer, as_scorer
 from finetune.sft.policy import Policy, share_layers_as
-from gpt.baselines import library_model, to_our_model
+from gpt.baselines import library_model, to_our_model, without_future_warnings
+from gpt.model.config import GPTConfig
 from gpt.pretrained.folders import from_transformers
-from gpt.pretrained.shapes import config_to_transformers
 from gpt.pretrained.smollm2 import SMOLLM2_135M
 
 END_ID, PADDING_ID = 0, 1
-"""Ids of the two marks; every other id is a word."""
+"""Ids of the end-of-text and padding tokens; every other id is a word."""
 
 LOGGING_STEPS = 10
-"""Steps between two reports of a trainer, unless it is told otherwise."""
+"""Steps between two losses logged by a trainer, after the first steps that are compared."""
+
+TINY_SHAPE = GPTConfig(1024, 2048, n_layers=4, n_heads=4, n_kv_heads=2, d_model=128, d_ff=256)
+"""A shape that a laptop trains in a minute."""
 
 datasets.disable_progress_bars()
 logging.getLogger("trl").setLevel(logging.ERROR)
 
 
-def library_version(library: str = "trl") -> str:
-    """Name and version of an installed library."""
-    return f"{library} {installed(library)}"
-
-
 def llama_config(size: str) -> LlamaConfig:
-    """A Llama as small as the models that a laptop trains in a minute, or SmolLM2's shape."""
-    shapes: dict[str, dict[str, Any]] = {
-        "tiny": {
-            "vocab_size": 1024,
-            "hidden_size": 128,
-            "intermediate_size": 256,
-            "num_hidden_layers": 4,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-        },
-    }
-    smollm2 = config_to_transformers(SMOLLM2_135M)
-    shapes["smollm2"] = {name: smollm2[name] for name in shapes["tiny"]}
-    marks: dict[str, Any] = {
-        "bos_token_id": END_ID,
-        "eos_token_id": END_ID,
-        "pad_token_id": PADDING_ID,
-    }
-    return LlamaConfig(**shapes[size], **marks, tie_word_embeddings=True, rms_norm_eps=1e-5)
+    """Return the config of a Llama of the size `tiny` or `smollm2`."""
+    shape = {"tiny": TINY_SHAPE, "smollm2": SMOLLM2_135M}[size]
+    return LlamaConfig(
+        vocab_size=shape.vocab_size,
+        hidden_size=shape.d_model,
+        intermediate_size=shape.d_ff,
+        num_hidden_layers=shape.n_layers,
+        num_attention_heads=shape.n_heads,
+        num_key_value_heads=shape.kv_heads,
+        bos_token_id=END_ID,
+        eos_token_id=END_ID,
+        pad_token_id=PADDING_ID,
+        tie_word_embeddings=True,
+        rms_norm_eps=1e-5,
+    )
 
 
 def llama_model(size: str) -> PreTrainedModel:
-    """A language model of that shape, all of its weights random."""
+    """Make a language model of this size in which every weight is random."""
     return library_model(llama_config(size), scale=0.02)
 
 
 def llama_reward_model(size: str) -> PreTrainedModel:
-    """The same body with one number for a head, as RewardTrainer wants it."""
+    """Make a model of this size with one output, as RewardTrainer expects; all weights random."""
     config = llama_config(size)
     config.num_labels = 1
     model = AutoModelForSequenceClassification.from_config(config)
@@ -104,12 +100,12 @@ def llama_reward_model(size: str) -> PreTrainedModel:
 
 
 def our_policy(model: PreTrainedModel) -> Policy:
-    """Our policy with copies of its weights."""
+    """Copy the weights of a language model into our policy."""
     return share_layers_as(Policy, to_our_model(model))
 
 
 def our_scorer(model: PreTrainedModel) -> Scorer:
-    """Our scorer with copies of its weights."""
+    """Copy the weights of a reward model into our scorer."""
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     head = weights.pop("score.weight")
     scorer = as_scorer(from_transformers(model.config.to_dict(), weights))
@@ -118,9 +114,9 @@ def our_scorer(model: PreTrainedModel) -> Scorer:
 
 
 def training_arguments(folder: Path, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
-    """What every comparison needs: full precision, one order, one rate, no files.
+    """Arguments of all trainers: full precision, fixed order, constant rate, no files.
 
-    Unset, the trainers compute in bf16 and run each layer twice (activation checkpointing).
+    By default the trainers would compute in bf16 and recompute activations in the backward pass.
     """
     return {
         "output_dir": str(folder),
@@ -129,7 +125,7 @@ def training_arguments(folder: Path, steps: int, batch_size: int, rate: float) -
         "bf16": False,
         "gradient_checkpointing": False,
         "save_strategy": "no",
-        "logging_strategy": "no",  # `train_and_log` asks for reports
+        "logging_strategy": "no",  # `StepCallback` decides when to log
         "disable_tqdm": True,
         "lr_scheduler_type": "constant",
         "learning_rate": rate,
@@ -140,9 +136,9 @@ def training_arguments(folder: Path, steps: int, batch_size: int, rate: float) -
 
 
 def sft_trainer(
-    model: PreTrainedModel, examples: Sequence[Example], settings: dict[str, Any]
+    model: PreTrainedModel, examples: Sequence[Example], arguments: dict[str, Any]
 ) -> SFTTrainer:
-    """Supervised fine-tuning on the tokens that count; -100 hides the others from the loss."""
+    """Fine-tune on the tokens under the mask; the label -100 excludes the others from the loss."""
     rows = [
         {
             "input_ids": tokens,
@@ -155,16 +151,16 @@ def sft_trainer(
     with without_future_warnings():
         return SFTTrainer(
             model,
-            args=SFTConfig(**settings),
+            args=SFTConfig(**arguments),
             train_dataset=datasets.Dataset.from_list(rows),
             processing_class=id_tokenizer(model.config.vocab_size),
         )
 
 
 def reward_trainer(
-    model: PreTrainedModel, pairs: Sequence[TokenPair], settings: dict[str, Any]
+    model: PreTrainedModel, pairs: Sequence[TokenPair], arguments: dict[str, Any]
 ) -> RewardTrainer:
-    """A reward model from pairs."""
+    """Train a reward model on pairs."""
     rows = [
         {"chosen_ids": prompt + chosen, "rejected_ids": prompt + rejected}
         for prompt, chosen, rejected in pairs
@@ -172,7 +168,7 @@ def reward_trainer(
     with without_future_warnings():
         return RewardTrainer(
             model,
-            args=RewardConfig(**settings),
+            args=RewardConfig(**arguments),
             train_dataset=datasets.Dataset.from_list(rows),
             processing_class=id_tokenizer(model.config.vocab_size),
         )
@@ -182,67 +178,68 @@ def dpo_trainer(
     model: PreTrainedModel,
     reference: PreTrainedModel,
     pairs: Sequence[TokenPair],
-    settings: dict[str, Any],
+    arguments: dict[str, Any],
 ) -> DPOTrainer:
-    """DPO and its siblings, by `loss_type`; the reference is asked within every step."""
-    rows = [dict(zip(TokenPair._fields, map(spell_tokens, pair), strict=True)) for pair in pairs]
+    """Train with DPO, IPO or robust DPO, by `loss_type`; each step also runs the reference."""
     with without_future_warnings():
         return DPOTrainer(
             model,
             reference,
-            args=DPOConfig(**settings),
-            train_dataset=datasets.Dataset.from_list(rows),
+            args=DPOConfig(**arguments),
+            train_dataset=pair_dataset(pairs),
             processing_class=id_tokenizer(model.config.vocab_size),
         )
 
 
+def pair_dataset(pairs: Sequence[TokenPair]) -> datasets.Dataset:
+    """Pairs as a dataset of texts."""
+    rows = [dict(zip(TokenPair._fields, map(spell_tokens, pair), strict=True)) for pair in pairs]
+    return datasets.Dataset.from_list(rows)
+
+
 def id_tokenizer(vocab_size: int) -> PreTrainedTokenizerFast:
-    """Id 17 is the word 17; words stand apart."""
+    """Make a tokenizer whose word for id 17 is `17`; words are separated by spaces."""
     ids = {token_word(token): token for token in range(vocab_size)}
     words = Tokenizer(models.WordLevel(ids, token_word(PADDING_ID)))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    marks = {"eos_token": token_word(END_ID), "pad_token": token_word(PADDING_ID)}
-    return PreTrainedTokenizerFast(tokenizer_object=words, **marks)
+    special = {"eos_token": token_word(END_ID), "pad_token": token_word(PADDING_ID)}
+    return PreTrainedTokenizerFast(tokenizer_object=words, **special)
 
 
 def token_word(token: int) -> str:
-    """How an id is spelt; marks so that they are no part of another word."""
+    """Word of an id; special tokens are bracketed so that no other word contains them."""
     return {END_ID: "<end>", PADDING_ID: "<pad>"}.get(token, str(token))
 
 
 def spell_tokens(tokens: Sequence[int]) -> str:
-    """The ids as text."""
+    """Write ids as a text that `id_tokenizer` reads back."""
     return "".join(f" {token_word(token)}" for token in tokens)
 
 
-def train_and_log(trainer: Any, after_step: Callable[[int], None], checked: int) -> list[float]:
-    """Train; the losses that the trainer reports: of each step at first, then means of some.
+def train_and_log(
+    trainer: Trainer, after_step: Callable[[int], None], n_logged: int
+) -> list[float]:
+    """Train; return each of the first `n_logged` losses, then means over `LOGGING_STEPS` steps.
 
     Between two steps `after_step` is called with the number of steps done.
     """
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(StepCallback(after_step, checked))
+    trainer.add_callback(StepCallback(after_step, n_logged))
     with without_future_warnings():
         trainer.train()
     return [record["loss"] for record in trainer.state.log_history if "loss" in record]
 
 
 class StepCallback(TrainerCallback):
-    """Calls a function after each step; asks for a report of the first steps and of every tenth."""
+    """Call a function after each step; log the first steps and then every `LOGGING_STEPS`-th."""
 
-    def __init__(self, function: Callable[[int], None], checked: int) -> None:
-        self.function, self.checked = function, checked
+    def __init__(self, function: Callable[[int], None], n_logged: int) -> None:
+        self.function, self.n_logged = function, n_logged
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-        """The trainer's own place for such calls, behind the update and before its report."""
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
+    ) -> None:
+        """Run after the update of the weights and before the trainer logs."""
         step = state.global_step
-        control.should_log = step <= self.checked or step % LOGGING_STEPS == 0
+        control.should_log = step <= self.n_logged or step % LOGGING_STEPS == 0
         self.function(step)
-
-
-@contextmanager
-def without_future_warnings() -> Iterator[None]:
-    """Without what trl makes transformers say about settings that are about to be renamed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield

@@ -110,7 +110,7 @@ class Pipeline:
         """What models say to held-out questions, and where those that came after `sft` stand."""
         held_out = question_task().held_out[: self.lengths.questions]
         models = {name: str(self.runs / name) for name in names}
-        found = answers_report(models, question_items(held_out), shown, rival="sft")
+        found = answers_report(models, question_items(held_out), shown, baseline="sft")
         before = load_assistant(models["sft"])
         found["standing"] = {
             name: evaluate_against_reference(load_assistant(model), before, held_out)._asdict()

@@ -1,7 +1,9 @@
 """The production libraries that our code is compared with; needs the extra `baselines`."""
 
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -98,6 +100,14 @@ def named_gradients(model: nn.Module) -> dict[str, torch.Tensor]:
 def library_version(library: str) -> str:
     """Return name and version of an installed library."""
     return f"{library} {installed(library)}"
+
+
+@contextmanager
+def without_future_warnings() -> Iterator[None]:
+    """Silence the warnings of transformers about settings that trl and peft still use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        yield
 
 
 NO_DROPOUT: dict[str, Any] = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}

@@ -1,4 +1,5 @@
-"""Load a model by name, ask it questions, sample pairs of its answers.
+"""Load a model by name, let it answer questions, and sample pairs of its answers.
 
-Read `assistant`, `answering`, `base_model`, `vocabulary`, `sampled_pairs`.
+Read `assistant` (load by name), `answering`, `base_model` (train the default model), `vocabulary`
+(add tokens), `sampled_pairs`.
 """

@@ -1,4 +1,4 @@
-"""Questions with what they are judged by, and a model's answers to them."""
+"""Questions with their reference answers, and a model's answers to them."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -17,30 +17,30 @@ from gpt.generation.sampling import sample_token
 from gpt.text.tokenizers import decode
 
 MAX_NEW_TOKENS = 40
-"""Most tokens of an answer."""
+"""Longest answer, in tokens."""
 ANSWER_BATCH_SIZE = 100
 
 
 class EvaluationItem(NamedTuple):
-    """What is asked, and how it may be judged."""
+    """A question, and what its answers are judged by."""
 
     messages: list[Message]
     answer: str
-    """The reference."""
+    """Reference answer."""
     question: Question | None = None
-    """Where it is about Python's library, for the rule."""
+    """Set for questions about Python's library, which the rule can judge."""
 
 
 class ModelAnswer(NamedTuple):
-    """What a model said."""
+    """Answer of a model."""
 
     text: str
     stopped: bool
-    """Whether it ended by itself."""
+    """Whether the model ended it with a stop token."""
 
 
 def question_items(questions: Sequence[Question]) -> list[EvaluationItem]:
-    """Questions about Python's library."""
+    """Make evaluation items of questions about Python's library."""
     return [
         EvaluationItem(single_turn_prompt(each.question), each.answer, each) for each in questions
     ]
@@ -52,15 +52,14 @@ def generate_answers(
     temperature: float = 0.0,
     seed: int = 0,
 ) -> list[ModelAnswer]:
-    """The model's answers, a batch at a time; at temperature 0 always the likeliest token."""
+    """Generate answers in batches; at temperature 0 always with the likeliest token."""
     tokenizer, form = assistant.tokenizer, assistant.format
     generator = torch.Generator(assistant.model.embedding.weight.device).manual_seed(seed)
     choice = partial(sample_token, temperature=temperature, generator=generator)
-    stop, said = stop_tokens(form, tokenizer), []
-    for some in split_into_batches(conversations, ANSWER_BATCH_SIZE):
-        prompts = [prompt_tokens(form, tokenizer, messages) for messages in some]
+    stop, answers = stop_tokens(form, tokenizer), []
+    for batch in split_into_batches(conversations, ANSWER_BATCH_SIZE):
+        prompts = [prompt_tokens(form, tokenizer, messages) for messages in batch]
         for tokens in generate_batch(assistant.model, prompts, MAX_NEW_TOKENS, choice, stop):
-            said.append(
-                ModelAnswer(decode(tokenizer, tokens).strip(), len(tokens) < MAX_NEW_TOKENS)
-            )
-    return said
+            text = decode(tokenizer, tokens).strip()
+            answers.append(ModelAnswer(text, stopped=len(tokens) < MAX_NEW_TOKENS))
+    return answers

@@ -1,8 +1,8 @@
-"""A model that can be talked to, by whatever name it goes.
+"""Load a model for conversations by its name.
 
-A name is a run of this package (what it has learned, on top of what it began with), an adapter in
-peft's layout that names its base, or anything that `gpt.pretrained.loading` knows: a run of gpt,
-`smollm2`, a folder of transformers, a hub id.
+A name is a run of this package (its weights or adapters on top of the model that it started from),
+an adapter in peft's layout that names its base, or any name that `gpt.pretrained.loading` accepts:
+a run of gpt, `smollm2`, a folder in the layout of transformers, a hub id.
 """
 
 from pathlib import Path
@@ -34,35 +34,35 @@ from gpt.text.tokenizers import Tokenizer
 
 PROGRAM = "finetune"
 LORA_THRESHOLD = 20_000_000
-"""Models with more weights than this are trained with LoRA by default."""
+"""Number of weights above which a model is trained with LoRA by default."""
 
 
 class Assistant(NamedTuple):
-    """A model, its tokenizer, and how a conversation is written for it."""
+    """A model, its tokenizer and its conversation format."""
 
     model: GPT
     tokenizer: Tokenizer
     format: Format
     format_name: str
-    """`template` is the tokenizer's own."""
+    """Name for `find_format`; `template` is the chat template of the tokenizer."""
 
     @property
     def stop(self) -> int:
-        """The token that ends an answer."""
+        """Token that ends an answer."""
         return stop_token(self.format, self.tokenizer)
 
 
 def load_assistant(name: str, format_name: str = "auto", base: str | None = None) -> Assistant:
-    """The model called `name`, on the CPU, ready to be trained further or to answer.
+    """Load a model on the CPU, ready to be trained further or to answer.
 
     Args:
         name: a run, an adapter, `smollm2`, a folder in the layout of transformers, or a hub id.
-        format_name: one of `find_format`, or `auto`: that of its own training, the chat
-            template of its tokenizer, or ChatML with two new tokens.
-        base: the model below an adapter, if it is not where the adapter says; else without effect.
+        format_name: a name for `find_format`, or `auto`: the format of its own training, else the
+            chat template of its tokenizer, else ChatML with two new tokens.
+        base: base model of an adapter, if it is not where the adapter's config says.
 
     Raises:
-        BadInput: there is no such model, or it does not answer in words.
+        BadInput: there is no such model, or it is a reward model.
     """
     command = read_run_settings(Path(name))
     if command is not None:
@@ -78,7 +78,7 @@ def load_assistant(name: str, format_name: str = "auto", base: str | None = None
 
 
 def to_assistant(model: GPT, tokenizer: Tokenizer, format_name: str) -> Assistant:
-    """A published model, or a run of gpt, with a way to write conversations for it."""
+    """Add a conversation format to a published model or a run of gpt."""
     if isinstance(tokenizer, BytePairTokenizer) and format_name in ("auto", "chatml"):
         tokenizer = with_special_tokens(tokenizer)
         model = extend_vocabulary(model, tokenizer.vocab_size, torch.Generator().manual_seed(0))
@@ -90,7 +90,7 @@ def to_assistant(model: GPT, tokenizer: Tokenizer, format_name: str) -> Assistan
 
 
 def read_run_settings(path: Path) -> dict[str, Any] | None:
-    """The settings of a run of this package; None where the folder is something else."""
+    """Read the settings of a run of this package; None if the folder is something else."""
     if not (path / "config.json").is_file() or "kind" not in read_json(path / "config.json"):
         return None
     config = RunFolder(path).read_config()
@@ -100,15 +100,15 @@ def read_run_settings(path: Path) -> dict[str, Any] | None:
 
 
 def load_run(path: Path, command: dict[str, Any]) -> Assistant:
-    """What a run started from, with what it has learned, adapters merged."""
+    """Load the trained model of a run, with adapters merged."""
     if command["kind"] == f"{PROGRAM} reward":
-        raise BadInput(f"{str(path)!r} is a reward model; it scores answers and gives none")
+        raise BadInput(f"{str(path)!r} is a reward model; it cannot generate answers")
     tuned = load_unmerged_run(path, command)
     return tuned._replace(model=merged_copy(tuned.model).eval())
 
 
 def load_unmerged_run(path: Path, command: dict[str, Any]) -> Assistant:
-    """The same with its adapters beside the weights."""
+    """Load the trained model of a run, with adapters kept separate."""
     start = load_before_training(command)
     model = add_adapters(start.model, command)
     learned = select_prefix(best_checkpoint(RunFolder(path).checkpoints).tensors, "model")
@@ -119,25 +119,25 @@ def load_unmerged_run(path: Path, command: dict[str, Any]) -> Assistant:
 
 
 def load_before_training(command: dict[str, Any]) -> Assistant:
-    """What a run started from."""
+    """Load the model that a run started from."""
     return load_assistant(command["model"], command["format"], command.get("base"))
 
 
 def load_adapter(path: Path, format_name: str, base: str | None) -> Assistant:
-    """The base model of an adapter, with the adapter merged, and the adapter's own tokenizer.
+    """Load an adapter merged into its base model, with the tokenizer of the adapter if it has one.
 
     Raises:
-        BadInput: there is no base, or its vocabulary is smaller than the adapter's.
+        BadInput: the base is missing, or its vocabulary is smaller than the adapter's.
     """
-    found = adapter_base(path, base)
+    base_name = adapter_base(path, base)
     tokenizer = adapter_tokenizer(path)
-    start = load_assistant(found, format_name if tokenizer is None else "auto")
+    start = load_assistant(base_name, format_name if tokenizer is None else "auto")
     if tokenizer is not None:
         tokenizer = with_base_stop_ids(tokenizer, start.tokenizer)
         if tokenizer.vocab_size > start.model.config.vocab_size:
             raise BadInput(
                 f"the adapter in {str(path)!r} has a tokenizer of {tokenizer.vocab_size} tokens, "
-                f"and its base {found!r} has {start.model.config.vocab_size}"
+                f"and its base {base_name!r} has {start.model.config.vocab_size}"
             )
         start = to_assistant(start.model, tokenizer, format_name)
     read_adapter(path, start.model)
@@ -145,10 +145,10 @@ def load_adapter(path: Path, format_name: str, base: str | None) -> Assistant:
 
 
 def load_scorer(path: Path) -> tuple[Scorer, Assistant]:
-    """The reward model of a run, and the assistant that it began as.
+    """Load the reward model of a run, and the assistant that it was trained from.
 
     Raises:
-        BadInput: the folder holds no run of `finetune reward`.
+        BadInput: the folder is not a run of `finetune reward`.
     """
     command = read_run_settings(path)
     if command is None or command["kind"] != f"{PROGRAM} reward":
@@ -164,7 +164,7 @@ def load_scorer(path: Path) -> tuple[Scorer, Assistant]:
 
 
 def add_adapters(model: GPT, command: dict[str, Any]) -> GPT:
-    """The model with the adapters that a run asks for, as they begin; without, all is trained."""
+    """Quantise the model and add new adapters, if the settings of a run say so."""
     if command.get("quantised"):
         quantise_model(model)
     if command["rank"]:
@@ -173,5 +173,5 @@ def add_adapters(model: GPT, command: dict[str, Any]) -> GPT:
 
 
 def default_rank(model: nn.Module) -> int:
-    """16 where the weights are many; else 0: all of them are trained."""
+    """Return rank 16 for a large model, else 0: all weights are trained."""
     return 16 if sum(each.numel() for each in model.parameters()) > LORA_THRESHOLD else 0

@@ -1,7 +1,7 @@
-"""The small model that the commands begin with: trained here, on the documentation of this Python.
+"""The small base model of the commands, trained on the documentation of the installed Python.
 
-What the held-out questions ask about is left out of its text: a document that holds one of their
-answers is dropped, as contamination is fought in large corpora (Brown et al. 2020, appendix C).
+Documents that contain the answer to a held-out question are dropped, as in the decontamination of
+large corpora (Brown et al. 2020, appendix C).
 """
 
 from dataclasses import replace
@@ -23,7 +23,7 @@ BASE_NAME = "base"
 
 
 def base_config(runs: Path, steps: int = 600, device: str = "auto", seed: int = 0) -> TrainConfig:
-    """How the base is trained: minutes on two cores."""
+    """Return the settings of the base, which trains in minutes on two cores."""
     return TrainConfig(
         loop=replace(FAST_RECIPE.loop, steps=steps, seed=seed, save_every=100),
         preset="small",
@@ -35,10 +35,10 @@ def base_config(runs: Path, steps: int = 600, device: str = "auto", seed: int = 
 
 
 def ensure_base(config: TrainConfig) -> Path:
-    """The folder of the trained base; trained now if it is not there, or not finished.
+    """Return the folder of the trained base; train it first if it is missing or not finished.
 
     Raises:
-        KeyboardInterrupt: it was stopped; the next call goes on.
+        KeyboardInterrupt: training was interrupted; the next call resumes it.
     """
     folder = RunFolder(config.runs / config.name)
     if not folder.config.is_file():
@@ -51,7 +51,7 @@ def ensure_base(config: TrainConfig) -> Path:
 
 
 def steps_done(folder: RunFolder) -> int:
-    """How far the base is."""
+    """Return the number of steps that the base was trained for."""
     if not checkpoint_files(folder.checkpoints):
         return 0
     found = newest_checkpoint(folder.checkpoints)
@@ -59,7 +59,7 @@ def steps_done(folder: RunFolder) -> int:
 
 
 def base_text() -> DocumentSplit:
-    """The documentation without what answers the held-out questions."""
+    """Split the documentation, without documents that answer a held-out question."""
     answers = [question.answer.removesuffix(".") for question in question_task().held_out]
     clean = []
     for text in python_documentation():

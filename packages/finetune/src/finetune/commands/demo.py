@@ -98,8 +98,8 @@ def train_on_sums() -> tuple[list[FrontierPoint], dict[str, FrontierPoint]]:
     ppo = replace(experiment.SUMS_PPO, phases=30, prompts=150)
     policies = {
         "imitator": made.imitator,
-        "dpo": experiment.train_dpo(made, pairs, SUMS_BETA, loop=dpo),
-        "ppo": experiment.train_ppo(made, SUMS_BETA, config=ppo),
+        "dpo": experiment.dpo_on_sums(made, pairs, SUMS_BETA, loop=dpo),
+        "ppo": experiment.ppo_on_sums(made, SUMS_BETA, config=ppo),
     }
     [best] = frontier_points(made.reference, made.rewards, [SUMS_BETA])
     points = {name: experiment.policy_point(made, policy) for name, policy in policies.items()}

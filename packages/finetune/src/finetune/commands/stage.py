@@ -236,7 +236,7 @@ def report_answers(
     if config.data == "python":
         held_out = question_items(question_task().held_out)
     models = {"before": config.model, "after": str(folder.path)}
-    found = answers_report(models, held_out[:N_EVALUATED], rival="before", base=config.base)
+    found = answers_report(models, held_out[:N_EVALUATED], baseline="before", base=config.base)
     if config.json:
         print(json_format.dumps(found))
     else:

@@ -1,60 +1,61 @@
-"""Ours and a trainer of trl on the same weights and batches, step by step in turn.
+"""Ours and a trainer of trl on the same weights and batches, taking steps in turn.
 
-Between two steps of the trainer ours takes one, so whatever slows the machine slows both. A step
-is all that happens from one update of the weights to the next: making the batch, both passes,
-clipping, the optimizer, and what is reported. Building models and trainers is not timed.
+Between two steps of the trainer we take one, so anything that slows the machine slows both. A step
+covers everything from one update of the weights to the next: making the batch, both passes,
+clipping, the optimizer, and logging. Building models and trainers is not timed.
 """
 
 import random
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from torch import nn
 
 from finetune.dpo.pairs import TokenPair
 from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
-from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
 from gpt.pretrained.weights import weights_from_transformers
 from gpt.training.loop import LoopConfig, StepRecord
 
+_Item = TypeVar("_Item")
+
 LOSS_TOLERANCE = 1e-5
-"""Of a loss."""
 WEIGHT_TOLERANCE = 2e-5
-"""Of a weight: a fifth of what one step may move it by. AdamW gives a gradient of next to nothing,
-where the two round apart, the same length of step as any other."""
+"""A fifth of what one step may change a weight by. Where both gradients are only rounding errors,
+AdamW still takes a step of the usual length."""
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What both sides run."""
+    """Model size, steps and batches of both trainers."""
 
     size: str
-    """Of the model, as in `finetune.baselines`."""
-    checked: int
-    """The first steps, whose losses are compared; they are the warm-up too."""
-    timed: int
-    """Steps after those; 0 where no time is wanted."""
+    """Size of the model, as in `finetune.baselines`."""
+    checked_steps: int
+    """First steps, whose losses are compared; they also warm up."""
+    timed_steps: int
+    """Steps after those; 0 skips timing."""
     batch_size: int
-    """Rows of a step, or pairs."""
-    shortest: int
+    """Rows or pairs per step."""
+    min_tokens: int
     """Fewest tokens of a prompt, and of an answer without its stop token."""
-    longest: int
-    """Most of them."""
+    max_tokens: int
+    """Most tokens of a prompt, and of an answer without its stop token."""
     rate: float = 1e-4
-    """Learning rate, the same in all steps."""
+    """Learning rate of all steps."""
 
     @property
     def steps(self) -> int:
-        """All of them."""
-        return self.checked + self.timed
+        """Checked and timed steps together."""
+        return self.checked_steps + self.timed_steps
 
     def loop(self) -> LoopConfig:
-        """What the trainers do unasked: AdamW without decay, gradients clipped to length 1."""
+        """Return the trainers' defaults: AdamW without decay, gradients clipped to norm 1."""
         return LoopConfig(
             steps=self.steps,
             learning_rate=self.rate,
@@ -65,102 +66,112 @@ class Benchmark:
         )
 
     def pairs(self, vocab_size: int) -> list[TokenPair]:
-        """Random ids; an answer ends with 0, and none is 1, which pads."""
+        """Draw random ids for all steps; answers end with 0, and 1 (padding) never occurs."""
         draw = random.Random(0)
 
         def text() -> list[int]:
-            length = draw.randint(self.shortest, self.longest)
+            length = draw.randint(self.min_tokens, self.max_tokens)
             return [draw.randrange(2, vocab_size) for _ in range(length)]
 
         n_pairs = self.steps * self.batch_size
         return [TokenPair(text(), [*text(), 0], [*text(), 0]) for _ in range(n_pairs)]
 
-    def of_step(self, items: list[Any], step: int) -> list[Any]:
-        """The rows or pairs of a step, in their order."""
+    def step_items(self, items: Sequence[_Item], step: int) -> Sequence[_Item]:
+        """Select the rows or pairs of a step, in order."""
         return items[step * self.batch_size : (step + 1) * self.batch_size]
 
 
-TINY_BENCHMARK = Benchmark("tiny", checked=5, timed=40, batch_size=8, shortest=4, longest=24)
-SMOLLM2_BENCHMARK = Benchmark("smollm2", checked=2, timed=2, batch_size=4, shortest=32, longest=96)
+TINY_BENCHMARK = Benchmark(
+    "tiny", checked_steps=5, timed_steps=40, batch_size=8, min_tokens=4, max_tokens=24
+)
+SMOLLM2_BENCHMARK = Benchmark(
+    "smollm2", checked_steps=2, timed_steps=2, batch_size=4, min_tokens=32, max_tokens=96
+)
 
 
-def without_timing(course: Benchmark) -> Benchmark:
-    """The same without a clock."""
-    return replace(course, timed=0)
+def without_timing(benchmark: Benchmark) -> Benchmark:
+    """Return the benchmark without its timed steps."""
+    return replace(benchmark, timed_steps=0)
 
 
-class BenchmarkedTrainer(NamedTuple):
-    """One of the two that take turns."""
+class OurRun(NamedTuple):
+    """Our model and the loop that trains it."""
 
-    model: Any
-    run: Any
-    """Ours: the loop. The library's: makes a trainer from its settings."""
+    model: GPT
+    steps: Iterator[StepRecord]
+
+
+class LibraryRun(NamedTuple):
+    """The library's model and a function from training arguments to its trainer."""
+
+    model: nn.Module
+    make_trainer: Callable[[dict[str, Any]], Any]
 
 
 class InterleavedSteps:
-    """Takes a step of ours after each one of the trainer's, and keeps the time of both."""
+    """Take one step of ours after each step of the trainer, and time both."""
 
     def __init__(
-        self, ours: Iterator[StepRecord], at_check: Callable[[], float], checked: int
+        self,
+        ours: Iterator[StepRecord],
+        measure_difference: Callable[[], float],
+        checked_steps: int,
     ) -> None:
-        self.ours, self.at_check, self.checked = ours, at_check, checked
+        self.ours, self.measure_difference = ours, measure_difference
+        self.checked_steps = checked_steps
         self.losses: list[float] = []
         self.our_times: list[float] = []
         self.their_times: list[float] = []
-        self.apart = float("inf")
-        self.begin = time.perf_counter()
+        self.weight_difference = float("inf")
+        self.step_start = time.perf_counter()
 
     def __call__(self, step: int) -> None:
-        """What the trainer calls when it has done so many steps."""
+        """Run our step once the trainer has finished step `step`."""
         middle = time.perf_counter()
         self.losses.append(next(self.ours).loss)
         end = time.perf_counter()
-        self.their_times.append(middle - self.begin)
+        self.their_times.append(middle - self.step_start)
         self.our_times.append(end - middle)
-        if step == self.checked:
-            self.apart = self.at_check()
-        self.begin = time.perf_counter()
+        if step == self.checked_steps:
+            self.weight_difference = self.measure_difference()
+        self.step_start = time.perf_counter()
 
 
 def benchmark_rows(
-    name: str, course: Benchmark, ours: BenchmarkedTrainer, theirs: BenchmarkedTrainer, floor: float
+    name: str, benchmark: Benchmark, ours: OurRun, library: LibraryRun, floor: float
 ) -> list[ComparisonRow]:
-    """Two rows: losses and times, and the weights when the steps that are compared are over."""
+    """Compare losses, times, and the weights after the checked steps, in two rows."""
     from finetune import baselines
+    from gpt.baselines import library_version
 
-    turns = InterleavedSteps(
-        ours.run, lambda: largest_weight_difference(ours.model, theirs.model), course.checked
+    n_checked = benchmark.checked_steps
+    interleaved = InterleavedSteps(
+        ours.steps, lambda: largest_weight_difference(ours.model, library.model), n_checked
     )
     with tempfile.TemporaryDirectory() as folder:
-        options = baselines.training_arguments(
-            Path(folder), course.steps, course.batch_size, course.rate
+        arguments = baselines.training_arguments(
+            Path(folder), benchmark.steps, benchmark.batch_size, benchmark.rate
         )
-        reported = baselines.train_and_log(theirs.run(options), turns, course.checked)
-    both = zip(turns.losses[: course.checked], reported[: course.checked], strict=True)
+        logged = baselines.train_and_log(library.make_trainer(arguments), interleaved, n_checked)
+    both = zip(interleaved.losses[:n_checked], logged[:n_checked], strict=True)
     largest = max(abs(a - b) for a, b in both)
-    first, library = (
-        f"{name}, {course.size} shape, {course.checked} steps",
-        baselines.library_version(),
-    )
-    row = ComparisonRow(f"{first}: losses", library, largest, LOSS_TOLERANCE)
-    if course.timed:
+    what = f"{name}, {benchmark.size} shape, {n_checked} steps"
+    version = library_version("trl")
+    row = ComparisonRow(f"{what}: losses", version, largest, LOSS_TOLERANCE)
+    if benchmark.timed_steps:
         ours_s, library_s = (
-            statistics.median(times[course.checked :])
-            for times in (turns.our_times, turns.their_times)
+            statistics.median(times[n_checked:])
+            for times in (interleaved.our_times, interleaved.their_times)
         )
         row = replace(row, ours_s=ours_s, library_s=library_s, floor=floor)
-    return [row, ComparisonRow(f"{first}: weights", library, turns.apart, WEIGHT_TOLERANCE)]
+    difference = interleaved.weight_difference
+    return [row, ComparisonRow(f"{what}: weights", version, difference, WEIGHT_TOLERANCE)]
 
 
-def largest_weight_difference(ours: nn.Module, theirs: nn.Module) -> float:
-    """The largest difference of any weight."""
-    config: Any = ours.config
-    return max_abs_difference_by_name(
-        dict(ours.state_dict()), rename_weights(dict(theirs.state_dict()), config)
-    )
-
-
-def rename_weights(theirs: dict[str, Any], config: GPTConfig) -> dict[str, Any]:
-    """The weights by our names; the head of a scorer has the same name on both sides."""
-    heads = {name: theirs.pop(name) for name in ("score.weight",) if name in theirs}
-    return weights_from_transformers(theirs, config) | heads
+def largest_weight_difference(ours: GPT, theirs: nn.Module) -> float:
+    """Return the largest difference between two weights that have the same name here."""
+    weights = dict(theirs.state_dict())
+    # a scorer's head has one name on both sides
+    head = {"score.weight": weights.pop("score.weight")} if "score.weight" in weights else {}
+    renamed = weights_from_transformers(weights, ours.config) | head
+    return max_abs_difference_by_name(dict(ours.state_dict()), renamed)

@@ -84,13 +84,13 @@ def lora_rows() -> list[ComparisonRow]:
 
 def equality_rows(family: str) -> list[ComparisonRow]:
     """Return a row per quantity, such as gradients: its largest difference over all configs."""
-    from finetune.lora import baselines
+    from gpt.baselines import library_version
 
     largest: dict[str, float] = {}
     for config in LORA_CONFIGS:
         for name, found in lora_differences(compared_models(family, config)).items():
             largest[name] = max(largest.get(name, 0.0), found)
-    library, n_configs = baselines.peft_version(), len(LORA_CONFIGS)
+    library, n_configs = library_version("peft"), len(LORA_CONFIGS)
     return [
         ComparisonRow(
             f"LoRA, {FAMILY_NAMES[family]}: {name}, {n_configs} configs",
@@ -155,6 +155,7 @@ def difference_after_five_steps(ours: GPT, library: Any) -> float:
 def adapter_file_rows(family: str) -> list[ComparisonRow]:
     """Read our adapter with peft and peft's with ours, for a base that both read from a folder."""
     from finetune.lora import baselines
+    from gpt.baselines import library_version
 
     base, ours, _ = compared_models(family, LORA_CONFIGS[0])
     tokens = torch.randint(0, base.config.vocab_size, (3, 24))
@@ -180,9 +181,7 @@ def adapter_file_rows(family: str) -> list[ComparisonRow]:
         found = max_abs_difference(mine, expected) if change > 0.01 else float("inf")
         title = f"{name}, {FAMILY_NAMES[family]}"
         note = f"the adapter changes logits by up to {change:.2g}"
-        rows.append(
-            ComparisonRow(title, baselines.peft_version(), found, LORA_TOLERANCE, note=note)
-        )
+        rows.append(ComparisonRow(title, library_version("peft"), found, LORA_TOLERANCE, note=note))
     return rows
 
 
@@ -193,6 +192,7 @@ def lora_step_row(size: str, floor: float) -> ComparisonRow:
     """Time a training step with adapters of rank 8 on all projections: forward, backward, AdamW."""
     from finetune.baselines import llama_config
     from finetune.lora import baselines
+    from gpt.baselines import library_version
 
     base = GPT(config_from_transformers(llama_config(size).to_dict()))
     ours = with_random_adapters(base, LoraConfig(8, 16.0))
@@ -206,7 +206,7 @@ def lora_step_row(size: str, floor: float) -> ComparisonRow:
     repeats, warmups = (3, 0) if size == "smollm2" else (40, 2)
     seconds = time_interleaved(mine, theirs, repeats, warmups)
     name = f"LoRA, training step, {size} shape, {rows} x {length}, rank 8 on all projections"
-    return ComparisonRow(name, baselines.peft_version(), largest, 1e-5, *seconds, floor)
+    return ComparisonRow(name, library_version("peft"), largest, 1e-5, *seconds, floor)
 
 
 def our_lora_step(model: GPT, tokens: Int[Tensor, "B T"]) -> Callable[[], float]:

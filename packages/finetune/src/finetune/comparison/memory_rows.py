@@ -1,9 +1,9 @@
-"""Peak memory of three steps of a stage, each side in a process of its own.
+"""Peak memory of three training steps, each side in its own process.
 
     python -m finetune.comparison.memory_rows SFT ours
     python -m finetune.comparison.memory_rows SFT library
 
-prints the bytes that the process needed at its highest, beyond what it held after its imports.
+prints the peak memory of the process in bytes, minus what it held after its imports.
 """
 
 import sys
@@ -29,14 +29,14 @@ from gpt.model.config import GPTConfig
 from gpt.pretrained.shapes import config_from_transformers
 from gpt.training.loop import StepRecord
 
-MEMORY_BENCHMARK = replace(without_timing(SMOLLM2_BENCHMARK), checked=3)
+MEMORY_BENCHMARK = replace(without_timing(SMOLLM2_BENCHMARK), checked_steps=3)
 
 
 def memory_rows() -> list[ComparisonRow]:
-    """SmolLM2's shape; equal means here: not above the library's."""
-    from finetune import baselines
+    """Compare peak memory at SmolLM2's shape; a row is equal if ours is not above the library's."""
+    from gpt.baselines import library_version
 
-    module, version = "finetune.comparison.memory_rows", baselines.library_version()
+    module, version = "finetune.comparison.memory_rows", library_version("trl")
     return [
         memory_row(f"{stage}, {MEMORY_BENCHMARK.size} shape, peak memory", version, module, stage)
         for stage in ("SFT", "reward", "DPO")
@@ -44,7 +44,7 @@ def memory_rows() -> list[ComparisonRow]:
 
 
 def our_loop(stage: str, shape: GPTConfig) -> Iterator[StepRecord]:
-    """Our loop on a model of random weights."""
+    """Return our training loop of a stage, on a model with random weights."""
     pairs = MEMORY_BENCHMARK.pairs(shape.vocab_size)
     if stage == "SFT":
         return sft_loop(MEMORY_BENCHMARK, pairs, Policy(shape))
@@ -53,44 +53,38 @@ def our_loop(stage: str, shape: GPTConfig) -> Iterator[StepRecord]:
     return dpo_loop(MEMORY_BENCHMARK, pairs, Policy(shape), Policy(shape), dpo_losses()["sigmoid"])
 
 
-def library_trainer(stage: str, settings: dict[str, Any]) -> Any:
-    """The trainer of trl on the same."""
+def library_trainer(stage: str, arguments: dict[str, Any]) -> Any:
+    """Build trl's trainer of a stage, on a model of the same shape."""
     from finetune import baselines
 
-    pairs = MEMORY_BENCHMARK.pairs(baselines.llama_config(MEMORY_BENCHMARK.size).vocab_size)
+    size = MEMORY_BENCHMARK.size
+    pairs = MEMORY_BENCHMARK.pairs(baselines.llama_config(size).vocab_size)
     if stage == "SFT":
-        model = baselines.llama_model(MEMORY_BENCHMARK.size)
-        return baselines.sft_trainer(model, chosen_examples(pairs), settings)
+        examples = chosen_examples(pairs)
+        return baselines.sft_trainer(baselines.llama_model(size), examples, arguments)
     if stage == "reward":
-        return baselines.reward_trainer(
-            baselines.llama_reward_model(MEMORY_BENCHMARK.size), pairs, settings
-        )
-    models = (
-        baselines.llama_model(MEMORY_BENCHMARK.size),
-        baselines.llama_model(MEMORY_BENCHMARK.size),
-    )
-    return baselines.dpo_trainer(*models, pairs, settings)
+        return baselines.reward_trainer(baselines.llama_reward_model(size), pairs, arguments)
+    policy, reference = baselines.llama_model(size), baselines.llama_model(size)
+    return baselines.dpo_trainer(policy, reference, pairs, arguments)
 
 
 def print_peak_memory(stage: str, side: str) -> None:
-    """Three steps of one side; both import the same modules first."""
+    """Run one side and print its peak; both sides import the same modules first."""
     from finetune import baselines
 
     before = peak_memory_bytes()
     if side == "ours":
-        for _ in our_loop(
-            stage, config_from_transformers(baselines.llama_config(MEMORY_BENCHMARK.size).to_dict())
-        ):
+        library_config = baselines.llama_config(MEMORY_BENCHMARK.size)
+        for _ in our_loop(stage, config_from_transformers(library_config.to_dict())):
             pass
     else:
+        run = MEMORY_BENCHMARK
         with tempfile.TemporaryDirectory() as name:
-            settings = baselines.training_arguments(
-                Path(name),
-                MEMORY_BENCHMARK.steps,
-                MEMORY_BENCHMARK.batch_size,
-                MEMORY_BENCHMARK.rate,
+            arguments = baselines.training_arguments(
+                Path(name), run.steps, run.batch_size, run.rate
             )
-            baselines.train_and_log(library_trainer(stage, settings), lambda step: None, checked=0)
+            trainer = library_trainer(stage, arguments)
+            baselines.train_and_log(trainer, lambda step: None, n_logged=0)
     print(peak_memory_bytes() - before)
 
 

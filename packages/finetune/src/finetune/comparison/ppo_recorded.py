@@ -1,16 +1,18 @@
-"""Three whole PPO updates of trl 1.12.0, the last version that had PPO, as it computed them.
+"""Three complete PPO updates recorded from trl 1.12.0, the last version with PPO.
 
-`scripts/ppo_fixture.py` has recorded them, and says how. Where trl's recipe is not ours:
+`scripts/ppo_fixture.py` recorded them and documents how. trl's recipe differs from ours:
 
-- The score of an answer that stops early stands on the first padding token, ours on the stop token
-  (trl#3750). Such an episode is one step longer, with the value read after the stop token, and the
-  critic learns that step too. The mask `paid` holds it; the mask `answers` is the answer alone.
-  With `paid` for rewards, GAE and the value loss, our functions make trl's numbers. Where every
-  answer fills its row, as in the case "whole", the masks are the same and nothing differs.
-- Advantages are whitened once, over the `answers` of the whole rollout, not in each minibatch.
-- Whitened rewards, an option, keep their mean, over `paid`.
-- Log-probabilities on padding are 1.0 in place of 0. Policy and reference agree, so nothing moves.
-- Mean approximate KL (k2, not k3), entropy and ratio run over all positions, padding included.
+- For an answer that stops early, trl gives the score to the first padding token and we give it to
+  the stop token (trl#3750). In trl such an episode is one step longer, its last value is read after
+  the stop token, and the critic is trained on that step too. `reward_mask` includes that step;
+  `answer_mask` covers only the answer. With `reward_mask` for rewards, GAE and the value loss, our
+  functions compute trl's numbers. Where every answer fills its row, as in the case "whole", both
+  masks are equal and nothing differs.
+- Advantages are whitened once, over all answers of the rollout, not in each minibatch.
+- Whitened rewards, an option, keep their mean over `reward_mask`.
+- Log-probabilities of padding are 1.0 instead of 0 for both policy and reference, which cancels.
+- Mean approximate KL (k2, not k3), entropy and ratio are averaged over all positions, including
+  padding.
 - Both models share one AdamW; there is no entropy bonus, and gradients are not clipped.
 """
 
@@ -37,49 +39,49 @@ RECORDED_CASES = ("whole", "stopped", "stopped, k3, whitened rewards")
 
 @cache
 def load_recording() -> dict[str, Any]:
-    """The file."""
+    """Read the recorded file."""
     return json.loads(
         (files("finetune.comparison") / "recorded/ppo_trl_1.12.json").read_text("utf-8")
     )
 
 
 def recorded_library() -> str:
-    """Who computed the numbers."""
+    """Name of the library and version that computed the numbers."""
     return f"trl {load_recording()['versions']['trl']}, recorded"
 
 
 @dataclass(frozen=True)
 class RecordedUpdate:
-    """One update: what went in, what was computed on the way, and what the weights became."""
+    """Inputs, intermediate values and resulting weights of one update."""
 
     settings: dict[str, Any]
-    """Those of trl's PPOConfig that matter, by their names there."""
+    """Fields of trl's PPOConfig that affect the numbers, under their names there."""
     queries: list[list[int]]
     answers: list[list[int]]
-    """Up to and with the stop token, where there is one."""
+    """Tokens up to and including the stop token, if there is one."""
     rollout: dict[str, Tensor]
-    """By the names of trl's own variables; "B U", or " B"."""
+    """Tensors "B U" or " B" under the names of trl's variables."""
     minibatches: list[list[int]]
-    """The rows of each step of the optimizer, in order."""
+    """Row numbers of each optimizer step, in order."""
     steps: list[dict[str, Tensor]]
-    """Of each step: `new_logprobs` and `vpred` of its rows, and the losses and statistics."""
+    """For each step: `new_logprobs` and `vpred` of its rows, losses and statistics."""
     logged: dict[str, float]
-    after: dict[str, dict[str, Tensor]]
-    """Of policy and critic, by our names; "score.weight" is the head of the critic."""
+    weights_after: dict[str, dict[str, Tensor]]
+    """Weights of policy and critic under our names; "score.weight" is the head of the critic."""
 
     @property
     def answer_mask(self) -> Bool[Tensor, "B U"]:
-        """True on the tokens of the answers."""
+        """True on the answer's tokens."""
         return ~self.rollout["padding_mask"]
 
     @property
-    def paid_mask(self) -> Bool[Tensor, "B U"]:
-        """The same, and the one more step of an answer that stopped early."""
+    def reward_mask(self) -> Bool[Tensor, "B U"]:
+        """True on the answer's tokens, and on one padding token if it stopped early."""
         return ~self.rollout["padding_mask_p1"]
 
 
 def load_recorded_update(case: str) -> RecordedUpdate:
-    """One of `RECORDED_CASES`."""
+    """Load one of `RECORDED_CASES`."""
     stored, pad = load_recording()["cases"][case], load_recording()["model"]["pad"]
     rollout = {name: as_tensor(values) for name, values in stored["rollout"].items()}
     queries, answers = (
@@ -106,20 +108,20 @@ def load_recorded_update(case: str) -> RecordedUpdate:
 
 
 def as_tensor(values: Any) -> Tensor:
-    """Numbers in float64, masks and tokens as they are."""
+    """Convert to a tensor: float64 for real numbers, masks and tokens unchanged."""
     tensor = torch.tensor(values)
     return torch.tensor(values, dtype=torch.float64) if tensor.is_floating_point() else tensor
 
 
 def initial_policy(role: str) -> Policy:
-    """The policy or the reference, as it was before the update."""
+    """Rebuild the policy or the reference as it was before the update."""
     return share_layers_as(
         Policy, from_transformers(recorded_model_config(), initial_weights(role))
     )
 
 
 def initial_scorer(role: str) -> Scorer:
-    """The value or the reward model, as it was before the update."""
+    """Rebuild the value or the reward model as it was before the update."""
     weights = initial_weights(role)
     head = weights.pop("score.weight")
     scorer = as_scorer(from_transformers(recorded_model_config(), weights))
@@ -128,18 +130,14 @@ def initial_scorer(role: str) -> Scorer:
 
 
 def initial_weights(role: str) -> dict[str, Tensor]:
-    """The weights of a role by transformers' names, from the formula in the file.
+    """Compute the initial weights of a role, under transformers' names, from the file's formula.
 
     Weight i of tensor k is 0.5 sin(phase + k + i^2), plus 1 where it is the gain of a norm.
     """
-    shape, phase = (
-        config_from_transformers(recorded_model_config()),
-        load_recording()["phases"][role],
-    )
-    sizes = {
-        name: each.shape
-        for name, each in weights_to_transformers(GPT(shape).state_dict(), shape).items()
-    }
+    shape = config_from_transformers(recorded_model_config())
+    phase = load_recording()["phases"][role]
+    tensors = weights_to_transformers(GPT(shape).state_dict(), shape)
+    sizes = {name: each.shape for name, each in tensors.items()}
     if role in ("value", "reward"):
         sizes["score.weight"] = torch.Size([1, shape.d_model])
     weights = {}
@@ -151,16 +149,15 @@ def initial_weights(role: str) -> dict[str, Tensor]:
 
 
 def weights_by_our_names(theirs: dict[str, list[Any]]) -> dict[str, Tensor]:
-    """Recorded weights by the names of ours."""
+    """Rename recorded weights to our names."""
     weights = {name: as_tensor(values) for name, values in theirs.items()}
     head = {"score.weight": weights.pop("score.weight")} if "score.weight" in weights else {}
-    return (
-        weights_from_transformers(weights, config_from_transformers(recorded_model_config())) | head
-    )
+    config = config_from_transformers(recorded_model_config())
+    return weights_from_transformers(weights, config) | head
 
 
 def recorded_model_config() -> dict[str, Any]:
-    """The shape of all four models, in the words of transformers."""
+    """Config of all four models, in the format of transformers."""
     no_dropout = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     shape = {
         name: size

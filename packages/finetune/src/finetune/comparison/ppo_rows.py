@@ -1,4 +1,4 @@
-"""PPO's pieces beside torchrl in this process, and beside the recorded numbers of trl 1.12.0."""
+"""Rows of PPO's pieces: against torchrl in this process, and against numbers from trl 1.12.0."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -21,27 +21,28 @@ from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
 from finetune.ppo.rewards import token_rewards
 from gpt.comparison.rows import ComparisonRow, max_abs_difference, time_interleaved
 
-FLOAT64_TOLERANCE = 1e-12  # float64
+FLOAT64_TOLERANCE = 1e-12
 CLIP_EPSILON = 0.25  # the same number in float32, in which torchrl keeps it
 RECORDED_TOLERANCE = 1e-9  # twelve digits were recorded
 
 
 def torchrl_rows() -> list[ComparisonRow]:
-    """GAE and the losses of 64 answers of up to 128 tokens."""
+    """Compare GAE and the losses of 64 answers of up to 128 tokens."""
     return [torchrl_gae_row(64, 128), *torchrl_loss_rows(64, 128)]
 
 
 def random_mask(n_rows: int, n_tokens: int) -> Bool[Tensor, "B U"]:
-    """Answers of any length from one token to all."""
+    """Draw the mask of answers of 1 to `n_tokens` tokens."""
     return torch.arange(n_tokens) < torch.randint(1, n_tokens + 1, (n_rows, 1))
 
 
 def torchrl_gae_row(n_rows: int, n_tokens: int) -> ComparisonRow:
-    """Advantages and returns of answers that end at different places, timed.
+    """Compare and time advantages and returns of answers of different lengths.
 
-    In float32, where both round gamma alike; torchrl keeps it in float32 in any case.
+    In float32: torchrl keeps gamma in float32 at any precision, so there both round it alike.
     """
     from finetune.ppo import baselines
+    from gpt.baselines import library_version
 
     mask = random_mask(n_rows, n_tokens)
     rewards, values = torch.randn(2, n_rows, n_tokens)
@@ -50,18 +51,14 @@ def torchrl_gae_row(n_rows: int, n_tokens: int) -> ComparisonRow:
     pairs = zip(ours(), theirs(), strict=True)
     largest = max(max_abs_difference(a[mask], b[mask]) for a, b in pairs)
     name = f"PPO, GAE, {n_rows} answers of up to {n_tokens} tokens"
-    return ComparisonRow(
-        name,
-        baselines.installed_version("torchrl"),
-        largest,
-        0.0,
-        *time_interleaved(ours, theirs, 20),
-    )
+    seconds = time_interleaved(ours, theirs, 20)
+    return ComparisonRow(name, library_version("torchrl"), largest, 0.0, *seconds)
 
 
 def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[ComparisonRow]:
-    """Both clipped losses, entropy and KL; torchrl gets the answer tokens without the padding."""
+    """Compare both clipped losses, entropy and KL; torchrl gets the tokens without padding."""
     from finetune.ppo import baselines
+    from gpt.baselines import library_version
 
     mask, n_vocab = random_mask(n_rows, n_tokens), 20
     logits = torch.randn(n_rows, n_tokens, n_vocab, dtype=torch.float64)
@@ -83,13 +80,12 @@ def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[ComparisonRow]:
     }
     for name, value in ours.items():
         largest = max_abs_difference(value, theirs[name])
-        yield ComparisonRow(
-            f"PPO, {name}", baselines.installed_version("torchrl"), largest, FLOAT64_TOLERANCE
-        )
+        version = library_version("torchrl")
+        yield ComparisonRow(f"PPO, {name}", version, largest, FLOAT64_TOLERANCE)
 
 
 def recorded_rows() -> list[ComparisonRow]:
-    """Each piece in the place where trl used it, the largest difference of all; and an update."""
+    """Compare each piece on trl's own inputs (largest difference of all cases), and one update."""
     largest: dict[str, float] = {}
     for case in RECORDED_CASES:
         update = load_recorded_update(case)
@@ -103,35 +99,36 @@ def recorded_rows() -> list[ComparisonRow]:
 
 
 ComparedTensors = tuple[str, Tensor, Tensor]
-"""A name, our numbers and theirs."""
+"""Name of a piece, our values, recorded values."""
 
 
 def compare_rollout(update: RecordedUpdate) -> Iterator[ComparedTensors]:
-    """From log-probabilities, scores and values to advantages and returns."""
+    """Recompute advantages and returns from log-probabilities, scores and values."""
     theirs, settings, answers = update.rollout, update.settings, update.answer_mask
-    kind, paid = settings["kl_estimator"], update.paid_mask
+    kind, rewarded = settings["kl_estimator"], update.reward_mask
     kl = {"k1": k1, "k3": k3}[kind](theirs["logprobs"], theirs["ref_logprobs"], answers)
     yield f"KL, {kind}", kl, theirs["kl"]
-    rewards = token_rewards(kl, theirs["scores"], paid, settings["kl_coef"])
+    rewards = token_rewards(kl, theirs["scores"], rewarded, settings["kl_coef"])
     if settings["whiten_rewards"]:
-        rewards = whiten_keeping_mean(rewards, paid)
+        rewards = whiten_keeping_mean(rewards, rewarded)
     yield "rewards", rewards, theirs["rewards"]
-    raw, returns = gae(rewards, theirs["values"], paid, settings["gamma"], settings["lam"])
+    raw, returns = gae(rewards, theirs["values"], rewarded, settings["gamma"], settings["lam"])
     yield "GAE", raw, theirs["raw_advantages"]
     yield "returns", returns, theirs["returns"]
     yield "whitened advantages", whiten(raw, answers), theirs["advantages"]
 
 
 def compare_steps(update: RecordedUpdate) -> Iterator[ComparedTensors]:
-    """The losses of every minibatch, from the numbers of the rollout and of the models then."""
+    """Recompute the losses of every minibatch from the recorded model outputs."""
     for rows, step in zip(update.minibatches, update.steps, strict=True):
         old = {name: update.rollout[name][rows] for name in ("logprobs", "values", "returns")}
         advantages = update.rollout["advantages"][rows]
-        answers, paid = update.answer_mask[rows], update.paid_mask[rows]
+        answers, rewarded = update.answer_mask[rows], update.reward_mask[rows]
         logprobs, values = step["new_logprobs"], step["vpred"]
         policy = clipped_policy_loss(logprobs, old["logprobs"], advantages, answers)
-        value = clipped_value_loss(values, old["values"], old["returns"], paid)
+        value = clipped_value_loss(values, old["values"], old["returns"], rewarded)
         yield "policy loss", policy.loss, step["pg_loss"]
         yield "value loss", value.loss, step["vf_loss"]
-        moved = k2(logprobs, old["logprobs"], answers).mean()  # padding counts there
-        yield "approximate KL, k2", moved, step["approxkl"]
+        # trl averages over padding as well
+        approximate_kl = k2(logprobs, old["logprobs"], answers).mean()
+        yield "approximate KL, k2", approximate_kl, step["approxkl"]

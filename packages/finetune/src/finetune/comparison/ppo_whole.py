@@ -1,9 +1,8 @@
-"""One whole update of trl's PPO by our own: the lesson of a rollout, then the steps of our loop.
+"""A complete PPO update recorded from trl, repeated by our code: scoring, then optimizer steps.
 
-Nothing is taken from the recording but what went in: the answers, the order of the rows, and trl's
-settings where ours have other defaults (its AdamW adds 1e-5 to the root, and gradients are not
-clipped). The case is the one in which no answer ends early; in the others trl pays the score one
-token later than ours, see `ppo_recorded`.
+Only inputs come from the recording: the answers, the order of the rows, and trl's settings where
+our defaults differ (its AdamW has an epsilon of 1e-5, and gradients are not clipped). In this case
+no answer ends early; in the others trl gives the score one token later, see `ppo_recorded`.
 """
 
 from functools import partial
@@ -37,12 +36,12 @@ NO_CLIP = 1e9
 
 
 def whole_update_row() -> ComparisonRow:
-    """The largest difference of any weight of policy or critic after the update."""
+    """Compare all weights of policy and critic after the update."""
     theirs = load_recorded_update(UPDATE_CASE)
     models = models_after_update(theirs)
     ours = {"policy": models.policy, "value": models.critic}
     largest = max(
-        max_abs_difference_by_name(dict(ours[role].state_dict()), theirs.after[role])
+        max_abs_difference_by_name(dict(ours[role].state_dict()), theirs.weights_after[role])
         for role in ours
     )
     name = f"PPO, whole update, weights after {len(theirs.steps)} steps"
@@ -50,7 +49,7 @@ def whole_update_row() -> ComparisonRow:
 
 
 def models_after_update(theirs: RecordedUpdate) -> ActorCritic:
-    """Policy and critic after our update from the recorded answers."""
+    """Return policy and critic after our update on the recorded answers."""
     settings, n_rows = theirs.settings, len(theirs.answers)
     models = ActorCritic(initial_policy("policy"), initial_scorer("value"), settings["kl_coef"])
     learned = recorded_rollout(theirs, models)
@@ -79,7 +78,7 @@ def models_after_update(theirs: RecordedUpdate) -> ActorCritic:
 
 
 def recorded_rollout(theirs: RecordedUpdate, models: ActorCritic) -> RolloutBatch:
-    """What our phase makes of the answers."""
+    """Score the recorded answers with our code."""
     pairs = zip(theirs.queries, theirs.answers, strict=True)
     stop, settings = load_recording()["model"]["stop"], theirs.settings
     rollout = Rollout(
@@ -97,7 +96,7 @@ def recorded_rollout(theirs: RecordedUpdate, models: ActorCritic) -> RolloutBatc
 
 
 def recorded_training_state(models: ActorCritic, settings: dict[str, Any]) -> TrainingState:
-    """The models with the optimizer of the loop, but for its epsilon."""
+    """Return the training state of our loop, with AdamW's epsilon from the recording."""
     betas = settings["adam_beta1"], settings["adam_beta2"]
     rate, decay = settings["learning_rate"], settings["weight_decay"]
     optimizer = make_adamw([*models.parameters()], rate, betas, decay)

@@ -1,8 +1,8 @@
-"""The rows of the preference losses: ours and TRL's on the same weights and tokens.
+"""Rows of the preference losses: ours and trl's on the same weights and tokens.
 
-Each loss is that of a whole batch, taken from the trainer's own loader and passed through both
-models; the gradient is compared through all weights. KTO, ORPO and SimPO are timed, loss and
-gradient together; the reference of KTO is asked beforehand on both sides.
+The loss is that of a whole batch from the trainer's own loader, run through both models, and the
+gradients of all weights are compared. KTO, ORPO and SimPO are timed, loss and gradient together;
+both sides run KTO's reference model beforehand.
 """
 
 import tempfile
@@ -39,22 +39,23 @@ SEED = 0
 
 
 class LossInputs(NamedTuple):
-    """What is asked for a loss on our side."""
+    """Our model, loss and batch."""
 
     model: Policy
     loss: LossFunction
-    piece: Any
+    batch: PairBatch | LabelledBatch
 
 
 def preference_rows() -> list[ComparisonRow]:
-    """All of them, in a few seconds."""
+    """Compare all preference losses, in a few seconds."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         return [*dpo_loss_rows(folder), *kto_rows(folder), orpo_row(folder), simpo_row(folder)]
 
 
 def dpo_loss_rows(folder: Path) -> list[ComparisonRow]:
-    """The losses of two margins; the conservative one is CPO's, whose reference is even."""
+    """Compare losses of two margins; CPO's conservative DPO has a uniform reference."""
+    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
 
@@ -72,26 +73,20 @@ def dpo_loss_rows(folder: Path) -> list[ComparisonRow]:
     for name, (loss, options) in kinds.items():
         trainer = baselines.text_dpo_trainer(policy, reference, folder, SEED, beta=0.3, **options)
         batch = baselines.first_batch(trainer)
-        piece = with_reference_logprobs(
-            baselines.completion_rows(batch), baselines.policy_copy(reference)
-        )
-        rows.append(
-            loss_row(name, trainer, batch, LossInputs(baselines.policy_copy(policy), loss, piece))
-        )
+        pairs = with_reference_logprobs(baselines.completion_rows(batch), our_policy(reference))
+        rows.append(loss_row(name, trainer, batch, LossInputs(our_policy(policy), loss, pairs)))
     conservative = preference_loss(partial(conservative_dpo_loss, smoothing=0.2), 0.3)
     options = {"loss_type": "sigmoid", "label_smoothing": 0.2, "cpo_alpha": 0.0, "beta": 0.3}
     trainer = baselines.cpo_trainer(policy, folder, SEED, **options)
     batch = baselines.first_batch(trainer)
-    side = LossInputs(
-        baselines.policy_copy(policy),
-        conservative,
-        with_uniform_reference(baselines.chosen_rejected_rows(batch)),
-    )
-    return [*rows, loss_row("conservative DPO, even reference", trainer, batch, side)]
+    pairs = with_uniform_reference(baselines.chosen_rejected_rows(batch))
+    ours = LossInputs(our_policy(policy), conservative, pairs)
+    return [*rows, loss_row("conservative DPO, even reference", trainer, batch, ours)]
 
 
 def kto_rows(folder: Path) -> list[ComparisonRow]:
-    """Two models in both orders: in one of them the estimate of the KL is positive."""
+    """Compare KTO with two models in both orders: in one of them the KL estimate is positive."""
+    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
 
@@ -105,24 +100,23 @@ def kto_rows(folder: Path) -> list[ComparisonRow]:
         both = baselines.stack_rows(
             baselines.completion_rows(batch), baselines.completion_rows(batch, "KL_")
         )
-        ours, asked = baselines.policy_copy(policy), baselines.policy_copy(reference)
+        ours, our_reference = our_policy(policy), our_policy(reference)
         with torch.no_grad():
-            sums, moved = (
-                sequence_logprobs(asked, both).logprob,
-                sequence_logprobs(ours, both).logprob,
+            reference_sums, sums = (
+                sequence_logprobs(each, both).logprob for each in (our_reference, ours)
             )
-        kl = (moved - sums)[len(moved) // 2 :].mean().item()
-        piece = LabelledBatch(both, sums, batch["label"])
+        kl = (sums - reference_sums)[len(sums) // 2 :].mean().item()
+        labelled = LabelledBatch(both, reference_sums, batch["label"])
         name = "KTO, positive KL" if kl > 0 else "KTO, KL raised to 0"
         note = f"the estimate is {kl:.3f}"
-        rows.append(
-            loss_row(name, trainer, batch, LossInputs(ours, KTOLoss(**options), piece), True, note)
-        )
+        inputs = LossInputs(ours, KTOLoss(**options), labelled)
+        rows.append(loss_row(name, trainer, batch, inputs, True, note))
     return rows
 
 
 def orpo_row(folder: Path) -> ComparisonRow:
-    """The odds ratio, and fine-tuning on prompt and answer as TRL has it."""
+    """Compare ORPO: the odds ratio, plus fine-tuning on prompt and answer as in trl."""
+    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
 
@@ -130,16 +124,13 @@ def orpo_row(folder: Path) -> ComparisonRow:
     trainer = baselines.orpo_trainer(policy, folder, SEED, beta=0.3)
     batch = baselines.first_batch(trainer)
     loss = partial(orpo_loss_with_prompt, weight=0.3)
-    side = LossInputs(
-        baselines.policy_copy(policy),
-        loss,
-        with_uniform_reference(baselines.chosen_rejected_rows(batch)),
-    )
-    return loss_row("ORPO", trainer, batch, side, True, "both fine-tune on the prompt too")
+    pairs = with_uniform_reference(baselines.chosen_rejected_rows(batch))
+    ours = LossInputs(our_policy(policy), loss, pairs)
+    return loss_row("ORPO", trainer, batch, ours, True, "both fine-tune on the prompt too")
 
 
 def orpo_loss_with_prompt(model: Policy, piece: PairBatch, weight: float) -> LossSum:
-    """ORPO with the first term of TRL: the mean over all tokens of the chosen rows."""
+    """Compute ORPO with trl's first term: the mean loss over all tokens of the chosen rows."""
     rows = piece.rows
     real = torch.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
     logprobs, n_pairs = model(rows.tokens, real), len(rows.tokens) // 2
@@ -152,7 +143,8 @@ def orpo_loss_with_prompt(model: Policy, piece: PairBatch, weight: float) -> Los
 
 
 def simpo_row(folder: Path) -> ComparisonRow:
-    """SimPO."""
+    """Compare SimPO, a loss without a reference."""
+    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
 
@@ -161,22 +153,19 @@ def simpo_row(folder: Path) -> ComparisonRow:
     trainer = baselines.cpo_trainer(policy, folder, SEED, **options)
     batch = baselines.first_batch(trainer)
     loss = reference_free_loss(partial(simpo_loss, beta=2.5, gamma=1.4))
-    side = LossInputs(
-        baselines.policy_copy(policy),
-        loss,
-        with_uniform_reference(baselines.chosen_rejected_rows(batch)),
-    )
-    return loss_row("SimPO", trainer, batch, side, True)
+    pairs = with_uniform_reference(baselines.chosen_rejected_rows(batch))
+    ours = LossInputs(our_policy(policy), loss, pairs)
+    return loss_row("SimPO", trainer, batch, ours, True)
 
 
 def with_reference_logprobs(rows: Rows, reference: Policy) -> PairBatch:
-    """The rows with what our copy of the reference model says of them."""
+    """Add the reference model's log-probabilities to the rows."""
     with torch.no_grad():
         return PairBatch(rows, sequence_logprobs(reference, rows).logprob)
 
 
 def with_uniform_reference(rows: Rows) -> PairBatch:
-    """The rows with no reference: each answer counts as likely as every other."""
+    """Add a reference to which all answers are equally likely."""
     return PairBatch(rows, torch.zeros(len(rows.tokens)))
 
 
@@ -188,13 +177,13 @@ def loss_row(
     timed: bool = False,
     note: str = "",
 ) -> ComparisonRow:
-    """Loss and gradient of both, and the seconds they take."""
+    """Compare loss and gradient of both sides, and time them if asked to."""
     from finetune.dpo import baselines
-    from gpt.baselines import named_gradients
+    from gpt.baselines import library_version, named_gradients
 
     def mine() -> Tensor:
         ours.model.zero_grad()
-        total, terms = ours.loss(ours.model, ours.piece)
+        total, terms = ours.loss(ours.model, ours.batch)
         (total / terms).backward()
         return total / terms
 
@@ -204,11 +193,9 @@ def loss_row(
         loss.backward()
         return loss
 
-    apart = max_abs_difference(mine(), theirs())
+    loss_difference = max_abs_difference(mine(), theirs())
     found, expected = named_gradients(ours.model), baselines.library_gradients(trainer, ours.model)
-    largest = max(apart, max_abs_difference_by_name(found, expected))
+    largest = max(loss_difference, max_abs_difference_by_name(found, expected))
     seconds = time_interleaved(mine, theirs, repeats=15) if timed else (None, None)
-    what = f"{name}, loss and gradient"
-    return ComparisonRow(
-        what, baselines.trl_version(), largest, PREFERENCE_TOLERANCE, *seconds, note=note
-    )
+    what, version = f"{name}, loss and gradient", library_version("trl")
+    return ComparisonRow(what, version, largest, PREFERENCE_TOLERANCE, *seconds, note=note)

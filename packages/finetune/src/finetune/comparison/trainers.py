@@ -1,4 +1,4 @@
-"""The rows of SFT, reward models and DPO: whole trainers of trl beside our loop."""
+"""Rows of SFT, reward models and DPO: complete trainers of trl next to our training loop."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from finetune.comparison.interleaved import Benchmark, BenchmarkedTrainer, benchmark_rows
+from finetune.comparison.interleaved import Benchmark, LibraryRun, OurRun, benchmark_rows
 from finetune.conversations.rows import Example, Rows, pad_examples, prompt_answer_example
 from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
 from finetune.dpo.margins import mean_logprob
@@ -23,80 +23,76 @@ COMPARED_BETA = 0.1
 LABEL_SMOOTHING = 0.2
 
 
-def sft_trainer_rows(course: Benchmark, floor: float) -> list[ComparisonRow]:
-    """Supervised fine-tuning; the loss is that of the answers alone."""
+def sft_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRow]:
+    """Compare supervised fine-tuning; the loss covers the answers only."""
     from finetune import baselines
 
-    library = baselines.llama_model(course.size)
-    ours, pairs = baselines.our_policy(library), course.pairs(library.config.vocab_size)
-    make = partial(baselines.sft_trainer, library, chosen_examples(pairs))
-    sides = (
-        BenchmarkedTrainer(ours, sft_loop(course, pairs, ours)),
-        BenchmarkedTrainer(library, make),
-    )
-    return benchmark_rows("SFT", course, *sides, floor)
+    library = baselines.llama_model(benchmark.size)
+    ours, pairs = baselines.our_policy(library), benchmark.pairs(library.config.vocab_size)
+    our_run = OurRun(ours, sft_loop(benchmark, pairs, ours))
+    make_trainer = partial(baselines.sft_trainer, library, chosen_examples(pairs))
+    return benchmark_rows("SFT", benchmark, our_run, LibraryRun(library, make_trainer), floor)
 
 
-def sft_loop(course: Benchmark, pairs: list[TokenPair], policy: Policy) -> Iterator[StepRecord]:
-    """Ours, on the better answers."""
+def sft_loop(benchmark: Benchmark, pairs: list[TokenPair], policy: Policy) -> Iterator[StepRecord]:
+    """Train our policy on the preferred answers."""
     examples = chosen_examples(pairs)
 
     def batches(step: int) -> list[Rows]:
-        return [pad_examples(course.of_step(examples, step))]
+        return [pad_examples(benchmark.step_items(examples, step))]
 
-    return train(policy, batches, sft_loss, course.loop())
+    return train(policy, batches, sft_loss, benchmark.loop())
 
 
 def chosen_examples(pairs: list[TokenPair]) -> list[Example]:
-    """Each prompt with the better answer."""
+    """Make an SFT example of each prompt and its preferred answer."""
     return [prompt_answer_example(pair.prompt, pair.chosen) for pair in pairs]
 
 
-def reward_trainer_rows(course: Benchmark, floor: float) -> list[ComparisonRow]:
-    """A reward model from pairs."""
+def reward_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRow]:
+    """Compare the training of a reward model on pairs."""
     from finetune import baselines
 
-    library = baselines.llama_reward_model(course.size)
-    ours, pairs = baselines.our_scorer(library), course.pairs(library.config.vocab_size)
-    make = partial(baselines.reward_trainer, library, pairs)
-    sides = (
-        BenchmarkedTrainer(ours, reward_loop(course, pairs, ours)),
-        BenchmarkedTrainer(library, make),
-    )
-    return benchmark_rows("reward", course, *sides, floor)
+    library = baselines.llama_reward_model(benchmark.size)
+    ours, pairs = baselines.our_scorer(library), benchmark.pairs(library.config.vocab_size)
+    our_run = OurRun(ours, reward_loop(benchmark, pairs, ours))
+    make_trainer = partial(baselines.reward_trainer, library, pairs)
+    return benchmark_rows("reward", benchmark, our_run, LibraryRun(library, make_trainer), floor)
 
 
-def reward_loop(course: Benchmark, pairs: list[TokenPair], scorer: Scorer) -> Iterator[StepRecord]:
-    """Ours."""
+def reward_loop(
+    benchmark: Benchmark, pairs: list[TokenPair], scorer: Scorer
+) -> Iterator[StepRecord]:
+    """Train our scorer on pairs."""
 
     def batches(step: int) -> list[Rows]:
-        return [pair_rows(course.of_step(pairs, step))]
+        return [pair_rows(benchmark.step_items(pairs, step))]
 
-    return train(scorer, batches, reward_loss, course.loop())
+    return train(scorer, batches, reward_loss, benchmark.loop())
 
 
-def dpo_trainer_rows(course: Benchmark, floor: float, kind: str = "sigmoid") -> list[ComparisonRow]:
-    """DPO; both sides ask the reference within the step, as trl does unless told otherwise."""
+def dpo_trainer_rows(
+    benchmark: Benchmark, floor: float, kind: str = "sigmoid"
+) -> list[ComparisonRow]:
+    """Compare DPO; both sides run the reference within the step, as trl does by default."""
     from finetune import baselines
 
-    models = baselines.llama_model(course.size), baselines.llama_model(course.size)
+    models = baselines.llama_model(benchmark.size), baselines.llama_model(benchmark.size)
     library, reference = models
-    ours, asked = (baselines.our_policy(each) for each in models)
-    pairs, loss = course.pairs(library.config.vocab_size), dpo_losses()[kind]
+    ours, our_reference = (baselines.our_policy(each) for each in models)
+    pairs, loss = benchmark.pairs(library.config.vocab_size), dpo_losses()[kind]
     options = {"loss_type": kind, "beta": COMPARED_BETA, "label_smoothing": LABEL_SMOOTHING}
 
-    def make(settings: dict[str, Any]) -> Any:
-        return baselines.dpo_trainer(library, reference, pairs, settings | options)
+    def make_trainer(arguments: dict[str, Any]) -> Any:
+        return baselines.dpo_trainer(library, reference, pairs, arguments | options)
 
-    sides = (
-        BenchmarkedTrainer(ours, dpo_loop(course, pairs, ours, asked, loss)),
-        BenchmarkedTrainer(library, make),
-    )
-    return benchmark_rows(f"DPO, {kind}", course, *sides, floor)
+    our_run = OurRun(ours, dpo_loop(benchmark, pairs, ours, our_reference, loss))
+    library_run = LibraryRun(library, make_trainer)
+    return benchmark_rows(f"DPO, {kind}", benchmark, our_run, library_run, floor)
 
 
 def dpo_losses() -> dict[str, PairLoss]:
-    """Ours, by trl's names; its IPO takes the margins of means per token."""
+    """Return our losses under trl's names; its IPO averages log-probabilities over tokens."""
     robust = partial(robust_dpo_loss, smoothing=LABEL_SMOOTHING)
     return {
         "sigmoid": preference_loss(dpo_loss, COMPARED_BETA),
@@ -106,13 +102,13 @@ def dpo_losses() -> dict[str, PairLoss]:
 
 
 def dpo_loop(
-    course: Benchmark, pairs: list[TokenPair], policy: Policy, reference: Policy, loss: PairLoss
+    benchmark: Benchmark, pairs: list[TokenPair], policy: Policy, reference: Policy, loss: PairLoss
 ) -> Iterator[StepRecord]:
-    """Ours; `finetune dpo` asks the reference once, before the first step, which is cheaper."""
+    """Train our policy; `finetune dpo` is cheaper: it runs the reference once, before training."""
 
     def batches(step: int) -> list[PairBatch]:
-        rows = pair_rows(course.of_step(pairs, step))
+        rows = pair_rows(benchmark.step_items(pairs, step))
         with torch.no_grad():
             return [PairBatch(rows, sequence_logprobs(reference, rows).logprob)]
 
-    return train(policy, batches, loss, course.loop())
+    return train(policy, batches, loss, benchmark.loop())

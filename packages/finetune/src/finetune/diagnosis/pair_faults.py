@@ -1,14 +1,13 @@
-"""Faults of preferences, read off their report: pairs that say nothing, or that say length."""
+"""Detectors for preferences, read from their report: useless pairs, and pairs that teach length."""
 
 from finetune.datasets.preference_report import PreferenceReport
 from finetune.diagnosis.pitfalls import Finding
 
 
 def equal_answers(report: PreferenceReport) -> Finding | None:
-    """Pairs whose two answers are the same: their margin is 0 and their gradient nothing."""
-    if report.identical == 0:
-        return None
-    return Finding(
+    """Find pairs whose two answers are the same: their margin and gradient are zero."""
+    return Finding.unless(
+        report.identical == 0,
         "equal answers",
         f"{report.identical} of {report.all.pairs} pairs prefer an answer to itself; drop them",
         report.identical / report.all.pairs,
@@ -16,11 +15,10 @@ def equal_answers(report: PreferenceReport) -> Finding | None:
 
 
 def repeated_pairs(report: PreferenceReport, most: float = 0.01) -> Finding | None:
-    """Pairs that stand there more than once."""
+    """Find pairs that occur more than once."""
     share = report.duplicates / report.all.pairs
-    if share <= most:
-        return None
-    return Finding(
+    return Finding.unless(
+        share <= most,
         "repeated pairs",
         f"{share:.1%} of the pairs repeat others; deduplicate before splitting",
         share,
@@ -28,39 +26,38 @@ def repeated_pairs(report: PreferenceReport, most: float = 0.01) -> Finding | No
 
 
 def contradictory_pairs(report: PreferenceReport) -> Finding | None:
-    """Two answers preferred both ways: what one pair teaches, the other takes back."""
-    if report.conflicts == 0:
-        return None
-    return Finding(
+    """Find answers that are preferred both ways: the two pairs cancel each other."""
+    return Finding.unless(
+        report.conflicts == 0,
         "contradictions",
-        f"{report.conflicts} pairs also stand there the other way round; drop both, or keep what "
-        "most judges say and allow for wrong labels (conservative DPO)",
+        f"{report.conflicts} pairs also occur with their answers swapped; drop both, or keep the "
+        "majority's choice and allow for wrong labels (conservative DPO)",
         report.conflicts / report.all.pairs,
     )
 
 
 def length_bias(report: PreferenceReport, most: float = 0.65) -> Finding | None:
-    """Pairs that can be told apart by which answer is longer."""
+    """Find pairs whose chosen answer can be guessed from the lengths."""
     share = report.all.length_accuracy
-    if share <= most:
-        return None
-    return Finding(
+    return Finding.unless(
+        share <= most,
         "length bias",
-        f"the length alone tells {share:.1%} of the pairs, so that is what will be learned; match "
-        "lengths in half of the pairs at least, and report accuracy on those",
+        f"length predicts the chosen answer in {share:.1%} of the pairs, so length is what the "
+        "model will learn; match the lengths in at least half of the pairs, and report accuracy "
+        "on those",
         share,
     )
 
 
 def overlap_bias(report: PreferenceReport, most: float = 0.75) -> Finding | None:
-    """Pairs that can be told apart by which answer repeats the question."""
-    share = max(report.all.overlap_accuracy, 1 - report.all.overlap_accuracy)
-    if share <= most:
-        return None
-    fewer = "rejected" if share == report.all.overlap_accuracy else "chosen"
-    return Finding(
+    """Find pairs whose chosen answer can be guessed from the words shared with the question."""
+    accuracy = report.all.overlap_accuracy
+    share = max(accuracy, 1 - accuracy)
+    fewer = "rejected" if share == accuracy else "chosen"
+    return Finding.unless(
+        share <= most,
         "overlap bias",
-        f"words shared with the question tell {share:.1%} of the pairs; add {fewer} answers that "
-        "share as many, and report accuracy on those",
+        f"words shared with the question predict the chosen answer in {share:.1%} of the pairs; "
+        f"add {fewer} answers that share as many, and report accuracy on those",
         share,
     )

@@ -1,31 +1,31 @@
-"""What goes wrong without a word, and how each of it shows.
+"""A finding: a fault that raises no error, with the measurement that reveals it.
 
-A detector looks at one thing and returns a finding, with what to do, or None. They stand in four
-modules, by what they look at, and none trains anything:
+A detector measures one thing and returns `Finding.unless(healthy, ...)`: a finding, or None if the
+measurement is healthy (NaN never is). No detector trains anything. Four modules group them by what
+they look at:
 
     row_faults       the rows of a training set: masks, stop tokens, padding, leaks
-    pair_faults      preferences: equal, contradictory, told apart by their length
+    pair_faults      preferences: equal, contradictory, or predictable from their length
     model_faults     policy, reference and adapters
     run_faults       the numbers of a run: losses, KL, entropy, rewards
 
-`preflight` asks those that can be asked before the first step, `review` those about a run.
+`preflight` calls the detectors that apply before the first step, and those that read a log.
 """
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 
 class Finding(NamedTuple):
-    """Something that is wrong."""
+    """A fault that was detected."""
 
     name: str
-    """Of the detector."""
+    """Name of the fault."""
     message: str
-    """What was seen and what to do."""
+    """The observation, and how to fix the fault."""
     value: float
-    """The number that gave it away."""
+    """The measurement that revealed it."""
 
-
-def collect_findings(checks: Iterable[Finding | None]) -> list[Finding]:
-    """Those that found something."""
-    return [each for each in checks if each is not None]
+    @classmethod
+    def unless(cls, healthy: bool, name: str, message: str, value: float | int) -> "Finding | None":
+        """Return None if the measurement is healthy, else the finding."""
+        return None if healthy else cls(name, message, value)

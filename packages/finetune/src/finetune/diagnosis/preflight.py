@@ -1,10 +1,10 @@
-"""What can be asked before the first step, and what can be asked of a run, each in one call.
+"""All detectors that apply before the first step, or to the log of a run, each group in one call.
 
 for finding in preflight(examples, prompt_lengths, stop, context):
     print(finding.message)
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,8 +13,13 @@ from finetune.conversations.rows import Example
 from finetune.datasets.preference_report import preference_report
 from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
-from finetune.diagnosis.pitfalls import Finding, collect_findings
+from finetune.diagnosis.pitfalls import Finding
 from gpt.errors import BadInput
+
+
+def collect_findings(checks: Iterable[Finding | None]) -> list[Finding]:
+    """Keep the checks that found something."""
+    return [each for each in checks if each is not None]
 
 
 def preflight(
@@ -22,18 +27,18 @@ def preflight(
     prompt_lengths: Sequence[int],
     stop: int,
     context: int,
-    trained: Sequence[str] = (),
-    held_out: Sequence[str] = (),
+    training_questions: Sequence[str] = (),
+    held_out_questions: Sequence[str] = (),
 ) -> list[Finding]:
-    """What is wrong with rows to train on.
+    """Return the faults of training rows.
 
     Args:
         examples: the rows.
-        prompt_lengths: how many tokens of each are the prompt, known from where it was made.
+        prompt_lengths: tokens in the prompt of each row, as counted when the row was made.
         stop: the token that ends an answer.
-        context: the longest row that the model takes.
-        trained: the questions of the rows as texts.
-        held_out: the questions of the test.
+        context: the longest row that the model accepts.
+        training_questions: the questions of the rows as texts.
+        held_out_questions: the questions of the test set.
 
     Raises:
         BadInput: there are no rows.
@@ -47,13 +52,13 @@ def preflight(
             row_faults.stop_not_trained(examples, stop),
             row_faults.truncated_rows(examples, context),
             row_faults.duplicated_rows(examples),
-            row_faults.leaked_texts(trained, held_out),
+            row_faults.leaked_texts(training_questions, held_out_questions),
         ]
     )
 
 
 def pair_preflight(pairs: Sequence[Preference]) -> list[Finding]:
-    """What is wrong with preferences."""
+    """Return the faults of preferences."""
     report = preference_report(pairs)
     return collect_findings(
         [
@@ -69,7 +74,7 @@ def pair_preflight(pairs: Sequence[Preference]) -> list[Finding]:
 def model_preflight(
     policy: nn.Module, reference: nn.Module, score: Callable[[], Tensor]
 ) -> list[Finding]:
-    """What is wrong with a policy and its reference; `score` runs the policy on one batch."""
+    """Return the faults of a policy and its reference; `score` runs the policy on one batch."""
     return collect_findings(
         [
             model_faults.few_trained_weights(policy),
@@ -81,22 +86,27 @@ def model_preflight(
     )
 
 
-def review_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """What the log of a run shows, of the columns that it has: `log.jsonl`, a dictionary a line.
+COLUMN_DETECTORS = {
+    "grad_norm": run_faults.no_gradient,
+    "entropy": run_faults.collapsed_entropy,
+    "stopped": run_faults.never_stops,
+}
 
-    Where there is a KL, as in PPO, the loss is not one that should fall, and is not looked at.
+
+def review_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Return the faults that show in the log of a run: `log.jsonl`, one dictionary per line.
+
+    Only columns that the log has are checked. With a KL column, as in PPO, the loss is not expected
+    to fall and is not checked for growth.
     """
     losses, kls = column_values(records, "loss"), column_values(records, "kl")
-    judged = [each for each in records if each.get("validation") is not None]
+    validated = [each for each in records if each.get("validation") is not None]
     checks = [run_faults.non_finite_values(losses)]
     if losses and not kls:
         checks.append(run_faults.growing_loss(losses))
-    if judged:
-        checks.append(
-            run_faults.overfitting(
-                column_values(judged, "loss"), column_values(judged, "validation")
-            )
-        )
+    if validated:
+        training, held_out = (column_values(validated, name) for name in ("loss", "validation"))
+        checks.append(run_faults.overfitting(training, held_out))
     if len(kls) > 1:
         checks += [run_faults.exploding_kl(kls), run_faults.negative_kl(kls)]
     for name, detector in COLUMN_DETECTORS.items():
@@ -105,15 +115,8 @@ def review_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
     return collect_findings(checks)
 
 
-COLUMN_DETECTORS = {
-    "grad_norm": run_faults.no_gradient,
-    "entropy": run_faults.collapsed_entropy,
-    "stopped": run_faults.never_stops,
-}
-
-
 def review_preference_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
-    """The same for a run whose loss begins at ln 2: DPO, or a reward model."""
+    """Review a run whose loss starts at ln 2, as in DPO or reward modelling."""
     losses = column_values(records, "loss")
     if not losses:
         return review_run(records)
@@ -124,5 +127,5 @@ def review_preference_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]
 
 
 def column_values(records: Sequence[Mapping[str, Any]], name: str) -> list[float]:
-    """The numbers of one name, where it has one."""
+    """Read a column of the log, skipping records without it."""
     return [float(each[name]) for each in records if each.get(name) is not None]

@@ -1,196 +1,142 @@
-"""TRL's preference losses, on a small Llama and a tokenizer made in code; needs `baselines`.
+"""trl's KTO, ORPO and CPO, and one batch of each preference trainer; needs the extra `baselines`.
 
-A trainer is built as its users build it, from text, and asked for the loss of its own first batch
-of 8 rows. Our losses then read the very tokens of that batch.
+A trainer is built as its users build it, from text, and gives the loss of its own first batch of 8
+rows. Our losses then read the same tokens.
 """
 
 import copy
-import logging
 import os
 import random
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # else importing ORPO and SimPO warns
-os.environ.setdefault("TQDM_DISABLE", "1")
 
-try:
-    import datasets
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
-    from trl.experimental.cpo import CPOConfig, CPOTrainer
-    from trl.experimental.orpo import ORPOConfig, ORPOTrainer
-    from trl.trainer.dpo_config import DPOConfig
-    from trl.trainer.dpo_trainer import DPOTrainer
-    from trl.trainer.kto_config import KTOConfig
-    from trl.trainer.kto_trainer import KTOTrainer
-except ImportError as error:
-    raise ImportError(
-        "comparisons need the extra baselines; in a clone: "
-        "uv pip install -e 'packages/finetune[baselines]'"
-    ) from error
-
+import datasets
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from transformers import PreTrainedModel, Trainer
+from trl.experimental.cpo import CPOConfig, CPOTrainer
+from trl.experimental.orpo import ORPOConfig, ORPOTrainer
+from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.kto_config import KTOConfig
+from trl.trainer.kto_trainer import KTOTrainer
 
+from finetune.baselines import (
+    dpo_trainer,
+    id_tokenizer,
+    pair_dataset,
+    spell_tokens,
+    training_arguments,
+)
 from finetune.conversations.rows import Rows
-from finetune.sft.policy import Policy, share_layers_as
-from gpt.baselines import named_gradients, to_our_model
+from finetune.dpo.pairs import TokenPair
+from finetune.sft.policy import Policy
+from gpt.baselines import named_gradients, without_future_warnings
 from gpt.pretrained.weights import weights_from_transformers
 
-BATCH_SIZE = 8  # of a batch: 8 pairs, or 8 single answers
-WORDS = ("<end>", "<pad>", "<unknown>", *(f"w{number}" for number in range(3, 96)))
-
-datasets.disable_progress_bars()
-logging.getLogger("trl").setLevel(logging.ERROR)
+BATCH_SIZE = 8  # pairs of a batch, or single answers
+VOCAB_SIZE = 96  # the first three ids occur in no text
 
 
-def trl_version() -> str:
-    """The library and its version."""
-    return f"trl {installed('trl')}"
+def random_tokens(generator: random.Random, low: int, high: int) -> list[int]:
+    """Draw between `low` and `high` ids."""
+    n_tokens = generator.randint(low, high)
+    return [generator.randint(3, VOCAB_SIZE - 1) for _ in range(n_tokens)]
 
 
-@contextmanager
-def without_trl_warnings() -> Iterator[None]:
-    """Without what trl makes transformers say about settings that are about to be renamed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)
-        yield
-
-
-def word_tokenizer() -> PreTrainedTokenizerFast:
-    """96 words, w3 to w95 and three marks; a word is its number, so boundaries cannot move."""
-    words = Tokenizer(models.WordLevel(dict(zip(WORDS, range(96), strict=True)), WORDS[2]))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    marks = dict(zip(("eos_token", "pad_token", "unk_token"), WORDS, strict=False))
-    return PreTrainedTokenizerFast(tokenizer_object=words, **marks)
-
-
-def random_text(generator: random.Random, low: int, high: int) -> str:
-    """So many words, at random."""
-    return "".join(f" w{generator.randint(3, 95)}" for _ in range(generator.randint(low, high)))
-
-
-def pair_dataset(seed: int) -> datasets.Dataset:
-    """A batch of prompts, each with two answers of different lengths."""
+def random_pairs(seed: int) -> list[TokenPair]:
+    """Draw a batch of prompts, each with two answers of different lengths."""
     draw = random.Random(seed)
-    columns = {"prompt": (2, 9), "chosen": (1, 9), "rejected": (3, 12)}
-    rows = [
-        {name: random_text(draw, *sizes) for name, sizes in columns.items()}
+    return [
+        TokenPair(random_tokens(draw, 2, 9), random_tokens(draw, 1, 9), random_tokens(draw, 3, 12))
         for _ in range(BATCH_SIZE)
     ]
-    return datasets.Dataset.from_list(rows)
 
 
 def labelled_dataset(seed: int) -> datasets.Dataset:
-    """A batch of prompts, each with one answer; five of the eight were called good."""
+    """Draw a batch of prompts with one answer each; five of the eight are labelled good."""
     draw = random.Random(seed)
     rows = [
         {
-            "prompt": random_text(draw, 2, 9),
-            "completion": random_text(draw, 1, 12),
-            "label": row % 8 < 5,
+            "prompt": spell_tokens(random_tokens(draw, 2, 9)),
+            "completion": spell_tokens(random_tokens(draw, 1, 12)),
+            "label": row < 5,
         }
         for row in range(BATCH_SIZE)
     ]
     return datasets.Dataset.from_list(rows)
 
 
-def trl_options(folder: Path) -> dict[str, Any]:
-    """What every comparison needs: full precision, one order, no files, no reports."""
-    return {
-        "output_dir": str(folder),
-        "report_to": "none",
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "save_strategy": "no",
-        "disable_tqdm": True,
-        "train_sampling_strategy": "sequential",
-        "max_steps": 1,
-        "per_device_train_batch_size": BATCH_SIZE,
-    }
+def one_batch(folder: Path) -> dict[str, Any]:
+    """Arguments of a trainer that is used for the loss of a single batch."""
+    return training_arguments(folder, steps=1, batch_size=BATCH_SIZE, rate=0.0)
 
 
 def text_dpo_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> DPOTrainer:
-    """DPO, IPO and robust DPO, by `loss_type`."""
-    with without_trl_warnings():
-        return DPOTrainer(
-            copy.deepcopy(policy),
-            copy.deepcopy(reference),
-            args=DPOConfig(**trl_options(folder), **options),
-            train_dataset=pair_dataset(seed),
-            processing_class=word_tokenizer(),
-        )
+    """Build DPO, IPO or robust DPO, by `loss_type`, around copies of the models."""
+    models = copy.deepcopy(policy), copy.deepcopy(reference)
+    return dpo_trainer(*models, random_pairs(seed), one_batch(folder) | options)
 
 
 def kto_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> KTOTrainer:
-    """KTO."""
-    with without_trl_warnings():
+    """Build KTO around copies of the models."""
+    with without_future_warnings():
         return KTOTrainer(
             copy.deepcopy(policy),
             copy.deepcopy(reference),
-            args=KTOConfig(**trl_options(folder), **options),
+            args=KTOConfig(**one_batch(folder), **options),
             train_dataset=labelled_dataset(seed),
-            processing_class=word_tokenizer(),
+            processing_class=id_tokenizer(VOCAB_SIZE),
         )
 
 
 def orpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> ORPOTrainer:
-    """ORPO."""
-    with without_trl_warnings():
+    """Build ORPO around a copy of the model."""
+    with without_future_warnings():
         return ORPOTrainer(
             copy.deepcopy(policy),
-            args=ORPOConfig(**trl_options(folder), remove_unused_columns=False, **options),
-            train_dataset=pair_dataset(seed),
-            processing_class=word_tokenizer(),
+            args=ORPOConfig(**one_batch(folder), remove_unused_columns=False, **options),
+            train_dataset=pair_dataset(random_pairs(seed)),
+            processing_class=id_tokenizer(VOCAB_SIZE),
         )
 
 
 def cpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> CPOTrainer:
-    """SimPO by `loss_type`, and a conservative loss by `label_smoothing`."""
-    with without_trl_warnings():
+    """Build SimPO (by `loss_type`) or conservative DPO (by `label_smoothing`)."""
+    with without_future_warnings():
         return CPOTrainer(
             copy.deepcopy(policy),
-            args=CPOConfig(**trl_options(folder), remove_unused_columns=False, **options),
-            train_dataset=pair_dataset(seed),
-            processing_class=word_tokenizer(),
+            args=CPOConfig(**one_batch(folder), remove_unused_columns=False, **options),
+            train_dataset=pair_dataset(random_pairs(seed)),
+            processing_class=id_tokenizer(VOCAB_SIZE),
         )
 
 
-def first_batch(trainer: Any) -> dict[str, Any]:
-    """The first batch as the trainer's own loader makes it."""
+def first_batch(trainer: Trainer) -> dict[str, Any]:
+    """Return the first batch as the trainer's own loader makes it."""
     return dict(next(iter(trainer.get_train_dataloader())))
 
 
 def library_loss(trainer: Any, batch: dict[str, Any]) -> Float[Tensor, ""]:
-    """What the trainer would step on."""
-    with without_trl_warnings():
+    """Compute the loss that the trainer would minimise on this batch."""
+    with without_future_warnings():
         return trainer.compute_loss(trainer.model, dict(batch))
 
 
 def library_gradients(trainer: Any, ours: Policy) -> dict[str, Tensor]:
-    """What the last backward pass left in the trainer's model, under our names."""
+    """Gradients of the trainer's model after a backward pass, under our names."""
     return weights_from_transformers(named_gradients(trainer.model), ours.config)
 
 
-def policy_copy(model: PreTrainedModel) -> Policy:
-    """Our policy with copies of its weights."""
-    return share_layers_as(Policy, to_our_model(model))
-
-
 def completion_rows(batch: dict[str, Any], prefix: str = "") -> Rows:
-    """The rows of a DPO or KTO batch; KTO's borrowed answers have the prefix KL_."""
+    """Rows of a DPO or KTO batch; the prefix of KTO's mismatched answers is KL_."""
     tokens, mask, real = (
         batch[prefix + name] for name in ("input_ids", "completion_mask", "attention_mask")
     )
@@ -198,7 +144,7 @@ def completion_rows(batch: dict[str, Any], prefix: str = "") -> Rows:
 
 
 def chosen_rejected_rows(batch: dict[str, Any]) -> Rows:
-    """The rows of an ORPO or CPO batch, whose two halves have widths of their own."""
+    """Rows of an ORPO or CPO batch, whose two halves have different widths."""
     halves = [
         Rows(
             batch[f"{side}_input_ids"],
@@ -211,7 +157,7 @@ def chosen_rejected_rows(batch: dict[str, Any]) -> Rows:
 
 
 def stack_rows(upper: Rows, lower: Rows) -> Rows:
-    """One block of two, as wide as the wider."""
+    """Stack two blocks of rows, padded to the width of the wider one."""
     width = max(upper.tokens.shape[1], lower.tokens.shape[1])
     tokens, mask = (
         torch.cat([F.pad(each, (0, width - each.shape[1])) for each in both])

@@ -1,11 +1,11 @@
-"""Where a policy stands: the true reward of what it says, and how far it has gone for it.
+"""Evaluate a policy against its reference: true reward of its answers, and KL divergence.
 
-Answers are drawn, not the likeliest: reward and KL are means over the policy's own distribution,
+Answers are sampled, because reward and KL are means over the policy's own distribution,
 
 KL(pi || pi_ref) = E over answers y of pi of sum over t of KL(pi(. | y_<t) || pi_ref(. | y_<t))
 
-by the chain rule. The answers are drawn and the inner KL is computed, which varies less than the
-log-ratio of the drawn tokens (`k1`) and has the same mean; both are reported.
+by the chain rule. Answers are sampled and the inner KL is computed exactly, which has a lower
+variance than the log-ratio of the sampled tokens (`k1`) and the same mean; both are reported.
 """
 
 from collections.abc import Sequence
@@ -30,36 +30,36 @@ from gpt.model.gpt import GPT
 from gpt.text.tokenizers import decode
 
 KL_BATCH_SIZE = 20
-"""Rows whose scores of the whole vocabulary are in memory together."""
+"""Rows whose logits over the vocabulary are in memory at the same time."""
 
 
 class ReferenceEvaluation(NamedTuple):
-    """Means over drawn answers, with 95 % intervals over the questions."""
+    """Means over sampled answers, with 95 % intervals over the questions."""
 
     reward: Interval
-    """The rule."""
+    """Score by the rule."""
     stopped: Interval
-    """Share of answers that ended by themselves."""
+    """Share of answers that end by themselves."""
     kl: Interval
-    """From the reference, in nats an answer, computed at every token."""
+    """KL from the reference in nats per answer, computed exactly at every token."""
     kl_drawn: Interval
-    """The same from the drawn tokens alone."""
+    """KL estimated from the sampled tokens only."""
 
 
 def evaluate_against_reference(
     policy: Assistant, reference: Assistant, questions: Sequence[Question], seed: int = 0
 ) -> ReferenceEvaluation:
-    """Draw one answer to each question and measure it. The two models must share a tokenizer."""
+    """Sample one answer to each question and measure it; both models must share a tokenizer."""
     prompts = [
         prompt_tokens(policy.format, policy.tokenizer, single_turn_prompt(each.question))
         for each in questions
     ]
     generator = torch.Generator().manual_seed(seed)
-    made = rollout(policy.model, prompts, MAX_NEW_TOKENS, policy.stop, generator)
-    stopped = made.stopped.tolist()
-    texts = [decode(policy.tokenizer, answer) for _, answer in made.texts()]
+    sampled = rollout(policy.model, prompts, MAX_NEW_TOKENS, policy.stop, generator)
+    stopped = sampled.stopped.tolist()
+    texts = [decode(policy.tokenizer, answer) for _, answer in sampled.texts()]
     rewards = [float(rule_score(*each)) for each in zip(questions, texts, stopped, strict=True)]
-    kl, kl_drawn = answer_kl(policy.model, reference.model, made.rows)
+    kl, kl_drawn = answer_kl(policy.model, reference.model, sampled.rows)
     return ReferenceEvaluation(
         *(
             bootstrap_mean(np.array(values, dtype=float), np.random.default_rng(0))
@@ -72,13 +72,13 @@ def evaluate_against_reference(
 def answer_kl(
     policy: GPT, reference: GPT, rows: Rows
 ) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
-    """The KL of each row's answer in nats: computed at every token, and from the drawn tokens."""
-    found: list[tuple[Tensor, Tensor]] = []
+    """Return the KL of each answer in nats: computed exactly, and estimated by k1."""
+    batches: list[tuple[Tensor, Tensor]] = []
     for begin in range(0, len(rows.tokens), KL_BATCH_SIZE):
         tokens, mask, _ = (each[begin : begin + KL_BATCH_SIZE] for each in rows)
-        kept, drawn = mask[:, 1:], tokens[:, 1:, None]
+        counted, drawn = mask[:, 1:], tokens[:, 1:, None]
         ours, theirs = (model(tokens[:, :-1]) for model in (policy, reference))
         log_p, log_q = (each.log_softmax(-1).gather(-1, drawn)[..., 0] for each in (ours, theirs))
-        computed = exact_kl(ours, theirs, kept)
-        found.append((computed.sum(1), k1(log_p, log_q, kept).sum(1)))
-    return torch.cat([a for a, _ in found]), torch.cat([b for _, b in found])
+        computed = exact_kl(ours, theirs, counted)
+        batches.append((computed.sum(1), k1(log_p, log_q, counted).sum(1)))
+    return torch.cat([a for a, _ in batches]), torch.cat([b for _, b in batches])

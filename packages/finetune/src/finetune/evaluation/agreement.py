@@ -1,55 +1,62 @@
-r"""Do two judges agree more than chance would have them agree?
+r"""Measure whether two judges agree more often than by chance.
 
 kappa = (p_o - p_e) / (1 - p_e)    (Cohen 1960, eq. 1)
 
-p_o is the share of items on which they agree, p_e the share on which two strangers would who give
-each label as often as these do. Two judges who share a fault agree as well: kappa is no proof that
-either is right. One judge asked in both orders is a pair of judges too, `order_kappa`.
+p_o is the share of items on which they agree, p_e the share expected of two independent judges who
+use each label as often as these two. Judges who share a bias agree as well, so a high kappa does
+not prove that either is right. `order_kappa` compares a judge with itself in both orders.
 """
 
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from finetune.evaluation.wins import JudgeVerdict, PairwiseComparison, PairwiseJudge
 from gpt.errors import BadInput
 
+_Question = TypeVar("_Question")
+_Answer = TypeVar("_Answer")
+
 
 def observed_agreement(a: Sequence[str], b: Sequence[str]) -> float:
-    """Share of items that get the same label from both."""
+    """Compute the share of items that get the same label from both judges."""
     if len(a) != len(b) or not a:
         raise BadInput(f"two judges must label the same items, got {len(a)} and {len(b)} labels")
     return sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
 
 
 def chance_agreement(a: Sequence[str], b: Sequence[str]) -> float:
-    """p_e: the sum over labels of the product of how often each judge gives it."""
+    """Compute p_e: the sum over labels of the product of both judges' label frequencies."""
     ours, theirs = Counter(a), Counter(b)
     return sum(ours[label] * theirs[label] for label in ours) / (len(a) * len(b))
 
 
 def kappa(a: Sequence[str], b: Sequence[str]) -> float:
-    """Agreement beyond chance: 1 is full, 0 is what chance gives, below 0 is worse.
+    """Compute agreement beyond chance: 1 is perfect, 0 is chance, negative is worse than chance.
 
-    Not a number where both give one and the same label to everything: chance explains it all.
+    NaN if both judges give one and the same label to everything.
     """
     observed, expected = observed_agreement(a, b), chance_agreement(a, b)
     return (observed - expected) / (1 - expected) if expected < 1 else math.nan
 
 
-def order_kappa(fought: Sequence[PairwiseComparison]) -> float:
-    """A judge's agreement with itself when the order of the answers is swapped."""
-    return kappa([duel.read_first for duel in fought], [duel.read_second for duel in fought])
+def order_kappa(comparisons: Sequence[PairwiseComparison]) -> float:
+    """Compute a judge's agreement with itself when the order of the answers is swapped."""
+    first = [each.read_first for each in comparisons]
+    return kappa(first, [each.read_second for each in comparisons])
 
 
-def judge_by_score(score: Callable[[str, str], float], first_bonus: float = 0.0) -> PairwiseJudge:
-    """A toy judge: the higher score(question, answer) wins, and being read first is worth a bonus.
+def judge_by_score(
+    score: Callable[[_Question, _Answer], float], first_bonus: float = 0.0
+) -> PairwiseJudge[_Question, _Answer]:
+    """Make a judge that prefers the higher score(question, answer).
 
-    With a bonus above every difference of scores it always says A. Asked in one order only, it
-    makes whichever side is shown first look perfect.
+    `first_bonus` is a toy position bias: it is added to the score of the answer that is read first.
+    Above every difference of scores it makes the judge always say A.
     """
 
-    def judge(question: str, a: str, b: str) -> JudgeVerdict:
+    def judge(question: _Question, a: _Answer, b: _Answer) -> JudgeVerdict:
         gap = score(question, a) + first_bonus - score(question, b)
         return "tie" if gap == 0 else "A" if gap > 0 else "B"
 

@@ -1,8 +1,8 @@
-"""Answers of several models to held-out questions, side by side, and what they are worth.
+"""Answers of several models to held-out questions, side by side, with their scores.
 
-A question about Python's library is judged by the rule, a short reference (at most SHORT words) by
-exact match, any other by the words shared with it. Shared words are no judge of short answers:
-"It is 11." shares two words of three with "It is 7." and is wrong.
+A question about Python's library is judged by the rule; one with a short reference answer (at most
+EXACT_MATCH_WORDS words) by exact match; any other by the words shared with the reference. Shared
+words cannot judge short answers: "It is 11." shares two of three words with "It is 7.".
 """
 
 from collections import Counter
@@ -16,16 +16,16 @@ from rich.table import Table
 
 from finetune.assistant.answering import EvaluationItem, ModelAnswer, generate_answers
 from finetune.assistant.assistant import load_assistant
-from finetune.datasets.rule import RuleChecks as Checks
-from finetune.datasets.rule import rule_checks, rule_score
+from finetune.datasets.rule import RuleChecks, rule_checks, rule_score
+from finetune.evaluation.agreement import judge_by_score
 from finetune.evaluation.intervals import bootstrap_mean
 from finetune.evaluation.overlap import squad_words, strict_match, token_f1
-from finetune.evaluation.wins import JudgeVerdict, compare_pairwise, sign_test, win_rate
+from finetune.evaluation.wins import compare_pairwise, sign_test, win_rate
 
 N_EVALUATED = 200
-"""Held-out items in a report."""
+"""Held-out items in the report of a training command."""
 EXACT_MATCH_WORDS = 5
-"""Most words of a reference that exact match decides on."""
+"""Longest reference, in words, that is judged by exact match."""
 JUDGE_DESCRIPTIONS = {
     "rule": "the rule",
     "exact": f"exact match, where the reference has at most {EXACT_MATCH_WORDS} words",
@@ -34,20 +34,20 @@ JUDGE_DESCRIPTIONS = {
 
 
 def mean_scores(
-    items: Sequence[EvaluationItem], said: Sequence[ModelAnswer]
+    items: Sequence[EvaluationItem], answers: Sequence[ModelAnswer]
 ) -> dict[str, list[float]]:
-    """Means over the items, each with its 95 % interval."""
-    pairs = list(zip(items, said, strict=True))
+    """Average each measure over the items, with 95 % intervals."""
+    pairs = list(zip(items, answers, strict=True))
     columns = {
-        "stopped": [float(each.stopped) for each in said],
+        "stopped": [float(each.stopped) for each in answers],
         "exact": [strict_match(each.text, item.answer) for item, each in pairs],
         "overlap": [token_f1(each.text, item.answer) for item, each in pairs],
     }
     if all(item.question for item in items):
-        verdicts = [rule_checks(item.question, *each) for item, each in pairs if item.question]
-        for name in Checks._fields:
-            columns[name] = [float(getattr(each, name)) for each in verdicts]
-        columns["rule"] = [sum(each) / len(each) for each in verdicts]
+        checks = [rule_checks(item.question, *each) for item, each in pairs if item.question]
+        for name in RuleChecks._fields:
+            columns[name] = [float(getattr(each, name)) for each in checks]
+        columns["rule"] = [sum(each) / len(each) for each in checks]
     return {
         name: list(bootstrap_mean(np.array(values), np.random.default_rng(0)))
         for name, values in columns.items()
@@ -55,7 +55,7 @@ def mean_scores(
 
 
 def judge_name(item: EvaluationItem) -> str:
-    """Which of the JUDGES decides on this item."""
+    """Return the key in JUDGE_DESCRIPTIONS of the judge of this item."""
     if item.question is not None:
         return "rule"
     return "exact" if len(squad_words(item.answer)) <= EXACT_MATCH_WORDS else "overlap"
@@ -69,19 +69,12 @@ def score_answer(item: EvaluationItem, answer: ModelAnswer) -> float:
     return score(answer.text, item.answer)
 
 
-def compare_answers(item: EvaluationItem, a: ModelAnswer, b: ModelAnswer) -> JudgeVerdict:
-    """The judge of a win rate."""
-    first, second = score_answer(item, a), score_answer(item, b)
-    return "tie" if first == second else "A" if first > second else "B"
-
-
 def win_summary(
     items: Sequence[EvaluationItem], ours: Sequence[ModelAnswer], theirs: Sequence[ModelAnswer]
 ) -> dict[str, Any]:
-    """How often our answer is worth more; a tie is half a win."""
-    found = win_rate(
-        compare_pairwise(compare_answers, items, ours, theirs), np.random.default_rng(0)
-    )
+    """Count how often our answer scores higher; a tie is half a win."""
+    comparisons = compare_pairwise(judge_by_score(score_answer), items, ours, theirs)
+    found = win_rate(comparisons, np.random.default_rng(0))
     return {
         "rate": list(found.wilson),
         "wins": found.wins,
@@ -94,48 +87,49 @@ def win_summary(
 def answers_report(
     models: Mapping[str, str],
     items: Sequence[EvaluationItem],
-    shown: int = 5,
-    rival: str | None = None,
+    n_samples: int = 5,
+    baseline: str | None = None,
     base: str | None = None,
 ) -> dict[str, Any]:
-    """What each model says to the items, and how good that is; the first answers are kept.
+    """Let each model answer the items and score the answers; keep the first ones as samples.
 
-    `judges` counts the items by who decides on them.
+    In the result, `judges` counts the items per judge.
 
     Args:
-        models: their folders or names.
-        items: what they are asked.
-        shown: how many answers are kept.
-        rival: one of the models, whom the others shall beat.
-        base: the model below those that are adapters, if it is not where they say.
+        models: folders or names of models, by the label used in the report.
+        items: the questions with their reference answers.
+        n_samples: how many items are reported with all answers.
+        baseline: label of the model that the others are compared with.
+        base: base model of adapters, if it is not where their config says.
     """
     texts = [item.messages for item in items]
-    said = {
+    answers = {
         name: generate_answers(load_assistant(model, base=base), texts)
         for name, model in models.items()
     }
     return {
         "items": len(items),
         "models": {
-            name: {"model": models[name], **mean_scores(items, each)} for name, each in said.items()
+            name: {"model": models[name], **mean_scores(items, each)}
+            for name, each in answers.items()
         },
         "judges": dict(Counter(map(judge_name, items))),
-        "rival": rival,
+        "baseline": baseline,
         "wins": {
-            name: win_summary(items, each, said[rival])
-            for name, each in said.items()
-            if rival is not None and name != rival
+            name: win_summary(items, each, answers[baseline])
+            for name, each in answers.items()
+            if baseline is not None and name != baseline
         },
         "samples": [
             {"asked": item.messages[-1]["content"]}
-            | {name: each[number].text for name, each in said.items()}
-            for number, item in enumerate(items[:shown])
+            | {name: each[number].text for name, each in answers.items()}
+            for number, item in enumerate(items[:n_samples])
         ],
     }
 
 
 def print_answers(found: dict[str, Any]) -> None:
-    """The means as a table, the wins, the samples."""
+    """Print the means as a table, then wins and samples."""
     console = Console(highlight=False)
     means = {
         name: {measure: each for measure, each in columns.items() if measure != "model"}
@@ -149,7 +143,7 @@ def print_answers(found: dict[str, Any]) -> None:
     for name, each in found["wins"].items():
         rate, low, high = each["rate"]
         console.print(
-            f"{name} against {found['rival']}: {each['wins']} won, {each['losses']} lost, "
+            f"{name} against {found['baseline']}: {each['wins']} won, {each['losses']} lost, "
             f"{each['ties']} tied; {rate:.2f} ({low:.2f} to {high:.2f}), p = {each['p']:.2g}"
         )
     for sample in found["samples"]:
@@ -159,7 +153,7 @@ def print_answers(found: dict[str, Any]) -> None:
 
 
 def print_intervals(found: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
-    """Estimates as a table, a column a model, with the wider side of each interval."""
+    """Print estimates as a table, a column per model, with the wider side of each interval."""
     table = Table("", *found, box=SIMPLE_HEAD)
     for name in next(iter(found.values())):
         cells = (each[name] for each in found.values())

@@ -1,12 +1,12 @@
-r"""When a reward model is 80 % sure, is it right in 80 % of the pairs?
+r"""Calibration: if a reward model is 80 % confident, is it right in 80 % of the pairs?
 
 The confidence in a pair is the Bradley-Terry probability of the answer that the model prefers,
-sigmoid(|chosen - rejected|), so between 1/2 and 1. Guo et al. 2017 sort predictions into bins by
+sigmoid(|chosen - rejected|), between 1/2 and 1. Guo et al. 2017 sort predictions into bins by
 confidence and compare the mean confidence of each bin with its accuracy:
 
 ECE = sum over bins of (pairs in the bin / all) |accuracy - confidence|    (eq. 3)
 
-Multiplying all scores by 5 leaves every ranking as it is and ruins the calibration.
+Multiplying all scores by 5 keeps every ranking and ruins the calibration.
 """
 
 from typing import NamedTuple
@@ -19,33 +19,33 @@ from gpt.errors import BadInput
 
 
 class CalibrationBin(NamedTuple):
-    """The pairs whose confidence lies above `low` and up to `high`."""
+    """The pairs whose confidence is above `low` and at most `high`."""
 
     low: float
     high: float
     n: int
     confidence: float
-    """Their mean; not a number where the bin is empty."""
+    """Mean confidence; NaN if the bin is empty."""
     accuracy: float
-    """The share ranked right, ties one half; not a number where the bin is empty."""
+    """Share of pairs ranked right, ties one half; NaN if the bin is empty."""
 
 
 def confidences(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-    """sigmoid(|margin|)."""
+    """Compute the confidence sigmoid(|margin|) of each pair."""
     return 1 / (1 + np.exp(-np.abs(margins)))
 
 
 def reliability_bins(margins: Float[np.ndarray, " N"], n_bins: int = 10) -> list[CalibrationBin]:
-    """The reliability diagram as a table: equal steps from 1/2, which the first bin has, to 1."""
-    sure, right = confidences(margins), pair_accuracy(margins)
+    """Sort pairs into bins of equal width from 1/2 to 1; the first bin includes 1/2."""
+    confidence, right = confidences(margins), pair_accuracy(margins)
     edges = np.linspace(0.5, 1.0, n_bins + 1)
-    place = np.digitize(sure, edges[1:-1], right=True)
+    place = np.digitize(confidence, edges[1:-1], right=True)
     return [
         CalibrationBin(
             float(edges[number]),
             float(edges[number + 1]),
             int((place == number).sum()),
-            mean_or_nan(sure[place == number]),
+            mean_or_nan(confidence[place == number]),
             mean_or_nan(right[place == number]),
         )
         for number in range(n_bins)
@@ -53,15 +53,15 @@ def reliability_bins(margins: Float[np.ndarray, " N"], n_bins: int = 10) -> list
 
 
 def mean_or_nan(values: Float[np.ndarray, " N"]) -> float:
-    """The mean, where there is one."""
+    """Return the mean, or NaN for an empty array."""
     return float(values.mean()) if len(values) else float("nan")
 
 
 def calibration_error(bins: list[CalibrationBin]) -> float:
-    """Expected calibration error; it depends on the bins, so compare equal numbers of them.
+    """Compute the expected calibration error; only compare values for equal numbers of bins.
 
     Raises:
-        BadInput: there are no pairs in them.
+        BadInput: all bins are empty.
     """
     n_pairs = sum(each.n for each in bins)
     if n_pairs == 0:

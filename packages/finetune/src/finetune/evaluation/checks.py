@@ -1,8 +1,9 @@
-"""Instructions that a program can check: does the model do what it was told?
+"""Instruction following: prompts with requirements that a program can check.
 
-After IFEval (Zhou et al. 2023): each prompt asks for things that need no judge, such as a number of
-words. An answer is scored strictly as it stands, and loosely in eight versions that forgive what
-chat models add around an answer. An empty answer follows nothing, though it has no comma.
+After IFEval (Zhou et al. 2023): each prompt asks for something that needs no judge, such as a
+number of words. Strict scoring checks the answer itself; loose scoring accepts any of eight
+versions of it, without the additions that chat models make around an answer. An empty answer fails
+every check, even "no commas".
 """
 
 import itertools
@@ -14,18 +15,18 @@ from typing import NamedTuple
 from gpt.errors import BadInput
 
 Check = Callable[[str], bool]
-"""Whether an answer does one thing that was asked."""
+"""check(answer) says whether the answer meets one requirement."""
 
 
 class Instruction(NamedTuple):
-    """A prompt and what its answer must do."""
+    """A prompt and the checks that its answer must pass."""
 
     prompt: str
     checks: tuple[Check, ...]
 
 
 class InstructionAccuracy(NamedTuple):
-    """Four accuracies: by prompts, all of whose checks must hold, and by single checks."""
+    """Share of prompts whose checks all pass, and share of single checks that pass."""
 
     prompts_strict: float
     checks_strict: float
@@ -36,11 +37,11 @@ class InstructionAccuracy(NamedTuple):
 def instruction_accuracy(
     instructions: Sequence[Instruction], answers: Sequence[str]
 ) -> InstructionAccuracy:
-    """How well the answers do what the prompts asked."""
+    """Compute the accuracies of answers to the instructions, strict and loose."""
     if len(instructions) != len(answers) or not answers:
         raise BadInput(
-            f"{len(instructions)} instructions need as many answers (and one at least), "
-            f"got {len(answers)}"
+            f"instructions and answers must be equally many and at least one, "
+            f"got {len(instructions)} and {len(answers)}"
         )
     shares: list[float] = []
     for versions in (strict_versions, loose_versions):
@@ -54,12 +55,12 @@ def instruction_accuracy(
 
 
 def strict_versions(answer: str) -> list[str]:
-    """The answer alone, or nothing where it is empty."""
+    """Return the answer itself, or no version if it is empty."""
     return [answer.strip()] if answer.strip() else []
 
 
 def loose_versions(answer: str) -> list[str]:
-    """With and without asterisks, first line ("Sure, here it is:") and last line."""
+    """Return versions with and without asterisks, first line ("Sure, here it is:"), last line."""
     lines = answer.strip().split("\n")
     cuts = [lines[first : len(lines) - last] for first in (0, 1) for last in (0, 1)]
     kept = ["\n".join(cut).strip() for cut in cuts]
@@ -67,49 +68,49 @@ def loose_versions(answer: str) -> list[str]:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Pieces that end with . ! ? or a line; "e.g. this" is cut too, and so is a heading."""
+    """Split after . ! ? and at line breaks; "e.g. this" is split too, and headings count."""
     pieces = re.split(r"(?<=[.!?])\s+|\n+", text)
     return [piece.strip() for piece in pieces if re.search(r"\w", piece)]
 
 
 def at_most_words(n: int) -> Check:
-    """No more than n words; a word is what stands between spaces."""
+    """Check for at most n words, separated by white space."""
     return lambda answer: len(answer.split()) <= n
 
 
 def at_least_words(n: int) -> Check:
-    """No fewer than n words."""
+    """Check for at least n words, separated by white space."""
     return lambda answer: len(answer.split()) >= n
 
 
 def contains_word(word: str) -> Check:
-    """The whole word, in any case: `cat` is not in `category`."""
+    """Check for a whole word, in any case: `cat` is not in `category`."""
     whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
     return lambda answer: whole.search(answer) is not None
 
 
 def ends_with(ending: str) -> Check:
-    """These are the last characters, but for spaces."""
+    """Check for the last characters, ignoring white space after them."""
     return lambda answer: answer.rstrip().endswith(ending)
 
 
 def has_sentences(n: int) -> Check:
-    """Exactly n sentences."""
+    """Check for exactly n sentences."""
     return lambda answer: len(split_sentences(answer)) == n
 
 
 def has_no_commas(answer: str) -> bool:
-    """Not one comma."""
+    """Check that the answer contains no comma."""
     return "," not in answer
 
 
 def is_lower_case(answer: str) -> bool:
-    """Letters, and no capital among them."""
+    """Check that the answer contains letters and no capitals."""
     return answer.islower()
 
 
 def is_json(answer: str) -> bool:
-    """The whole answer is one JSON value, and nothing else stands around it."""
+    """Check that the whole answer is one JSON value."""
     try:
         json.loads(answer)
     except (ValueError, RecursionError):
@@ -143,4 +144,4 @@ INSTRUCTIONS = (
         (is_json, is_lower_case),
     ),
 )
-"""A dozen prompts, for a first look; IFEval has 541."""
+"""Twelve prompts for a first impression; IFEval has 541."""

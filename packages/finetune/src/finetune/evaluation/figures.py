@@ -1,4 +1,4 @@
-"""Pictures of the stages: how the losses fell, what PPO was paid, and the frontier."""
+"""Figures of the stages: losses, PPO's scores, and the frontier of the sums task."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from finetune.optimum.frontier import FrontierPoint
 from gpt.files import write_atomically
 
 LogRecords = Sequence[Mapping[str, Any]]
-"""The lines of a run's log."""
+"""Records of a run's log."""
 
 
 def save_stage_figure(
@@ -21,18 +21,18 @@ def save_stage_figure(
     curve: Sequence[FrontierPoint],
     policies: Mapping[str, Sequence[FrontierPoint]],
 ) -> None:
-    """Four panels as a PNG file.
+    """Draw four panels and save them as a PNG file.
 
     Args:
-        path: where to write.
-        logs: of the runs sft, reward, dpo and ppo.
-        curve: the frontier of the task with a known optimum.
-        policies: by name, where trained policies stand on that task.
+        path: the file to write.
+        logs: logs of the runs sft, reward, dpo and ppo.
+        curve: the frontier of the sums task.
+        policies: KL and reward of trained policies on that task, by method.
     """
     figure = Figure(figsize=(10, 7), layout="constrained")
     (losses, pairs), (ppo, optimum) = figure.subplots(2, 2)
-    draw_losses(losses, {"sft": logs["sft"]}, "nats a token", "Supervised fine-tuning")
-    draw_losses(pairs, {name: logs[name] for name in ("reward", "dpo")}, "nats a pair", "Pairs")
+    draw_losses(losses, {"sft": logs["sft"]}, "nats per token", "Supervised fine-tuning")
+    draw_losses(pairs, {name: logs[name] for name in ("reward", "dpo")}, "nats per pair", "Pairs")
     draw_rewards(ppo, logs["ppo"])
     draw_frontier(optimum, curve, policies)
     for axes in (losses, pairs, ppo, optimum):
@@ -43,7 +43,7 @@ def save_stage_figure(
 
 
 def draw_losses(axes: Axes, logs: Mapping[str, LogRecords], unit: str, title: str) -> None:
-    """Loss over steps, with the held-out one as dots."""
+    """Plot training losses as lines and held-out losses as dots."""
     for name, records in logs.items():
         [line] = axes.plot(*steps_and_values(records, "loss"), lw=0.8, alpha=0.6, label=name)
         held_out = [each for each in records if each["validation"] is not None]
@@ -59,12 +59,12 @@ def draw_losses(axes: Axes, logs: Mapping[str, LogRecords], unit: str, title: st
 
 
 def draw_rewards(axes: Axes, records: LogRecords) -> None:
-    """The reward model's score of PPO's answers, and on a second axis how far it went for it."""
+    """Plot the reward model's score per phase, and the KL from the start on a second axis."""
     [score] = axes.plot(*steps_and_values(records, "score"), label="score")
     right = axes.twinx()
     [kl] = right.plot(*steps_and_values(records, "kl"), "--", color="tab:red", label="KL")
     axes.set(xlabel="phase", ylabel="reward model's score", title="PPO")
-    right.set_ylabel("KL from the start (nats an answer)")
+    right.set_ylabel("KL from the start (nats per answer)")
     right.spines["top"].set_visible(False)
     axes.legend(handles=[score, kl], frameon=False)
 
@@ -72,12 +72,12 @@ def draw_rewards(axes: Axes, records: LogRecords) -> None:
 def draw_frontier(
     axes: Axes, curve: Sequence[FrontierPoint], policies: Mapping[str, Sequence[FrontierPoint]]
 ) -> None:
-    """The best reward at every KL, and where trained policies stand."""
-    axes.plot(*zip(*curve, strict=True), color="black", lw=1, label="best there is")
+    """Plot the best reward at every KL, and the trained policies."""
+    axes.plot(*zip(*curve, strict=True), color="black", lw=1, label="best possible")
     for mark, (name, points) in zip("osd^v", policies.items(), strict=False):
         axes.plot(*zip(*points, strict=True), mark, label=name)
     axes.set(
-        xlabel="KL from the reference (nats an answer)",
+        xlabel="KL from the reference (nats per answer)",
         ylabel="share of right sums",
         title="Sums: a known optimum",
     )
@@ -86,5 +86,5 @@ def draw_frontier(
 
 
 def steps_and_values(records: LogRecords, name: str) -> tuple[list[float], list[float]]:
-    """Steps and values."""
+    """Read the steps and a column of a log."""
     return [each["step"] for each in records], [each[name] for each in records]

@@ -1,8 +1,8 @@
-r"""How far a measured number may be from the true one: intervals for shares, means and seeds.
+r"""Confidence intervals for shares, means, and means over seeds.
 
-Three questions, three intervals. A share of n items: Wilson 1927. A mean over items whose values
-need not be 0 or 1: the bootstrap percentiles of Efron 1979. A mean over a few runs with different
-seeds: Student 1908. An interval over items says nothing of other seeds, nor the other way round.
+For a share of n items: Wilson 1927. For a mean over items: bootstrap percentiles (Efron 1979). For
+a mean over a few runs with different seeds: Student 1908. An interval over items says nothing about
+other seeds, and an interval over seeds says nothing about other items.
 """
 
 import math
@@ -16,7 +16,7 @@ from gpt.errors import BadInput
 
 
 class Interval(NamedTuple):
-    """A measured value and the range in which the true one is expected to lie."""
+    """A measured value and a range that contains the true value with a stated probability."""
 
     estimate: float
     low: float
@@ -24,22 +24,22 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(share: float, n: int, level: float = 0.95) -> Interval:
-    r"""The interval of a share p of n items.
+    r"""Compute the interval of a share p of n items.
 
     (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)    (Wilson 1927)
 
-    z is the normal quantile, 1.96 for 95 %. It stays within [0, 1], and 0 of n is not certainty.
-    Where ties count one half, p (1 - p) is the most that the variance can be: it errs on the wide
-    side.
+    z is the normal quantile, 1.96 for 95 %. The interval stays within [0, 1] and is not empty for 0
+    of n. If ties count one half, p (1 - p) is an upper bound of the variance, so the interval is a
+    little too wide.
     """
     if n < 1 or not 0 <= share <= 1:
-        raise BadInput(f"a share lies in [0, 1] and needs 1 item or more, got {share} of {n}")
+        raise BadInput(f"a share must be in [0, 1] and of at least 1 item, got {share} of {n}")
     check_level(level)
     z = NormalDist().inv_cdf((1 + level) / 2)
     middle = share + z**2 / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     low, high = (middle - half) / (1 + z**2 / n), (middle + half) / (1 + z**2 / n)
-    # at 0 and 1 rounding would leave the share outside by 1e-17
+    # at 0 and 1 rounding errors would put the share outside by 1e-17
     return Interval(share, min(max(low, 0.0), share), max(min(high, 1.0), share))
 
 
@@ -49,7 +49,7 @@ def bootstrap_mean(
     level: float = 0.95,
     resamples: int = 2000,
 ) -> Interval:
-    """The interval of a mean: the middle `level` of the means of resampled items (Efron 1979).
+    """Compute the interval of a mean: the middle `level` of means of resampled items (Efron 1979).
 
     Each resample draws N of the N items with replacement.
     """
@@ -68,19 +68,19 @@ def paired_difference(
     rng: np.random.Generator,
     level: float = 0.95,
 ) -> Interval:
-    """How much more ours scores than theirs on the same items, with its bootstrap interval.
+    """Compute the mean difference of two scores on the same items, with its bootstrap interval.
 
-    Items are hard or easy for both sides alike; the differences leave that out.
+    The difference per item removes the variation between easy and hard items.
     """
     return bootstrap_mean(ours - theirs, rng, level)
 
 
 def mean_over_seeds(values: Float[np.ndarray, " N"], level: float = 0.95) -> Interval:
-    r"""The interval of a mean over N independent runs.
+    r"""Compute the interval of a mean over N independent runs.
 
     mean -+ t s / sqrt(N),    s^2 = sum of (x - mean)^2 / (N - 1)    (Student 1908)
 
-    t belongs to N - 1 degrees of freedom: 4.303 for three seeds at 95 %, not 1.96.
+    t has N - 1 degrees of freedom: 4.303 for three seeds at 95 %, not 1.96.
     """
     n = len(values)
     if n < 2:
@@ -91,29 +91,28 @@ def mean_over_seeds(values: Float[np.ndarray, " N"], level: float = 0.95) -> Int
 
 
 def check_level(level: float) -> None:
-    """Refuse what is no probability, such as 95 for 0.95."""
+    """Check that the level is a probability, not 95 for 0.95."""
     if not 0 < level < 1:
-        raise BadInput(f"a level lies between 0 and 1, got {level}")
+        raise BadInput(f"level must be between 0 and 1, got {level}")
 
 
 def student_quantile(level: float, freedom: int) -> float:
-    """The t with P(|T| < t) = level, by bisection."""
+    """Find the t with P(|T| < t) = level, by bisection."""
     check_level(level)
     low, high = 0.0, 1.0
     while student_central_probability(high, freedom) < level:
         high *= 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (
-            (middle, high)
-            if student_central_probability(middle, freedom) < level
-            else (low, middle)
-        )
+        if student_central_probability(middle, freedom) < level:
+            low = middle
+        else:
+            high = middle
     return high
 
 
 def student_central_probability(t: float, freedom: int) -> float:
-    r"""P(|T| < t) of Student's distribution, a finite sum for whole degrees of freedom.
+    r"""Compute P(|T| < t) of Student's distribution, a finite sum for integer degrees of freedom.
 
     With theta = atan(t / sqrt(freedom)) (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4):
 

@@ -1,7 +1,7 @@
-"""How likely a model finds the reference answers: nats a token, and the units made of them.
+"""Likelihood of the reference answers under a model, in nats per token and derived units.
 
-Only the tokens that the mask keeps are scored: the answer and its stop token, never the prompt. All
-tokens weigh alike, wherever the batches end; a mean of the means of batches would not.
+Only tokens under the mask are scored: the answer and its stop token, never the prompt. All tokens
+have the same weight, whatever the batches; in a mean of batch means they would not.
 """
 
 from collections.abc import Iterable
@@ -19,21 +19,21 @@ from gpt.evaluation.scores import Scores, compute_scores
 
 @torch.no_grad()
 def answer_token_losses(policy: Policy, batches: Iterable[Rows]) -> Float[np.ndarray, " N"]:
-    """-ln p of every answer token of all rows, in reading order; dropout is off meanwhile."""
+    """Compute -ln p of every answer token of all rows, in reading order, without dropout."""
     device = policy.embedding.weight.device
-    nats = []
+    losses = []
     with without_dropout(policy):
         for rows in batches:
             tokens, mask, _ = rows.to(device)
-            nats.append(-policy(tokens, mask)[mask[:, 1:]].cpu().double())
-    if not nats:
+            losses.append(-policy(tokens, mask)[mask[:, 1:]].cpu().double())
+    if not losses:
         raise BadInput("there are no answers to score")
-    return torch.cat(nats).numpy()
+    return torch.cat(losses).numpy()
 
 
 def answer_scores(policy: Policy, batches: Iterable[Rows], n_bytes: int) -> Scores:
-    """Nats a token, perplexity, and bits per byte of the answers' text, `n_bytes` long as UTF-8.
+    """Compute nats per token, perplexity, and bits per byte for answers of `n_bytes` in UTF-8.
 
-    The stop token is surprising like any other and spells no byte.
+    The stop token has a loss like any other token and adds no byte.
     """
     return compute_scores(answer_token_losses(policy, batches), n_bytes)

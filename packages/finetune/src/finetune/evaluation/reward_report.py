@@ -1,4 +1,4 @@
-"""How well a reward model judges pairs that it has not seen, beside judges that only count."""
+"""Report of a reward model on held-out pairs, compared with judges that only count words."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ MarginArray = Float[np.ndarray, " N"]
 def reward_model_scores(
     scorer: Scorer, assistant: Assistant, answers: Sequence[tuple[list[Message], str]]
 ) -> MarginArray:
-    """The reward of each answer to its messages."""
+    """Compute the reward of each answer to its messages."""
     rows = [
         answer_example(assistant.format, assistant.tokenizer, messages, answer)
         for messages, answer in answers
@@ -41,21 +41,21 @@ def reward_model_scores(
 def score_margins(
     items: Sequence[PreferencePair], score: Callable[..., Sequence[float]]
 ) -> MarginArray:
-    """Chosen less rejected by a score of questions and answers."""
-    asked = [item.messages[-1]["content"] for item in items]
-    chosen = score(asked, [item.chosen for item in items])
-    return np.array(chosen) - np.array(score(asked, [item.rejected for item in items]))
+    """Compute score(chosen) - score(rejected) of each pair."""
+    questions = [item.messages[-1]["content"] for item in items]
+    chosen = score(questions, [item.chosen for item in items])
+    return np.array(chosen) - np.array(score(questions, [item.rejected for item in items]))
 
 
 def overlap_score(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """The share of each question's stems that its answer has."""
+    """Return the share of each question's word stems that occur in its answer."""
     return [float(stem_overlap(*pair)) for pair in zip(questions, answers, strict=True)]
 
 
 def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, Any]:
-    """Accuracy, margin and calibration on held-out pairs, and the accuracy of shallow judges.
+    """Report accuracy, margin and calibration on held-out pairs, and accuracy of shallow judges.
 
-    The judge by length is given the better of its two directions.
+    The judge by length prefers longer or shorter answers, whichever is right more often.
     """
     scorer, assistant = load_scorer(path)
     chosen = reward_model_scores(
@@ -67,22 +67,16 @@ def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, A
     longer, shared = (score_margins(held_out, each) for each in (length_score, overlap_score))
     if np.sign(longer).mean() < 0:
         longer = -longer
+    margins = {"model": chosen - rejected, "length": longer, "overlap": shared}
     return {
         "pairs": len(held_out),
-        "model": judge_metrics(chosen - rejected),
-        "calibration_error": calibration_error(reliability_bins(chosen - rejected)),
-        "length": judge_metrics(longer),
-        "overlap": judge_metrics(shared),
+        **{name: reward_scores(each, 0 * each)._asdict() for name, each in margins.items()},
+        "calibration_error": calibration_error(reliability_bins(margins["model"])),
     }
 
 
-def judge_metrics(found: MarginArray) -> dict[str, Any]:
-    """The measures of one judge."""
-    return reward_scores(found, np.zeros_like(found))._asdict()
-
-
 def print_reward_report(found: dict[str, Any]) -> None:
-    """The judges as a table."""
+    """Print the judges as a table."""
     console = Console(highlight=False)
     table = Table("judge", "right", "95 % interval", "mean margin", box=SIMPLE_HEAD)
     for name in ("model", "length", "overlap"):

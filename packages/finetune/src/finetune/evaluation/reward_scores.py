@@ -1,12 +1,12 @@
-r"""How good a reward model is, from its scores of chosen and rejected answers alone.
+r"""Quality of a reward model, from its margins between chosen and rejected answers.
 
-Under Bradley and Terry (1952) a margin is a probability:
+In the model of Bradley and Terry (1952) a margin gives a probability:
 
 p(chosen is better) = sigmoid(chosen - rejected)
 
-Accuracy asks whether the sign of the margin is right, the log-loss whether its size is. A model
-that knows nothing has accuracy 1/2 and log-loss ln 2; a sure and wrong one has a far larger loss.
-Only margins mean anything: a number added to both scores of a pair changes nothing.
+Accuracy measures the sign of the margins, log-loss also their size. A model that always answers 1/2
+has accuracy 1/2 and log-loss ln 2; a confident and wrong model has a much larger loss. Only margins
+have a meaning: adding a number to both scores of a pair changes nothing.
 """
 
 from typing import NamedTuple
@@ -22,22 +22,22 @@ CHANCE_LOG_LOSS = float(np.log(2))
 
 
 class RewardScores(NamedTuple):
-    """What the margins of held-out pairs say."""
+    """Accuracy, margin and log-loss on held-out pairs."""
 
     accuracy: Interval
     """Share of pairs ranked right, ties one half, with Wilson's interval."""
     share_above_0: float
-    """Share with a positive margin: a tie counts as wrong, as in the accuracy of trl 1.16."""
+    """Share of positive margins: ties count as wrong, as in the accuracy of trl 1.16."""
     margin: float
     """Mean of chosen - rejected."""
     log_loss: float
-    """Mean surprise in nats; compare with KNOWS_NOTHING."""
+    """Mean -ln p of the chosen answer, in nats; compare with CHANCE_LOG_LOSS."""
 
 
 def reward_scores(
     chosen: Float[np.ndarray, " N"], rejected: Float[np.ndarray, " N"]
 ) -> RewardScores:
-    """All of it, from two scores a pair."""
+    """Compute all measures from the two scores of each pair."""
     margins = chosen - rejected
     if not len(margins) or not np.isfinite(margins).all():
         raise BadInput(f"reward scores need finite margins, at least one, got {margins}")
@@ -50,10 +50,10 @@ def reward_scores(
 
 
 def pair_accuracy(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-    """1 where the chosen answer scores higher, 1/2 where both score the same."""
+    """Return 1 where the chosen answer scores higher, 1/2 where scores are equal, else 0."""
     return (1 + np.sign(margins)) / 2
 
 
 def log_losses(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-    """-ln sigmoid(margin) = ln(1 + e^-margin), without overflow."""
+    """Compute -ln sigmoid(margin) = ln(1 + e^-margin), without overflow."""
     return np.logaddexp(0, -margins)

@@ -1,7 +1,7 @@
-"""Two scores that understand nothing, and that a reward model has to beat.
+"""Two scores that do not understand the text, as baselines for a reward model.
 
-Where the chosen answers of a data set are longer, or share more words with the question, a model
-can look accurate by that alone. Report its accuracy beside those of these two on the same pairs.
+If the chosen answers of a data set are longer, or share more words with the question, a model can
+look accurate for that reason only. Report its accuracy next to these two on the same pairs.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from finetune.evaluation.overlap import squad_words
 
 
 def length_score(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """Longer is better, in words."""
+    """Score each answer by its number of words."""
     return [float(len(answer.split())) for answer in answers]
 
 
 def shared_words_score(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """Share of the question's different words that the answer has; 0 for a question without."""
+    """Score each answer by the share of the question's words in it; 0 for an empty question."""
     shares = []
     for question, answer in zip(questions, answers, strict=True):
-        asked = set(squad_words(question))
-        shares.append(len(asked & set(squad_words(answer))) / max(len(asked), 1))
+        words = set(squad_words(question))
+        shares.append(len(words & set(squad_words(answer))) / max(len(words), 1))
     return shares

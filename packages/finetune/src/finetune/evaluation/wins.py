@@ -1,8 +1,8 @@
-"""Which of two models answers better? A judge compares their answers, asked both ways round.
+"""Compare the answers of two models with a judge that sees each pair in both orders.
 
-Judges, people and models alike, favour a place: often the answer they read first. So each pair is
-shown twice with the order swapped, and only a verdict that stays is a win; one that changes with
-the order is a tie (Zheng et al. 2023, section 3.4). Ties count one half.
+Judges, people and models alike, have a position bias: often they favour the answer they read first.
+So each pair is judged twice, and only a verdict that holds in both orders is a win; one that
+changes with the order is a tie (Zheng et al. 2023, section 3.4). Ties count one half.
 """
 
 import math
@@ -19,40 +19,40 @@ JudgeVerdict = Literal["A", "B", "tie"]
 _Question = TypeVar("_Question")
 _Answer = TypeVar("_Answer")
 PairwiseJudge = Callable[[_Question, _Answer, _Answer], JudgeVerdict]
-"""judge(question, a, b) says which answer is better; it reads a first. Mostly all are texts."""
+"""judge(question, a, b) says which answer is better; it reads a first."""
 
 SWAPPED_VERDICTS: dict[str, JudgeVerdict] = {"A": "B", "B": "A", "tie": "tie"}
 VERDICT_POINTS = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 
 class PairwiseComparison(NamedTuple):
-    """What a judge said twice of our answer, always called A here, and theirs, B."""
+    """Both verdicts of a judge on our answer, called A here, and theirs, called B."""
 
     read_first: JudgeVerdict
-    """When ours was shown first."""
+    """Verdict when ours was shown first."""
     read_second: JudgeVerdict
-    """When theirs was."""
+    """Verdict when theirs was shown first."""
 
     @property
     def verdict(self) -> JudgeVerdict:
-        """What holds in both orders, else a tie."""
+        """Verdict that holds in both orders, else a tie."""
         return self.read_first if self.read_first == self.read_second else "tie"
 
 
 class WinRate(NamedTuple):
-    """How often ours is better."""
+    """Wins, losses and ties of our answers, with intervals and position bias."""
 
     wins: int
     losses: int
     ties: int
     wilson: Interval
-    """(wins + ties / 2) / all, with Wilson's interval."""
+    """(wins + ties / 2) / n, with Wilson's interval."""
     bootstrap: Interval
     """The same rate, with an interval from resampled questions."""
     first_favoured: float
-    """Share of questions where an answer did better when it was shown first: position bias."""
+    """Share of questions where an answer did better when shown first: position bias."""
     second_favoured: float
-    """Share where it did better when it was shown second."""
+    """Share of questions where an answer did better when shown second."""
 
 
 def compare_pairwise(
@@ -61,10 +61,10 @@ def compare_pairwise(
     ours: Sequence[_Answer],
     theirs: Sequence[_Answer],
 ) -> list[PairwiseComparison]:
-    """Ask the judge about every question, in both orders."""
+    """Judge the answers to every question, in both orders."""
     if not len(questions) == len(ours) == len(theirs):
         raise BadInput(
-            f"{len(questions)} questions need as many answers of both sides, "
+            f"{len(questions)} questions need as many answers from each model, "
             f"got {len(ours)} and {len(theirs)}"
         )
     return [
@@ -77,44 +77,44 @@ def compare_pairwise(
 
 
 def parse_verdict(verdict: str) -> JudgeVerdict:
-    """A judge that is a model may say anything."""
+    """Check that a judge, which may be a model, said A, B or tie."""
     if verdict in ("A", "B", "tie"):
         return verdict
     raise BadInput(f"a judge must say A, B or tie, got {verdict!r}")
 
 
-def win_points(fought: Sequence[PairwiseComparison]) -> Float[np.ndarray, " N"]:
-    """1 for a win of ours, 0 for a loss, 1/2 for a tie."""
-    return np.array([VERDICT_POINTS[duel.verdict] for duel in fought])
+def win_points(comparisons: Sequence[PairwiseComparison]) -> Float[np.ndarray, " N"]:
+    """Return 1 for each win of ours, 0 for a loss, 1/2 for a tie."""
+    return np.array([VERDICT_POINTS[each.verdict] for each in comparisons])
 
 
 def win_rate(
-    fought: Sequence[PairwiseComparison], rng: np.random.Generator, level: float = 0.95
+    comparisons: Sequence[PairwiseComparison], rng: np.random.Generator, level: float = 0.95
 ) -> WinRate:
-    """The share of questions that ours wins, and how far the judge went by position."""
-    if not fought:
+    """Compute the share of questions that ours wins, and the position bias of the judge."""
+    if not comparisons:
         raise BadInput("a win rate needs at least one question, got none")
-    verdicts = [duel.verdict for duel in fought]
-    scores = win_points(fought)
-    moved = [VERDICT_POINTS[duel.read_first] - VERDICT_POINTS[duel.read_second] for duel in fought]
+    n, verdicts = len(comparisons), [each.verdict for each in comparisons]
+    scores = win_points(comparisons)
+    shifts = [VERDICT_POINTS[first] - VERDICT_POINTS[second] for first, second in comparisons]
     return WinRate(
         wins=verdicts.count("A"),
         losses=verdicts.count("B"),
         ties=verdicts.count("tie"),
-        wilson=wilson_interval(float(scores.mean()), len(fought), level),
+        wilson=wilson_interval(float(scores.mean()), n, level),
         bootstrap=bootstrap_mean(scores, rng, level),
-        first_favoured=sum(shift > 0 for shift in moved) / len(fought),
-        second_favoured=sum(shift < 0 for shift in moved) / len(fought),
+        first_favoured=sum(shift > 0 for shift in shifts) / n,
+        second_favoured=sum(shift < 0 for shift in shifts) / n,
     )
 
 
 def sign_test(wins: int, losses: int) -> float:
-    r"""P(a split at least as uneven | both are equally good), ties left out.
+    r"""Compute P(a split at least as uneven | both are equally good), ignoring ties.
 
     p = min(1, 2 sum over k <= min(wins, losses) of C(n, k) / 2^n),    n = wins + losses
 
-    With answers that are right or wrong it is the exact test of McNemar 1947: wins are questions
-    that only ours got right.
+    For answers that are right or wrong this is the exact test of McNemar 1947: wins are the
+    questions that only ours got right.
     """
     n = wins + losses
     tail = sum(math.comb(n, k) for k in range(min(wins, losses) + 1))

@@ -1,8 +1,8 @@
-"""Exercises of the book: an answer to write, a check that judges it, and our solution.
+"""Exercises of the book: a function to write, a check of it, and a solution.
 
-An exercise has one name everywhere. For `learn_merges`: write into `mine/learn_merges.py`, or into
-a notebook cell; `check_learn_merges.check(learn_merges)` returns quietly when the function is right
-and says what is wrong otherwise; `solutions/learn_merges.py` is what the chapter shows.
+An exercise has one name everywhere. For `same_answer`: write the function in `mine/same_answer.py`
+or in a notebook cell; `check_same_answer.check(same_answer)` returns silently if the function is
+right and otherwise says what is wrong; `solutions/same_answer.py` is the solution of the chapter.
 
 `python -m finetune.exercises` checks everything in `mine`.
 """

@@ -1,4 +1,4 @@
-"""`python -m finetune.exercises`: one line for every exercise, open, solved or not yet right."""
+"""`python -m finetune.exercises`: a line per exercise, which is open, solved or not yet right."""
 
 from gpt.exercises.verdicts import print_verdicts
 

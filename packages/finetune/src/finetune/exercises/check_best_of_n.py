@@ -1,4 +1,4 @@
-"""Is it the distribution of the best of n draws?"""
+"""Check the distribution of the best of n draws."""
 
 from collections.abc import Callable
 from itertools import product
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def check(best_of_n: Callable[[Tensor, Tensor, int], Tensor]) -> None:
-    """One draw, a coin that is thrown twice, equal rewards, and every row of draws written out."""
+    """Compare with one draw, two throws of a coin, equal rewards, and full enumeration."""
     cases = [
         (
             "one draw is the reference",
@@ -17,9 +17,15 @@ def check(best_of_n: Callable[[Tensor, Tensor, int], Tensor]) -> None:
             1,
             [1 / 2, 1 / 4, 1 / 4],
         ),
-        ("the worse side only if both are", [1 / 2, 1 / 2], [0.0, 1.0], 2, [1 / 4, 3 / 4]),
         (
-            "equals share as before",
+            "the worse side needs two throws",
+            [1 / 2, 1 / 2],
+            [0.0, 1.0],
+            2,
+            [1 / 4, 3 / 4],
+        ),
+        (
+            "equal rewards keep the reference",
             [1 / 2, 1 / 4, 1 / 4],
             [1.0, 1.0, 1.0],
             3,
@@ -32,7 +38,9 @@ def check(best_of_n: Callable[[Tensor, Tensor, int], Tensor]) -> None:
         compare(best_of_n, name, reference, rewards, n, expected)
     reference, rewards = [0.4, 0.3, 0.2, 0.1], [1.0, -2.0, 1.0, 5.0]
     for n in (2, 3):
-        compare(best_of_n, "all draws", reference, rewards, n, written_out(reference, rewards, n))
+        compare(
+            best_of_n, "all draws", reference, rewards, n, enumerate_draws(reference, rewards, n)
+        )
 
 
 def compare(
@@ -43,7 +51,7 @@ def compare(
     n: int,
     expected: list[float],
 ) -> None:
-    """One case."""
+    """Compare the probabilities of one case."""
     given = torch.tensor(reference, dtype=torch.float64).log()
     yours = best_of_n(given, torch.tensor(rewards, dtype=torch.float64), n)
     right = torch.allclose(yours.double(), torch.tensor(expected).double(), rtol=0, atol=1e-6)
@@ -53,8 +61,8 @@ def compare(
     )
 
 
-def written_out(reference: list[float], rewards: list[float], n: int) -> list[float]:
-    """The same from every possible row of n draws; of the best the first is kept."""
+def enumerate_draws(reference: list[float], rewards: list[float], n: int) -> list[float]:
+    """Compute the distribution from every sequence of n draws; the first of the best is kept."""
     found = [0.0] * len(reference)
     for draws in product(range(len(reference)), repeat=n):
         kept = max(draws, key=lambda draw: rewards[draw])

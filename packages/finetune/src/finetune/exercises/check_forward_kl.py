@@ -1,4 +1,4 @@
-"""Is the estimate the forward divergence on average, and nowhere negative?"""
+"""Check that the estimate averages to the forward KL and is never negative."""
 
 import math
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def check(forward_kl: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """The reference is twice, once and half as sure of a token as the policy."""
+    """Compare with exact values; r is the reference's probability over the policy's."""
     p = torch.tensor([[1 / 2, 1 / 4, 1 / 4]], dtype=torch.float64)
     q = torch.tensor([[1 / 8, 1 / 4, 5 / 8]], dtype=torch.float64)
     every = torch.ones(1, 3, dtype=torch.bool)
@@ -17,9 +17,9 @@ def check(forward_kl: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
     mean = float((p * yours).sum())
     right = math.isclose(mean, exact, abs_tol=1e-9)
     assert right, f"the mean under the policy must be KL(q || p) = {exact:.4f}, not {mean:.4f}"
-    assert (yours >= -1e-12).all(), f"no token may cost less than nothing, found {yours.tolist()}"
+    assert (yours >= -1e-12).all(), f"no estimate may be negative, found {yours.tolist()}"
     same = forward_kl(p.log(), p.log(), every)
-    assert (same.abs() < 1e-12).all(), f"where both agree it is 0, not {same.tolist()}"
+    assert (same.abs() < 1e-12).all(), f"where both models agree it is 0, not {same.tolist()}"
 
     ln2 = math.log(2)
     ratios = torch.tensor([[ln2, 0.0, -ln2]], dtype=torch.float64)  # r is 1/2, 1 and 2

@@ -1,4 +1,4 @@
-"""Does each token see its own text up to itself, and nothing else?"""
+"""Check that each token attends to its own text up to itself, and to nothing else."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ CASES = {
     (1, 3): [[1, 0, 0, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 1]],
     (1, 1): [[1, 0], [0, 1]],
     (3,): [[1, 0, 0], [1, 1, 0], [1, 1, 1]],
-    # equal lengths: what tells two texts apart is their place
+    # equal lengths: texts differ only in their position
     (2, 2): [[1, 0, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 1, 1]],
 }
 
 
 def check(packed_mask: Callable[[list[int]], Tensor]) -> None:
-    """Five squares, written out."""
+    """Compare with five masks written out."""
     for lengths, expected in CASES.items():
         yours = packed_mask([*lengths])
         assert yours.dtype == torch.bool, f"the entries must be bool, not {yours.dtype}"

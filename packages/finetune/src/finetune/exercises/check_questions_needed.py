@@ -1,10 +1,10 @@
-"""Is this the first number of questions whose interval leaves one half out?"""
+"""Check for the smallest number of questions whose interval excludes one half."""
 
 from collections.abc import Callable
 
 
 def check(questions_needed: Callable[[float], int]) -> None:
-    """z^2 / (2 (share - 1/2))^2 with z^2 = 3.8415, rounded up."""
+    """Compare with z^2 / (2 (share - 1/2))^2 with z^2 = 3.8415, rounded up."""
     cases = [
         (1.0, 4),  # 3.84
         (0.75, 16),  # 3.8415 / 0.25 = 15.4

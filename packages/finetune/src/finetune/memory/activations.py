@@ -1,9 +1,9 @@
-r"""What autograd keeps between the forward and the backward pass, in bytes, without running either.
+r"""Bytes that autograd saves between forward and backward pass, without running either.
 
-Counted is the GPT of this workspace, asked by a `Policy`, with its kernels on a CPU; `tape` says
-what each operation keeps. Korthikanti et al. 2022 ("Reducing Activation Recomputation in Large
-Transformer Models", section 4.1) count in the same way and find 34 D bytes a position and layer
-in half precision, with other kernels. On a GPU, those of RMSNorm and GELU keep less than here.
+The count is for our GPT in a `Policy` with its CPU kernels; `block_activations` lists what each
+operation saves. Korthikanti et al. 2022 ("Reducing Activation Recomputation in Large Transformer
+Models", section 4.1) count in the same way and find 34 D bytes per position and layer in half
+precision, with other kernels. The GPU kernels of RMSNorm and GELU save less than the CPU ones.
 """
 
 from typing import NamedTuple
@@ -15,69 +15,66 @@ from gpt.model.config import GPTConfig
 
 
 class Activations(NamedTuple):
-    """What waits for the backward pass of one step, in bytes."""
+    """Activations saved for the backward pass of one step, in bytes."""
 
     blocks: int
-    """In all blocks; where they are run again, the input of each."""
-    end: int
-    """After the last block: the norm, and the rows that are scored."""
-    table: int
-    """A probability for every scored position and every token."""
-    again: int
-    """What one block holds while it is run again; 0 without checkpointing."""
+    """In all blocks; with checkpointing, only the input of each block."""
+    after_blocks: int
+    """After the last block: the norm, and the hidden states of the scored positions."""
+    head_probabilities: int
+    """A probability for every scored position and every token of the vocabulary."""
+    recomputed: int
+    """Activations of one block while it runs again; 0 without checkpointing."""
 
 
 def activation_memory(config: GPTConfig, step: TrainingStep) -> Activations:
-    """What autograd keeps of a step of a `Policy`, in bytes.
+    """Count the activations that autograd saves in one step of a `Policy`.
 
     Raises:
-        BadInput: the model has parts that are not counted here.
+        BadInput: the model is not pre-norm, or uses ALiBi.
     """
     if config.norm != "pre" or config.positions == "alibi":
         raise BadInput(
-            f"activations are counted for pre-norm models without ALiBi; this one has {config.norm}"
-            f"-norm and {config.positions} positions"
+            f"the estimate supports pre-norm models without ALiBi; this one has {config.norm}-norm "
+            f"and {config.positions} positions"
         )
-    places, stream = step.rows * step.positions, config.d_model * step.weight_bytes
-    first, other, end = saved_by_blocks(config, step)
-    blocks = first.bytes(places) + (config.n_layers - 1) * other.bytes(places)
-    again = 0
-    if step.checkpointed:
-        blocks = config.n_layers * places * stream
-        widest = config.d_ff * (
-            2 if config.feed_forward in GATE_ACTIVATIONS else 1
-        )  # has gradients, too
-        again = other.bytes(places) + places * widest * step.product_bytes
-    if config.dropout and step.lora is None:  # of the embeddings, which LoRA does not train
-        blocks += places * config.d_model
-    table = step.scored * config.vocab_size * 4
-    return Activations(
-        blocks, end.bytes(places) + head_activation_bytes(config, step), table, again
-    )
+    positions = step.n_rows * step.n_positions
+    first, other, norm = saved_by_blocks(config, step)
+    blocks = first.total_bytes(positions) + (config.n_layers - 1) * other.total_bytes(positions)
+    recomputed = 0
+    if step.checkpoint_activations:
+        blocks = config.n_layers * positions * config.d_model * step.weight_bytes
+        # the widest tensors of a block also have gradients at that time
+        widest = config.d_ff * (2 if config.feed_forward in GATE_ACTIVATIONS else 1)
+        recomputed = other.total_bytes(positions) + positions * widest * step.product_bytes
+    if config.dropout and step.lora is None:  # mask of the embeddings, which LoRA does not train
+        blocks += positions * config.d_model
+    after_blocks = norm.total_bytes(positions) + head_activation_bytes(config, step)
+    head_probabilities = step.n_scored * config.vocab_size * 4
+    return Activations(blocks, after_blocks, head_probabilities, recomputed)
 
 
 def saved_by_blocks(
     config: GPTConfig, step: TrainingStep
 ) -> tuple[SavedActivations, SavedActivations, SavedActivations]:
-    """What is kept by the first block, by each other one, and by the norm after the last.
+    """Return the activations of the first block, of each other block, and of the final norm.
 
-    Under LoRA no gradient arrives at the input of the first, so it keeps a little less.
+    With LoRA the input of the first block needs no gradient, so that block saves a little less.
     """
-    first, other, end = (
-        SavedActivations(config, step),
-        SavedActivations(config, step),
-        SavedActivations(config, step),
-    )
+    first, other, norm = (SavedActivations(config, step) for _ in range(3))
     x = first.block(MetaTensor("stream", config.d_model, step.weight_bytes, step.lora is None))
     other.block(x)
-    end.norm(x, "final norm")
-    return first, other, end
+    norm.norm(x, "final norm")
+    return first, other, norm
 
 
 def head_activation_bytes(config: GPTConfig, step: TrainingStep) -> int:
-    """The scored rows and the numbers of their tokens; the table of probabilities not counted."""
-    rows = step.scored * config.d_model * step.product_bytes
+    """Bytes saved by the head: hidden states and token ids of the scored positions.
+
+    The probabilities are counted separately.
+    """
+    rows = step.n_scored * config.d_model * step.product_bytes
     if step.precision != "fp32" and step.lora is not None:
-        rows = 0  # torch's product keeps them for the gradient of its matrix alone
+        rows = 0  # torch saves the input of a product only for the gradient of its matrix
     copy = config.vocab_size * config.d_model * 2 if step.precision == "mixed" else 0
-    return rows + copy + step.scored * 8 + (0 if step.precision == "fp32" else 4)
+    return rows + copy + step.n_scored * 8 + (0 if step.precision == "fp32" else 4)

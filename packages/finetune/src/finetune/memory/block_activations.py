@@ -1,10 +1,10 @@
-r"""A block run over outlines of tensors, noting what autograd would keep of each operation.
+r"""Walk through a block with tensors that have only a size, and list what autograd would save.
 
-Where y = f(x), the backward pass needs what the slope of f depends on. A product x W^T keeps x if W
-is trained (the gradient of W is g^T x) and nothing else, for W is there anyway. A norm keeps its
-input and a number or two a row. Attention keeps queries, keys, values, its output and a logarithm a
-row, never the T x T weights (Dao et al. 2022, "FlashAttention", section 3.1). A sum keeps nothing,
-and what two operations keep is there once.
+For y = f(x), the backward pass needs whatever the derivative of f depends on. A product x W^T saves
+x if W is trained (the gradient of W is g^T x), and W is in memory anyway. A norm saves its input
+and one or two numbers per row. Attention saves queries, keys, values, its output and a logarithm
+per row, never the T x T weights (Dao et al. 2022, "FlashAttention", section 3.1). A sum saves
+nothing, and a tensor that two operations save is stored once.
 """
 
 from collections import defaultdict
@@ -22,13 +22,13 @@ from gpt.model.gpt import GPT
 from gpt.pretrained.shapes import GATED_KINDS
 
 ACTIVATION_TENSORS = {"relu": 0, "relu2": 1, "silu": 1, "gelu": 2, "gelu-erf": 1}
-"""How many tensors of their width the bends keep, beside their output."""
-GATE_ACTIVATIONS = {gated: bend for bend, gated in GATED_KINDS.items()}
+"""Tensors that an activation function saves, besides its output."""
+GATE_ACTIVATIONS = {gated: activation for activation, gated in GATED_KINDS.items()}
 
 
 @lru_cache
 def meta_model(config: GPTConfig, lora: LoraConfig | None = None) -> GPT:
-    """The model without its numbers, whatever its size."""
+    """Make the model without storage for its weights, so that its size does not matter."""
     with torch.device("meta"):
         model = GPT(config)
         if lora is not None:
@@ -37,136 +37,147 @@ def meta_model(config: GPTConfig, lora: LoraConfig | None = None) -> GPT:
 
 
 class MetaTensor(NamedTuple):
-    """A tensor of which only the size is known."""
+    """A tensor whose size is known and whose values are not."""
 
     name: str
-    numbers: int
-    """How many, for each position of the batch."""
-    size: int
-    """Bytes of a number."""
-    live: bool
-    """Whether a gradient comes to it: something before it is trained."""
+    width: int
+    """Numbers per position of the batch."""
+    bytes_per_number: int
+    has_gradient: bool
+    """Whether the backward pass reaches it, because something before it is trained."""
+
+    def converted(self, bytes_per_number: int, copy_name: str) -> "MetaTensor":
+        """Return this tensor in a format: itself, or a copy if the format differs."""
+        if self.bytes_per_number == bytes_per_number:
+            return self
+        return self._replace(name=copy_name, bytes_per_number=bytes_per_number)
 
 
 @dataclass
 class SavedActivations:
-    """Notes what each operation keeps, as a block runs over outlines."""
+    """Collects the tensors that each operation of a block saves."""
 
     config: GPTConfig
     step: TrainingStep
-    kept: dict[str, int] = field(default_factory=dict)
-    """Bytes a position, by name."""
-    once: dict[str, int] = field(default_factory=dict)
-    """Bytes whatever the batch: what mixed precision copies to bf16 of weights and tables."""
+    saved_per_position: dict[str, int] = field(default_factory=dict)
+    """Bytes per position, by tensor."""
+    saved_once: dict[str, int] = field(default_factory=dict)
+    """Bytes that do not depend on the batch: bf16 copies of weights and rotary tables."""
 
-    def keep(self, x: MetaTensor) -> None:
-        """Note a tensor; a second time changes nothing."""
-        self.kept[x.name] = x.numbers * x.size
+    def save(self, x: MetaTensor) -> None:
+        """Add a tensor; saving it twice changes nothing."""
+        self.saved_per_position[x.name] = x.width * x.bytes_per_number
 
     @cached_property
     def adapters(self) -> dict[str, list[int]]:
-        """The widths of what the adapters beside each product make."""
+        """Output widths of the adapters of each product."""
         widths: dict[str, list[int]] = defaultdict(list)
         if self.step.lora is not None:
             for part in select_projections(self.config, self.step.lora.targets):
                 widths[part.layer].append(part.n_outputs)
         return widths
 
-    def width(self, name: str) -> int:
-        """How many numbers a product makes."""
-        layer = meta_model(self.config).blocks[0].get_submodule(name)
-        return len(layer.get_parameter("weight"))
-
-    def bytes(self, places: int) -> int:
-        """All that was noted, for so many positions."""
-        return places * sum(self.kept.values()) + sum(self.once.values())
+    def total_bytes(self, n_positions: int) -> int:
+        """Sum all saved tensors, for a batch of `n_positions` positions."""
+        return n_positions * sum(self.saved_per_position.values()) + sum(self.saved_once.values())
 
     def block(self, x: MetaTensor) -> MetaTensor:
-        """The operations of `PreNormBlock`."""
-        gathered = self.attention(self.product(self.norm(x, "attention norm"), "attention.qkv"))
-        x = self.sum("stream, halfway", x, self.product(gathered, "attention.output"))
-        return self.sum("stream", x, self.mlp(self.norm(x, "mlp norm")))
+        """Walk through the operations of `PreNormBlock`."""
+        mixed = self.attention(self.product(self.norm(x, "attention norm"), "attention.qkv"))
+        x = self.residual_sum("stream, halfway", x, self.product(mixed, "attention.output"))
+        return self.residual_sum("stream", x, self.mlp(self.norm(x, "mlp norm")))
 
     def mlp(self, x: MetaTensor) -> MetaTensor:
-        """The operations of `FeedForward` and `GatedFeedForward`."""
+        """Walk through the operations of `FeedForward` or `GatedFeedForward`."""
         kind = self.config.feed_forward
         if kind not in GATE_ACTIVATIONS:
-            return self.product(self.bend(self.product(x, "mlp.widen"), kind), "mlp.narrow")
-        gate = self.bend(self.product(x, "mlp.gate"), GATE_ACTIVATIONS[kind])
+            return self.product(self.activation(self.product(x, "mlp.widen"), kind), "mlp.narrow")
+        gate = self.activation(self.product(x, "mlp.gate"), GATE_ACTIVATIONS[kind])
         up = self.product(x, "mlp.up")
-        if gate.live:
-            self.keep(up)
-        if up.live:
-            self.keep(gate)
-        gated = gate._replace(name="gated", live=gate.live or up.live)
+        if gate.has_gradient:
+            self.save(up)
+        if up.has_gradient:
+            self.save(gate)
+        gated = gate._replace(name="gated", has_gradient=gate.has_gradient or up.has_gradient)
         return self.product(gated, "mlp.narrow")
 
     def norm(self, x: MetaTensor, name: str) -> MetaTensor:
-        """LayerNorm keeps x, mean and deviation; RMSNorm works in fp32, keeps x and x scaled."""
+        """LayerNorm saves x, mean and deviation; RMSNorm works in fp32 and saves x and x scaled."""
         rms, trained = self.config.norm_kind == "rms", self.step.lora is None
-        if x.live:
-            self.keep(x if not rms or x.size == 4 else x._replace(name=f"{name}: input", size=4))
-            self.keep(MetaTensor(f"{name}: scale", 1 if rms else 2, 4 if rms else x.size, True))
+        if x.has_gradient:
+            x_saved = x.converted(4, f"{name}: input") if rms else x
+            self.save(x_saved)
+            scale = MetaTensor(f"{name}: scale", 1 if rms else 2, x_saved.bytes_per_number, True)
+            self.save(scale)
         if rms and trained:  # for the gradient of the gain
-            self.keep(MetaTensor(f"{name}: before the gain", x.numbers, 4, True))
+            self.save(MetaTensor(f"{name}: before the gain", x.width, 4, True))
         return x._replace(name=name)
 
     def product(self, x: MetaTensor, name: str) -> MetaTensor:
-        """A product keeps what it reads if its matrix is trained; mixed precision copies both."""
-        size, width = self.step.product_bytes, self.width(name)
+        """A product saves its input if its matrix is trained; mixed precision copies both."""
+        size, layer = self.step.product_bytes, meta_model(self.config).blocks[0].get_submodule(name)
+        width = len(layer.get_parameter("weight"))
         adapters = self.adapters[name]
         if self.step.precision == "mixed" and not self.step.quantised:
-            self.once[f"{name}: matrix"] = x.live * x.numbers * width * size
+            self.saved_once[f"{name}: matrix"] = x.has_gradient * x.width * width * size
         if self.step.lora is None:
-            self.keep(x if x.size == size else x._replace(name=f"{name}: input", size=size))
+            self.save(x.converted(size, f"{name}: input"))
         elif adapters:
             self.adapter(x, name, adapters, self.step.lora.rank)
-        return MetaTensor(name, width, size, x.live or self.step.lora is None or bool(adapters))
+        return MetaTensor(
+            name, width, size, x.has_gradient or self.step.lora is None or bool(adapters)
+        )
 
     def adapter(self, x: MetaTensor, name: str, widths: list[int], rank: int) -> None:
-        """An adapter keeps what it reads and what A makes of it; in fp32 also B, scaled.
+        """An adapter saves its input and the output of A; in fp32 also the scaled B.
 
-        Its own numbers are in fp32, so inputs of another format are copied; only mixed precision
-        takes its products in bf16, and copies A and B too.
+        Its weights are in fp32, so inputs of another format are copied; only mixed precision
+        computes its products in bf16, and copies A and B as well.
         """
         precision = self.step.precision
         size = 2 if precision == "mixed" else 4
-        self.keep(x if precision == "fp32" else x._replace(name=f"{name}: input of A", size=size))
-        self.keep(MetaTensor(f"{name}: output of A", len(widths) * rank, size, True))
+        self.save(
+            x
+            if precision == "fp32"
+            else x._replace(name=f"{name}: input of A", bytes_per_number=size)
+        )
+        self.save(MetaTensor(f"{name}: output of A", len(widths) * rank, size, True))
         if precision != "bf16":
-            self.once[f"{name}: B"] = rank * sum(widths) * size
+            self.saved_once[f"{name}: B"] = rank * sum(widths) * size
         if precision == "mixed":
-            self.once[f"{name}: A"] = x.live * len(widths) * rank * x.numbers * size
+            self.saved_once[f"{name}: A"] = x.has_gradient * len(widths) * rank * x.width * size
 
     def attention(self, x: MetaTensor) -> MetaTensor:
-        """All queries and keys, turned; the values, in one tensor with those not yet turned."""
+        """Attention saves rotated queries and keys, and the values inside the product's output."""
         config = self.config
-        gathered = x._replace(name="gathered", numbers=config.n_heads * config.d_head)
-        if not x.live:
-            return gathered
-        self.keep(x)
-        self.keep(gathered)
-        self.keep(MetaTensor("logarithms of attention", config.n_heads, 4, True))
+        mixed = x._replace(name="mixed values", width=config.n_heads * config.d_head)
+        if not x.has_gradient:
+            return mixed
+        self.save(x)
+        self.save(mixed)
+        self.save(MetaTensor("logarithms of attention", config.n_heads, 4, True))
         if config.positions == "rotary":
-            turned = (config.n_heads + config.kv_heads) * config.d_head
-            self.keep(x._replace(name="queries and keys, turned", numbers=turned))
+            width = (config.n_heads + config.kv_heads) * config.d_head
+            self.save(x._replace(name="rotated queries and keys", width=width))
             if self.step.precision == "mixed":
-                self.once["cosines and sines"] = 2 * self.step.positions * config.d_head * x.size
-        return gathered
+                self.saved_once["cosines and sines"] = (
+                    2 * self.step.n_positions * config.d_head * x.bytes_per_number
+                )
+        return mixed
 
-    def bend(self, x: MetaTensor, kind: str) -> MetaTensor:
-        """A bend keeps what its slope is made of: ReLU's is 1 where its output is not 0."""
-        bent = x._replace(name="bent")
-        one_kernel = self.step.precision != "fp32"  # GELU, where ours keeps a sigmoid too
-        if x.live and kind == "relu":
-            self.keep(bent)
-        elif x.live:
+    def activation(self, x: MetaTensor, kind: str) -> MetaTensor:
+        """An activation saves what its derivative needs; for ReLU its output is enough."""
+        activated = x._replace(name="activated")
+        one_kernel = self.step.precision != "fp32"  # GELU; our fp32 kernel saves a sigmoid too
+        if x.has_gradient and kind == "relu":
+            self.save(activated)
+        elif x.has_gradient:
             for i in range(min(ACTIVATION_TENSORS[kind], 1 if one_kernel else 2)):
-                self.keep(x._replace(name=f"bend: {('input', 'sigmoid')[i]}"))
-        return bent
+                self.save(x._replace(name=f"activation: {('input', 'sigmoid')[i]}"))
+        return activated
 
-    def sum(self, name: str, x: MetaTensor, update: MetaTensor) -> MetaTensor:
-        """A sum keeps nothing; dropout before it which numbers stayed, a byte each."""
-        if self.config.dropout and update.live:
-            self.keep(MetaTensor(f"{name}: dropout", update.numbers, 1, True))
-        return x._replace(name=name, live=x.live or update.live)
+    def residual_sum(self, name: str, x: MetaTensor, update: MetaTensor) -> MetaTensor:
+        """A sum saves nothing; dropout before it saves its mask, a byte per number."""
+        if self.config.dropout and update.has_gradient:
+            self.save(MetaTensor(f"{name}: dropout", update.width, 1, True))
+        return x._replace(name=name, has_gradient=x.has_gradient or update.has_gradient)

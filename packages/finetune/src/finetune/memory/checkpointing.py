@@ -1,15 +1,15 @@
-r"""Activation checkpointing: keep the input of a block, forget the rest, run it again when needed.
+r"""Activation checkpointing: save only the input of a block, and run the block again when needed.
 
 Chen et al. 2016, "Training Deep Nets with Sublinear Memory Cost", section 4. Without it, L blocks
-keep L times what one keeps for the backward pass. With it they keep L inputs, and what one block
-keeps while that one is run again. The price is a second forward pass: as the backward pass takes
-about twice the time of a forward pass, 4/3 of the time in all.
+save L times the activations of one block. With it they save L inputs, plus the activations of one
+block while it runs again. The cost is a second forward pass: as the backward pass takes about twice
+the time of a forward pass, a step takes about 4/3 of the time.
 
 The second run must repeat the first. Dropout must draw the same numbers, so the state of the random
-numbers is kept, and whether there was dropout at all; products must have the same format, so that
-of autocast is. And both must take the same kernels, so the first run has a gradient too, whose
-graph is then dropped. Tests hold the gradients equal, to the bit, to those of the plain model and
-to those of torch.utils.checkpoint.
+generator and the training mode are restored; products must use the same format, so autocast is
+restored as well. Both runs must use the same kernels, so gradients are enabled in the first run
+too, and its graph is then dropped. Tests hold the gradients equal, to the last bit, to those of the
+plain model and to those of torch.utils.checkpoint.
 """
 
 from collections.abc import Iterator
@@ -26,16 +26,16 @@ from gpt.model.gpt import GPT
 
 
 def checkpoint_blocks(model: GPT) -> None:
-    """From now on the blocks of this model keep their inputs alone; weights keep their names."""
+    """Make the blocks of this model save only their inputs; names of weights do not change."""
     for block in model.blocks:
-        if "forward" not in vars(block):  # else it would run three times
+        if "forward" not in vars(block):  # checkpointed twice, it would run three times
             block.forward = partial(run_checkpointed, block, block.forward)
 
 
 def run_checkpointed(
     block: nn.Module, forward: Any, x: Float[Tensor, "B T D"], *constants: Any
 ) -> Float[Tensor, "B T D"]:
-    """What a block makes of x; `constants` are masks and the like, which have no gradient."""
+    """Run a block on x; `constants` are masks and other inputs without gradients."""
     if not torch.is_grad_enabled():
         return forward(x, *constants)
     parameters = [parameter for parameter in block.parameters() if parameter.requires_grad]
@@ -44,23 +44,23 @@ def run_checkpointed(
 
 
 class Recompute(torch.autograd.Function):
-    """A function whose backward pass begins with its forward pass; first derivatives alone.
+    """A function that runs its forward pass again at the start of its backward pass.
 
-    The parameters are inputs like x. So gradients come out of it as of any other operation, also
-    where x has none, as at the first block of a model of which adapters alone are trained.
+    Parameters are inputs like x. So autograd gets their gradients even where x has none, as in the
+    first block of a model in which only adapters are trained. First derivatives only.
     """
 
     @staticmethod
     def forward(
         ctx: Any,
         function: Any,
-        surroundings: Any,
+        context: Any,
         constants: tuple[Any, ...],
         x: Float[Tensor, "B T D"],
         *parameters: Tensor,
     ) -> Float[Tensor, "B T D"]:
-        """f(x), of which nothing stays but x."""
-        ctx.function, ctx.surroundings, ctx.constants = function, surroundings, constants
+        """Compute f(x) and save nothing but x."""
+        ctx.function, ctx.context, ctx.constants = function, context, constants
         ctx.save_for_backward(x, *parameters)
         with torch.enable_grad():
             return function(x.detach().requires_grad_(x.requires_grad), *constants).detach()
@@ -68,10 +68,10 @@ class Recompute(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *upstream: Float[Tensor, "B T D"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The gradients of f at x."""
+        """Run f(x) again and return the gradients."""
         x, *parameters = ctx.saved_tensors
         x = x.detach().requires_grad_(ctx.needs_input_grad[3])
-        with ctx.surroundings.restored(), torch.enable_grad():
+        with ctx.context.restore(), torch.enable_grad():
             y = ctx.function(x, *ctx.constants)
         inputs = [x, *parameters] if x.requires_grad else parameters
         found = torch.autograd.grad(y, inputs, upstream, allow_unused=True)
@@ -79,7 +79,7 @@ class Recompute(torch.autograd.Function):
 
 
 class ForwardContext:
-    """What decides about a run beside its inputs, as it is when this is made."""
+    """State that a forward pass depends on: training modes, random generator, autocast."""
 
     def __init__(self, block: nn.Module, device: torch.device) -> None:
         self.modes = [(module, module.training) for module in block.modules()]
@@ -90,13 +90,12 @@ class ForwardContext:
         self.format = torch.get_autocast_dtype(self.device) if half else None
 
     @contextmanager
-    def restored(self) -> Iterator[None]:
-        """As it was then; afterwards as it is now."""
-        modes, random = (
-            [(each, each.training) for each, _ in self.modes],
-            self.generator.get_rng_state(),
-        )
-        set_modes(self.modes)
+    def restore(self) -> Iterator[None]:
+        """Return to the saved state, and afterwards to the present one."""
+        modes = [(each, each.training) for each, _ in self.modes]
+        random = self.generator.get_rng_state()
+        for module, training in self.modes:
+            module.training = training
         self.generator.set_rng_state(self.random)
         try:
             with torch.autocast(
@@ -104,11 +103,6 @@ class ForwardContext:
             ):
                 yield
         finally:
-            set_modes(modes)
+            for module, training in modes:
+                module.training = training
             self.generator.set_rng_state(random)
-
-
-def set_modes(modes: list[tuple[nn.Module, bool]]) -> None:
-    """Put each module into its mode, training or not."""
-    for module, training in modes:
-        module.training = training

@@ -1,7 +1,7 @@
-r"""What a step really holds: measured, to hold beside what `memory` counts.
+r"""Measure the memory of a step, to check the estimate.
 
-Two instruments. Hooks see each tensor that autograd keeps. A mode sees each tensor that is made,
-and when it goes.
+Hooks see each tensor that autograd saves; a dispatch mode sees each tensor that is made and when it
+is freed.
 """
 
 import weakref
@@ -26,35 +26,35 @@ from gpt.runs.passes import autocast
 from gpt.training.optimizer import make_adamw, make_muon_and_adamw
 
 
-def saved_activation_bytes(run: Callable[[], Tensor], *theirs: Tensor) -> int:
-    """The bytes that the graph of a result keeps for its backward pass.
+def saved_activation_bytes(run: Callable[[], Tensor], *excluded: Tensor) -> int:
+    """Count the bytes that the graph of a result saves for its backward pass.
 
-    A tensor that is kept twice, or by two operations, or as two views, counts once. `theirs` are
-    not counted: parameters, the batch, tables, which are there anyway.
+    A tensor saved twice, by two operations, or as two views counts once. `excluded` tensors are not
+    counted: parameters, the batch and tables, which are in memory anyway.
     """
-    outside = {each.untyped_storage().data_ptr() for each in theirs}
-    kept: weakref.WeakSet[Any] = weakref.WeakSet()  # what a dropped graph kept goes by itself
+    outside = {each.untyped_storage().data_ptr() for each in excluded}
+    saved: weakref.WeakSet[Any] = weakref.WeakSet()  # storages of a dropped graph leave the set
 
-    def note(tensor: Tensor) -> Tensor:
+    def add(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
         if storage.data_ptr() not in outside:
-            kept.add(storage)
-        return tensor.detach()  # an operation that keeps its result must not keep itself alive
+            saved.add(storage)
+        return tensor.detach()  # else an operation that saves its result would keep itself alive
 
-    with saved_tensors_hooks(note, lambda tensor: tensor):
+    with saved_tensors_hooks(add, lambda tensor: tensor):
         result = run()
-    n_bytes = sum(storage.nbytes() for storage in kept)
+    n_bytes = sum(storage.nbytes() for storage in saved)
     del result
     return n_bytes
 
 
 class LiveBytes(TorchDispatchMode):
-    """Within, counts the memory of every tensor from its making to its end, whoever holds it."""
+    """Within this mode, counts the memory of every tensor from its creation until it is freed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = self.peak = 0
-        self.ours: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.current = self.peak = 0
+        self.counted: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
@@ -62,25 +62,25 @@ class LiveBytes(TorchDispatchMode):
         before = {*map(id, tensor_storages((args, kwargs)))}
         result = func(*args, **(kwargs or {}))
         for storage in tensor_storages(result):
-            if id(storage) not in before and storage not in self.ours:
-                self.ours.add(storage)
-                self.now += storage.nbytes()
-                weakref.finalize(storage, self.ended, storage.nbytes())
-        self.peak = max(self.peak, self.now)
+            if id(storage) not in before and storage not in self.counted:
+                self.counted.add(storage)
+                self.current += storage.nbytes()
+                weakref.finalize(storage, self.release, storage.nbytes())
+        self.peak = max(self.peak, self.current)
         return result
 
-    def ended(self, n_bytes: int) -> None:
-        """A storage is gone."""
-        self.now -= n_bytes
+    def release(self, n_bytes: int) -> None:
+        """Subtract a storage that was freed."""
+        self.current -= n_bytes
 
 
 def tensor_storages(tree: Any) -> list[Any]:
-    """What the tensors in nested tuples, lists and dicts lie in."""
+    """Storages of all tensors in nested tuples, lists and dicts."""
     return [each.untyped_storage() for each in tree_leaves(tree) if isinstance(each, Tensor)]
 
 
 class MeasuredStep:
-    """The step of an outline as a real one: a model of random weights, and texts."""
+    """A real training step as described: a model with random weights, and random texts."""
 
     def __init__(self, config: GPTConfig, step: TrainingStep) -> None:
         self.step, self.model = step, Policy(config)
@@ -90,30 +90,30 @@ class MeasuredStep:
             quantise_model(self.model)
         if step.lora is not None:
             inject(self.model, step.lora)
-        if step.checkpointed:
+        if step.checkpoint_activations:
             checkpoint_blocks(self.model)
         rate, betas = 1e-4, (0.9, 0.95)
         if step.optimizer == "muon":
             self.optimizer = make_muon_and_adamw(self.model, rate, 0.95, rate, betas, 0.0)
         else:
-            self.optimizer = make_adamw(self.trained(), rate, betas, 0.0)
-        self.tokens = torch.randint(0, config.vocab_size, (step.rows, step.positions + 1))
-        # from the ends of all rows, so that no row has padding
-        order = torch.arange(step.rows * step.positions).view(step.positions, step.rows)
-        self.mask = F.pad((order < step.scored).flip(0).T, (1, 0))
+            self.optimizer = make_adamw(self.trainable_parameters(), rate, betas, 0.0)
+        self.tokens = torch.randint(0, config.vocab_size, (step.n_rows, step.n_positions + 1))
+        # score positions from the ends of all rows, so that no row has padding
+        order = torch.arange(step.n_rows * step.n_positions).view(step.n_positions, step.n_rows)
+        self.mask = F.pad((order < step.n_scored).flip(0).T, (1, 0))
 
-    def trained(self) -> list[nn.Parameter]:
-        """The parameters with a gradient."""
+    def trainable_parameters(self) -> list[nn.Parameter]:
+        """Parameters that require gradients."""
         return [each for each in self.model.parameters() if each.requires_grad]
 
     def loss(self) -> Float[Tensor, ""]:
-        """The forward pass."""
+        """Run the forward pass."""
         with autocast("cpu", {"mixed": "bf16"}.get(self.step.precision, "fp32")):
             return -self.model(self.tokens, self.mask).sum()
 
     def run(self) -> None:
-        """The whole step."""
+        """Run the whole step: forward, backward, clipping, optimizer."""
         self.loss().backward()
-        nn.utils.clip_grad_norm_(self.trained(), 1.0)
+        nn.utils.clip_grad_norm_(self.trainable_parameters(), 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()

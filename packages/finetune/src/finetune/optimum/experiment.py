@@ -1,12 +1,13 @@
-"""DPO and PPO on sums, each at several prices of the KL, beside the best that any policy can do.
+"""DPO and PPO on sums at several KL coefficients, compared with the best possible policies.
 
 The imitator learns from demonstrations and is the reference of both. DPO learns from pairs of its
-answers of which one is right and the other wrong; PPO answers and is told. Then every policy is put
-where it belongs by listing all of its answers: no sample, no estimate.
+answers, one right and one wrong; PPO samples answers and gets their rewards. KL and reward of every
+policy are then computed exactly, by enumerating its answers.
 
-Both aim at the same table at the same beta, if the pairs are what the derivation of DPO takes them
-for: choices of readers who err as Bradley and Terry say. `noisy_preference_loss` is the loss of
-such readers, without the noise of single votes. Pairs that are always right have no best policy.
+At the same beta both have the same optimum, provided that the pairs are what DPO's derivation
+assumes: choices of readers with the error rate of the Bradley-Terry model. `noisy_preference_loss`
+is the expected loss over such readers, without the noise of single votes. For pairs that are always
+right the loss has no optimum.
 """
 
 import copy
@@ -59,7 +60,7 @@ PREFERENCE_LOOP = LoopConfig(
     steps=120, learning_rate=3e-3, weight_decay=0.0, warmup=0.1, final_rate=0.0, beta2=0.99
 )
 PAIRS_PER_STEP = 128
-"""Of a step of DPO."""
+"""Pairs per step of DPO."""
 REINFORCEMENT_LOOP = LoopConfig(
     learning_rate=1e-3, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
 )
@@ -68,25 +69,25 @@ SUMS_PPO = PPOConfig(
 )
 
 READER_ERROR_RATE = 1 / (1 + math.e)
-"""sigmoid(0 - 1): how often a reader prefers an answer of reward 0 to one of reward 1."""
+"""sigmoid(0 - 1): the share of readers who prefer an answer of reward 0 to one of reward 1."""
 noisy_preference_loss = partial(conservative_dpo_loss, smoothing=READER_ERROR_RATE)
-"""The mean of -log sigmoid over both verdicts on a pair, each as often as readers give it."""
+"""Mean of -log sigmoid over both verdicts on a pair, weighted by how often readers give them."""
 
 
 class SumsExperiment(NamedTuple):
-    """The task, its imitator, and everything that can be known about them."""
+    """The task, its imitator, and all answers with log-probabilities and rewards."""
 
     imitator: Policy
     prompts: list[list[int]]
     reference: Float[Tensor, "N A"]
-    """log pi_ref of every answer to every question."""
+    """log pi_ref of every answer to every question, where pi_ref is the imitator."""
     rewards: Float[Tensor, "N A"]
 
 
 def prepare_experiment(
     seed: int = 0, loop: LoopConfig = IMITATION_LOOP, questions: Sequence[str] = sums.QUESTIONS
 ) -> SumsExperiment:
-    """Train the imitator and list its answers."""
+    """Train the imitator and enumerate its answers."""
     torch.manual_seed(seed)
     policy = Policy(MODEL_SHAPE)
     examples = sums.demonstrations(questions, n_each=60, seed=seed)
@@ -104,55 +105,48 @@ def prepare_experiment(
 
 
 def reward_table(questions: Sequence[str]) -> Float[Tensor, "N A"]:
-    """The reward of every answer to every question."""
+    """Compute the reward of every answer to every question."""
     answers = enumerate_answers(MODEL_SHAPE.vocab_size, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
     texts = [(decode(sums.TOKENIZER, list(each.tokens)), each.stopped) for each in answers]
     table = [[sums.sum_reward(question, *text) for text in texts] for question in questions]
     return torch.tensor(table, dtype=torch.float64)
 
 
-def sample_imitator_pairs(made: SumsExperiment, n_each: int, seed: int) -> list[TokenPair]:
-    """Two answers of the imitator to a question, of which one is right and one is not."""
+def sample_imitator_pairs(task: SumsExperiment, n_each: int, seed: int) -> list[TokenPair]:
+    """Sample two answers per question, and keep pairs with one right and one wrong answer."""
     generator = torch.Generator().manual_seed(seed)
-    prompts = made.prompts * n_each
-    first, second = (
-        answers_with_rewards(
-            rollout(made.imitator, prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN, generator)
-        )
-        for _ in range(2)
-    )
+    prompts = task.prompts * n_each
+    sampled = []
+    for _ in range(2):
+        each = rollout(task.imitator, prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN, generator)
+        answers = [row[mask].tolist() for row, mask in zip(*each.rows[:2], strict=True)]
+        sampled.append(zip(answers, rollout_rewards(each).tolist(), strict=True))
     pairs = []
-    for prompt, (a, score_a), (b, score_b) in zip(prompts, first, second, strict=True):
-        if score_a != score_b:
-            pairs.append(TokenPair(prompt, *((a, b) if score_a > score_b else (b, a))))
+    for prompt, (a, reward_a), (b, reward_b) in zip(prompts, *sampled, strict=True):
+        if reward_a != reward_b:
+            pairs.append(TokenPair(prompt, *((a, b) if reward_a > reward_b else (b, a))))
     return pairs
 
 
-def answers_with_rewards(made: Rollout) -> list[tuple[list[int], float]]:
-    """Each answer, with its stop token, and its reward."""
-    answers = [row[mask].tolist() for row, mask in zip(*made.rows[:2], strict=True)]
-    return list(zip(answers, rollout_rewards(made).tolist(), strict=True))
-
-
-def rollout_rewards(made: Rollout) -> Float[Tensor, " B"]:
-    """The true reward of each answer."""
-    found = []
-    for (prompt, answer), stopped in zip(made.texts(), made.stopped.tolist(), strict=True):
+def rollout_rewards(sampled: Rollout) -> Float[Tensor, " B"]:
+    """Compute the true reward of each answer."""
+    rewards = []
+    for (prompt, answer), stopped in zip(sampled.texts(), sampled.stopped.tolist(), strict=True):
         question, text = (decode(sums.TOKENIZER, tokens) for tokens in (prompt, answer))
-        found.append(sums.sum_reward(question, text, stopped))
-    return torch.tensor(found)
+        rewards.append(sums.sum_reward(question, text, stopped))
+    return torch.tensor(rewards)
 
 
-def train_dpo(
-    made: SumsExperiment,
+def dpo_on_sums(
+    task: SumsExperiment,
     pairs: list[TokenPair],
     beta: float,
     loss: Callable[..., Float[Tensor, ""]] = noisy_preference_loss,
     seed: int = 0,
     loop: LoopConfig = PREFERENCE_LOOP,
 ) -> Policy:
-    """The imitator after DPO on these pairs."""
-    policy, loop = copy.deepcopy(made.imitator), replace(loop, seed=seed)
+    """Train a copy of the imitator with DPO on these pairs."""
+    policy, loop = copy.deepcopy(task.imitator), replace(loop, seed=seed)
     reference = reference_logprobs(
         policy, (pair_rows(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
     )
@@ -163,23 +157,23 @@ def train_dpo(
     return policy.eval()
 
 
-def train_ppo(
-    made: SumsExperiment, beta: float, seed: int = 0, config: PPOConfig = SUMS_PPO
+def ppo_on_sums(
+    task: SumsExperiment, beta: float, seed: int = 0, config: PPOConfig = SUMS_PPO
 ) -> Policy:
-    """The imitator after PPO."""
+    """Train a copy of the imitator with PPO."""
     torch.manual_seed(seed)
-    policy = copy.deepcopy(made.imitator)
-    critic = as_scorer(copy.deepcopy(made.imitator))
+    policy = copy.deepcopy(task.imitator)
+    critic = as_scorer(copy.deepcopy(task.imitator))
     models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT_LOOP, seed=seed)
-    epochs = EpochSampler(len(made.prompts), config.prompts, seed)
+    epochs = EpochSampler(len(task.prompts), config.prompts, seed)
 
     def prompts(phase: int) -> list[list[int]]:
-        return [made.prompts[number] for number in epochs(phase)]
+        return [task.prompts[number] for number in epochs(phase)]
 
     config = replace(config, beta=beta)
     for _ in ppo(
         models,
-        make_reference(made.imitator),
+        make_reference(task.imitator),
         rollout_rewards,
         prompts,
         sums.STOP_TOKEN,
@@ -190,7 +184,7 @@ def train_ppo(
     return policy.eval()
 
 
-def policy_point(made: SumsExperiment, policy: Policy) -> FrontierPoint:
-    """Where a policy stands, exactly."""
-    found = answer_logprobs(policy, made.prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
-    return exact_point(found, made.reference, made.rewards)
+def policy_point(task: SumsExperiment, policy: Policy) -> FrontierPoint:
+    """Compute the exact KL and reward of a policy."""
+    logprobs = answer_logprobs(policy, task.prompts, sums.MAX_SUM_TOKENS, sums.STOP_TOKEN)
+    return exact_point(logprobs, task.reference, task.rewards)

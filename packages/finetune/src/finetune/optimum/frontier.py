@@ -1,13 +1,13 @@
-r"""The best policy at every distance from the reference: what DPO and PPO try to reach.
+r"""The best policy at every KL from the reference, which DPO and PPO try to reach.
 
-Both maximise the same thing: the mean reward, less beta times the KL from the reference. Among all
-policies the maximum lies at
+Both maximise the mean reward minus beta times the KL from the reference. Among all policies the
+maximum is
 
     pi*(y | x) = pi_ref(y | x) e^(r(x, y) / beta) / Z(x)    (Rafailov et al. 2023, eq. 4)
 
-Where all answers can be listed, pi* is a table. As beta goes from infinity to zero, it walks from
-the reference to the best answers alone, and its reward and KL draw the frontier: no policy with
-that KL has more reward.
+If all answers can be enumerated, pi* is a table. As beta falls from infinity to zero, pi* moves
+from the reference to the best answers only, and its KL and reward trace the frontier: no policy
+with the same KL has a higher reward.
 """
 
 from typing import NamedTuple
@@ -18,25 +18,25 @@ from torch import Tensor
 
 
 class FrontierPoint(NamedTuple):
-    """A policy, as far as reward and distance go."""
+    """KL and reward of a policy."""
 
     kl: float
-    """Mean over the questions, in nats an answer."""
+    """KL from the reference in nats per answer, averaged over the questions."""
     reward: float
-    """Mean over questions and answers."""
+    """Expected reward, averaged over the questions."""
 
 
 def best_policy(
     reference: Float[Tensor, "N A"], rewards: Float[Tensor, "N A"], beta: float
 ) -> Float[Tensor, "N A"]:
-    """Log pi*: the reference's logarithms, tilted by the reward and normalised."""
+    """Compute log pi*: reference log-probabilities plus reward / beta, normalised."""
     return (reference + rewards / beta).log_softmax(dim=-1)
 
 
 def exact_point(
     policy: Float[Tensor, "N A"], reference: Float[Tensor, "N A"], rewards: Float[Tensor, "N A"]
 ) -> FrontierPoint:
-    """KL = sum of p (log p - log q) and reward = sum of p r, each a mean over the questions."""
+    """KL = sum of p (log p - log q) and reward = sum of p r, both averaged over the questions."""
     p = policy.exp()
     kl = torch.where(p > 0, p * (policy - reference), 0.0).sum(-1).mean()
     return FrontierPoint(kl.item(), (p * rewards).sum(-1).mean().item())
@@ -45,7 +45,7 @@ def exact_point(
 def frontier_points(
     reference: Float[Tensor, "N A"], rewards: Float[Tensor, "N A"], betas: list[float]
 ) -> list[FrontierPoint]:
-    """The points of the best policies, one a beta."""
+    """Compute the points of the best policies, one per beta."""
     return [
         exact_point(best_policy(reference, rewards, beta), reference, rewards) for beta in betas
     ]
@@ -54,7 +54,7 @@ def frontier_points(
 def best_reward_at(
     kl: float, reference: Float[Tensor, "N A"], rewards: Float[Tensor, "N A"]
 ) -> float:
-    """The most reward that any policy has at this KL, by bisection over beta."""
+    """Find the highest reward that any policy has at this KL, by bisection over beta."""
     low, high = 1e-3, 1e3
     for _ in range(60):
         beta = (low * high) ** 0.5

@@ -1,6 +1,5 @@
-"""PPO's pieces as torchrl writes them; needs the extra `baselines`."""
+"""torchrl's GAE and PPO losses; needs the extra `baselines`."""
 
-from importlib.metadata import version as installed
 from typing import NamedTuple
 
 try:
@@ -23,11 +22,6 @@ from finetune.ppo.advantages import Advantages
 from finetune.ppo.rewards import last_tokens
 
 
-def installed_version(library: str) -> str:
-    """Name and version of an installed library."""
-    return f"{library} {installed(library)}"
-
-
 def torchrl_gae(
     rewards: Float[Tensor, "B U"],
     values: Float[Tensor, "B U"],
@@ -35,7 +29,7 @@ def torchrl_gae(
     gamma: float,
     lam: float,
 ) -> Advantages:
-    """GAE of torchrl, which knows no padding, but ends: an episode is done at its last token."""
+    """Compute GAE with torchrl, which has no padding: each episode is done at its last token."""
     following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
     columns = (each[..., None] for each in (values, following, rewards, last_tokens(mask)))
     advantages, returns = generalized_advantage_estimate(gamma, lam, *columns)
@@ -43,7 +37,7 @@ def torchrl_gae(
 
 
 class TokenBatch(NamedTuple):
-    """What the losses see of N answer tokens, without padding."""
+    """Inputs of the losses for N answer tokens, without padding."""
 
     logits: Float[Tensor, "N V"]
     tokens: Int[Tensor, " N"]
@@ -55,10 +49,10 @@ class TokenBatch(NamedTuple):
 
 
 def torchrl_losses(batch: TokenBatch, epsilon: float) -> TensorDict:
-    """`loss_objective`, `loss_critic` (0.5 of the mean, as ours), `entropy` and statistics.
+    """Return `loss_objective`, `loss_critic` (half the mean, as ours), `entropy` and statistics.
 
-    Actor and critic hand over what they are given: the losses are compared, not models. torchrl
-    keeps epsilon in float32, so in float64 only an epsilon like 0.25 is the same on both sides.
+    Actor and critic are identities, because losses are compared and not models. torchrl keeps
+    epsilon in float32, so in float64 only an epsilon like 0.25 is equal on both sides.
     """
     actor = ProbabilisticActor(
         TensorDictModule(nn.Identity(), in_keys=["given_logits"], out_keys=["logits"]),

@@ -1,4 +1,4 @@
-"""Choose a learning rate and a batch size: `rate_range`, `batch_scaling`, `sweep`.
+"""Choose a learning rate and a batch size.
 
-Only chapters use this folder.
+Read `rate_range`, `batch_scaling`, `sweep`. Only chapters use this folder.
 """

@@ -1,11 +1,11 @@
-r"""The learning-rate range test: raise the rate from step to step until the loss flies away.
+r"""The learning-rate range test: raise the rate at every step until the loss diverges.
 
 Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3. Departures: the
-rate grows by a constant factor instead of a constant term, so that every power of ten gets as many
-steps; and what is watched is the loss instead of the accuracy.
+rate grows by a constant factor instead of a constant term, so that every power of ten gets the same
+number of steps; and the loss is monitored instead of the accuracy.
 
-In a bowl with curvature h, loss = h x^2 / 2, a step of gradient descent multiplies x by
-1 - rate h. Every rate below 2 / h comes closer, every one above gets away: the test finds 2 / h.
+For loss = h x^2 / 2, with curvature h, a step of gradient descent multiplies x by 1 - rate h. It
+converges at rates below 2 / h and diverges above: the test finds 2 / h.
 """
 
 import math
@@ -20,30 +20,30 @@ from gpt.training.accumulation import LossFunction, accumulate_gradient
 from gpt.training.optimizer import make_adamw
 
 DIVERGENCE_FACTOR = 4.0
-"""The loss has flown away when it is so many times the lowest."""
+"""The loss has diverged once it exceeds the lowest loss by this factor."""
 
 
 class RateTrial(NamedTuple):
-    """One rate of the test."""
+    """A learning rate and the loss that it led to."""
 
     rate: float
-    """The learning rate of a step."""
+    """Learning rate of the step."""
     loss: float
-    """Of the batch after that step."""
+    """Loss of the next batch after that step."""
 
 
 def geometric_rates(low: float | int, high: float | int, steps: int) -> list[float]:
-    """From low to high, each by the same factor above the one before.
+    """Return rates from low to high, spaced by a constant factor.
 
     rate_i = low (high / low)^(i / (steps - 1))
     """
     if not 0 < low < high < math.inf or steps < 2:
-        raise BadInput(f"a range wants 0 < low < high and 2 steps; got {low}, {high} and {steps}")
+        raise BadInput(f"need 0 < low < high and at least 2 steps; got {low}, {high} and {steps}")
     return [low * (high / low) ** (i / (steps - 1)) for i in range(steps)]
 
 
 def adamw_without_decay(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """The optimizer of the training loop, without decay."""
+    """Make the optimizer of the training loop, without weight decay."""
     return make_adamw(parameters, 1.0, (0.9, 0.95), 0.0)
 
 
@@ -56,18 +56,18 @@ def lr_range_test(
     steps: int = 100,
     optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = adamw_without_decay,
 ) -> Generator[RateTrial, None, None]:
-    """Train at growing rates and yield each with the loss it led to, up to the first flown away.
+    """Train at growing rates and yield each with the loss that it led to, until one diverges.
 
-    Afterwards, or when the generator is closed, the model is as it was.
+    At the end, or when the generator is closed, the model gets its weights back.
 
     Args:
-        model: what is to be trained.
-        batches: the micro-batches of a step; steps 0 to `steps` are taken.
+        model: the model to train.
+        batches: returns the micro-batches of a step, for steps 0 to `steps`.
         loss: the summed loss of a micro-batch, as in `gpt.training.loop`.
         low: the first rate.
         high: the last rate.
-        steps: how many rates.
-        optimizer: makes the one whose rate is in question.
+        steps: the number of rates.
+        optimizer: makes the optimizer whose learning rate is tested.
     """
     rates = geometric_rates(low, high, steps)
     parameters = [each for each in model.parameters() if each.requires_grad]
@@ -84,7 +84,7 @@ def lr_range_test(
             mean = accumulate_gradient(model, parameters, batches(step), loss, no_scale)
             yield RateTrial(rate, mean)
             lowest = min(lowest, mean)
-            if not mean <= DIVERGENCE_FACTOR * lowest:  # also where it is no number
+            if not mean <= DIVERGENCE_FACTOR * lowest:  # also if it is NaN
                 return
     finally:
         for parameter, old in zip(parameters, before, strict=True):
@@ -94,25 +94,25 @@ def lr_range_test(
 
 
 def suggest_learning_rate(trials: Sequence[RateTrial], width: int = 5) -> float:
-    """A tenth of the rate at which the smoothed loss is lowest.
+    """Return a tenth of the rate at which the smoothed loss is lowest.
 
-    Beyond it the loss gets worse. A run spends many steps near its peak rate where the test spends
-    one, and so wants less: hence the tenth. Losses are smoothed by the mean with their neighbours,
-    `width` in all.
+    Higher rates make the loss worse. A run spends many steps near its peak learning rate where the
+    test spends one, and needs a lower rate: hence the tenth. The losses are smoothed by a moving
+    average over `width` of them.
 
     Raises:
-        BadInput: there are no trials; or the loss was still falling, or never fell, so the range
-            holds no answer.
+        BadInput: there are no trials; or the loss was still falling, or never fell, so the best
+            rate is outside of the range.
     """
     if not trials:
-        raise BadInput("there are no trials to find a rate in")
+        raise BadInput("there are no trials to choose a rate from")
     half = width // 2
     losses = [trial.loss for trial in trials if math.isfinite(trial.loss)]
     smooth = [sum(losses[i - half : i + half + 1]) / width for i in range(half, len(losses) - half)]
     lowest = min(range(len(smooth)), key=smooth.__getitem__, default=0)
     if not 0 < lowest < len(smooth) - 1:
         raise BadInput(
-            f"the loss has no lowest point between the rates {trials[0].rate:g} and "
+            f"the loss has no minimum between the rates {trials[0].rate:g} and "
             f"{trials[-1].rate:g}; widen the range"
         )
     return trials[lowest + half].rate / 10

@@ -1,4 +1,4 @@
-"""A sweep: train with every combination of a few settings and sort by the loss on held-out data."""
+"""A grid search: train with every combination of settings and sort by held-out loss."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,43 +9,42 @@ from gpt.errors import BadInput, RunFailed
 
 
 class SweepResult(NamedTuple):
-    """One run of a sweep."""
+    """Settings and result of one run."""
 
     settings: dict[str, Any]
     loss: float
-    """On held-out data; infinite where the run failed."""
+    """Held-out loss; infinite if the run failed."""
 
 
 def sweep(run: Callable[..., float], **axes: Sequence[Any]) -> list[SweepResult]:
-    """`run(**settings)` for all combinations of the values on the axes, best first.
+    """Call `run(**settings)` with every combination of values and sort the results, best first.
 
-    `run` returns a loss on data that it did not train on. One that fails, because the loss is no
-    longer a number, comes last, as a loss that is no number does.
+    `run` returns the loss on held-out data. Runs that fail or end with a NaN loss are sorted last.
     """
     if not axes or not all(map(len, axes.values())):
-        raise BadInput(f"a sweep wants a value at least on each axis, got {axes}")
-    outcomes = []
+        raise BadInput(f"a sweep needs at least one value per setting, got {axes}")
+    results = []
     for values in product(*axes.values()):
         settings = dict(zip(axes, values, strict=True))
         try:
             loss = run(**settings)
         except RunFailed:
             loss = math.inf
-        outcomes.append(SweepResult(settings, math.inf if math.isnan(loss) else loss))
-    return sorted(outcomes, key=lambda outcome: outcome.loss)
+        results.append(SweepResult(settings, math.inf if math.isnan(loss) else loss))
+    return sorted(results, key=lambda result: result.loss)
 
 
-def sweep_table(outcomes: Sequence[SweepResult]) -> str:
-    """The outcomes as a Markdown table, in their order.
+def sweep_table(results: Sequence[SweepResult]) -> str:
+    """Format the results as a Markdown table, in order.
 
     Raises:
-        BadInput: there are none.
+        BadInput: there are no results.
     """
-    if not outcomes:
-        raise BadInput("there are no outcomes to show")
-    names = [*outcomes[0].settings, "held-out loss"]
+    if not results:
+        raise BadInput("there are no results to show")
+    names = [*results[0].settings, "held-out loss"]
     lines = ["| " + " | ".join(names) + " |", "|" + "---:|" * len(names)]
-    for settings, loss in outcomes:
+    for settings, loss in results:
         cells = [*map(str, settings.values()), f"{loss:.4f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

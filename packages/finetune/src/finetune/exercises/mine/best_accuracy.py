@@ -2,10 +2,10 @@
 
 
 def best_accuracy(gaps: list[float]) -> float:
-    """The accuracy to expect of a judge who knows the true scores, on labels drawn from them.
+    """Return the expected accuracy of a judge who knows the true scores, on labels drawn from them.
 
     Args:
-        gaps: for each pair, score(a) - score(b). The label prefers a with the probability of
-            Bradley and Terry. The judge prefers the higher score; with equal ones it guesses.
+        gaps: for each pair, score(a) - score(b). The label prefers a with the Bradley-Terry
+            probability. The judge prefers the higher score; if both are equal it guesses.
     """
     raise NotImplementedError

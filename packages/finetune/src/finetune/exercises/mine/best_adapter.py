@@ -1,4 +1,4 @@
-"""Exercise of the chapter on LoRA: the adapter nearest to a change of all weights."""
+"""Exercise of the chapter on LoRA: the adapter closest to a change of all weights."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,5 +7,5 @@ from torch import Tensor
 def best_adapter(
     change: Float[Tensor, "N D"], rank: int, scale: float
 ) -> tuple[Float[Tensor, "R D"], Float[Tensor, "N R"]]:
-    """A and B for which scale B A is as near to the change as this rank allows."""
+    """Return A and B for which scale B A is as close to the change as this rank allows."""
     raise NotImplementedError

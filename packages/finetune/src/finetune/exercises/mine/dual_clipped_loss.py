@@ -1,4 +1,4 @@
-"""Exercise of the chapter on PPO: a bound for tokens that were bad and became likelier."""
+"""Exercise of the chapter on PPO: a bound for bad tokens that became likelier."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -12,5 +12,5 @@ def dual_clipped_loss(
     epsilon: float,
     bound: float,
 ) -> Float[Tensor, ""]:
-    """PPO's clipped loss, whose objective is never below `bound` times a negative advantage."""
+    """Return PPO's loss with an objective of at least `bound` times each negative advantage."""
     raise NotImplementedError

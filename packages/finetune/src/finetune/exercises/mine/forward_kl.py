@@ -7,5 +7,5 @@ from torch import Tensor
 def forward_kl(
     logprobs: Float[Tensor, "B U"], reference: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, "B U"]:
-    """An estimate of KL(reference || policy) a token: unbiased, and never below zero."""
+    """Return an estimate of KL(reference || policy) per token: unbiased and never negative."""
     raise NotImplementedError

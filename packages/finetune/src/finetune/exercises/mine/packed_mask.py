@@ -5,5 +5,5 @@ from torch import Tensor
 
 
 def packed_mask(lengths: list[int]) -> Bool[Tensor, "T T"]:
-    """True where a token (row) may look at a token (column), with the texts end to end."""
+    """Return True where a token (row) may attend to a token (column), with the texts end to end."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Exercise of the chapter on DPO: a loss that charges for a chosen answer that falls."""
+"""Exercise of the chapter on DPO: a penalty for chosen answers that become less likely."""
 
 from jaxtyping import Float
 from torch import Tensor
@@ -7,5 +7,5 @@ from torch import Tensor
 def positive_dpo_loss(
     policy: Float[Tensor, " N"], reference: Float[Tensor, " N"], beta: float, weight: float
 ) -> Float[Tensor, ""]:
-    """DPO, less `weight` times what each chosen answer has lost, inside the sigmoid."""
+    """Return the DPO loss, with `weight` times the chosen answer's drop taken off each margin."""
     raise NotImplementedError

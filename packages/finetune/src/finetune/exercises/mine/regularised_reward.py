@@ -1,4 +1,4 @@
-"""Exercise of the chapter on post-training: what the preference stage makes large."""
+"""Exercise of the chapter on post-training: the objective of the preference stage."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -11,5 +11,5 @@ def regularised_reward(
     mask: Bool[Tensor, "B U"],
     beta: float,
 ) -> Float[Tensor, ""]:
-    """The mean score, less beta for each nat by which an answer left the reference."""
+    """Return the mean of score - beta * (log-ratio of the answer to the reference, in nats)."""
     raise NotImplementedError

@@ -5,5 +5,5 @@ from gpt.model.config import GPTConfig
 
 
 def rows_that_fit(config: GPTConfig, step: TrainingStep, n_bytes: int) -> int:
-    """How many rows like that of `step` fit into a step whose peak is at most `n_bytes`."""
+    """Return how many rows like that of `step` fit into a step with a peak of at most `n_bytes`."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Exercise of the chapter on pitfalls: one and the same answer to everything."""
+"""Exercise of the chapter on pitfalls: the same answer to everything."""
 
 from collections.abc import Sequence
 
@@ -6,5 +6,5 @@ from finetune.diagnosis.pitfalls import Finding
 
 
 def same_answer(answers: Sequence[str], most: float = 0.3, least: int = 10) -> Finding | None:
-    """A finding if one answer makes up more than `most` of at least `least` answers."""
+    """Return a finding if one answer makes up more than `most` of at least `least` answers."""
     raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Exercise of the chapter on hyper-parameters: more steps for those that deserve them."""
+"""Exercise of the chapter on hyper-parameters: more steps for promising settings."""
 
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -9,5 +9,5 @@ Setting = TypeVar("Setting")
 def successive_halving(
     run: Callable[[Setting, int], float], settings: Sequence[Setting], steps: int
 ) -> Setting:
-    """The setting that is left; `run(setting, steps)` is a held-out loss."""
+    """Return the last setting left; `run(setting, steps)` returns a held-out loss."""
     raise NotImplementedError

@@ -2,10 +2,10 @@
 
 
 def undominated(policies: dict[str, tuple[float, float]]) -> list[str]:
-    """The names of the policies that no other one beats, nearest to the reference first.
+    """Return the names of the policies that no other policy beats, lowest KL first.
 
     Args:
-        policies: KL and reward of each. One beats another if it is no farther away and has no less
-            reward, and is better in one of the two.
+        policies: KL and reward of each policy. One beats another if its KL is not higher and its
+            reward not lower, and one of the two is better.
     """
     raise NotImplementedError

@@ -1,8 +1,8 @@
-"""The mask of a row whose marks are tokens."""
+"""The mask of a row with special tokens."""
 
 
 def answer_mask(tokens: list[int], header: list[int], stop: int) -> list[bool]:
-    """True behind every header, up to and with the next stop token."""
+    """True after every header, up to and including the next stop token."""
     mask, inside = [], False
     for at, token in enumerate(tokens, 1):
         mask.append(inside)

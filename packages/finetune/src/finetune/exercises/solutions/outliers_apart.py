@@ -1,4 +1,4 @@
-"""A few large weights are kept exactly (after Dettmers et al. 2024, "SpQR")."""
+"""A few large weights stay exact (after Dettmers et al. 2024, "SpQR")."""
 
 import torch
 from jaxtyping import Float
@@ -8,7 +8,7 @@ from finetune.lora.nf4 import dequantise_matrix, quantise_matrix
 
 
 def outliers_apart(weight: Float[Tensor, "N D"], n: int) -> Float[Tensor, "N D"]:
-    """Zeros in their places first, so that they set no scale."""
+    """Replace the large weights by zeros before quantising, so that they do not set a scale."""
     (height, width), places = weight.shape, weight.flatten().abs().topk(n).indices
     large = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
     large[places] = True

@@ -1,4 +1,4 @@
-"""Attention among texts that share a row: a triangle for each, and nothing between them."""
+"""Attention among texts that share a row: a triangle per text, and nothing between texts."""
 
 import torch
 from jaxtyping import Bool
@@ -8,6 +8,6 @@ from gpt.model.attention import causal_mask
 
 
 def packed_mask(lengths: list[int]) -> Bool[Tensor, "T T"]:
-    """The causal mask, where both tokens belong to the same text."""
+    """Restrict the causal mask to tokens of the same text."""
     text = torch.repeat_interleave(torch.tensor(lengths))  # 0 0 0 1 1 2 ...
     return causal_mask(len(text), len(text)) & (text[:, None] == text)

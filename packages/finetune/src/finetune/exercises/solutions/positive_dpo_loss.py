@@ -1,4 +1,4 @@
-"""A loss that charges for a chosen answer that falls (Pal et al. 2024, "Smaug", equation 3)."""
+"""DPO with a penalty for less likely chosen answers (Pal et al. 2024, "Smaug", equation 3)."""
 
 import torch.nn.functional as F
 from jaxtyping import Float

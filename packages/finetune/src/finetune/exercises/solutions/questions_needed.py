@@ -1,4 +1,4 @@
-"""How many questions a comparison takes."""
+"""The number of questions that a comparison needs."""
 
 from itertools import count
 
@@ -6,5 +6,5 @@ from finetune.evaluation.intervals import wilson_interval
 
 
 def questions_needed(share: float) -> int:
-    """The first number whose interval leaves 1/2 out; about 1 / (share - 1/2)^2."""
+    """Find the first number whose interval excludes 1/2; about 1 / (share - 1/2)^2."""
     return next(n for n in count(1) if wilson_interval(share, n).low > 1 / 2)

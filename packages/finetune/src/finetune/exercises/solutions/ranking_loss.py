@@ -1,4 +1,4 @@
-"""A reader who has ranked K answers has compared K (K - 1) / 2 pairs."""
+"""A ranking of K answers contains K (K - 1) / 2 pairs."""
 
 import torch
 from jaxtyping import Float
@@ -8,6 +8,6 @@ from finetune.reward.loss import bradley_terry_loss
 
 
 def ranking_loss(scores: Float[Tensor, "B K"]) -> Float[Tensor, ""]:
-    """The mean of -log sigmoid(r_i - r_j) over all i ranked above j (Ouyang et al. 2022, eq. 1)."""
+    """Average -log sigmoid(r_i - r_j) over all i ranked above j (Ouyang et al. 2022, eq. 1)."""
     above, below = torch.triu_indices(scores.shape[1], scores.shape[1], offset=1)
     return bradley_terry_loss(scores[:, above].flatten(), scores[:, below].flatten())

@@ -1,4 +1,4 @@
-"""What the preference stage makes large (Ouyang et al. 2022, eq. 2, without its last term)."""
+"""The objective of the preference stage (Ouyang et al. 2022, eq. 2, without its last term)."""
 
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -13,5 +13,5 @@ def regularised_reward(
     mask: Bool[Tensor, "B U"],
     beta: float,
 ) -> Float[Tensor, ""]:
-    """The mean over answers of score - beta sum over tokens of (log pi - log pi_ref)."""
+    """Average over answers: score - beta sum over tokens of (log pi - log pi_ref)."""
     return (scores - beta * k1(logprobs, reference, mask).sum(dim=1)).mean()

@@ -1,4 +1,4 @@
-"""How large a batch may be, by asking for the peak of each size."""
+"""The largest batch that fits, from the estimated peak of each size."""
 
 from dataclasses import replace
 
@@ -8,10 +8,10 @@ from gpt.model.config import GPTConfig
 
 
 def rows_that_fit(config: GPTConfig, step: TrainingStep, n_bytes: int) -> int:
-    """Double until it does not fit, then halve the gap; the peak never falls as rows are added."""
+    """Double until it does not fit, then bisect; the peak never falls as rows are added."""
 
     def fits(rows: int) -> bool:
-        batch = replace(step, rows=rows, scored=rows * step.scored)
+        batch = replace(step, n_rows=rows, n_scored=rows * step.n_scored)
         return step_memory(config, batch).peak <= n_bytes
 
     if not fits(1):

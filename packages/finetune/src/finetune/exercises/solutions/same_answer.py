@@ -1,4 +1,4 @@
-"""One and the same answer to everything."""
+"""A detector of the same answer to everything."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,16 +8,15 @@ from finetune.diagnosis.row_faults import normalise_text
 
 
 def same_answer(answers: Sequence[str], most: float = 0.3, least: int = 10) -> Finding | None:
-    """A finding if one answer makes up more than `most` of at least `least` answers."""
+    """Return a finding if one answer makes up more than `most` of at least `least` answers."""
     if len(answers) < max(least, 1):
         return None
-    [(answer, times)] = Counter(normalise_text(each) for each in answers).most_common(1)
-    share = times / len(answers)
-    if share <= most:
-        return None
-    return Finding(
+    [(answer, count)] = Counter(normalise_text(each) for each in answers).most_common(1)
+    share = count / len(answers)
+    return Finding.unless(
+        share <= most,
         "same answer",
-        f"{share:.0%} of the answers are {answer!r}; read what the reward says of it, and raise "
-        "the price of leaving the reference",
+        f"{share:.0%} of the answers are {answer!r}; check its reward, and raise "
+        "the KL coefficient",
         share,
     )

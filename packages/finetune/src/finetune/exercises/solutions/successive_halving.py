@@ -1,4 +1,4 @@
-"""More steps for those that deserve them (Jamieson and Talwalkar 2016, "Successive Halving")."""
+"""More steps for promising settings (Jamieson and Talwalkar 2016, "Successive Halving")."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ Setting = TypeVar("Setting")
 def successive_halving(
     run: Callable[[Setting, int], float], settings: Sequence[Setting], steps: int
 ) -> Setting:
-    """Rounds of all that are left, each with half of them and twice the steps."""
+    """Run all settings that are left, keep the better half, double the steps, and repeat."""
     left = list(settings)
     while len(left) > 1:
         losses = [run(setting, steps) for setting in left]

@@ -1,10 +1,10 @@
-"""Which policies are worth keeping."""
+"""The policies that no other policy beats."""
 
 
 def undominated(policies: dict[str, tuple[float, float]]) -> list[str]:
-    """Walk away from the reference, nearest and then best first; keep what is a new best.
+    """Go through the policies by rising KL, and keep each that has a new best reward.
 
-    Equals of one that is kept are kept too.
+    Policies equal to one that is kept are kept too.
     """
     kept: list[str] = []
     for name, (kl, reward) in sorted(policies.items(), key=lambda item: (item[1][0], -item[1][1])):
