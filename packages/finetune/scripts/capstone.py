@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import tyro
 
 from finetune.evaluation.answers_report import print_intervals
 from finetune.evaluation.intervals import mean_over_seeds
 from finetune.evaluation.reward_report import reward_report
 from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs, pairs_from_model
-from gpt.device import describe_environment, pick_device
+from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.program import Script
+from gpt.recording import measurement_conditions
 from gpt.runs.folder import RunFolder
 
 MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
@@ -125,12 +125,9 @@ def main(config: Config) -> int:
     began = time.perf_counter()
     runs = [one_seed(config, seed) for seed in config.seeds]
     found = {
-        "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         "over_seeds": over_seeds(runs),
         "seeds": runs,
-        "minutes": round((time.perf_counter() - began) / 60, 1),
-        "threads": torch.get_num_threads(),
-        **describe_environment(pick_device("auto")),
+        **measurement_conditions(pick_device("auto"), began),
     }
     if config.json:
         print(json.dumps(found, indent=1))

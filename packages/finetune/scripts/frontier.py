@@ -24,9 +24,9 @@ from finetune.dpo.losses import dpo_loss
 from finetune.optimum import experiment
 from finetune.optimum.experiment import SumsExperiment, policy_point
 from finetune.optimum.frontier import FrontierPoint, best_reward_at, frontier_points
-from gpt.device import describe_environment
 from gpt.errors import BadInput
 from gpt.program import Script
+from gpt.recording import describe_environment
 
 COMMAND = "uv run python packages/finetune/scripts/frontier.py --json"
 BETAS = (1.0, 0.5, 0.3, 0.2)

@@ -23,9 +23,10 @@ import torch
 from finetune.assistant.answering import generate_answers, question_items
 from finetune.assistant.assistant import load_assistant
 from finetune.datasets.tasks import question_task
-from gpt.device import describe_environment, pick_device
+from gpt.device import pick_device
 from gpt.errors import BadInput, RunFailed
 from gpt.program import Script
+from gpt.recording import describe_environment
 from gpt.runs.folder import RunFolder
 
 

@@ -1,8 +1,6 @@
 """Choosing a device, and what it can do."""
 
-import platform
 import shutil
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,15 +23,6 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise BadInput(f"this machine has no device {name!r}; try auto or cpu") from error
     return torch.device(name)
-
-
-def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Device and versions, which every measurement reports with its numbers."""
-    return {
-        "device": str(device),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
 
 
 def is_eager_cpu(x: Tensor) -> bool:

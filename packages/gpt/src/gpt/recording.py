@@ -13,6 +13,15 @@ from typing import Any
 import torch
 
 
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """Return the device and the versions of torch and Python."""
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }
+
+
 def measurement_conditions(device: torch.device, started: float) -> dict[str, Any]:
     """Return command, device, threads, minutes and versions, as the last entries of a report.
 
@@ -22,9 +31,7 @@ def measurement_conditions(device: torch.device, started: float) -> dict[str, An
     """
     return {
         "command": " ".join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "threads": torch.get_num_threads(),
         "minutes": round((time.perf_counter() - started) / 60, 1),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        **describe_environment(device),
     }
