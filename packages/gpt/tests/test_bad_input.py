@@ -359,7 +359,7 @@ def test_output_to_a_full_disk_is_a_sentence(home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     with Path("/dev/full").open("w") as output:
         monkeypatch.setattr(sys, "stdout", output)
-        message = "standard output: No space left on device; what was printed is not complete"
+        message = "standard output: No space left on device; the printed text is incomplete"
         refused(capsys, "eval --run run", message, status=1)
 
 
@@ -371,7 +371,7 @@ def test_an_export_to_a_full_disk_says_how_to_export_again(
     call = f"export --run run --to {tmp_path / 'out'}"
     with monkeypatch.context() as patched:
         full_disk(patched, write)
-        message = "out/.*: No space left on device; .* holds no whole model; .* with --overwrite"
+        message = "out/.*: No space left on device; .* is incomplete; .* with --overwrite"
         refused(capsys, call, message, status=1)
     assert not (tmp_path / "out" / "config.json").exists()
     assert main([*call.split(), "--overwrite"]) == 0

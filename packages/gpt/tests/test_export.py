@@ -188,7 +188,7 @@ def test_a_hub_that_does_not_answer_is_one_sentence(capsys):
 
 def test_a_model_without_a_template_cannot_chat(trained, tmp_path, capsys):
     run = trained(KINDS["fast"])
-    sentence = "this model has no chat template; give it a --prompt, or take a chat model"
+    sentence = "this model has no chat template; give it a --prompt, or use a chat model"
     refused(capsys, ["sample", "--run", str(run), "--chat", "Hello"], sentence)
     assert export(run, tmp_path / "out") == 0
     refused(capsys, ["sample", "--model", str(tmp_path / "out"), "--chat", "Hello"], sentence)

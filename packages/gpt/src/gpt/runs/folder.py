@@ -16,7 +16,7 @@ import torch
 from gpt.errors import BadInput
 from gpt.files import write_atomically
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.runs.checkpoints import Checkpoint, best_checkpoint
+from gpt.runs.checkpoints import Checkpoint, best_checkpoint, checkpoint_files
 from gpt.runs.state import load_weights, select_prefix
 from gpt.text.token_files import load_tokens
 from gpt.text.tokenizers import Tokenizer, load_tokenizer
@@ -50,6 +50,16 @@ class RunFolder:
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
         return config | {"kind": kind, "tokens_sha256": tokens}
+
+    def model_config(self) -> GPTConfig:
+        """Return the shape of the run's model."""
+        return GPTConfig(**self.read_config()["model"])
+
+    def clear(self) -> None:
+        """Make the folder, and remove the config, log and checkpoints of an earlier run in it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in [self.config, self.log, *checkpoint_files(self.checkpoints)]:
+            old.unlink(missing_ok=True)
 
     def write_config(
         self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAIN_COMMAND
@@ -109,7 +119,7 @@ def load_model(path: Path, device: torch.device | None = None) -> tuple[GPT, Tok
         BadInput: there is no run, no whole checkpoint, or one of another shape.
     """
     run = RunFolder(path)
-    config = GPTConfig(**run.read_config()["model"])
+    config = run.model_config()
     checkpoint = best_checkpoint(run.checkpoints)
     tokenizer = load_tokenizer(run.tokenizer)
     if tokenizer.vocab_size != config.vocab_size:

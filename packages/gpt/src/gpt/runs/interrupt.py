@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for a good moment, and one that is not forgotten."""
+"""Ctrl-C handlers: one remembers that it came, one waits for the end of the current step."""
 
 import signal
 from types import FrameType, TracebackType
@@ -6,39 +6,38 @@ from typing import NoReturn
 
 
 class RecordingInterruptHandler:
-    """Python's own handling of Ctrl-C, with a note that it came.
+    """Raise KeyboardInterrupt, as Python itself does, and remember it.
 
-    It raises KeyboardInterrupt wherever the program is. Libraries have places that swallow any
-    exception; who asks later still learns of it.
+    Some libraries swallow every exception; `received` still tells that Ctrl-C came.
     """
 
-    came = False
+    received = False
 
     def __call__(self, number: int, frame: FrameType | None) -> NoReturn:
         """Handle the signal."""
-        self.came = True
+        self.received = True
         raise KeyboardInterrupt
 
 
 class DeferredInterrupt:
-    """While active, the first Ctrl-C only sets `asked`; a second one interrupts at once.
+    """While active, the first Ctrl-C only sets `requested`; a second one interrupts at once.
 
-    One that came before and was swallowed counts.
+    An earlier Ctrl-C that a library swallowed counts as the first.
     """
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
 
-    def note(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """Handle the signal."""
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
     def __enter__(self) -> "DeferredInterrupt":
-        self.before = signal.signal(signal.SIGINT, self.note)
+        self.before = signal.signal(signal.SIGINT, self.handle)
         if isinstance(self.before, RecordingInterruptHandler):
-            self.asked = self.before.came
+            self.requested = self.before.received
         return self
 
     def __exit__(

@@ -13,7 +13,7 @@ import atexit
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
@@ -108,20 +108,23 @@ def raise_process_lost(number: int = signal.SIGTERM, frame: FrameType | None = N
     raise ProcessLost("another process of this run was lost")
 
 
-def run_on_rank_zero_first(work: Callable[[], None]) -> None:
-    """Let process 0 do something that must be done once; the others wait, for as long as it takes.
+@contextmanager
+def rank_zero_first() -> Iterator[bool]:
+    """Let process 0 do something once while the others wait, for as long as it takes.
+
+    Yields whether this is process 0.
 
     Raises:
         BadInput: process 0 failed; its own error says why.
     """
     if n_processes() == 1:
-        return work()
+        yield True
+        return
     patient: Any = dist.new_group(backend="gloo", timeout=timedelta(days=7))
     failed = torch.ones(1)
     try:
-        if rank() == 0:
-            work()
-            failed.zero_()
+        yield rank() == 0
+        failed.zero_()
     finally:
         dist.broadcast(failed, src=0, group=patient)
     if failed.item():

@@ -65,12 +65,12 @@ class LoopConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(f"{name} must lie in [0, 1), got {getattr(self, name)}")
 
-    def share(self, step: int) -> float:
-        """The share of its peak that every rate has in a step."""
+    def schedule_factor(self, step: int) -> float:
+        """Factor by which every peak learning rate is multiplied in a step, in [0, 1]."""
         return warmup_cosine(
             step, self.steps, round(self.warmup * self.steps), 1.0, self.final_rate
         )
 
     def rate(self, step: int) -> float:
-        """The learning rate of a step; Muon's is the same share of its own peak."""
-        return self.share(step) * self.learning_rate
+        """Return the learning rate of a step; Muon's has the same factor to its own peak."""
+        return self.schedule_factor(step) * self.learning_rate

@@ -12,7 +12,19 @@ import torch
 from torch import nn
 
 from gpt.model.heads import MultiHeadAttention
+from gpt.training.config import LoopConfig
 from gpt.training.muon import Muon
+
+
+def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
+    """Make the optimizer that the config names, for the weights that are trained."""
+    betas = (config.beta1, config.beta2)
+    if config.optimizer == "adamw":
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return make_adamw(parameters, config.learning_rate, betas, config.weight_decay)
+    return make_muon_and_adamw(
+        model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
+    )
 
 
 def make_adamw(
