@@ -33,7 +33,7 @@ BOUND = {"rtol": 0.0, "atol": 1e-5}
 def small(monkeypatch):
     """The same models every time, and no waiting for medians."""
     torch.manual_seed(0)
-    monkeypatch.setattr(preference_rows, "interleaved", lambda *_, **__: (1.0, 2.0))
+    monkeypatch.setattr(preference_rows, "time_interleaved", lambda *_, **__: (1.0, 2.0))
 
 
 def test_dpo_ipo_robust_and_conservative_losses_and_gradients_equal_trls(tmp_path):

@@ -256,7 +256,7 @@ def test_ctrl_c_in_a_step_saves_it_and_says_how_to_go_on(home, sft, capsys, monk
                 signal.raise_signal(signal.SIGINT)
             yield record
 
-    monkeypatch.setattr(running, "logged", interrupted)
+    monkeypatch.setattr(running, "log_records", interrupted)
     data = ("--data", home / "rows.json", "--model", sft)
     assert call(f"sft {TINY} --name interrupted", home, *data) == 130
     run = home / "runs" / "interrupted"

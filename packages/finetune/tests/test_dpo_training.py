@@ -296,7 +296,7 @@ import json
 from test_preference_training import CPU, four_losses
 from gpt.runs.processes import process_group, rank
 
-with joined(CPU):
+with process_group(CPU):
     losses = four_losses()
     if rank() == 0:
         print("LOSSES", json.dumps(losses))

@@ -61,8 +61,8 @@ def test_two_processes_write_what_one_would(monkeypatch):
     alone = rollout(model, prompts, 6, STOP, seeded()).texts()
     shares = []
     for rank in range(2):
-        monkeypatch.setattr(rollouts, "my_rows", lambda rows, rank=rank: rows[rank::2])
-        monkeypatch.setattr(rollouts, "all_rows", lambda mine, n: shares.append(mine) or mine)
+        monkeypatch.setattr(rollouts, "local_rows", lambda rows, rank=rank: rows[rank::2])
+        monkeypatch.setattr(rollouts, "gather_rows", lambda mine, n: shares.append(mine) or mine)
         with pytest.raises(ValueError, match="zip"):  # no other process is there to complete it
             rollout(model, prompts, 6, STOP, seeded())
     for number, (_, answer) in enumerate(alone):

@@ -111,7 +111,7 @@ def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
 
     options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     with monkeypatch.context() as patched:
-        patched.setattr(running, "logged", interrupted)
+        patched.setattr(running, "log_records", interrupted)
         assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 130
     run = tmp_path / "gpt"
     assert f"stopped after step 2; go on with: gpt train --resume {run}" in capsys.readouterr().err

@@ -32,7 +32,7 @@ import os, signal, sys
 from gpt.cli import main
 from gpt.runs import training_run as running
 
-records_of = running.logged
+records_of = running.log_records
 
 def logged(records, folder):
     for record in records_of(records, folder):
@@ -40,7 +40,7 @@ def logged(records, folder):
             os.kill(os.getpid(), signal.SIGKILL)
         yield record
 
-running.logged = logged
+running.log_records = logged
 sys.exit(main())
 """
 
@@ -53,7 +53,7 @@ from gpt.training.loop import LoopConfig
 from gpt.runs.processes import process_group
 
 run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
-with joined(device):
+with process_group(device):
     records = run(Path(sys.argv[2]), LoopConfig(3, 1e-2, save_every=3), device)
 if os.environ["RANK"] == "0":
     print(json.dumps([[record.loss, record.grad_norm] for record in records]))
@@ -68,7 +68,7 @@ from gpt.errors import BadInput
 from gpt.runs.processes import process_group
 
 try:
-    with joined(torch.device("cpu")):
+    with process_group(torch.device("cpu")):
         for _ in range(20_000):
             dist.all_reduce(torch.ones(3), async_op=True)
         raise BadInput

@@ -58,7 +58,7 @@ def test_fewer_rows_than_processes_are_refused(monkeypatch):
 
 
 def test_who_has_run_out_goes_along_with_a_piece_that_counts_for_nothing(monkeypatch):
-    monkeypatch.setattr(accumulation, "largest", lambda number: 3)  # another process has three
+    monkeypatch.setattr(accumulation, "all_reduce_max", lambda number: 3)  # another process has three
     assert list(synchronised_micro_batches(["a", "b"])) == [
         ("a", True, False),
         ("b", True, False),
@@ -70,7 +70,7 @@ def test_the_mean_over_two_processes_by_hand(monkeypatch):
     # Here 6 w of 3 terms, there 10 w of 1: the mean is 16 w / 4. Both divide by 3 first, so the
     # average that arrives is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 is 4.
     monkeypatch.setattr(accumulation, "n_processes", lambda: 2)
-    monkeypatch.setattr(accumulation, "added", lambda total, terms: [total + 10, terms + 1])
+    monkeypatch.setattr(accumulation, "all_reduce_sum", lambda total, terms: [total + 10, terms + 1])
     w = torch.nn.Parameter(torch.tensor(1.0))
     w.register_hook(lambda gradient: (gradient + 10 / 3) / 2)
     mean = accumulate_gradient(
