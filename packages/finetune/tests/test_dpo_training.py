@@ -293,7 +293,7 @@ def test_four_pairs_are_learned_by_heart(name):
 
 DRIVER = """
 import json
-from test_preference_training import CPU, four_losses
+from test_dpo_training import CPU, four_losses
 from gpt.runs.processes import process_group, rank
 
 with process_group(CPU):
