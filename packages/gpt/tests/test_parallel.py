@@ -156,7 +156,9 @@ def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")
     assert done.returncode != 0
     again = f"torchrun --nproc-per-node 2 -m gpt train --resume {tmp_path / 'cut'}"
-    assert done.stderr.count(f"gpt: another process of this run was lost; go on with: {again}") == 1
+    assert (
+        done.stderr.count(f"gpt: another process of this run was lost; resume with: {again}") == 1
+    )
     assert steps(tmp_path / "cut")[:6] == [1, 2, 3, 4, 5, 6]  # each once: process 0 alone writes
     assert [path.name for path in checkpoint_files(tmp_path / "cut" / "checkpoints")] == [
         "step-00000005.safetensors"
@@ -206,6 +208,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=SECONDS)
     last = steps(tmp_path / "cut")[-1]
-    assert said.count(f"stopped after step {last}; go on with: torchrun --nproc-per-node 2") == 1
+    assert said.count(f"stopped after step {last}; resume with: torchrun --nproc-per-node 2") == 1
     newest = newest_checkpoint(tmp_path / "cut" / "checkpoints")
     assert newest is not None and newest[0].values["step"] == last
