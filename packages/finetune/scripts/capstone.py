@@ -80,7 +80,7 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
 
 def phases(run: Path) -> dict[str, list[float]]:
     """What PPO was paid, and how far it had gone, phase by phase."""
-    records = list(RunFolder(run).records())
+    records = list(RunFolder(run).read_log())
     return {name: [round(each[name], 3) for each in records] for name in ("score", "kl", "length")}
 
 

@@ -126,13 +126,13 @@ def arms(config: Config, vocab_size: int) -> dict[str, Arm]:
         save_every=10 * every,
     )
     parts, fast = (
-        FAST_RECIPE.parts,
+        FAST_RECIPE.model_fields,
         replace(FAST_RECIPE.loop, steps=config.fast_steps, save_every=every),
     )
     if config.ngrams:  # a row of a table is rarely met, and must learn much each time
         parts, fast = parts | {"d_ff": 128}, replace(fast, learning_rate=3e-2)
     return {
-        "plain": Arm(replace(shape, **PLAIN_RECIPE.parts), (), plain, 12),
+        "plain": Arm(replace(shape, **PLAIN_RECIPE.model_fields), (), plain, 12),
         "fast": Arm(replace(shape, **parts), TABLES if config.ngrams else (), fast, 16),
     }
 

@@ -273,7 +273,7 @@ def test_tokens_that_are_not_those_of_the_text_are_refused(
     content[-2] ^= 1
     (run / name).write_bytes(content)
     before = files(run)
-    refused(capsys, call, f"{name}' is damaged: it is not what the run began with")
+    refused(capsys, call, f"{name}' has changed since the run was created")
     assert files(run) == before
 
 
@@ -300,7 +300,7 @@ def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monk
 
 START_AGAIN = "nothing of the run was kept; free some space and start again"
 GO_ON = "; free some space, then resume with: gpt train --resume .*gpt$"
-NO_STEP = f"no checkpoint was written yet, so its steps are done again{GO_ON}"
+NO_STEP = f"no checkpoint was written yet, so the run starts again from its first step{GO_ON}"
 WRITES = [
     *(("tokenizer.json", START_AGAIN), ("train.npy", START_AGAIN), ("validation.npy", START_AGAIN)),
     *(("config.json", START_AGAIN), ("log.jsonl", NO_STEP), ("step-00000001.safetensors", NO_STEP)),

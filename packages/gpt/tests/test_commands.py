@@ -48,7 +48,7 @@ def test_a_run_leaves_its_config_log_checkpoints_and_plot(trained):
         "checkpoints", "config.json", "log.jsonl", "loss.png", "tokenizer.json", "train.npy",
         "validation.npy",
     }  # fmt: skip
-    records = RunFolder(trained).records()
+    records = RunFolder(trained).read_log()
     assert [record["step"] for record in records] == [1, 2, 3, 4, 5, 6]
     assert [record["validation"] is not None for record in records] == [False, False, True] * 2
     assert records[0].keys() == {"step", "loss", "rate", "grad_norm", "validation", "elapsed"}
@@ -59,7 +59,7 @@ def test_eval_prints_one_json_document(trained, capsys):
     assert main(["eval", "--run", str(trained), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["models"].keys() == {"gpt", "unigram", "bigram", "trigram"}
-    last = RunFolder(trained).records()[-1]
+    last = RunFolder(trained).read_log()[-1]
     assert report["models"]["gpt"]["loss"] == pytest.approx(last["validation"])
     assert report["step"] == 6
 
@@ -92,10 +92,10 @@ def test_two_runs_of_the_same_command_are_identical(trained, tmp_path):
 
 
 def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
-    before = RunFolder(trained).records()
+    before = RunFolder(trained).read_log()
     assert main(["train", "--resume", str(trained), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["step"] == 6
-    assert RunFolder(trained).records() == before
+    assert RunFolder(trained).read_log() == before
 
 
 def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
@@ -168,7 +168,7 @@ def test_a_run_out_of_patience_is_a_finished_run(trained, tmp_path, capsys):
     options += ["--learning-rate", "1e-15", "--muon-rate", "1e-15"]
     assert main(["train", *NANO, *data, *options, "--json"]) == 0
     # no step changes a weight, so the first validation stays the best
-    assert len(RunFolder(tmp_path / "gpt").records()) == 3
+    assert len(RunFolder(tmp_path / "gpt").read_log()) == 3
     assert json.loads(capsys.readouterr().out)["step"] == 1
 
 
@@ -177,14 +177,14 @@ def test_overwrite_replaces_a_run_and_its_checkpoints(trained, tmp_path):
     assert main(["train", *NANO, *data, "--steps", "3"]) == 0
     assert main(["train", *NANO, *data, "--steps", "2", "--overwrite"]) == 0
     assert [path.stem for path in (tmp_path / "gpt" / "checkpoints").iterdir()] == ["step-00000002"]
-    assert len(RunFolder(tmp_path / "gpt").records()) == 2
+    assert len(RunFolder(tmp_path / "gpt").read_log()) == 2
 
 
 def test_micro_batches_change_nothing_but_memory(trained, tmp_path):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     options = ["--steps", "6", "--save-every", "3", "--micro-batch", "3"]
     assert main(["train", *NANO, *data, *options]) == 0
-    ours, whole = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
+    ours, whole = RunFolder(tmp_path / "gpt").read_log(), RunFolder(trained).read_log()
     for a, b in zip(ours, whole, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
 
@@ -200,7 +200,7 @@ def test_the_compiled_model_learns_the_same(trained, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
     assert list(kernels.rglob("*.py")) != []  # it really was another program
-    ours, eager = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
+    ours, eager = RunFolder(tmp_path / "gpt").read_log(), RunFolder(trained).read_log()
     losses = [record["loss"] for record in ours]
     assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
 

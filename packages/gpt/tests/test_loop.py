@@ -77,7 +77,7 @@ def test_every_rate_is_the_same_share_of_its_own_peak():
     loop.update_weights(state, gradient, config)
     rates = {group["lr"] for group in optimizer.param_groups}
     assert rates == {0.5 * 0.02, 0.5 * 3e-3}
-    assert config.rate(4) == 0.5 * 3e-3
+    assert config.learning_rate_at(4) == 0.5 * 3e-3
 
 
 def test_two_runs_are_identical_to_the_bit():
@@ -125,7 +125,7 @@ def test_a_checkpoint_of_another_shape_is_refused(tmp_path):
     run(CONFIG, folder=tmp_path)
     checkpoint, _ = newest_checkpoint(tmp_path)
     wider = GPT(GPTConfig(20, 8, 1, 2, 16, 16))
-    with pytest.raises(BadInput, match=r"another model: .* has shape \(.*\), and this model wants"):
+    with pytest.raises(BadInput, match=r"another model: .* has shape \(.*\), and this model needs"):
         next(train(wider, batches, next_token_loss, CONFIG, start=checkpoint))
 
 

@@ -76,7 +76,7 @@ def test_parts_of_a_matrix_are_orthogonalised_apart():
     whole.grad = torch.randn(8, 4)
     for part, gradient in zip(parts, whole.grad.split((4, 2, 2)), strict=True):
         part.grad = gradient.clone()
-    Muon([whole], parts=(4, 2, 2)).step()
+    Muon([whole], row_splits=(4, 2, 2)).step()
     Muon(parts).step()
     torch.testing.assert_close(whole, torch.cat(parts))
 

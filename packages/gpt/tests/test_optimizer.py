@@ -39,10 +39,10 @@ def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest():
     assert groups[1] == {f"blocks.{n}.{kind}.weight" for n in (0, 1) for kind in kinds}
     assert groups[2] == {"embedding.weight"}
     assert sum(map(len, groups)) == len(names)
-    assert [group["peak"] for group in optimizer.param_groups] == [0.02, 0.02, 3e-3, 3e-3]
-    assert optimizer.param_groups[0]["parts"] == (16, 16, 16)
+    assert [group["peak_lr"] for group in optimizer.param_groups] == [0.02, 0.02, 3e-3, 3e-3]
+    assert optimizer.param_groups[0]["row_splits"] == (16, 16, 16)
     grouped = GPT(replace(MODEL, n_heads=4, n_kv_heads=2, head_width=6))
-    assert both(grouped).param_groups[0]["parts"] == (24, 12, 12)
+    assert both(grouped).param_groups[0]["row_splits"] == (24, 12, 12)
 
 
 def test_a_model_without_blocks_is_left_to_adamw():
@@ -82,7 +82,7 @@ def test_a_state_put_back_goes_on_in_the_same_bits(stop):
                 state, optimizer = optimizer.state_dict(), both(model)
                 optimizer.load_state_dict(state)
             for group in optimizer.param_groups:
-                group["lr"] = group["peak"]
+                group["lr"] = group["peak_lr"]
             model(torch.arange(16).view(2, 8) + step).square().sum().backward()
             optimizer.step()
             optimizer.zero_grad()

@@ -1,6 +1,8 @@
-"""A GPT, from text to text: read `text`, `model`, `training`, `generation`, `evaluation`.
+"""A GPT in PyTorch: tokenizer, model, training, generation and evaluation.
 
-The names below load on first use, so that `import gpt` and the command line start at once.
+Read `text`, `model`, `training`, `generation`, `evaluation`, then `runs`, `pretrained`,
+`comparison`. The names below are imported on first use, so that `import gpt` and the command line
+start at once.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""Pretraining: from a text to a trained GPT in a run folder."""
+"""Pretraining: load a text, create a run folder, train a GPT in it."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -41,24 +41,24 @@ class TrainConfig(RunOptions):
     """Hyperparameters of the training loop; their defaults come from --recipe."""
     name: str = "gpt"
     data: str | None = "python"
-    """`python` (its documentation), a text file, a folder of text files, or hub:OWNER/NAME, also
-    with :CONFIGURATION. Not needed with --resume; if given, it must be the same text."""
+    """`python` (its documentation), a file, a folder, or hub:OWNER/NAME[:CONFIGURATION].
+    Not needed with --resume; if given, it must be the same text."""
     max_characters: int = 50_000_000
-    """Characters after which a larger source is cut off."""
+    """Number of characters after which a larger source is cut off."""
     validation_share: float = 0.1
-    """Share of the text, in whole documents, that is held out for validation."""
+    """Fraction of the text, in whole documents, that is held out for validation."""
     tokenizer: Literal["bpe", "character"] = "bpe"
     """Byte-pair encoding trained on the text, or one token per character."""
     vocab_size: int = 1024
-    """Vocabulary size of the BPE. More tokens make texts shorter, and rarer to learn from."""
+    """Vocabulary size of the byte-pair encoding. More tokens shorten texts, but each is rarer."""
     recipe: RecipeName = "fast"
-    """Architecture and hyperparameters: plain as in GPT-2, or fast, with Muon and newer parts."""
+    """Architecture and hyperparameters: those of GPT-2, or newer ones that learn faster."""
     preset: str = "small"
     """Size of the model: nano, tiny, small or gpt2."""
     context: Annotated[int | None, FromPreset] = None
-    """Longest sequence, in tokens."""
+    """Context length in tokens. A longer one shows the model more text, but is slower."""
     n_layers: Annotated[int | None, FromPreset] = None
-    """Number of blocks."""
+    """Number of transformer blocks."""
     n_heads: Annotated[int | None, FromPreset] = None
     """Attention heads per block."""
     n_kv_heads: Annotated[int | None, arg(help_behavior_hint="(default: n_heads)")] = None
@@ -67,7 +67,7 @@ class TrainConfig(RunOptions):
     """Width of the residual stream; the feed-forward layer is four times as wide."""
     positions: Annotated[PositionKind | None, FromRecipe] = None
     """Position encoding."""
-    norm: Annotated[Literal["pre", "post"] | None, FromRecipe] = None
+    norm: Annotated[Literal["pre", "post"] | None, FromPreset] = None
     """Normalise before each half of a block (GPT-2), or after it (the original transformer)."""
     norm_kind: Annotated[Literal["layer", "rms"] | None, FromRecipe] = None
     """LayerNorm or RMSNorm."""
@@ -82,7 +82,7 @@ class TrainConfig(RunOptions):
     tied_head: Annotated[bool | None, FromPreset] = None
     """Whether the output head shares its weights with the embedding."""
     dropout: Annotated[float | None, FromPreset] = None
-    """Probability of zeroing a number in training."""
+    """Probability that dropout zeroes a number in training. Higher regularises more."""
 
     def __post_init__(self) -> None:
         """Check the text, the preset and the numbers.
@@ -100,19 +100,19 @@ class TrainConfig(RunOptions):
             raise BadInput(f"validation_share must lie in (0, 1), got {self.validation_share}")
 
     def model_config(self, vocab_size: int) -> GPTConfig:
-        """Return the preset with the parts of the recipe and the options that were given."""
+        """Return the preset, changed by the recipe and then by the options that were given."""
         given = {
             name: value for name in SHAPE_OPTIONS if (value := getattr(self, name)) is not None
         }
         if "d_model" in given:
             given["d_ff"] = 4 * given["d_model"]
-        parts = RECIPES[self.recipe].parts | given
-        return dataclasses.replace(find_preset(self.preset), vocab_size=vocab_size, **parts)
+        fields = RECIPES[self.recipe].model_fields | given
+        return dataclasses.replace(find_preset(self.preset), vocab_size=vocab_size, **fields)
 
     def with_defaults(self) -> "TrainConfig":
         """Defaults for options that are not given: those of a resumed run, else of the recipe.
 
-        A resumed run needs no text: its tokens are in its folder.
+        A resumed run needs no --data: its tokens are in its folder.
         """
         if self.resume is not None:
             return dataclasses.replace(self.saved(self.resume), data=None)
@@ -129,10 +129,10 @@ SHAPE_OPTIONS = (
 
 
 def load_text(config: TrainConfig) -> DocumentSplit:
-    """Load the documents and set some aside for validation.
+    """Load the documents, and hold some out for validation.
 
     Raises:
-        BadInput: there is no text, or too little of it.
+        BadInput: there is no text, or not enough of it.
     """
     notes: list[str] = []
     documents = load_documents(str(config.data), config.max_characters, notes)
@@ -140,7 +140,7 @@ def load_text(config: TrainConfig) -> DocumentSplit:
         report_message(note)
     split = split_documents(documents, config.validation_share, config.loop.seed)
     if not split.validation:
-        raise BadInput(f"{config.data!r} is too short to set a validation text aside")
+        raise BadInput(f"{config.data!r} is too short to hold a document out for validation")
     return split
 
 
@@ -155,7 +155,7 @@ def create_run(folder: RunFolder, config: TrainConfig, text: DocumentSplit) -> N
         tokenizer = CharacterTokenizer.train(text.train + text.validation)
     model_config = config.model_config(tokenizer.vocab_size)
     streams = [encode_documents(tokenizer, documents) for documents in text]
-    for stream in streams:  # refuses one that does not fill a window
+    for stream in streams:  # checks that each fills a window
         RandomWindows(stream, model_config.context, config.batch_size, config.loop.seed)
     folder.clear()
     save_tokenizer(folder.tokenizer, tokenizer)
@@ -170,7 +170,7 @@ def pretrain(run: TrainingRun, config: TrainConfig) -> None:
     model_config = run.folder.model_config()
     torch.manual_seed(config.loop.seed)
     model = GPT(model_config).to(run.device)
-    tokens, validation = run.folder.tokens(model_config.vocab_size)
+    tokens, validation = run.folder.load_token_streams(model_config.vocab_size)
     windows = RandomWindows(tokens, model_config.context, config.batch_size, config.loop.seed)
 
     def batches(step: int) -> list[Batch]:

@@ -1,8 +1,8 @@
-"""The command line: parse options, call the command, turn each known failure into one sentence.
+"""The command line: parse options, run the command, report each known failure as one message.
 
 Exit statuses: 0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted. A program has
 commands: `gpt train` is the function `run` of the module `gpt.commands.train`, and its options are
-the fields of the dataclass that `run` takes. A script has one function instead.
+the fields of the dataclass that `run` takes. A script has a single function.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ HELP = ("-h", "--help")
 
 @dataclass(frozen=True)
 class CommandLine(ABC):
-    """A program or a script: a name, and something to call with its arguments."""
+    """A program or a script, which is called with a list of arguments."""
 
     name: str
     """Prefix of every message."""
@@ -37,7 +37,7 @@ class CommandLine(ABC):
     def main(self, arguments: list[str] | None = None) -> int:
         """Run a command line and return its exit status."""
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
+            sys.stdout.reconfigure(errors="replace")  # some terminals cannot print every character
         before = signal.signal(signal.SIGINT, RecordingInterruptHandler())
         try:
             status = self.call(sys.argv[1:] if arguments is None else arguments)
@@ -49,7 +49,7 @@ class CommandLine(ABC):
             return self.report(str(error), 1)
         except RunFailed as error:
             return self.report_failure(str(error), 1)
-        except BrokenPipeError:  # the reader has seen enough: gpt sample | head -1
+        except BrokenPipeError:  # the pipe was closed, as by: gpt sample | head -1
             discard_output()
             return 0
         except OSError as error:
@@ -81,7 +81,7 @@ class CommandLine(ABC):
             raise BadInput(f"{message_in_box(messages.getvalue())} (see: {prog} --help)") from stop
 
     def report_failure(self, message: str, status: int) -> int:
-        """Report an error once, although all processes of a run mostly fail for the same reason.
+        """Report an error once, although all processes of a run may fail for the same reason.
 
         Once rank 0 has reported the error, torchrun stops the other processes; they report it
         themselves only if rank 0 does not.
@@ -106,7 +106,7 @@ class CommandLine(ABC):
         return self.report_failure(message, 1)
 
     def report_interrupt(self) -> int:
-        """Report Ctrl-C, which reaches all processes of a run, in the first one."""
+        """Report Ctrl-C, which all processes of a run receive, in the first process only."""
         return self.report("interrupted", 130) if is_rank_zero() else 130
 
     def report(self, message: str, status: int) -> int:
@@ -118,10 +118,10 @@ class CommandLine(ABC):
 
 @dataclass(frozen=True)
 class Program(CommandLine):
-    """The program of a package, named after it."""
+    """Program of a package, which has the package's name."""
 
     commands: dict[str, str]
-    """Commands, each with one line of help."""
+    """Commands by name, each with one line of help."""
     distributed: tuple[str, ...] = ("train",)
     """Commands that torchrun may start in several processes."""
 
@@ -158,9 +158,9 @@ class Program(CommandLine):
         return self.parse(config, prog, options, given.with_defaults())
 
     def import_command(self, command: str) -> ModuleType:
-        """Import the module of a command; Ctrl-C meanwhile ends the program at once.
+        """Import the module of a command; Ctrl-C during the import ends the program at once.
 
-        Libraries below torch are imported by C code, which does not pass KeyboardInterrupt on.
+        Raising KeyboardInterrupt would not do: C code imports some libraries and swallows it.
         """
         before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.report_interrupt()))
         try:
@@ -171,7 +171,7 @@ class Program(CommandLine):
 
 @dataclass(frozen=True)
 class Script(CommandLine):
-    """A file that is run by itself."""
+    """Command line of a script with a single function."""
 
     config: type
     """Dataclass of its options."""
@@ -179,12 +179,12 @@ class Script(CommandLine):
     """Takes the options and returns the exit status."""
 
     def call(self, arguments: list[str]) -> int:
-        """Parse the options and call the function."""
+        """Parse the options and run the function."""
         return self.run(self.parse(self.config, self.name, arguments))
 
 
 def message_in_box(text: str) -> str:
-    """Return the first message of tyro, which prints errors inside a box of line characters."""
+    """Return the first error message of tyro, which prints them inside a box."""
     message = re.split("─{9,}│|│ ─{9,}", text.split("╮", 1)[-1])[0]
     words = " ".join(re.sub("[│╰╯─]", " ", message).split())
     return re.sub(r"^Error parsing [^-:][^:]*: ", "", words).rstrip(".")

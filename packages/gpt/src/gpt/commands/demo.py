@@ -1,4 +1,4 @@
-"""`gpt demo`: the whole path in under two minutes, from this Python's documentation to new text."""
+"""`gpt demo`: read text, train, score and generate, in under two minutes."""
 
 import json as json_format
 from dataclasses import asdict, dataclass, replace
@@ -28,9 +28,9 @@ class DemoConfig:
     """Train a small GPT on the documentation inside this Python, and show what it learned."""
 
     runs: Path = Path("runs")
-    """Folder that holds all runs; this run is `demo` in it and replaces the previous one."""
+    """Folder that holds all runs. The run `demo` in it is replaced."""
     steps: int = 600
-    """Training steps."""
+    """Training steps. More steps learn more and take longer."""
     max_new_tokens: int = 300
     """Tokens to generate after training."""
     device: str = "auto"
@@ -39,13 +39,17 @@ class DemoConfig:
     """Print one JSON document instead of a report."""
 
     def __post_init__(self) -> None:
-        """Check the number of tokens."""
+        """Check the number of tokens.
+
+        Raises:
+            BadInput: it is below 1.
+        """
         if self.max_new_tokens < 1:
             raise BadInput(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
 
 
 def run(config: DemoConfig) -> int:
-    """Train, score, generate, and say how much of the generated text is new."""
+    """Train a GPT, score it, generate text, and report how much of the text is new."""
     options = TrainConfig(
         loop=replace(FAST_RECIPE.loop, steps=config.steps, save_every=100),
         preset="tiny",
@@ -68,18 +72,18 @@ def run(config: DemoConfig) -> int:
     generator = torch.Generator(run.device).manual_seed(0)
     sampler = partial(sample_token, temperature=0.8, top_p=0.95, generator=generator)
     tokens = generate(model, tokenizer.encode(PROMPT), config.max_new_tokens, sampler)
-    written = PROMPT + decode(tokenizer, list(tokens))
-    originality = measure_originality(written, "\n".join(text.train))
+    generated = PROMPT + decode(tokenizer, list(tokens))
+    originality = measure_originality(generated, "\n".join(text.train))
     if config.json:
-        print(json_format.dumps({**report, "text": written, **asdict(originality)}))
+        print(json_format.dumps({**report, "text": generated, **asdict(originality)}))
         return 0
-    print("Training loss\n" + loss_chart([record["loss"] for record in run.folder.records()]))
+    print("Training loss\n" + loss_chart([record["loss"] for record in run.folder.read_log()]))
     print_evaluation(report)
-    print(f"\nGenerated after {PROMPT!r}:\n\n{written}\n")
+    print(f"\nGenerated after {PROMPT!r}:\n\n{generated}\n")
     print(f"{originality.known_words:.0%} of its words occur in the training text.")
     print(
         f"The longest passage copied from there has {len(originality.longest_copy)} of its "
-        f"{len(written)} characters: {originality.longest_copy!r}"
+        f"{len(generated)} characters: {originality.longest_copy!r}"
     )
     path = run.folder.path
     print(f"Loss curve: {path / 'loss.png'}. To generate more: gpt sample --run {path}")

@@ -1,4 +1,4 @@
-"""`gpt eval`: the model next to n-gram models of the same text."""
+"""`gpt eval`: score a model next to n-gram models of the same text."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ class EvalConfig:
 
 
 def run(config: EvalConfig) -> int:
-    """Load the model, score it, print the scores."""
+    """Load the model, score it on its validation text and print the scores."""
     report = evaluate_run(RunFolder(config.run), pick_device(config.device))
     print_evaluation(report, config.json)
     return 0

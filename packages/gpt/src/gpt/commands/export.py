@@ -1,4 +1,4 @@
-"""`gpt export`: write a model so that transformers opens it."""
+"""`gpt export`: write a model in the layout of transformers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +15,20 @@ from gpt.runs.progress import report_message
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Write model and tokenizer into a folder that `from_pretrained` of transformers reads."""
+    """Write model and tokenizer into a folder that transformers opens with `from_pretrained`."""
 
     run: Path = Path("runs/gpt")
     """Folder of the run."""
     model: Annotated[str | None, arg(help_behavior_hint="(default: the model of --run)")] = None
     """Export a published model instead: smollm2, a folder of transformers, or a hub id."""
     output: Path = Path("exported")
-    """Folder to write."""
+    """Folder to write to."""
     overwrite: bool = False
     """Replace the files of an earlier export."""
 
 
 def run(config: ExportConfig) -> int:
-    """Load the model, write it, say how to open it."""
+    """Load the model, write it, and report how to open it."""
     refuse_nonempty_folder(config.output, config.overwrite)
     if config.model is None:
         RunFolder(config.run).read_config()  # a missing run is not looked up on the hub

@@ -1,4 +1,4 @@
-"""`gpt sample`: generate text token by token, or the answer of a chat model."""
+"""`gpt sample`: generate text, or the answer of a chat model."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -34,26 +34,26 @@ class SampleConfig:
     prompt: str = ""
     """Text to continue. An empty prompt begins a new document."""
     chat: Annotated[str | None, arg(help_behavior_hint="(default: continue --prompt)")] = None
-    """Message to a chat model, such as smollm2, which answers it."""
+    """Message that a chat model, such as smollm2, answers."""
     system: Annotated[str | None, arg(help_behavior_hint="(default: the template's own)")] = None
-    """System message of a chat."""
+    """System message of the chat, placed before the message."""
     max_new_tokens: int = 200
-    """Most tokens to generate; a document or an answer may end before."""
+    """Largest number of tokens to generate; a document or an answer may end earlier."""
     temperature: Annotated[float | None, arg(help_behavior_hint=TEMPERATURE_DEFAULT)] = None
-    """Lower is more predictable; 0 always takes the likeliest token."""
+    """Sampling temperature. Lower is more predictable; 0 always takes the most likely token."""
     top_k: Annotated[int | None, arg(help_behavior_hint=f"({MODEL_DEFAULT} all)")] = None
-    """Sample from the k likeliest tokens only."""
+    """Sample from the k most likely tokens only. Fewer are more predictable."""
     top_p: Annotated[float | None, arg(help_behavior_hint=f"({MODEL_DEFAULT} 0.95)")] = None
-    """Sample from the fewest tokens that have this probability together; 1 allows all."""
+    """Sample from the most likely tokens with this total probability only; 1 allows all."""
     seed: int = 0
     """Random seed; the same seed generates the same text."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the weights; bf16 halves the memory, and the time if memory is slow."""
+    """Number format of the weights. bf16 needs half the memory, and less time if memory is slow."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
 
     def __post_init__(self) -> None:
-        """Check the settings of sampling.
+        """Check the sampling settings.
 
         Raises:
             BadInput: one of them is out of range, or both a prompt and a chat are given.
@@ -67,7 +67,7 @@ class SampleConfig:
             raise BadInput("give a --prompt to be continued or a --chat to be answered, not both")
 
     def sampling(self, model: SamplingDefaults) -> SamplingDefaults:
-        """Return the settings of sampling: the options, then the model's defaults, then ours."""
+        """Return each sampling setting: the option, else the model's default, else ours."""
         ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
         options = SamplingDefaults(self.temperature, self.top_k, self.top_p)
         model = model._replace(top_k=model.top_k or None)  # 0 in its file keeps all tokens
@@ -80,7 +80,7 @@ class SampleConfig:
 
 
 def run(config: SampleConfig) -> int:
-    """Print the prompt and its continuation, or the answer."""
+    """Print the prompt and its continuation, or the answer, token by token."""
     device = pick_device(config.device)
     if config.model is None:
         RunFolder(config.run).read_config()  # a missing run is not looked up on the hub
@@ -103,7 +103,7 @@ def run(config: SampleConfig) -> int:
 
 
 def encode_prompt(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
-    """Return the tokens that the model continues."""
+    """Return the tokens of the prompt, or of the chat in the model's template."""
     if config.chat is None:
         begin = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
         return [*begin, *tokenizer.encode(config.prompt)] or [tokenizer.end_of_text]

@@ -1,4 +1,4 @@
-"""`gpt train`: from a text to a trained model in a run folder."""
+"""`gpt train`: train a GPT on a text, in a run folder."""
 
 import shlex
 
@@ -11,7 +11,7 @@ from gpt.text.documents import documents_sha256
 
 
 def run(config: TrainConfig) -> int:
-    """Train a GPT, then compare it with n-gram models of the same text."""
+    """Train a GPT, then score it next to n-gram models of the same text."""
     with TrainingRun(config) as run:
         with run.setup() as is_first:
             if is_first and config.resume is None:
@@ -29,10 +29,10 @@ def run(config: TrainConfig) -> int:
 
 
 def refuse_another_text(run: TrainingRun, config: TrainConfig) -> None:
-    """Check that a resumed run is given the text that it was started with; its path may differ.
+    """Check that --data names the text that the resumed run was started with, at any path.
 
     Raises:
-        BadInput: the text is another one.
+        BadInput: it is a different text.
     """
     text = load_text(config)
     if run.folder.read_config()["text_sha256"] != documents_sha256(text.train + text.validation):

@@ -28,7 +28,7 @@ def evaluate_run(folder: RunFolder, device: torch.device) -> dict[str, Any]:
 
 def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:
     """Return loss, perplexity and bits per byte of each model, and how much text was scored."""
-    train, validation = folder.tokens(tokenizer.vocab_size)
+    train, validation = folder.load_token_streams(tokenizer.vocab_size)
     n_bytes = count_scored_bytes(tokenizer, validation)
     nats = {"gpt": negative_log_likelihoods(model, validation, model.config.context)}
     for name, order in ORDERS.items():
@@ -60,4 +60,4 @@ def print_evaluation(report: dict[str, Any], as_json: bool = False) -> None:
 def plot_losses(folder: RunFolder, report: dict[str, Any]) -> None:
     """Draw the losses of a run, with those of the n-gram models as level lines."""
     ngrams = {name: each["loss"] for name, each in report["models"].items() if name != "gpt"}
-    save_loss_plot(folder.path / "loss.png", folder.records(), ngrams)
+    save_loss_plot(folder.path / "loss.png", folder.read_log(), ngrams)

@@ -1,4 +1,4 @@
-"""One sentence for each way in which a training run ends before its last step."""
+"""Messages for the ways in which a training run can end before its last step."""
 
 import re
 import shlex
@@ -14,7 +14,7 @@ from gpt.runs.progress import report_message
 
 
 def resume_command(folder: RunFolder, command: str) -> str:
-    """Return the command line that resumes a run; `command` is the program and its verb."""
+    """Return the command line that resumes a run; `command` is the program and command."""
     n = n_processes()
     start = command if n == 1 else f"torchrun --nproc-per-node {n} -m {command}"
     return f"{start} --resume {shlex.quote(str(folder.path))}"
@@ -22,9 +22,10 @@ def resume_command(folder: RunFolder, command: str) -> str:
 
 @contextmanager
 def closing_loop(loop: Generator[object, None, None]) -> Iterator[None]:
-    """Close the loop, which saves; after an error in one of several processes, pass it the error.
+    """Close the loop at the end, so that it saves a checkpoint.
 
-    Saving takes all processes, and the others cannot help any more.
+    After an error in one of several processes, the loop gets the error instead and does not save:
+    saving needs all processes.
     """
     try:
         yield
@@ -38,7 +39,7 @@ def closing_loop(loop: Generator[object, None, None]) -> Iterator[None]:
 
 @contextmanager
 def run_failures_reported(folder: RunFolder, command: str) -> Iterator[None]:
-    """Say what was kept of a run that fails, and how to resume it.
+    """Add to the error of a failed run which checkpoint was kept and how to resume from it.
 
     Raises:
         RunFailed: the disk is full, or memory ran out.
@@ -58,7 +59,7 @@ def run_failures_reported(folder: RunFolder, command: str) -> Iterator[None]:
         else:
             message += "nothing of the run was kept; free some space and start again"
         raise RunFailed(message) from error
-    except (MemoryError, RuntimeError) as error:  # torch has a class of its own only on GPUs
+    except (MemoryError, RuntimeError) as error:  # on a CPU torch has no class for it
         if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
             raise RunFailed(
                 "not enough memory; try a smaller --batch-size, --micro-batch or --d-model"
@@ -68,7 +69,7 @@ def run_failures_reported(folder: RunFolder, command: str) -> Iterator[None]:
 
 @contextmanager
 def interrupt_reported(folder: RunFolder, command: str) -> Iterator[None]:
-    """Say which checkpoint is the last one if a second Ctrl-C does not wait for the step."""
+    """Report the last checkpoint if a second Ctrl-C interrupts the current step."""
     try:
         yield
     except KeyboardInterrupt:
@@ -78,8 +79,8 @@ def interrupt_reported(folder: RunFolder, command: str) -> Iterator[None]:
 
 
 def last_checkpoint_name(folder: RunFolder) -> str:
-    """Describe which checkpoint a run can be resumed from."""
+    """Return a clause that names the checkpoint from which a run can be resumed."""
     files = checkpoint_files(folder.checkpoints)
     if files:
         return f"the last checkpoint is {files[-1].name}"
-    return "no checkpoint was written yet, so its steps are done again"
+    return "no checkpoint was written yet, so the run starts again from its first step"

@@ -1,4 +1,4 @@
-"""Ctrl-C handlers: one remembers that it came, one waits for the end of the current step."""
+"""Handlers of Ctrl-C: one records it, one defers it to the end of the current step."""
 
 import signal
 from types import FrameType, TracebackType
@@ -6,30 +6,29 @@ from typing import NoReturn
 
 
 class RecordingInterruptHandler:
-    """Raise KeyboardInterrupt, as Python itself does, and remember it.
+    """Signal handler that raises KeyboardInterrupt, as Python's own does, and records the signal.
 
-    Some libraries swallow every exception; `received` still tells that Ctrl-C came.
+    Some libraries swallow every exception; `received` is True even then.
     """
 
     received = False
 
     def __call__(self, number: int, frame: FrameType | None) -> NoReturn:
-        """Handle the signal."""
+        """Record the signal and raise KeyboardInterrupt."""
         self.received = True
         raise KeyboardInterrupt
 
 
 class DeferredInterrupt:
-    """While active, the first Ctrl-C only sets `requested`; a second one interrupts at once.
+    """Context in which the first Ctrl-C only sets `requested` and the second one interrupts.
 
     An earlier Ctrl-C that a library swallowed counts as the first.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    requested = False
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal."""
+        """Set `requested`, or raise KeyboardInterrupt if it is set already."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True

@@ -1,4 +1,4 @@
-"""Options that every training command has, and the rules for resuming a run with them."""
+"""Options shared by all training commands, and the rules for resuming a run with them."""
 
 import dataclasses
 import shlex
@@ -19,21 +19,21 @@ Options = TypeVar("Options", bound="RunOptions")
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Options of every training command."""
+    """Options shared by all training commands."""
 
     command: ClassVar[str]
-    """Program and verb, such as `gpt train`."""
+    """Program and command, such as `gpt train`."""
     changeable: ClassVar[tuple[str, ...]] = ("loop", "device", "shard", "json", "overwrite")
     """Fields that may differ when a run is resumed."""
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DEFAULT_LOOP
     """Hyperparameters of the training loop."""
     batch_size: int = 16
-    """Sequences (or preference pairs) per step."""
+    """Sequences (or preference pairs) per step. More give steadier gradients and slower steps."""
     micro_batch: Annotated[int | None, arg(help_behavior_hint="(default: the whole batch)")] = None
     """Sequences per pass through the model. Fewer need less memory; the gradient is the same."""
     name: str = "run"
-    """Name of the run's folder below --runs."""
+    """Name of the run's folder inside --runs."""
     runs: Path = Path("runs")
     """Folder that holds all runs."""
     resume: Annotated[Path | None, arg(help_behavior_hint="(default: start a new run)")] = None
@@ -91,14 +91,14 @@ class RunOptions:
             ) from error
 
     def settings(self) -> dict[str, Any]:
-        """Return the options as the values that `config.json` keeps."""
+        """Return the options as they are stored in `config.json`."""
         return dataclasses.asdict(self) | {"runs": str(self.runs), "resume": None}
 
     def refuse_changes(self: Options, saved: Options) -> None:
-        """Check that a resumed run keeps its settings; device and reports may change.
+        """Check that a resumed run keeps its settings, except those that are `changeable`.
 
         Raises:
-            BadInput: a setting was given that differs from the run's.
+            BadInput: an option differs from the run's setting.
         """
         for old, new in ((saved, self), (saved.loop, self.loop)):
             for field in dataclasses.fields(old):
@@ -106,7 +106,7 @@ class RunOptions:
                 if before != now and field.name not in self.changeable:
                     raise BadInput(
                         f"this run has {field.name} {before}, not {now}; leave the option out to "
-                        "continue with it, or start another run with --name"
+                        "continue the run, or start another one with --name"
                     )
 
     def refuse_existing_run(self) -> None:

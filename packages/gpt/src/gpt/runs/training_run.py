@@ -1,10 +1,10 @@
-"""A training command at work in its run folder: resume, progress, log and Ctrl-C.
+"""The frame of every training command: run folder, resume, progress, log and Ctrl-C.
 
 with TrainingRun(options) as run:
     with run.setup() as is_first:  # the first process makes the folder, the others wait
         ...
     records = train(model, ..., start=run.last_checkpoint(), folder=run.folder.checkpoints)
-    run.follow(records, title, tokens_per_step)
+    run.follow(records, steps, title, tokens_per_step)
     if run.is_finished:
         ...  # report, in the first process only
 return run.status
@@ -43,13 +43,14 @@ from gpt.runs.processes import (
 from gpt.runs.progress import report_message, show_progress
 
 INTERRUPTED_STATUS = 130
-"""Exit status of a program that Ctrl-C ended."""
+"""Exit status of a program that was interrupted by Ctrl-C."""
 
 
 class TrainingRun:
-    """A run folder while a training command works in it.
+    """A training command at work in its run folder.
 
-    Every failure, and Ctrl-C, ends with one sentence that says how to resume.
+    Every failure, and Ctrl-C, ends with a message that says how to resume the run. `status` is the
+    exit status of the command.
     """
 
     def __init__(self, options: RunOptions) -> None:
@@ -90,7 +91,7 @@ class TrainingRun:
             yield is_first
 
     def last_checkpoint(self, updates_per_record: int = 1) -> Checkpoint | None:
-        """Return the newest intact checkpoint, and drop what was logged after it.
+        """Return the newest intact checkpoint, if any, and remove later records from the log.
 
         A record of the log may cover several updates, as in PPO.
         """
@@ -105,10 +106,10 @@ class TrainingRun:
     def follow(
         self, records: Generator[Any, None, None], steps: int, title: str, tokens_per_step: int
     ) -> None:
-        """Run the loop with a progress bar and log each record, until its end or until Ctrl-C.
+        """Run the loop to its end or to Ctrl-C, with a progress bar, and log each record.
 
-        The first Ctrl-C lets the current step finish and saves it; a second one stops at once.
-        `is_finished` is True afterwards in the process that should report.
+        After the first Ctrl-C, the current step finishes and is saved; a second one stops at once.
+        If the run has ended, `is_finished` is True afterwards, in the first process only.
         """
         step, stop, command = self.done, False, self.options.command
         with (
@@ -119,13 +120,13 @@ class TrainingRun:
         ):
             for record in log_records(shown, self.folder):
                 step = record.step
-                stop = bool(all_reduce_max(interrupt.requested))  # one was interrupted: all stop
+                stop = bool(all_reduce_max(interrupt.requested))  # if any was interrupted, all stop
                 if stop:
                     break
         if stop and step < steps:
             resume = resume_command(self.folder, command)
             report_message(f"stopped after step {step}; resume with: {resume}")
-            barrier()  # torchrun ends all processes when the first has ended
+            barrier()  # torchrun stops the others when one ends
             self.status = INTERRUPTED_STATUS
         else:
             self.is_finished = rank() == 0
@@ -133,14 +134,14 @@ class TrainingRun:
 
 
 def log_records(records: Iterator[Any], folder: RunFolder) -> Iterator[Any]:
-    """Append each record to the log, with the seconds since this start, and pass it on."""
+    """Append each record to the log, with the seconds since this start, and yield it."""
     if rank() > 0:
         yield from records
         return
     started = time.perf_counter()
     for record in records:
         elapsed = round(time.perf_counter() - started, 3)
-        # opened for each line, so that a line that cannot be written fails here, with its name
+        # opened for each line, so that a failed write raises here, with the file's name
         with add_path_to_errors(folder.log), folder.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(asdict(record) | {"elapsed": elapsed}) + "\n")
         yield record

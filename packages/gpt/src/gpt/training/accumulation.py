@@ -1,9 +1,9 @@
 """Add up one gradient over several micro-batches, equal to the gradient of the whole batch.
 
-A loss function returns a sum and the number of terms in it. Sums and gradients are added over the
-micro-batches and divided once, by the number of terms in all of them. So a smaller last
-micro-batch, or micro-batches with unequal numbers of scored tokens, get the weight that they
-should. A mean of means would not do that.
+A loss function returns a sum and its number of terms. Sums and gradients are added up over the
+micro-batches and divided once, by the total number of terms. So every term has the same weight,
+also where the last micro-batch is smaller or micro-batches have unequal numbers of scored tokens.
+In a mean of means it would not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,30 +20,30 @@ from gpt.text.token_files import Batch
 
 
 class LossSum(NamedTuple):
-    """A loss before it is averaged."""
+    """Sum of a loss over its terms, and their number."""
 
     total: Float[Tensor, ""]
     terms: int
 
 
 LossFunction = Callable[[Any, Any], LossSum]
-"""Takes the model (compiled or not) and a micro-batch of whatever kind the model reads."""
+"""Takes the model (compiled or not) and a micro-batch, of any type that the model accepts."""
 
 
 def next_token_loss(model: nn.Module, batch: Batch) -> LossSum:
-    """Sum the cross-entropy of every token given the tokens before it (nats)."""
+    """Return the summed cross-entropy of every token given the tokens before it, in nats."""
     return LossSum(model(batch.tokens, targets=batch.targets), batch.targets.numel())
 
 
 class GradientAccumulator:
-    """The gradient of one step, added up over its micro-batches.
+    """Accumulator for the gradient of one step.
 
         for batch in gradient.micro_batches(batches):
             gradient.backward(loss(model, batch))
         mean_loss = gradient.finish(parameters)
 
-    The scaler multiplies by 1 except in fp16; its factor stays in the gradient until `unscale_`.
-    With several processes, the batches are those of this process and the mean runs over all.
+    In fp16 the gradient is multiplied by the scaler's factor until `scaler.unscale_`. With several
+    processes, each passes its own batches, and the mean is over those of all processes.
     """
 
     def __init__(self, model: Any, scaler: torch.amp.GradScaler) -> None:
@@ -52,11 +52,11 @@ class GradientAccumulator:
         self.is_counted = True
 
     def micro_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Yield the batches of this process, as many as the process with most of them has.
+        """Yield the batches of this process, repeating the last until no process has more.
 
-        A pass through a sharded model needs all processes. One that has run out repeats its last
-        batch, which then does not count. Gradients are averaged over the processes only after the
-        last batch.
+        Each forward pass of a sharded model needs all processes, so a process with fewer batches
+        repeats its last one, which is not counted. Gradients are averaged over the processes only
+        after the last batch.
         """
         own = list(batches)
         n_passes = int(all_reduce_max(len(own)))
@@ -67,20 +67,20 @@ class GradientAccumulator:
                 yield own[min(number, len(own) - 1)]
 
     def backward(self, loss: LossSum) -> None:
-        """Add the gradient of a loss."""
-        # any divisor would do, the same one everywhere; this one keeps fp16 in its range
+        """Add the gradient of a summed loss to that of the step."""
+        # any divisor that is equal in all processes would do; this one keeps fp16 in its range
         self.unit = self.unit or all_reduce_max(loss.terms) or 1
         self.scaler.scale(self.is_counted * loss.total / self.unit).backward()
         self.total += self.is_counted * loss.total.item()
         self.terms += self.is_counted * loss.terms
 
     def finish(self, parameters: list[nn.Parameter]) -> float:
-        """Turn the sums into the mean: scale the gradient in `parameters` and return the loss."""
+        """Divide by the number of terms: scale the gradients and return the mean loss."""
         total, terms = all_reduce_sum(self.total, self.terms)
         factor = n_processes() * self.unit / terms
-        if factor != 1:  # it is 1 for one micro-batch in one process
+        if factor != 1:  # one micro-batch in one process needs no scaling
             for parameter in parameters:
-                if parameter.grad is not None:  # the average over the processes of sums / unit
+                if parameter.grad is not None:  # holds the mean over the processes of sum / unit
                     parameter.grad *= factor
         return total / terms
 
@@ -92,7 +92,7 @@ def accumulate_gradient(
     loss: LossFunction,
     scaler: torch.amp.GradScaler,
 ) -> float:
-    """Leave the gradient of the mean loss over all batches in `parameters`; return that loss."""
+    """Compute the mean loss over all batches, leave its gradient in `parameters` and return it."""
     gradient = GradientAccumulator(model, scaler)
     for batch in gradient.micro_batches(batches):
         gradient.backward(loss(model, batch))

@@ -1,15 +1,16 @@
-r"""The training loop, shared by everything in this workspace that learns from batches.
+r"""The training loop of this workspace, for any model, batches and loss.
 
 Each step adds up the gradient over the micro-batches, clips it, sets the learning rate and updates
 the weights. `train` is a generator, so its caller decides what to print, plot or stop. Algorithms
-with a step of their own (DPO, PPO) write the same four lines with `Training`.
+with a training step of their own (DPO, PPO) write the same four lines with `Training`.
 
-The loop knows nothing about text. A batch is a function of the step and a loss is a function of the
-model and a batch, so a resumed run needs only the step to continue exactly where it stopped.
+The loop knows nothing about text. The batches depend only on the step, so the number of the step is
+all that a resumed run needs to continue with the next batch.
 """
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,8 @@ import torch
 from torch import nn
 
 from gpt.errors import RunFailed
-from gpt.runs.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.passes import autocast, wrap_for_data_parallelism
-from gpt.runs.processes import barrier, broadcast_from_rank_zero, rank
 from gpt.runs.sharding import gather_full_tensor
 from gpt.runs.state import TrainingState
 from gpt.training.accumulation import GradientAccumulator, LossFunction, LossSum
@@ -37,15 +37,15 @@ class StepRecord:
     """Measurements of one training step."""
 
     step: int
-    """Steps done, counting this one."""
+    """Steps done, including this one."""
     loss: float
     """Mean training loss, before the update."""
     rate: float
-    """Learning rate."""
+    """Learning rate of AdamW."""
     grad_norm: float
-    """Length of the gradient before clipping."""
+    """Norm of the gradient before clipping."""
     validation: float | None = None
-    """Validation loss after the update, on the steps that validate."""
+    """Validation loss after the update, in the steps that validate."""
 
 
 def train(
@@ -59,23 +59,23 @@ def train(
 ) -> Iterator[StepRecord]:
     """Train `model` in place and yield a record after every step.
 
-    Resumed from a checkpoint, a run ends with the same weights to the bit (on a CPU, with the same
-    threads and torch) as if it had never stopped. Closing the generator saves a checkpoint, so
-    stopping early loses no step. Under torchrun all processes must run it and stop at the same
-    step.
+    A run that is resumed from a checkpoint ends with the same weights to the bit as if it had never
+    stopped (on a CPU, with the same threads and torch). Closing the generator saves a checkpoint,
+    so stopping early loses no step. Under torchrun, all processes must call `train` and stop at the
+    same step.
 
     Args:
         model: the model to train.
-        batches: returns the micro-batches of a step; must depend on the step only. With several
-            processes, those of this process: see `local_rows`.
+        batches: returns the micro-batches of a step, which must depend on the step only. With
+            several processes, it returns those of this process: see `local_rows`.
         loss: returns the summed loss of a micro-batch.
         config: the hyperparameters.
-        validate: returns the loss on data that is never trained on.
+        validate: returns the loss of a model on held-out data.
         start: the checkpoint to resume from.
         folder: the folder to save checkpoints in.
 
     Raises:
-        RunFailed: the loss or the gradient is not finite; the weights were not updated by it.
+        RunFailed: the loss or the gradient is not finite; it did not change the weights.
     """
     with Training(model, config, validate, start, folder) as training:
         for step in training.steps():
@@ -84,10 +84,10 @@ def train(
             yield training.update()
 
 
-class Training:
-    """A model with its optimizer and the steps done: what the loop of any algorithm works on.
+class Training(AbstractContextManager["Training"]):
+    """Model, optimizer and step counter of a training loop, for any algorithm.
 
-    Closing it early, with the generator around it, saves a checkpoint.
+    As a context in a generator, it saves a checkpoint when the generator is closed early.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Training:
         folder: Path | None = None,
     ) -> None:
         self.config, self.validate, self.folder = config, validate, folder
-        # the model as losses call it: compiled, or wrapped for several processes
+        # for the losses: the model compiled, or wrapped for several processes
         self.model, ema_model = wrap_for_data_parallelism(model, config)
         self.device = next(model.parameters()).device.type
         scaler = torch.amp.GradScaler(self.device, enabled=config.precision == "fp16")
@@ -111,50 +111,43 @@ class Training:
         model.train()
 
     def steps(self) -> Iterator[int]:
-        """Yield the number of each step still to do, until the last or until patience runs out."""
+        """Yield the number of each remaining step; end early when patience runs out."""
         while self.state.step < self.config.steps:
-            if self.state.out_of_patience(self.config.patience):
+            if 0 < self.config.patience <= self.state.validations_since_best:
                 return
             yield self.state.step
 
     def micro_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Yield the micro-batches of a step, in the number format of the config."""
+        """Yield the micro-batches of a step; products are computed in the config's precision."""
         self.gradient = GradientAccumulator(self.model, self.state.scaler)
         with autocast(self.device, self.config.precision):
             yield from self.gradient.micro_batches(batches)
 
     def backward(self, loss: LossSum) -> None:
-        """Add the gradient of a micro-batch to that of the step."""
+        """Add the gradient of a micro-batch's loss to that of the step."""
         self.gradient.backward(loss)
 
     def update(self) -> StepRecord:
-        """Take one step of the optimizer along the clipped gradient; validate and save when due.
+        """Clip the gradient and step the optimizer; validate and save when due.
 
         Clipping scales a gradient longer than c to the length c (Pascanu et al. 2013, algorithm 1).
         """
         state, config = self.state, self.config
-        rate = config.rate(state.step)
+        rate = config.learning_rate_at(state.step)
         loss, grad_norm = update_weights(state, self.gradient, config)
         state.advance()
         due = state.step % config.save_every == 0 or state.step == config.steps
         validation = None
         if due and self.validate is not None:
-            validation = broadcast_from_rank_zero(self.validate(state.averaged_model()))
-            state.judge(validation)
+            validation = state.record_validation(self.validate(state.validated_model))
         if due:
             self.save()
         return StepRecord(state.step, loss, rate, grad_norm, validation)
 
     def save(self) -> None:
-        """Write a checkpoint: all processes gather the state, and the first one writes it."""
+        """Write a checkpoint, if there is a folder for it; all processes must call this."""
         if self.folder is not None:
-            snapshot = self.state.snapshot()
-            if rank() == 0:
-                save_checkpoint(self.folder, self.state.step, snapshot)
-            barrier()
-
-    def __enter__(self) -> "Training":
-        return self
+            self.state.save(self.folder)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is GeneratorExit:
@@ -164,19 +157,20 @@ class Training:
 def update_weights(
     state: TrainingState, gradient: GradientAccumulator, config: LoopConfig
 ) -> tuple[float, float]:
-    """Clip the gradient and step the optimizer. Returns the mean loss and the gradient norm."""
+    """Clip the gradient and step the optimizer; return the mean loss and the gradient norm."""
     parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
     loss = gradient.finish(parameters)
     state.scaler.unscale_(state.optimizer)
     norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.clip)).item()
-    # in fp16 the scaler skips a step that overflowed and lowers its factor; elsewhere the run ends
+    # in fp16 the scaler skips a step whose gradient overflowed, and lowers its factor
     if not math.isfinite(loss) or not (math.isfinite(norm) or state.scaler.is_enabled()):
         raise RunFailed(
             f"step {state.step + 1}: loss {loss}, gradient norm {norm} are not finite at "
-            f"learning rate {config.rate(state.step):g}; start another run with a smaller one"
+            f"learning rate {config.learning_rate_at(state.step):g}; "
+            "start another run with a smaller one"
         )
     for group in state.optimizer.param_groups:
-        group["lr"] = config.schedule_factor(state.step) * group["peak"]
+        group["lr"] = config.schedule_factor(state.step) * group["peak_lr"]
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad()
