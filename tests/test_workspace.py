@@ -249,6 +249,13 @@ def test_an_editable_install_works_from_another_folder(name: str, tmp_path: Path
     try_installed(name, tmp_path, "--editable", ROOT / "packages" / name)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDGES)
+def test_an_install_from_a_git_address_works(name: str, tmp_path: Path):
+    """The last commit of this repository, with the siblings that the package needs."""
+    try_installed(name, tmp_path, f"git+{ROOT.as_uri()}#subdirectory=packages/{name}")
+
+
 TRANSFORMERS_ALONE = """
 import importlib.util, json, sys
 import torch
