@@ -13,7 +13,7 @@ DTYPES = {"Bool", "Complex", "Float", "Int", "Integer", "Num", "Real", "Shaped",
 def shapes(source: str) -> list[str]:
     """Shapes of the jaxtyping annotations in a module, such as "B T D"."""
     return [
-        node.slice.elts[1].value
+        str(node.slice.elts[1].value)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Subscript)
         and isinstance(node.value, ast.Name)

@@ -1,4 +1,4 @@
-"""Every wrong call ends with one sentence, the documented status, and nothing half-written."""
+"""Every wrong call ends with one message, the documented exit status, and no incomplete file."""
 
 import errno
 import json
@@ -23,7 +23,7 @@ NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Files that are right and files that are wrong, and a run of two steps."""
+    """A folder with valid and invalid files, and a run of two steps."""
     home = tmp_path_factory.mktemp("home")
     (home / "text.txt").write_text(TEXT)
     (home / "other.txt").write_text(TEXT.replace("list", "dict"))
@@ -126,7 +126,7 @@ def files(folder):
 
 
 def refused(capsys, call, message, status=2):
-    """Check one wrong call: its status, one sentence on stderr, nothing on stdout."""
+    """Check a wrong call: its exit status, one message on stderr, nothing on stdout."""
     assert main(call.split() if isinstance(call, str) else call) == status
     said = capsys.readouterr()
     last = said.err.strip().splitlines()[-1]
@@ -137,7 +137,7 @@ def refused(capsys, call, message, status=2):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypatch):
+def test_a_wrong_call_is_one_message_and_status_2(name, home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     call, message = CALLS[name]
     before = files(home)
@@ -146,7 +146,7 @@ def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypat
 
 
 @pytest.mark.parametrize("command", ["demo", "eval", "sample", "export", "compare"])
-def test_what_is_one_process_is_refused_under_torchrun(command, home, capsys, monkeypatch):
+def test_commands_for_one_process_are_refused_under_torchrun(command, home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     monkeypatch.setenv("WORLD_SIZE", "2")
     refused(capsys, command, f"start gpt {command} without it, as a single process")
@@ -154,7 +154,7 @@ def test_what_is_one_process_is_refused_under_torchrun(command, home, capsys, mo
 
 @pytest.mark.parametrize("tenth", range(10))
 @pytest.mark.parametrize("command", ["sample --run run", "eval --run run", "train --resume run"])
-def test_a_checkpoint_cut_at_any_tenth_is_refused(
+def test_a_checkpoint_truncated_at_any_tenth_is_refused(
     command, tenth, home, tmp_path, capsys, monkeypatch
 ):
     run = copy_of_run(home, tmp_path)
@@ -166,7 +166,7 @@ def test_a_checkpoint_cut_at_any_tenth_is_refused(
     refused(capsys, command, "every checkpoint in .* is damaged")
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
+def test_a_damaged_checkpoint_is_skipped_and_its_steps_are_repeated(
     home, tmp_path, capsys, monkeypatch
 ):
     run = copy_of_run(home, tmp_path)
@@ -190,9 +190,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["model"].update(d_model=64), "another model: .* has shape .* wants"),
+        (lambda c: c["model"].update(d_model=64), "another model: .* has shape .* needs"),
         (lambda c: c["model"].update(n_layers=3), "another model: blocks.2.* has shape None"),
-        (lambda c: c["model"].update(vocab_size=300), "and the model has 300"),
+        (lambda c: c["model"].update(vocab_size=300), "but the model has 300"),
         (lambda c: c.pop("model"), "is not the config of a run"),
         (lambda c: c.pop("command"), "is not the config of a run"),
     ],
@@ -226,8 +226,8 @@ def test_tokens_out_of_range_are_refused(home, tmp_path, capsys, monkeypatch):
     refused(capsys, "eval --run run", "holds token 9999, and the vocabulary ends at")
 
 
-def test_too_little_memory_is_a_sentence_and_status_1(home, tmp_path, capsys, monkeypatch):
-    """Real: the first matrix would need 12 terabytes."""
+def test_too_little_memory_is_one_message_and_status_1(home, tmp_path, capsys, monkeypatch):
+    """Nothing is simulated: the first matrix would need 12 terabytes."""
     monkeypatch.chdir(home)
     call = f"train {NANO} --data text.txt --runs {tmp_path} --d-model 1000000"
     refused(capsys, call, "not enough memory; try a smaller --batch-size", status=1)
@@ -243,10 +243,10 @@ def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys,
     assert files(run) == before
 
 
-def test_a_run_goes_on_without_its_text_and_ends_in_the_same_bits(
+def test_a_run_is_resumed_without_its_text_and_ends_with_the_same_bits(
     home, tmp_path, capsys, monkeypatch
 ):
-    """Its tokens are in its folder; a text that was moved is accepted for what it holds."""
+    """Its tokens are in its folder; a text that was moved is accepted if its content is the same."""
     shutil.copy(home / "text.txt", tmp_path)
     monkeypatch.chdir(tmp_path)
     run = copy_of_run(home, tmp_path)
@@ -263,10 +263,8 @@ def test_a_run_goes_on_without_its_text_and_ends_in_the_same_bits(
 
 @pytest.mark.parametrize("name", ["train.npy", "validation.npy"])
 @pytest.mark.parametrize("call", ["train --resume run", "eval --run run"])
-def test_tokens_that_are_not_those_of_the_text_are_refused(
-    name, call, home, tmp_path, capsys, monkeypatch
-):
-    """One bit has changed, and the id is still one of the vocabulary."""
+def test_token_files_that_have_changed_are_refused(name, call, home, tmp_path, capsys, monkeypatch):
+    """One bit has changed, and the token is still in the vocabulary."""
     run = copy_of_run(home, tmp_path)
     monkeypatch.chdir(tmp_path)
     content = bytearray((run / name).read_bytes())
@@ -286,7 +284,7 @@ def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monk
     monkeypatch.chdir(home)
     locked = tmp_path / "locked"
     locked.mkdir()
-    if sys.platform == "win32" or os.geteuid() == 0:  # permissions do not bind these
+    if sys.platform == "win32" or os.geteuid() == 0:  # permissions do not apply to root
 
         def deny(*_, **__):
             raise PermissionError(errno.EACCES, "Permission denied", str(locked))
@@ -310,11 +308,13 @@ WRITES = [
 
 
 def full_disk(monkeypatch, write):
-    """Let the n-th write, and all that follow, find the disk full."""
+    """Let a write, counted from 0, and all later ones find the disk full."""
     real, calls = os.fsync, iter(range(1000))
 
     def full(number):
-        if next(calls) >= write * (1 if sys.platform == "win32" else 2):  # a file, its folder
+        if next(calls) >= write * (
+            1 if sys.platform == "win32" else 2
+        ):  # one for the file, one for its folder
             raise OSError(errno.ENOSPC, "No space left on device")
         real(number)
 
@@ -322,7 +322,7 @@ def full_disk(monkeypatch, write):
 
 
 @pytest.mark.parametrize("write", range(len(WRITES)), ids=[name for name, _ in WRITES])
-def test_a_full_disk_is_a_sentence_with_the_file_and_how_to_go_on(
+def test_the_message_of_a_full_disk_names_the_file_and_how_to_resume(
     write, home, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(home)
@@ -357,7 +357,7 @@ def test_a_log_that_cannot_be_written_is_named(home, tmp_path, capsys, monkeypat
 
 
 @needs_dev_full
-def test_output_to_a_full_disk_is_a_sentence(home, capsys, monkeypatch):
+def test_output_to_a_full_disk_is_one_message(home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     with Path("/dev/full").open("w") as output:
         monkeypatch.setattr(sys, "stdout", output)
@@ -379,8 +379,8 @@ def test_an_export_to_a_full_disk_says_how_to_export_again(
     assert main([*call.split(), "--overwrite"]) == 0
 
 
-def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypatch):
-    """It does not wait for the step at hand, so nothing of that step is saved."""
+def test_a_second_ctrl_c_names_the_last_checkpoint_too(home, tmp_path, capsys, monkeypatch):
+    """It does not wait for the current step, so that step is not saved."""
     monkeypatch.chdir(home)
     steps = iter(range(3))
 
@@ -400,8 +400,8 @@ def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypa
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT to another process")
 @pytest.mark.parametrize("seed", range(4))
-def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tmp_path):
-    """From the start of Python on: while torch loads, the text is read, or a step runs."""
+def test_after_ctrl_c_at_a_random_time_the_run_can_be_resumed(seed, home, tmp_path):
+    """At any time: while torch is imported, while the text is read, or in a step."""
     options = f"{NANO} --data {home / 'text.txt'} --runs {tmp_path} --steps 4000"
     command = [sys.executable, "-m", "gpt", "train", *options.split()]
     pipe = subprocess.PIPE

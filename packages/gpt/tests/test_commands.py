@@ -71,7 +71,7 @@ def test_eval_prints_a_table(trained, capsys):
     assert out.index("unigram") < out.index("trigram") < out.index("gpt")
 
 
-def test_sample_writes_the_same_text_for_the_same_seed(trained, capsys):
+def test_sample_generates_the_same_text_for_the_same_seed(trained, capsys):
     texts = []
     for seed in ("1", "1", "2"):
         assert main(["sample", "--run", str(trained), "--prompt", "The ", "--seed", seed]) == 0
@@ -121,14 +121,14 @@ def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
 
 
 class Killed(BaseException):
-    """Nothing catches it."""
+    """Stands for a kill: no handler catches it."""
 
 
 @pytest.mark.parametrize("writes", [0, 5, 8, 11])
-def test_a_run_that_ends_in_any_write_goes_on_and_ends_the_same(
+def test_a_run_killed_in_any_write_is_resumed_and_ends_the_same(
     writes, trained, tmp_path, monkeypatch
 ):
-    """After so many calls of fsync nothing reaches the disk any more, as after a kill."""
+    """After `writes` calls of fsync nothing reaches the disk, as after a kill."""
     real, calls = os.fsync, iter(range(1000))
 
     def killed(number):
@@ -150,7 +150,7 @@ def test_a_run_that_ends_in_any_write_goes_on_and_ends_the_same(
 @pytest.mark.parametrize(
     "options", [["--tokenizer", "character"], ["--positions", "learned", "--norm", "post"]]
 )
-def test_the_other_kinds_train_and_write(options, trained, tmp_path, capsys):
+def test_the_other_kinds_train_and_generate(options, trained, tmp_path, capsys):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path), "--steps", "2"]
     assert main(["train", *NANO, *options, *data]) == 0
     assert (
@@ -191,7 +191,7 @@ def test_micro_batches_change_nothing_but_memory(trained, tmp_path):
 
 @pytest.mark.slow
 def test_the_compiled_model_learns_the_same(trained, tmp_path):
-    """In a process of its own: torch.compile cannot trace the shape checks of a test session."""
+    """In a process of its own, because torch.compile cannot trace the shape checks of the tests."""
     options = f"--steps 6 --save-every 3 --compile --runs {tmp_path}".split()
     data = ["--data", str(trained.parent / "text.txt")]
     command = [sys.executable, "-m", "gpt", "train", *NANO, *data, *options]
@@ -199,14 +199,14 @@ def test_the_compiled_model_learns_the_same(trained, tmp_path):
     environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(kernels)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    assert list(kernels.rglob("*.py")) != []  # it really was another program
+    assert list(kernels.rglob("*.py")) != []  # torch.compile did write kernels
     ours, eager = RunFolder(tmp_path / "gpt").read_log(), RunFolder(trained).read_log()
     losses = [record["loss"] for record in ours]
     assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: EPIPE")
-def test_a_closed_pipe_is_no_error(trained, monkeypatch):
+def test_a_closed_pipe_is_not_an_error(trained, monkeypatch):
     """A real pipe whose other end is closed, in this process."""
     for options in (["--json"], []):
         reader, writer = os.pipe()
@@ -218,7 +218,7 @@ def test_a_closed_pipe_is_no_error(trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_reader_who_has_gone_is_no_error(trained):
+def test_a_pipe_closed_by_another_process_is_not_an_error(trained):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     for options in (["--json"], []):
         command = [sys.executable, "-m", "gpt", "eval", "--run", str(trained), *options]

@@ -65,7 +65,7 @@ def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
     torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-4, atol=1e-6)
 
 
-def test_every_rate_is_the_same_share_of_its_own_peak():
+def test_every_learning_rate_follows_the_schedule_from_its_own_peak():
     config = LoopConfig(100, optimizer="muon", learning_rate=3e-3, muon_rate=0.02, warmup=0.1)
     model = new_model()
     optimizer = make_optimizer(model, config)
@@ -104,7 +104,7 @@ def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(stop, changes, tm
         for record in steps:
             if record.step == stop:
                 break
-    torch.rand(100)  # whatever else drew numbers meanwhile
+    torch.rand(100)  # other code draws random numbers meanwhile
     checkpoint, _ = newest_checkpoint(tmp_path / "cut")
     assert checkpoint.values["step"] == stop
     second = GPT(first.config)
@@ -141,7 +141,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update():
     assert torch.equal(weights(model), before)
 
 
-def test_patience_ends_a_run_that_gets_no_better():
+def test_patience_ends_a_run_that_stops_improving():
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
     config = replace(CONFIG, steps=100, save_every=1, patience=2)
     records = list(train(new_model(), batches, next_token_loss, config, lambda _: next(losses)))
@@ -186,7 +186,7 @@ def test_training_overfits_a_small_text(optimizer):
     assert records[-1].loss < 0.2  # ln 20 = 3.0 at the start
 
 
-def test_without_a_compiler_it_trains_uncompiled_and_says_so(monkeypatch):
+def test_without_a_compiler_the_model_trains_uncompiled_with_a_warning(monkeypatch):
     monkeypatch.setattr(device.shutil, "which", lambda name: None)
     with pytest.warns(UserWarning, match="no C\\+\\+ compiler found"):
         _, records = run(replace(CONFIG, compile=True, steps=2))
@@ -206,13 +206,13 @@ def test_without_a_compiler_it_trains_uncompiled_and_says_so(monkeypatch):
         ({"beta2": 1.0}, r"beta2 must lie in \[0, 1\), got 1.0"),
     ],
 )
-def test_numbers_that_make_no_run_are_refused(changes, message):
+def test_numbers_out_of_range_are_refused(changes, message):
     with pytest.raises(BadInput, match=message):
         LoopConfig(**changes)
 
 
-def test_a_sum_over_no_text_at_all_trains_too():
-    """The loop knows nothing of tokens: a line fitted to points by the same code."""
+def test_the_loop_fits_a_line_to_points():
+    """The loop knows nothing about tokens."""
     line = nn.Linear(1, 1)
     x = torch.linspace(-1, 1, 32)[:, None]
 

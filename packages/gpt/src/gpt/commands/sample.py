@@ -68,15 +68,13 @@ class SampleConfig:
 
     def sampling(self, model: SamplingDefaults) -> SamplingDefaults:
         """Return each sampling setting: the option, else the model's default, else ours."""
-        ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
-        options = SamplingDefaults(self.temperature, self.top_k, self.top_p)
+        chosen = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
         model = model._replace(top_k=model.top_k or None)  # 0 in its file keeps all tokens
-        return SamplingDefaults(
-            *(
-                next((value for value in values if value is not None), None)
-                for values in zip(options, model, ours, strict=True)
-            )
-        )
+        options = SamplingDefaults(self.temperature, self.top_k, self.top_p)
+        for settings in (model, options):
+            given = {name: each for name, each in settings._asdict().items() if each is not None}
+            chosen = chosen._replace(**given)
+        return chosen
 
 
 def run(config: SampleConfig) -> int:

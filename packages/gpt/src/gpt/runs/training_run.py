@@ -1,13 +1,15 @@
-"""The frame of every training command: run folder, resume, progress, log and Ctrl-C.
+"""Setup, resume, progress, log and Ctrl-C of every training command.
 
-with TrainingRun(options) as run:
-    with run.setup() as is_first:  # the first process makes the folder, the others wait
-        ...
-    records = train(model, ..., start=run.last_checkpoint(), folder=run.folder.checkpoints)
-    run.follow(records, steps, title, tokens_per_step)
-    if run.is_finished:
-        ...  # report, in the first process only
-return run.status
+::
+
+    with TrainingRun(options) as run:
+        with run.setup() as is_first:  # the first process creates the folder, the others wait
+            ...
+        records = train(model, ..., start=run.last_checkpoint(), folder=run.folder.checkpoints)
+        run.follow(records, steps, title, tokens_per_step)
+        if run.is_finished:
+            ...  # report, in the first process only
+    return run.status
 """
 
 import json

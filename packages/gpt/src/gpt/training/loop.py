@@ -9,7 +9,7 @@ all that a resumed run needs to continue with the next batch.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from gpt.training.optimizer import make_optimizer
 __all__ = ["LoopConfig", "StepRecord", "Training", "train"]
 
 Validation = Callable[[nn.Module], float]
+"""Returns the loss of a model on held-out data."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def train(
     validate: Validation | None = None,
     start: Checkpoint | None = None,
     folder: Path | None = None,
-) -> Iterator[StepRecord]:
+) -> Generator[StepRecord, None, None]:
     """Train `model` in place and yield a record after every step.
 
     A run that is resumed from a checkpoint ends with the same weights to the bit as if it had never
@@ -70,7 +71,7 @@ def train(
             several processes, it returns those of this process: see `local_rows`.
         loss: returns the summed loss of a micro-batch.
         config: the hyperparameters.
-        validate: returns the loss of a model on held-out data.
+        validate: returns the loss on held-out data.
         start: the checkpoint to resume from.
         folder: the folder to save checkpoints in.
 
@@ -99,7 +100,7 @@ class Training(AbstractContextManager["Training"]):
         folder: Path | None = None,
     ) -> None:
         self.config, self.validate, self.folder = config, validate, folder
-        # for the losses: the model compiled, or wrapped for several processes
+        # the model that losses call: compiled, or wrapped for several processes
         self.model, ema_model = wrap_for_data_parallelism(model, config)
         self.device = next(model.parameters()).device.type
         scaler = torch.amp.GradScaler(self.device, enabled=config.precision == "fp16")
@@ -111,11 +112,12 @@ class Training(AbstractContextManager["Training"]):
         model.train()
 
     def steps(self) -> Iterator[int]:
-        """Yield the number of each remaining step; end early when patience runs out."""
-        while self.state.step < self.config.steps:
-            if 0 < self.config.patience <= self.state.validations_since_best:
+        """Yield the number of each remaining step, from 0; end early when patience runs out."""
+        state, config = self.state, self.config
+        while state.step < config.steps:
+            if 0 < config.patience <= state.validations_since_best:
                 return
-            yield self.state.step
+            yield state.step
 
     def micro_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
         """Yield the micro-batches of a step; products are computed in the config's precision."""
