@@ -246,7 +246,7 @@ def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys,
 def test_a_run_is_resumed_without_its_text_and_ends_with_the_same_bits(
     home, tmp_path, capsys, monkeypatch
 ):
-    """Its tokens are in its folder; a text that was moved is accepted if its content is the same."""
+    """Its tokens are in its folder; a text that was moved is accepted if it has not changed."""
     shutil.copy(home / "text.txt", tmp_path)
     monkeypatch.chdir(tmp_path)
     run = copy_of_run(home, tmp_path)
@@ -312,9 +312,7 @@ def full_disk(monkeypatch, write):
     real, calls = os.fsync, iter(range(1000))
 
     def full(number):
-        if next(calls) >= write * (
-            1 if sys.platform == "win32" else 2
-        ):  # one for the file, one for its folder
+        if next(calls) >= write * (1 if sys.platform == "win32" else 2):  # file and folder
             raise OSError(errno.ENOSPC, "No space left on device")
         real(number)
 

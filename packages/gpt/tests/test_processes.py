@@ -59,9 +59,7 @@ def test_fewer_rows_than_processes_are_refused(monkeypatch):
 
 
 def test_a_process_with_fewer_batches_repeats_its_last_one_uncounted(monkeypatch):
-    monkeypatch.setattr(
-        accumulation, "all_reduce_max", lambda number: 3
-    )  # another process has three
+    monkeypatch.setattr(accumulation, "all_reduce_max", lambda number: 3)  # the other has three
     averaged = [True]  # the last entry: whether gradients are averaged now
 
     @contextmanager
