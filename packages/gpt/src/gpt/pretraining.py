@@ -147,7 +147,7 @@ def load_text(config: TrainConfig) -> DocumentSplit:
 def create_run(folder: RunFolder, config: TrainConfig, text: DocumentSplit) -> None:
     """Write the tokenizer, the token files and the config of a new run.
 
-    Everything is computed before anything is written, so unusable text leaves no trace.
+    Everything is computed before anything is written, so an unusable text leaves no files behind.
     """
     if config.tokenizer == "bpe":
         tokenizer = BytePairTokenizer.train(text.train, config.vocab_size)

@@ -34,22 +34,15 @@ class DemoConfig:
     max_new_tokens: int = 300
     """Tokens to generate after training."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
     """Print one JSON document instead of a report."""
-
-    def __post_init__(self) -> None:
-        """Check the number of tokens.
-
-        Raises:
-            BadInput: it is below 1.
-        """
-        if self.max_new_tokens < 1:
-            raise BadInput(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
 
 
 def run(config: DemoConfig) -> int:
     """Train a GPT, score it, generate text, and report how much of the text is new."""
+    if config.max_new_tokens < 1:
+        raise BadInput(f"max_new_tokens must be at least 1, got {config.max_new_tokens}")
     options = TrainConfig(
         loop=replace(FAST_RECIPE.loop, steps=config.steps, save_every=100),
         preset="tiny",

@@ -15,7 +15,7 @@ class EvalConfig:
     run: Path = Path("runs/gpt")
     """Folder of the run."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
     """Print one JSON document instead of a table."""
 

@@ -50,7 +50,7 @@ class SampleConfig:
     precision: Literal["fp32", "bf16"] = "fp32"
     """Number format of the weights. bf16 needs half the memory, and less time if memory is slow."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
 
     def __post_init__(self) -> None:
         """Check the sampling settings.

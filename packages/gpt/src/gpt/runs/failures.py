@@ -38,8 +38,8 @@ def closing_loop(loop: Generator[object, None, None]) -> Iterator[None]:
 
 
 @contextmanager
-def run_failures_reported(folder: RunFolder, command: str) -> Iterator[None]:
-    """Add to the error of a failed run which checkpoint was kept and how to resume from it.
+def report_run_failures(folder: RunFolder, command: str) -> Iterator[None]:
+    """Add to the error of a failed run the last checkpoint and the command that resumes it.
 
     Raises:
         RunFailed: the disk is full, or memory ran out.
@@ -54,12 +54,12 @@ def run_failures_reported(folder: RunFolder, command: str) -> Iterator[None]:
             raise
         message = f"{error.filename}: {error.strerror}; "
         if folder.config.is_file():
-            saved, resume = last_checkpoint_name(folder), resume_command(folder, command)
+            saved, resume = describe_last_checkpoint(folder), resume_command(folder, command)
             message += f"{saved}; free some space, then resume with: {resume}"
         else:
             message += "nothing of the run was kept; free some space and start again"
         raise RunFailed(message) from error
-    except (MemoryError, RuntimeError) as error:  # on a CPU torch has no class for it
+    except (MemoryError, RuntimeError) as error:  # torch has no error class for it on a CPU
         if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
             raise RunFailed(
                 "not enough memory; try a smaller --batch-size, --micro-batch or --d-model"
@@ -68,18 +68,18 @@ def run_failures_reported(folder: RunFolder, command: str) -> Iterator[None]:
 
 
 @contextmanager
-def interrupt_reported(folder: RunFolder, command: str) -> Iterator[None]:
+def report_interrupt(folder: RunFolder, command: str) -> Iterator[None]:
     """Report the last checkpoint if a second Ctrl-C interrupts the current step."""
     try:
         yield
     except KeyboardInterrupt:
         resume = resume_command(folder, command)
-        report_message(f"{last_checkpoint_name(folder)}; resume with: {resume}")
+        report_message(f"{describe_last_checkpoint(folder)}; resume with: {resume}")
         raise
 
 
-def last_checkpoint_name(folder: RunFolder) -> str:
-    """Return a clause that names the checkpoint from which a run can be resumed."""
+def describe_last_checkpoint(folder: RunFolder) -> str:
+    """Return the part of a message that names the last checkpoint of a run."""
     files = checkpoint_files(folder.checkpoints)
     if files:
         return f"the last checkpoint is {files[-1].name}"

@@ -41,7 +41,7 @@ class RunOptions:
     overwrite: bool = False
     """Replace an existing run of the same name."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
     """Print one JSON document instead of a report."""
 
@@ -67,10 +67,10 @@ class RunOptions:
 
     @classmethod
     def saved(cls: type[Options], folder: Path) -> Options:
-        """Read the settings that the run in a folder was started with, set to resume it.
+        """Return the options that the run in a folder was started with, set to resume it.
 
         Raises:
-            BadInput: there is no run, or it was made by another command.
+            BadInput: there is no run in the folder, or another command made it.
         """
         config = RunFolder(folder).read_config()
         if config["kind"] != cls.command:

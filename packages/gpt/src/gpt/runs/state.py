@@ -65,9 +65,9 @@ class TrainingState:
     def snapshot(self) -> Checkpoint:
         """Return the state as named tensors and plain values; all processes must call this.
 
-        The weights to use are `model.*`: the average of the weights if one is kept, and the trained
-        weights are `raw.*` then. The result does not depend on the number of processes, except for
-        their random numbers.
+        `model.*` are the weights to use. If an average of the weights is kept, it is `model.*`, and
+        `raw.*` are the weights that are trained. Only the random numbers depend on the number of
+        processes.
         """
         groups = {"model": trainable_state(self.validated_model)}
         if self.ema_model is not None:

@@ -25,9 +25,9 @@ from gpt.files import add_path_to_errors
 from gpt.runs.checkpoints import Checkpoint, newest_checkpoint
 from gpt.runs.failures import (
     closing_loop,
-    interrupt_reported,
+    report_interrupt,
+    report_run_failures,
     resume_command,
-    run_failures_reported,
 )
 from gpt.runs.folder import RunFolder
 from gpt.runs.interrupt import DeferredInterrupt
@@ -63,7 +63,7 @@ class TrainingRun:
 
     def __enter__(self) -> "TrainingRun":
         with ExitStack() as contexts:
-            contexts.enter_context(run_failures_reported(self.folder, self.options.command))
+            contexts.enter_context(report_run_failures(self.folder, self.options.command))
             contexts.enter_context(process_group(self.device))
             self.contexts = contexts.pop_all()
         return self
@@ -115,7 +115,7 @@ class TrainingRun:
         """
         step, stop, command = self.done, False, self.options.command
         with (
-            interrupt_reported(self.folder, command),
+            report_interrupt(self.folder, command),
             DeferredInterrupt() as interrupt,
             closing_loop(records),
             closing(show_progress(records, steps, step, tokens_per_step, title)) as shown,

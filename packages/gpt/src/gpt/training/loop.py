@@ -142,18 +142,13 @@ class Training(AbstractContextManager["Training"]):
         validation = None
         if due and self.validate is not None:
             validation = state.record_validation(self.validate(state.validated_model))
-        if due:
-            self.save()
+        if due and self.folder is not None:
+            state.save(self.folder)
         return StepRecord(state.step, loss, rate, grad_norm, validation)
 
-    def save(self) -> None:
-        """Write a checkpoint, if there is a folder for it; all processes must call this."""
-        if self.folder is not None:
-            self.state.save(self.folder)
-
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is GeneratorExit:
-            self.save()
+        if kind is GeneratorExit and self.folder is not None:
+            self.state.save(self.folder)
 
 
 def update_weights(
