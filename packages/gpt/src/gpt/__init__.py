@@ -1,5 +1,7 @@
 """A GPT, from text to text: read `text`, `model`, `training`, `generation`, `evaluation`.
 
+`gpt2` is GPT-2 on one page, to read before `model` or next to it.
+
 The names below load on first use, so that `import gpt` and the command line start at once.
 """
 
