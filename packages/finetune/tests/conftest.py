@@ -65,7 +65,7 @@ def home(tmp_path_factory):
 @pytest.fixture(scope="session")
 def all_questions():
     """All questions about the standard library, read once: it takes seconds."""
-    from finetune.datasets.docstrings import python_questions
+    from finetune.datasets.questions import python_questions
 
     return python_questions()
 
@@ -73,10 +73,10 @@ def all_questions():
 @pytest.fixture
 def few_questions(monkeypatch):
     """Questions about the modules of one folder in place of the whole library."""
-    from finetune.datasets import docstrings, tasks
+    from finetune.datasets import questions, tasks
 
-    whole = docstrings.library_questions
-    monkeypatch.setattr(docstrings, "library_questions", lambda library: whole(library / "email"))
+    whole = questions.library_questions
+    monkeypatch.setattr(questions, "library_questions", lambda library: whole(library / "email"))
     tasks.question_task.cache_clear()
     yield
     tasks.question_task.cache_clear()

@@ -5,7 +5,7 @@ import torch
 
 from finetune.assistant.assistant import load_assistant
 from finetune.conversations.rows import pad_examples, prompt_answer_example
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.evaluation.against_reference import (
     KL_BATCH_SIZE,
     answer_kl,

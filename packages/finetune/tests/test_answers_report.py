@@ -2,7 +2,7 @@ import pytest
 
 from finetune.assistant.answering import EvaluationItem, ModelAnswer
 from finetune.conversations.messages import single_turn_prompt
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.evaluation.answers_report import (
     answers_report,
     judge_name,

@@ -1,4 +1,4 @@
-"""Rows of data files beside trl: which texts it makes of a row, and which white space it keeps."""
+"""Rows of data files compared with trl: the texts made from a row, with their white space."""
 
 import copy
 import json
@@ -14,7 +14,9 @@ from trl.data_utils import apply_chat_template, maybe_convert_to_chatml
 from finetune.conversations.encoding import answer_example, conversation_example
 from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import template_format
-from finetune.datasets.files import load_conversations, load_preferences
+from finetune.datasets.layouts import parse_conversation
+from finetune.datasets.pair_layouts import parse_preference
+from finetune.datasets.selection import Selection
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 from gpt.text.tokenizers import decode
@@ -92,9 +94,9 @@ def saved(path, row):
 
 @pytest.mark.parametrize("row", CONVERSATIONS.values(), ids=CONVERSATIONS)
 def test_conversations_are_the_texts_of_trl(tmp_path, tokenizers, row):
-    """All white space included."""
+    """White space is compared too."""
     ours, library = tokenizers
-    (conversation,) = load_conversations(saved(tmp_path / "rows.json", row))
+    (conversation,) = Selection().load(saved(tmp_path / "rows.json", row), parse_conversation)
     theirs = apply_chat_template(maybe_convert_to_chatml(copy.deepcopy(row)), library)
     text = theirs.get("text") or theirs["prompt"] + theirs["completion"]
     row = conversation_example(template_format(ours), ours, conversation.messages)
@@ -105,15 +107,16 @@ def test_conversations_are_the_texts_of_trl(tmp_path, tokenizers, row):
 def test_pairs_are_the_texts_of_trl(tmp_path, tokenizers, row):
     ours, library = tokenizers
     theirs = apply_chat_template(copy.deepcopy(row), library)
-    (pair,) = load_preferences(saved(tmp_path / "rows.json", row))
+    (pair,) = Selection().load(saved(tmp_path / "rows.json", row), parse_preference)
     for side in ("chosen", "rejected"):
-        text = (theirs.get("prompt", "") + theirs[side]).removesuffix("\n")  # ours end at the mark
+        # Our answers end with the stop token, after which this template writes a newline.
+        text = (theirs.get("prompt", "") + theirs[side]).removesuffix("\n")
         made = answer_example(template_format(ours), ours, pair.messages, getattr(pair, side))
         assert decode(ours, made.tokens) == text
 
 
 def test_texts_without_turns_keep_their_white_space(tmp_path):
-    """As trl's text of such a row does, which is the prompt and the completion and nothing more."""
+    """trl's text of such a row is its prompt and its completion, joined without changes."""
     row = {"prompt": "def add(a, b):\n", "completion": CODE}
-    (conversation,) = load_conversations(saved(tmp_path / "rows.json", row))
+    (conversation,) = Selection().load(saved(tmp_path / "rows.json", row), parse_conversation)
     assert "".join(each["content"] for each in conversation.messages) == "".join(row.values())

@@ -188,7 +188,8 @@ def test_pairs_that_cannot_be_read_are_counted_and_left_out(home, sft, capsys):
     (home / "marked.jsonl").write_text("\n".join(marked + lines[3:]))
     data = ("--data", home / "marked.jsonl", "--model", home / "runs" / "base")
     assert call(f"dpo {TINY} --format plain --name marked", home, *data) == 0
-    assert re.search(r"3 of 10 pairs are left out: .* 3 spell a mark", capsys.readouterr().err)
+    stderr = capsys.readouterr().err
+    assert re.search(r"3 of 10 pairs are left out: .* 3 contain a delimiter", stderr)
 
 
 def test_reading_a_run_does_not_set_its_readers_random_numbers(home, sft):

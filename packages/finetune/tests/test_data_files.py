@@ -10,8 +10,19 @@ from finetune.conversations.messages import (
     single_turn_prompt,
 )
 from finetune.datasets.columns import METADATA, UNUSABLE_COLUMNS
-from finetune.datasets.files import UnusableRow, load_conversations, load_preferences
+from finetune.datasets.layouts import parse_conversation
+from finetune.datasets.pair_layouts import parse_preference
+from finetune.datasets.selection import Selection, UnusableRow
 from gpt.errors import BadInput
+
+
+def load_conversations(source, limit=None, **options):
+    return Selection(**options).load(source, parse_conversation, limit)
+
+
+def load_preferences(source, **options):
+    return Selection(**options).load(source, parse_preference)
+
 
 USER, BOT = {"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}
 QA = single_turn_conversation("q", "a")
@@ -91,7 +102,7 @@ CONVERSATIONS = {
         },
         Conversation([{"role": "system", "content": "s"}, *QA.messages]),
     ),
-    "a system column that repeats the system turn": (
+    "a system column that repeats the system message": (
         {"system": "s", "messages": [{"role": "system", "content": "s\n"}, USER, BOT]},
         Conversation([{"role": "system", "content": "s\n"}, *QA.messages]),
     ),
@@ -164,7 +175,7 @@ CONVERSATIONS = {
         QA,
     ),
     "prompt and response": ({"prompt": "q", "response": "a"}, QA),
-    "keys that a table fills with nothing": (
+    "empty keys from a table": (
         {
             "tools": None,
             "messages": [
@@ -316,7 +327,7 @@ def test_a_json_file_holds_a_list(tmp_path):
     assert load_conversations(str(path)) == [QA] * 2
 
 
-def test_lines_end_at_newlines_alone_and_empty_ones_are_passed_over(tmp_path):
+def test_lines_end_at_newlines_only_and_empty_lines_are_skipped(tmp_path):
     row = json.dumps({"prompt": "a\u2028b\x85c", "completion": "\u00e9"}, ensure_ascii=False)
     (tmp_path / "rows.jsonl").write_text(f"\n{row}\n\n{row}\n", encoding="utf-8")
     assert (
@@ -334,7 +345,7 @@ def test_a_parquet_file_gives_the_same_conversations(tmp_path):
 
 
 def test_a_hub_data_set_is_streamed(tmp_path):
-    """The library takes a folder for an id, so the real path runs without a network."""
+    """The library accepts a folder as an id, so the real code runs without a network."""
     pytest.importorskip("datasets", reason="baselines: needs the library datasets")
     write(tmp_path / "data.jsonl", [PREFERENCES["transcripts"][0]] * 2)
     assert load_preferences(f"hub:{tmp_path}") == [PREFERENCES["transcripts"][1]] * 2
@@ -344,7 +355,7 @@ def test_a_hub_data_set_is_streamed(tmp_path):
         load_conversations(f"hub:{tmp_path}")
 
 
-def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence():
+def test_an_unreachable_hub_is_reported_in_one_sentence():
     pytest.importorskip("datasets", reason="baselines: needs the library datasets")
     with pytest.raises(BadInput, match="'nobody/nothing' cannot be reached on the hub; check"):
         load_conversations("hub:nobody/nothing")
@@ -352,32 +363,38 @@ def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence():
         load_conversations("hub:")
 
 
-def test_no_more_rows_are_read_than_asked_for(tmp_path):
+def test_no_more_rows_are_read_than_the_limit(tmp_path):
     path = write(tmp_path / "rows.jsonl", [{"prompt": "q", "completion": "a"}] * 3 + ["broken"])
     assert load_conversations(path, limit=3) == [QA] * 3
     with pytest.raises(BadInput, match="at least 1 row, got 0"):
         load_conversations(path, limit=0)
 
 
-def test_unusable_rows_are_passed_over_where_somebody_counts_them(tmp_path):
+def test_unusable_rows_end_the_reading_or_are_recorded(tmp_path):
     good, empty = {"prompt": "q", "completion": "a"}, {"prompt": "q", "completion": ""}
     path = write(tmp_path / "rows.jsonl", [good, empty, good])
-    left_out = []
-    assert load_conversations(path, left_out=left_out) == [QA] * 2
-    (reason,) = left_out
-    assert reason == f"line 2 of {path!r}: message 2, by the assistant, has the content ''"
-    with pytest.raises(UnusableRow, match="line 2 of .*, has the content ''$"):
+    selection = Selection(skip_unusable=True)
+    assert selection.load(path, parse_conversation) == [QA] * 2
+    (reason,) = selection.unusable
+    assert (
+        reason.partition("; ")[0]
+        == f"line 2 of {path!r}: message 2, by the assistant, has the content ''"
+    )
+    with pytest.raises(UnusableRow, match="line 2 of .*, has the content ''; it must be"):
         load_conversations(path)
     path = write(tmp_path / "rows.jsonl", [empty])
     with pytest.raises(BadInput, match="none of 1 rows can be used: line 1 of"):
-        load_conversations(path, left_out=[])
+        load_conversations(path, skip_unusable=True)
 
 
-def test_a_line_that_is_not_json_is_unusable_as_a_row_is(tmp_path):
+def test_a_line_that_is_not_json_is_an_unusable_row(tmp_path):
     (tmp_path / "rows.jsonl").write_text('{"prompt": "q", "completion": "a"}\n{"prompt": "q\n[1]\n')
-    left_out = []
-    assert load_conversations(str(tmp_path / "rows.jsonl"), left_out=left_out) == [QA]
-    assert [reason.partition("'")[0] for reason in left_out] == ["line 2 of ", "line 3 of "]
+    selection = Selection(skip_unusable=True)
+    assert selection.load(str(tmp_path / "rows.jsonl"), parse_conversation) == [QA]
+    assert [reason.partition("'")[0] for reason in selection.unusable] == [
+        "line 2 of ",
+        "line 3 of ",
+    ]
 
 
 @pytest.mark.parametrize("end", ["", "\n"])
@@ -386,8 +403,8 @@ def test_a_json_file_may_hold_a_single_row(tmp_path, end):
     assert load_conversations(str(tmp_path / "rows.json")) == [QA]
 
 
-def test_a_json_file_of_lines_is_read_as_lines(tmp_path):
-    """Many published sets have them under this suffix, and `datasets` reads them."""
+def test_a_json_file_may_have_one_object_per_line(tmp_path):
+    """Many published sets are like that, and `datasets` reads them."""
     rows = [{"prompt": "q", "completion": "a"}] * 2
     assert load_conversations(write(tmp_path / "rows.json", rows)) == [QA] * 2
     path = write(tmp_path / "rows.json", [*rows, {"prompt": 3}])
@@ -397,11 +414,11 @@ def test_a_json_file_of_lines_is_read_as_lines(tmp_path):
 
 @pytest.mark.parametrize("name", ["data[1]", "a*", "what?", "a part", "a,b", "hub:x", "~", ".data"])
 @pytest.mark.parametrize("suffix", [".parquet", ".PARQUET", ".jsonl", ".JSONL", ".json"])
-def test_the_file_that_was_named_is_the_file_that_is_read(tmp_path, name, suffix):
+def test_a_file_name_is_never_read_as_a_pattern(tmp_path, name, suffix):
     if "parquet" in suffix.lower():
         datasets = pytest.importorskip("datasets", reason="baselines: needs datasets")
         datasets.disable_progress_bars()
-    for stem in ("data1", "ab", "whatx", "data[1]"):  # what a pattern would find
+    for stem in ("data1", "ab", "whatx", "data[1]"):  # files that match the name as a pattern
         save_rows(tmp_path / f"{stem}{suffix}", [{"prompt": "wrong", "completion": "wrong"}])
     if not (sys.platform == "win32" and set(name) & set("*?:")):
         save_rows(tmp_path / f"{name}{suffix}", [{"prompt": "q", "completion": "a"}])
@@ -417,8 +434,8 @@ def save_rows(path, rows):
         path.write_text(json.dumps(rows) if path.suffix == ".json" else json.dumps(rows[0]))
 
 
-def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
-    """A shell leaves it alone in `--data=~/rows.jsonl`."""
+def test_a_tilde_stands_for_the_home_folder(tmp_path, monkeypatch):
+    """A shell does not expand it in `--data=~/rows.jsonl`."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     write(tmp_path / "rows.jsonl", [{"prompt": "q", "completion": "a"}])
@@ -427,7 +444,7 @@ def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
         load_conversations("~no-such-user/rows.jsonl")
 
 
-def test_columns_and_keys_are_ignored_where_that_is_asked_for(tmp_path):
+def test_columns_and_keys_are_ignored_on_request(tmp_path):
     row = {"messages": [USER, {**BOT, "weight": 0, "name": "Bo"}], "label": False, "system": "s"}
     path = write(tmp_path / "rows.jsonl", [row, {"messages": [USER, BOT]}])
     names = ("weight", "name", "label", "system")
@@ -447,7 +464,7 @@ def test_metadata_does_not_change_what_is_learned(tmp_path, column):
 
 
 @pytest.mark.parametrize("name", UNUSABLE_COLUMNS)
-def test_what_would_change_it_is_refused_by_name(tmp_path, name):
+def test_columns_that_would_change_what_is_learned_are_refused_by_name(tmp_path, name):
     for row in (
         {"messages": [USER, BOT], name: "x"},
         {"messages": [USER, {**BOT, name: "x"}]},
@@ -455,12 +472,12 @@ def test_what_would_change_it_is_refused_by_name(tmp_path, name):
         path = write(tmp_path / "rows.jsonl", [row])
         with pytest.raises(BadInput, match=f"'{name}' .*--ignore-columns {name}"):
             load_conversations(path)
-        assert load_conversations(path, ignored=[name]) == [QA]
+        assert load_conversations(path, ignored=(name,)) == [QA]
 
 
 FILES = {
     "no file": ("rows.json", None, "there is no file"),
-    "another kind": ("rows.csv", b"a,b", r"is no .json, .jsonl or .parquet file"),
+    "another kind": ("rows.csv", b"a,b", r"is not a .json, .jsonl or .parquet file"),
     "empty": ("rows.jsonl", b"", "holds no rows"),
     "an empty list": ("rows.json", b"[]", "holds no rows"),
     "white space": ("rows.json", b" ", "rows.json': invalid JSON: Expecting value"),
@@ -470,7 +487,7 @@ FILES = {
     "a number": ("rows.json", b"1", "must hold a list of objects, found 1"),
     "a list of texts": ("rows.json", b'["a"]', "row 1 of .*: the row is not a JSON object: 'a'"),
     "binary": ("rows.jsonl", b"\x89PNG\r\n\xff\x00", r"not a text file in UTF-8 \(byte 0 cannot"),
-    "packed": ("rows.jsonl.gz", b"\x1f\x8b", "is no .json, .jsonl or .parquet file; unpack or"),
+    "packed": ("rows.jsonl.gz", b"\x1f\x8b", "is not a .json, .jsonl or .parquet file; unpack or"),
     "a key twice": (
         "rows.json",
         b'[{"prompt": "q", "completion": "a", "completion": "b"}]',
@@ -488,7 +505,9 @@ FILES = {
 
 @pytest.mark.parametrize(("name", "content", "message"), FILES.values(), ids=FILES)
 @pytest.mark.parametrize("load", [load_conversations, load_preferences])
-def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path, load, name, content, message):
+def test_a_file_that_cannot_be_read_is_reported_in_one_sentence(
+    tmp_path, load, name, content, message
+):
     if name.endswith("parquet"):
         pytest.importorskip("datasets", reason="baselines: needs the library datasets")
     if content is not None:
@@ -499,7 +518,7 @@ def test_a_file_that_cannot_be_read_is_told_in_a_sentence(tmp_path, load, name, 
     assert "\n" not in str(error.value)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     (tmp_path / "rows.json").mkdir()
     with pytest.raises(BadInput, match="rows.json' is a folder; give one of the files in it"):
         load_conversations(str(tmp_path / "rows.json"))
@@ -560,21 +579,21 @@ NO_CONVERSATION = {
         {"system": 3, "messages": [USER, BOT]},
         "column 'system' must hold a text, found 3",
     ),
-    "a prompt beside other messages": (
+    "a prompt next to other messages": (
         {"prompt": "p", "messages": [USER, BOT]},
         "column 'prompt' is not known",
     ),
     "another text than the columns": (
         {"prompt": "q", "completion": "a", "text": "q: b"},
-        "column 'text' is not the row's other columns written out",
+        "column 'text' does not contain the texts of the other columns",
     ),
     "unpaired preference": (
         {"prompt": "q", "completion": "a", "label": False},
-        "column 'label' does not say True, so the answer is not known to be a good one",
+        "column 'label' is not True, so the answer may be a bad one",
     ),
     "tools": (
         {"messages": [USER, BOT], "tools": '[{"name": "f"}]'},
-        "column 'tools' describes tools; models here are not taught to call any",
+        "column 'tools' describes tools, and models here do not learn to call tools",
     ),
     "template options": (
         {"messages": [USER, BOT], "chat_template_kwargs": {"enable_thinking": False}},
@@ -582,7 +601,7 @@ NO_CONVERSATION = {
     ),
     "pictures": (
         {"messages": [USER, BOT], "images": ["a.png"]},
-        "column 'images' holds pictures or sound; models here read text only",
+        "column 'images' holds pictures or sound, and models here read text only",
     ),
     "a call of a tool": (
         {"messages": [USER, {**BOT, "tool_calls": [{"function": {"name": "f"}}]}]},
@@ -590,7 +609,7 @@ NO_CONVERSATION = {
     ),
     "thoughts": (
         {"messages": [USER, {**BOT, "reasoning_content": "Hm."}]},
-        "a turn's 'reasoning_content' holds thoughts of the model; put them into the content",
+        "a turn's 'reasoning_content' holds the model's reasoning; move it into the content",
     ),
     "a name": ({"messages": [{**USER, "name": "Bo"}, BOT]}, "a turn's 'name' names the speaker"),
     "a key that is not known": (
@@ -628,13 +647,16 @@ NO_PREFERENCE = {
     ),
     "a list and no question": (
         {"chosen": [answer("good")], "rejected": [answer("bad")]},
-        "there is no question: add a column prompt, or begin both sides with it",
+        "there is no question: add a column prompt, or begin both conversations with it",
     ),
     "another prompt": (
         {"prompt": "x", "chosen": [USER, answer("good")], "rejected": [USER, answer("bad")]},
-        "chosen and rejected go on from another conversation than the prompt",
+        "the conversation in column 'chosen' does not continue column 'prompt'",
     ),
-    "one answer": ({"prompt": "q", "chosen": "a", "rejected": "a"}, "is the rejected one: 'a'"),
+    "one answer": (
+        {"prompt": "q", "chosen": "a", "rejected": "a"},
+        "chosen and the rejected answer are equal: 'a'",
+    ),
     "a number": (
         {"prompt": "q", "chosen": 1, "rejected": "bad"},
         "'chosen' must hold a text, found",
@@ -645,7 +667,7 @@ NO_PREFERENCE = {
     ),
     "questions that differ": (
         {"chosen": "\n\nHuman: x\n\nAssistant: b", "rejected": WHOLE},
-        "chosen and rejected part before the last answer",
+        "chosen and rejected must not differ before the last answer",
     ),
     "transcripts without an answer": (
         {"chosen": WHOLE + "\n\nHuman: x", "rejected": WHOLE + "\n\nHuman: x"},
@@ -684,7 +706,7 @@ NO_PREFERENCE = {
     ),
     "a margin": (
         {"prompt": "q", "chosen": "good", "rejected": "bad", "margin": 0.5},
-        "column 'margin' asks for a margin between two answers, which no loss here has",
+        "column 'margin' asks for a margin between the answers, which no loss here supports",
     ),
     "an input that nothing asks for": (
         {"prompt": "q", "input": "i", "chosen": "good", "rejected": "bad"},
@@ -696,7 +718,7 @@ NO_PREFERENCE = {
     ),
     "two transcripts and another prompt": (
         {"prompt": "x", "chosen": WHOLE, "rejected": WHOLE + "b"},
-        "chosen and rejected go on from another conversation than the prompt",
+        "the conversation in column 'chosen' does not continue column 'prompt'",
     ),
     "a completion with something more": (
         {"prompt": "q", "completions": [{"response": "a", "score": 1, "tools": "f"}] * 2},
@@ -717,7 +739,7 @@ UNUSABLE += [(load_preferences, *each) for each in NO_PREFERENCE.values()]
 @pytest.mark.parametrize(
     ("load", "row", "message"), UNUSABLE, ids=[*NO_CONVERSATION, *(f"2 {n}" for n in NO_PREFERENCE)]
 )
-def test_an_unusable_row_is_named_with_what_is_wrong(tmp_path, load, row, message):
+def test_the_error_names_the_unusable_row_and_the_reason(tmp_path, load, row, message):
     good = {"prompt": "q", "completion": "a", "chosen": "good", "rejected": "bad"}
     path = write(tmp_path / "rows.jsonl", [good, row])
     with pytest.raises(BadInput, match=f"^line 2 of '.*rows.jsonl': .*{message}"):

@@ -6,8 +6,9 @@ from collections import Counter
 
 import pytest
 
-from finetune.datasets import docstrings
-from finetune.datasets.docstrings import (
+from finetune.datasets import questions
+from finetune.datasets.docstrings import first_sentence
+from finetune.datasets.questions import (
     QUESTION_TEMPLATES,
     Question,
     library_questions,
@@ -17,10 +18,9 @@ from finetune.datasets.docstrings import (
     split_by_module,
     top_level_module,
 )
-from finetune.datasets.sentences import first_sentence
 from gpt.errors import BadInput
 
-SOURCE = '''"""A module is no question."""
+SOURCE = '''"""Not a question: a module."""
 raise SystemExit  # nothing runs
 
 def join(a, b):
@@ -86,7 +86,7 @@ def test_a_module_by_hand(tmp_path):
     assert {q.module for q in library_questions(tmp_path)} == {"os.path"}
 
 
-def test_the_name_decides_the_wording():
+def test_the_name_selects_the_template():
     assert (
         question_text("os.path", "join", "function") == "What is the function `os.path.join` for?"
     )
@@ -101,11 +101,11 @@ def test_the_name_decides_the_wording():
             question_text("m", name.format(n), kind).replace(thing.format(n), "...")
             for n in range(900)
         )
-        assert {*seen} == {wording.format("...") for wording in QUESTION_TEMPLATES[kind]}
+        assert {*seen} == {template.format("...") for template in QUESTION_TEMPLATES[kind]}
         assert min(seen.values()) > 200
 
 
-def test_files_that_are_no_public_module_are_passed_over(tmp_path):
+def test_files_that_are_not_public_modules_are_skipped(tmp_path):
     text = 'def f():\n    """Do this {}."""\n'
     for number, name in enumerate(
         ["a.py", "b/__init__.py", "b/_c.py", "_d.py", "config-3/e.py", "test/f.py", "b/tests/g.py"]
@@ -118,7 +118,7 @@ def test_files_that_are_no_public_module_are_passed_over(tmp_path):
     assert [q.module for q in library_questions(tmp_path)] == ["a", "b"]
 
 
-def test_an_answer_is_kept_once_before_anything_is_split(tmp_path):
+def test_an_answer_that_occurs_twice_is_kept_once(tmp_path):
     for module, text in {"a": "Do this now.", "b": "Do THIS now.", "c": "Do that now."}.items():
         (tmp_path / f"{module}.py").write_text(f'def f():\n    """{text}"""\n')
     assert [q.module for q in library_questions(tmp_path)] == ["a", "c"]
@@ -158,7 +158,7 @@ def test_the_first_sentence_or_nothing(docstring, sentence):
 
 
 def questions_of(**sizes):
-    """So many questions of each module."""
+    """Return a number of questions for each module."""
     return [
         Question(f"{module}.sub", f"f{n}", "function", f"{module} {n}?", f"{module} {n}.")
         for module, size in sizes.items()
@@ -176,7 +176,7 @@ def test_no_module_is_on_both_sides_and_nothing_is_lost():
         assert 8 <= len(held_out) <= 11  # the small modules are 15, one of up to 5 may not fit
 
 
-def test_a_large_module_is_held_out_only_where_small_ones_do_not_fill_the_side():
+def test_a_large_module_is_held_out_only_if_small_ones_do_not_fill_the_side():
     many = questions_of(large=20, **{f"m{n}": 2 for n in range(40)})
     for seed in range(20):
         held_out = split_by_module(many, share=0.25, seed=seed).held_out
@@ -191,7 +191,7 @@ def test_the_seed_decides_the_split(real):
     assert split_by_module(real, seed=1) != split_by_module(real, seed=2)
 
 
-def test_what_cannot_be_split_is_refused():
+def test_impossible_splits_are_refused():
     with pytest.raises(BadInput, match="between 0 and 1, got 1.0"):
         split_by_module(questions_of(a=3), share=1.0)
     with pytest.raises(BadInput, match="none of 1 modules is small enough to hold out 15% of 3"):
@@ -200,7 +200,7 @@ def test_what_cannot_be_split_is_refused():
         split_by_module([])
 
 
-def test_the_library_holds_four_thousand_clean_pairs(real):
+def test_the_library_has_four_thousand_clean_questions(real):
     assert 4_000 < len(real) < 4_900
     assert len({q.answer.casefold() for q in real}) == len(real)
     assert len({q.question for q in real}) == len(real)
@@ -222,9 +222,9 @@ def test_about_a_seventh_is_held_out_from_twenty_modules_or_more(real):
         assert not {*map(top_level_module, train)} & {*map(top_level_module, held_out)}
 
 
-def test_another_process_with_other_hashes_makes_the_same_questions_and_split(real):
+def test_questions_and_split_do_not_depend_on_the_hash_seed(real):
     code = (
-        "from finetune.datasets.docstrings import *; q = python_questions(); "
+        "from finetune.datasets.questions import *; q = python_questions(); "
         "print(questions_digest(q), questions_digest(split_by_module(q).held_out))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
@@ -237,14 +237,14 @@ def test_another_process_with_other_hashes_makes_the_same_questions_and_split(re
     ], result.stderr
 
 
-def test_the_digest_names_exactly_these_questions():
+def test_the_digest_covers_all_fields():
     question = Question("m", "f", "function", "What?", "This.")
     expected = hashlib.sha256(b"1 1 8 5 5\0m\0f\0function\0What?\0This.").hexdigest()
     assert questions_digest([question]) == expected
     assert questions_digest([question._replace(module="mf", name="")]) != expected
 
 
-def test_a_python_without_sources_is_told_in_a_sentence(monkeypatch, tmp_path):
-    monkeypatch.setattr(docstrings.sysconfig, "get_path", lambda name: str(tmp_path))
+def test_a_python_without_sources_is_reported_in_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setattr(questions.sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(BadInput, match="without the source of its library"):
         python_questions()

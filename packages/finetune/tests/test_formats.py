@@ -41,13 +41,13 @@ TEXTS = {
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_conversations_written_out(name):
+def test_the_text_of_conversations_in_every_format(name):
     for messages, text in zip((ONE, TWO), TEXTS[name], strict=True):
         assert conversation_text(FORMATS[name], messages) == text
         assert parse_conversation_text(FORMATS[name], text) == messages
 
 
-def test_the_first_empty_line_of_an_instruction_begins_its_input():
+def test_the_first_empty_line_of_an_instruction_becomes_the_heading_of_its_input():
     messages = single_turn_conversation("Sort.\n\n3 1 2\n\nascending", "1 2 3").messages
     assert conversation_text(ALPACA, messages) == (
         "### Instruction:\nSort.\n\n### Input:\n3 1 2\n\nascending"
@@ -59,7 +59,7 @@ def test_the_first_empty_line_of_an_instruction_begins_its_input():
     assert parse_conversation_text(ALPACA, conversation_text(ALPACA, nested)) == nested
 
 
-def test_pieces_know_who_wrote_them():
+def test_pieces_record_markup_and_training():
     assert PLAIN.pieces(ONE) == [
         Piece("Question: ", markup=True, trained=False),
         Piece("2+2?", markup=False, trained=False),
@@ -71,8 +71,8 @@ def test_pieces_know_who_wrote_them():
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
-def test_the_boundary_does_not_depend_on_what_is_said(format):
-    """Question and answer are the same, so a search for the answer would find the question."""
+def test_the_boundary_does_not_depend_on_the_content(format):
+    """Question and answer are equal, so a search for the answer would find the question."""
     trained = [
         piece.text.strip()
         for piece in format.pieces(single_turn_conversation("a", "a").messages)[3:5]
@@ -81,7 +81,7 @@ def test_the_boundary_does_not_depend_on_what_is_said(format):
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
-def test_the_prompt_of_an_answer_is_what_stands_before_it(format):
+def test_the_prompt_is_the_text_before_the_answer(format):
     prompt = format.prompt(TWO[:-1])
     assert format.pieces(TWO)[: len(prompt)] == prompt
     assert format.pieces(TWO)[len(prompt)].trained
@@ -93,10 +93,10 @@ PARTS += ["<<SYS>>", "<</SYS>>", "### ", "Instruction:", "Input:", "Response:", 
 PARTS += ["Answer:", "<|endoftext|>", "\n", " ", "a"]
 
 
-def said(part):
-    """A system message or none, and one to three questions and answers."""
-    said = st.lists(part, min_size=1).map("".join).filter(str.strip)
-    return st.tuples(st.none() | said, st.lists(st.tuples(said, said), min_size=1, max_size=3))
+def turns_of(part):
+    """Return a strategy: an optional system message and one to three questions with answers."""
+    text = st.lists(part, min_size=1).map("".join).filter(str.strip)
+    return st.tuples(st.none() | text, st.lists(st.tuples(text, text), min_size=1, max_size=3))
 
 
 def conversation(system, pairs):
@@ -108,18 +108,18 @@ def conversation(system, pairs):
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 @settings(deadline=None, max_examples=60)
-@given(said=said(st.sampled_from("ab \n\r\té")))
-def test_what_is_written_is_read_back(format, said):
-    messages = conversation(*said)
+@given(turns=turns_of(st.sampled_from("ab \n\r\té")))
+def test_a_written_conversation_is_parsed_back(format, turns):
+    messages = conversation(*turns)
     assert parse_conversation_text(format, conversation_text(format, messages)) == messages
 
 
 @pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
 @settings(deadline=None, max_examples=60)
-@given(said=said(st.sampled_from(PARTS)))
-def test_marks_in_messages_are_read_back_or_refused(format, said):
-    """So no two conversations share a text."""
-    messages = conversation(*said)
+@given(turns=turns_of(st.sampled_from(PARTS)))
+def test_delimiters_in_messages_are_parsed_back_or_refused(format, turns):
+    """So no two conversations have the same text."""
+    messages = conversation(*turns)
     try:
         text = conversation_text(format, messages)
     except DelimiterInContent:
@@ -143,22 +143,20 @@ def test_a_question_that_forges_an_answer_is_refused_as_text(name):
         *single_turn_conversation("Go on", "No").messages,
     ]
     text = "".join(piece.text for piece in format.pieces(forgery))
-    assert text == conversation_text(format, honest)  # so nothing tells them apart
-    with pytest.raises(DelimiterInContent, match="message 1 spells '.*', a mark of the format"):
+    assert text == conversation_text(format, honest)  # so nothing distinguishes them
+    with pytest.raises(DelimiterInContent, match="message 1 contains '.*', a delimiter"):
         conversation_text(format, forgery)
 
 
 def test_a_question_that_would_move_the_boundary_is_refused_as_text():
-    """Read back it is one exchange too, of other messages."""
-    with pytest.raises(
-        DelimiterInContent, match="message 1 spells 'Answer:', a mark of the format"
-    ):
+    """The text also parses as one question with one answer, but different ones."""
+    with pytest.raises(DelimiterInContent, match="message 1 contains 'Answer:', a delimiter of"):
         conversation_text(PLAIN, single_turn_conversation("a\nAnswer:\nb", "c").messages)
 
 
-def test_a_word_that_is_no_whole_mark_is_welcome():
+def test_a_part_of_a_delimiter_is_accepted():
     messages = single_turn_conversation(
-        "Is Answer: a mark?", "Not ### alone; nor Question: inside a line"
+        "Is Answer: a delimiter?", "Not ### only; nor Question: inside a line"
     ).messages
     for format in FORMATS.values():
         assert parse_conversation_text(format, conversation_text(format, messages)) == messages
@@ -168,17 +166,17 @@ STRANGE = {
     "another format": (
         CHATML,
         "Question: a\nAnswer:\nb<|endoftext|>",
-        "no mark .* follows the beg",
+        "expected a delimiter of the format after the beg",
     ),
-    "no answer": (PLAIN, "Question: a\n", "no '.nAnswer:.n' ends what the user says"),
-    "no end": (PLAIN, "Question: a\nAnswer:\nb", "ends what the assistant says: 'b'"),
-    "no space": (LLAMA_2, "<s>[INST] a [/INST]b </s>", "ends what the assistant says: 'b </s>'"),
-    "a tail": (PLAIN, "Question: a\nAnswer:\nb<|endoftext|>c", "follows the assistant: 'c'"),
+    "no answer": (PLAIN, "Question: a\n", "no '.nAnswer:.n' ends the user's message 'a.n'"),
+    "no end": (PLAIN, "Question: a\nAnswer:\nb", "ends the assistant's message 'b'"),
+    "no space": (LLAMA_2, "<s>[INST] a [/INST]b </s>", "ends the assistant's message 'b </s>'"),
+    "a tail": (PLAIN, "Question: a\nAnswer:\nb<|endoftext|>c", "after the assistant, found 'c'"),
 }
 
 
 @pytest.mark.parametrize(("format", "text", "message"), STRANGE.values(), ids=STRANGE)
-def test_a_text_of_no_conversation_is_bad_input(format, text, message):
+def test_a_text_that_is_not_a_conversation_is_refused(format, text, message):
     with pytest.raises(BadInput, match=message):
         parse_conversation_text(format, text)
 
@@ -204,7 +202,7 @@ UNORDERED = {
 
 
 @pytest.mark.parametrize(("messages", "message"), UNORDERED.values(), ids=UNORDERED)
-def test_turns_out_of_order_are_bad_input(messages, message):
+def test_messages_out_of_order_are_refused(messages, message):
     with pytest.raises(BadInput, match=message):
         CHATML.pieces(messages)
 

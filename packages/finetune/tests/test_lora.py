@@ -4,6 +4,7 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from finetune.lora.inject import (
@@ -23,9 +24,9 @@ from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
-from gpt.model.fast.bare import with_direct_calls
+from gpt.model.fast.direct_calls import with_direct_calls
+from gpt.model.fast.few_rows import FastLinear
 from gpt.model.gpt import GPT
-from gpt.model.layers import Linear
 
 LLAMA = GPTConfig(
     vocab_size=20, context=16, n_layers=2, n_heads=4, d_model=16, d_ff=24, n_kv_heads=2,
@@ -53,7 +54,7 @@ def adapted(shape=LLAMA, config=None, dtype=torch.float64):
 
 def hand_layer():
     """W = I, one adapter with A = (1 2) and B = (3 0)^T, scale 2."""
-    layer = LoraLinear(Linear(2, 2, bias=False), [slice(0, 2)], rank=1, scale=2.0)
+    layer = LoraLinear(nn.Linear(2, 2, bias=False), [slice(0, 2)], rank=1, scale=2.0)
     layer.base.weight.data = torch.eye(2)
     layer.a.data, layer.b.data = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [0.0]])
     return layer
@@ -74,7 +75,7 @@ def test_a_layer_by_hand():
 
 def test_queries_keys_and_values_have_adapters_of_their_own():
     """Three outputs of one product; the first and the last have an adapter, of rank 1."""
-    layer = LoraLinear(Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
+    layer = LoraLinear(nn.Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
     layer.base.weight.data.zero_()
     layer.a.data, layer.b.data = torch.tensor([[1.0, 0], [0, 1]]), torch.tensor([[10.0], [100]])
     assert layer(torch.tensor([[2.0, 3.0]])).tolist() == [[20, 0, 300]]
@@ -84,7 +85,7 @@ def test_queries_keys_and_values_have_adapters_of_their_own():
 @pytest.mark.parametrize("outputs", [[(0, 12)], [(0, 5), (5, 8), (8, 12)], [(0, 5), (8, 12)]])
 def test_the_fast_way_is_the_equation_in_values_and_gradients(outputs):
     outputs = [slice(*each) for each in outputs]
-    layer = LoraLinear(Linear(7, 12).double(), outputs, rank=3, scale=0.7)
+    layer = LoraLinear(nn.Linear(7, 12).double(), outputs, rank=3, scale=0.7)
     torch.nn.init.normal_(layer.b)
     x = torch.randn(2, 4, 7, dtype=torch.float64, requires_grad=True)
     upstream = torch.randn(2, 12, 4, dtype=torch.float64).transpose(1, 2)  # laid out otherwise
@@ -127,7 +128,7 @@ def test_the_base_gets_no_gradient_and_the_adapters_do(shape):
 
 def test_no_product_makes_a_gradient_of_a_frozen_weight():
     """Backward through 64 x 64 weights and 64 rows: one product of that size, and thin ones."""
-    layer = LoraLinear(Linear(64, 64, bias=False), [slice(0, 64)], rank=1, scale=1.0)
+    layer = LoraLinear(nn.Linear(64, 64, bias=False), [slice(0, 64)], rank=1, scale=1.0)
     y = layer(torch.randn(64, 64, requires_grad=True))
     with FlopCounterMode(display=False) as counted:
         y.sum().backward()
@@ -250,9 +251,9 @@ def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
 
 def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
     called = []
-    way = "gpt.model.layers.linear_few_rows"
+    way = "gpt.model.fast.few_rows.linear_few_rows"
     monkeypatch.setattr(way, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
-    layer = LoraLinear(Linear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
+    layer = LoraLinear(FastLinear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
     with torch.no_grad():
         layer(torch.randn(1, 1, 512))
     assert called
@@ -275,7 +276,7 @@ def test_state_dicts_hold_base_and_adapters():
 
 
 def test_dropout_thins_what_a_reads_in_training_alone():
-    layer = LoraLinear(Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
+    layer = LoraLinear(nn.Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
     torch.nn.init.ones_(layer.b)
     layer.base.weight.data.zero_()
     layer.a.data.fill_(1)

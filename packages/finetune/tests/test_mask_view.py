@@ -31,7 +31,7 @@ def printed(row, tokenizer, width=40, **options):
     return file.getvalue()
 
 
-def test_without_colour_carets_stand_below_what_counts():
+def test_without_colour_carets_mark_the_tokens_that_count():
     assert printed(prompt_answer_example([0, 1], [2, 3, 9]), LETTERS) == (
         "a|b|c|d|<|endoftext|>|\n"
         "    ^ ^ ^^^^^^^^^^^^^\n"
@@ -50,7 +50,7 @@ def test_a_conversation_without_colour():
     )
 
 
-def test_colour_where_the_terminal_has_it():
+def test_a_colour_terminal_shows_colours():
     text = printed(ROW, CHAT, force_terminal=True, color_system="standard")
     assert "\x1b[30;102m list\x1b[0m" in text
     assert "^" not in text
@@ -62,7 +62,7 @@ def test_colour_where_the_terminal_has_it():
 
 
 @pytest.mark.parametrize("name", ["NO_COLOR", "a pipe"])
-def test_no_colour_where_none_is_wanted(monkeypatch, name):
+def test_no_colour_with_no_color_or_a_pipe(monkeypatch, name):
     if name == "NO_COLOR":
         monkeypatch.setenv(name, "1")
     text = printed(ROW, CHAT, force_terminal=name == "NO_COLOR")
@@ -70,7 +70,7 @@ def test_no_colour_where_none_is_wanted(monkeypatch, name):
     assert "^^^^^^^^^^" in text
 
 
-def test_a_line_is_no_wider_than_the_terminal_and_no_token_is_lost():
+def test_lines_fit_the_terminal_and_no_token_is_lost():
     row = prompt_answer_example([0] * 30, [1] * 30)
     shown = [*token_lines(row, LETTERS, 21)]
     assert {sum(len(token) + 1 for token, _ in line) for line in shown} == {20}
@@ -80,7 +80,7 @@ def test_a_line_is_no_wider_than_the_terminal_and_no_token_is_lost():
     )
 
 
-def test_what_does_not_print_is_escaped():
+def test_unprintable_characters_are_escaped():
     own = BytePairTokenizer([])
     row = Example(own.encode("\x1b[2J\té\r\u202e"), [True] * 11)
     text = printed(row, own)
@@ -88,7 +88,7 @@ def test_what_does_not_print_is_escaped():
     assert text.isascii()
 
 
-def test_wide_characters_keep_the_carets_in_place():
+def test_carets_align_below_wide_characters():
     tokenizer = CharacterTokenizer(["a", "中"])
     assert printed(Example([1, 0, 1], [False, True, True]), tokenizer).splitlines()[:2] == [
         "中|a|中|",
@@ -96,16 +96,16 @@ def test_wide_characters_keep_the_carets_in_place():
     ]
 
 
-def test_markup_of_the_terminal_library_is_text():
+def test_markup_of_rich_in_a_token_is_shown_as_text():
     words = WordTokenizer(["a", "[red]b[/red]"])
     assert printed(prompt_answer_example([0], [1]), words).startswith("a|[red]b[/red]|\n")
 
 
-def test_ids_that_spell_nothing_are_shown_by_number():
+def test_ids_without_text_are_shown_as_numbers():
     assert "<999>" in printed(Example([0, 999], [False, True]), CHAT)
 
 
-def test_nothing_to_learn_is_said():
+def test_a_row_without_tokens_that_count_is_reported():
     row = Example([0, 1], [False, False])
     assert mask_summary(row, LETTERS) == "0 of 2 tokens count"
     assert printed(row, LETTERS).endswith("0 of 2 tokens count\n")

@@ -31,9 +31,8 @@ from finetune.lora.nf4 import (
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
-from gpt.model.fast.bare import with_direct_calls
+from gpt.model.fast.direct_calls import with_direct_calls
 from gpt.model.gpt import GPT
-from gpt.model.layers import Linear
 
 SHAPE = GPTConfig(
     vocab_size=40, context=16, n_layers=2, n_heads=4, d_model=64, d_ff=96, n_kv_heads=2,
@@ -126,7 +125,7 @@ def entropy(codes):
 
 
 def test_a_weight_takes_little_more_than_half_a_byte():
-    layer = Nf4Linear(Linear(576, 1536, bias=False))
+    layer = Nf4Linear(nn.Linear(576, 1536, bias=False))
     assert layer.n_weights == 576 * 1536
     assert abs(layer.n_bytes / layer.n_weights - (4 + 8 / 64 + 32 / (64 * 256)) / 8) < 1e-4
     assert round(layer.n_bytes / layer.n_weights, 3) == 0.516
@@ -134,7 +133,7 @@ def test_a_weight_takes_little_more_than_half_a_byte():
 
 @pytest.mark.parametrize("bias", [False, True])
 def test_the_layer_multiplies_by_the_dequantised_matrix(bias):
-    plain = Linear(64, 32, bias=bias)
+    plain = nn.Linear(64, 32, bias=bias)
     layer = Nf4Linear(copy.deepcopy(plain))
     x, upstream = torch.randn(2, 5, 64, requires_grad=True), torch.randn(2, 5, 32)
     y = layer(x)
@@ -149,7 +148,7 @@ def test_the_layer_multiplies_by_the_dequantised_matrix(bias):
 @pytest.mark.parametrize("adapted", [False, True])
 def test_the_forward_pass_keeps_no_matrix(adapted):
     """What autograd holds of a layer is its input, and with an adapter A, B and A x."""
-    layer, x, kept = Nf4Linear(Linear(64, 640, bias=False)), torch.randn(2, 64), []
+    layer, x, kept = Nf4Linear(nn.Linear(64, 640, bias=False)), torch.randn(2, 64), []
     if adapted:
         layer = LoraLinear(layer, [slice(0, 640)], rank=1, scale=1.0)
     with torch.autograd.graph.saved_tensors_hooks(lambda each: kept.append(each) or each, id):

@@ -20,10 +20,10 @@ COMMANDS = {
 PROGRAM = """
 import os, sys
 from finetune.cli import main
-from finetune.datasets import docstrings
+from finetune.datasets import questions
 
-whole, port = docstrings.library_questions, int(os.environ["MASTER_PORT"])
-docstrings.library_questions = lambda library: whole(library / "email")
+whole, port = questions.library_questions, int(os.environ["MASTER_PORT"])
+questions.library_questions = lambda library: whole(library / "email")
 os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
 for number, call in enumerate(sys.argv[1:], 1):
     os.environ["MASTER_PORT"] = str(port + number)

@@ -4,22 +4,24 @@ from collections import Counter
 
 import pytest
 
-from finetune.datasets.docstrings import Question, split_by_module, top_level_module
-from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
-from finetune.datasets.preferences import (
-    Preference,
+from finetune.datasets.corruptions import (
     answer_about_other_module,
-    bradley_terry_choice,
     looped_sentence,
     looped_sentence_same_length,
-    make_preferences,
-    preferences_by_rule,
     shuffled_sentence,
     truncated_sentence,
 )
-from finetune.datasets.rule import ends_with_full_stop, has_no_repetition, is_brief, rule_score
+from finetune.datasets.preference_report import length_accuracy, overlap_accuracy
+from finetune.datasets.preferences import (
+    Preference,
+    bradley_terry_choice,
+    make_preferences,
+    preferences_by_rule,
+)
+from finetune.datasets.questions import Question, split_by_module, top_level_module
+from finetune.datasets.rule import rule_checks, rule_score
 
-SAID = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
+WORDS = ["Return", "the", "size", "of", "a", "file", "in", "bytes"]
 START = Question("threading", "Thread.start", "method", "What?", "Start the thread.")
 
 
@@ -38,34 +40,34 @@ def sides(split):
     [("a b c d", -1, True), ("a b c d e", -2, False), ("a b", 1, True), ("a", 2, False)],
 )
 def test_answers_within_one_word_are_matched_in_length(rejected, longer_by, matched):
-    pair = Preference("?", "One - three.", rejected)  # what stands between blanks is a word
+    pair = Preference("?", "One - three.", rejected)  # a dash between blanks is a word
     assert (pair.longer_by, pair.matched) == (longer_by, matched)
 
 
-def test_cut_by_hand():
-    assert truncated_sentence(SAID, 1) == "Return the size of a file in"
-    assert truncated_sentence(SAID, 5) == "Return the size"
+def test_truncated_sentences_by_hand():
+    assert truncated_sentence(WORDS, 1) == "Return the size of a file in"
+    assert truncated_sentence(WORDS, 5) == "Return the size"
     assert truncated_sentence(["Read", "a.", "b"], 1) == "Read a"  # no full stop is left
 
 
-def test_a_loop_says_three_words_again_and_then_goes_on():
+def test_a_loop_repeats_three_words_and_then_continues():
     expected = {
         "Return the size of a file " + "of a file " * n + "in bytes." for n in (1, 2, 3)
     }  # those that repeat the words four to six
-    seen = {looped_sentence(SAID, random.Random(seed)) for seed in range(200)}
-    assert len(seen) == 6 * 3  # six ends of the phrase, three numbers of times
+    seen = {looped_sentence(WORDS, random.Random(seed)) for seed in range(200)}
+    assert len(seen) == 6 * 3  # six ends of the phrase, three numbers of repeats
     assert expected < seen
     assert looped_sentence(["Do", "it", "now"], random.Random(0)).startswith("Do it now Do it now")
-    assert not any(map(has_no_repetition, seen))
+    assert not any(rule_checks(START, text).no_repetition for text in seen)
 
 
-def test_a_loop_of_the_same_length_takes_the_place_of_the_end():
-    assert looped_sentence_same_length(SAID, random.Random(0)) == "Return the size of a size of a."
+def test_a_loop_of_the_same_length_replaces_the_end():
+    assert looped_sentence_same_length(WORDS, random.Random(0)) == "Return the size of a size of a."
     assert (
-        looped_sentence_same_length(SAID[:6], random.Random(0))
+        looped_sentence_same_length(WORDS[:6], random.Random(0))
         == "Return the size Return the size."
     )
-    assert looped_sentence_same_length(SAID[:5], random.Random(0)) == ""  # too short
+    assert looped_sentence_same_length(WORDS[:5], random.Random(0)) == ""  # too short
     nine = {
         looped_sentence_same_length(list("abcdefghi"), random.Random(seed)) for seed in range(20)
     }
@@ -74,14 +76,14 @@ def test_a_loop_of_the_same_length_takes_the_place_of_the_end():
 
 def test_shuffled_words_are_the_same_in_another_order():
     for seed in range(50):
-        text = shuffled_sentence(SAID, random.Random(seed))
-        assert sorted(text.removesuffix(".").split()) == sorted(SAID)
+        text = shuffled_sentence(WORDS, random.Random(seed))
+        assert sorted(text.removesuffix(".").split()) == sorted(WORDS)
         assert text != "Return the size of a file in bytes."
     assert shuffled_sentence(["a", "b"], random.Random(0)) == "b a."
     assert shuffled_sentence(["a", "a", "a"], random.Random(0)) == ""  # no other order
 
 
-def test_an_answer_from_elsewhere_is_of_another_module_and_nearly_as_long():
+def test_an_answer_from_elsewhere_is_about_another_module_and_nearly_as_long():
     def other(module, answer):
         return Question(module, "f", "function", "?", answer)
 
@@ -116,31 +118,28 @@ def test_every_chosen_answer_is_good_and_no_rejected_one_is_better(split, sides)
         for pair in pairs:
             question = asked[pair.question]
             assert pair.chosen == question.answer
-            assert (
-                ends_with_full_stop(pair.chosen)
-                and is_brief(pair.chosen)
-                and has_no_repetition(pair.chosen)
-            )
+            assert all(rule_checks(question, pair.chosen)[:3])
             assert pair.rejected and pair.rejected != pair.chosen
             assert rule_score(question, pair.rejected) <= rule_score(question, pair.chosen)
-        good = [q for q in questions if is_brief(q.answer) and has_no_repetition(q.answer)]
+        good = [q for q in questions if all(rule_checks(q, q.answer)[:3])]
         assert len(pairs) == len(good)
 
 
-def test_each_kind_is_what_it_says(split, sides):
+def test_each_kind_has_its_corruption(split, sides):
     for questions, pairs in zip(split, sides, strict=True):
         module_of = {question.answer: top_level_module(question) for question in questions}
         for pair in pairs:
-            said, wrong = pair.chosen.removesuffix(".").split(), pair.rejected.split()
+            checks = rule_checks(START, pair.rejected)
+            words, wrong = pair.chosen.removesuffix(".").split(), pair.rejected.split()
             if pair.kind == "cut":
-                assert not ends_with_full_stop(pair.rejected)
+                assert not checks.ends
                 assert pair.chosen.startswith(pair.rejected)
             elif pair.kind == "looped":
-                assert ends_with_full_stop(pair.rejected) and not has_no_repetition(pair.rejected)
-                assert {*pair.rejected.removesuffix(".").split()} <= {*said}
+                assert checks.ends and not checks.no_repetition
+                assert {*pair.rejected.removesuffix(".").split()} <= {*words}
             elif pair.kind == "shuffled":
-                assert sorted(pair.rejected.removesuffix(".").split()) == sorted(said)
-                assert len(wrong) == len(said)
+                assert sorted(pair.rejected.removesuffix(".").split()) == sorted(words)
+                assert len(wrong) == len(words)
             else:
                 assert module_of[pair.rejected] != module_of[pair.chosen]
 
@@ -153,8 +152,8 @@ def test_half_of_the_pairs_are_matched_in_length(sides):
         assert kinds["elsewhere"] < 0.1 * len(pairs)
 
 
-def test_neither_length_nor_shared_words_tell_much(split, sides):
-    # 3,616 pairs to learn from and 653 to be judged on (Python 3.11): length 57 % and 55 %,
+def test_neither_length_nor_shared_words_reveal_the_chosen_answer(split, sides):
+    # 3,616 training pairs and 653 held-out ones (Python 3.11): length 57 % and 55 %,
     # shared words 61 % on both sides
     for pairs in (*sides, make_preferences(split.held_out, seed=1)):
         matched = [pair for pair in pairs if pair.matched]
@@ -166,7 +165,7 @@ def test_neither_length_nor_shared_words_tell_much(split, sides):
 
 def test_the_best_sample_is_preferred_to_one_of_every_lower_score():
     answers = ["Start the", "Start the thread.", "Start the file.", "go go go go", "Start a"]
-    assert preferences_by_rule(START, answers) == [  # of two at one score the first
+    assert preferences_by_rule(START, answers) == [  # of two with equal scores the first
         Preference("What?", "Start the thread.", "Start the", "sampled"),
         Preference("What?", "Start the thread.", "go go go go", "sampled"),
     ]

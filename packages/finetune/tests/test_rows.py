@@ -11,13 +11,13 @@ from finetune.conversations.rows import (
 from gpt.errors import BadInput
 
 
-def test_the_boundary_is_where_the_answer_begins():
+def test_only_the_answer_counts():
     assert prompt_answer_example([5, 6], [7, 8]) == Example(
         [5, 6, 7, 8], [False, False, True, True]
     )
 
 
-def test_rows_by_hand():
+def test_padding_by_hand():
     rows = pad_examples([prompt_answer_example([5, 6], [7, 8]), prompt_answer_example([1], [2])])
     assert rows.tokens.tolist() == [[5, 6, 7, 8], [1, 2, 0, 0]]
     assert rows.mask.int().tolist() == [[0, 0, 1, 1], [0, 1, 0, 0]]
@@ -25,12 +25,12 @@ def test_rows_by_hand():
 
 
 @pytest.mark.parametrize("example", [Example([1, 2], [False, False]), Example([1], [True])])
-def test_a_row_in_which_nothing_counts_is_refused(example):
+def test_a_row_without_a_token_that_counts_is_refused(example):
     with pytest.raises(BadInput, match="example 1 of the batch has . tokens and none that counts"):
         pad_examples([prompt_answer_example([1], [2]), example])
 
 
-def test_an_epoch_takes_every_row_once_and_the_step_alone_decides():
+def test_an_epoch_has_every_row_once_and_depends_on_the_step_only():
     epochs = EpochSampler(n_rows=7, batch_size=3, seed=1)
     seen = [row for step in range(7) for row in epochs(step)]  # three epochs
     assert [sorted(seen[begin : begin + 7]) for begin in (0, 7, 14)] == [list(range(7))] * 3
@@ -48,7 +48,7 @@ def test_padding_may_be_any_token():
     assert torch.equal(rows.tokens, torch.tensor([[1, 2, 9], [1, 2, 3]]))
 
 
-def test_batches_of_nothing_are_refused():
+def test_empty_batches_are_refused():
     with pytest.raises(BadInput, match="no examples"):
         pad_examples([])
     for size in (0, -1):

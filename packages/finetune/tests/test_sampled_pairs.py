@@ -7,7 +7,7 @@ from finetune.assistant.answering import ModelAnswer
 from finetune.assistant.assistant import load_assistant
 from finetune.assistant.sampled_pairs import rank_samples, truncated_answer
 from finetune.conversations.messages import single_turn_prompt
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 
 QUESTION = Question(
     "builtins", "list.sort", "method", "What does `list.sort` do?", "Sort the list in place."

@@ -1,4 +1,4 @@
-"""Which rows a command learns from, which it holds out, and what it says about the others."""
+"""Rows that a command trains on, rows that it holds out, and its report about the others."""
 
 import json
 from dataclasses import replace
@@ -18,8 +18,8 @@ from finetune.conversations.messages import (
 )
 from finetune.conversations.special_tokens import with_special_tokens
 from finetune.conversations.template import template_format
-from finetune.datasets.docstrings import Question
-from finetune.datasets.splitting import first_prompt, pair_prompt, prompt_key, split_by_prompt
+from finetune.datasets.questions import Question
+from finetune.datasets.splitting import first_prompt, prompt_key, split_by_prompt
 from finetune.datasets.tasks import Task, drop_held_out_prompts, read_task, write_task
 from finetune.pipeline import stage_with_pairs
 from gpt.errors import BadInput
@@ -37,7 +37,7 @@ def assistant(home):
 
 @pytest.fixture
 def learn(home, assistant, tmp_path):
-    """What a command learns from rows, as the task of its run."""
+    """Return a function that writes rows to a file and returns the task of a command."""
 
     def task(command, rows, learner=assistant, **options):
         path = tmp_path / "rows.jsonl"
@@ -52,6 +52,14 @@ def learn(home, assistant, tmp_path):
 QUESTIONS = [Question("m", "f", "function", "What does `f` do?", "It is there for a test.")]
 
 
+def split_conversations(items):
+    return split_by_prompt(items, [first_prompt(each) for each in items])
+
+
+def split_pairs(pairs):
+    return split_by_prompt(pairs, [pair.messages for pair in pairs])
+
+
 def questions_of(items):
     return {each.messages[0]["content"] for each in items}
 
@@ -62,31 +70,31 @@ def test_answers_to_one_question_stay_on_one_side():
         for n in range(30)
         for k in range(4)
     ]
-    train, held_out = split_by_prompt(pairs, pair_prompt)
+    train, held_out = split_pairs(pairs)
     assert sorted(train + held_out, key=repr) == sorted(pairs, key=repr)
     assert len(held_out) == 12
     assert questions_of(train).isdisjoint(questions_of(held_out))
 
 
-def test_about_a_tenth_of_the_rows_is_held_out_whatever_the_questions_are_like():
+def test_about_a_tenth_of_the_rows_is_held_out_for_any_distribution_of_questions():
     for n_questions, n_answers, expected in ((2, 1, 1), (10, 1, 1), (100, 1, 10), (3, 5, 5)):
         items = [
             single_turn_conversation(f"q{n}", f"a{k}")
             for n in range(n_questions)
             for k in range(n_answers)
         ]
-        _, held_out = split_by_prompt(items, first_prompt)
+        _, held_out = split_conversations(items)
         assert len(held_out) == expected
     items = [single_turn_conversation("often", f"a{k}") for k in range(60)] + [
         single_turn_conversation(f"q{n}", "a") for n in range(40)
     ]
-    train, held_out = split_by_prompt(items, first_prompt)
+    train, held_out = split_conversations(items)
     assert len(held_out) == 10
     assert single_turn_conversation("often", "a0") in train
 
 
-def test_conversations_that_begin_alike_stay_on_one_side():
-    """Each of their answers is trained on, so the shorter one would be the longer one's lesson."""
+def test_conversations_that_begin_with_the_same_question_stay_on_one_side():
+    """Every answer is trained on, so the longer one would teach a held-out shorter one."""
     short, long = (
         single_turn_conversation("Hi", "Hello"),
         single_turn_conversation("Hi", "Hello").messages,
@@ -96,7 +104,7 @@ def test_conversations_that_begin_alike_stay_on_one_side():
         Conversation([{"role": "system", "content": str(n)}, *short.messages]),
         Conversation([{"role": "system", "content": str(n)}, *long.messages]),
     )]  # fmt: skip
-    train, held_out = split_by_prompt(items, first_prompt)
+    train, held_out = split_conversations(items)
     prompts = {prompt_key(first_prompt(each)) for each in held_out}
     assert len(held_out) == 2
     assert prompts.isdisjoint(prompt_key(first_prompt(each)) for each in train)
@@ -105,12 +113,12 @@ def test_conversations_that_begin_alike_stay_on_one_side():
 def test_case_and_white_space_do_not_make_another_question():
     items = [single_turn_conversation(q, "a") for q in ("What is it?", " what is\nit? ")]
     with pytest.raises(BadInput, match="^all 2 usable rows ask the same question; at least two"):
-        split_by_prompt(items, first_prompt)
+        split_conversations(items)
     with pytest.raises(BadInput, match="^there is only one usable row; at least two questions"):
-        split_by_prompt(items[:1], first_prompt)
+        split_conversations(items[:1])
 
 
-def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_later_in_a_talk():
+def test_a_held_out_question_is_not_trained_on_with_another_system_message_or_more_turns():
     def rows(n):
         question = single_turn_conversation(f"Add {n} and 1.", f"{n + 1}").messages
         systems = [
@@ -119,9 +127,9 @@ def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_l
         return [*systems, [*question, *single_turn_conversation("Sure?", "Yes.").messages]]
 
     found = [Conversation(messages) for n in range(20) for messages in rows(n)]
-    train, held_out = split_by_prompt(found, first_prompt)
+    train, held_out = split_conversations(found)
     pairs = [PreferencePair(each.messages[:-1], "a", "b") for each in found]
-    pairs_train, pairs_held_out = split_by_prompt(pairs, pair_prompt)
+    pairs_train, pairs_held_out = split_pairs(pairs)
     for one, other in ((train, held_out), (pairs_train, pairs_held_out), (train, pairs_held_out)):
         asked_in = [
             {next(m["content"] for m in each.messages if m["role"] == "user") for each in side}
@@ -131,9 +139,7 @@ def test_a_held_out_question_is_not_trained_on_after_another_system_message_or_l
 
 
 @pytest.mark.parametrize("stage", [dpo.DPO, reward.REWARD], ids=["dpo", "reward"])
-def test_pairs_that_are_made_before_a_stage_are_left_out_where_they_do_not_fit(
-    stage, assistant, capsys
-):
+def test_pairs_made_before_a_stage_are_left_out_if_they_do_not_fit(stage, assistant, capsys):
     fits = [PreferencePair(single_turn_prompt(f"q{n}"), "good", "bad") for n in range(4)]
     long = PreferencePair(single_turn_prompt("q"), "good " * 200, "bad")
     config = CONFIGS[dpo](context=64)
@@ -144,27 +150,27 @@ def test_pairs_that_are_made_before_a_stage_are_left_out_where_they_do_not_fit(
     assert "2 of 6 pairs are left out" in capsys.readouterr().err
 
 
-def test_rows_of_one_question_are_told_apart_by_their_system_messages():
+def test_rows_of_one_question_are_distinguished_by_their_system_messages():
     question = single_turn_conversation("Go on.", "Yes.").messages
     rows = [
         Conversation([{"role": "system", "content": f"You are number {n}."}, *question])
         for n in range(11)
     ]
-    train, held_out = split_by_prompt(rows, first_prompt)
+    train, held_out = split_conversations(rows)
     assert (len(train), len(held_out)) == (10, 1)
 
 
 def test_the_same_questions_are_held_out_of_every_file():
-    """A model taught by one command is then not judged by another on what it was taught."""
+    """So a model is not evaluated by one command on questions that another has trained it on."""
     names = [f"question {n}" for n in range(50)]
     conversations = [single_turn_conversation(name, "a") for name in names]
     pairs = [PreferencePair(single_turn_prompt(name), "good", "bad") for name in reversed(names)]
-    ours = split_by_prompt(conversations, first_prompt)[1]
-    theirs = split_by_prompt(pairs, pair_prompt)[1]
+    ours = split_conversations(conversations)[1]
+    theirs = split_pairs(pairs)[1]
     assert [each.messages[0] for each in ours] == [each.messages[0] for each in theirs]
 
 
-def test_joined_tasks_do_not_train_on_what_one_of_them_holds_out():
+def test_added_tasks_do_not_train_on_held_out_prompts_of_each_other():
     a, b, c = (PreferencePair(single_turn_prompt(q), "good", "bad") for q in "abc")
     assert drop_held_out_prompts(Task([a, b], [c]) + Task([c], [a])) == Task([b], [c, a])
 
@@ -182,8 +188,8 @@ def test_held_out_questions_of_a_file_are_not_trained_on(learn, command):
     assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
 
 
-def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatch, capsys):
-    """`finetune reward --data FILE --samples RUN` joins two sources."""
+def test_two_sources_of_pairs_do_not_train_on_held_out_questions(learn, monkeypatch, capsys):
+    """`finetune reward --data FILE --samples RUN` uses two sources."""
     sampled = Task([PreferencePair(single_turn_prompt("Spell 0."), "a", "b")] * 2, [
         PreferencePair(single_turn_prompt(f"Spell {n}."), "a", "b") for n in range(1, 4)
     ])  # fmt: skip
@@ -212,7 +218,7 @@ def test_the_base_of_an_adapter_is_used_for_its_samples(home, assistant, command
     assert loaded == [(("adapter",), {"base": "moved"})]
 
 
-def test_equal_rows_are_counted_and_said(learn, capsys):
+def test_equal_rows_are_dropped_and_reported(learn, capsys):
     rows = [{"instruction": f"Spell {n % 4}.", "output": "It is."} for n in range(7)]
     task = learn(sft, rows)
     assert "3 duplicate conversations are dropped" in capsys.readouterr().err
@@ -256,7 +262,7 @@ UNUSABLE = {
 
 
 @pytest.mark.parametrize("row", UNUSABLE.values(), ids=UNUSABLE)
-def test_an_unusable_row_ends_a_command_and_an_option_leaves_it_out(learn, row, capsys):
+def test_an_unusable_row_ends_a_command_or_is_skipped_by_an_option(learn, row, capsys):
     with pytest.raises(BadInput, match="^line 7 of .*; --skip-unusable leaves such rows out$"):
         learn(sft, [*GOOD, row])
     task = learn(sft, [*GOOD, row], skip_unusable=True)
@@ -266,14 +272,14 @@ def test_an_unusable_row_ends_a_command_and_an_option_leaves_it_out(learn, row, 
 
 def test_the_first_three_unusable_rows_are_shown_with_their_reasons(learn, capsys):
     learn(sft, [GOOD[0], *UNUSABLE.values(), *GOOD[1:]], skip_unusable=True)
-    said = capsys.readouterr().err.splitlines()
-    assert said[0] == "7 unusable rows are left out, of which the first 3:"
-    assert [line.partition(" of ")[0] for line in said[1:]] == ["  line 2", "  line 3", "  line 4"]
-    assert "the columns are question; needed are messages or" in said[3]
+    first, *reasons = capsys.readouterr().err.splitlines()
+    assert first == "7 unusable rows are left out; the first 3 are:"
+    assert [each.partition(" of ")[0] for each in reasons] == ["  line 2", "  line 3", "  line 4"]
+    assert "the columns are question; needed are messages or" in reasons[2]
 
 
-def test_a_row_that_the_format_has_no_place_for_is_unusable(learn, capsys, assistant):
-    """As with a chat template that refuses a system message."""
+def test_a_row_that_the_format_cannot_express_is_unusable(learn, capsys, assistant):
+    """A chat template that refuses a system message gives such a format."""
     between = {key: text for key, text in PLAIN.between.items() if "system" not in key}
     learner = assistant._replace(format=replace(PLAIN, between=between))
     pairs = [{"prompt": f"Spell {n}.", "chosen": f"It is {n}.", "rejected": "no"} for n in range(4)]
@@ -298,16 +304,16 @@ def test_answers_that_a_template_makes_equal_are_unusable(learn, assistant):
 
 
 def test_the_counts_of_rows_that_are_left_out_add_up(learn, capsys, assistant):
-    """Unusable rows are not among the others, whether a layout or the check finds them."""
+    """Unusable rows are counted separately, whether a layout or the check refuses them."""
     between = {key: text for key, text in PLAIN.between.items() if "system" not in key}
     learner = assistant._replace(format=replace(PLAIN, between=between))
     rows = [{"prompt": f"Spell {n}.", "chosen": f"It is {n}.", "rejected": "no"} for n in range(4)]
     rows += [{**rows[0], "system": "s"}, {**rows[0], "chosen": ""}]
     rows += [{**rows[0], "chosen": "a" * 200}]
     task = learn(dpo, rows, learner=learner, skip_unusable=True)
-    said = capsys.readouterr().err
-    assert "2 unusable rows are left out" in said
-    assert "1 of 5 pairs are left out" in said
+    stderr = capsys.readouterr().err
+    assert "2 unusable rows are left out" in stderr
+    assert "1 of 5 pairs are left out" in stderr
     assert len(task.train + task.held_out) == 4
 
 
@@ -340,7 +346,7 @@ def test_a_file_whose_held_out_rows_are_too_long_holds_out_others(learn, command
         for n in range(20)
     ]
     read = [PreferencePair(single_turn_prompt(row["prompt"]), "It is.", "no") for row in rows]
-    held_out = questions_of(split_by_prompt(read, pair_prompt)[1])
+    held_out = questions_of(split_pairs(read)[1])
     for row in rows:
         if row["prompt"] in held_out:
             row["prompt"] += " " * 300  # the same question: white space does not count
@@ -349,10 +355,8 @@ def test_a_file_whose_held_out_rows_are_too_long_holds_out_others(learn, command
     assert (len(task.train), len(task.held_out)) == (16, 2)
 
 
-def test_held_out_conversations_can_be_asked_although_their_last_question_is_too_long(
-    learn, assistant
-):
-    """The report would end the command, after all of the training."""
+def test_held_out_conversations_are_shortened_to_a_prompt_that_fits(learn, assistant):
+    """Otherwise the report would fail, after all of the training."""
     rows = [
         {
             "messages": [
@@ -371,15 +375,15 @@ def test_held_out_conversations_can_be_asked_although_their_last_question_is_too
 
 
 @every_command
-def test_a_file_of_which_no_row_fits_is_refused_with_the_numbers(learn, command):
-    mark = {"prompt": "Question: q\nAnswer:\na\n\nQuestion: r", "completion": "a"}
-    rows = [mark, *({"prompt": "q" * 200, "completion": "a"} for _ in range(2))]
+def test_a_file_without_a_row_that_fits_is_refused_with_the_counts(learn, command):
+    ambiguous = {"prompt": "Question: q\nAnswer:\na\n\nQuestion: r", "completion": "a"}
+    rows = [ambiguous, *({"prompt": "q" * 200, "completion": "a"} for _ in range(2))]
     rows = [{**row, "chosen": row["completion"], "rejected": "b"} for row in rows]
-    with pytest.raises(BadInput, match="none of 3 .* 128 tokens .*: 2 are too long, 1 spell one"):
+    with pytest.raises(BadInput, match="none of 3 .* 128 tokens .*: 2 are too long, 1 contain a"):
         learn(command, rows)
 
 
-def test_the_side_of_the_own_questions_that_does_not_fit_is_named(home, assistant, monkeypatch):
+def test_the_error_names_the_side_of_the_split_that_does_not_fit(home, assistant, monkeypatch):
     short, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 200))
     monkeypatch.setattr("finetune.datasets.tasks.question_task", lambda: Task([short], [long]))
     config = sft.SftConfig(model=str(home / "runs" / "base"), context=60)
@@ -387,11 +391,11 @@ def test_the_side_of_the_own_questions_that_does_not_fit_is_named(home, assistan
         sft.task(config, assistant)
 
 
-def test_questions_without_room_for_an_answer_are_counted_and_said(
+def test_questions_that_leave_no_context_for_an_answer_are_reported(
     home, assistant, capsys, monkeypatch
 ):
     fits, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 100))
     monkeypatch.setattr(ppo, "question_task", lambda: Task([fits, long], [fits]))
     ppo.task(ppo.PpoConfig(model=str(home / "runs" / "base"), reward="rule"), assistant)
-    said = capsys.readouterr().err
-    assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in said
+    stderr = capsys.readouterr().err
+    assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in stderr

@@ -34,9 +34,9 @@ LLAMA_2_TEMPLATE = """
 {%- endfor -%}"""
 
 
-def chat_tokenizer(template=None, marks=("<|im_start|>", "<|im_end|>")):
-    tokenizer = with_special_tokens(BytePairTokenizer([]), marks)
-    roles = {"bos_token": marks[0], "eos_token": marks[1]}
+def chat_tokenizer(template=None, delimiters=("<|im_start|>", "<|im_end|>")):
+    tokenizer = with_special_tokens(BytePairTokenizer([]), delimiters)
+    roles = {"bos_token": delimiters[0], "eos_token": delimiters[1]}
     return replace(tokenizer, roles=roles, chat_template=template or tokenizer.chat_template)
 
 
@@ -47,7 +47,7 @@ def test_the_format_of_our_own_chat_tokenizer_is_chatml():
     assert format.prompt(TWO[:-1]) == CHATML.prompt(TWO[:-1])
 
 
-def test_the_layout_of_llama_2_is_learned_from_a_template():
+def test_the_format_of_llama_2_is_inferred_from_a_template():
     format = template_format(chat_tokenizer(LLAMA_2_TEMPLATE, ("<s>", "</s>")))
     assert format.between == LLAMA_2.between
     assert (format.stop, format.around) == (LLAMA_2.stop, LLAMA_2.around)
@@ -56,7 +56,7 @@ def test_the_layout_of_llama_2_is_learned_from_a_template():
     assert parse_conversation_text(format, text) == TWO
 
 
-def test_what_a_template_says_by_itself_is_markup():
+def test_text_that_a_template_adds_is_markup():
     default = (
         "{% if messages[0].role != 'system' %}<|im_start|>system\nDefault.<|im_end|>\n{% endif %}"
     )
@@ -74,47 +74,50 @@ ASK = "{% if add_generation_prompt %}[assistant]{% endif %}"
 UNSUITABLE = {
     "another prompt": (
         TURN + "{% if add_generation_prompt %}[bot]{% endif %}",
-        "asks .*bot.', but",
+        "prompts for .*bot.', but",
     ),
     "no prompt": (
         "{% for m in messages %}<{{ loop.index if add_generation_prompt }}{{ m.content }}"
         "<|im_end|>{% endfor %}",
-        "model would be trained on other prompts than it is asked with",
+        "model would be trained on other prompts than it gets later",
     ),
     "words of its own": (
         "{% for m in messages %}[{{ m.role }}]{{ 'Well, ' if m.role == 'assistant' }}"
         "{{ m.content }}<|im_end|>{% endfor %}" + ASK,
-        "asks for an answer with '<|im_end|>.assistant.', but writes one after .*Well, ",
+        "prompts for an answer with '<|im_end|>.assistant.', but writes .*Well, .* before an",
     ),
-    "no end": (TURN.replace("<|im_end|>", ";") + ASK, "ends an answer with ';', which is no sp"),
-    "the last alone": ("{{ messages[-1].content }}<|im_end|>", "does not write 4 messages once"),
+    "no end": (TURN.replace("<|im_end|>", ";") + ASK, "ends an answer with ';', which is not a sp"),
+    "the last message only": (
+        "{{ messages[-1].content }}<|im_end|>",
+        "does not write 4 messages once",
+    ),
     "damaged": ("{% for %}", "does not accept these messages"),
 }
 
 
 @pytest.mark.parametrize(("template", "message"), UNSUITABLE.values(), ids=UNSUITABLE)
-def test_a_template_to_which_training_cannot_be_equal_is_refused(template, message):
+def test_a_template_that_training_cannot_reproduce_is_refused(template, message):
     with pytest.raises(BadInput, match=message):
         template_format(chat_tokenizer(template))
 
 
-def test_a_template_that_changes_a_message_is_refused_when_it_does():
+def test_a_message_that_the_template_changes_is_refused():
     trimming = TURN.replace("m.content", "m.content | trim") + ASK
     format = template_format(chat_tokenizer(trimming))
     assert conversation_text(format, ONE)
-    with pytest.raises(BadInput, match=r"it has 'a<.im_end.>.* in place of '  a<.im_end.>"):
+    with pytest.raises(BadInput, match=r"it writes 'a<.im_end.>.* instead of '  a<.im_end.>"):
         format.pieces(single_turn_conversation("  a", "b").messages)
-    with pytest.raises(BadInput, match="does not write these messages as they are"):
+    with pytest.raises(BadInput, match="the chat template changes these messages"):
         format.prompt(single_turn_prompt("  a"))
 
 
-def test_a_template_that_forgets_old_answers_is_refused_when_it_does():
+def test_a_template_that_leaves_out_old_answers_is_refused():
     forgetful = TURN.replace("m.content", "(m.content if loop.last or m.role == 'user' else '-')")
     with pytest.raises(BadInput, match="does not write 4 messages once each"):
         template_format(chat_tokenizer(forgetful + ASK))
 
 
-def test_a_template_without_a_system_message_gives_a_format_without():
+def test_a_template_that_refuses_a_system_message_gives_a_format_that_does():
     refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}"
     format = template_format(chat_tokenizer(refusing + TURN + ASK))
     assert conversation_text(format, ONE) == "[user]2+2?<|im_end|>[assistant]4<|im_end|>"

@@ -15,7 +15,7 @@ from finetune.datasets.words import (
 )
 
 
-def test_words_stand_between_blanks():
+def test_words_are_separated_by_blanks():
     assert normalised_words('The "OS" is\n(truly) self-made, e.g. os.path -- done.') == [
         "the", "os", "is", "truly", "self-made", "e.g", "os.path", "", "done",
     ]  # fmt: skip
@@ -36,14 +36,14 @@ def test_stems_by_hand(text, expected):
     assert word_stems(text) == expected
 
 
-def test_shared_stems_are_a_share_of_the_questions():
+def test_stem_overlap_is_a_share_of_the_stems_of_the_question():
     question = "What does the function `os.path.join` do?"  # funct path join
     assert stem_overlap(question, "Join two paths.") == pytest.approx(1 / 3)  # paths is not path
     assert stem_overlap(question, "A function to join a path.") == 1
     assert stem_overlap("What is it?", "It is.") == 0
 
 
-def test_likeness_by_hand():
+def test_similarity_by_hand():
     # 4 words against 3: both have b and c, 5 in all; in order b c
     assert jaccard("a b c d", "B, c e.") == pytest.approx(2 / 5)
     assert subsequence_f1("a b c d", "b c e") == pytest.approx(4 / 7)
@@ -63,7 +63,7 @@ def table_of_lengths(a, b):
     return lengths[-1][-1]
 
 
-def test_the_subsequence_equals_the_table_of_lengths():
+def test_the_subsequence_length_equals_that_of_the_full_table():
     generator = random.Random(0)
     for _ in range(300):
         a, b = (
@@ -80,7 +80,7 @@ short = st.lists(st.sampled_from(["x", "y", "z"]), max_size=7)
 
 
 @given(short, short)
-def test_the_common_subsequence_is_the_longest_of_all(a, b):
+def test_the_common_subsequence_is_the_longest_by_enumeration(a, b):
     all_of = [
         {each for size in range(len(side) + 1) for each in itertools.combinations(side, size)}
         for side in (a, b)

@@ -21,13 +21,13 @@ def test_every_number_of_heads_has_slopes_of_its_own(n_heads):
 
 
 def test_the_bias_of_three_positions_by_hand():
-    # one head: its slope is 2^-8; ahead of the query the sign turns, and the mask hides it
+    # one head: its slope is 2^-8; for later keys the sign changes, and the mask hides them
     expected = torch.tensor([[0, 1, 2], [-1, 0, 1], [-2, -1, 0]]).double() / 256
     torch.testing.assert_close(alibi_bias(3, 3, 1)[0], expected)
     torch.testing.assert_close(alibi_bias(2, 3, 1)[0], expected[1:])
 
 
-def test_the_mask_of_numbers_is_the_bias_where_something_is_seen():
+def test_the_mask_of_numbers_is_the_bias_where_a_key_is_visible():
     mask = Alibi(2)(None, 2, 3, torch.zeros(1))
     expected = torch.tensor([[-1, 0, -torch.inf], [-2, -1, 0]])
     torch.testing.assert_close(mask[0, 0], expected * 2**-4)

@@ -47,7 +47,7 @@ def test_weights_worked_by_hand():
 
 
 @pytest.mark.parametrize("implementation", [attention, fused_attention])
-def test_a_query_that_may_look_nowhere_gets_zeros_and_no_nan(implementation):
+def test_a_query_without_keys_gets_zeros_and_no_nan(implementation):
     q, k, v = (torch.randn(2, 2, 4, 8, requires_grad=True) for _ in range(3))
     mask = causal_mask(4, 4) & padding_mask(torch.tensor([4, 0]), 4)
     out = implementation(q, k, v, mask)
@@ -80,7 +80,7 @@ def test_the_equation_and_the_fused_kernel_agree_in_value_and_gradient(batch, le
 
 
 @pytest.mark.parametrize("n_queries", [1, 2, 5])
-def test_without_a_mask_the_last_query_stands_at_the_last_key(n_queries):
+def test_without_a_mask_the_last_query_is_at_the_last_key(n_queries):
     q, k, v = (torch.randn(2, 2, n, 8, dtype=torch.float64) for n in (n_queries, 5, 5))
     causal = attention(q, k, v, causal_mask(n_queries, 5)[None, None])
     torch.testing.assert_close(fused_attention(q, k, v), causal, rtol=0, atol=1e-12)

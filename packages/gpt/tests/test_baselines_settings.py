@@ -390,4 +390,4 @@ def test_generation_stops_at_each_end_that_the_files_name_as_in_the_library(plac
         theirs = library.generate(torch.tensor([[start]]), max_new_tokens=20, pad_token_id=0)
         expected = theirs[0, 1:].tolist()
         assert expected[-1] in (50, 60)
-        assert [*generate(ours, [start], 20, stop=read.end_tokens)] == expected[:-1]
+        assert [*generate(ours, [start], 20, stop_tokens=read.end_tokens)] == expected[:-1]

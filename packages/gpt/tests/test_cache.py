@@ -9,7 +9,7 @@ SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", "none"]
 
 
 def model_of(positions, n_kv_heads):
-    """Weights large enough that an error of position or mask shows in every logit."""
+    """Build a model whose large weights let an error of position or mask show in every logit."""
     shape = {"vocab_size": 40, "context": 24, "n_layers": 2, "n_heads": 6, "d_model": 24}
     model = GPT(GPTConfig(**shape, d_ff=32, positions=positions, n_kv_heads=n_kv_heads)).double()
     for parameter in model.parameters():
@@ -35,7 +35,7 @@ def test_cached_logits_equal_uncached_ones_at_every_position(positions, n_kv_hea
 @pytest.mark.parametrize("positions", SCHEMES)
 @pytest.mark.parametrize("n_kv_heads", [6, 2])
 @pytest.mark.parametrize("chunks", [[20], [9] + [1] * 11, [4, 6, 10]], ids=str)
-def test_rows_of_different_lengths_are_read_as_if_each_were_alone(positions, n_kv_heads, chunks):
+def test_rows_of_different_lengths_are_read_as_without_the_others(positions, n_kv_heads, chunks):
     model, padding = model_of(positions, n_kv_heads), [0, 5, 8]
     tokens = torch.randint(0, 40, (3, 20))
     cached = read(model, tokens, chunks, model.cache(3, 20, torch.tensor(padding)))
@@ -57,14 +57,14 @@ def test_more_tokens_than_slots_are_refused():
         model(torch.zeros(1, 9, dtype=torch.long), cache=model.cache(1, 8))
 
 
-def test_a_cache_of_gpt3_takes_9_4_megabytes_a_token():
+def test_a_cache_of_gpt3_takes_9_4_megabytes_per_token():
     gpt3 = {"n_layers": 96, "n_kv_heads": 96, "d_head": 128}
     assert cache_bytes(1, **gpt3) == 4 * 2_359_296  # 9.4 MB
     assert cache_bytes(2048, **gpt3) == 19_327_352_832  # 19.3 GB
     assert cache_bytes(2048, **{**gpt3, "n_kv_heads": 8}, bytes_per_number=2) == 805_306_368
 
 
-def test_the_slots_take_what_the_calculator_says():
+def test_the_slots_take_the_calculated_memory():
     model = model_of("rotary", 2)
     cache = model.cache(3, 10)
     held = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)

@@ -14,7 +14,7 @@ GREEDY = partial(sample_token, temperature=0.0)
 
 
 def counts_up(context):
-    """A model sure that the next token is one more than the last, and a list of what it reads."""
+    """Build a model that predicts the last token plus one, and a list of what it reads."""
     config = GPTConfig(
         vocab_size=10, context=context, n_layers=1, n_heads=1, d_model=10, d_ff=2, tied_head=False
     )
@@ -40,10 +40,10 @@ def test_each_token_follows_from_those_before_it():
 
 def test_a_stop_token_ends_the_text_and_is_not_part_of_it():
     model, _ = counts_up(context=8)
-    assert list(generate(model, [3], 100, GREEDY, stop=frozenset({6}))) == [4, 5]
+    assert list(generate(model, [3], 100, GREEDY, stop_tokens=frozenset({6}))) == [4, 5]
 
 
-def test_beyond_the_context_the_oldest_tokens_are_forgotten():
+def test_beyond_the_context_the_oldest_tokens_are_dropped():
     model, read = counts_up(context=3)
     assert list(generate(model, [1, 2], 4, GREEDY)) == [3, 4, 5, 6]
     assert read == [[1, 2], [3], [2, 3, 4], [3, 4, 5]]
@@ -56,7 +56,7 @@ def test_tokens_come_one_at_a_time():
     assert read == [[1]]
 
 
-def test_rows_of_a_batch_stop_on_their_own():
+def test_rows_of_a_batch_stop_independently():
     model, _ = counts_up(context=16)
     prompts, stop = [[3], [9, 0, 1], [5, 6]], frozenset({7})
     assert generate_batch(model, prompts, 4, GREEDY, stop) == [[4, 5, 6], [2, 3, 4, 5], []]
@@ -80,7 +80,7 @@ def test_cached_text_equals_uncached_text_within_the_context_and_beyond_it(posit
         return tokens[len(prompt) :]
 
     expected = [uncached(prompt) for prompt in prompts]
-    assert min(len(set(text)) for text in expected) > 2  # no text that any error would write
+    assert min(len(set(text)) for text in expected) > 2  # no text that any error would generate
     assert [list(generate(model, prompt, 20, GREEDY)) for prompt in prompts] == expected
     assert generate_batch(model, prompts, 20, GREEDY) == expected
 
@@ -100,7 +100,7 @@ def test_a_prompt_that_cannot_be_read_is_refused(prompt, message):
         next(generate(model, prompt, 1))
 
 
-def test_a_trained_sequence_is_written_greedily():
+def test_a_trained_sequence_is_generated_greedily():
     torch.manual_seed(0)
     model = GPT(GPTConfig(vocab_size=12, context=16, n_layers=1, n_heads=2, d_model=16, d_ff=32))
     line = torch.tensor([[3, 1, 4, 1, 5, 9, 2, 6, 5, 3, 5, 8]])

@@ -6,7 +6,8 @@ import torch.nn.functional as F
 
 from gpt.errors import BadInput
 from gpt.model.attention import causal_mask, padding_mask
-from gpt.model.gpt import GPT, GPTConfig
+from gpt.model.config import GPTConfig
+from gpt.model.gpt import GPT
 from gpt.model.presets import PRESETS, find_preset
 
 SMALL = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 2, "d_model": 16, "d_ff": 32}
@@ -34,7 +35,7 @@ def test_future_tokens_do_not_change_past_logits(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
-def test_padding_on_the_right_does_not_change_what_stands_before_it(kind):
+def test_padding_on_the_right_does_not_change_what_comes_before_it(kind):
     model = GPT(GPTConfig(**SMALL, **kind))
     tokens = torch.randint(0, 50, (2, 8))
     mask = causal_mask(8, 8) & padding_mask(torch.tensor([8, 5]), 8)
@@ -99,7 +100,7 @@ def test_the_head_is_the_embedding():
     assert model(torch.tensor([[1, 2]]))[..., 7].abs().max() == 0
 
 
-def test_a_head_of_its_own_reads_its_own_table_and_a_bias_lifts_its_token():
+def test_an_untied_head_has_its_own_table_and_a_bias_raises_its_token():
     model = GPT(GPTConfig(**SMALL, tied_head=False, head_bias=True))
     model.embedding.weight.data[7] = 0
     model.head_bias.data[3] = 100
@@ -120,7 +121,7 @@ def test_each_bias_has_a_field_of_its_own():
         assert {name.removesuffix(".bias").split(".")[-1] for name in biases} == names
 
 
-def test_llama_shapes_are_counted_right():
+def test_a_llama_has_the_published_number_of_parameters():
     # SmolLM2-135M: 30 layers of 576, 9 heads that share 3, a gated layer of 1,536, a tied head
     config = GPTConfig(
         vocab_size=49_152, context=8192, n_layers=30, n_heads=9, n_kv_heads=3, d_model=576,
@@ -135,7 +136,7 @@ def test_the_embedding_scale_is_the_root_of_the_width():
     assert (plain.embedding.scale, scaled.embedding.scale) == (1, 4)
 
 
-def test_dropout_is_silent_outside_training():
+def test_dropout_does_nothing_in_evaluation():
     model = GPT(GPTConfig(**SMALL, dropout=0.5))
     tokens = torch.tensor([[1, 2, 3]])
     assert not torch.equal(model(tokens), model(tokens))
@@ -174,6 +175,6 @@ def test_every_norm_and_the_rotation_take_their_numbers_from_the_config(kind, no
     for each in norms:
         torch.testing.assert_close(each(x), norm(x, (8,), eps=0.5))
     # the two pairs of a head of width 4, at position 3: 3 and 3 / sqrt(100) radians
-    turn = model.rotation(slice(0, 4), x)
+    rotation = model.rotation(slice(0, 4), x)
     expected = torch.tensor([3.0, 0.3]).cos().repeat(2)
-    torch.testing.assert_close(turn.cos[3], expected)
+    torch.testing.assert_close(rotation.cos[3], expected)

@@ -1,4 +1,4 @@
-"""The loss at the head beside torch's, value and gradients."""
+"""The loss at the head compared with torch's, in value and gradients."""
 
 import math
 
@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 
 from gpt.model.fast import head_loss as module
-from gpt.model.fast.head_loss import linear_cross_entropy, linear_cross_entropy_per_token
+from gpt.model.fast.head_loss import fast_linear_cross_entropy, linear_cross_entropy_per_token
+from gpt.model.loss import linear_cross_entropy
 
 ROWS, WIDTH, VOCABULARY = 14, 6, 11
 
@@ -26,11 +27,12 @@ def loss_and_gradients(loss, leaves):
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("at_once", [1, 4 * VOCABULARY, 5 * VOCABULARY + 3, 2**26])
 def test_it_equals_torchs_cross_entropy(monkeypatch, bias, at_once):
-    monkeypatch.setattr(module, "SCORES_AT_ONCE", at_once)
+    monkeypatch.setattr(module, "LOGITS_PER_CHUNK", at_once)
     leaves, targets = inputs(bias), torch.randint(0, VOCABULARY, (2, ROWS // 2))
-    scores = F.linear(*leaves).flatten(0, 1)
-    expected = F.cross_entropy(scores, targets.flatten(), reduction="sum")
-    ours = linear_cross_entropy(*leaves, targets)
+    logits = F.linear(*leaves).flatten(0, 1)
+    expected = F.cross_entropy(logits, targets.flatten(), reduction="sum")
+    assert torch.equal(linear_cross_entropy(*leaves, targets), expected)
+    ours = fast_linear_cross_entropy(*leaves, targets)
     for a, b in zip(
         loss_and_gradients(ours, leaves), loss_and_gradients(expected, leaves), strict=True
     ):
@@ -40,7 +42,7 @@ def test_it_equals_torchs_cross_entropy(monkeypatch, bias, at_once):
 def test_three_scores_by_hand():
     # scores 0, 0 and ln 2: probabilities 1/4, 1/4, 1/2
     x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [0.0], [math.log(2)]])
-    loss = linear_cross_entropy(
+    loss = fast_linear_cross_entropy(
         x.requires_grad_(), weight.requires_grad_(), None, torch.tensor([[2]])
     )
     loss.backward()
@@ -48,32 +50,33 @@ def test_three_scores_by_hand():
     assert weight.grad.flatten().tolist() == pytest.approx([0.25, 0.25, -0.5], abs=1e-4)
 
 
-def test_a_hopeless_target_costs_what_it_should():
+def test_the_loss_of_an_impossible_target_is_exact():
     x, weight = torch.ones(1, 1, 1), torch.tensor([[0.0], [300.0]])
     assert (
-        linear_cross_entropy(x, weight, None, torch.tensor([[0]])).item() == 300
+        fast_linear_cross_entropy(x, weight, None, torch.tensor([[0]])).item() == 300
     )  # e^-300 is 0 in fp32
 
 
 def test_a_second_backward_pass_is_refused():
     x = torch.randn(1, 3, 4).requires_grad_()
-    loss = linear_cross_entropy(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
+    loss = fast_linear_cross_entropy(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
     loss.backward(retain_graph=True)
     with pytest.raises(RuntimeError, match="second backward"):
         loss.backward()
 
 
-def test_half_formats_take_torchs_way():
+def test_half_formats_use_torchs_cross_entropy():
     x, weight = torch.randn(1, 3, 4).requires_grad_(), torch.randn(5, 4).requires_grad_()
     targets = torch.tensor([[0, 1, 2]])
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = linear_cross_entropy(x.bfloat16(), weight, None, targets)
+        loss = fast_linear_cross_entropy(x.bfloat16(), weight, None, targets)
     assert loss.dtype == torch.float32
     assert (
-        linear_cross_entropy(x.bfloat16(), weight.bfloat16(), None, targets).dtype == torch.float32
+        fast_linear_cross_entropy(x.bfloat16(), weight.bfloat16(), None, targets).dtype
+        == torch.float32
     )
     torch.testing.assert_close(
-        loss, linear_cross_entropy(x, weight, None, targets), rtol=0.05, atol=0.05
+        loss, fast_linear_cross_entropy(x, weight, None, targets), rtol=0.05, atol=0.05
     )
 
 
@@ -81,16 +84,16 @@ def test_without_gradients_it_is_the_same_sum():
     x, weight = torch.randn(1, 3, 4).double(), torch.randn(5, 4).double().requires_grad_()
     targets = torch.tensor([[0, 1, 2]])
     with torch.no_grad():
-        loss = linear_cross_entropy(x, weight, None, targets)
+        loss = fast_linear_cross_entropy(x, weight, None, targets)
     assert loss.dtype == torch.float64 and not loss.requires_grad
-    torch.testing.assert_close(loss, linear_cross_entropy(x, weight, None, targets).detach())
+    torch.testing.assert_close(loss, fast_linear_cross_entropy(x, weight, None, targets).detach())
 
 
 def test_a_frozen_head_gets_no_gradient_and_the_rows_the_same():
     x, weight = torch.randn(1, 3, 4).requires_grad_(), torch.randn(5, 4).requires_grad_()
     targets = torch.tensor([[0, 1, 2]])
-    (expected,) = torch.autograd.grad(linear_cross_entropy(x, weight, None, targets), x)
-    loss = linear_cross_entropy(x, weight.requires_grad_(False), None, targets)
+    (expected,) = torch.autograd.grad(fast_linear_cross_entropy(x, weight, None, targets), x)
+    loss = fast_linear_cross_entropy(x, weight.requires_grad_(False), None, targets)
     assert loss.grad_fn.gradients[1] is None  # not even computed
     loss.backward()
     torch.testing.assert_close(x.grad, expected, rtol=0, atol=0)
@@ -98,7 +101,7 @@ def test_a_frozen_head_gets_no_gradient_and_the_rows_the_same():
 
 def test_a_second_derivative_is_refused():
     x = torch.randn(1, 3, 4).requires_grad_()
-    loss = linear_cross_entropy(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
+    loss = fast_linear_cross_entropy(x, torch.randn(5, 4), None, torch.tensor([[0, 1, 2]]))
     with pytest.raises(RuntimeError, match="first derivatives only"):
         torch.autograd.grad(loss, x, create_graph=True)
 

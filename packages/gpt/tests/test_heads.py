@@ -7,7 +7,7 @@ from gpt.model.rotary import Rotary
 
 
 def separated(fused, d_model):
-    """The same weights head by head: rows of all queries, then of all keys, then of all values."""
+    """Copy the weights head by head: rows of all queries, then of all keys, then of all values."""
     separate = PerHeadAttention(d_model, fused.n_heads, fused.n_kv_heads, bias=True)
     projections = [*separate.queries, *separate.keys, *separate.values]
     weights, biases = (p.data.split(fused.d_head) for p in fused.qkv.parameters())
@@ -58,9 +58,9 @@ def test_a_mask_replaces_the_causal_one():
     torch.testing.assert_close(heads(x), heads(x, mask=causal_mask(4, 4)[None, None]))
 
 
-def test_queries_and_keys_are_turned_and_values_are_not():
+def test_queries_and_keys_are_rotated_and_values_are_not():
     heads, x = MultiHeadAttention(8, 2, 1, 4, bias=False), torch.randn(1, 1, 8)
-    turn = Rotary(4)(slice(7, 8), x)
-    torch.testing.assert_close(heads(x, turn), heads(x))  # alone, a token gets its own value
+    rotate = Rotary(4)(slice(7, 8), x)
+    torch.testing.assert_close(heads(x, rotate), heads(x))  # alone, a token gets its own value
     x = torch.randn(1, 3, 8)
     assert not torch.allclose(heads(x, Rotary(4)(slice(0, 3), x)), heads(x))

@@ -4,7 +4,7 @@ from gpt.model.gpt import GPT, GPTConfig
 from gpt.model.ngrams import HASH_BASE, NgramEmbedding, ngram_hash
 
 
-def test_numbers_by_hand():
+def test_hashes_by_hand():
     tokens = torch.tensor([[3, 1, 2]])
     assert ngram_hash(tokens, 2).tolist() == [[3, 1 + 3 * HASH_BASE, 2 + HASH_BASE]]
     assert ngram_hash(tokens, 3).tolist() == [
@@ -12,7 +12,7 @@ def test_numbers_by_hand():
     ]
 
 
-def test_a_position_gets_its_rows_and_those_of_what_ends_there():
+def test_a_position_gets_its_row_and_those_of_the_ngrams_that_end_there():
     embedding = NgramEmbedding(5, 4, (7, 11))
     pairs, triples = embedding.tables
     out = embedding(torch.tensor([[3, 1, 2]]))[0, 2]

@@ -2,6 +2,7 @@ import torch
 
 from gpt.model.attention import fused_attention
 from gpt.model.config import GPTConfig
+from gpt.model.fast.packed_attention import packed_attention
 from gpt.model.fast.packing import packing_from_mask
 from gpt.model.gpt import GPT
 
@@ -10,7 +11,7 @@ REAL = torch.tensor([[True, True, False], [True, True, True], [True, False, Fals
 
 def test_a_block_of_three_texts_by_hand():
     layout = packing_from_mask(REAL)
-    assert layout.places.tolist() == [0, 1, 3, 4, 5, 6]
+    assert layout.indices.tolist() == [0, 1, 3, 4, 5, 6]
     assert layout.positions.tolist() == [[0, 1, 0, 1, 2, 0]]
     row = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])[None, None, :, None]
     block = layout.unpack(row)
@@ -26,11 +27,11 @@ def test_gradients_go_where_the_numbers_came_from():
     assert torch.autograd.gradcheck(layout.unpack, (row,))
 
 
-def test_in_a_packed_row_each_text_attends_to_itself_alone():
+def test_in_a_packed_row_each_text_attends_only_to_itself():
     layout, shape = packing_from_mask(REAL), (3, 2, 3, 4)
     q, k, v = (torch.randn(shape, dtype=torch.float64) for _ in range(3))
     expected = fused_attention(q, k, v)
-    found = fused_attention(layout.pack(q), layout.pack(k), layout.pack(v), layout)
+    found = packed_attention(layout.pack(q), layout.pack(k), layout.pack(v), layout)
     torch.testing.assert_close(found, layout.pack(expected), rtol=0, atol=1e-12)
 
 

@@ -4,17 +4,24 @@ import pytest
 import torch
 
 from gpt.errors import BadInput
-from gpt.model.positions import LearnedPositions, NoPositions, SinusoidalPositions, sinusoids
+from gpt.model.positions import (
+    LearnedPositions,
+    NoDistanceBias,
+    NoPositions,
+    NoRotation,
+    SinusoidalPositions,
+    sinusoids,
+)
 
 
-def test_learned_positions_add_one_row_a_position():
+def test_learned_positions_add_one_row_per_position():
     positions = LearnedPositions(context=4, d_model=2)
     positions.weight.data = torch.arange(8.0).view(4, 2)
     out = positions(torch.zeros(1, 2, 2), slice(1, 3))
     assert out.tolist() == [[[2.0, 3.0], [4.0, 5.0]]]
 
 
-def test_rows_of_a_batch_may_stand_at_positions_of_their_own():
+def test_rows_of_a_batch_may_have_different_positions():
     positions = LearnedPositions(context=4, d_model=2)
     positions.weight.data = torch.arange(8.0).view(4, 2)
     out = positions(torch.zeros(2, 2, 2), torch.tensor([[0, 1], [2, 3]]))
@@ -22,7 +29,7 @@ def test_rows_of_a_batch_may_stand_at_positions_of_their_own():
 
 
 def test_a_learned_position_beyond_the_table_is_refused():
-    with pytest.raises(BadInput, match="position 4 lies beyond the context of 4 positions"):
+    with pytest.raises(BadInput, match="position 4 is beyond the context of 4 positions"):
         LearnedPositions(4, 2)(torch.zeros(1, 3, 2), slice(2, 5))
 
 
@@ -37,7 +44,7 @@ def test_sinusoids_by_hand():
         assert rows[t].tolist() == pytest.approx(waves, abs=1e-6)
 
 
-def test_moving_by_three_positions_turns_every_pair_by_the_same_angle():
+def test_moving_by_three_positions_rotates_every_pair_by_the_same_angle():
     pairs = torch.view_as_complex(sinusoids(50, 16).view(50, 8, 2))
     turns = pairs[3:] / pairs[:-3]
     torch.testing.assert_close(turns, turns[:1].expand_as(turns))
@@ -45,10 +52,12 @@ def test_moving_by_three_positions_turns_every_pair_by_the_same_angle():
 
 @pytest.mark.parametrize("index", [slice(0, 9), torch.arange(9).expand(2, 9)])
 def test_the_table_of_sinusoids_grows(index):
-    short, x = SinusoidalPositions(4, 8), torch.randn(2, 9, 8, dtype=torch.float64)
+    short, x = SinusoidalPositions(8), torch.randn(2, 9, 8, dtype=torch.float64)
     torch.testing.assert_close(short(x, index), x + sinusoids(9, 8), rtol=0, atol=1e-15)
 
 
-def test_no_positions_leave_the_tokens_as_they_are():
-    x = torch.randn(1, 3, 4)
-    assert torch.equal(NoPositions()(x, slice(0, 3)), x)
+def test_the_modules_of_other_schemes_do_nothing():
+    x, mask = torch.randn(1, 2, 3, 4), torch.ones(1, 1, 3, 3, dtype=torch.bool)
+    assert torch.equal(NoPositions()(x[0], slice(0, 3)), x[0])
+    assert torch.equal(NoRotation()(slice(0, 3), x)(x), x)
+    assert NoDistanceBias()(mask, 3, 3, x) is mask

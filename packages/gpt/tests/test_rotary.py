@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from gpt.model.rotary import (
-    NoRotation,
     Rotary,
     interleaved_to_halves,
     rotary_angles,
@@ -13,8 +12,8 @@ from gpt.model.rotary import (
 )
 
 
-def turned(x, begin=0):
-    """What a fresh table makes of rows that begin at a position."""
+def rotated(x, begin=0):
+    """Rotate rows whose first position is `begin`, with a new table."""
     return Rotary(x.shape[-1])(slice(begin, begin + x.shape[2]), x)(x)
 
 
@@ -32,42 +31,42 @@ def test_a_quarter_turn_by_hand(equation):
 
 
 def test_pairs_are_half_a_width_apart_or_neighbours():
-    # width 4 at position 1: the pair of the first number turns by 1, the other by 1/100
+    # width 4 at position 1: the pair of the first number rotates by 1, the other by 1/100
     x, angles = torch.tensor([1.0, 0, 0, 0]).view(1, 1, 1, 4), rotary_angles(2, 4)[1:]
     expected = torch.tensor([math.cos(1), 0, math.sin(1), 0])
     torch.testing.assert_close(rotate(x, angles)[0, 0, 0], expected)
     torch.testing.assert_close(rotate_interleaved(x, angles)[0, 0, 0], expected[[0, 2, 1, 3]])
 
 
-def test_three_kernels_do_what_the_equation_says():
+def test_three_kernels_compute_the_equation():
     x = torch.randn(2, 3, 7, 8, dtype=torch.float64)
     expected = rotate(x, rotary_angles(7, 8))
-    torch.testing.assert_close(turned(x), expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(rotated(x), expected, rtol=0, atol=1e-14)
 
 
-def test_rows_of_a_batch_may_stand_at_positions_of_their_own():
+def test_rows_of_a_batch_may_have_different_positions():
     x = torch.randn(2, 3, 4, 8)
     out = Rotary(8)(torch.tensor([[0, 1, 2, 3], [5, 6, 7, 8]]), x)(x)
-    torch.testing.assert_close(out, torch.cat([turned(x[:1]), turned(x[1:], 5)]))
+    torch.testing.assert_close(out, torch.cat([rotated(x[:1]), rotated(x[1:], 5)]))
 
 
-def test_turning_keeps_the_length():
+def test_rotation_keeps_the_length():
     x = torch.randn(2, 3, 50, 16, dtype=torch.float64)
-    torch.testing.assert_close(turned(x).norm(dim=-1), x.norm(dim=-1))
+    torch.testing.assert_close(rotated(x).norm(dim=-1), x.norm(dim=-1))
 
 
-def test_scores_depend_on_the_distance_alone():
+def test_scores_depend_only_on_the_distance():
     q, k = torch.randn(2, 1, 1, 1, 16, dtype=torch.float64)
 
     def score(query_position, key_position):
-        return (turned(q, query_position) * turned(k, key_position)).sum()
+        return (rotated(q, query_position) * rotated(k, key_position)).sum()
 
     torch.testing.assert_close(score(7, 3), score(104, 100))
     assert not torch.isclose(score(7, 3), score(8, 3))
 
 
 def test_interleaved_pairs_are_the_same_model_with_its_rows_in_another_order():
-    """Heads that turn neighbours, as RoFormer does, score as ours do with reordered projections."""
+    """Heads that rotate neighbours, as in RoFormer, score as ours do with reordered projections."""
     x, (w_q, w_k) = torch.randn(5, 12).double(), torch.randn(2, 16, 12).double()
     angles = rotary_angles(5, 8)
 
@@ -99,10 +98,5 @@ def test_later_positions_continue_the_sequence_and_the_tables_grow():
     for at in range(0, 40, 10):
         part = x[:, :, at : at + 10]
         parts.append(rotary(slice(at, at + 10), part)(part))
-    torch.testing.assert_close(torch.cat(parts, dim=2), turned(x))
+    torch.testing.assert_close(torch.cat(parts, dim=2), rotated(x))
     assert rotary.cos.shape[0] >= 40
-
-
-def test_no_rotation_leaves_the_rows_as_they_are():
-    x = torch.randn(1, 2, 3, 4)
-    assert torch.equal(NoRotation()(slice(0, 3), x)(x), x)

@@ -8,7 +8,7 @@ LOGITS = torch.tensor([[4.7, 3.2, 2.1]])
 
 
 def drawn(probabilities, n=100_000, **settings):
-    """The shares of `n` draws from these probabilities."""
+    """Return the frequencies of `n` draws from these probabilities."""
     logits = torch.tensor([probabilities]).log().expand(n, -1)
     tokens = sample_token(logits, **settings, generator=torch.Generator().manual_seed(0))
     return (torch.bincount(tokens, minlength=len(probabilities)) / n).tolist()
@@ -26,7 +26,7 @@ def test_temperature_sharpens_and_flattens(temperature, expected):
     assert shares == pytest.approx(expected, abs=0.0064)
 
 
-def test_the_top_five_share_what_the_others_leave():
+def test_the_top_five_share_the_probability_of_the_others():
     top = [0.2199, 0.0491, 0.0321, 0.0287, 0.0215]
     tail = [(1 - sum(top)) / 100] * 100
     kept = keep_top_k(torch.tensor([top + tail]).log(), 5).softmax(dim=-1)[0]
@@ -43,7 +43,7 @@ def test_top_p_keeps_the_fewest_tokens_that_reach_p(p, n_kept):
     assert keep_top_p(logits, p).isfinite().sum() == n_kept
 
 
-def test_top_p_keeps_the_likeliest_wherever_it_stands():
+def test_top_p_keeps_the_likeliest_token_at_any_index():
     kept = keep_top_p(torch.tensor([[0.1, 0.2, 0.7], [0.7, 0.1, 0.2]]).log(), 0.6)
     assert kept.isfinite().tolist() == [[False, False, True], [True, False, False]]
 

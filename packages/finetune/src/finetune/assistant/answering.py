@@ -11,7 +11,7 @@ from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import Message, single_turn_prompt
 from finetune.conversations.rows import split_into_batches
 from finetune.conversations.special_tokens import stop_tokens
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import sample_token
 from gpt.text.tokenizers import decode

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from finetune.assistant.answering import generate_answers
 from finetune.assistant.assistant import Assistant
 from finetune.conversations.messages import PreferencePair, single_turn_prompt
-from finetune.datasets.docstrings import Question
-from finetune.datasets.preferences import join_sentence, preferences_by_rule
+from finetune.datasets.corruptions import join_sentence
+from finetune.datasets.preferences import preferences_by_rule
+from finetune.datasets.questions import Question
 from finetune.datasets.tasks import Task, as_preference_pair, question_task
 from gpt.runs.progress import report_message
 

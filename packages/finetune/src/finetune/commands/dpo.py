@@ -109,7 +109,7 @@ def encode_pair(assistant: Assistant, item: PreferencePair, context: int) -> Tok
     Raises:
         BadInput: both answers are the same tokens.
         TooLong: one of its rows does not fit into the context.
-        MarkInContent: a message spells a mark of the format.
+        DelimiterInContent: a message contains a delimiter of the format.
     """
     messages, chosen, rejected = item
     rows = [

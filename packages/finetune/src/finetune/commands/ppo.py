@@ -21,7 +21,7 @@ from finetune.commands.stage import (
 from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import single_turn_prompt
 from finetune.conversations.rows import EpochSampler
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
 from finetune.datasets.tasks import Task, question_task
 from finetune.ppo.actor_critic import ActorCritic

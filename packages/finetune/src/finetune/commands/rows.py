@@ -5,8 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from finetune.commands.stage import FinetuneConfig
-from finetune.datasets.files import UnusableRow
-from finetune.datasets.selection import Selection
+from finetune.datasets.selection import Selection, UnusableRow
 from gpt.errors import BadInput
 from gpt.runs.progress import report_message
 

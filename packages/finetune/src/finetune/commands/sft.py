@@ -142,8 +142,10 @@ def prepared(
 
 def report_truncated(rows: EncodedConversations) -> None:
     """Report how many conversations are cut at the context."""
-    if rows.n_cut:
-        report_message(f"{rows.n_cut} of {len(rows.examples)} conversations are cut at the context")
+    if rows.n_truncated:
+        report_message(
+            f"{rows.n_truncated} of {len(rows.examples)} conversations are cut at the context"
+        )
 
 
 @torch.no_grad()

@@ -1,5 +1,14 @@
-"""Conversations as text and as token ids, with a mask of the tokens to learn.
+"""Conversations as text and as token ids, with a mask of the tokens that are trained on.
 
-Read `messages`, `formats`, `special_tokens`, `template`, `encoding`, `rows`; then
-`format_template`, `white_space`, `parsing` and `mask_view`.
+Read in this order:
+
+1. `messages`: the types Conversation and PreferencePair.
+2. `formats`: a conversation as text (ALPACA, CHATML, LLAMA_2, PLAIN).
+3. `special_tokens`: tokens for the delimiters of a format.
+4. `rows`: tokens with their mask, and batches of them.
+5. `encoding`: from a conversation to such a row. The result of everything above.
+
+Then, as needed: `parsing` (text back to a conversation), `template` (the format of a published
+model), `format_template` (a format as a chat template, for export) and `mask_view` (a row with its
+mask in the terminal).
 """

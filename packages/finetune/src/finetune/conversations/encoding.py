@@ -1,20 +1,20 @@
-"""From a conversation to tokens, and which of them the model is to learn.
+"""From a conversation to tokens, with a mask of the tokens that the model learns to write.
 
 Three rules keep training and generation on the same tokens:
 
-- An answer is encoded apart from what stands before it. The prompt is then the same tokens when the
-  answer is there (training) and when it is not (generation), and BPE cannot merge across the
-  boundary.
-- A mark of the format becomes a special token; a message never does, whatever it spells.
-- An answer ends with the stop token, and the stop token counts. It is the tokenizer's own token
-  for the format's mark, or END_OF_TEXT where the tokenizer has none. Padding is told from it by
-  position and not by id, so the end is learned although padding may be the same token.
+- An answer is encoded separately from the text before it. The prompt is then the same tokens with
+  the answer (in training) and without it (in generation), and BPE cannot merge across the boundary.
+- A delimiter of the format becomes a special token if the tokenizer has one for it. Text of a
+  message never does.
+- An answer ends with the stop token, and the stop token counts in the loss. It is the special token
+  of the format's stop delimiter, or END_OF_TEXT. Padding may be the same token: the mask is made by
+  position, not by id, so the model still learns to stop.
 
-A row longer than the context is cut at its end. An answer that is cut has no stop token any more,
-so the model is not taught to stop in the middle; a row whose answers are all cut away is left out.
+A row longer than the context is truncated at its end. A truncated answer has lost its stop token,
+so the model does not learn to stop in the middle. A row that has lost all answers is left out.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -25,22 +25,21 @@ from finetune.conversations.messages import Conversation, Message
 from finetune.conversations.parsing import DelimiterInContent, conversation_text
 from finetune.conversations.rows import Example, prompt_answer_example
 from finetune.conversations.special_tokens import special_tokens, stop_token
-from finetune.conversations.white_space import trim_as_template
 from gpt.errors import BadInput
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer, split_keeping_matches
 from gpt.text.tokenizers import Tokenizer
 
 
 class EncodedConversations(NamedTuple):
-    """The conversations of a data set as tokens."""
+    """The rows of a data set, and counts of the conversations that did not fit."""
 
     examples: list[Example]
-    n_cut: int
-    """How many lost their end, as the context is too short."""
+    n_truncated: int
+    """Rows that lost their end, because the context is too short."""
     n_too_long: int
-    """How many are left out, as all of their answers were cut."""
-    n_with_marks: int
-    """How many are left out, as a message spells a mark of the format."""
+    """Conversations left out, because no answer begins within the context."""
+    n_with_delimiters: int
+    """Conversations left out, because a message contains a delimiter of the format."""
 
 
 def encode_conversations(
@@ -49,41 +48,41 @@ def encode_conversations(
     conversations: Iterable[Conversation],
     context: int,
 ) -> EncodedConversations:
-    """The conversations as rows of at most `context` tokens.
+    """Return the conversations as rows of at most `context` tokens.
 
     Raises:
-        BadInput: a conversation is none, or nothing is left to learn.
+        BadInput: a conversation is malformed, or no row has a token to train on.
     """
-    examples, n_cut, n_too_long, n_with_marks = [], 0, 0, 0
+    examples, n_truncated, n_too_long, n_with_delimiters = [], 0, 0, 0
     for conversation in conversations:
         try:
-            whole = conversation_example(format, tokenizer, conversation.messages)
+            full = conversation_example(format, tokenizer, conversation.messages)
         except DelimiterInContent:
-            n_with_marks += 1
+            n_with_delimiters += 1
             continue
-        row = truncate_example(whole, context)
+        row = truncate_example(full, context)
         if any(row.mask[1:]):  # nothing predicts the first token
             examples.append(row)
-            n_cut += row != whole
+            n_truncated += row != full
         else:
             n_too_long += 1
     if not examples:
         raise BadInput(
-            f"nothing is left to learn: {n_too_long} conversations have no answer within a context "
-            f"of {context} tokens, {n_with_marks} spell a mark of the format"
+            f"nothing is left to train on: {n_too_long} conversations have no answer within a "
+            f"context of {context} tokens, {n_with_delimiters} contain a delimiter of the format"
         )
-    return EncodedConversations(examples, n_cut, n_too_long, n_with_marks)
+    return EncodedConversations(examples, n_truncated, n_too_long, n_with_delimiters)
 
 
 def conversation_example(
     format: Format, tokenizer: Tokenizer, messages: Sequence[Message]
 ) -> Example:
-    """A whole conversation; every token that the assistant wrote counts.
+    """Return a whole conversation as one row; every token of every answer counts in the loss.
 
     Raises:
-        MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
+        DelimiterInContent: a message contains a delimiter for which there is no special token.
     """
-    messages = trim_as_template(format, messages)
+    messages = format.trim(messages)
     check_delimiters(format, tokenizer, messages)
     tokens: list[int] = []
     mask: list[bool] = []
@@ -98,80 +97,72 @@ def conversation_example(
 def answer_example(
     format: Format, tokenizer: Tokenizer, messages: Sequence[Message], answer: str
 ) -> Example:
-    """A conversation and one more answer, which alone counts; it ends with the stop token.
+    """Return a prompt and one answer as a row; only this answer counts in the loss.
 
     Raises:
-        MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
+        DelimiterInContent: a message contains a delimiter for which there is no special token.
     """
-    *messages, last = trim_as_template(
-        format, [*messages, {"role": "assistant", "content": answer}]
-    )
+    *messages, last = format.trim([*messages, {"role": "assistant", "content": answer}])
     check_delimiters(format, tokenizer, [*messages, last])
     prompt = prompt_tokens(format, tokenizer, messages)
-    return prompt_answer_example(
-        prompt, encode_pieces(format, tokenizer, format.answer(last["content"]))
-    )
+    answer_tokens = encode_pieces(format, tokenizer, format.answer(last["content"]))
+    return prompt_answer_example(prompt, answer_tokens)
 
 
 def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> list[int]:
-    """The tokens that the model answers: exactly those that stand before the answer in training.
+    """Return the tokens that prompt for an answer, the same that precede it in training.
 
     Raises:
-        MarkInContent: a message spells a mark, and the tokenizer has no special token for it.
+        DelimiterInContent: a message contains a delimiter for which there is no special token.
     """
-    messages = trim_as_template(format, messages)
+    messages = format.trim(messages)
+    # A conversation can be checked only as a whole; any answer will do.
     check_delimiters(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
     tokens = encode_pieces(format, tokenizer, format.prompt(messages))
     return missing_prefix(format, tokenizer, tokens) + tokens
 
 
-def missing_prefix(format: Format, tokenizer: Tokenizer, tokens: list[int]) -> list[int]:
-    """The ids that the tokenizer puts before every text, such as a BOS, if a row needs them.
+def truncate_example(example: Example, context: int) -> Example:
+    """Return the first `context` tokens of a row."""
+    return Example(example.tokens[:context], example.mask[:context])
 
-    A chat template writes them itself, and Llama 2's format begins with its own `<s>`.
+
+def check_delimiters(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> None:
+    """Refuse messages that contain a delimiter, unless the delimiters have special tokens."""
+    specials = special_tokens(tokenizer)
+    delimiters = [each for each in format.between.values() if each.strip()]
+    if not all(any(special in each for special in specials) for each in delimiters):
+        conversation_text(format, messages)
+
+
+def encode_pieces(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> list[int]:
+    """Return the tokens of pieces; all text between two special tokens is encoded at once."""
+    specials = special_tokens(tokenizer)
+    pattern = (
+        regex.compile(r"\L<specials>", specials=specials) if specials else regex.compile("(?!)")
+    )
+    tokens, text = [], ""
+    for piece in pieces:
+        parts: list[int | str] = [piece.text]
+        if piece.markup and piece.trained:
+            parts = [stop_token(format, tokenizer)]
+        elif piece.markup:
+            texts = split_keeping_matches(pattern, piece.text)
+            parts = [specials.get(each, each) for each in texts]
+        for part in parts:
+            if isinstance(part, str):
+                text += part
+            else:
+                tokens += [*tokenizer.encode(text), part]
+                text = ""
+    return tokens + tokenizer.encode(text)
+
+
+def missing_prefix(format: Format, tokenizer: Tokenizer, tokens: list[int]) -> list[int]:
+    """Return the ids, such as a BOS, that the tokenizer puts before every text, where missing.
+
+    A chat template writes them itself, and the format of Llama 2 begins with its own `<s>`.
     """
     prefix = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
     begins = tokens[: len(prefix)] == prefix
     return [] if begins or not format.begins_text else prefix
-
-
-def truncate_example(example: Example, context: int) -> Example:
-    """The row without what does not fit."""
-    return Example(example.tokens[:context], example.mask[:context])
-
-
-def encode_pieces(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> list[int]:
-    """Tokens of pieces that no boundary parts: text between special tokens is encoded as one."""
-    tokens, text = [], ""
-    for part in split_at_special_tokens(format, tokenizer, pieces):
-        if isinstance(part, str):
-            text += part
-        else:
-            tokens += [*tokenizer.encode(text), part]
-            text = ""
-    return tokens + tokenizer.encode(text)
-
-
-def split_at_special_tokens(
-    format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]
-) -> Iterator[int | str]:
-    """Special tokens and the text between them."""
-    specials = special_tokens(tokenizer)
-    pattern = regex.compile(r"\L<marks>", marks=specials) if specials else regex.compile("(?!)")
-    for piece in pieces:
-        if not piece.markup:
-            yield piece.text
-        elif piece.trained:
-            yield stop_token(format, tokenizer)
-        else:
-            yield from (
-                specials.get(text, text) for text in split_keeping_matches(pattern, piece.text)
-            )
-
-
-def check_delimiters(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> None:
-    """Refuse messages that spell a mark, unless every mark holds a special token, as in ChatML."""
-    specials = special_tokens(tokenizer)
-    marks = [mark for mark in format.between.values() if mark.strip()]
-    if not all(any(special in mark for special in specials) for mark in marks):
-        conversation_text(format, messages)

@@ -1,8 +1,8 @@
-"""A format as a chat template, so that other programs prompt a model as it was trained.
+"""A format as a chat template, so that other programs prompt a model in the way it was trained.
 
-A folder of transformers keeps the way to write conversations as a program in Jinja. That of the
-base model would be wrong after training in another format, so `finetune export` writes this one.
-`template.template_format` goes the other way.
+An exported folder contains a Jinja program that writes conversations. After training in another
+format the base model's program would be wrong, so `finetune export` writes this one.
+`template.template_format` is the inverse.
 """
 
 import json
@@ -42,29 +42,23 @@ CHAT_TEMPLATE = """\
 def build_chat_template(format: Format, tokenizer: Tokenizer) -> str:
     """Return the chat template that writes conversations in this format.
 
-    What it writes is the text of `example` and of `prompt_tokens`, token by token.
+    Its text is that of `conversation_example` and of `prompt_tokens`, token for token.
     """
     before, after = format.around
-    between = {" ".join(pair): text for pair, text in format.between.items()}
+    prefix = ""
+    if isinstance(tokenizer, PretrainedTokenizer):
+        prefix = decode(tokenizer, tokenizer.prefix)
+    if format.between["begin", "user"].startswith(prefix):
+        prefix = ""  # the format begins with these special tokens itself
     stop = decode(tokenizer, [stop_token(format, tokenizer)])
-    return CHAT_TEMPLATE.format(
-        between=jinja_literal(between),
-        prefix=jinja_literal(prefix_text(format, tokenizer)),
-        before=jinja_literal(before),
-        after=jinja_literal(after + stop),
-        empty_line=jinja_literal(EMPTY_LINE),
-        gap=jinja_literal(format.first_gap),
-    )
-
-
-def prefix_text(format: Format, tokenizer: Tokenizer) -> str:
-    """The special tokens before a text, where the format does not begin with them itself."""
-    if not isinstance(tokenizer, PretrainedTokenizer):
-        return ""
-    text = decode(tokenizer, tokenizer.prefix)
-    return "" if format.between["begin", "user"].startswith(text) else text
-
-
-def jinja_literal(value: object) -> str:
-    """A constant as Jinja reads it; it knows the escapes of JSON, but no surrogate pairs."""
-    return json.dumps(value, ensure_ascii=False)
+    values = {
+        "between": {" ".join(pair): text for pair, text in format.between.items()},
+        "prefix": prefix,
+        "before": before,
+        "after": after + stop,
+        "empty_line": EMPTY_LINE,
+        "gap": format.first_gap,
+    }
+    # Jinja reads the escapes of JSON, but no surrogate pairs, so only ASCII is escaped.
+    literals = {name: json.dumps(value, ensure_ascii=False) for name, value in values.items()}
+    return CHAT_TEMPLATE.format(**literals)

@@ -1,19 +1,20 @@
-r"""How a conversation is written for a model that only continues text.
+r"""Chat formats: a conversation written as text for a model that only continues text.
 
-A model sees one row of tokens. A format says what stands before, between and after the messages, so
-that the model can tell who is speaking, and how an answer ends, so that it can stop. Here a format
-is a table: for each two neighbours, the text between them.
+A format tells the model who is speaking and where an answer ends. It is a table: for every two
+neighbours (roles, or `begin` and `end`) it holds the delimiter that is written between them.
 
-The text comes in pieces that know who wrote them. Which tokens count in the loss is decided by
-those pieces and never by searching the finished text, where a message that spells a mark would move
-the boundary.
+A conversation is written in pieces, and every piece records whether it comes from the format or
+from a message, and whether it is trained on. The loss mask follows from these pieces. Searching the
+finished text for the answers would not work: a message that contains a delimiter would move the
+boundary.
 
-- `ALPACA`: headings (Taori et al. 2023). The published prompts open with a sentence; give it as the
-  system message. A question's first empty line parts instruction and input.
-- `CHATML`: every message between two marks that are tokens of their own (OpenAI 2023).
-- `LLAMA_2`: questions in `[INST]`, the system message inside the first (Touvron et al. 2023).
-- `PLAIN`: the least that works. The answer begins on a new line, since a prompt that ends in a
-  space takes it away from the word that BPE joins it to.
+- `ALPACA`: headings (Taori et al. 2023). The published prompts open with a sentence; pass it as the
+  system message. The first empty line of a question separates the instruction from its input.
+- `CHATML`: every message between two special tokens (OpenAI 2023).
+- `LLAMA_2`: questions in `[INST]`, the system message inside the first one (Touvron et al. 2023).
+- `PLAIN`: the shortest format that works. The answer begins on a new line, because BPE joins a
+  space to the word after it: a prompt that ends in a space would change the first token of the
+  answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,77 +29,87 @@ EMPTY_LINE = "\n\n"
 
 
 class Piece(NamedTuple):
-    """A stretch of text by one author."""
+    """A stretch of text that comes from the format or from one message."""
 
     text: str
     markup: bool
-    """Written by the format: its marks may become special tokens. Content never does."""
+    """True for text of the format, which may become special tokens. Messages never do."""
     trained: bool
-    """To be written by the model; markup that is trained is the mark that ends an answer."""
+    """True for text that the model learns to write: an answer, and the markup that ends it."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A way to write a conversation."""
+    """A way to write a conversation as text."""
 
     between: Mapping[tuple[str, str], str]
-    """What stands between two neighbours: roles, or `begin` and `end`."""
+    """The delimiter between two neighbours: roles, or `begin` and `end`."""
     stop: str
-    """The mark that ends an answer."""
+    """The delimiter that ends an answer. The model learns to write it."""
     around: tuple[str, str] = ("", "")
-    """White space at both ends of an answer, which the model writes."""
+    """White space before and after an answer, which the model writes too."""
     first_gap: str = EMPTY_LINE
-    """What the first empty line of a question is written as."""
+    """Text that replaces the first empty line of a question."""
     begins_text: bool = True
-    """Whether a row begins with the tokens that the tokenizer puts before every text."""
+    """Whether a row starts with the tokens that the tokenizer puts before every text."""
 
     def pieces(self, messages: Sequence[Message]) -> list[Piece]:
-        """A whole conversation.
+        """Return the pieces of a whole conversation.
 
         Raises:
-            BadInput: the roles are out of order, or the last message is no answer.
+            BadInput: the roles are out of order, or the last message is not an answer.
         """
         check_turns(messages, last="assistant")
-        return [*self.turns(messages), self.mark("assistant", "end")]
+        return [*self.turn_pieces(messages), self.delimiter("assistant", "end")]
 
     def prompt(self, messages: Sequence[Message]) -> list[Piece]:
-        """A conversation up to where the next answer begins.
+        """Return the pieces of a conversation up to the point where the next answer begins.
 
         Raises:
-            BadInput: the roles are out of order, or the last message is no question.
+            BadInput: the roles are out of order, or the last message is not a question.
         """
         check_turns(messages, last="user")
-        return [*self.turns(messages), self.mark("user", "assistant")]
+        return [*self.turn_pieces(messages), self.delimiter("user", "assistant")]
 
     def answer(self, content: str) -> list[Piece]:
-        """What the model is to write: an answer and its end."""
+        """Return the pieces that the model learns to write: an answer and the stop delimiter."""
         before, after = self.around
         text = Piece(before + content + after, markup=False, trained=True)
         return [text, Piece(self.stop, markup=True, trained=True)]
 
-    def turns(self, messages: Sequence[Message]) -> list[Piece]:
-        """Each message behind what stands before it."""
+    def turn_pieces(self, messages: Sequence[Message]) -> list[Piece]:
+        """Return the pieces of all messages, each after its delimiter."""
         pieces, previous = [], "begin"
         for message in messages:
             role, content = message["role"], message["content"]
-            written = self.answer(content) if role == "assistant" else self.given(role, content)
-            pieces += [self.mark(previous, role), *written]
+            pieces.append(self.delimiter(previous, role))
+            if role == "assistant":
+                pieces += self.answer(content)
+            else:
+                pieces += self.message_pieces(role, content)
             previous = role
         return pieces
 
-    def given(self, role: str, content: str) -> list[Piece]:
-        """A message that the model reads."""
+    def message_pieces(self, role: str, content: str) -> list[Piece]:
+        """Return the pieces of a question or a system message, which are not trained on."""
         head, gap, rest = content.partition(EMPTY_LINE)
         if role == "user" and gap and self.first_gap != gap:
-            mark = Piece(self.first_gap, markup=True, trained=False)
-            return [Piece(head, False, False), mark, Piece(rest, False, False)]
+            heading = Piece(self.first_gap, markup=True, trained=False)
+            return [Piece(head, False, False), heading, Piece(rest, False, False)]
         return [Piece(content, markup=False, trained=False)]
 
-    def mark(self, previous: str, following: str) -> Piece:
-        """What stands between two neighbours."""
+    def delimiter(self, previous: str, following: str) -> Piece:
+        """Return the markup between two neighbours."""
         if (previous, following) not in self.between:
-            raise BadInput(f"the format has no place for a message by the {following}")
+            raise BadInput(
+                f"the format has no place for a message by the {following} "
+                f"{'at the beginning' if previous == 'begin' else f'after the {previous}'}"
+            )
         return Piece(self.between[previous, following], markup=True, trained=False)
+
+    def trim(self, messages: Sequence[Message]) -> list[Message]:
+        """Return the messages as they are; only the format of a chat template may trim them."""
+        return list(messages)
 
 
 ALPACA = Format(

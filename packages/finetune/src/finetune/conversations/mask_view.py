@@ -1,8 +1,8 @@
-"""Which tokens a model learns from, to be looked at before hours are spent on the wrong ones.
+"""Show a row and its mask in the terminal, before hours are spent on training the wrong tokens.
 
-Bars stand between tokens. Those that count are coloured; where the terminal has no colour, as in a
-file or with NO_COLOR, carets stand below them. Everything that does not print is escaped, so that a
-data set cannot move the cursor.
+Bars separate the tokens. Tokens that count in the loss are coloured, or underlined with carets
+where there is no colour (a file, or NO_COLOR). Unprintable characters are escaped, so that no data
+set can control the terminal.
 """
 
 from collections.abc import Iterator
@@ -17,21 +17,22 @@ from gpt.text.tokenizers import Tokenizer
 TRAINED_STYLE = "black on bright_green"
 TOKEN_SEPARATOR = "|"
 
-DisplayedToken = tuple[str, bool]  # as shown, and whether it counts
+DisplayedToken = tuple[str, bool]  # as shown, and whether it counts in the loss
 
 
 def print_mask(console: Console, example: Example, tokenizer: Tokenizer) -> None:
-    """Show every token of a row, and below how many count."""
-    form = line_with_carets if console.no_color or console.color_system is None else coloured_line
+    """Print every token of a row, and below them how many count in the loss."""
+    has_colour = not console.no_color and console.color_system is not None
     for line in token_lines(example, tokenizer, console.width):
-        console.print(form(line), no_wrap=True, overflow="ignore", crop=False)
+        text = coloured_line(line) if has_colour else line_with_carets(line)
+        console.print(text, no_wrap=True, overflow="ignore", crop=False)
     console.print(Text(mask_summary(example, tokenizer)), soft_wrap=True)
 
 
 def token_lines(
     example: Example, tokenizer: Tokenizer, width: int
 ) -> Iterator[list[DisplayedToken]]:
-    """The tokens in lines of at most `width` columns, broken after every newline too."""
+    """Yield the tokens in lines of at most `width` columns, with a break after every newline."""
     line: list[DisplayedToken] = []
     used = 0
     for token, counts in zip(example.tokens, example.mask, strict=True):
@@ -49,14 +50,14 @@ def token_lines(
 
 
 def printable_token(tokenizer: Tokenizer, token: int) -> str:
-    """What a token spells; part of a character, or what does not print, as an escape."""
+    """Return the text of a token, with incomplete and unprintable characters as escapes."""
     text = tokenizer.decode_bytes([token]).decode("utf-8", errors="backslashreplace")
     printed = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return "".join(printed) or f"<{token}>"  # models have ids beyond their tokenizer
+    return "".join(printed) or f"<{token}>"  # a model may have more ids than its tokenizer
 
 
 def coloured_line(line: list[DisplayedToken]) -> Text:
-    """A line whose tokens that count have a colour."""
+    """Return a line in which the tokens that count have a colour."""
     text = Text()
     for token, counts in line:
         text.append(token, TRAINED_STYLE if counts else "")
@@ -65,14 +66,16 @@ def coloured_line(line: list[DisplayedToken]) -> Text:
 
 
 def line_with_carets(line: list[DisplayedToken]) -> Text:
-    """A line, and carets below its tokens that count."""
+    """Return a line with carets below the tokens that count."""
     above = "".join(token + TOKEN_SEPARATOR for token, _ in line)
     below = "".join("^ "[not counts] * cell_len(token) + " " for token, counts in line)
     return Text(f"{above}\n{below}".rstrip())
 
 
 def mask_summary(example: Example, tokenizer: Tokenizer) -> str:
-    """How many tokens count, and the last of them: it should be the one that ends an answer."""
-    learned = [token for token, counts in zip(*example, strict=True) if counts]
-    of = f"{len(learned)} of {len(example.tokens)} tokens count"
-    return f"{of}; the last one is {printable_token(tokenizer, learned[-1])!r}" if learned else of
+    """Return how many tokens count, and the last of them, which should be the stop token."""
+    trained = [token for token, counts in zip(*example, strict=True) if counts]
+    text = f"{len(trained)} of {len(example.tokens)} tokens count"
+    if not trained:
+        return text
+    return f"{text}; the last one is {printable_token(tokenizer, trained[-1])!r}"

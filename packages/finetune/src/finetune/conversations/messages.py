@@ -1,4 +1,4 @@
-"""Who said what: the one form in which formats, files and data sets hand on a conversation."""
+"""Messages, conversations and preference pairs: the types that data sets and formats share."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,13 +15,13 @@ ALLOWED_PREDECESSORS = {
 
 
 class Conversation(NamedTuple):
-    """Messages, of which the assistant wrote the last."""
+    """Messages that end with an answer by the assistant."""
 
     messages: list[Message]
 
 
 class PreferencePair(NamedTuple):
-    """Messages, of which the user wrote the last, and two answers to them."""
+    """Messages that end with a question by the user, and two answers to it."""
 
     messages: list[Message]
     chosen: str
@@ -29,24 +29,24 @@ class PreferencePair(NamedTuple):
 
 
 def single_turn_prompt(question: str) -> list[Message]:
-    """A question without an answer yet."""
+    """Return the messages of a question that has no answer yet."""
     return [{"role": "user", "content": question}]
 
 
 def single_turn_conversation(question: str, answer: str) -> Conversation:
-    """A question and its answer."""
+    """Return the conversation of one question and its answer."""
     return Conversation([*single_turn_prompt(question), {"role": "assistant", "content": answer}])
 
 
 def check_turns(messages: Sequence[Message], last: str) -> None:
-    """Refuse what is no conversation: at most one system message, then question, answer, ...
+    """Check the roles: at most one system message, then question, answer, question, ...
 
     Args:
         messages: the turns, the oldest first.
-        last: who is to have written the last one.
+        last: the role that the last message must have.
 
     Raises:
-        BadInput: a message is empty, or by nobody known, or out of order.
+        BadInput: a message is empty, has an unknown role, or is out of order.
     """
     previous = "begin"
     for number, message in enumerate(messages, 1):
@@ -57,9 +57,15 @@ def check_turns(messages: Sequence[Message], last: str) -> None:
             )
         if previous not in ALLOWED_PREDECESSORS[role]:
             before = "at the beginning" if previous == "begin" else f"after one by the {previous}"
-            raise BadInput(f"message {number} is by the {role} {before}")
+            raise BadInput(
+                f"message {number} is by the {role} {before}; after an optional system message, "
+                "user and assistant must alternate, the user first"
+            )
         if not isinstance(content, str) or not content.strip():
-            raise BadInput(f"message {number}, by the {role}, has the content {content!r}")
+            raise BadInput(
+                f"message {number}, by the {role}, has the content {content!r}; "
+                "it must be a text that is not blank"
+            )
         check_utf8(content)
         previous = role
     if previous != last:

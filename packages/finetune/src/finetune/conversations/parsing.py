@@ -1,8 +1,8 @@
-"""A conversation as one text, and the text read back.
+"""A conversation as one text, and the text parsed back into the same conversation.
 
-A format whose marks are tokens of their own keeps them apart from the messages by construction
-(`encoding`). As mere text nothing does: a question may spell the mark before an answer. So a
-conversation is written as text only if reading it gives the same conversation.
+A format whose delimiters are special tokens keeps them apart from the messages (`encoding`). In
+plain text nothing does: a question may contain the delimiter before an answer. So a conversation is
+written as text only if parsing that text gives the same conversation again.
 """
 
 from collections.abc import Sequence
@@ -13,42 +13,43 @@ from gpt.errors import BadInput
 
 
 class DelimiterInContent(BadInput):
-    """A message spells a mark of the format, so that as text it would be taken for one."""
+    """A message contains a delimiter of the format, so the text would be ambiguous."""
 
 
 def conversation_text(format: Format, messages: Sequence[Message]) -> str:
-    """A whole conversation as text, from which `parse_conversation_text` gets it back.
+    """Return a whole conversation as text that `parse_conversation_text` can read back.
 
     Raises:
-        MarkInContent: the text would be read as another conversation.
+        DelimiterInContent: the text would be parsed as a different conversation.
     """
     text = "".join(piece.text for piece in format.pieces(messages))
     try:
-        read = parse_conversation_text(format, text)
+        parsed = parse_conversation_text(format, text)
     except BadInput:
-        read = []
-    if read != [{"role": each["role"], "content": each["content"]} for each in messages]:
+        parsed = []
+    if parsed != [{"role": each["role"], "content": each["content"]} for each in messages]:
         raise DelimiterInContent(
-            f"{describe_delimiter(format, messages)}; as text they cannot be told apart"
+            f"{describe_delimiter(format, messages)}, so the text would be read as a different "
+            "conversation; use a format whose delimiters are special tokens, such as chatml"
         )
     return text
 
 
 def describe_delimiter(format: Format, messages: Sequence[Message]) -> str:
-    """Which message spells which mark."""
-    marks = [format.stop, format.first_gap, *format.between.values()]
+    """Return which message contains which delimiter, as the start of an error message."""
+    delimiters = [format.stop, format.first_gap, *format.between.values()]
     for number, message in enumerate(messages, 1):
-        for mark in filter(None, map(str.strip, marks)):
-            if mark in message["content"]:
-                return f"message {number} spells {mark!r}, a mark of the format"
-    return "the end of a message runs into a mark of the format"
+        for delimiter in filter(None, map(str.strip, delimiters)):
+            if delimiter in message["content"]:
+                return f"message {number} contains {delimiter!r}, a delimiter of the format"
+    return "the end of a message runs into a delimiter of the format"
 
 
 def parse_conversation_text(format: Format, text: str) -> list[Message]:
-    """The conversation that a text holds.
+    """Return the messages of a text that was written in this format.
 
     Raises:
-        BadInput: the text is not of this format.
+        BadInput: the text is not in this format.
     """
     messages, previous, at = [], "begin", 0
     while (role := next_role(format, text, previous, at)) != "end":
@@ -59,20 +60,22 @@ def parse_conversation_text(format: Format, text: str) -> list[Message]:
 
 
 def next_role(format: Format, text: str, previous: str, at: int) -> str:
-    """Whose message begins at this place; of several marks that fit the longest decides."""
+    """Return the role of the message at this position; the longest delimiter that fits decides."""
     fits = [
-        (len(mark), following)
-        for (before, following), mark in format.between.items()
+        (len(delimiter), following)
+        for (before, following), delimiter in format.between.items()
         if before == previous
-        and (text[at:] == mark if following == "end" else text.startswith(mark, at))
+        and (text[at:] == delimiter if following == "end" else text.startswith(delimiter, at))
     ]
     if not fits:
-        raise BadInput(f"no mark of the format follows the {previous}: {text[at : at + 40]!r}")
+        raise BadInput(
+            f"expected a delimiter of the format after the {previous}, found {text[at : at + 40]!r}"
+        )
     return max(fits)[1]
 
 
 def read_message(format: Format, text: str, role: str, begin: int) -> tuple[str, int]:
-    """The message that begins at this place, and where the mark behind it begins."""
+    """Return the content that begins at this position, and the position of the next delimiter."""
     before, after = format.around if role == "assistant" else ("", "")
     if role == "assistant":
         after += format.stop
@@ -80,7 +83,7 @@ def read_message(format: Format, text: str, role: str, begin: int) -> tuple[str,
         after = format.between[role, "user" if role == "system" else "assistant"]
     end = text.find(after, begin + len(before))
     if end < 0 or not text.startswith(before, begin):
-        raise BadInput(f"no {after!r} ends what the {role} says: {text[begin : begin + 40]!r}")
+        raise BadInput(f"no {after!r} ends the {role}'s message {text[begin : begin + 40]!r}")
     content = text[begin + len(before) : end]
     if role == "user":
         content = content.replace(format.first_gap, EMPTY_LINE, 1)

@@ -1,7 +1,7 @@
-"""What a model reads in fine-tuning: tokens, and which of them are the answer.
+"""Rows for fine-tuning: tokens, with a mask that is True on the tokens to learn.
 
-A mask is True on the tokens that count: those that the model is to write, its stop token included.
-Rows of a batch are padded at the right, where no real token of a causal model can see the padding.
+Those are the tokens of the answers, each with its stop token. A batch is padded on the right: with
+causal attention no real token can see the padding.
 """
 
 from collections.abc import Sequence
@@ -18,38 +18,38 @@ _Item = TypeVar("_Item")
 
 
 class Example(NamedTuple):
-    """One text."""
+    """The tokens of one text and their mask."""
 
     tokens: list[int]
     mask: list[bool]
-    """True on the tokens that count."""
+    """True on the tokens that count in the loss."""
 
 
 class Rows(NamedTuple):
-    """Several texts as one block."""
+    """A batch of examples, padded to one width."""
 
     tokens: Int[Tensor, "B T"]
     mask: Bool[Tensor, "B T"]
-    """True on the tokens that count."""
+    """True on the tokens that count in the loss."""
     lengths: Int[Tensor, " B"]
-    """Real tokens of each row; padding follows."""
+    """Number of real tokens per row; padding follows them."""
 
     def to(self, device: torch.device) -> "Rows":
-        """The same rows on a device."""
+        """Return the batch on a device."""
         return Rows(*(each.to(device) for each in self))
 
 
 def prompt_answer_example(prompt: list[int], answer: list[int]) -> Example:
-    """A prompt and its answer: the boundary is where the second list begins."""
+    """Return a prompt and its answer as one example; only the answer counts in the loss."""
     return Example(prompt + answer, [False] * len(prompt) + [True] * len(answer))
 
 
 def pad_examples(examples: Sequence[Example], padding: int = 0) -> Rows:
-    """The examples as one block, as wide as the longest.
+    """Return the examples as one batch, as wide as the longest of them.
 
     Raises:
-        BadInput: there is no example, or one has no token that counts; a loss over nothing would
-            be 0 / 0.
+        BadInput: there are no examples, or one has no token that counts. The mean loss over no
+            tokens would be 0 / 0.
     """
     if not examples:
         raise BadInput("there are no examples to pad")
@@ -59,7 +59,8 @@ def pad_examples(examples: Sequence[Example], padding: int = 0) -> Rows:
     for row, example in enumerate(examples):
         if not any(example.mask[1:]):  # nothing predicts the first token
             raise BadInput(
-                f"example {row} of the batch has {len(example.tokens)} tokens and none that counts"
+                f"example {row} of the batch has {len(example.tokens)} tokens and none that counts "
+                "in the loss; at least one token after the first must"
             )
         tokens[row, : len(example.tokens)] = torch.tensor(example.tokens)
         mask[row, : len(example.mask)] = torch.tensor(example.mask)
@@ -67,9 +68,9 @@ def pad_examples(examples: Sequence[Example], padding: int = 0) -> Rows:
 
 
 class EpochSampler:
-    """Which rows a step takes: every row once an epoch, in an order that depends on the seed.
+    """Row numbers of each step: every row once per epoch, shuffled by the seed.
 
-    The step alone decides, so a resumed run has no position to save.
+    The rows depend on the step only, so a resumed run has no position to restore.
     """
 
     def __init__(self, n_rows: int, batch_size: int, seed: int) -> None:
@@ -78,23 +79,22 @@ class EpochSampler:
         self.n_rows, self.batch_size, self.seed = n_rows, batch_size, seed
 
     def __call__(self, step: int) -> list[int]:
-        """The numbers of the rows of a step; a batch may reach into the next epoch."""
-        places = range(step * self.batch_size, (step + 1) * self.batch_size)
-        epochs = {place // self.n_rows for place in places}
-        orders = {epoch: self.order(epoch) for epoch in epochs}
-        return [int(orders[place // self.n_rows][place % self.n_rows]) for place in places]
-
-    def order(self, epoch: int) -> np.ndarray:
-        """All rows, shuffled for this epoch."""
-        return np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
+        """Return the row numbers of a step; a batch may extend into the next epoch."""
+        positions = range(step * self.batch_size, (step + 1) * self.batch_size)
+        epochs = {position // self.n_rows for position in positions}
+        orders = {
+            epoch: np.random.default_rng([self.seed, epoch]).permutation(self.n_rows)
+            for epoch in epochs
+        }
+        return [int(orders[each // self.n_rows][each % self.n_rows]) for each in positions]
 
 
 def split_into_batches(items: Sequence[_Item], size: int) -> list[Sequence[_Item]]:
-    """The items in their order, so many at once; the last part may be smaller.
+    """Return the items in batches of `size`, in their order; the last batch may be smaller.
 
     Raises:
-        BadInput: a part would hold less than one.
+        BadInput: the size is below 1.
     """
     if size < 1:
-        raise BadInput(f"a part must have at least 1 row, got {size}")
+        raise BadInput(f"a batch must have at least 1 row, got {size}")
     return [items[begin : begin + size] for begin in range(0, len(items), size)]

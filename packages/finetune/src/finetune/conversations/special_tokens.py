@@ -1,4 +1,4 @@
-"""Tokens that stand for a format's marks, and that no text can spell."""
+"""Special tokens for the delimiters of a format. No text of a message is encoded as one."""
 
 from dataclasses import replace
 
@@ -12,37 +12,40 @@ CHAT_SPECIAL_TOKENS = ("<|im_start|>", "<|im_end|>")
 
 
 def special_tokens(tokenizer: Tokenizer) -> dict[str, int]:
-    """The tokens that text is not to spell; our own tokenizers add END_OF_TEXT by id alone."""
+    """Return the id of every special token by its text.
+
+    Empty for the tokenizers that `gpt` trains: their END_OF_TEXT is an id without a text form.
+    """
     if not isinstance(tokenizer, PretrainedTokenizer):
         return {}
     return {each.content: each.token for each in tokenizer.added if each.special}
 
 
 def stop_token(format: Format, tokenizer: Tokenizer) -> int:
-    """The token that ends an answer."""
+    """Return the token that ends an answer: the format's own, or END_OF_TEXT if it has none."""
     return special_tokens(tokenizer).get(format.stop, tokenizer.end_of_text)
 
 
 def stop_tokens(format: Format, tokenizer: Tokenizer) -> frozenset[int]:
-    """The tokens at which generation ends: the answer's end, and all that end a text."""
+    """Return the tokens that end generation: the end of an answer and every end of a text."""
     return end_tokens(tokenizer) | {stop_token(format, tokenizer)}
 
 
 def with_special_tokens(
-    tokenizer: BytePairTokenizer, marks: tuple[str, str] = CHAT_SPECIAL_TOKENS
+    tokenizer: BytePairTokenizer, delimiters: tuple[str, str] = CHAT_SPECIAL_TOKENS
 ) -> PretrainedTokenizer:
-    """The tokenizer and two tokens more, which begin and end a message as in ChatML.
+    """Return the tokenizer with two more tokens, which begin and end a message as in ChatML.
 
-    The ids of text stay; the model needs as many new rows in its embedding.
+    The ids of ordinary text do not change. The model needs two new rows in its embedding.
     """
-    begin, end = marks
+    begin, end = delimiters
     template = (
         f"{{% for message in messages %}}{begin}{{{{ message.role }}}}\n"
         f"{{{{ message.content }}}}{end}\n{{% endfor %}}"
         f"{{% if add_generation_prompt %}}{begin}assistant\n{{% endif %}}"
     )
     own = to_pretrained_tokenizer(tokenizer)
-    added = [AddedToken(tokenizer.vocab_size + n, mark, True) for n, mark in enumerate(marks)]
+    added = [AddedToken(tokenizer.vocab_size + n, text, True) for n, text in enumerate(delimiters)]
     return replace(
         own, added=own.added + added, roles=own.roles | {"eos_token": end}, chat_template=template
     )

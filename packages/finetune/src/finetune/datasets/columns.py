@@ -1,10 +1,10 @@
-"""Columns and keys of turns in published data sets, and their meaning here.
+"""Columns that a row may have, and keys that a turn may have, besides those that are used.
 
-A layout uses some columns of a row (`layouts`, `pair_layouts`). Any other column must be listed
-here as metadata, be empty, or repeat what the layout has used. It is refused by name otherwise,
-because a column that means something and is ignored changes what is learned without a word. The
-keys of a turn follow the same rule. `--ignore-columns` removes columns and keys before they are
-looked at.
+A layout uses some columns of a row (`layouts`, `pair_layouts`). Any other column must be metadata
+(listed here), be empty, or repeat a text of the conversation. Otherwise the row is refused and the
+error names the column, because ignoring its content would silently change what the model learns.
+The keys of a turn follow the same rule. `--ignore-columns` removes columns and keys before this
+check.
 """
 
 from collections.abc import Collection, Mapping
@@ -39,25 +39,26 @@ METADATA = {
         "correct_answers", "incorrect_answers", "openai_moderation", "redacted",
     },
 }  # fmt: skip
-"""Columns that do not change what is learned, by what they say."""
+"""Columns that do not change what the model learns, by their meaning."""
 
 PREFERENCE_COLUMNS = {"chosen", "rejected"}
-"""Metadata of a conversation only: `finetune dpo` and `finetune reward` learn from them."""
+"""Metadata in a conversation only: `finetune dpo` and `finetune reward` train on them."""
 ANSWER_COLUMNS = {"completion", "response", "output"}
-"""Metadata of a preference only: `finetune sft` learns from them."""
+"""Metadata in a preference pair only: `finetune sft` trains on them."""
 
 TURN_METADATA = {"id", "message_id", "parent_id", "timestamp", "date", "lang", "language", "model"}
 TRAINED_KEYS = {"weight", "loss", "train"}
-"""Keys that say whether a turn is trained on: 1 or true, 0 or false."""
+"""Keys that say whether a turn is trained on (1 or true) or not (0 or false)."""
 
 COMPLETION_METADATA = {
     "model", "principle", "custom_system_prompt", "annotations", "critique", "fine-grained_score",
     "overall_score", "score",
 }  # fmt: skip
-"""Keys of a scored completion: who wrote it, under which instructions, and how it was rated."""
+"""Keys of a scored completion: its author, the author's instructions, and its ratings."""
 
-TOOLS_REASON = "describes tools; models here are not taught to call any"
-MEDIA_REASON = "holds pictures or sound; models here read text only"
+TOOLS_REASON = "describes tools, and models here do not learn to call tools"
+MEDIA_REASON = "holds pictures or sound, and models here read text only"
+REASONING_REASON = "holds the model's reasoning; move it into the content to train on it"
 UNUSABLE_COLUMNS = {
     "tools": TOOLS_REASON,
     "functions": TOOLS_REASON,
@@ -68,34 +69,34 @@ UNUSABLE_COLUMNS = {
     "images": MEDIA_REASON,
     "videos": MEDIA_REASON,
     "audio": MEDIA_REASON,
-    "label": "does not say True, so the answer is not known to be a good one",
-    "margin": "asks for a margin between two answers, which no loss here has",
-    "chat_template_kwargs": "holds options of a chat template, which get no options here",
-    "thinking": "holds thoughts of the model; put them into the content if they should be learned",
-    "reasoning": "holds thoughts of the model; put them into the content if they should be learned",
-    "reasoning_content": "holds thoughts of the model; put them into the content if they should be "
-    "learned",
-    "name": "names the speaker; put the name into the content if it should be learned",
-    "split": "marks rows that are not for training; keep only the training rows and drop this "
-    "column",
-    "text": "is not the row's other columns written out; give plain text to gpt train",
+    "label": "is not True, so the answer may be a bad one",
+    "margin": "asks for a margin between the answers, which no loss here supports",
+    "chat_template_kwargs": "holds options of a chat template, and templates get no options here",
+    "thinking": REASONING_REASON,
+    "reasoning": REASONING_REASON,
+    "reasoning_content": REASONING_REASON,
+    "name": "names the speaker; move the name into the content to train on it",
+    "split": "may mark rows that are not for training; keep the training rows and drop the column",
+    "text": "does not contain the texts of the other columns; train on plain text with gpt train",
 }
-"""Known columns and keys that would change what is learned, and cannot be used."""
+"""Known columns and keys that cannot be used, and the reason as the rest of a sentence."""
+UNKNOWN_COLUMN = "is not known, so its content would be lost"
 
 
 def check_columns(
     columns: Mapping[str, Any], used: Collection[str], texts: Collection[str]
 ) -> None:
-    """Refuse columns that mean something and are not used.
+    """Refuse columns whose content would be lost.
 
     Args:
         columns: a row.
-        used: columns that the layout has read, and further metadata.
-        texts: contents of the messages that the layout has made.
+        used: columns that the layout reads, and those that are metadata in this kind of row.
+        texts: contents of the messages that were made from the row.
 
     Raises:
-        BadInput: a column is neither used, nor metadata, nor empty, nor a repetition, nor (as
-            Alpaca's `text`) the whole row written out, nor the label of a good answer.
+        BadInput: a column is not used, not metadata, not empty and no repetition. Accepted as well
+            are Alpaca's `text`, which contains the texts of the whole row, and a `label` that is
+            True.
     """
     metadata = set(used).union(*METADATA.values())
     refused = []
@@ -104,21 +105,23 @@ def check_columns(
             continue
         if name == "text" and isinstance(value, str) and all(t.strip() in value for t in texts):
             continue
-        if name == "label" and value is True:  # KTO's, of a good answer
+        if name == "label" and value is True:  # a good answer in data for KTO
             continue
         refused.append(name)
     if refused:
-        reasons = "; ".join(f"column {name!r} {unusable_reason(name)}" for name in refused)
+        reasons = "; ".join(
+            f"column {name!r} {UNUSABLE_COLUMNS.get(name, UNKNOWN_COLUMN)}" for name in refused
+        )
         ignored = ",".join(refused)
-        raise BadInput(f"{reasons} (--ignore-columns {ignored} ignores what is named here)")
+        raise BadInput(f"{reasons} (--ignore-columns {ignored} ignores such content)")
 
 
 def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, content: str) -> None:
-    """Refuse keys of a turn that mean something and are not used.
+    """Refuse keys of a turn whose content would be lost.
 
-    A weight is accepted if it agrees with what this package does: train on answers only. An answer
-    of weight 0 is refused: a conversation here is a list of roles and contents in every format,
-    template and run folder, and has no place for one.
+    A weight is accepted if it agrees with this package, which trains on all answers and on nothing
+    else. An answer of weight 0 is refused: conversations are lists of roles and contents here, and
+    could not store the weight.
     """
     for name, value in turn.items():
         if (
@@ -133,22 +136,16 @@ def check_keys(turn: Mapping[str, Any], used: Collection[str], role: str, conten
                 continue
             raise BadInput(
                 f"a turn by the {role} has {name} {value!r}; answers are trained on and other "
-                f"turns are not (--ignore-columns {name} trains on all answers alike)"
+                f"turns are not (--ignore-columns {name} trains on all answers)"
             )
-        raise BadInput(
-            f"a turn's {name!r} {unusable_reason(name)} (--ignore-columns {name} ignores it)"
-        )
-
-
-def unusable_reason(name: str) -> str:
-    """Why a column or key cannot be used, as the rest of a sentence."""
-    return UNUSABLE_COLUMNS.get(name, "is not known, so its content would be lost")
+        reason = UNUSABLE_COLUMNS.get(name, UNKNOWN_COLUMN)
+        raise BadInput(f"a turn's {name!r} {reason} (--ignore-columns {name} ignores it)")
 
 
 def is_empty(value: Any) -> bool:
-    """Whether a value says nothing: a blank text, also `[]` or `{}`, or a list or object of such.
+    """Return whether a value is None, a blank text, "[]", "{}", or a list or object of such values.
 
-    A table (parquet, or a data set of the hub) has every key in every row, most of them empty.
+    A table (parquet, or a hub data set) has every key in every row, and most of them are empty.
     """
     if isinstance(value, str):
         return value.strip() in ("", "[]", "{}")
@@ -157,9 +154,9 @@ def is_empty(value: Any) -> bool:
 
 
 def is_repetition(value: Any, texts: Collection[str]) -> bool:
-    """Whether a text, or each turn of a list, is one of `texts`.
+    """Return whether a text, or every turn of a list, is one of `texts`.
 
-    Published sets repeat the prompt next to `messages`, and `chosen` as `messages`.
+    Published sets repeat the prompt next to `messages`, or repeat `chosen` as `messages`.
     """
     turns = value if isinstance(value, list) else [{"content": value}]
     contents = [each.get("content") if isinstance(each, dict) else None for each in turns]
@@ -168,7 +165,7 @@ def is_repetition(value: Any, texts: Collection[str]) -> bool:
 
 
 def drop_keys(value: Any, names: Collection[str]) -> Any:
-    """A row without these columns, and its turns without these keys."""
+    """Return a row without these columns, and its turns without these keys."""
     if isinstance(value, dict):
         return {name: drop_keys(each, names) for name, each in value.items() if name not in names}
     if isinstance(value, list):
@@ -177,7 +174,7 @@ def drop_keys(value: Any, names: Collection[str]) -> Any:
 
 
 def all_keys(value: Any) -> set[str]:
-    """The columns of a row and the keys of its turns."""
+    """Return the columns of a row and the keys of its turns."""
     if isinstance(value, dict):
         return set(value).union(*map(all_keys, value.values()))
     return set().union(*map(all_keys, value)) if isinstance(value, list) else set()

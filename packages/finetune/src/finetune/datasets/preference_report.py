@@ -1,15 +1,15 @@
-"""What a set of preferences holds, before anything is trained on it.
+"""Describe a set of preferences before a model is trained on it.
 
-A reward model takes the easiest way to tell chosen from rejected. Where one side is the longer one,
-or repeats the question, that is what it learns. So the report ends with two baselines: how far one
-gets by length alone, and by the words shared with the question alone.
+A reward model learns the easiest way to distinguish chosen from rejected answers, such as their
+length or the words repeated from the question. So the report has two baselines: the accuracy of
+always preferring the longer (or shorter) answer, and that of always preferring the answer that
+shares more words with the question.
 """
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import fmean, median
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -30,56 +30,52 @@ REPORT_HEADINGS = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class LengthStatistics:
-    """Words per answer."""
+    """Mean and median number of words per answer."""
 
     mean: float
     median: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class KindReport:
-    """The pairs of one kind, or all of them."""
+    """Statistics of the pairs of one kind, or of all pairs."""
 
     pairs: int
     chosen: LengthStatistics
     rejected: LengthStatistics
     chosen_longer: float
-    """Share of pairs."""
+    """Share of pairs whose chosen answer has more words."""
     matched: float
     """Share of pairs whose lengths differ by at most one word."""
     length_accuracy: float
     overlap_accuracy: float
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class PreferenceReport:
-    """A set of preferences in numbers; shares lie in [0, 1]."""
+    """Statistics of a set of preferences; shares are in [0, 1]."""
 
     all: KindReport
     kinds: dict[str, KindReport]
     jaccard: float
-    """Mean likeness of the two answers as sets of words."""
+    """Mean similarity of the two answers as sets of words."""
     subsequence: float
-    """Mean likeness of the two answers in the same order (ROUGE-L)."""
+    """Mean similarity of the two answers as sequences of words (ROUGE-L)."""
     chosen_overlap: float
     """Mean share of the question's stems in the chosen answer."""
     rejected_overlap: float
     duplicates: int
-    """Pairs that stood there before."""
+    """Pairs that repeat an earlier pair."""
     conflicts: int
-    """Pairs that also stand there the other way round, each two counted once."""
+    """Pairs that also occur with chosen and rejected swapped; both together count once."""
     identical: int
-    """Pairs of two equal answers."""
-
-    def to_json(self) -> dict[str, Any]:
-        """The same as plain dictionaries."""
-        return dataclasses.asdict(self)
+    """Pairs whose two answers are equal."""
 
 
 def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
-    """The report on any set of preferences.
+    """Return the statistics of any set of preferences.
 
     Raises:
         BadInput: there are no pairs.
@@ -89,6 +85,7 @@ def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
     kinds: dict[str, list[Preference]] = defaultdict(list)
     for pair in pairs:
         kinds[pair.kind].append(pair)
+    distinct = {(pair.question, pair.chosen, pair.rejected) for pair in pairs}
     return PreferenceReport(
         all=kind_report(pairs),
         kinds={kind: kind_report(kinds[kind]) for kind in sorted(kinds)},
@@ -96,18 +93,20 @@ def preference_report(pairs: Sequence[Preference]) -> PreferenceReport:
         subsequence=fmean(subsequence_f1(pair.chosen, pair.rejected) for pair in pairs),
         chosen_overlap=fmean(stem_overlap(pair.question, pair.chosen) for pair in pairs),
         rejected_overlap=fmean(stem_overlap(pair.question, pair.rejected) for pair in pairs),
-        duplicates=len(pairs) - len({pair[:3] for pair in pairs}),
-        conflicts=count_conflicts(pairs),
+        duplicates=len(pairs) - len(distinct),
+        conflicts=sum(b != a and (question, b, a) in distinct for question, a, b in distinct) // 2,
         identical=sum(pair.chosen == pair.rejected for pair in pairs),
     )
 
 
 def kind_report(pairs: Sequence[Preference]) -> KindReport:
-    """Lengths and baselines of these pairs."""
+    """Return the lengths and the accuracy of both baselines for these pairs."""
+    chosen = [len(normalised_words(pair.chosen)) for pair in pairs]
+    rejected = [len(normalised_words(pair.rejected)) for pair in pairs]
     return KindReport(
         pairs=len(pairs),
-        chosen=length_statistics(pair.chosen for pair in pairs),
-        rejected=length_statistics(pair.rejected for pair in pairs),
+        chosen=LengthStatistics(fmean(chosen), float(median(chosen))),
+        rejected=LengthStatistics(fmean(rejected), float(median(rejected))),
         chosen_longer=fmean(pair.longer_by > 0 for pair in pairs),
         matched=fmean(pair.matched for pair in pairs),
         length_accuracy=length_accuracy(pairs),
@@ -115,39 +114,30 @@ def kind_report(pairs: Sequence[Preference]) -> KindReport:
     )
 
 
-def length_statistics(answers: Iterable[str]) -> LengthStatistics:
-    """Mean and median number of words."""
-    counts = [len(normalised_words(answer)) for answer in answers]
-    return LengthStatistics(fmean(counts), float(median(counts)))
+def pairwise_accuracy(margins: Iterable[float]) -> float:
+    """Return how often a judge prefers the chosen answer; a tie counts one half.
 
-
-def pairwise_accuracy(advantages: Iterable[float]) -> float:
-    """How often a judge is right who gives the chosen answer this much more; a tie is half."""
-    return fmean((1 + (gain > 0) - (gain < 0)) / 2 for gain in advantages)
+    A margin is the judge's score of the chosen answer minus that of the rejected one.
+    """
+    return fmean((1 + (margin > 0) - (margin < 0)) / 2 for margin in margins)
 
 
 def length_accuracy(pairs: Sequence[Preference]) -> float:
-    """The accuracy of preferring the longer answer, or the shorter: the better of the two."""
+    """Return the accuracy of always preferring the longer answer or the shorter; the larger one."""
     longer = pairwise_accuracy(pair.longer_by for pair in pairs)
     return max(longer, 1 - longer)
 
 
 def overlap_accuracy(pairs: Sequence[Preference]) -> float:
-    """The accuracy of always preferring the answer that takes up more of the question's stems."""
+    """Return the accuracy of always preferring the answer with more of the question's stems."""
     return pairwise_accuracy(
         stem_overlap(pair.question, pair.chosen) - stem_overlap(pair.question, pair.rejected)
         for pair in pairs
     )
 
 
-def count_conflicts(pairs: Sequence[Preference]) -> int:
-    """How many pairs of answers are preferred both ways."""
-    ways = {(pair.question, pair.chosen, pair.rejected) for pair in pairs}
-    return sum(b != a and (q, b, a) in ways for q, a, b in ways) // 2
-
-
 def format_preference_report(report: PreferenceReport) -> str:
-    """The report as text: a table of the kinds, then what holds for all pairs."""
+    """Return the report as text: a table of the kinds, then the numbers of all pairs."""
     table = Table("kind", box=SIMPLE_HEAD)
     for heading in REPORT_HEADINGS:
         table.add_column(heading, justify="right")
@@ -163,18 +153,17 @@ def format_preference_report(report: PreferenceReport) -> str:
     with console.capture() as text:
         console.print(table)
     rows = [row.rstrip() for row in text.get().splitlines()]
-    return "\n".join([*filter(None, rows), "", *summary_lines(report)])
-
-
-def summary_lines(report: PreferenceReport) -> list[str]:
-    """What holds for all pairs, a line each."""
-    return [
-        "Words of an answer: mean (median). Matched: lengths differ by one word at most.",
-        "By length, by overlap: how often these two baselines prefer the chosen answer.",
-        f"Likeness of the two answers: {report.jaccard:.2f} as sets of words, "
-        f"{report.subsequence:.2f} in order.",
-        f"Of the question's words {report.chosen_overlap:.1%} are in the chosen answer, "
-        f"{report.rejected_overlap:.1%} in the rejected.",
-        f"Pairs seen before: {report.duplicates}. Preferred both ways: {report.conflicts}. "
-        f"Two equal answers: {report.identical}.",
-    ]
+    return "\n".join(
+        [
+            *filter(None, rows),
+            "",
+            "Words per answer: mean (median). Matched: lengths differ by at most one word.",
+            "By length, by overlap: how often these two baselines prefer the chosen answer.",
+            f"Similarity of the two answers: {report.jaccard:.2f} as sets of words, "
+            f"{report.subsequence:.2f} in order.",
+            f"Of the question's words {report.chosen_overlap:.1%} are in the chosen answer, "
+            f"{report.rejected_overlap:.1%} in the rejected one.",
+            f"Repeated pairs: {report.duplicates}. Preferred both ways: {report.conflicts}. "
+            f"Equal answers: {report.identical}.",
+        ]
+    )

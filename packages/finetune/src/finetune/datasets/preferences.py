@@ -1,16 +1,15 @@
-"""Pairs of answers to a question, one of them preferred.
+"""Pairs of answers to questions about Python's library, one preferred to the other.
 
-The default pairs are made from the documentation. Chosen is the documented sentence; rejected is
-the same sentence spoilt in one of four ways:
+The chosen answer is the documented sentence. The rejected one is a corruption of it:
 
-    cut        it breaks off, without a full stop
-    looped     three words in a row are said again
-    shuffled   the words stand in another order
+    cut        it is truncated and has no full stop
+    looped     three successive words are repeated
+    shuffled   its words are in another order
     elsewhere  it is the documented answer to a question about another module
 
 Every second pair is matched in length: its two answers differ by at most one word. So a judge that
-looks at the length alone is right in little more than half of all pairs. By the rule, no rejected
-answer scores higher than the chosen one.
+looks at length only is right in little more than half of all pairs. By the rule, no rejected answer
+scores higher than the chosen one.
 """
 
 import math
@@ -19,34 +18,32 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from finetune.datasets.docstrings import Question, top_level_module
+from finetune.datasets.corruptions import QuestionsByLength, corrupted_answer
+from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_checks, rule_score
 from finetune.datasets.words import normalised_words
 
-QuestionsByLength = dict[int, list[Question]]
-"""Questions by the number of words in their answers."""
-
 MATCHED_WEIGHTS = {"shuffled": 5, "looped": 2, "cut": 2, "elsewhere": 1}
-"""Weights of the kinds among pairs of equal length.
+"""Weights of the corruptions in pairs of equal length.
 
-Only few are `answer_about_other_module`, which takes knowledge to recognise.
+Few are `elsewhere`, because recognising those takes knowledge of the library.
 """
 UNMATCHED_WEIGHTS = {"cut": 1, "looped": 1}
-"""The same among the others: as many rejected answers are shorter as are longer."""
+"""Weights in the other pairs. As many rejected answers are shorter as are longer."""
 
 
 class Preference(NamedTuple):
-    """Two answers to one question."""
+    """A preferred and a rejected answer to one question."""
 
     question: str
     chosen: str
     rejected: str
     kind: str = ""
-    """What is wrong with the rejected one, where that is known."""
+    """Corruption of the rejected answer, if known."""
 
     @property
     def longer_by(self) -> int:
-        """The words that the chosen answer has more than the rejected one."""
+        """Number of words in the chosen answer minus that in the rejected one."""
         return len(normalised_words(self.chosen)) - len(normalised_words(self.rejected))
 
     @property
@@ -56,116 +53,52 @@ class Preference(NamedTuple):
 
 
 def make_preferences(questions: Sequence[Question], seed: int = 0) -> list[Preference]:
-    """A pair for every question whose documented answer ends, is brief and does not repeat itself.
+    """Return a pair for every question whose answer passes the rule's checks of form.
 
-    Call it for each side of a split: answers from elsewhere are taken from the same questions.
+    Call this once per side of a split: answers about other modules come from the same questions.
     """
     generator = random.Random(seed)
     good = [question for question in questions if all(rule_checks(question, question.answer)[:3])]
-    pool: QuestionsByLength = defaultdict(list)
+    by_length: QuestionsByLength = defaultdict(list)
     for question in good:
-        pool[len(normalised_words(question.answer))].append(question)
+        by_length[len(normalised_words(question.answer))].append(question)
     return [
-        corrupted_preference(question, pool, index % 2 == 0, generator)
+        corrupted_preference(question, by_length, index % 2 == 0, generator)
         for index, question in enumerate(good)
     ]
 
 
 def corrupted_preference(
-    question: Question, pool: QuestionsByLength, matched: bool, generator: random.Random
+    question: Question, by_length: QuestionsByLength, matched: bool, generator: random.Random
 ) -> Preference:
-    """Pair the documented answer with a worse one, truncated if the kind drawn is impossible."""
-    shares = MATCHED_WEIGHTS if matched else UNMATCHED_WEIGHTS
-    [kind] = generator.choices(list(shares), list(shares.values()))
-    rejected = rejected_answer(kind, question, pool, matched, generator)
+    """Return the documented answer with a corruption of a random kind.
+
+    If that kind is impossible, or not worse by the rule, the answer is truncated instead.
+    """
+    weights = MATCHED_WEIGHTS if matched else UNMATCHED_WEIGHTS
+    [kind] = generator.choices(list(weights), list(weights.values()))
+    rejected = corrupted_answer(kind, question, by_length, matched, generator)
     worse = rejected != question.answer and rule_score(question, rejected) <= rule_score(
         question, question.answer
     )
     if not rejected or not worse:
-        kind, rejected = "cut", rejected_answer("cut", question, pool, matched, generator)
+        kind = "cut"
+        rejected = corrupted_answer(kind, question, by_length, matched, generator)
     return Preference(question.question, question.answer, rejected, kind)
-
-
-def rejected_answer(
-    kind: str, question: Question, pool: QuestionsByLength, matched: bool, generator: random.Random
-) -> str:
-    """The answer spoilt in this way; empty where it cannot be."""
-    said = question.answer.removesuffix(".").split()
-    match kind:
-        case "cut":
-            return truncated_sentence(said, 1 if matched else generator.randint(2, len(said) - 1))
-        case "looped":
-            return (
-                looped_sentence_same_length(said, generator)
-                if matched
-                else looped_sentence(said, generator)
-            )
-        case "shuffled":
-            return shuffled_sentence(said, generator)
-        case _:  # elsewhere
-            return answer_about_other_module(question, pool, generator)
-
-
-def truncated_sentence(said: list[str], missing: int) -> str:
-    """The words less the last few, and no full stop."""
-    return " ".join(said[:-missing]).rstrip(".")
-
-
-def looped_sentence(said: list[str], generator: random.Random) -> str:
-    """Three words in a row are said once to three times more."""
-    end = generator.randint(3, len(said))
-    return join_sentence(said[:end] + said[end - 3 : end] * generator.randint(1, 3) + said[end:])
-
-
-def looped_sentence_same_length(said: list[str], generator: random.Random) -> str:
-    """The same at the length it had: the loop takes the place of the end. It takes six words."""
-    if len(said) < 6:
-        return ""
-    times = generator.randint(1, len(said) // 3 - 1)
-    kept = said[: len(said) - 3 * times]
-    return join_sentence(kept + kept[-3:] * times)
-
-
-def shuffled_sentence(said: list[str], generator: random.Random) -> str:
-    """The words in another order; the full stop stays at the end."""
-    order = said
-    while order == said and len(set(said)) > 1:
-        order = generator.sample(said, len(said))
-    return join_sentence(order) if order != said else ""
-
-
-def answer_about_other_module(
-    question: Question, pool: QuestionsByLength, generator: random.Random
-) -> str:
-    """An answer about another top-level module, no more than one word longer or shorter."""
-    length, score = len(normalised_words(question.answer)), rule_score(question, question.answer)
-    near = [other for n in (length - 1, length, length + 1) for other in pool.get(n, ())]
-    for other in generator.sample(near, len(near)):
-        if (
-            top_level_module(other) != top_level_module(question)
-            and rule_score(question, other.answer) <= score
-        ):
-            return other.answer
-    return ""
-
-
-def join_sentence(said: list[str]) -> str:
-    """The words with a full stop."""
-    return " ".join(said) + "."
 
 
 def preferences_by_rule(
     question: Question, answers: Sequence[str], stopped: Sequence[bool] | None = None
 ) -> list[Preference]:
-    """The best of several answers against one of every lower score; no pair where all tie.
+    """Return the best of several answers paired with one answer of every lower score.
 
-    The worst answer has several faults, and a pair with it does not show which of them counts. One
-    that is a single check short of the best does.
+    Pairs with the worst answer only would not show which of its several faults counts; a pair with
+    an answer that fails a single check does. If all answers have one score there are no pairs.
 
     Args:
-        question: what was asked.
-        answers: what a model said to it.
-        stopped: for each, whether the model wrote its stop token; without it, all of them.
+        question: the question that was asked.
+        answers: a model's answers to it.
+        stopped: whether the model ended each answer with its stop token; by default all of them.
     """
     ended = [True] * len(answers) if stopped is None else stopped
     first: dict[float, str] = {}
@@ -179,10 +112,10 @@ def preferences_by_rule(
 
 
 def bradley_terry_choice(score_a: float, score_b: float, generator: random.Random) -> bool:
-    r"""Whether a noisy judge prefers a to b.
+    r"""Return whether a noisy judge prefers a to b.
 
     P(a over b) = e^a / (e^a + e^b) = sigmoid(a - b)    (Bradley and Terry 1952, eq. 1)
 
-    Written with tanh, which no difference overflows.
+    Computed with tanh, which does not overflow for any difference.
     """
     return generator.random() < (1 + math.tanh((score_a - score_b) / 2)) / 2

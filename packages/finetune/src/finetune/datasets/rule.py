@@ -1,67 +1,52 @@
-"""The stated rule of a good answer: what the trained models are truly judged by.
+"""The rule: four checks of a good answer, against which trained models are measured.
 
-Four checks, each passed or not; the rule is their mean, so a score in [0, 1]. No model learns it
-from its text. A reward model sees pairs of answers only, and what it makes of them is compared with
-the rule. The rule looks at form and at one shared word: an answer that passes may still be wrong.
+The score is the share of the checks that an answer passes, in [0, 1]. No model is shown the rule. A
+reward model sees pairs of answers only, and its scores are compared with the rule. The rule looks
+at form and at one shared word, so an answer that passes may still be wrong.
 """
 
 from collections import Counter
 from typing import NamedTuple
 
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.datasets.words import normalised_words, word_stems
 
-MIN_WORDS, MAX_WORDS = 3, 16  # words
+MIN_WORDS, MAX_WORDS = 3, 16
 
 
 class RuleChecks(NamedTuple):
-    """Which checks an answer passes."""
+    """Whether an answer passes each of the four checks."""
 
     ends: bool
-    brief: bool
-    fresh: bool
+    """The model ended the answer, with a full stop."""
+    brief_enough: bool
+    """The answer has 3 to 16 words."""
+    no_repetition: bool
+    """No three successive words occur twice, and no word three times in a row."""
     on_topic: bool
+    """The answer has a stem of the dotted name; `threading.Thread.start` has threa and start."""
 
 
 def rule_score(question: Question, answer: str, stopped: bool = True) -> float:
-    """The share of the four checks that the answer passes."""
+    """Return the share of the four checks that an answer passes."""
     passed = rule_checks(question, answer, stopped)
     return sum(passed) / len(passed)
 
 
 def rule_checks(question: Question, answer: str, stopped: bool = True) -> RuleChecks:
-    """The four checks, one by one.
+    """Return the result of each check.
 
     Args:
-        question: what was asked.
-        answer: the text.
-        stopped: whether the model wrote its stop token, in place of being cut off at a length.
+        question: the question that was asked.
+        answer: the text of the answer.
+        stopped: whether the model ended it with its stop token, not by reaching a length limit.
     """
+    words = normalised_words(answer)
+    triples = Counter(zip(words, words[1:], words[2:], strict=False))
+    name = f"{question.module}.{question.name}"
     return RuleChecks(
-        ends_with_full_stop(answer, stopped),
-        is_brief(answer),
-        has_no_repetition(answer),
-        is_on_topic(question, answer),
+        ends=stopped and answer.rstrip().endswith("."),
+        brief_enough=MIN_WORDS <= len(words) <= MAX_WORDS,
+        no_repetition=all(n == 1 and len(set(triple)) > 1 for triple, n in triples.items()),
+        on_topic=bool(word_stems(name) & word_stems(answer)),
     )
-
-
-def ends_with_full_stop(answer: str, stopped: bool = True) -> bool:
-    """The answer ends by itself, with a full stop."""
-    return stopped and answer.rstrip().endswith(".")
-
-
-def is_brief(answer: str) -> bool:
-    """It has 3 to 16 words."""
-    return MIN_WORDS <= len(normalised_words(answer)) <= MAX_WORDS
-
-
-def has_no_repetition(answer: str) -> bool:
-    """No three words in a row come twice, and no word three times in a row."""
-    said = normalised_words(answer)
-    triples = Counter(zip(said, said[1:], said[2:], strict=False))
-    return all(n == 1 and len(set(triple)) > 1 for triple, n in triples.items())
-
-
-def is_on_topic(question: Question, answer: str) -> bool:
-    """It shares a stem with the dotted name: `Thread.start` of `threading` has threa and start."""
-    return bool(word_stems(f"{question.module}.{question.name}") & word_stems(answer))

@@ -1,11 +1,11 @@
-"""What a command learns from and what it is judged on, from this Python or from files.
+"""Tasks: the items that a command trains on and the items that it holds out.
 
-A run keeps its task in its folder: what it was trained on can be read there, and a resumed run goes
-on with the same rows wherever it is.
+The items come from Python's own library or from a file. A run stores its task in its folder, so
+that a resumed run continues with the same items wherever it runs.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,25 +13,16 @@ from typing import Any, Generic, TypeVar
 
 from finetune.conversations.messages import (
     Conversation,
-    Message,
     PreferencePair,
     single_turn_conversation,
     single_turn_prompt,
 )
-from finetune.datasets.docstrings import Question, python_questions, split_by_module
-from finetune.datasets.files import load_items
 from finetune.datasets.layouts import parse_conversation
 from finetune.datasets.pair_layouts import parse_preference
 from finetune.datasets.preferences import Preference, make_preferences
+from finetune.datasets.questions import Question, python_questions, split_by_module
 from finetune.datasets.selection import Selection
-from finetune.datasets.splitting import (
-    drop_duplicates,
-    first_prompt,
-    pair_prompt,
-    prompt_key,
-    split_by_prompt,
-)
-from finetune.datasets.turns import Columns
+from finetune.datasets.splitting import first_prompt, prompt_key, split_by_prompt
 from gpt.errors import BadInput
 from gpt.files import read_json, write_atomically
 from gpt.text.documents import documents_sha256
@@ -41,61 +32,78 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class Task(Generic[_Item]):
-    """Items to learn from, and items to be judged on."""
+    """Items to train on, and items held out to evaluate on."""
 
     train: list[_Item]
     held_out: list[_Item]
 
     def __add__(self, other: "Task[_Item]") -> "Task[_Item]":
-        """Both, side by side."""
+        """Return a task with the items of both."""
         return Task(self.train + other.train, self.held_out + other.held_out)
 
     def digest(self) -> str:
-        """SHA-256 of all items: the name of exactly this task."""
+        """Return the SHA-256 of all items, which identifies this task."""
         return documents_sha256([repr(item) for item in [*self.train, *self.held_out]])
-
-
-@cache
-def question_task() -> Task[Question]:
-    """Questions about the standard library, the held-out ones about other modules."""
-    return Task(*split_by_module(python_questions()))
 
 
 def conversation_task(
     source: str, selection: Selection[Conversation] | None = None
 ) -> Task[Conversation]:
-    """Questions with answers: `python`, a file, or `hub:OWNER/NAME`."""
+    """Return conversations to train on and to hold out.
+
+    Args:
+        source: `python` (questions about its library), a file, or `hub:OWNER/NAME`.
+        selection: says which rows are used, and counts the others; by default all rows are.
+
+    Raises:
+        BadInput: a row is unusable, or too few rows are left.
+    """
+    selection = selection or Selection()
     if source == "python":
-        return task_from_questions(
-            lambda side: [question_conversation(each) for each in side], selection
+        questions = question_task()
+        task = Task(
+            [single_turn_conversation(each.question, each.answer) for each in questions.train],
+            [single_turn_conversation(each.question, each.answer) for each in questions.held_out],
         )
-    return task_from_rows(source, parse_conversation, first_prompt, selection)
+        return keep_usable(task, selection)
+    rows = selection.without_duplicates(selection.load(source, parse_conversation))
+    return Task(*split_by_prompt(rows, [first_prompt(each) for each in rows]))
 
 
 def pair_task(
     source: str, selection: Selection[PreferencePair] | None = None
 ) -> Task[PreferencePair]:
-    """Questions with two answers: `python`, a file, or `hub:OWNER/NAME`."""
+    """Return preference pairs to train on and to hold out; arguments as for conversations."""
+    selection = selection or Selection()
     if source == "python":
-        return task_from_questions(
-            lambda side: [as_preference_pair(each) for each in make_preferences(side)], selection
+        questions = question_task()
+        task = Task(
+            [as_preference_pair(each) for each in make_preferences(questions.train)],
+            [as_preference_pair(each) for each in make_preferences(questions.held_out)],
         )
-    return task_from_rows(source, parse_preference, pair_prompt, selection)
+        return keep_usable(task, selection)
+    rows = selection.without_duplicates(selection.load(source, parse_preference))
+    return Task(*split_by_prompt(rows, [each.messages for each in rows]))
 
 
-def task_from_questions(
-    items: Callable[[list[Question]], list[_Item]], selection: Selection[_Item] | None
-) -> Task[_Item]:
-    """Items made from the questions about the standard library, which are split already."""
-    task = Task(items(question_task().train), items(question_task().held_out))
-    return task if selection is None else keep_usable(task, selection)
+@cache
+def question_task() -> Task[Question]:
+    """Return the questions about Python's library; held-out ones are about other modules."""
+    return Task(*split_by_module(python_questions()))
+
+
+def as_preference_pair(preference: Preference) -> PreferencePair:
+    """Return a preference about Python's library in the form of the pairs of files."""
+    return PreferencePair(
+        single_turn_prompt(preference.question), preference.chosen, preference.rejected
+    )
 
 
 def keep_usable(task: Task[_Item], selection: Selection[_Item]) -> Task[_Item]:
-    """The items of both sides that can be used.
+    """Return the accepted items of both sides of a task.
 
     Raises:
-        BadInput: a side has none.
+        BadInput: one side has none.
     """
     return Task(
         selection.keep_accepted(task.train, "training"),
@@ -103,56 +111,28 @@ def keep_usable(task: Task[_Item], selection: Selection[_Item]) -> Task[_Item]:
     )
 
 
-def task_from_rows(
-    source: str,
-    form: Callable[[Columns], _Item],
-    prompt: Callable[[_Item], Sequence[Message]],
-    selection: Selection[_Item] | None,
-) -> Task[_Item]:
-    """The usable rows of a file, split by what they ask.
-
-    Raises:
-        BadInput: a row is unusable, or too few are left.
-    """
-    if selection is None:
-        return Task(*split_by_prompt(drop_duplicates(load_items(source, form)), prompt))
-    left_out = selection.unusable if selection.skip_unusable else None
-    items = load_items(source, form, None, left_out, selection.ignored, selection.accepts)
-    return Task(*split_by_prompt(selection.without_duplicates(items), prompt))
-
-
 def drop_held_out_prompts(task: Task[PreferencePair]) -> Task[PreferencePair]:
-    """The task without training pairs whose prompt is held out, after tasks were joined."""
+    """Return the task without training pairs whose prompt is held out, after tasks were added."""
     held_out = {prompt_key(pair.messages) for pair in task.held_out}
     kept = [pair for pair in task.train if prompt_key(pair.messages) not in held_out]
     return Task(kept, task.held_out)
 
 
-def question_conversation(question: Question) -> Conversation:
-    """The question and what the documentation says."""
-    return single_turn_conversation(question.question, question.answer)
-
-
-def as_preference_pair(preference: Preference) -> PreferencePair:
-    """A pair made from the documentation, as the files' pairs are."""
-    return PreferencePair(
-        single_turn_prompt(preference.question), preference.chosen, preference.rejected
-    )
-
-
 def write_task(path: Path, task: Task[Any]) -> None:
-    """Write the items, each as the list of its fields."""
+    """Write a task as JSON, each item as the list of its fields."""
     write_atomically(path, json.dumps(vars(task)).encode())
 
 
 def read_task(path: Path, kind: Callable[..., _Item]) -> Task[_Item]:
-    """Read items of a kind.
+    """Read a task whose items are of this kind.
 
     Raises:
-        BadInput: the file is missing, or holds something else.
+        BadInput: the file is missing, or does not contain such a task.
     """
     content = read_json(path)
     try:
         return Task(*([kind(*item) for item in content[name]] for name in ("train", "held_out")))
     except (KeyError, TypeError) as error:
-        raise BadInput(f"{str(path)!r} does not hold what the run was trained on") from error
+        raise BadInput(
+            f"{str(path)!r} does not contain the items that a run was trained on"
+        ) from error

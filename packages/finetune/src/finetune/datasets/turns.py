@@ -1,33 +1,42 @@
-"""From a column of a row to messages: a text, or a list of turns in one of their spellings."""
+r"""From one column of a row to messages: a text, a list of turns, or a transcript.
+
+A turn is an object, with `role` and `content` or with `from` and `value` (ShareGPT). A transcript
+is one text in which "\n\nHuman:" or "\n\nAssistant:" begins every turn, as in hh-rlhf (Bai et al.
+2022). White space around the turns of a transcript belongs to the transcript and is dropped.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
+
+import regex
 
 from finetune.conversations.messages import Message
 from finetune.datasets.columns import check_keys, is_empty
 from gpt.errors import BadInput
 
 Columns = Mapping[str, Any]
-ROLE_OF_SPEAKER = {"human": "user", "gpt": "assistant"}  # ShareGPT's; others keep theirs
+ROLE_OF_SPEAKER = {"human": "user", "gpt": "assistant"}  # ShareGPT's; other names stay
 ROLE_AND_CONTENT_KEYS = (("role", "content"), ("from", "value"))
+SPEAKER = regex.compile(r"(?:^|\n\n)(Human|Assistant):")
+OPEN_ANSWER = "\n\nAssistant:"
 
 
 def text_column(columns: Columns, name: str) -> str:
-    """A column that holds a text."""
+    """Return the text in a column."""
     if not isinstance(columns.get(name), str):
         raise BadInput(f"column {name!r} must hold a text, found {columns.get(name)!r:.40}")
     return columns[name]
 
 
 def text_or_turns(columns: Columns, name: str, role: str) -> list[Message]:
-    """A column that holds a text by this role, or a list of turns."""
+    """Return the messages of a column: a text by this role, or a list of turns."""
     if isinstance(columns.get(name), list):
         return turns_column(columns, name)
     return [{"role": role, "content": text_column(columns, name)}]
 
 
 def turns_column(columns: Columns, name: str) -> list[Message]:
-    """A column that holds a list of turns."""
+    """Return the messages of a column with a list of turns."""
     value = columns[name]
     if not isinstance(value, list) or not value:
         raise BadInput(f"column {name!r} must hold a list of turns, found {value!r:.40}")
@@ -37,7 +46,7 @@ def turns_column(columns: Columns, name: str) -> list[Message]:
 
 
 def parse_turn(value: Any) -> list[Message]:
-    """A message, whichever names its fields have; or the two of an exchange, as Capybara has it."""
+    """Return the message of a turn, or the two of a question with its answer (Capybara)."""
     if isinstance(value, dict):
         for keys in ROLE_AND_CONTENT_KEYS:
             role, content = (value.get(name) for name in keys)
@@ -53,21 +62,37 @@ def parse_turn(value: Any) -> list[Message]:
 
 
 def alternate_turns(texts: Sequence[Any]) -> list[Message]:
-    """Texts of the user and the assistant in turn."""
+    """Return texts as messages of the user and the assistant in alternation."""
     roles = ("user", "assistant")
     return [{"role": roles[number % 2], "content": each} for number, each in enumerate(texts)]
 
 
 def history_messages(columns: Columns) -> list[Message]:
-    """Exchanges before an instruction: a list of questions with their answers."""
-    exchanges = columns.get("history")
-    if is_empty(exchanges):
+    """Return the messages of column `history`: pairs of a question and its answer."""
+    pairs = columns.get("history")
+    if is_empty(pairs):
         return []
-    if not isinstance(exchanges, list) or not all(map(is_exchange, exchanges)):
-        raise BadInput(f"column 'history' must hold pairs of texts, found {exchanges!r:.40}")
-    return alternate_turns([said for exchange in exchanges for said in exchange])
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list) and [type(text) for text in pair] == [str, str] for pair in pairs
+    ):
+        raise BadInput(f"column 'history' must hold pairs of texts, found {pairs!r:.40}")
+    return alternate_turns([text for pair in pairs for text in pair])
 
 
-def is_exchange(value: Any) -> bool:
-    """Whether a value is a list of two texts."""
-    return isinstance(value, list) and len(value) == 2 and all(isinstance(e, str) for e in value)
+def is_transcript(value: Any) -> TypeGuard[str]:
+    """Return whether a value is a text in which both the user and the assistant speak."""
+    return isinstance(value, str) and value.lstrip().startswith("Human:") and OPEN_ANSWER in value
+
+
+def parse_transcript(text: str) -> list[Message]:
+    """Return the messages of a transcript."""
+    before, *parts = SPEAKER.split(text.lstrip())
+    if before.strip() or not parts:
+        raise BadInput(
+            f"without a column prompt a text must begin with 'Human:', found {text[:40]!r}"
+        )
+    roles = ("user" if speaker == "Human" else "assistant" for speaker in parts[::2])
+    return [
+        {"role": role, "content": content.strip()}
+        for role, content in zip(roles, parts[1::2], strict=True)
+    ]

@@ -21,7 +21,7 @@ from finetune.assistant.assistant import Assistant
 from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import single_turn_prompt
 from finetune.conversations.rows import Rows
-from finetune.datasets.docstrings import Question
+from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
 from finetune.evaluation.intervals import Interval, bootstrap_mean
 from finetune.ppo.kl import exact_kl, k1

@@ -25,8 +25,8 @@ from finetune.lora.nf4 import Nf4Linear
 from finetune.lora.projections import PROJECTION_NAMES, check_projection_names, select_projections
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.model.fast.few_rows import FastLinear
 from gpt.model.gpt import GPT
-from gpt.model.layers import Linear
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def merged_copy(model: _Model) -> _Model:
     twin = copy.deepcopy(model)
     for name, layer in lora_layers(twin).items():
         weight = layer.base.weight if layer.is_merged else layer.base.weight + layer.change()
-        plain = Linear(weight.shape[1], weight.shape[0], bias=False, device="meta")
+        plain = FastLinear(weight.shape[1], weight.shape[0], bias=False, device="meta")
         plain.weight = nn.Parameter(weight.to(layer.base.weight.dtype))
         plain.register_parameter("bias", layer.base.bias)
         twin.set_submodule(name, plain.train(layer.training))

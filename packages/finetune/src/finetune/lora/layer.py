@@ -20,7 +20,7 @@ from torch.autograd.function import once_differentiable
 
 from finetune.lora.nf4 import Nf4Linear
 from gpt.device import is_eager_cpu
-from gpt.model.layers import dropout
+from gpt.model.dropout import dropout
 
 
 class AdapterSlices(NamedTuple):

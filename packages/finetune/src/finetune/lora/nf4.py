@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from gpt.errors import BadInput
+from gpt.model.fast.few_rows import FastLinear, fast_linear
 from gpt.model.gpt import GPT
-from gpt.model.layers import Linear, linear
 
 BLOCK_SIZE, GROUP_SIZE = 64, 256
 
@@ -139,7 +139,7 @@ class Nf4Linear(nn.Module):
         if torch.is_grad_enabled() and x.requires_grad:
             y: Any = FrozenProduct.apply(x, self)
             return y if self.bias is None else y + self.bias.to(y.dtype)
-        return linear(x, self.weight.to(x.dtype), self.bias)
+        return fast_linear(x, self.weight.to(x.dtype), self.bias)
 
 
 class FrozenProduct(torch.autograd.Function):
@@ -185,7 +185,7 @@ def dequantise_model(model: GPT) -> None:
     """Put the layers in four bits into full precision, in place, as they are: for an export."""
     stored = {name: each for name, each in model.named_modules() if isinstance(each, Nf4Linear)}
     for name, layer in stored.items():
-        plain = Linear(layer.in_features, layer.out_features, bias=False, device="meta")
+        plain = FastLinear(layer.in_features, layer.out_features, bias=False, device="meta")
         plain.weight = nn.Parameter(layer.weight)
         plain.register_parameter("bias", layer.bias)
         model.set_submodule(name, plain.train(layer.training))

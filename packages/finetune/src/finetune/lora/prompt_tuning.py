@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from finetune.sft.policy import share_layers_as
 from gpt.errors import BadInput
 from gpt.model.cache import KVCache
+from gpt.model.embedding import TokenEmbedding
 from gpt.model.gpt import GPT
-from gpt.model.layers import TokenEmbedding
 
 
 class PromptEmbedding(nn.Module):

@@ -8,8 +8,7 @@ from torch import Tensor, nn
 
 from finetune.reward.scorer import Scorer
 from finetune.sft.policy import Policy
-from gpt.model.fast.head_loss import at_least_fp32
-from gpt.model.layers import linear
+from gpt.model.loss import at_least_fp32
 
 
 class PolicyOutputs(NamedTuple):
@@ -37,7 +36,7 @@ class ActorCritic(nn.Module):
         """`logprobs[:, t]` scores `tokens[:, t + 1]`, with U = T - 1; so do the other two."""
         kept = mask[:, 1:]
         seen = self.policy.hidden(tokens[:, :-1])[kept]
-        scores = linear(seen, self.policy.head_weight, self.policy.head_bias)
+        scores = self.policy.logits(seen)
         log_p = at_least_fp32(scores).log_softmax(dim=-1)
         logprobs = log_p.gather(-1, tokens[:, 1:][kept][:, None])[:, 0]
         values = self.critic.values(tokens[:, :-1])

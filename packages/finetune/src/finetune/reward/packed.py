@@ -36,9 +36,9 @@ def hidden_at(
     layout = packing_from_mask(real)
     x = model.embedding(tokens[real][None])
     x = model.dropout(model.positions(x, layout.positions))
-    turn = model.rotation(layout.positions, x)
+    rotate = model.rotation(layout.positions, x)
     for block in model.blocks:
-        x = block(x, turn, layout)
+        x = block(x, rotate, layout)
     return select_rows(model.final_norm(x)[0], wanted[real])
 
 

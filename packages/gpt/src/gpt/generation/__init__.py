@@ -1,1 +1,1 @@
-"""Writing: `sampling` chooses a token from its scores, `generate` chooses one after the other."""
+"""Generating text: `sampling` picks one token from its logits, `generate` many, one by one."""

@@ -1,7 +1,7 @@
-"""Write: score the next token, choose one, append it, again.
+"""Generate text: compute the logits of the next token, sample it, append it, repeat.
 
-Keys and values of what was read are kept in a cache, so each new token costs one token's work. When
-the text outgrows the context, the oldest tokens are forgotten.
+Keys and values of earlier tokens are kept in a cache, so each new token takes the work of one
+token. When the text is longer than the context, the oldest tokens are dropped.
 """
 
 import codecs
@@ -14,28 +14,28 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.generation.sampling import sample_token
 from gpt.model.cache import KVCache
-from gpt.model.fast.bare import with_direct_calls
+from gpt.model.fast.direct_calls import with_direct_calls
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import Tokenizer
 
 TokenSampler = Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]
-"""Picks a token for each row of scores; `sample_token` with its settings filled in is one."""
+"""Picks a token for each row of logits; `sample_token` with its settings filled in is one."""
 
 
 def generate(
     model: GPT,
     prompt: list[int],
-    n_tokens: int,
-    choice: TokenSampler = sample_token,
-    stop: frozenset[int] = frozenset(),
+    max_new_tokens: int,
+    sampler: TokenSampler = sample_token,
+    stop_tokens: frozenset[int] = frozenset(),
 ) -> Iterator[int]:
-    """Yield up to `n_tokens` new tokens after the prompt, ending before one in `stop`.
+    """Yield up to `max_new_tokens` tokens after the prompt, ending before one in `stop_tokens`.
 
     Raises:
         BadInput: the prompt is empty, longer than the context, or holds an unknown id.
     """
-    for (token,) in generate_columns(model, [prompt], n_tokens, choice):
-        if token in stop:
+    for (token,) in generate_columns(model, [prompt], max_new_tokens, sampler):
+        if token in stop_tokens:
             return
         yield token
 
@@ -43,71 +43,72 @@ def generate(
 def generate_batch(
     model: GPT,
     prompts: list[list[int]],
-    n_tokens: int,
-    choice: TokenSampler = sample_token,
-    stop: frozenset[int] = frozenset(),
+    max_new_tokens: int,
+    sampler: TokenSampler = sample_token,
+    stop_tokens: frozenset[int] = frozenset(),
 ) -> list[list[int]]:
-    """What `generate` yields, for several prompts at once, which may differ in length.
+    """Return what `generate` yields for each of several prompts, which may differ in length.
 
     Raises:
         BadInput: a prompt is empty, longer than the context, or holds an unknown id.
     """
-    texts: list[list[int]] = [[] for _ in prompts]
-    open_rows = set(range(len(prompts)))
-    for column in generate_columns(model, prompts, n_tokens, choice):
-        open_rows -= {row for row in open_rows if column[row] in stop}
-        for row in open_rows:
-            texts[row].append(column[row])
-        if not open_rows:
+    answers: list[list[int]] = [[] for _ in prompts]
+    unfinished = set(range(len(prompts)))
+    for column in generate_columns(model, prompts, max_new_tokens, sampler):
+        unfinished -= {row for row in unfinished if column[row] in stop_tokens}
+        for row in unfinished:
+            answers[row].append(column[row])
+        if not unfinished:
             break
-    return texts
+    return answers
 
 
 def generate_columns(
-    model: GPT, prompts: list[list[int]], n_tokens: int, choice: TokenSampler
+    model: GPT, prompts: list[list[int]], n_tokens: int, sampler: TokenSampler
 ) -> Iterator[list[int]]:
     """Yield the next token of every row, `n_tokens` times.
 
-    The first pass reads the prompts into a cache, every later one the newest column. Beyond the
-    context each column moves every position, so what was cached is no longer right, and the window
-    is read anew.
+    The first pass reads the prompts into a cache, each later pass only the newest tokens. Once the
+    text is longer than the context, every new token shifts the window: all positions change, the
+    cached keys and values are no longer right, and the whole window is read again.
     """
     for prompt in prompts:
         check_prompt(model, prompt)
-    model = with_direct_calls(model)
-    new, padding = left_pad_prompts(prompts, next(model.parameters()).device)
-    read, length, context = [new], new.shape[1], model.config.context
+    model = with_direct_calls(model)  # the same numbers with less overhead per layer
+    unread, padding = left_pad_prompts(prompts, next(model.parameters()).device)
+    text, length, context = [unread], unread.shape[1], model.config.context
     cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
     for _ in range(n_tokens):
         excess = length - context
-        if excess > 0:
-            new = torch.cat(read, dim=1)[:, excess:]
-            left = None if padding is None else (padding - excess).clamp(min=0)
-            cache = model.cache(len(prompts), context, left)
-        new = choice(last_logits(model, new, cache).float())[:, None]  # half formats draw badly
-        read.append(new)
+        if excess > 0:  # read the last `context` tokens again
+            unread = torch.cat(text, dim=1)[:, excess:]
+            padding_left = None if padding is None else (padding - excess).clamp(min=0)
+            cache = model.cache(len(prompts), context, padding_left)
+        logits = last_logits(model, unread, cache).float()  # half formats sample badly
+        unread = sampler(logits)[:, None]
+        text.append(unread)
         length += 1
-        yield new[:, 0].tolist()
+        yield unread[:, 0].tolist()
 
 
 @torch.inference_mode()
 def last_logits(model: GPT, tokens: Int[Tensor, "B T"], cache: KVCache) -> Float[Tensor, "B V"]:
-    """The scores after the last token; the head, a large product, reads that position alone."""
+    """Return the logits after the last token; the head, a large product, skips the others."""
     was_training = model.training
     if was_training:
         model.eval()
-    scores = model.logits(model.hidden(tokens, cache=cache)[:, -1:])[:, 0]
+    logits = model.logits(model.hidden(tokens, cache=cache)[:, -1:])[:, 0]
     if was_training:
         model.train()
-    return scores
+    return logits
 
 
 def left_pad_prompts(
     prompts: list[list[int]], device: torch.device
 ) -> tuple[Int[Tensor, "B T"], Int[Tensor, " B"] | None]:
-    """The prompts as one block that ends together, and how much padding each begins with.
+    """Return the prompts as one block, padded on the left, and the padding of each.
 
-    No padding at all is None, so that the kernel without a mask can be used.
+    If no prompt needs padding it is None, so that the kernel without a mask can be used.
     """
     longest = max(map(len, prompts))
     padding = [longest - len(prompt) for prompt in prompts]
@@ -117,7 +118,7 @@ def left_pad_prompts(
 
 
 def check_prompt(model: GPT, prompt: list[int]) -> None:
-    """Refuse what the model cannot read."""
+    """Raise BadInput if the prompt is empty, too long, or holds an id outside the vocabulary."""
     context, vocab_size = model.config.context, model.config.vocab_size
     if not 0 < len(prompt) <= context:
         raise BadInput(f"the prompt has {len(prompt)} tokens; this model reads 1 to {context}")
@@ -127,7 +128,7 @@ def check_prompt(model: GPT, prompt: list[int]) -> None:
 
 
 def stream_text(tokenizer: Tokenizer, tokens: Iterable[int]) -> Iterator[str]:
-    """The text of the tokens as it comes; bytes wait until their character is complete."""
+    """Yield the text of the tokens as they come; bytes wait until their character is complete."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for token in tokens:
         yield decoder.decode(tokenizer.decode_bytes([token]))

@@ -1,7 +1,7 @@
-r"""From the scores of all tokens to one of them.
+r"""Sampling: from the logits of all tokens to one token.
 
-Temperature makes the choice bolder or safer; top-k and top-p cut the long tail of unlikely tokens,
-which together would be drawn too often.
+Higher temperatures make unlikely tokens more likely, lower ones less. Top-k and top-p cut off the
+long tail of unlikely tokens, which together would be drawn too often.
 """
 
 import torch
@@ -12,13 +12,13 @@ from gpt.errors import BadInput
 
 
 def keep_top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
-    """Minus infinity for all but the k highest (Fan et al. 2018); ties with the k-th stay."""
+    """Set logits below the k-th highest to minus infinity (Fan et al. 2018)."""
     lowest_kept = logits.topk(min(k, logits.shape[-1])).values[:, -1:]
     return logits.masked_fill(logits < lowest_kept, -torch.inf)
 
 
 def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
-    """Minus infinity for all but the fewest tokens whose probabilities reach p.
+    """Set all logits to minus infinity but those of the fewest tokens whose probabilities reach p.
 
     Nucleus sampling (Holtzman et al. 2020, section 3.1). The token that crosses p stays, so at
     least one always does.
@@ -38,7 +38,7 @@ def sample_token(
 ) -> Int[Tensor, " B"]:
     """Draw a token from softmax(logits / temperature), filtered by top-k and then top-p.
 
-    Temperature 0 is greedy: always the likeliest token.
+    Temperature 0 is greedy decoding: it always takes the most likely token.
 
     Raises:
         BadInput: temperature below 0, top_k below 1, or top_p outside (0, 1].
@@ -46,7 +46,7 @@ def sample_token(
     check_sampling_settings(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(dim=-1)
-    # the best score at 0, so that no temperature overflows
+    # the highest logit becomes 0, so that no temperature overflows
     scaled = (logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, 1e-30)
     if top_k is not None:
         scaled = keep_top_k(scaled, top_k)
@@ -56,7 +56,7 @@ def sample_token(
 
 
 def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:
-    """Refuse settings that leave nothing to choose from."""
+    """Raise BadInput for settings that leave no token to choose from."""
     if not 0 <= temperature < float("inf"):
         raise BadInput(f"temperature must be a number from 0 up, got {temperature}")
     if top_k is not None and top_k < 1:

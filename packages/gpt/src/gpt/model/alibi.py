@@ -1,7 +1,7 @@
-r"""ALiBi: no position is ever written down; a key simply counts for less the further back it is.
+r"""ALiBi: attention scores decrease with distance, and tokens carry no other sign of position.
 
-Press et al. 2022, "Train Short, Test Long", section 3. Nothing in it is tied to a length, so a
-model may read further than it was trained on.
+Press et al. 2022, "Train Short, Test Long", section 3. Nothing in it depends on a maximum length,
+so a model can read longer texts than it was trained on.
 """
 
 import math
@@ -16,10 +16,10 @@ from gpt.model.positions import required_table_rows
 
 
 def alibi_slopes(n_heads: int) -> Float[Tensor, " H"]:
-    r"""How fast each head forgets: 2^(-8/H), 2^(-16/H), ..., 2^(-8)    (section 3).
+    r"""Return the slope of each head: 2^(-8/H), 2^(-16/H), ..., 2^(-8)    (section 3).
 
-    That is for a power of two. Any other number takes those of the next lower power, and the rest
-    from between: every second slope of twice that power (the authors' published code).
+    This holds if H is a power of two. Otherwise the slopes are those of the next lower power, and
+    the rest is every second slope of twice that power (the authors' published code).
     """
     power = 2 ** math.floor(math.log2(n_heads))
     between = (
@@ -30,9 +30,9 @@ def alibi_slopes(n_heads: int) -> Float[Tensor, " H"]:
 
 
 def alibi_bias(n_queries: int, n_keys: int, n_heads: int) -> Float[Tensor, "H T S"]:
-    r"""What is added to the scores before the softmax: -slope (i - j)    (section 3), in float64.
+    r"""Return what is added to the score of query i and key j: -slope (i - j)    (section 3).
 
-    The last query stands at the last key.
+    The last query is at the position of the last key. In float64.
     """
     i = torch.arange(n_keys - n_queries, n_keys)[:, None]
     distance = (i - torch.arange(n_keys)).double()
@@ -40,34 +40,28 @@ def alibi_bias(n_queries: int, n_keys: int, n_heads: int) -> Float[Tensor, "H T 
 
 
 class Alibi(nn.Module):
-    """Turns a mask into one that also holds the distances."""
+    """Adds the distance bias to the attention mask."""
 
     def __init__(self, n_heads: int) -> None:
         super().__init__()
         self.n_heads = n_heads
-        self.bias = torch.empty(0, 0, n_heads)
+        self.bias = torch.empty(0, 0, n_heads)  # T S H, made when a length is first needed
 
     def forward(
         self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
     ) -> Float[Tensor, "#B H T S"]:
-        """What to add to the scores: the bias where the mask keeps, minus infinity elsewhere."""
-        rows = required_table_rows(self.bias, slice(0, n_keys), like)
-        if rows is not None:
-            with torch.inference_mode(False):  # a table made while writing also serves training
-                bias = rearrange(alibi_bias(rows, rows, self.n_heads), "H T S -> T S H")
-                self.bias = bias.to(like.dtype).to(like.device)
+        """Return the bias where the mask keeps a key, and minus infinity elsewhere."""
         if mask is None:
             mask = causal_mask(n_queries, n_keys, like.device)[None, None]
-        # row i of the table is that of position i, so the last T rows of the first S are ours
+        self.grow_table(n_keys, like)
+        # the rows of the table are positions, and the queries are at the last n_queries of them
         bias = self.bias[n_keys - n_queries : n_keys, :n_keys]
         return rearrange(bias, "T S H -> 1 H T S").masked_fill(~mask, -torch.inf)
 
-
-class NoBias(nn.Module):
-    """Passes the mask on, for the other schemes."""
-
-    def forward(
-        self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
-    ) -> Bool[Tensor, "#B #H #T S"] | None:
-        """The mask."""
-        return mask
+    def grow_table(self, n_keys: int, like: Tensor) -> None:
+        """Make the table again if it is too small, or in another format than `like`."""
+        rows = required_table_rows(self.bias, slice(0, n_keys), like)
+        if rows is not None:
+            with torch.inference_mode(False):  # a table made in generation also serves training
+                bias = rearrange(alibi_bias(rows, rows, self.n_heads), "H T S -> T S H")
+                self.bias = bias.to(like.dtype).to(like.device)

@@ -1,8 +1,8 @@
-r"""Scaled dot-product attention: every position takes a weighted mean of the values it may see.
+r"""Scaled dot-product attention: each position takes a weighted mean of the values it may see.
 
 Vaswani et al. 2017, "Attention Is All You Need", section 3.2.1. Masks are True where a query may
-look. Departure from the paper: a query that may look nowhere gets zeros, where the softmax of
-nothing but minus infinities would give NaN.
+attend. Departure from the paper: a query that may attend to nothing gets zeros, where a softmax
+over minus infinities would give NaN.
 """
 
 import math
@@ -15,16 +15,23 @@ from torch import Tensor
 
 from gpt.model.fast.packing import Packing
 
+AttentionMask = Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None
+"""The keys that each query may attend to.
+
+A boolean mask is True where it may; a mask of numbers is added to the scores, minus infinity
+forbidding a key; a packing says which positions of a row belong to the same text; None is causal.
+"""
+
 
 def causal_mask(
     n_queries: int, n_keys: int, device: torch.device | None = None
 ) -> Bool[Tensor, "T S"]:
-    """A query sees the keys up to its own position; the last query stands at the last key."""
+    """Let a query see the keys up to its own position; the last query is at the last key."""
     return torch.ones(n_queries, n_keys, dtype=torch.bool, device=device).tril(n_keys - n_queries)
 
 
 def padding_mask(lengths: Int[Tensor, " B"], n_keys: int) -> Bool[Tensor, "B 1 1 S"]:
-    """Every query sees the first `lengths[b]` keys of its sequence; the rest is padding."""
+    """Let every query see the first `lengths[b]` keys of its sequence; the rest is padding."""
     return torch.arange(n_keys, device=lengths.device) < lengths[:, None, None, None]
 
 
@@ -34,7 +41,7 @@ def attention_weights(
     mask: Bool[Tensor, "#B #H #T S"],
     bias: Float[Tensor, "#B #H T S"] | float = 0.0,
 ) -> Float[Tensor, "B H T S"]:
-    r"""How much each query takes from each key.
+    r"""Return the weight that each query gives to each key.
 
     A = softmax(Q K^T / sqrt(K) + bias) over the keys that the mask keeps    (eq. 1; bias: `alibi`)
 
@@ -53,7 +60,7 @@ def attention(
     mask: Bool[Tensor, "#B #H #T S"],
     bias: Float[Tensor, "#B #H T S"] | float = 0.0,
 ) -> Float[Tensor, "B H T K"]:
-    """Each query's weighted mean of the values: O = A V    (eq. 1)."""
+    """Return each query's weighted mean of the values: O = A V    (eq. 1)."""
     weights = attention_weights(q, k, mask, bias)
     return einsum(weights, v, "B H T S, B H S K -> B H T K")
 
@@ -62,18 +69,15 @@ def fused_attention(
     q: Float[Tensor, "B H T K"],
     k: Float[Tensor, "B J S K"],
     v: Float[Tensor, "B J S K"],
-    mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
+    mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | None = None,
 ) -> Float[Tensor, "B H T K"]:
-    """The same numbers from torch's kernel, which need not hold the whole matrix A.
+    """Compute `attention` by torch's kernel, which need not hold the whole matrix A.
 
-    Without a mask it is causal, the last query standing at the last key. A mask of numbers is a
-    bias, minus infinity where nothing may be seen. In a packed row each text sees its own past.
-    With fewer key-value heads J than heads H, each of them serves H / J heads in a row (Ainslie et
-    al. 2023). On a CPU, tests hold it and `attention` equal in values and gradients, the zeros of a
-    query that may look nowhere included.
+    Without a mask it is causal, the last query being at the position of the last key. With fewer
+    key-value heads J than query heads H, each serves H / J consecutive query heads (Ainslie et al.
+    2023). Tests hold it equal to `attention` on a CPU in values and gradients, including the zeros
+    of a query that may attend to nothing.
     """
-    if isinstance(mask, Packing):
-        return mask.pack(fused_attention(mask.unpack(q), mask.unpack(k), mask.unpack(v)))
     n_queries, n_keys = q.shape[2], k.shape[2]
     if mask is None and 1 < n_queries < n_keys:
         mask = causal_mask(n_queries, n_keys, q.device)

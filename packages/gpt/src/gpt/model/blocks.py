@@ -1,40 +1,37 @@
-"""One layer of the model: attention across positions, then feed-forward at each, both added to x.
+"""One block of the model: attention mixes positions, then the feed-forward layer works at each.
 
-The two blocks differ in where they normalise. Post-norm is the original (Vaswani et al. 2017,
-section 3.1). Pre-norm leaves the path from the last layer to the first free of norms, so that
-gradients arrive there unweakened; Xiong et al. 2020 find that it then trains without warm-up.
+Both add their output to the residual stream x. The two kinds of block differ in where they
+normalise. Post-norm is the original (Vaswani et al. 2017, section 3.1). Pre-norm (GPT-2) leaves the
+residual stream free of norms from the first block to the last, so that gradients reach the first
+block undiminished; Xiong et al. 2020 find that it then trains without warm-up.
 """
 
 from collections.abc import Callable
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor, nn
 
+from gpt.model.attention import AttentionMask
 from gpt.model.cache import LayerCache
-from gpt.model.fast.packing import Packing
-from gpt.model.layers import dropout
-from gpt.model.rotary import identity_rotation
+from gpt.model.dropout import Dropout
+from gpt.model.positions import identity_rotation
 
 
 class Block(nn.Module):
-    """What both have: two halves, a norm for each, and the sum that each half adds to."""
+    """The parts of a block, which both kinds have in common."""
 
     def __init__(
         self,
         attention: nn.Module,
         mlp: nn.Module,
-        norm: Callable[[], nn.Module],
+        attention_norm: nn.Module,
+        mlp_norm: nn.Module,
         p_dropout: float,
     ) -> None:
         super().__init__()
-        self.attention_norm, self.mlp_norm = norm(), norm()
-        self.attention, self.mlp, self.p_dropout = attention, mlp, p_dropout
-
-    def add(self, x: Float[Tensor, "B T D"], update: Float[Tensor, "B T D"]) -> Tensor:
-        """The stream plus what a half writes, thinned by dropout in training."""
-        if self.training and self.p_dropout > 0:
-            update = dropout(update, self.p_dropout)
-        return x + update
+        self.attention_norm, self.mlp_norm = attention_norm, mlp_norm
+        self.attention, self.mlp = attention, mlp
+        self.dropout = Dropout(p_dropout)
 
 
 class PreNormBlock(Block):
@@ -43,13 +40,13 @@ class PreNormBlock(Block):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        turn: Callable[[Tensor], Tensor] = identity_rotation,
-        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
+        rotate: Callable[[Tensor], Tensor] = identity_rotation,
+        mask: AttentionMask = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """The rows, one layer further."""
-        x = self.add(x, self.attention(self.attention_norm(x), turn, mask, cache))
-        return self.add(x, self.mlp(self.mlp_norm(x)))
+        """Add the outputs of attention and feed-forward layer to the residual stream."""
+        x = x + self.dropout(self.attention(self.attention_norm(x), rotate, mask, cache))
+        return x + self.dropout(self.mlp(self.mlp_norm(x)))
 
 
 class PostNormBlock(Block):
@@ -58,10 +55,10 @@ class PostNormBlock(Block):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        turn: Callable[[Tensor], Tensor] = identity_rotation,
-        mask: Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None = None,
+        rotate: Callable[[Tensor], Tensor] = identity_rotation,
+        mask: AttentionMask = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
-        """The rows, one layer further."""
-        x = self.attention_norm(self.add(x, self.attention(x, turn, mask, cache)))
-        return self.mlp_norm(self.add(x, self.mlp(x)))
+        """Add the outputs of attention and feed-forward layer, normalising each sum."""
+        x = self.attention_norm(x + self.dropout(self.attention(x, rotate, mask, cache)))
+        return self.mlp_norm(x + self.dropout(self.mlp(x)))

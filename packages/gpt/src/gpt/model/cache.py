@@ -1,11 +1,11 @@
-r"""The KV cache: keys and values of the past are computed once and kept.
+r"""The KV cache: the keys and values of earlier tokens are computed once and kept.
 
-Position t of a causal model never looks ahead, so its keys and values stay the same when text is
-added. Writing one more token then costs one token's work in place of t tokens'. All slots are made
-at the start; a forward pass of T tokens fills the next T of every layer.
+In a causal model, position t never attends to later ones, so its keys and values stay the same when
+text is added. Generating a token then takes the work of one token instead of t tokens. All slots
+are allocated at the start; a forward pass of T tokens fills the next T slots of every layer.
 
-Prompts of different lengths share a batch by standing at its right edge: `padding[b]` slots of row
-b come before its first token, are seen by no token, and do not count as positions.
+Prompts of different lengths share a batch by padding on the left: `padding[b]` slots of row b come
+before its first token, are seen by no token, and do not count as positions.
 """
 
 import torch
@@ -18,7 +18,7 @@ from gpt.model.positions import PositionIndex
 
 
 class LayerCache:
-    """The slots of one layer, filled from the left."""
+    """Keys and values of one layer, in slots filled from the left."""
 
     def __init__(self, slots: Float[Tensor, "two B J S K"]) -> None:
         self.keys, self.values = slots[0], slots[1]
@@ -27,7 +27,7 @@ class LayerCache:
     def extend(
         self, k: Float[Tensor, "B J T K"], v: Float[Tensor, "B J T K"]
     ) -> tuple[Float[Tensor, "B J S K"], Float[Tensor, "B J S K"]]:
-        """Keep the new keys and values, and return all so far."""
+        """Store the new keys and values, and return all that are stored."""
         begin, self.length = self.length, self.length + k.shape[2]
         self.keys[:, :, begin : self.length] = k
         self.values[:, :, begin : self.length] = v
@@ -35,7 +35,7 @@ class LayerCache:
 
 
 class KVCache:
-    """The caches of all layers, for a batch that is read together."""
+    """The caches of all layers, for one batch."""
 
     def __init__(
         self, slots: Float[Tensor, "L two B J S K"], padding: Int[Tensor, " B"] | None = None
@@ -46,14 +46,14 @@ class KVCache:
 
     @property
     def length(self) -> int:
-        """Slots filled so far, padding included."""
+        """Number of filled slots, padding included."""
         return self.layers[0].length
 
     def index(self, n_tokens: int) -> PositionIndex:
-        """The positions of the next tokens; those of padding are 0.
+        """Return the positions of the next tokens; those of padding are 0.
 
         Raises:
-            BadInput: there are not that many slots left.
+            BadInput: fewer slots are left.
         """
         begin, end = self.length, self.length + n_tokens
         if end > self.n_slots:
@@ -64,13 +64,13 @@ class KVCache:
         return (slots - self.padding[:, None]).clamp(min=0)
 
     def mask(self, n_tokens: int) -> Bool[Tensor, "B 1 T S"] | None:
-        """What the next tokens may see; None where that is all of the past."""
+        """Return the mask of the next tokens, or None if no row has padding."""
         if self.padding is None:
             return None
         end, device = self.length + n_tokens, self.padding.device
         real = torch.arange(end, device=device) >= self.padding[:, None, None, None]
         past = causal_mask(n_tokens, end, device)
-        # padding sees itself: some kernels make a NaN of a query that may look nowhere
+        # padding sees itself: some kernels give NaN for a query without any key
         return (past & real) | past.triu(end - n_tokens)
 
 
@@ -82,8 +82,8 @@ def cache_bytes(
     batch_size: int = 1,
     bytes_per_number: int = 4,
 ) -> int:
-    r"""Memory of a cache: 2 (keys and values) L J K numbers for every token of every row.
+    r"""Return the memory of a cache: 2 (keys and values) L J K numbers per token and row.
 
-    GPT-3 (96 layers, 96 heads of 128) keeps 2,359,296 numbers, 9.4 MB in fp32, for each token.
+    GPT-3 (96 layers, 96 heads of 128) keeps 2,359,296 numbers per token, 9.4 MB in fp32.
     """
     return 2 * n_layers * n_kv_heads * d_head * n_tokens * batch_size * bytes_per_number

@@ -1,4 +1,4 @@
-"""The shape of a model: GPT-2, Llama, and their mixes."""
+"""Model shapes: GPT-2, Llama, and mixtures of both."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,52 +13,52 @@ FeedForwardKind = Literal[
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """The shape of a model."""
+    """The shape of a model; the defaults are a small GPT-2 with rotary positions."""
 
     vocab_size: int = 4096
-    """Number of token ids."""
+    """Vocabulary size."""
     context: int = 128
-    """Longest sequence in training, and the window of generation."""
+    """Longest sequence in training, and the window that generation reads."""
     n_layers: int = 4
-    """Blocks in the stack."""
+    """Number of blocks."""
     n_heads: int = 4
-    """Attentions side by side."""
+    """Attention heads per block."""
     d_model: int = 128
-    """Width of the stream that runs through all blocks."""
+    """Width of the residual stream, the vectors that run through all blocks."""
     d_ff: int = 512
-    """Width inside the feed-forward layer; four times d_model by custom, 8/3 where it is gated."""
+    """Width inside the feed-forward layer: usually 4 d_model, or 8/3 d_model with a gate."""
     positions: PositionKind = "rotary"
-    """A learned table (GPT-2) or waves (the original) added to the embeddings, rotated queries and
-    keys (Llama), a penalty on distance (ALiBi), or none at all."""
+    """Position scheme: a learned table (GPT-2) or sinusoids (the original) added to the embeddings,
+    rotated queries and keys (Llama), a penalty on distance (ALiBi), or none."""
     norm: Literal["pre", "post"] = "pre"
-    """Normalise before each half of a block (GPT-2), or after it (the original transformer)."""
+    """Normalise before attention and feed-forward layer (GPT-2), or after (the original)."""
     attention_bias: bool = False
-    """Whether the four projections of attention have biases, as in GPT-2."""
+    """Give the projections of attention biases, as in GPT-2."""
     embedding_scale: bool = False
     """Multiply embeddings by sqrt(d_model), as in the original transformer."""
     dropout: float = 0.0
-    """Share of numbers zeroed in training; 0 where the data is read only a few times."""
+    """Probability of zeroing a number in training; 0 suits data that is read only a few times."""
     n_kv_heads: int | None = None
-    """Key-value heads; fewer than n_heads makes groups that share them. Default: n_heads."""
+    """Key-value heads; with fewer than n_heads, groups of heads share them. Default: n_heads."""
     head_width: int | None = None
     """Width of a head. Default: d_model / n_heads."""
     rotary_base: float = 10_000.0
-    """How slowly the slowest pair turns; larger for longer contexts."""
+    """Base of the rotary frequencies; larger = slower rotation, for longer contexts."""
     norm_kind: Literal["layer", "rms"] = "layer"
     """LayerNorm (GPT-2) or RMSNorm (Llama)."""
     norm_eps: float = 1e-5
-    """What keeps a norm from dividing by zero; 1e-6 in some Llamas."""
+    """Added inside the square root of a norm to avoid dividing by zero; 1e-6 in some Llamas."""
     feed_forward: FeedForwardKind = "gelu"
-    """The bend of the feed-forward layer: gelu in GPT-2, swiglu in Llama, relu in the original."""
+    """Activation of the feed-forward layer: gelu in GPT-2, swiglu in Llama, relu originally."""
     ff_bias: bool = True
-    """Whether the feed-forward layer has biases, as in GPT-2."""
+    """Give the feed-forward layer biases, as in GPT-2."""
     head_bias: bool = False
-    """Whether every token has a bias at the head, as a measure of how common it is."""
+    """Give every token a bias at the head, which can learn how common the token is."""
     tied_head: bool = True
-    """Score tokens by their own embeddings (Press and Wolf 2017), or by a second table."""
+    """Use the token embeddings as the head (Press and Wolf 2017), instead of a second table."""
 
     def __post_init__(self) -> None:
-        """Refuse shapes that cannot be built."""
+        """Raise BadInput for shapes that cannot be built."""
         for name in ("vocab_size", "context", "n_layers", "n_heads", "d_model", "d_ff"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -71,7 +71,7 @@ class GPTConfig:
             )
         if self.positions == "rotary" and self.d_head % 2:
             raise BadInput(
-                f"rotary positions turn pairs; the head width {self.d_head} must be even"
+                f"rotary positions rotate pairs; the head width {self.d_head} must be even"
             )
         if not 0 <= self.dropout < 1:
             raise BadInput(f"dropout must lie in [0, 1), got {self.dropout}")
@@ -81,10 +81,10 @@ class GPTConfig:
 
     @property
     def d_head(self) -> int:
-        """Width of one head."""
+        """Width of a head."""
         return self.d_model // self.n_heads if self.head_width is None else self.head_width
 
     @property
     def kv_heads(self) -> int:
-        """Key-value heads."""
+        """Number of key-value heads."""
         return self.n_heads if self.n_kv_heads is None else self.n_kv_heads

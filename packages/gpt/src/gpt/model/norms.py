@@ -1,8 +1,8 @@
-r"""Normalisation: bring every row to one scale, so that depth does not blow it up.
+r"""Normalisation: bring every row to the same scale, so that it cannot grow with depth.
 
-LayerNorm (GPT-2) centres and scales; RMSNorm (Llama) only scales; BatchNorm is the contrast. Each
-equation is a function; the module beside it owns the weights and calls torch's kernel. Tests hold
-function and kernel equal, values and gradients.
+LayerNorm (GPT-2) centres and scales; RMSNorm (Llama) only scales; BatchNorm is shown for contrast.
+Each equation is a function; the module of the same name owns the weights and calls torch's kernel.
+Tests hold function and kernel equal in values and gradients.
 """
 
 import torch
@@ -34,7 +34,7 @@ def rms_norm(
 
     y = x / sqrt(mean(x^2) + eps) * gain    (Zhang and Sennrich 2019, eq. 4)
 
-    The mean is not subtracted: scaling, they find, is what helps, and centring can go.
+    The mean is not subtracted: the authors find that scaling is what helps.
     """
     return x * torch.rsqrt(x.square().mean(dim=-1, keepdim=True) + eps) * gain
 
@@ -42,10 +42,10 @@ def rms_norm(
 def batch_norm(
     x: Float[Tensor, "B D"], gain: Float[Tensor, " D"], bias: Float[Tensor, " D"], eps: float = 1e-5
 ) -> Float[Tensor, "B D"]:
-    r"""The contrast: `layer_norm` down the columns (Ioffe and Szegedy 2015, algorithm 1).
+    r"""Apply `layer_norm` to columns instead of rows (Ioffe and Szegedy 2015, algorithm 1).
 
-    The statistics run over the batch, so what one example gets depends on its neighbours, and a
-    batch of one has no variance. A language model with sequences of many lengths wants neither.
+    The statistics run over the batch, so the output of one example depends on the others, and a
+    batch of one has no variance. Neither suits language models with sequences of many lengths.
     """
     centred = x - x.mean(dim=0)
     return centred * torch.rsqrt(centred.square().mean(dim=0) + eps) * gain + bias
@@ -61,7 +61,7 @@ class LayerNorm(nn.Module):
         self.shape, self.eps = (d_model,), eps
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        """The rows, normalised."""
+        """Compute `layer_norm` by torch's kernel."""
         return torch.layer_norm(x, self.shape, self.gain, self.bias, self.eps)
 
 
@@ -74,7 +74,7 @@ class RMSNorm(nn.Module):
         self.shape, self.eps = (d_model,), eps
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B D"]:
-        """The rows, scaled."""
+        """Compute `rms_norm` by torch's kernel."""
         return torch.rms_norm(x, self.shape, self.gain, self.eps)
 
 

@@ -1,15 +1,17 @@
-r"""Where a token stands: attention itself does not know, so the positions must tell it.
+r"""Position embeddings: attention ignores the order of tokens, so their positions are added.
 
-This module adds a vector to each token, once, before the first block: a learned one (Gehring et al.
-2017; GPT-2) or a wave of many lengths (Vaswani et al. 2017, section 3.5). `rotary` and `alibi` act
-inside attention instead.
+The vector of its position is added to each token before the first block: a learned vector (Gehring
+et al. 2017; GPT-2) or sinusoids (Vaswani et al. 2017, section 3.5). `rotary` and `alibi` act inside
+attention instead; the three modules at the end do nothing, for the schemes that act elsewhere.
 
-An index says which positions the tokens have: a slice where all rows of the batch agree, or a
-number for each token where prompts of different lengths share a batch.
+A position index is a slice if all rows of the batch have the same positions, and a tensor with the
+position of each token if prompts of different lengths share a batch.
 """
 
+from collections.abc import Callable
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from gpt.errors import BadInput
@@ -18,10 +20,10 @@ PositionIndex = slice | Int[Tensor, "B T"]
 
 
 def required_table_rows(table: Tensor, index: PositionIndex, like: Tensor) -> int | None:
-    """How many rows a computed table should have to serve `index`; None if it can stay as it is.
+    """Return how many rows a computed table needs to serve `index`, or None if it needs no change.
 
-    It grows to twice its size, so that a text that grows token by token seldom makes it anew, and
-    it follows the format and the device of `like`.
+    The number at least doubles, so that a text that grows token by token seldom needs a new table.
+    A table whose dtype or device differs from that of `like` must be made again, with as many rows.
     """
     rows, end = len(table), index.stop if isinstance(index, slice) else int(index.max()) + 1
     if end > rows:
@@ -30,29 +32,29 @@ def required_table_rows(table: Tensor, index: PositionIndex, like: Tensor) -> in
 
 
 class LearnedPositions(nn.Module):
-    """Add row t of a table to the token at position t."""
+    """Learned position embeddings: row t of a table is added to the token at position t."""
 
     def __init__(self, context: int, d_model: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(context, d_model))
 
     def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
-        """The tokens, each with its position."""
+        """Add the position embeddings."""
         context = self.weight.shape[0]
         if isinstance(index, slice) and index.stop > context:
             raise BadInput(
-                f"position {index.stop - 1} lies beyond the context of {context} positions"
+                f"position {index.stop - 1} is beyond the context of {context} positions"
             )
         return x + self.weight[index]
 
 
 def sinusoids(n_positions: int, d_model: int) -> Float[Tensor, "T D"]:
-    r"""Waves whose lengths grow from 2 pi to 10000 2 pi, as sine and cosine side by side.
+    r"""Return sines and cosines, in pairs, whose wavelengths grow from 2 pi to 10000 2 pi.
 
     PE(t, 2i) = sin(t / 10000^(2i/D)), PE(t, 2i + 1) = cos(t / 10000^(2i/D))    (section 3.5)
 
-    Moving by k positions turns each pair by the same angle wherever it starts, so the model can
-    learn to look a fixed distance back. In float64.
+    Moving by k positions rotates each pair by the same angle from anywhere, so the model can learn
+    to attend a fixed distance back. In float64.
     """
     even = torch.arange(0, d_model, 2, dtype=torch.float64)
     angles = torch.arange(n_positions, dtype=torch.float64)[:, None] / 10_000 ** (even / d_model)
@@ -60,25 +62,48 @@ def sinusoids(n_positions: int, d_model: int) -> Float[Tensor, "T D"]:
 
 
 class SinusoidalPositions(nn.Module):
-    """Add the waves, which need no training; the table grows when a longer text comes."""
+    """Sinusoidal position embeddings, which need no training; the table grows with the text."""
 
-    def __init__(self, context: int, d_model: int) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__()
-        self.table = torch.empty(0, d_model)  # no buffer: nothing to save, and made where needed
+        self.table = torch.empty(0, d_model)  # not a buffer: there is nothing to save
 
     def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
-        """The tokens, each with its position."""
+        """Add the position embeddings."""
         rows = required_table_rows(self.table, index, x)
         if rows is not None:
-            with torch.inference_mode(False):  # a table made while writing also serves training
+            with torch.inference_mode(False):  # a table made in generation also serves training
                 # the format first: Apple's GPU has no float64
                 self.table = sinusoids(rows, x.shape[-1]).to(x.dtype).to(x.device)
         return x + self.table[index]
 
 
 class NoPositions(nn.Module):
-    """Leave the tokens as they are, for schemes that act inside attention."""
+    """Leaves the tokens unchanged, for position schemes that act inside attention."""
 
     def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
-        """The tokens."""
+        """Return x, without adding anything."""
         return x
+
+
+def identity_rotation(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
+    """Return x: the rotation of position schemes other than rotary."""
+    return x
+
+
+class NoRotation(nn.Module):
+    """Leaves queries and keys unchanged, for position schemes other than rotary."""
+
+    def forward(self, index: PositionIndex, like: Tensor) -> Callable[[Tensor], Tensor]:
+        """Return the identity for all positions."""
+        return identity_rotation
+
+
+class NoDistanceBias(nn.Module):
+    """Leaves the attention mask unchanged, for position schemes other than ALiBi."""
+
+    def forward(
+        self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
+    ) -> Bool[Tensor, "#B #H #T S"] | None:
+        """Return the mask, without adding a bias."""
+        return mask

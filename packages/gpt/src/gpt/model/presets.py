@@ -1,4 +1,4 @@
-"""Shapes with a name."""
+"""Named model shapes, from a few milliseconds per step to GPT-2."""
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
@@ -26,10 +26,10 @@ PRESETS = {
 
 
 def find_preset(name: str) -> GPTConfig:
-    """The shape called `name`.
+    """Return the shape called `name`.
 
     Raises:
-        BadInput: there is none of that name.
+        BadInput: no preset has that name.
     """
     if name not in PRESETS:
         raise BadInput(f"there is no preset {name!r}; there are {', '.join(PRESETS)}")

@@ -1,14 +1,13 @@
-r"""Rotary positions: queries and keys turn by an angle that grows with the position.
+r"""Rotary positions (RoPE): queries and keys are rotated by an angle proportional to the position.
 
-Su et al. 2021, "RoFormer", section 3.2.2. A dot product of two turned vectors depends on the
-difference of their angles alone, so a score depends on the distance and not on where it is.
+Su et al. 2021, "RoFormer", section 3.2.2. The dot product of two rotated vectors depends only on
+the difference of their angles, so a score depends on the distance between query and key.
 
-RoFormer turns the pairs (2i, 2i + 1); the model here turns (i, i + K/2), as Llama does in
+RoFormer rotates the pairs (2i, 2i + 1); the model here rotates (i, i + K/2), as Llama does in
 transformers. Both are the same model up to the order of the rows of its projections; see
 `interleaved_to_halves`.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -20,7 +19,7 @@ from gpt.model.positions import PositionIndex, required_table_rows
 
 
 def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Float[Tensor, "T half"]:
-    r"""The angle of position t in pair i: theta_ti = t base^(-2i/K)    (section 3.2.2)."""
+    r"""Return the angle of position t in pair i: theta_ti = t base^(-2i/K)    (section 3.2.2)."""
     frequencies = base ** (-torch.arange(0, d_head, 2, dtype=torch.float64) / d_head)
     return torch.arange(n_positions, dtype=torch.float64)[:, None] * frequencies
 
@@ -28,7 +27,7 @@ def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Floa
 def rotate(
     x: Float[Tensor, "B H T K"], angles: Float[Tensor, "*B T half"]
 ) -> Float[Tensor, "B H T K"]:
-    r"""Turn each pair (a, b) = (x_i, x_(i + K/2)) of a row by its angle.
+    r"""Rotate each pair (a, b) = (x_i, x_(i + K/2)) of a row by its angle.
 
     (a, b) -> (a cos theta - b sin theta, a sin theta + b cos theta)    (eq. 13)
     """
@@ -40,7 +39,7 @@ def rotate(
 def rotate_interleaved(
     x: Float[Tensor, "B H T K"], angles: Float[Tensor, "*B T half"]
 ) -> Float[Tensor, "B H T K"]:
-    """The same for the pairs (x_2i, x_2i+1), as RoFormer writes it."""
+    """Rotate the pairs (x_2i, x_2i+1), as in the RoFormer paper."""
     a, b = rearrange(x, "B H T (half two) -> two B H T half", two=2)
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     pairs = torch.stack([a * cos - b * sin, a * sin + b * cos], dim=-1)
@@ -57,23 +56,23 @@ def interleaved_to_halves(weight: Float[Tensor, "HK *D"], n_heads: int) -> Float
 
 
 class Rotation(NamedTuple):
-    """The rotation of one stretch of positions, ready for every layer.
+    """The rotation of a range of positions, computed once and used by every layer.
 
-    `rotate` in three kernels in place of seven: with the halves of x swapped, all of it is
-    x cos + swapped sin, if the sines of the first half carry the minus sign.
+    It computes `rotate` in three kernels instead of seven: with the halves of x swapped, the result
+    is x cos + swapped sin, if the sines of the first half have a minus sign.
     """
 
     cos: Float[Tensor, "*B T K"]
     sin: Float[Tensor, "*B T K"]
 
     def __call__(self, x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
-        """The rows, turned."""
+        """Rotate queries or keys."""
         swapped = x.roll(x.shape[-1] // 2, dims=-1)
         return torch.addcmul(x * self.cos.to(x.dtype), swapped, self.sin.to(x.dtype))
 
 
 class Rotary(nn.Module):
-    """Makes the turn of any positions; the tables grow when a longer text comes."""
+    """Rotary positions; the tables of cosines and sines grow with the text."""
 
     def __init__(self, d_head: int, base: float = 10_000.0) -> None:
         super().__init__()
@@ -81,10 +80,10 @@ class Rotary(nn.Module):
         self.cos = self.sin = torch.empty(0, d_head)
 
     def forward(self, index: PositionIndex, like: Tensor) -> Rotation:
-        """The turn of these positions, in the format and on the device of `like`."""
+        """Return the rotation of these positions, with the dtype and device of `like`."""
         rows = required_table_rows(self.cos, index, like)
         if rows is not None:
-            with torch.inference_mode(False):  # a table made while writing also serves training
+            with torch.inference_mode(False):  # a table made in generation also serves training
                 angles = rotary_angles(rows, self.d_head, self.base)
                 cos = torch.cat([angles.cos(), angles.cos()], dim=-1)
                 sin = torch.cat([-angles.sin(), angles.sin()], dim=-1)
@@ -92,16 +91,3 @@ class Rotary(nn.Module):
                 self.cos, self.sin = (table.to(like.dtype).to(like.device) for table in (cos, sin))
         cos, sin = self.cos[index], self.sin[index]
         return Rotation(cos, sin) if cos.ndim == 2 else Rotation(cos[:, None], sin[:, None])
-
-
-def identity_rotation(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
-    """The turn of the other schemes: the rows as they are."""
-    return x
-
-
-class NoRotation(nn.Module):
-    """Leaves queries and keys as they are."""
-
-    def forward(self, index: PositionIndex, like: Tensor) -> Callable[[Tensor], Tensor]:
-        """A turn that does nothing."""
-        return identity_rotation

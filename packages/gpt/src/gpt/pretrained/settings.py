@@ -66,7 +66,7 @@ DECODER: dict[str, tuple[Any, ...]] = {
     "quantization_config": (),
 }
 SHARED_SETTINGS = split_names("bos_token_id eos_token_id model_type tie_word_embeddings vocab_size")
-GPT2 = Settings(
+GPT2_SETTINGS = Settings(
     used=SHARED_SETTINGS
     | split_names(
         "activation_function attn_pdrop embd_pdrop layer_norm_epsilon n_embd n_head n_inner "
@@ -80,7 +80,7 @@ GPT2 = Settings(
         "summary_first_dropout summary_proj_to_labels summary_type summary_use_proj"
     ),
 )
-LLAMA = Settings(
+LLAMA_SETTINGS = Settings(
     used=SHARED_SETTINGS
     | split_names(
         "attention_bias head_dim hidden_act hidden_size intermediate_size max_position_embeddings "
@@ -95,7 +95,7 @@ LLAMA = Settings(
     },
     without_effect=BOOKKEEPING | split_names("is_llama_config"),
 )
-CONFIG = {"gpt2": GPT2, "llama": LLAMA, "arcee": LLAMA}
+CONFIG = {"gpt2": GPT2_SETTINGS, "llama": LLAMA_SETTINGS, "arcee": LLAMA_SETTINGS}
 ROTATION = Settings(
     used=split_names("rope_theta"),
     fixed={

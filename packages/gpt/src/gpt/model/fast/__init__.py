@@ -1,4 +1,5 @@
 """Faster equivalents of parts of the model, each held equal to the plain version by a test.
 
-`head_loss`, `packing`, `bare`.
+`choose` puts them into a model. Then, in any order: `activations`, `few_rows`, `head_loss`,
+`packing`, `packed_attention`; `direct_calls` is used by generation.
 """

@@ -1,10 +1,9 @@
-r"""The loss at the head, in the memory of one table of scores.
+r"""Cross-entropy at the head in the memory of a single table of logits.
 
-A table with a score for every position and every token is the largest that passes through a model:
-1,024 positions of GPT-2 (50,257 tokens) make 206 MB, and the usual way through them holds several
-such tables, one for the scores, one for the logarithms of probabilities, one for the gradient at
-each. But the gradient of the loss at the scores, p - y, is known as soon as the scores are, so it
-takes their place in the same memory. A long batch goes through in pieces.
+The logits of all positions are the largest tensor of a forward pass: 206 MB for 1,024 positions of
+GPT-2 (50,257 tokens). Autograd keeps several tensors of this size: logits, log-probabilities and
+their gradients. But the gradient of the loss with respect to the logits, p - y, is known as soon as
+the logits are, so here it overwrites them. A long batch is processed in chunks.
 """
 
 from typing import Any
@@ -15,34 +14,31 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.device import is_eager_cpu
+from gpt.model.loss import at_least_fp32, linear_cross_entropy
 
-SCORES_AT_ONCE = 2**26  # 268 MB in fp32
+LOGITS_PER_CHUNK = 2**26  # 268 MB in fp32
 
 
-def linear_cross_entropy(
+def fast_linear_cross_entropy(
     x: Float[Tensor, "B T D"],
     weight: Float[Tensor, "V D"],
     bias: Float[Tensor, " V"] | None,
     targets: Int[Tensor, "B T"],
 ) -> Float[Tensor, ""]:
-    r"""Cross-entropy of the targets under softmax(x W^T + b), summed (nats).
-
-    loss = -sum of ln p[target],    d loss / d scores = p - y,    y = 1 at the target and else 0
-    """
-    rows, wanted = x.flatten(0, 1), targets.flatten()
-    # compilers fuse torch's two steps, half formats need a cast, and on a GPU ours is unmeasured
+    """Compute `linear_cross_entropy`, and in training on a CPU its gradient in the same memory."""
+    # compilers fuse the plain steps, half formats need a cast, and on a GPU this is unmeasured
     if is_eager_cpu(x) and torch.is_grad_enabled():
-        loss: Any = FusedLinearCrossEntropy.apply(rows, weight, bias, wanted)
+        loss: Any = FusedLinearCrossEntropy.apply(x.flatten(0, 1), weight, bias, targets.flatten())
         return loss
-    scores = F.linear(rows, weight, bias)
-    scores = at_least_fp32(scores)
-    return F.cross_entropy(scores, wanted, reduction="sum")
+    return linear_cross_entropy(x, weight, bias, targets)
 
 
 class FusedLinearCrossEntropy(torch.autograd.Function):
-    """Computes the gradient together with the loss, while the scores are there.
+    """Loss and gradient computed together, while the logits are in memory.
 
-    It has first derivatives alone; `F.cross_entropy` has the second ones too.
+    loss = -sum of ln p[target],    d loss / d logits = p - y,    y = 1 at the target and else 0
+
+    It has first derivatives only; `linear_cross_entropy` has second ones too.
     """
 
     @staticmethod
@@ -53,25 +49,24 @@ class FusedLinearCrossEntropy(torch.autograd.Function):
         bias: Float[Tensor, " V"] | None,
         targets: Int[Tensor, " N"],
     ) -> Float[Tensor, ""]:
-        """The sum of ln(sum of e^s) - s[target], s being the scores less their largest."""
-        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
-        x_grad = torch.empty_like(x) if for_x else None
-        weight_grad = torch.zeros_like(weight) if for_weight else None
-        bias_grad = torch.zeros_like(weight[:, 0]) if for_bias else None
-        n_rows = max(1, SCORES_AT_ONCE // len(weight))
+        """Sum ln(sum of e^s) - s[target], where s are the logits minus their maximum."""
+        x_grad = torch.empty_like(x) if ctx.needs_input_grad[0] else None
+        weight_grad = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
+        bias_grad = torch.zeros_like(weight[:, 0]) if ctx.needs_input_grad[2] else None
+        n_rows = max(1, LOGITS_PER_CHUNK // len(weight))
         table = x.new_empty(min(n_rows, len(x)), len(weight))
         loss, minus_one = x.new_zeros(()), x.new_full((1, 1), -1.0)
         for begin in range(0, len(x), n_rows):
-            rows, wanted = x[begin : begin + n_rows], targets[begin : begin + n_rows, None]
-            scores = torch.mm(rows, weight.T, out=table[: len(rows)])
+            rows, target_ids = x[begin : begin + n_rows], targets[begin : begin + n_rows, None]
+            logits = torch.mm(rows, weight.T, out=table[: len(rows)])
             if bias is not None:
-                scores += bias
-            scores -= scores.amax(dim=-1, keepdim=True)  # changes no probability, bounds e^s
-            loss -= scores.gather(1, wanted).sum()
-            total = scores.exp_().sum(dim=-1, keepdim=True)
+                logits += bias
+            logits -= logits.amax(dim=-1, keepdim=True)  # changes no probability, bounds e^s
+            loss -= logits.gather(1, target_ids).sum()
+            total = logits.exp_().sum(dim=-1, keepdim=True)
             loss += total.log().sum()
-            scores /= total  # p
-            gradient = scores.scatter_add_(1, wanted, minus_one.expand_as(wanted))  # p - y
+            p = logits.div_(total)
+            gradient = p.scatter_add_(1, target_ids, minus_one.expand_as(target_ids))  # p - y
             if x_grad is not None:
                 torch.mm(gradient, weight, out=x_grad[begin : begin + n_rows])
             if weight_grad is not None:
@@ -83,12 +78,12 @@ class FusedLinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *upstream: Float[Tensor, ""]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """The gradients, times that of the loss itself; they are handed out once."""
+        """Return the gradients times that of the loss; they are handed out only once."""
         if torch.is_grad_enabled():
-            raise RuntimeError("the loss at the head has first derivatives only")
+            raise RuntimeError("this loss has first derivatives only")
         gradients, ctx.gradients = ctx.gradients, None
         if gradients is None:
-            raise RuntimeError("a second backward pass through the same loss")
+            raise RuntimeError("second backward pass through the same loss; its gradients are gone")
         return *(each if each is None else each.mul_(upstream[0]) for each in gradients), None
 
 
@@ -98,21 +93,20 @@ def linear_cross_entropy_per_token(
     bias: Float[Tensor, " V"] | None,
     targets: Int[Tensor, " N"],
 ) -> Float[Tensor, " N"]:
-    r"""Cross-entropy of each target under softmax(x W^T + b), one by one (nats).
+    r"""Return the cross-entropy of each target under softmax(x W^T + b), in nats.
 
-    Where each row's loss has a weight of its own, as in a preference between two texts, the
-    gradient must wait for the weights. What waits is one table, the probabilities.
+    Where each row's loss gets its own weight, as in a preference between two texts, the gradient
+    must wait for these weights. Until then one table is kept, the probabilities.
     """
     if is_eager_cpu(x) and torch.is_grad_enabled():
-        nats: Any = FusedLinearCrossEntropyPerToken.apply(x, weight, bias, targets)
-        return nats
-    scores = F.linear(x, weight, bias)
-    scores = at_least_fp32(scores)
-    return F.cross_entropy(scores, targets, reduction="none")
+        losses: Any = FusedLinearCrossEntropyPerToken.apply(x, weight, bias, targets)
+        return losses
+    logits = at_least_fp32(F.linear(x, weight, bias))
+    return F.cross_entropy(logits, targets, reduction="none")
 
 
 class FusedLinearCrossEntropyPerToken(torch.autograd.Function):
-    """The loss of every row, keeping one table until the backward pass; first derivatives alone."""
+    """The loss of each row, which keeps one table for the backward pass; first derivatives only."""
 
     @staticmethod
     def forward(
@@ -122,37 +116,32 @@ class FusedLinearCrossEntropyPerToken(torch.autograd.Function):
         bias: Float[Tensor, " V"] | None,
         targets: Int[Tensor, " N"],
     ) -> Float[Tensor, " N"]:
-        """ln(sum of e^s) - s[target] of each row, s being the scores less their largest."""
-        wanted = targets[:, None]
-        scores = F.linear(x, weight, bias)
-        scores -= scores.amax(dim=-1, keepdim=True)
-        picked = scores.gather(1, wanted)
-        total = scores.exp_().sum(dim=-1, keepdim=True)
-        scores /= total  # p
-        ctx.save_for_backward(x, weight, wanted)
-        ctx.table, ctx.has_bias = scores, bias is not None
+        """Return ln(sum of e^s) - s[target] per row, where s are the logits minus their maximum."""
+        target_ids = targets[:, None]
+        logits = F.linear(x, weight, bias)
+        logits -= logits.amax(dim=-1, keepdim=True)
+        picked = logits.gather(1, target_ids)
+        total = logits.exp_().sum(dim=-1, keepdim=True)
+        p = logits.div_(total)
+        ctx.save_for_backward(x, weight, target_ids)
+        ctx.table = p
         return (total.log_() - picked)[:, 0]
 
     @staticmethod
     def backward(ctx: Any, *upstream: Float[Tensor, " N"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Each row's p - y, times the weight of the row, in the table's own memory."""
+        """Compute p - y times the weight of the row, in the memory of the table."""
         if torch.is_grad_enabled():
-            raise RuntimeError("the loss at the head has first derivatives only")
+            raise RuntimeError("this loss has first derivatives only")
         table, ctx.table = ctx.table, None
         if table is None:
-            raise RuntimeError("a second backward pass through the same loss")
-        x, weight, wanted = ctx.saved_tensors
-        for_x, for_weight, for_bias, _ = ctx.needs_input_grad
-        table.scatter_add_(1, wanted, table.new_full((1, 1), -1.0).expand_as(wanted))
+            raise RuntimeError("second backward pass through the same loss; its gradients are gone")
+        x, weight, target_ids = ctx.saved_tensors
+        needs_x, needs_weight, needs_bias, _ = ctx.needs_input_grad
+        table.scatter_add_(1, target_ids, table.new_full((1, 1), -1.0).expand_as(target_ids))
         table *= upstream[0][:, None]
         return (
-            table @ weight if for_x else None,
-            table.T @ x if for_weight else None,
-            table.sum(dim=0) if for_bias else None,
+            table @ weight if needs_x else None,
+            table.T @ x if needs_weight else None,
+            table.sum(dim=0) if needs_bias else None,
             None,
         )
-
-
-def at_least_fp32(scores: Float[Tensor, "*N V"]) -> Float[Tensor, "*N V"]:
-    """Scores in a half format as fp32, others as they are: logarithms of shares need the digits."""
-    return scores.to(torch.promote_types(scores.dtype, torch.float32))

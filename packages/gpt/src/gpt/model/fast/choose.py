@@ -1,0 +1,31 @@
+"""The one place where the plain operations of the model are replaced by faster ones.
+
+A faster operation computes the same values and gradients from the same weights; a test builds every
+kind of model with and without `use_fast_operations` and compares. Each decides by itself, from its
+input, when to fall back on torch's kernel: on a GPU, compiled, or under autocast.
+"""
+
+from typing import Any
+
+from torch import nn
+
+from gpt.model.fast.activations import fast_gelu, fast_squared_relu
+from gpt.model.fast.few_rows import FastLinear, fast_linear
+from gpt.model.fast.head_loss import fast_linear_cross_entropy
+from gpt.model.fast.packed_attention import packed_attention
+from gpt.model.feed_forward import FeedForward, GatedFeedForward, gelu, squared_relu
+from gpt.model.heads import MultiHeadAttention
+
+FAST_ACTIVATIONS: dict[Any, Any] = {gelu: fast_gelu, squared_relu: fast_squared_relu}
+
+
+def use_fast_operations(model: Any) -> None:
+    """Replace the operations of a GPT by faster equivalents, in place; its weights stay."""
+    model.linear, model.linear_cross_entropy = fast_linear, fast_linear_cross_entropy
+    for module in model.modules():
+        if type(module) is nn.Linear:
+            module.__class__ = FastLinear  # the same layer with another `forward`
+        elif isinstance(module, MultiHeadAttention):
+            module.attend = packed_attention
+        elif isinstance(module, FeedForward | GatedFeedForward):
+            module.activation = FAST_ACTIVATIONS.get(module.activation, module.activation)
