@@ -42,7 +42,7 @@ math_numfig = True
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!gpt|handcalc|finetune).*|.*\.Annotated"),
-    ("py:.*", r"handcalc\.arrays\.layers\.(Result|State|Weights)"),  # stand for any type
+    ("py:.*", r"handcalc\.arrays\.layers\.(Result|Rows|LayerWeights)"),  # stand for any type
     ("py:.*", r"finetune\..*\.(Form|Item|Kind|Result)"),
     ("py:.*", r"finetune\.evaluation\.wins\.(Answer|Question)"),
 ]

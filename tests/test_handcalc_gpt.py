@@ -12,7 +12,7 @@ from gpt.model.gpt import GPT as TorchGPT
 from gpt.model.gpt import GPTConfig
 from handcalc.arrays import positions as arrays
 from handcalc.arrays.feed_forward import FeedForward
-from handcalc.arrays.gpt import GPT, Block, gpt, step, tied
+from handcalc.arrays.gpt import GPT, Block, gpt, gpt_step, tie_gradients
 from handcalc.arrays.heads import Heads
 from handcalc.arrays.layers import Norm
 
@@ -38,23 +38,23 @@ def test_turns_of_both_forms_are_the_same():
 
 def test_the_order_of_rows_between_both_forms_is_the_same():
     weight = torch.arange(24 * 5.0).reshape(24, 5)
-    found = arrays.to_halves(weight.reshape(3, 8, 5).double().numpy())
+    found = arrays.interleaved_to_halves(weight.reshape(3, 8, 5).double().numpy())
     assert found.reshape(24, 5).tolist() == rotary.interleaved_to_halves(weight, 3).tolist()
 
 
 @pytest.mark.parametrize("n_heads", [1, 2, 3, 4, 6, 8, 12, 20])
 def test_biases_of_distance_are_the_same_for_any_number_of_heads(n_heads: int):
-    assert_allclose(arrays.slopes(n_heads), alibi.alibi_slopes(n_heads), rtol=0, atol=1e-10)
+    assert_allclose(arrays.alibi_slopes(n_heads), alibi.alibi_slopes(n_heads), rtol=0, atol=1e-10)
     expected = alibi.alibi_bias(17, 17, n_heads)
     assert_allclose(arrays.alibi_bias(17, n_heads), expected, rtol=0, atol=1e-10)
 
 
 V, T, D, H, K = 11, 9, 12, 3, 4
 SCHEMES = {
-    "learned": lambda model: arrays.Positions(rows=arrays.learned(array(table(model)), T)[0]),
+    "learned": lambda model: arrays.Positions(rows=arrays.learned_rows(array(table(model)), T)[0]),
     "sinusoidal": lambda model: arrays.Positions(rows=arrays.sinusoids(T, D)),
     "rotary": lambda model: arrays.Positions(
-        turn=partial(arrays.rotate, angles=arrays.rotary_angles(T, K))
+        rotation=partial(arrays.rotate, angles=arrays.rotary_angles(T, K))
     ),
     "alibi": lambda model: arrays.Positions(bias=arrays.alibi_bias(T, H)),
     "none": lambda model: arrays.Positions(),
@@ -123,12 +123,12 @@ def test_the_model_is_the_same_with_shared_weights(scheme, tied_head: bool):
     given = before.numpy(), after.numpy(), np.ones((2, T), dtype=bool)
     w, scheme_of = bundle(model, array), SCHEMES[scheme](model)
     assert_allclose(gpt(given[0], w, scheme_of)[0], array(logits), rtol=0, atol=1e-10)
-    found, w_grad, rows_grad = step(*given, w, scheme_of)
+    found, w_grad, rows_grad = gpt_step(*given, w, scheme_of)
     assert found == pytest.approx(loss.item(), abs=1e-10)
     if tied_head:
-        w_grad = tied(w_grad)
+        w_grad = tie_gradients(w_grad)
     if scheme == "learned":
-        _, learned_back = arrays.learned(array(table(model)), T)
+        _, learned_back = arrays.learned_rows(array(table(model)), T)
         expected = gradient(table(model))
         assert_allclose(learned_back(rows_grad), expected, rtol=0, atol=1e-10)
     n_numbers = sum(each.size for each in leaves(w_grad)) - tied_head * V * D

@@ -12,26 +12,25 @@ from typing import Any
 import pytest
 
 import handcalc
-from handcalc.gradients.check import TARGETS, TOKENS, apart
-from handcalc.model.blocks import BLOCKS
-from handcalc.model.weights import Shape, drawn
+from handcalc.gradients.check import TARGETS, TOKENS, max_difference
+from handcalc.model.transformer import BLOCKS
+from handcalc.model.weights import Shape, initial_weights
 from handcalc.training.optimizers import OPTIMIZERS
 
 SCRIPT = """
 import json
-from handcalc.model.step import backward, forward
-from handcalc.operations.vocabulary import decoded, encoded
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.model.transformer import forward
+from handcalc.layers.embedding import encode
+from handcalc.training.optimizers import OPTIMIZERS, update
 
 def told(weights, block, optimizer):
     memory, losses = {}, []
     for step in (1, 2, 3):
-        c = forward(weights, encoded("I like transformers"), [3, 4, 5, 2], block)
-        backward(c, block)
-        update(c, OPTIMIZERS[optimizer], memory, step)
+        c = forward(weights, encode("I like transformers"), [3, 4, 5, 2], block)
+        c.backward()
+        weights, memory = update(c, OPTIMIZERS[optimizer], memory, step)
         losses.append(c.values["loss"])
         gradients = {name: c.values[name + ".grad"] for name in weights}
-        weights, memory = moved(c, OPTIMIZERS[optimizer])
     return {"losses": losses, "gradients": gradients, "weights": weights, "memory": memory}
 """
 
@@ -39,7 +38,7 @@ def told(weights, block, optimizer):
 @pytest.mark.slow
 @pytest.mark.parametrize(("block", "optimizer"), list(zip(BLOCKS, OPTIMIZERS, strict=True)))
 def test_three_steps_in_micropython_are_the_same(block, optimizer):
-    weights = drawn(Shape(), block)
+    weights = initial_weights(Shape(), block)
     here: dict[str, Any] = {}
     exec(SCRIPT, here)
     expected = here["told"](weights, block, optimizer)
@@ -57,4 +56,4 @@ def test_three_steps_in_micropython_are_the_same(block, optimizer):
     for part in ("gradients", "weights", "memory"):
         assert found[part].keys() == expected[part].keys()
         for name, tensor in found[part].items():
-            assert apart(tensor, expected[part][name]) < 1e-12, name
+            assert max_difference(tensor, expected[part][name]) < 1e-12, name

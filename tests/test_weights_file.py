@@ -7,9 +7,9 @@ import torch
 
 from gpt.model.gpt import GPT, GPTConfig
 from handcalc.baselines import torch_step
-from handcalc.gradients.check import TARGETS, TOKENS, apart
-from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn
+from handcalc.gradients.check import TARGETS, TOKENS, max_difference
+from handcalc.model.transformer import forward
+from handcalc.model.weights import Shape, initial_weights
 from handcalc.model.weights_file import load_weights, save_weights
 
 
@@ -38,17 +38,17 @@ def of_gpt(weights: dict[str, Any], shape: Shape) -> dict[str, torch.Tensor]:
 
 def test_three_readers_of_one_file_take_the_same_step(tmp_path):
     path = tmp_path / "weights.json"
-    save_weights(path, Shape(), "pre-ln", drawn(Shape(), "pre-ln", seed=7))
+    save_weights(path, Shape(), "pre-ln", initial_weights(Shape(), "pre-ln", seed=7))
     content = load_weights(path)
     shape, weights = Shape(**content["shape"]), content["weights"]
 
     by_hand = forward(weights, TOKENS, TARGETS, content["block"])
-    backward(by_hand, content["block"])
+    by_hand.backward()
     gradients = {name: by_hand.values[f"{name}.grad"] for name in weights}
 
     loss, twins = torch_step(weights, TOKENS, TARGETS, content["block"])
     assert loss == pytest.approx(by_hand.values["loss"], abs=1e-12)
-    assert max(apart(gradients[name], twins[name]) for name in weights) < 1e-10
+    assert max(max_difference(gradients[name], twins[name]) for name in weights) < 1e-10
 
     config = GPTConfig(
         vocab_size=shape.vocab_size, context=shape.n_positions, n_layers=1, n_heads=shape.n_heads,

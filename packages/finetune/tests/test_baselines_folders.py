@@ -201,7 +201,7 @@ def test_an_adapter_of_more_tokens_than_its_base_is_refused(published, tmp_path)
 def test_half_a_tokenizer_in_the_folder_of_an_adapter_is_refused(file, published, tmp_path):
     write_peft_adapter(published, tmp_path / "adapter", r=2, target_modules=["q_proj"])
     (tmp_path / "adapter" / file).write_text("{}")
-    with pytest.raises(BadInput, match=f"has a file '{file}' and no 'tokenizer.json'"):
+    with pytest.raises(BadInput, match=f"has a file '{file}' but no 'tokenizer.json'"):
         load_assistant(str(tmp_path / "adapter"))
 
 
@@ -221,7 +221,7 @@ def test_the_base_of_an_adapter_may_be_elsewhere(published, tmp_path, capsys):
     assert main([*chat, "--base", str(published)]) == 0
     capsys.readouterr()
     assert main([*chat[:1], "--model", str(published), "--base", str(published)]) == 2
-    assert "is no adapter" in capsys.readouterr().err
+    assert "is not an adapter" in capsys.readouterr().err
 
 
 def test_an_export_with_its_adapter_survives_a_move(published, rows, tmp_path, monkeypatch):
@@ -234,7 +234,7 @@ def test_an_export_with_its_adapter_survives_a_move(published, rows, tmp_path, m
     before = load_assistant("out/adapter").model(tokens)
     shutil.move("out", "elsewhere")
     assert torch.equal(load_assistant("elsewhere/adapter").model(tokens), before)
-    with pytest.raises(BadInput, match="name the model with --base"):
+    with pytest.raises(BadInput, match="give it with --base"):
         load_assistant("runs/a/adapter")
 
 

@@ -1,4 +1,4 @@
-"""LoRA against peft: the same adapters beside the same weights."""
+"""LoRA compared with peft: the same adapters on the same weights."""
 
 import json
 
@@ -45,7 +45,7 @@ def test_adapter_files_go_both_ways(family):
     rows = adapter_file_rows(family)
     assert len(rows) == 2
     for row in rows:
-        assert row.ok and row.max_abs_diff < 1e-9, row
+        assert row.is_equal and row.max_abs_diff < 1e-9, row
 
 
 SECOND_BLOCK = {"gpt2": r".*\.1\..*c_(attn|proj)", "llama": r".*\.1\..*_proj"}
@@ -65,7 +65,7 @@ ALPHAS = {"gpt2": {"h.1.mlp.c_fc": 9}, "llama": {"layers.0.mlp.up_proj": 9}}
     ],
     ids=["all", "rslora", "pattern", "dropout", "ranks"],
 )
-def test_what_peft_writes_is_read(family, settings, tmp_path):
+def test_adapters_written_by_peft_are_read(family, settings, tmp_path):
     settings = {
         name: value[family] if isinstance(value, dict) else value
         for name, value in settings.items()
@@ -86,8 +86,8 @@ def test_what_peft_writes_is_read(family, settings, tmp_path):
 
 
 @FAMILIES
-def test_what_peft_adds_to_our_config_is_only_what_is_read_or_does_not_matter(family, tmp_path):
-    """peft opens our adapter and saves it; the result says more, and is read all the same."""
+def test_settings_that_peft_adds_to_our_config_do_not_stop_us_from_reading_it(family, tmp_path):
+    """peft opens our adapter and saves it with more settings; we still read it."""
     base, ours, _ = compared_models(family, LoraConfig(2, 6.0))
     write_model(tmp_path / "model", base, end_of_text=0)
     write_adapter(tmp_path / "ours", ours)
@@ -101,7 +101,7 @@ def test_what_peft_adds_to_our_config_is_only_what_is_read_or_does_not_matter(fa
     torch.testing.assert_close(twin(tokens), ours(tokens), rtol=0, atol=1e-12)
 
 
-@pytest.mark.filterwarnings(  # peft on its own `lora_bias`, making it and saving it
+@pytest.mark.filterwarnings(  # peft warns about its own `lora_bias`
     "ignore:`lora_bias=True` was passed", "ignore:Adapter 'default'"
 )
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_peft_adds_to_our_config_is_only_what_is_read_or_does_not_matter(fa
         ({"rank_pattern": {"q_proj": 2}}, "different ranks"),
     ],
 )
-def test_what_ours_cannot_honour_is_refused_by_name(settings, message, tmp_path):
+def test_settings_that_we_cannot_honour_are_refused_by_name(settings, message, tmp_path):
     base = compared_models("llama", LoraConfig(1)).base
     write_model(tmp_path / "model", base, end_of_text=0)
     settings = {"r": 4, "target_modules": ["q_proj", "v_proj"]} | settings

@@ -24,7 +24,7 @@ def answers(n_rows=6, n_tokens=9):
 def test_every_row_of_the_comparison_is_equal():
     torch.manual_seed(0)
     rows = ppo_rows.torchrl_rows()
-    assert [(row.name, row.max_abs_diff) for row in rows if not row.ok] == []
+    assert [(row.name, row.max_abs_diff) for row in rows if not row.is_equal] == []
     assert len(rows) == 5 and rows[0].speedup is not None
 
 
@@ -70,4 +70,4 @@ def test_a_value_after_the_end_is_found(monkeypatch):
 
     monkeypatch.setattr(ppo_rows, "gae", leaking)
     torch.manual_seed(0)
-    assert not ppo_rows.torchrl_gae_row(8, 16).ok
+    assert not ppo_rows.torchrl_gae_row(8, 16).is_equal

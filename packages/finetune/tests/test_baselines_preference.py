@@ -71,7 +71,7 @@ def test_sums_for_means_and_another_beta_are_told_apart(tmp_path, beta, measure)
     ours = LossInputs(
         baselines.policy_copy(policy), preference_loss(ipo_loss, beta, measure), piece
     )
-    assert not loss_row("IPO", trainer, batch, ours).ok
+    assert not loss_row("IPO", trainer, batch, ours).is_equal
 
 
 def test_kto_needs_both_weights_on_the_right_side(tmp_path):
@@ -87,8 +87,9 @@ def test_kto_needs_both_weights_on_the_right_side(tmp_path):
         reference_sums = sequence_logprobs(baselines.policy_copy(reference), both).logprob
     piece = LabelledBatch(both, reference_sums, batch["label"])
     ours = baselines.policy_copy(policy)
-    assert loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 0.8, 1.5), piece)).ok
-    assert not loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 1.5, 0.8), piece)).ok
+    for weights, equal in (((0.8, 1.5), True), ((1.5, 0.8), False)):
+        inputs = LossInputs(ours, KTOLoss(0.3, *weights), piece)
+        assert loss_row("", trainer, batch, inputs).is_equal == equal
 
 
 def margins():

@@ -53,20 +53,20 @@ def test_no_trainer_computes_in_a_half_format_or_runs_layers_twice(tmp_path):
 def test_losses_and_weights_are_equal(stage):
     rows = stage(SHORT, floor=1.2)
     assert [row.name.split(": ")[1] for row in rows] == ["losses", "weights"]
-    assert [row.name for row in rows if not row.ok] == []
+    assert [row.name for row in rows if not row.is_equal] == []
     assert all(row.speedup is None and row.floor is None for row in rows)
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "ipo", "robust"])
 def test_losses_and_weights_of_dpo_are_equal(kind):
     rows = trainers.dpo_trainer_rows(SHORT, 1.3, kind)
-    assert [row.name for row in rows if not row.ok] == []
+    assert [row.name for row in rows if not row.is_equal] == []
 
 
 def test_another_beta_is_found(monkeypatch):
     monkeypatch.setattr(trainers, "dpo_losses", lambda: {"sigmoid": preference_loss(beta=0.2)})
     losses, weights = trainers.dpo_trainer_rows(SHORT, 1.3)
-    assert not losses.ok and not weights.ok
+    assert not losses.is_equal and not weights.is_equal
 
 
 def test_a_loss_over_the_prompt_too_is_found(monkeypatch):
@@ -75,12 +75,12 @@ def test_a_loss_over_the_prompt_too_is_found(monkeypatch):
         return LossSum(-logprobs.sum(), int((rows.tokens[:, 1:] > 0).sum()))
 
     monkeypatch.setattr(trainers, "sft_loss", of_all)
-    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].ok
+    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].is_equal
 
 
 def test_a_timed_row_has_the_times_of_the_steps_that_are_not_compared():
     losses, weights = trainers.sft_trainer_rows(replace(SHORT, timed=2), floor=1.2)
-    assert losses.ok and losses.floor == 1.2
+    assert losses.is_equal and losses.floor == 1.2
     assert losses.ours_s > 0 and losses.library_s > 0
     assert weights.speedup is None
 

@@ -22,7 +22,7 @@ from finetune.commands.stage import TASK_FILE, saved_settings
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import read_task
 from finetune.dpo.pairs import pair_rows
-from finetune.lora.inject import merged_copy
+from finetune.lora.merge import merged_copy
 from finetune.lora.nf4 import quantise_model
 from finetune.lora.peft_files import read_adapter
 from finetune.reward.loss import reward_loss

@@ -25,7 +25,8 @@ from finetune.dpo.training import (
     sequence_logprobs,
     without_dropout,
 )
-from finetune.lora.inject import LoraConfig, disable_adapters, inject
+from finetune.lora.inject import LoraConfig, inject
+from finetune.lora.merge import disable_adapters
 from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig

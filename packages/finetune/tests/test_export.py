@@ -7,7 +7,8 @@ import torch
 
 from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
-from finetune.lora.inject import LoraConfig, inject, merged_copy
+from finetune.lora.inject import LoraConfig, inject
+from finetune.lora.merge import merged_copy
 from finetune.lora.peft_files import CONFIG_FILE, TENSORS_FILE, read_adapter, write_adapter
 from finetune.reward.scorer import as_scorer
 from gpt.errors import BadInput
@@ -115,7 +116,7 @@ def test_a_wrong_call_is_one_sentence_and_leaves_nothing(
 
 @pytest.mark.parametrize(
     ("base", "message"),
-    [(None, "does not say for which model"), ("other", "'other', which is an adapter too")],
+    [(None, "does not name its base model"), ("other", "'other', also an adapter")],
 )
 def test_an_adapter_without_a_base_is_no_model(base, message, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

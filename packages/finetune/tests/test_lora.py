@@ -8,18 +8,17 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from finetune.lora.inject import (
+    AdaptedLinear,
     LoraConfig,
     count_trainable,
-    disable_adapters,
     inject,
     lora_layers,
     lora_parameters,
-    merge,
-    merged_copy,
     n_lora_parameters,
-    unmerge,
 )
-from finetune.lora.layer import LoraLinear, adapter_slices, low_rank_product
+from finetune.lora.layer import LoraLinear
+from finetune.lora.merge import disable_adapters, merge, merged_copy, unmerge
+from finetune.lora.projections import LoraProjections
 from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
@@ -41,7 +40,7 @@ TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1)
 
 
 def adapted(shape=LLAMA, config=None, dtype=torch.float64):
-    """A model whose adapters have learned something, and the same model before."""
+    """A model with random adapters, and its base."""
     base = GPT(shape).to(dtype)
     for parameter in base.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -52,18 +51,32 @@ def adapted(shape=LLAMA, config=None, dtype=torch.float64):
     return model, base
 
 
-def hand_layer():
-    """W = I, one adapter with A = (1 2) and B = (3 0)^T, scale 2."""
-    layer = LoraLinear(nn.Linear(2, 2, bias=False), [slice(0, 2)], rank=1, scale=2.0)
+def plain_layer(base, rank, scale):
+    """The equation as it is written."""
+    return LoraLinear(base, rank, scale)
+
+
+def adapted_layer(base, rank, scale):
+    """The layer that `inject` uses, which trains by the fused operation."""
+    return AdaptedLinear(base, [slice(0, base.out_features)], rank, scale)
+
+
+LAYERS = pytest.mark.parametrize("make_layer", [plain_layer, adapted_layer])
+
+
+def hand_layer(make_layer):
+    """W = I, A = (1 2), B = (3 0)^T, scale 2."""
+    layer = make_layer(nn.Linear(2, 2, bias=False), rank=1, scale=2.0)
     layer.base.weight.data = torch.eye(2)
     layer.a.data, layer.b.data = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0], [0.0]])
     return layer
 
 
-def test_a_layer_by_hand():
+@LAYERS
+def test_a_layer_by_hand(make_layer):
     # A x = 1 + 2 = 3, B A x = (9, 0), y = (1, 1) + 2 (9, 0)
     x = torch.tensor([[1.0, 1.0]], requires_grad=True)
-    layer = hand_layer()
+    layer = hand_layer(make_layer)
     y = layer(x)
     assert y.tolist() == [[19, 1]]
     y[0, 0].backward()
@@ -73,39 +86,74 @@ def test_a_layer_by_hand():
     assert layer.base.weight.grad is None
 
 
-def test_queries_keys_and_values_have_adapters_of_their_own():
-    """Three outputs of one product; the first and the last have an adapter, of rank 1."""
-    layer = LoraLinear(nn.Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
+@pytest.mark.parametrize("kind", [LoraProjections, AdaptedLinear])
+def test_queries_keys_and_values_have_adapters_of_their_own(kind):
+    """Three outputs of one layer; the first and the last have an adapter of rank 1."""
+    layer = kind(nn.Linear(2, 3, bias=False), [slice(0, 1), slice(2, 3)], rank=1, scale=1.0)
     layer.base.weight.data.zero_()
     layer.a.data, layer.b.data = torch.tensor([[1.0, 0], [0, 1]]), torch.tensor([[10.0], [100]])
     assert layer(torch.tensor([[2.0, 3.0]])).tolist() == [[20, 0, 300]]
-    assert layer.change().tolist() == [[10, 0], [0, 0], [0, 100]]
+    assert layer.delta_weight().tolist() == [[10, 0], [0, 0], [0, 100]]
+
+
+def test_the_projections_of_one_layer_compute_what_separate_layers_do():
+    q, k, v = (LoraLinear(nn.Linear(7, n).double(), rank=2, scale=0.7) for n in (4, 3, 5))
+    outputs = [slice(0, 4), slice(7, 12)]  # k has no adapter
+    joined = LoraProjections(nn.Linear(7, 12).double(), outputs, rank=2, scale=0.7)
+    for layer in (q, v):
+        torch.nn.init.normal_(layer.b)
+    for name in ("weight", "bias"):
+        parts = [getattr(layer.base, name).data for layer in (q, k, v)]
+        getattr(joined.base, name).data = torch.cat(parts)
+    joined.a.data, joined.b.data = torch.cat([q.a, v.a]).data, torch.cat([q.b, v.b]).data
+    x = torch.randn(2, 4, 7, dtype=torch.float64)
+    separate = torch.cat([q(x), k.base(x), v(x)], dim=-1)
+    torch.testing.assert_close(joined(x), separate, rtol=0, atol=1e-12)
+    expected = torch.cat([q.delta_weight(), torch.zeros(3, 7), v.delta_weight()])
+    torch.testing.assert_close(joined.delta_weight(), expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("outputs", [[(0, 12)], [(0, 5), (5, 8), (8, 12)], [(0, 5), (8, 12)]])
-def test_the_fast_way_is_the_equation_in_values_and_gradients(outputs):
+@pytest.mark.parametrize(("dtype", "atol"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
+def test_the_fused_operation_equals_the_equation_in_values_and_gradients(outputs, dtype, atol):
     outputs = [slice(*each) for each in outputs]
-    layer = LoraLinear(nn.Linear(7, 12).double(), outputs, rank=3, scale=0.7)
+    layer = AdaptedLinear(nn.Linear(7, 12).to(dtype), outputs, rank=3, scale=0.7)
     torch.nn.init.normal_(layer.b)
-    x = torch.randn(2, 4, 7, dtype=torch.float64, requires_grad=True)
-    upstream = torch.randn(2, 12, 4, dtype=torch.float64).transpose(1, 2)  # laid out otherwise
-    change = low_rank_product(x, layer.a, layer.b, adapter_slices(outputs, 3), 12)
-    plain = F.linear(x, layer.base.weight, layer.base.bias) + 0.7 * change
+    x = torch.randn(2, 4, 7, dtype=dtype, requires_grad=True)
+    upstream = torch.randn(2, 12, 4, dtype=dtype).transpose(1, 2)  # not contiguous
+    fused, plain = layer(x), LoraLinear.forward(layer, x)
+    assert "FusedLora" in str(fused.grad_fn) and "FusedLora" not in str(plain.grad_fn)
     inputs = [x, layer.a, layer.b]
+    ours = torch.autograd.grad(fused, inputs, upstream)
     expected = torch.autograd.grad(plain, inputs, upstream)
-    ours = torch.autograd.grad(layer(x), inputs, upstream)
-    for a, b in zip((layer(x), *ours), (plain, *expected), strict=True):
-        torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+    for a, b in zip((fused, *ours), (plain, *expected), strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=atol)
 
 
-def test_a_first_layer_makes_no_gradient_at_its_input():
-    layer, x = hand_layer(), torch.ones(1, 2)
+@SHAPES
+def test_a_model_trains_by_the_equation_as_by_the_fused_operation(shape, monkeypatch):
+    model, _ = adapted(shape)
+    found = []
+    for uses_fused in (True, False):
+        if not uses_fused:
+            monkeypatch.setattr("finetune.lora.inject.can_fuse", lambda layer, x: False)
+        model.zero_grad()
+        loss = model(TOKENS, targets=TOKENS)
+        loss.backward()
+        found.append([loss.detach(), *(each.grad for each in lora_parameters(model))])
+    for fused, plain in zip(*found, strict=True):
+        torch.testing.assert_close(fused, plain, rtol=0, atol=1e-10)
+
+
+@LAYERS
+def test_an_input_without_gradient_gets_none(make_layer):
+    layer, x = hand_layer(make_layer), torch.ones(1, 2)
     layer(x).sum().backward()
     assert x.grad is None and layer.a.grad is not None
 
 
 @SHAPES
-def test_the_model_begins_as_it_was(shape):
+def test_adapters_start_as_the_identity(shape):
     model = GPT(shape)
     before = model(TOKENS)
     inject(model, LoraConfig())
@@ -126,9 +174,10 @@ def test_the_base_gets_no_gradient_and_the_adapters_do(shape):
         assert id(parameter) not in own or parameter.grad.abs().min() > 0, name
 
 
-def test_no_product_makes_a_gradient_of_a_frozen_weight():
-    """Backward through 64 x 64 weights and 64 rows: one product of that size, and thin ones."""
-    layer = LoraLinear(nn.Linear(64, 64, bias=False), [slice(0, 64)], rank=1, scale=1.0)
+@LAYERS
+def test_no_product_computes_a_gradient_of_a_frozen_weight(make_layer):
+    """Backward through 64 x 64 weights and 64 rows: one product of that size, and low-rank ones."""
+    layer = make_layer(nn.Linear(64, 64, bias=False), rank=1, scale=1.0)
     y = layer(torch.randn(64, 64, requires_grad=True))
     with FlopCounterMode(display=False) as counted:
         y.sum().backward()
@@ -150,7 +199,7 @@ def test_the_count_by_hand():
     assert n_lora_parameters(LLAMA, LoraConfig(rank=3, targets=("q", "v"))) == 336
 
 
-def test_coverage_says_how_much_is_trained():
+def test_count_trainable_reports_how_much_is_trained():
     model = GPT(LLAMA)
     total = model.n_parameters()
     inject(model, LoraConfig(rank=3, targets=("q", "v")))
@@ -222,7 +271,7 @@ def test_adapters_come_back_after_an_error_inside():
     model, _ = adapted()
     with pytest.raises(RuntimeError), disable_adapters(model):
         raise RuntimeError
-    assert all(layer.adds for layer in lora_layers(model).values())
+    assert all(layer.is_active for layer in lora_layers(model).values())
 
 
 def test_merged_adapters_cannot_be_disabled():
@@ -233,7 +282,7 @@ def test_merged_adapters_cannot_be_disabled():
 
 
 @SHAPES
-def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
+def test_generation_uses_the_adapters_and_so_does_the_model_with_direct_calls(shape):
     model, base = adapted(shape, dtype=torch.float32)
     model.eval()
     with torch.no_grad():
@@ -249,11 +298,12 @@ def test_writing_uses_the_adapters_and_the_bare_model_computes_the_same(shape):
     assert text == greedy[2:]
 
 
-def test_a_single_row_takes_the_way_for_few_rows(monkeypatch):
+@LAYERS
+def test_a_single_row_takes_the_fast_path_for_few_rows(make_layer, monkeypatch):
     called = []
-    way = "gpt.model.fast.few_rows.linear_few_rows"
-    monkeypatch.setattr(way, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
-    layer = LoraLinear(FastLinear(512, 512), [slice(0, 512)], rank=2, scale=1.0)
+    path = "gpt.model.fast.few_rows.linear_few_rows"
+    monkeypatch.setattr(path, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
+    layer = make_layer(FastLinear(512, 512), rank=2, scale=1.0)
     with torch.no_grad():
         layer(torch.randn(1, 1, 512))
     assert called
@@ -275,8 +325,9 @@ def test_state_dicts_hold_base_and_adapters():
     assert torch.equal(other(TOKENS), model(TOKENS))
 
 
-def test_dropout_thins_what_a_reads_in_training_alone():
-    layer = LoraLinear(nn.Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
+@pytest.mark.parametrize("kind", [LoraProjections, AdaptedLinear])
+def test_dropout_applies_to_the_input_of_a_and_only_in_training(kind):
+    layer = kind(nn.Linear(1000, 1, bias=False), [slice(0, 1)], 1, 1.0, p_dropout=0.25)
     torch.nn.init.ones_(layer.b)
     layer.base.weight.data.zero_()
     layer.a.data.fill_(1)
@@ -287,7 +338,7 @@ def test_dropout_thins_what_a_reads_in_training_alone():
     assert layer.eval()(x).item() == 1000
 
 
-def test_the_generator_alone_decides_the_start():
+def test_only_the_generator_decides_the_initial_a():
     starts = []
     for seed in (5, 5, 6):
         model = GPT(LLAMA)
@@ -297,7 +348,7 @@ def test_the_generator_alone_decides_the_start():
     assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
 
 
-def test_a_base_that_is_unfrozen_again_learns():
+def test_a_base_that_is_unfrozen_again_gets_gradients():
     model, _ = adapted()
     model.requires_grad_(True)
     model(TOKENS, targets=TOKENS).backward()
@@ -309,7 +360,7 @@ def test_a_base_that_is_unfrozen_again_learns():
     torch.testing.assert_close(weight.grad, expected, rtol=0, atol=1e-10)
 
 
-def test_autocast_and_bf16_take_the_plain_way():
+def test_autocast_and_bf16_use_the_equation():
     model, _ = adapted(dtype=torch.float32)
     exact = model(TOKENS)
     with torch.autocast("cpu", torch.bfloat16):
@@ -320,10 +371,10 @@ def test_autocast_and_bf16_take_the_plain_way():
     assert (half(TOKENS).float() - exact).abs().max() < 0.1 * exact.abs().max()
 
 
-def test_few_steps_of_training_lower_the_loss_and_leave_the_base():
+def test_a_few_steps_of_training_lower_the_loss_and_leave_the_base_unchanged():
     model, base = adapted(config=LoraConfig(rank=4, alpha=4.0), dtype=torch.float32)
     for each in (model, base):
-        each.embedding.weight.data *= 5  # the head is frozen too; let it be decided
+        each.embedding.weight.data *= 5  # the frozen head then makes confident predictions
     optimizer, losses = torch.optim.AdamW(lora_parameters(model), lr=3e-2), []
     for _ in range(40):
         optimizer.zero_grad()
@@ -341,22 +392,22 @@ BAD = {
     "alpha must be a positive number, got -1": {"alpha": -1.0},
     "alpha must be a positive number, got nan": {"alpha": math.nan},
     r"dropout must lie in \[0, 1\), got 1.0": {"dropout": 1.0},
-    "no part 'c_attn' to adapt; there are q, k, v, o, gate, up, down, all": {
+    "no projection is called 'c_attn'; choose from q, k, v, o, gate, up, down, all": {
         "targets": ("c_attn",)
     },
-    "no part to adapt is named; there are q": {"targets": ()},
+    "no projection to adapt is named; choose from q": {"targets": ()},
 }
 
 
 @pytest.mark.parametrize("message", BAD)
-def test_a_config_without_a_meaning_is_refused(message):
+def test_an_invalid_config_is_refused(message):
     with pytest.raises(BadInput, match=message):
         LoraConfig(**BAD[message])
 
 
-def test_a_model_without_a_gate_has_none_to_adapt():
+def test_a_model_without_a_gate_projection_cannot_adapt_one():
     model = GPT(GPT2)
-    with pytest.raises(BadInput, match="no part 'gate' to adapt; there are q, k, v, o, up, down"):
+    with pytest.raises(BadInput, match="no projection is called 'gate'; choose from q, k, v, o"):
         inject(model, LoraConfig(targets=("q", "gate")))
     assert not lora_layers(model) and all(each.requires_grad for each in model.parameters())
 
@@ -367,8 +418,9 @@ def test_adapters_of_adapters_are_refused():
         inject(model, LoraConfig())
 
 
-def test_second_derivatives_are_refused():
+def test_second_derivatives_of_the_fused_operation_are_refused():
     x = torch.ones(1, 2, requires_grad=True)
-    (slope,) = torch.autograd.grad(hand_layer()(x).square().sum(), x, create_graph=True)
+    y = hand_layer(adapted_layer)(x)
+    (slope,) = torch.autograd.grad(y.square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         slope.sum().backward()

@@ -7,7 +7,6 @@ from finetune.lora.inject import LoraConfig, n_lora_parameters
 from finetune.memory.activations import activation_memory, saved_by_blocks
 from finetune.memory.estimate import (
     LLAMA_2_7B,
-    SMOLLM2_135M,
     StepMemory,
     memory_table,
     step_memory,
@@ -16,6 +15,7 @@ from finetune.memory.measurement import LiveBytes, MeasuredStep, saved_activatio
 from finetune.memory.step import TrainingStep
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.pretrained.smollm2 import SMOLLM2_135M
 
 SMALL = {"vocab_size": 50, "context": 16, "n_layers": 3, "n_heads": 4, "d_model": 16, "d_ff": 40}
 GPT2 = GPTConfig(**SMALL, positions="learned", attention_bias=True, dropout=0.1)

@@ -8,16 +8,14 @@ from torch import nn
 
 from finetune.commands.ppo import copy_sharing_frozen
 from finetune.lora.inject import (
+    AdaptedLinear,
     LoraConfig,
     count_trainable,
-    disable_adapters,
     inject,
     lora_layers,
     lora_parameters,
-    merge,
-    merged_copy,
 )
-from finetune.lora.layer import LoraLinear
+from finetune.lora.merge import disable_adapters, merge, merged_copy
 from finetune.lora.nf4 import (
     Nf4Linear,
     dequantise_matrix,
@@ -53,7 +51,7 @@ def round_trip(weight):
 
 
 def integers(weight):
-    """The same blocks with 15 evenly spaced levels, -7/7 to 7/7."""
+    """Quantise the same blocks to 15 evenly spaced levels, -7/7 to 7/7."""
     blocks = weight.view(-1, 64)
     scales = blocks.abs().amax(dim=1, keepdim=True)
     units = (blocks / scales * 7).round()
@@ -65,7 +63,7 @@ def test_the_levels_are_the_published_ones():
     torch.testing.assert_close(nf4_levels(), expected, rtol=0, atol=1e-6)
 
 
-def test_every_number_goes_to_the_nearest_level():
+def test_every_number_is_rounded_to_the_nearest_level():
     x = torch.rand(1000) * 2 - 1
     expected = (x[:, None] - nf4_levels().float()).abs().argmin(dim=1)
     assert torch.equal(nearest_level(x).long(), expected)
@@ -94,23 +92,21 @@ def test_scales_in_eight_bits_are_within_half_a_step():
 
 
 @pytest.mark.parametrize("shape", [(3, 5), (1, 64), (7, 64), (5, 100), (64, 640)])
-def test_any_shape_comes_back(shape):
+def test_matrices_of_any_shape_survive_the_round_trip(shape):
     weight = torch.randn(shape)
     again = round_trip(weight)
     assert again.shape == weight.shape
-    assert ((again - weight).abs().max() / weight.abs().max()) < 0.17  # half the widest gap, 0.15
+    assert ((again - weight).abs().max() / weight.abs().max()) < 0.17  # half the widest gap is 0.15
 
 
-def test_what_four_bits_hold_exactly_stays():
-    weight = (
-        nf4_levels().float().repeat(4, 4)
-    )  # scales are 1, so are their mean and nothing is left
+def test_weights_equal_to_levels_are_stored_exactly():
+    weight = nf4_levels().float().repeat(4, 4)  # all scales are 1, equal to their mean
     torch.testing.assert_close(round_trip(weight), weight, rtol=0, atol=1e-7)
     assert torch.equal(round_trip(torch.zeros(3, 64)), torch.zeros(3, 64))
 
 
 def test_normal_weights_lose_less_than_in_plain_integers():
-    """The mean square error is lower, and the 16 values are used more evenly."""
+    """The mean squared error is lower, and the 16 levels are used more evenly."""
     weight = 0.02 * torch.randn(256, 640)
     units, plain = integers(weight)
     assert F.mse_loss(round_trip(weight), weight) < 0.8 * F.mse_loss(plain, weight)
@@ -119,12 +115,12 @@ def test_normal_weights_lose_less_than_in_plain_integers():
 
 
 def entropy(codes):
-    """Bits a code."""
+    """Return the entropy of the codes in bits per code."""
     share = torch.bincount(codes.flatten().long(), minlength=16) / codes.numel()
     return -torch.special.xlogy(share, share).sum() / torch.log(torch.tensor(2.0))
 
 
-def test_a_weight_takes_little_more_than_half_a_byte():
+def test_a_weight_takes_0_516_bytes():
     layer = Nf4Linear(nn.Linear(576, 1536, bias=False))
     assert layer.n_weights == 576 * 1536
     assert abs(layer.n_bytes / layer.n_weights - (4 + 8 / 64 + 32 / (64 * 256)) / 8) < 1e-4
@@ -146,17 +142,17 @@ def test_the_layer_multiplies_by_the_dequantised_matrix(bias):
 
 
 @pytest.mark.parametrize("adapted", [False, True])
-def test_the_forward_pass_keeps_no_matrix(adapted):
-    """What autograd holds of a layer is its input, and with an adapter A, B and A x."""
+def test_the_forward_pass_does_not_keep_the_dequantised_matrix(adapted):
+    """Autograd keeps nothing of a frozen layer; with an adapter it keeps x, A, B and A x."""
     layer, x, kept = Nf4Linear(nn.Linear(64, 640, bias=False)), torch.randn(2, 64), []
     if adapted:
-        layer = LoraLinear(layer, [slice(0, 640)], rank=1, scale=1.0)
+        layer = AdaptedLinear(layer, [slice(0, 640)], rank=1, scale=1.0)
     with torch.autograd.graph.saved_tensors_hooks(lambda each: kept.append(each) or each, id):
         layer(x.requires_grad_())
     assert sum(each.numel() for each in kept) == adapted * (2 * 64 + 64 + 640 + 2)
 
 
-def test_quantising_a_model_leaves_the_table_and_the_norms():
+def test_quantising_a_model_does_not_change_the_embedding_and_the_norms():
     model = GPT(SHAPE)
     before, n_layers = model.state_dict(), len(linear_layers(model))
     quantise_model(model)
@@ -179,7 +175,7 @@ def test_dequantising_gives_the_same_outputs_and_the_names_of_the_base():
         torch.testing.assert_close(model(TOKENS), before)
 
 
-def test_a_quantised_model_writes_and_is_made_again_from_its_base():
+def test_a_quantised_model_generates_and_can_be_quantised_again_from_its_base():
     model = GPT(SHAPE).eval()
     twin = copy.deepcopy(model)
     quantise_model(model)
@@ -193,7 +189,7 @@ def test_a_quantised_model_writes_and_is_made_again_from_its_base():
     assert model.state_dict().keys() == dict(model.named_parameters()).keys()
 
 
-def test_what_twins_share_is_counted_once_as_in_full_precision():
+def test_codes_shared_by_copies_are_counted_once_as_weights_in_full_precision_are():
     found = []
     for bits in (32, 4):
         model = GPT(SHAPE)
@@ -205,7 +201,7 @@ def test_what_twins_share_is_counted_once_as_in_full_precision():
 
 
 @pytest.mark.parametrize("first", ["quantise", "inject"])
-def test_lora_trains_on_four_bits_which_never_change(first):
+def test_lora_trains_on_a_quantised_base_whose_codes_never_change(first):
     model = GPT(SHAPE)
     model.embedding.weight.data *= 20
     steps = [lambda: quantise_model(model), lambda: inject(model, LoraConfig(rank=4, alpha=8.0))]
@@ -228,7 +224,7 @@ def test_lora_trains_on_four_bits_which_never_change(first):
         assert torch.equal(model(TOKENS), start)
 
 
-def test_gradients_of_adapters_are_those_on_the_dequantised_base():
+def test_adapters_get_the_gradients_that_they_get_on_the_dequantised_base():
     model = GPT(SHAPE).double()
     quantise_model(model)
     inject(model, LoraConfig(rank=2))
@@ -242,7 +238,7 @@ def test_gradients_of_adapters_are_those_on_the_dequantised_base():
         torch.testing.assert_close(ours.grad, expected.grad, rtol=0, atol=1e-10)
 
 
-def test_coverage_counts_what_four_bits_stand_for():
+def test_count_trainable_includes_quantised_weights():
     model = GPT(SHAPE)
     total = model.n_parameters()
     quantise_model(model)
@@ -263,7 +259,7 @@ def test_merging_makes_a_new_model_in_full_precision():
     torch.testing.assert_close(plain(TOKENS), model(TOKENS), rtol=0, atol=1e-5)
 
 
-def test_the_biases_of_layers_in_four_bits_are_trained_where_they_may_be():
+def test_the_biases_of_quantised_layers_can_be_trained_after_merging():
     model = GPT(replace(SHAPE, feed_forward="gelu", ff_bias=True))
     nn.init.normal_(model.blocks[0].mlp.widen.bias)
     before = model(TOKENS)

@@ -5,6 +5,7 @@ import safetensors.torch
 import torch
 
 from finetune.lora.inject import LoraConfig, inject, lora_layers
+from finetune.lora.peft_config import rank_and_scale
 from finetune.lora.peft_files import (
     CONFIG_FILE,
     SCORE_TENSOR,
@@ -12,7 +13,7 @@ from finetune.lora.peft_files import (
     read_adapter,
     write_adapter,
 )
-from finetune.lora.peft_layout import peft_modules, rank_and_scale
+from finetune.lora.peft_layout import peft_modules
 from finetune.reward.scorer import as_scorer
 from gpt import files
 from gpt.errors import BadInput
@@ -33,7 +34,7 @@ TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1)
 
 
 def pair(shape, config):
-    """A model whose adapters have learned something, and its base."""
+    """Return a model with random adapters, and its base."""
     base = GPT(shape)
     for parameter in base.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
@@ -47,14 +48,14 @@ def pair(shape, config):
 
 @pytest.fixture
 def folder(tmp_path):
-    """An adapter of rank 2 on q, v and down of a Llama."""
+    """Write an adapter of rank 2 on q, v and down of a Llama and return its folder."""
     model, _ = pair(LLAMA, LoraConfig(2, 6.0, ("q", "v", "down")))
     write_adapter(tmp_path, model)
     return tmp_path
 
 
 def edit(folder, drop=(), **settings):
-    """Change the config of an adapter."""
+    """Change settings of an adapter in its folder, and drop others."""
     config = json.loads((folder / CONFIG_FILE).read_text()) | settings
     (folder / CONFIG_FILE).write_text(
         json.dumps({k: v for k, v in config.items() if k not in drop})
@@ -62,7 +63,7 @@ def edit(folder, drop=(), **settings):
 
 
 def edit_tensors(folder, change):
-    """Change the tensors of an adapter."""
+    """Apply a change to the tensors of an adapter in its folder."""
     tensors = safetensors.torch.load_file(folder / TENSORS_FILE)
     change(tensors)
     safetensors.torch.save_file(tensors, folder / TENSORS_FILE)
@@ -70,7 +71,7 @@ def edit_tensors(folder, change):
 
 @pytest.mark.parametrize("family", SHAPES)
 @pytest.mark.parametrize("targets", [("q", "v"), ("k",), ("o", "down"), ("q", "up"), ("all",)])
-def test_what_is_written_is_what_is_read(family, targets, tmp_path):
+def test_an_adapter_survives_writing_and_reading(family, targets, tmp_path):
     model, base = pair(SHAPES[family], LoraConfig(2, 6.0, targets, dropout=0.1))
     before = base(TOKENS)
     write_adapter(tmp_path, model)
@@ -80,7 +81,7 @@ def test_what_is_written_is_what_is_read(family, targets, tmp_path):
     for name, layer in ours.items():
         twin = again[name]
         assert torch.equal(layer.a, twin.a) and torch.equal(layer.b, twin.b)
-        assert (layer.places, layer.scale, 0.1) == (twin.places, twin.scale, twin.p_dropout)
+        assert (layer.slices, layer.scale, 0.1) == (twin.slices, twin.scale, twin.dropout.p)
     trained = {name for name, each in base.named_parameters() if each.requires_grad}
     assert trained == {f"{name}.{factor}" for name in ours for factor in "ab"}
     model.eval(), base.eval()
@@ -109,7 +110,7 @@ def test_three_adapters_of_one_module_are_one_of_three_times_the_rank(tmp_path):
     a, b = tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"]
     assert a.shape == (6, 16) and torch.equal(a, layer.a)
     assert torch.equal(b, torch.block_diag(*layer.b.split(16)))
-    torch.testing.assert_close(3 * b @ a, layer.change())
+    torch.testing.assert_close(3 * b @ a, layer.delta_weight())
     config = json.loads((tmp_path / CONFIG_FILE).read_text())
     path = name.removeprefix("base_model.model.")
     assert (config["r"], config["lora_alpha"]) == (2, 6)
@@ -118,10 +119,10 @@ def test_three_adapters_of_one_module_are_one_of_three_times_the_rank(tmp_path):
     assert config["fan_in_fan_out"] is True
 
 
-def test_the_one_a_of_a_fused_module_becomes_that_of_each_part(tmp_path):
+def test_the_a_of_a_module_trained_by_peft_is_copied_to_each_of_its_projections(tmp_path):
     model, base = pair(GPT2, LoraConfig(6, 6.0))
     write_adapter(tmp_path, model)
-    edit_tensors(tmp_path, lambda tensors: None)  # saved by another hand: the header is gone
+    edit_tensors(tmp_path, lambda tensors: None)  # saved without the header, as peft does
     edit(tmp_path, rank_pattern={"c_attn": 18, "c_fc": 6}, alpha_pattern={r".*h\.\d\..*c_attn": 18})
     read_adapter(tmp_path, base)
     layer = base.blocks[0].attention.qkv
@@ -130,7 +131,7 @@ def test_the_one_a_of_a_fused_module_becomes_that_of_each_part(tmp_path):
     torch.testing.assert_close(base(TOKENS), model(TOKENS), rtol=0, atol=1e-5)
 
 
-def test_a_square_root_scales_where_the_adapter_says_so(folder):
+def test_rslora_divides_alpha_by_the_square_root_of_the_rank(folder):
     model = GPT(LLAMA)
     edit(folder, use_rslora=True)
     read_adapter(folder, model)
@@ -188,18 +189,18 @@ ODD = {
     "has something_new": lambda folder: edit(folder, something_new=3),
     "has lora_dropout 1.0; it must lie": lambda folder: edit(folder, lora_dropout=1.0),
     "has target_modules None": lambda folder: edit(folder, target_modules=None),
-    "which is no pattern": lambda folder: edit(folder, target_modules="("),
+    "which is not a valid regular": lambda folder: edit(folder, target_modules="("),
     "has rank '2' at model": lambda folder: edit(folder, r="2"),
     "has rank 0 at model": lambda folder: edit(folder, r=0),
     "has alpha None at model": lambda folder: edit(folder, drop=["lora_alpha"]),
     "different ranks or scales": lambda folder: edit(folder, alpha_pattern={"v_proj": 2}),
-    r"has shape \(2, 16\); rank 3 and this model ask for \(3, 16\)": (
+    r"has shape \(2, 16\); rank 3 and this model need \(3, 16\)": (
         lambda folder: edit(folder, r=3)
     ),
-    "misses tensor 'base_model.model.model.layers.0.self_attn.o_proj.lora_A.weight'": (
+    "lacks tensor 'base_model.model.model.layers.0.self_attn.o_proj.lora_A.weight'": (
         lambda folder: edit(folder, target_modules=["q_proj", "v_proj", "down_proj", "o_proj"])
     ),
-    "misses tensor '.*1.mlp.down_proj.lora_B.weight'": lambda folder: edit_tensors(
+    "lacks tensor '.*1.mlp.down_proj.lora_B.weight'": lambda folder: edit_tensors(
         folder, lambda t: t.pop("base_model.model.model.layers.1.mlp.down_proj.lora_B.weight")
     ),
     "has an unknown tensor '.*v_proj.lora_A.weight'": (
@@ -208,7 +209,9 @@ ODD = {
     "has an unknown tensor 'base_model.model.lm_head.lora_A.weight'": lambda folder: edit_tensors(
         folder, lambda t: t.update({"base_model.model.lm_head.lora_A.weight": torch.zeros(2, 2)})
     ),
-    r"has rank_pattern \['x'\], which is no table": lambda folder: edit(folder, rank_pattern=["x"]),
+    r"has rank_pattern \['x'\], which is not a JSON object": (
+        lambda folder: edit(folder, rank_pattern=["x"])
+    ),
     "names no module of this model": lambda folder: (
         edit(folder, target_modules=["c_attn"]),
         edit_tensors(folder, lambda tensors: tensors.clear()),
@@ -225,7 +228,7 @@ def test_an_adapter_that_does_not_fit_is_refused_and_nothing_changes(message, fo
     assert not lora_layers(model) and all(each.requires_grad for each in model.parameters())
 
 
-def test_blocks_that_are_none_are_refused(tmp_path):
+def test_a_header_that_does_not_fit_the_blocks_of_b_is_refused(tmp_path):
     model, base = pair(GPT2, LoraConfig(2, targets=("q", "v")))
     write_adapter(tmp_path, model)
     path = "transformer.h.0.attn.c_attn"
@@ -235,13 +238,13 @@ def test_blocks_that_are_none_are_refused(tmp_path):
     tensors = safetensors.torch.load_file(tmp_path / TENSORS_FILE)
     for odd in ("q k", "q", "q k v", "x v"):
         safetensors.torch.save_file(tensors, tmp_path / TENSORS_FILE, header | {path: odd})
-        with pytest.raises(BadInput, match="is not (zero outside the blocks|joined) of"):
+        with pytest.raises(BadInput, match="is not (zero outside the blocks of|joined from)"):
             read_adapter(tmp_path, base)
 
 
 @pytest.fixture
-def judge(tmp_path):
-    """An adapter of a scorer, and the scorer."""
+def written_scorer(tmp_path):
+    """Write the adapter of a scorer; return its folder and the scorer."""
     model, _ = pair(LLAMA, LoraConfig(2))
     scorer = as_scorer(model)
     torch.nn.init.normal_(scorer.score.weight)
@@ -250,14 +253,14 @@ def judge(tmp_path):
 
 
 @pytest.mark.parametrize("saved", [["score"], ["classifier", "score"]])  # the second is peft's
-def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
-    folder, scorer = judge
+def test_the_head_of_a_scorer_is_stored_with_its_adapter(saved, written_scorer):
+    folder, scorer = written_scorer
     edit(folder, modules_to_save=saved)
     again = as_scorer(GPT(LLAMA))
     read_adapter(folder, again)
     assert torch.equal(again.score.weight, scorer.score.weight)
     assert json.loads((folder / CONFIG_FILE).read_text())["task_type"] == "SEQ_CLS"
-    with pytest.raises(BadInput, match="has modules_to_save"):  # no place for the row
+    with pytest.raises(BadInput, match="has modules_to_save"):  # a GPT has no such head
         read_adapter(folder, GPT(LLAMA))
 
 
@@ -266,14 +269,14 @@ def test_the_row_of_a_scorer_goes_with_its_adapter(saved, judge):
     [
         (
             lambda tensors: tensors.pop(SCORE_TENSOR),
-            "misses tensor 'base_model.model.score.weight'",
+            "lacks tensor 'base_model.model.score.weight'",
         ),
         (lambda tensors: tensors.update({SCORE_TENSOR: torch.zeros(2, 16)}),
-         r"score.weight' has shape \(2, 16\); this model asks for \(1, 16\)"),
+         r"score.weight' has shape \(2, 16\); this model needs \(1, 16\)"),
     ],
 )  # fmt: skip
-def test_a_row_that_does_not_fit_is_refused_and_nothing_changes(change, message, judge):
-    folder, _ = judge
+def test_a_head_that_does_not_fit_is_refused_and_nothing_changes(change, message, written_scorer):
+    folder, _ = written_scorer
     edit_tensors(folder, change)
     model = as_scorer(GPT(LLAMA))
     with pytest.raises(BadInput, match=message):
@@ -281,7 +284,7 @@ def test_a_row_that_does_not_fit_is_refused_and_nothing_changes(change, message,
     assert not lora_layers(model) and not model.score.weight.any()
 
 
-def test_a_model_with_adapters_takes_no_others(folder):
+def test_a_model_with_adapters_cannot_read_others(folder):
     model, _ = pair(LLAMA, LoraConfig(2))
     with pytest.raises(BadInput, match="adapters already"):
         read_adapter(folder, model)
@@ -291,13 +294,13 @@ def test_a_model_without_adapters_or_without_a_family_is_not_written(tmp_path):
     with pytest.raises(BadInput, match="no adapters"):
         write_adapter(tmp_path / "a", GPT(LLAMA))
     model, _ = pair(GPTConfig(**vars(LLAMA) | {"positions": "alibi"}), LoraConfig(2))
-    with pytest.raises(BadInput, match="no class for this mix"):
+    with pytest.raises(BadInput, match="no class for this arch"):
         write_adapter(tmp_path / "a", model)
     assert not (tmp_path / "a").exists()
 
 
-def test_a_disk_that_fills_up_leaves_no_adapter_that_could_be_read(folder, monkeypatch):
-    """Whatever write fails, the folder has no config, or all of the new adapter."""
+def test_a_full_disk_leaves_no_adapter_that_can_be_read(folder, monkeypatch):
+    """Whichever write fails, the folder has no config, or the complete new adapter."""
     written = files.write_atomically
 
     def full(path, data):

@@ -74,7 +74,7 @@ def test_scores_are_those_of_the_last_token_less_the_penalty_where_it_is_no_stop
 
 def test_every_recorded_number_is_ours():
     rows = ppo_rows.recorded_rows()
-    assert [(row.name, row.max_abs_diff) for row in rows if not row.ok] == []
+    assert [(row.name, row.max_abs_diff) for row in rows if not row.is_equal] == []
     assert {row.library for row in rows} == {"trl 1.12.0, recorded"}
     assert len(rows) == 10
 
@@ -119,7 +119,7 @@ def test_a_whole_update_moves_every_weight_as_it_did_there(case):
 
 def test_our_own_phase_and_loop_do_the_whole_update():
     row = ppo_whole.whole_update_row()
-    assert row.ok and row.max_abs_diff < 1e-9, row
+    assert row.is_equal and row.max_abs_diff < 1e-9, row
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_our_own_phase_and_loop_do_the_whole_update():
 )
 def test_a_phase_or_a_step_that_goes_wrong_is_found(monkeypatch, place, wrong):
     monkeypatch.setattr(f"finetune.ppo.{place}", wrong)
-    assert not ppo_whole.whole_update_row().ok
+    assert not ppo_whole.whole_update_row().is_equal
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
@@ -205,7 +205,7 @@ def test_a_wrong_piece_is_found(monkeypatch, piece, row):
         "clipped_value_loss": value_loss_without_half,
     }
     monkeypatch.setattr(ppo_rows, piece, wrong[piece])
-    assert row in {each.name for each in ppo_rows.recorded_rows() if not each.ok}
+    assert row in {each.name for each in ppo_rows.recorded_rows() if not each.is_equal}
 
 
 @pytest.mark.slow

@@ -32,8 +32,8 @@ def test_only_the_prompt_is_trained():
 
 
 @POSITIONS
-def test_a_prompt_of_rows_of_the_table_is_a_text_before_the_text(positions):
-    """Where the vectors are those of tokens 3, 1 and 4, the model reads 3 1 4 first."""
+def test_a_prompt_of_embedding_rows_acts_like_tokens_before_the_text(positions):
+    """With the vectors of tokens 3, 1 and 4, the model reads 3 1 4 first."""
     model = base(positions)
     words = torch.tensor([3, 1, 4])
     expected = model(torch.cat([words.expand(3, 3), TOKENS], dim=1))[:, 3:]
@@ -43,7 +43,7 @@ def test_a_prompt_of_rows_of_the_table_is_a_text_before_the_text(positions):
     assert (tuned(TOKENS) - model(TOKENS)).abs().max() > 0.01
 
 
-def test_it_begins_as_rows_of_the_table():
+def test_the_prompt_starts_as_rows_of_the_embedding():
     model = base()
     tuned = with_soft_prompt(model, 4, torch.Generator().manual_seed(3))
     again = with_soft_prompt(model, 4, torch.Generator().manual_seed(3))
@@ -52,7 +52,7 @@ def test_it_begins_as_rows_of_the_table():
         assert (row == model.embedding.weight).all(dim=1).any()
 
 
-def test_training_it_lowers_the_loss_and_nothing_else_moves():
+def test_training_the_prompt_lowers_the_loss_and_changes_nothing_else():
     model = base()
     before = {name: each.clone() for name, each in model.state_dict().items()}
     tuned, losses = with_soft_prompt(model, 8), []
@@ -68,7 +68,7 @@ def test_training_it_lowers_the_loss_and_nothing_else_moves():
 
 
 @POSITIONS
-def test_writing_with_a_cache_continues_what_the_model_reads(positions):
+def test_generation_with_a_cache_equals_repeated_forward_passes(positions):
     tuned = with_soft_prompt(base(positions), 4)
     text = [1, 2]
     for _ in range(10):
@@ -77,7 +77,7 @@ def test_writing_with_a_cache_continues_what_the_model_reads(positions):
 
 
 @POSITIONS
-def test_prompts_of_different_lengths_in_one_batch(positions):
+def test_texts_of_different_lengths_can_share_a_batch(positions):
     tuned, texts = with_soft_prompt(base(positions), 3), [[1, 2, 3, 4, 5], [6], [7, 8]]
     together = generate_batch(tuned, texts, 8, greedy)
     assert together == [list(generate(tuned, text, 8, greedy)) for text in texts]
@@ -96,10 +96,10 @@ def test_a_prompt_must_leave_room_for_text(n_vectors):
 
 
 def test_a_mask_is_refused():
-    with pytest.raises(BadInput, match="no mask"):
+    with pytest.raises(BadInput, match="takes no mask"):
         with_soft_prompt(base(), 2)(TOKENS, causal_mask(9, 9)[None, None])
 
 
-def test_a_model_with_a_prompt_is_not_taken_for_one_without():
+def test_a_model_with_a_soft_prompt_cannot_become_a_class_that_would_drop_it():
     with pytest.raises(BadInput, match="a PromptTunedGPT model as a Policy would lose its prompt"):
         share_layers_as(Policy, with_soft_prompt(base(), 3))

@@ -1,13 +1,13 @@
-"""GPT-2 small on a GPU: tokens a second, utilisation and memory, beside GPT2LMHeadModel.
+"""Benchmark GPT-2 small on a GPU: tokens per second, utilisation, memory; with GPT2LMHeadModel.
 
     uv run python packages/gpt/scripts/gpu_benchmark.py
 
-Both train on the same random tokens with the same settings: bf16 autocast, torch.compile, fused
-attention and a fused AdamW, in turns in one process. Model FLOP utilisation is the share of the
-card's dense bf16 peak that the useful work makes up, 6 N + 12 L D T operations a token (Chowdhery
-et al. 2022, "PaLM", appendix B), N without the position table. Then both write with a cache, at
-batch 1 and 64. Needs a CUDA device and the extra `baselines`; `--tiny --device cpu` tries it out
-on any machine. No run on a GPU is recorded yet.
+Both models train on the same random tokens with the same settings: bf16 autocast, torch.compile,
+fused attention and a fused AdamW, alternating in one process. Model FLOP utilisation is the useful
+work, 6 N + 12 L D T operations per token (Chowdhery et al. 2022, "PaLM", appendix B), as a fraction
+of the card's dense bf16 peak; N leaves out the position table. Then both generate with a cache, at
+batch sizes 1 and 64. The script needs a CUDA device and the extra `baselines`; try it on any
+machine with `--tiny --device cpu`. No run on a GPU is recorded yet.
 """
 
 import json
@@ -34,37 +34,38 @@ from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.program import Script
+from gpt.recording import measurement_conditions
 from gpt.runs.passes import autocast
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import make_adamw
 
 PEAKS = {"H200": 989e12, "H100 80GB HBM3": 989e12, "A100": 312e12}
-"""Dense bf16 operations a second, from the makers' data sheets."""
+"""Dense bf16 operations per second, from the vendors' data sheets."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to run."""
+    """Options of the script."""
 
     batch_size: int = 64
-    """Sequences of 1,024 tokens in a step."""
+    """Sequences of 1,024 tokens per step."""
     steps: int = 20
-    """Steps of each side that count, after five that do not."""
+    """Timed steps of each side, after five warm-up steps."""
     new_tokens: int = 128
-    """Tokens to write in the comparison of decoding."""
+    """Tokens to generate per prompt."""
     compile: bool = True
-    """Compile both models."""
+    """Compile both models with torch.compile."""
     peak: float | None = None
-    """Operations a second of the card in bf16; known for some by their name."""
+    """Peak bf16 operations per second of the card; default: looked up by the card's name."""
     tiny: bool = False
-    """Four layers of width 128 and short sequences, to try the script out."""
+    """Use four layers of width 128 and short sequences, to try the script."""
     device: str = "cuda"
-    """cuda; with --tiny also cpu."""
+    """Device: cuda, or with --tiny also cpu."""
 
 
 class Side:
-    """One of the two models in training."""
+    """One of the two models in training, with its times and its peak memory."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable) -> None:
         self.model, self.optimizer, self.loss = model, optimizer, loss
@@ -72,29 +73,29 @@ class Side:
         self.peak_bytes = 0
 
     def step(self, tokens: Tensor) -> None:
-        """One step, timed, with its peak of memory."""
+        """Do one step, and record its time and its peak memory."""
         device = tokens.device
         before = 0
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
             before = torch.cuda.memory_allocated(device)
         synchronise()
-        begin = time.perf_counter()
+        started = time.perf_counter()
         with autocast(device.type, "bf16"):
             loss = self.loss(tokens)
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
         synchronise()
-        self.seconds.append(time.perf_counter() - begin)
+        self.seconds.append(time.perf_counter() - started)
         if device.type == "cuda":
-            # what the step needed, and this side's weights and two moments; not the other side's
+            # memory of the step, plus weights and two moments of this side but not of the other
             held = 3 * sum(parameter.nbytes for parameter in self.model.parameters())
             self.peak_bytes = torch.cuda.max_memory_allocated(device) - before + held
 
 
-def both_sides(config: Config, device: torch.device) -> tuple[Side, Side]:
-    """The same weights twice: ours, and the library's."""
+def make_sides(config: Config, device: torch.device) -> tuple[Side, Side]:
+    """Make our model and the library's, with the same weights and optimizer settings."""
     library = baselines.gpt2_to_train("tiny" if config.tiny else "small")
     ours = baselines.to_our_model(library).train().to(device)
     library = library.to(device)
@@ -118,18 +119,21 @@ def both_sides(config: Config, device: torch.device) -> tuple[Side, Side]:
     return Side(ours, our_optimizer, our_loss), Side(library, library_optimizer, library_loss)
 
 
-def training(config: Config, sides: tuple[Side, Side], device: torch.device) -> dict[str, Any]:
-    """Tokens a second, utilisation and peak memory of both."""
-    shape = sides[0].model.config
-    length = 64 if config.tiny else shape.context
+def measure_training(
+    config: Config, sides: tuple[Side, Side], device: torch.device
+) -> dict[str, Any]:
+    """Measure tokens per second, utilisation and peak memory of both sides."""
+    model = sides[0].model.config
+    length = 64 if config.tiny else model.context
     size = (config.batch_size, length + 1)
     for _ in range(5 + config.steps):
-        tokens = torch.randint(0, shape.vocab_size, size, device=device)
+        tokens = torch.randint(0, model.vocab_size, size, device=device)
         for side in sides:
             side.step(tokens)
-    numbers = sides[0].model.n_parameters() - shape.context * shape.d_model
-    operations = 6 * numbers + 12 * shape.n_layers * shape.d_model * length
-    peak = config.peak or known_peak(device)
+    parameters = sides[0].model.n_parameters() - model.context * model.d_model
+    operations = 6 * parameters + 12 * model.n_layers * model.d_model * length
+    card = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
+    peak = config.peak or next((peak for name, peak in PEAKS.items() if name in card), None)
     report = {}
     for name, side in zip(("ours", "library"), sides, strict=True):
         seconds = statistics.median(side.seconds[5:])
@@ -143,25 +147,19 @@ def training(config: Config, sides: tuple[Side, Side], device: torch.device) -> 
     return report
 
 
-def known_peak(device: torch.device) -> float | None:
-    """The peak of the card, if its name is known."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else ""
-    return next((peak for card, peak in PEAKS.items() if card in name), None)
-
-
-def decoding(config: Config, sides: tuple[Side, Side]) -> dict[str, Any]:
-    """Tokens a second with a cache, in bf16, at batch 1 and 64."""
+def measure_decoding(config: Config, sides: tuple[Side, Side]) -> dict[str, Any]:
+    """Measure tokens per second with a cache, in bf16, at batch sizes 1 and 64."""
     ours, library = (side.model.eval().bfloat16() for side in sides)
     assert isinstance(ours, GPT)
     greedy, n = partial(sample_token, temperature=0.0), config.new_tokens
     report = {}
     for batch_size in (1, 64):
         prompts = [[row + 1, 2, 3, 4] for row in range(batch_size)]
-        writers = (
+        generators = (
             partial(generate_batch, ours, prompts, n, greedy),
-            partial(baselines.generate_greedy_batch, library, prompts, n),
+            partial(baselines.generate_new_tokens, library, prompts, n),
         )
-        speeds = [batch_size * n / fastest(writer) for writer in writers]
+        speeds = [batch_size * n / fastest_of_three(generate) for generate in generators]
         report[f"batch {batch_size}"] = {
             "ours_tokens_per_s": speeds[0],
             "library_tokens_per_s": speeds[1],
@@ -170,34 +168,32 @@ def decoding(config: Config, sides: tuple[Side, Side]) -> dict[str, Any]:
     return report
 
 
-def fastest(function: Callable[[], Any]) -> float:
-    """Seconds of the best of three calls."""
+def fastest_of_three(function: Callable[[], Any]) -> float:
+    """Return the time of the fastest of three calls in seconds."""
     seconds = []
     for _ in range(3):
         synchronise()
-        begin = time.perf_counter()
+        started = time.perf_counter()
         function()
         synchronise()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.perf_counter() - started)
     return min(seconds)
 
 
 def main(config: Config) -> int:
-    """Train both, let both write, print one JSON document."""
-    device = pick_device(config.device)
+    """Measure training and decoding of both sides, and print one JSON document."""
+    started, device = time.perf_counter(), pick_device(config.device)
     if device.type != "cuda" and not config.tiny:
-        raise BadInput("GPT-2 small at this size needs a CUDA device; --tiny tries the script out")
+        raise BadInput("GPT-2 small at this size needs a CUDA device; try the script with --tiny")
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
-    sides = both_sides(config, device)
+    sides = make_sides(config, device)
     report = {
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
-        "torch": torch.__version__,
         "library": baselines.library_version("transformers"),
-        "training": training(config, sides, device),
-        "decoding": decoding(config, sides),
+        "training": measure_training(config, sides, device),
+        "decoding": measure_decoding(config, sides),
     }
-    print(json.dumps(report, indent=2))
+    print(json.dumps(report | measurement_conditions(device, started), indent=2))
     return 0
 
 

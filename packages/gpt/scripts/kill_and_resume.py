@@ -1,13 +1,14 @@
-"""Kill a training at random moments, resume it, and compare its weights with a run left alone.
+"""Kill a training run at random moments, resume it, and compare it with an uninterrupted run.
 
     uv run python packages/gpt/scripts/kill_and_resume.py
 
-One minute on two CPU cores; ends with "20 kills, 1 finished runs: every weight identical to the
-bit" (Linux, Python 3.11, torch 2.15).
+Takes one minute on two CPU cores, and ends with "20 kills, 1 finished runs: every weight identical
+to the bit" (Linux, Python 3.11, torch 2.15).
 
-SIGKILL cannot be caught, so whatever the disk holds at that moment is all there is. The kills fall
-anywhere: while the text is read, in a step, in the middle of writing a checkpoint. Needs a system
-with `fork` (Linux, macOS): torch is imported once, and every start is a fork of that process.
+SIGKILL cannot be caught, so a resumed run has only what was on disk at that moment. The kills occur
+anywhere: while the text is read, within a step, in the middle of writing a checkpoint. The script
+needs a system with `fork` (Linux, macOS): torch is imported once, and every start forks that
+process.
 """
 
 import dataclasses
@@ -31,34 +32,34 @@ from gpt.training.loop import LoopConfig
 
 @dataclass(frozen=True)
 class Config:
-    """How hard to try."""
+    """Options of the script."""
 
     kills: int = 20
-    """SIGKILLs that must hit a running training."""
+    """Number of kills that must hit a running process."""
     steps: int = 150
-    """Length of the run."""
+    """Training steps of the run."""
     seed: int = 0
-    """Decides the moments."""
+    """Seed of the random moments."""
 
 
-def started(work: Callable[[], int]) -> int:
-    """Run `work` in a fork with its output closed, and return the process id."""
+def start_fork(work: Callable[[], int]) -> int:
+    """Run `work` in a fork without output, and return the process id."""
     process = os.fork()
     if process == 0:
-        quiet = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(quiet, 1)
-        os.dup2(quiet, 2)
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, 1)
+        os.dup2(devnull, 2)
         os._exit(work())
     return process
 
 
-def killed_after(process: int, seconds: float) -> bool:
-    """Kill the process after some seconds; False where it had already finished, with status 0."""
+def kill_after(process: int, seconds: float) -> bool:
+    """Kill a process after some seconds; return False if it had already finished."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         done, status = os.waitpid(process, os.WNOHANG)
         if done:
-            assert status == 0, f"the training failed with wait status {status}"
+            assert status == 0, f"the training run failed with wait status {status}"
             return False
         time.sleep(0.002)
     os.kill(process, signal.SIGKILL)
@@ -66,8 +67,8 @@ def killed_after(process: int, seconds: float) -> bool:
     return True
 
 
-def same_end(one: Path, other: Path) -> bool:
-    """Whether two runs ended in the same step with the same bits in every tensor."""
+def have_same_state(one: Path, other: Path) -> bool:
+    """Whether two runs ended at the same step with the same bits in every tensor."""
     first, second = (newest_checkpoint(folder / "checkpoints") for folder in (one, other))
     assert first is not None and second is not None
     a, b = first[0], second[0]
@@ -77,27 +78,35 @@ def same_end(one: Path, other: Path) -> bool:
 
 
 def main(config: Config) -> None:
-    """Time one run left alone, then kill others until enough kills have hit."""
+    """Time an uninterrupted run, then kill and resume other runs until enough kills have hit."""
     moments, folder = random.Random(config.seed), Path(tempfile.mkdtemp())
     text = folder / "text.txt"
     text.write_text("".join(f"{n} squared is {n * n}, and that is all. " for n in range(3000)))
     loop = LoopConfig(steps=config.steps, save_every=3)
-    whole = TrainConfig(
-        loop, data=str(text), preset="nano", dropout=0.1, runs=folder, name="whole", device="cpu"
+    uninterrupted = TrainConfig(
+        loop,
+        data=str(text),
+        preset="nano",
+        dropout=0.1,
+        runs=folder,
+        name="uninterrupted",
+        device="cpu",
     )
-    cut = dataclasses.replace(whole, name="cut")
-    begin = time.monotonic()
-    assert not killed_after(started(lambda: run(whole)), float("inf"))
-    duration = time.monotonic() - begin
-    kills, finished, path = 0, 0, folder / "cut"
+    killed = dataclasses.replace(uninterrupted, name="killed")
+    started = time.monotonic()
+    assert not kill_after(start_fork(lambda: run(uninterrupted)), float("inf"))
+    duration = time.monotonic() - started
+    kills, finished, path = 0, 0, folder / "killed"
     while kills < config.kills or not finished:
-        asked = TrainConfig.saved(path) if (path / "config.json").exists() else cut
+        resumed = TrainConfig.saved(path) if (path / "config.json").exists() else killed
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
-        if killed_after(started(lambda asked=asked: run(asked)), wait):
+        if kill_after(start_fork(lambda config=resumed: run(config)), wait):
             kills += 1
         else:
             finished += 1
-            assert same_end(folder / "whole", path), "the resumed run ended in other weights"
+            assert have_same_state(folder / "uninterrupted", path), (
+                "the resumed run ended in other weights"
+            )
             if kills < config.kills:
                 shutil.rmtree(path)
     shutil.rmtree(folder)

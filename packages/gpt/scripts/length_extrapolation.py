@@ -1,4 +1,4 @@
-"""Which schemes of positions let a model read further than it was trained: `length_extrapolation`.
+"""Compare position schemes on texts longer than those in training: `length_extrapolation`.
 
     uv run python packages/gpt/scripts/length_extrapolation.py --json
 
@@ -13,17 +13,15 @@ chapter 02 draws it.
     alibi        4.202   4.193   4.189
     none         4.302   4.312   4.325
 
-One small model for each scheme, alike in all else: 2 layers, 4 heads, width 64, trained by the
-package's loop on windows of 64 tokens. Then the same held-out tokens are read in windows of 64, 128
-and 256, each token scored once. In longer windows a token has more before it, so a model that can
-use what lies further back gets better, and one that is confused by it gets worse.
+For each scheme, one small model is trained by the package's loop on windows of 64 tokens: 2 layers,
+4 heads, width 64. The same held-out tokens are then read in windows of 64, 128 and 256, each token
+scored once. In longer windows a token has more context. A model that can use distant tokens gets
+better, and a model that cannot handle large distances gets worse.
 """
 
 import json
-import platform
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from statistics import mean
 from typing import Any, NamedTuple, get_args
@@ -39,6 +37,7 @@ from gpt.evaluation.scores import negative_log_likelihoods
 from gpt.model.config import PositionKind
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.program import Script
+from gpt.recording import measurement_conditions
 from gpt.text.documents import documents_sha256, load_documents, split_documents
 from gpt.text.token_files import RandomWindows, encode_documents
 from gpt.text.tokenizers import BytePairTokenizer
@@ -48,75 +47,75 @@ from gpt.training.loop import LoopConfig, train
 SCHEMES = get_args(PositionKind)
 CONTEXT, BATCH_SIZE = 64, 16
 LENGTHS = (CONTEXT, 2 * CONTEXT, 4 * CONTEXT)
-STRETCH = 16  # positions whose losses are averaged, where the loss is shown along a window
+STRETCH = 16  # positions per average in the loss along a window
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to train on, and for how long."""
+    """Options of the script."""
 
     data: str = "python"
-    """A text file, or `python` for its own documentation."""
+    """A text file, or `python` for Python's documentation."""
     steps: int = 500
-    """Updates of each model."""
+    """Training steps of each model."""
     learning_rate: float = 5e-3
-    """Peak rate; the models are small and bear more than the default."""
+    """Peak learning rate; small models tolerate more than the default of `gpt train`."""
     repeats: int = 2
-    """Models of each scheme, with the seeds 0, 1, ...; all are reported."""
+    """Models per scheme, with the seeds 0, 1, ...; all are reported."""
     vocab_size: int = 1024
-    """Small, since most of a model this size is its embedding table."""
+    """Vocabulary size; small, since the embedding table is most of such a small model."""
     device: str = "cpu"
-    """auto, cpu, cuda or mps; the models are too small to gain from more than a core."""
+    """Device: auto, cpu, cuda or mps. The models are too small to use more than one core."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Refuse what measures nothing."""
+        """Refuse an experiment without models."""
         if self.repeats < 1:
             raise BadInput(f"repeats must be at least 1, got {self.repeats}")
 
 
 class Text(NamedTuple):
-    """Token ids to learn from and to be judged on, and which text it was."""
+    """Token ids for training and validation, and the SHA-256 of the text."""
 
     train: Integer[np.ndarray, " N"]
     validation: Integer[np.ndarray, " M"]
     vocab_size: int
-    digest: str
+    sha256: str
 
 
-class Reading(NamedTuple):
-    """What one model makes of the held-out tokens."""
+class HeldOutLoss(NamedTuple):
+    """Losses of one model on the held-out tokens."""
 
     losses: dict[int, float | None]
-    """By the length of the windows; None where the model cannot read that far."""
+    """Mean loss by length of the windows; None if the model cannot read that far."""
     along: list[float]
-    """In the longest windows it can read, for each stretch of positions."""
+    """Mean loss of each stretch of positions in the longest windows that the model can read."""
 
 
-def read(config: Config) -> Text:
-    """The documents as tokens; a tenth of them, whole, is set aside."""
+def load_text(config: Config) -> Text:
+    """Encode the documents; a tenth of them is held out."""
     documents = load_documents(config.data, 50_000_000)
-    parts = split_documents(documents, share=0.1, seed=0)
-    tokenizer = BytePairTokenizer.train(parts.train, config.vocab_size)
-    tokens, held_out = (encode_documents(tokenizer, part) for part in parts)
+    split = split_documents(documents, share=0.1, seed=0)
+    tokenizer = BytePairTokenizer.train(split.train, config.vocab_size)
+    tokens, held_out = (encode_documents(tokenizer, part) for part in split)
     if len(held_out) <= LENGTHS[-1]:
         raise BadInput(
-            f"{config.data!r} leaves {len(held_out)} tokens to be judged on, "
-            f"and a window has {LENGTHS[-1]}"
+            f"{config.data!r} leaves {len(held_out)} tokens for validation, "
+            f"but a window needs {LENGTHS[-1]}; give more text"
         )
     return Text(tokens, held_out, tokenizer.vocab_size, documents_sha256(documents))
 
 
-def trained(
+def train_model(
     scheme: PositionKind, text: Text, config: Config, seed: int, device: torch.device
 ) -> GPT:
-    """A small model with this scheme, after all its steps."""
+    """Train a small model with this scheme of positions."""
     torch.manual_seed(seed)
-    shape = GPTConfig(text.vocab_size, CONTEXT, 2, 4, 64, 256, positions=scheme)
-    if scheme == "sinusoidal":  # waves of height 1 would drown embeddings that start at 0.02
-        shape = replace(shape, embedding_scale=True)
-    model = GPT(shape).to(device)
+    model_config = GPTConfig(text.vocab_size, CONTEXT, 2, 4, 64, 256, positions=scheme)
+    if scheme == "sinusoidal":  # amplitude 1 is large compared with initial embeddings of 0.02
+        model_config = replace(model_config, embedding_scale=True)
+    model = GPT(model_config).to(device)
     windows = RandomWindows(text.train, CONTEXT, BATCH_SIZE, seed)
     loop = LoopConfig(config.steps, config.learning_rate, seed=seed)
     for _ in train(model, lambda step: [windows(step).to(device)], next_token_loss, loop):
@@ -124,8 +123,8 @@ def trained(
     return model
 
 
-def judged(model: GPT, tokens: Integer[np.ndarray, " M"]) -> Reading:
-    """The same tokens in windows of every length."""
+def held_out_loss(model: GPT, tokens: Integer[np.ndarray, " M"]) -> HeldOutLoss:
+    """Score the same tokens in windows of every length."""
     losses: dict[int, float | None] = {}
     along: list[float] = []
     for length in LENGTHS:
@@ -138,30 +137,29 @@ def judged(model: GPT, tokens: Integer[np.ndarray, " M"]) -> Reading:
         rows = nats[: len(nats) // length * length].reshape(-1, length)
         means = reduce(rows, "rows (part each) -> part", "mean", each=STRETCH)
         along = [round(float(each), 4) for each in means]
-    return Reading(losses, along)
+    return HeldOutLoss(losses, along)
 
 
-def compare(
-    text: Text, config: Config, device: torch.device, say: Callable[[str], None]
-) -> dict[str, Any]:
-    """Train and judge every scheme with every seed."""
+def compare_schemes(text: Text, config: Config, device: torch.device) -> dict[str, Any]:
+    """Train and score a model for every scheme and seed."""
     found: dict[str, Any] = {}
     for scheme in SCHEMES:
-        readings = []
+        models = []
         for seed in range(config.repeats):
-            readings.append(judged(trained(scheme, text, config, seed, device), text.validation))
-            say(f"{scheme}, seed {seed}: {readings[-1].losses}")
+            model = train_model(scheme, text, config, seed, device)
+            models.append(held_out_loss(model, text.validation))
+            print(f"{scheme}, seed {seed}: {models[-1].losses}", file=sys.stderr)
         found[scheme] = {
-            "loss": {str(length): [r.losses[length] for r in readings] for length in LENGTHS},
+            "loss": {str(length): [each.losses[length] for each in models] for length in LENGTHS},
             "along": [
-                round(mean(each), 4) for each in zip(*(r.along for r in readings), strict=True)
+                round(mean(each), 4) for each in zip(*(each.along for each in models), strict=True)
             ],
         }
     return found
 
 
-def show(found: dict[str, Any]) -> None:
-    """The mean losses as a table; the range of the seeds in brackets."""
+def print_table(found: dict[str, Any]) -> None:
+    """Print the mean losses, with the range over the seeds in brackets."""
     print("windows of" + "".join(f"{length:>22}" for length in LENGTHS))
     for scheme, each in found["schemes"].items():
         row = f"{scheme:10}"
@@ -174,11 +172,11 @@ def show(found: dict[str, Any]) -> None:
 
 
 def main(config: Config) -> int:
-    """Measure and report."""
-    device, began = pick_device(config.device), time.perf_counter()
+    """Measure, and print the report."""
+    device, started = pick_device(config.device), time.perf_counter()
     torch.set_num_threads(1)
-    text = read(config)
-    schemes = compare(text, config, device, lambda line: print(line, file=sys.stderr))
+    text = load_text(config)
+    schemes = compare_schemes(text, config, device)
     found = {
         "context": CONTEXT,
         "lengths": LENGTHS,
@@ -189,16 +187,13 @@ def main(config: Config) -> int:
         "train_tokens": len(text.train),
         "validation_tokens": len(text.validation),
         "vocab_size": text.vocab_size,
-        "text": text.digest,
-        "device": str(device),
-        "minutes": round((time.perf_counter() - began) / 60, 1),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
+        "text": text.sha256,
+        **measurement_conditions(device, started),
     }
     if config.json:
         print(json.dumps(found, indent=1))
     else:
-        show(found)
+        print_table(found)
     return 0
 
 

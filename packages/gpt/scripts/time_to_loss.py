@@ -1,25 +1,25 @@
-"""How much sooner the fast recipe reaches the final loss of the plain one: `speedup`.
+"""Measure how much sooner the fast recipe reaches the final loss of the plain one: `speedup`.
 
     uv run python packages/gpt/scripts/time_to_loss.py --data FILE
 
 Both arms train a character model of 4 layers, 4 heads, width 128 and context 64, on the same text,
-threads and device, through the same loop. The plain arm is the widely used small CPU recipe: 2,000
-steps of batch 12, AdamW from 1e-3 to 1e-4 along a cosine, decay 0.1, fp32, no dropout. The fast arm
-is the fast recipe, with hashed pairs and triples of characters (`gpt.model.ngrams`) in place of
-three quarters of the feed-forward layers, as many parameters and half the products, batch 16, and
-AdamW at 3e-2 for what is no matrix of a block. Its schedule is fixed beforehand, and it ends at the
-first validation that is no worse than the plain arm's last. `--no-ngrams` leaves the model as
-`gpt train` has it. Nothing is compiled, and the clock stands still while an arm is validated.
+threads and device, with the same loop. The plain arm is the widely used small CPU recipe: 2,000
+steps of batch 12, AdamW from 1e-3 to 1e-4 along a cosine, weight decay 0.1, fp32, no dropout. The
+fast arm is the fast recipe with batch 16 and AdamW at 3e-2 for everything except the matrices of
+the blocks. Hashed pairs and triples of characters (`gpt.model.ngrams`) replace three quarters of
+its feed-forward layers: as many parameters, and half the matrix products. The length of its
+schedule is fixed beforehand. It ends at the first validation that is as good as the last validation
+of the plain arm. `--no-ngrams` keeps the model of `gpt train`. Nothing is compiled, and validation
+does not count as time.
 
-`--repeats 3` on the documentation inside Python (1.9 million characters to learn from), AMD EPYC
-(AVX2), two threads, Linux, Python 3.11.7, torch 2.15.0: 8.2, 8.7 and 9.3 times as fast; in medians
-13.3 s to the 1.790 nats that the plain arm has after 112.5 s. On 1.1 MB of Shakespeare's plays,
-which no setting had seen: 11.1, with 11.0 s to 1.880 nats against 122.1 s. `--no-ngrams`
-on the first text: 5.1, with 24.7 s against 126.8 s.
+`--repeats 3` on the documentation inside Python (1.9 million characters for training), AMD EPYC
+(AVX2), two threads, Linux, Python 3.11.7, torch 2.15.0: 8.2, 8.7 and 9.3 times as fast. Median: the
+fast arm needs 13.3 s to the 1.790 nats that the plain arm reaches after 112.5 s. On 1.1 MB of
+Shakespeare's plays, which were not used to choose any setting: 11.1 times, 11.0 s compared with
+122.1 s to 1.880 nats. `--no-ngrams` on the first text: 5.1 times, 24.7 s compared with 126.8 s.
 """
 
 import json
-import platform
 import statistics
 import sys
 import time
@@ -39,6 +39,7 @@ from gpt.evaluation.scores import negative_log_likelihoods
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.model.ngrams import NgramEmbedding
 from gpt.program import Script
+from gpt.recording import measurement_conditions
 from gpt.text.documents import load_documents
 from gpt.text.token_files import Batch, RandomWindows, encode_documents
 from gpt.text.tokenizers import CharacterTokenizer
@@ -47,51 +48,51 @@ from gpt.training.loop import LoopConfig, train
 from gpt.training.recipes import FAST_RECIPE, PLAIN_RECIPE
 
 SHAPE = GPTConfig(context=64, n_layers=4, n_heads=4, d_model=128, d_ff=512)
-TABLES = (1021, 2111)  # rows for pairs and triples: as many numbers as the narrower layers save
-VALIDATION = 100_000  # tokens at least; a tenth of a text that has less than four times as many
+TABLES = (1021, 2111)  # rows for pairs and triples: the parameters that narrower layers save
+VALIDATION = 100_000  # minimum of tokens; a text of less than 400,000 uses a tenth of them
 
 
 @dataclass(frozen=True)
 class Config:
-    """What to measure, and how often."""
+    """Options of the script."""
 
     data: str = "python"
-    """A text file, or `python` for its own documentation."""
+    """A text file, or `python` for Python's documentation."""
     repeats: int = 1
-    """Runs of each arm, in turns, with the seeds 0, 1, ...; medians are reported."""
+    """Interleaved runs of both arms, with the seeds 0, 1, ...; medians are reported."""
     plain_steps: int = 2000
-    """Length of the plain arm; fewer only to try this script out."""
+    """Steps of the plain arm; fewer only to try the script."""
     fast_steps: int = 260
-    """Length of the fast arm's schedule, in which it should arrive with a margin."""
+    """Steps in the schedule of the fast arm, which should need fewer."""
     validate_every: int = 10
-    """Steps of the fast arm between validations; the plain arm has them ten times as far apart."""
+    """Steps between validations of the fast arm; the plain arm waits ten times as long."""
     ngrams: bool = True
-    """Whether the fast arm looks up pairs and triples of characters, and has narrower layers."""
+    """Let the fast arm look up pairs and triples of characters, with narrower layers."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: auto, cpu, cuda or mps."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no measurement."""
+        """Refuse numbers below 1."""
         for name in ("repeats", "plain_steps", "fast_steps", "validate_every"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
 @dataclass(frozen=True)
-class Point:
-    """A validation."""
+class Validation:
+    """A validation of one arm."""
 
     step: int
     seconds: float
-    """Of training alone."""
+    """Seconds of training, without validation."""
     loss: float
-    """Nats per token, here a character."""
+    """Nats per token, which is a character here."""
 
 
 class Text(NamedTuple):
-    """Token ids to learn from, and to be judged on."""
+    """Token ids for training and for validation."""
 
     train: Integer[np.ndarray, " N"]
     validation: Integer[np.ndarray, " M"]
@@ -99,15 +100,15 @@ class Text(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """A model, how it is trained, and the sequences in a step."""
+    """A model, its training settings, and the sequences per step."""
 
     config: GPTConfig
     tables: tuple[int, ...]
     loop: LoopConfig
     batch_size: int
 
-    def model(self) -> GPT:
-        """The model before its first step."""
+    def new_model(self) -> GPT:
+        """Make the model with initial weights."""
         model = GPT(self.config)
         if self.tables:
             size = self.config.vocab_size, self.config.d_model
@@ -115,9 +116,9 @@ class Arm(NamedTuple):
         return model
 
 
-def arms(config: Config, vocab_size: int) -> dict[str, Arm]:
-    """The two arms, by name."""
-    shape, every = replace(SHAPE, vocab_size=vocab_size), config.validate_every
+def make_arms(config: Config, vocab_size: int) -> dict[str, Arm]:
+    """Return the two arms by name."""
+    model, every = replace(SHAPE, vocab_size=vocab_size), config.validate_every
     plain = replace(
         PLAIN_RECIPE.loop,
         learning_rate=1e-3,
@@ -125,20 +126,18 @@ def arms(config: Config, vocab_size: int) -> dict[str, Arm]:
         steps=config.plain_steps,
         save_every=10 * every,
     )
-    parts, fast = (
-        FAST_RECIPE.model_fields,
-        replace(FAST_RECIPE.loop, steps=config.fast_steps, save_every=every),
-    )
-    if config.ngrams:  # a row of a table is rarely met, and must learn much each time
-        parts, fast = parts | {"d_ff": 128}, replace(fast, learning_rate=3e-2)
+    fast_model = replace(model, **FAST_RECIPE.model_fields)
+    fast = replace(FAST_RECIPE.loop, steps=config.fast_steps, save_every=every)
+    if config.ngrams:  # each row of a table is rarely used, so it needs large updates
+        fast_model, fast = replace(fast_model, d_ff=128), replace(fast, learning_rate=3e-2)
     return {
-        "plain": Arm(replace(shape, **PLAIN_RECIPE.model_fields), (), plain, 12),
-        "fast": Arm(replace(shape, **parts), TABLES if config.ngrams else (), fast, 16),
+        "plain": Arm(replace(model, **PLAIN_RECIPE.model_fields), (), plain, 12),
+        "fast": Arm(fast_model, TABLES if config.ngrams else (), fast, 16),
     }
 
 
-def read(source: str) -> Text:
-    """The text as characters; its end is set aside."""
+def load_text(source: str) -> Text:
+    """Encode the text as characters; its end is held out."""
     documents = load_documents(source, 50_000_000)
     tokenizer = CharacterTokenizer.train(documents)
     tokens = encode_documents(tokenizer, documents)
@@ -146,53 +145,51 @@ def read(source: str) -> Text:
     if len(tokens) >= 4 * VALIDATION:
         n = max(n, VALIDATION)
     if n <= SHAPE.context:
-        raise BadInput(f"{source!r} has {len(tokens)} characters, too few to learn from")
+        raise BadInput(
+            f"{source!r} has {len(tokens)} characters, too few for a validation of {SHAPE.context}"
+        )
     return Text(tokens[:-n], tokens[-n:], tokenizer.vocab_size)
 
 
-def curve(arm: Arm, text: Text, device: torch.device, seed: int) -> Generator[Point, None, None]:
+def validations(arm: Arm, text: Text, device: torch.device, seed: int) -> Generator[Validation]:
     """Train an arm, and yield its validations."""
     torch.manual_seed(seed)
     windows = RandomWindows(text.train, SHAPE.context, arm.batch_size, seed)
-    began, paused = time.perf_counter(), 0.0
+    started, validating = time.perf_counter(), 0.0
 
     def batches(step: int) -> list[Batch]:
         return [windows(step).to(device)]
 
     def validate(model: nn.Module) -> float:
-        nonlocal paused
-        stopped = time.perf_counter()
+        nonlocal validating
+        before = time.perf_counter()
         loss = float(negative_log_likelihoods(model, text.validation, SHAPE.context).mean())
-        paused += time.perf_counter() - stopped
+        validating += time.perf_counter() - before
         return loss
 
-    model = arm.model().to(device)
+    model = arm.new_model().to(device)
     with closing(train(model, batches, next_token_loss, arm.loop, validate)) as records:
         for record in records:
             if record.validation is not None:
-                seconds = time.perf_counter() - began - paused
-                yield Point(record.step, round(seconds, 3), record.validation)
+                seconds = time.perf_counter() - started - validating
+                yield Validation(record.step, round(seconds, 3), record.validation)
 
 
-class Race(NamedTuple):
-    """The validations of both arms."""
+class Comparison(NamedTuple):
+    """The validations of both arms with one seed."""
 
-    plain: list[Point]
-    fast: list[Point]
-
-    def target(self) -> float:
-        """The loss to reach."""
-        return self.plain[-1].loss
+    plain: list[Validation]
+    fast: list[Validation]
 
     def reached(self) -> bool:
-        """Whether the fast arm got there."""
-        return self.fast[-1].loss <= self.target()
+        """Whether the fast arm reached the final loss of the plain arm."""
+        return self.fast[-1].loss <= self.plain[-1].loss
 
 
-def race(both: dict[str, Arm], text: Text, device: torch.device, seed: int) -> Race:
-    """The whole plain arm, then the fast one until it is as good."""
-    result = Race(list(curve(both["plain"], text, device, seed)), [])
-    with closing(curve(both["fast"], text, device, seed)) as points:
+def compare_arms(arms: dict[str, Arm], text: Text, device: torch.device, seed: int) -> Comparison:
+    """Train the plain arm to its end, then the fast arm until it is as good."""
+    result = Comparison(list(validations(arms["plain"], text, device, seed)), [])
+    with closing(validations(arms["fast"], text, device, seed)) as points:
         for point in points:
             result.fast.append(point)
             if result.reached():
@@ -200,34 +197,30 @@ def race(both: dict[str, Arm], text: Text, device: torch.device, seed: int) -> R
     return result
 
 
-def report(races: list[Race], both: dict[str, Arm], text: Text, device: str) -> dict[str, Any]:
-    """What was measured: medians over the repeats, the curves of the first one."""
-    plain_seconds = statistics.median(each.plain[-1].seconds for each in races)
-    fast_seconds = statistics.median(each.fast[-1].seconds for each in races)
-    reached = all(each.reached() for each in races)
+def summarise(runs: list[Comparison], arms: dict[str, Arm], text: Text) -> dict[str, Any]:
+    """Return medians over the repeats, and the validations of the first repeat."""
+    plain_seconds = statistics.median(each.plain[-1].seconds for each in runs)
+    fast_seconds = statistics.median(each.fast[-1].seconds for each in runs)
+    reached = all(each.reached() for each in runs)
     return {
         "speedup": round(plain_seconds / fast_seconds, 2) if reached else None,
         "plain_seconds": plain_seconds,
         "fast_seconds": fast_seconds if reached else None,
-        "plain_final_loss": statistics.median(each.target() for each in races),
+        "plain_final_loss": statistics.median(each.plain[-1].loss for each in runs),
         "speedups": [
             round(each.plain[-1].seconds / each.fast[-1].seconds, 2) if each.reached() else None
-            for each in races
+            for each in runs
         ],
-        "parameters": {name: arm.model().n_parameters() for name, arm in both.items()},
+        "parameters": {name: arm.new_model().n_parameters() for name, arm in arms.items()},
         "train_tokens": len(text.train),
         "validation_tokens": len(text.validation),
-        "device": device,
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-        "plain": [asdict(point) for point in races[0].plain],
-        "fast": [asdict(point) for point in races[0].fast],
+        "plain": [asdict(point) for point in runs[0].plain],
+        "fast": [asdict(point) for point in runs[0].fast],
     }
 
 
-def show(found: dict[str, Any]) -> None:
-    """The report for people."""
+def print_summary(found: dict[str, Any]) -> None:
+    """Print the validations of both arms, and the speedup."""
     for name in ("plain", "fast"):
         print(f"{name}: {found['parameters'][name]:,} parameters")
         print(
@@ -236,24 +229,27 @@ def show(found: dict[str, Any]) -> None:
     if found["speedup"] is not None:
         print(
             f"plain ends at {found['plain_final_loss']:.4f} after {found['plain_seconds']:.1f} s; "
-            f"fast is there after {found['fast_seconds']:.2f} s: {found['speedup']} times as fast"
+            f"fast reaches it after {found['fast_seconds']:.2f} s: {found['speedup']} times as fast"
         )
 
 
 def main(config: Config) -> int:
-    """Run the arms in turns and report; the exit status is 1 where fast never got there."""
-    device, text = pick_device(config.device), read(config.data)
+    """Compare the arms and print the report; exit status 1 if fast never reaches the loss."""
+    started, device, text = time.perf_counter(), pick_device(config.device), load_text(config.data)
     if len(text.validation) < VALIDATION:
-        print(f"a short text: a tenth, {len(text.validation):,} tokens, validates", file=sys.stderr)
-    both = arms(config, text.vocab_size)
-    # torch imports seconds' worth of itself at the first optimizer, on nobody's clock
+        print(
+            f"a short text: only a tenth, {len(text.validation):,} tokens, is held out",
+            file=sys.stderr,
+        )
+    arms = make_arms(config, text.vocab_size)
+    # the first optimizer makes torch import modules for seconds, which should not count
     torch.optim.AdamW([nn.Parameter(torch.zeros(1))])
-    races = [race(both, text, device, seed) for seed in range(config.repeats)]
-    found = report(races, both, text, str(device))
+    runs = [compare_arms(arms, text, device, seed) for seed in range(config.repeats)]
+    found = summarise(runs, arms, text) | measurement_conditions(device, started)
     if config.json:
         print(json.dumps(found))
     else:
-        show(found)
+        print_summary(found)
     if found["speedup"] is None:
         print("the fast arm never reached the plain arm's final loss", file=sys.stderr)
         return 1

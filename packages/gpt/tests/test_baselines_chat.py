@@ -1,4 +1,4 @@
-"""Our environment of chat templates against the one of transformers."""
+"""Our environment for chat templates compared with that of transformers."""
 
 import enum
 import itertools
@@ -23,14 +23,14 @@ OURS, THEIRS = template_environment(), _compile_jinja_template("").environment
 
 
 def public_values(environment):
-    """Everything that is set in an environment but for what is compared by its names."""
+    """All settings of an environment, except those that are compared by name."""
     named = ("filters", "globals", "tests", "extensions", "cache", "activate_tracker")
     return {name: value for name, value in vars(environment).items() if name not in named}
 
 
 @pytest.mark.parametrize("table", ["filters", "globals", "tests"])
 def test_templates_find_the_same_names(table):
-    """What Jinja itself gives is the very same object; the others are compared by what they do."""
+    """Jinja's own names are identical objects; the others are compared by their results."""
     ours, theirs = getattr(OURS, table), getattr(THEIRS, table)
     assert ours.keys() == theirs.keys()
     other = {name for name in ours if ours[name] is not theirs[name]}
@@ -60,7 +60,7 @@ WEATHER = {
 CALL = {"type": "function", "function": {"name": "weather", "arguments": {"place": "Zürich"}}}
 
 
-class Tone(str, enum.Enum):  # noqa: UP042  a subclass of str, as callers hand over
+class Tone(str, enum.Enum):  # noqa: UP042  a subclass of str, as callers may pass
     SOFT = "soft"
 
 
@@ -159,7 +159,7 @@ TEMPLATES = {
 
 
 def by_transformers(template, chat, ask, variables):
-    """What it writes, or None where it refuses."""
+    """The text, or None if the template refuses the messages."""
     options = {"chat_template": template, "tokenize": False, "add_generation_prompt": ask}
     try:
         return LIBRARY.apply_chat_template(chat, **options, **variables)
@@ -175,7 +175,7 @@ def by_us(template, chat, ask, variables):
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_every_template_writes_what_it_writes_in_transformers(name):
+def test_every_template_gives_the_text_of_transformers(name):
     texts = []
     for case in itertools.product(CHATS, [True, False], VARIABLES):
         texts.append(by_us(TEMPLATES[name], *case))
@@ -183,7 +183,7 @@ def test_every_template_writes_what_it_writes_in_transformers(name):
     assert all(text is None for text in texts) == name.startswith("refused")
 
 
-def test_a_conversation_without_messages_is_refused_as_there():
+def test_a_conversation_without_messages_is_refused_as_in_transformers():
     with pytest.raises(ValueError, match="empty conversation"):
         LIBRARY.apply_chat_template([], chat_template="x", tokenize=False)
     with pytest.raises(BadInput, match="at least one message"):

@@ -1,4 +1,4 @@
-"""`gpt compare` on this machine: the groups that need no minutes by default; the rest is slow."""
+"""`gpt compare` on this machine: fast groups by default, the others marked as slow."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What `gpt export` writes, opened with transformers."""
+"""Folders of `gpt export`, opened with transformers."""
 
 import json
 
@@ -29,7 +29,7 @@ CLASSES = {
 
 @pytest.fixture(scope="module", params=CLASSES)
 def exported(request, tmp_path_factory):
-    """A run's model and tokenizer, and what transformers makes of its export."""
+    """A run's model and tokenizer, and those that transformers reads from its export."""
     home = tmp_path_factory.mktemp("exported")
     (home / "text.txt").write_text(TEXT)
     train = f"train {NANO} {request.param} --data {home / 'text.txt'} --runs {home} --name run"
@@ -57,7 +57,7 @@ def test_the_ids_and_the_text_are_equal(exported):
     assert library.eos_token_id == tokenizer.end_of_text
 
 
-def test_the_likeliest_text_is_equal(exported):
+def test_the_greedy_text_is_equal(exported):
     model, tokenizer, library, library_tokenizer = exported
     prompt = tokenizer.encode("The list")
     greedy = {"do_sample": False, "max_new_tokens": 16, "pad_token_id": tokenizer.end_of_text}

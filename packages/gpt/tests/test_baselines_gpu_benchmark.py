@@ -1,4 +1,4 @@
-"""The benchmark for GPUs, tried out small on the CPU."""
+"""The benchmark for GPUs, at a small size on the CPU."""
 
 import importlib.util
 import json
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.baselines
 def script():
     spec = importlib.util.spec_from_file_location("gpu_benchmark", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["gpu_benchmark"] = module  # dataclasses look their module up
+    sys.modules["gpu_benchmark"] = module  # dataclasses look up their module
     spec.loader.exec_module(module)
     yield module
     del sys.modules["gpu_benchmark"]
@@ -28,7 +28,7 @@ def script():
 
 @pytest.fixture
 def precision():
-    """The script changes what all of torch does."""
+    """Restore a global setting of torch that the script changes."""
     before = torch.get_float32_matmul_precision()
     yield
     torch.set_float32_matmul_precision(before)
@@ -41,7 +41,7 @@ def test_it_reports_training_and_decoding_of_both_sides(script, precision, capsy
     training = report["training"]
     for side in ("ours", "library"):
         assert training[side]["tokens_per_s"] > 0
-        # about 6 operations for each of 0.8 million numbers, and some for attention
+        # about 6 operations per parameter (0.8 million), and some for attention
         operations = training[side]["utilisation"] * 1e12 / training[side]["tokens_per_s"]
         assert 4.8e6 < operations < 5.5e6
     assert report["decoding"].keys() == {"batch 1", "batch 64"}

@@ -1,4 +1,4 @@
-"""Tokenizers, chat templates and weights against transformers, which reads the same files."""
+"""Tokenizers, chat templates and weights compared with transformers on the same files."""
 
 import dataclasses
 import importlib.util
@@ -12,10 +12,17 @@ pytest.importorskip("transformers", reason="baselines: needs the extra baselines
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from gpt.files import read_json
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.gguf_file import open_gguf
 from gpt.pretrained.gguf_tokenizer import LLAMA_3, gguf_tokenizer
-from gpt.pretrained.smollm2 import SMOLLM2_GGUF_FILE, ensure_converted, smollm2_file
+from gpt.pretrained.shapes import config_from_transformers
+from gpt.pretrained.smollm2 import (
+    SMOLLM2_135M,
+    SMOLLM2_GGUF_FILE,
+    ensure_converted,
+    smollm2_file,
+)
 from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
@@ -38,7 +45,7 @@ PIECES = [
 
 
 def awkward(count: int) -> list[str]:
-    """Strings of awkward pieces and of any characters at all, the empty one first."""
+    """The empty string, then strings of awkward pieces, then of any characters."""
     draw, texts = random.Random(0), [""]
     while len(texts) < count:
         pieces = draw.choices(PIECES, k=draw.randint(1, 8))
@@ -91,22 +98,30 @@ def test_awkward_strings_have_the_ids_that_transformers_gives_them(count, ours, 
 
 
 @pytest.fixture(scope="module")
-def apart(ours):
-    """The tokenizer with every digit apart, as SmolLM2 was trained."""
+def single_digits(ours):
+    """The tokenizer with single digits, as SmolLM2 was trained."""
     return dataclasses.replace(ours, splits=[DIGIT_PATTERN, bpe.WORD_REGEX.pattern])
 
 
 @pytest.mark.parametrize("count", [150, pytest.param(1000, marks=pytest.mark.slow)])
-def test_with_digits_apart_awkward_strings_have_the_ids_of_the_library(count, apart, tmp_path):
-    write_hugging_face_tokenizer(apart, tmp_path)
-    assert_same(apart, AutoTokenizer.from_pretrained(tmp_path), awkward(count))
+def test_with_single_digits_awkward_strings_have_the_ids_of_the_library(
+    count, single_digits, tmp_path
+):
+    write_hugging_face_tokenizer(single_digits, tmp_path)
+    assert_same(single_digits, AutoTokenizer.from_pretrained(tmp_path), awkward(count))
     # the ids that end generation are in the files of a model
-    assert read_hugging_face_tokenizer(tmp_path) == dataclasses.replace(apart, end_ids=[])
+    assert read_hugging_face_tokenizer(tmp_path) == dataclasses.replace(single_digits, end_ids=[])
 
 
-def test_what_digits_apart_changes(ours, apart):
+def test_the_difference_that_single_digits_make(ours, single_digits):
     text = "a\n\n1. b"
-    assert [decode(apart, [token]) for token in apart.encode(text)] == ["a", "\n\n", "1", ".", " b"]
+    assert [decode(single_digits, [token]) for token in single_digits.encode(text)] == [
+        "a",
+        "\n\n",
+        "1",
+        ".",
+        " b",
+    ]
     assert [decode(ours, [token]) for token in ours.encode(text)] == [
         "a", "\n", "\n", "1", ".", " b",
     ]  # fmt: skip
@@ -126,12 +141,12 @@ CHATS = [
 
 @pytest.mark.parametrize("ask", [True, False])
 @pytest.mark.parametrize("chat", CHATS, ids=["question", "system", "turns", "empty"])
-def test_a_conversation_is_written_as_by_transformers(chat, ask, ours, library):
+def test_a_conversation_gives_the_text_of_transformers(chat, ask, ours, library):
     text = library.apply_chat_template(chat, tokenize=False, add_generation_prompt=ask)
     assert render_chat(ours.chat_template, chat, ours.roles, ask) == text
 
 
-def test_a_tricky_template_is_written_as_by_transformers(library):
+def test_a_tricky_template_gives_the_text_of_transformers(library):
     template = """{{ bos_token }}
 {%- for m in messages %}
     {%- if loop.index > 2 %}{% break %}{% endif %}
@@ -200,7 +215,7 @@ def test_a_converted_model_is_the_one_that_transformers_reads(kind, write_gguf, 
     folder = ensure_converted(source, tmp_path / "cache")
     theirs = logits(tmp_path, gguf_file="a.gguf")
     torch.testing.assert_close(logits(folder), theirs, atol=1e-5, rtol=1e-5)
-    tokenizer = AutoTokenizer.from_pretrained(folder)  # beside a config of model type llama
+    tokenizer = AutoTokenizer.from_pretrained(folder)  # next to a config of model type llama
     assert_same(read_hugging_face_tokenizer(folder), tokenizer, awkward(50))
 
 
@@ -216,16 +231,18 @@ def test_smollm2_converted_is_the_one_that_transformers_reads(smollm2, smollm2_f
     assert torch.equal(logits(smollm2_folder), logits(smollm2.parent, gguf_file=SMOLLM2_GGUF_FILE))
     library = AutoTokenizer.from_pretrained(smollm2_folder)
     assert_same(read_hugging_face_tokenizer(smollm2_folder), library, awkward(1000))
+    config = config_from_transformers(read_json(smollm2_folder / "config.json"))
+    assert config == dataclasses.replace(SMOLLM2_135M, head_width=64)  # the file states it
 
 
 @pytest.mark.slow
-def test_smollm2_finds_lists_more_likely_with_digits_apart(ours, apart, smollm2_folder):
+def test_smollm2_finds_lists_more_likely_with_single_digits(ours, single_digits, smollm2_folder):
     model = AutoModelForCausalLM.from_pretrained(smollm2_folder, dtype=torch.float32)
     text = "Some capitals:\n\n1. Paris is in France.\n\n2. Rome is in Italy.\n\n3. Berlin is in"
 
-    def surprise(tokens):  # of the whole text, in nats
+    def total_loss(tokens):  # in nats
         tokens = torch.tensor([tokens])
         with torch.no_grad():
             return float(model(tokens, labels=tokens).loss) * (tokens.shape[1] - 1)
 
-    assert surprise(apart.encode(text)) < surprise(ours.encode(text)) - 5
+    assert total_loss(single_digits.encode(text)) < total_loss(ours.encode(text)) - 5

@@ -1,4 +1,4 @@
-"""Every setting of a model folder that transformers reads is used as there or refused by name.
+"""Every setting that transformers reads in a model folder is used in the same way or refused.
 
 Each table below gives another value than the usual one for every setting, and a test walks it. A
 setting that a new version of the library adds fails the first test of its file.
@@ -108,7 +108,7 @@ def test_a_setting_of_a_model_means_what_it_means_in_the_library_or_is_refused(f
         with pytest.raises(BadInput, match=str(OTHER[family][name])[:6].strip("{'[")):
             from_transformers(content, {})
         return
-    if name in ("n_embd", "hidden_size"):  # the sizes of heads follow
+    if name in ("n_embd", "hidden_size"):  # which also changes the size of the heads
         config.pop("head_dim", None)
         content.pop("head_dim", None)
     library = with_weights(AutoConfig.for_model(family, **config))
@@ -120,7 +120,7 @@ def test_a_setting_of_a_model_means_what_it_means_in_the_library_or_is_refused(f
 
 
 def test_a_head_that_differs_from_the_embedding_stays_as_in_the_library(tmp_path):
-    """`tie_word_embeddings` says that both are one; the weights know better."""
+    """`tie_word_embeddings` says that both are the same, but the weights differ."""
     for family in SMALL:
         folder = tmp_path / family
         config = AutoConfig.for_model(family, **SMALL[family], tie_word_embeddings=False)
@@ -179,7 +179,7 @@ def test_a_setting_of_generation_is_used_or_refused(name, tmp_path):
 
 
 @pytest.mark.parametrize("given", [{}, {"temperature": 0.6, "top_p": 0.9}, {"top_k": 0}])
-def test_what_a_model_that_samples_leaves_open_is_as_in_the_library(given, tmp_path):
+def test_sampling_settings_that_are_not_given_are_those_of_the_library(given, tmp_path):
     (tmp_path / "generation_config.json").write_text(json.dumps({"do_sample": True, **given}))
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model("llama", **SMALL["llama"]))
     model.generation_config = GenerationConfig.from_pretrained(tmp_path)
@@ -198,7 +198,9 @@ def test_what_a_model_that_samples_leaves_open_is_as_in_the_library(given, tmp_p
 def test_two_descriptions_of_the_rotation_must_agree(scaling):
     content = {"model_type": "llama", **SMALL["llama"]}
     content["rope_parameters"] = {"rope_type": "default", "rope_theta": 10_000.0}
-    with pytest.raises(BadInput, match=r"rope_type 'llama3'; it must be|keep the one that is righ"):
+    with pytest.raises(
+        BadInput, match=r"rope_type 'llama3'; it must be|remove the one that is wro"
+    ):
         from_transformers(content | {"rope_scaling": scaling}, {})
 
 
@@ -213,7 +215,7 @@ PUBLISHED = {
 
 
 @pytest.mark.parametrize("family", PUBLISHED)
-def test_settings_that_published_models_carry_along_are_no_reason_to_refuse(family):
+def test_settings_without_effect_in_published_models_are_accepted(family):
     library = with_weights(AutoConfig.for_model(family, **SMALL[family]))
     weights = {key: tensor.clone() for key, tensor in library.state_dict().items()}
     content = {"model_type": family, **SMALL[family], **PUBLISHED[family]}
@@ -352,7 +354,7 @@ def test_added_tokens_of_every_file_are_those_of_the_library(files, tmp_path):
     ids=["decoder", "older file", "tokenizer.json"],
 )
 def test_an_id_that_the_library_would_not_give_is_refused(files, tmp_path):
-    with pytest.raises(BadInput, match="listed with id 400, and the library tokenizers would give"):
+    with pytest.raises(BadInput, match="listed with id 400, but transformers would give"):
         read_hugging_face_tokenizer(folder_of(tmp_path, files))
 
 

@@ -27,12 +27,12 @@ def test_a_conversation_written_out():
     assert closed.endswith("Bye<|im_end|>\n")
 
 
-def test_lines_that_hold_only_a_block_leave_no_trace():
+def test_lines_with_only_a_block_are_removed():
     template = "{% for m in messages %}\n  {% if m %}\n{{ m.content }}\n  {% endif %}\n{% endfor %}"
     assert render_chat(template, HELLO, {}) == "Hello\n"
 
 
-def test_what_is_marked_for_training_is_written_like_the_rest():
+def test_text_marked_for_training_is_written_like_other_text():
     template = (
         "{% for m in messages %}{% generation %}{{ m.content }}{%- endgeneration -%} .{% endfor %}"
     )

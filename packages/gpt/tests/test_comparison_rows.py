@@ -14,14 +14,14 @@ from gpt.comparison.rows import (
 
 def test_the_speedup_is_their_time_over_ours():
     row = ComparisonRow("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=3.0, floor=1.2)
-    assert (row.speedup, row.ok, row.slow) == (1.5, True, False)
+    assert (row.speedup, row.is_equal, row.is_slow) == (1.5, True, False)
 
 
 @pytest.mark.parametrize(("library_s", "slow"), [(2.3, True), (2.33, False), (2.4, False)])
 def test_a_row_is_slow_below_97_hundredths_of_its_floor(library_s, slow):
     row = ComparisonRow("step", "torch 2", 0.0, 1e-5, ours_s=2.0, library_s=library_s, floor=1.2)
-    assert row.slow == slow
-    assert row.ok
+    assert row.is_slow == slow
+    assert row.is_equal
 
 
 def test_a_row_without_times_or_without_a_floor_is_not_slow():
@@ -29,15 +29,15 @@ def test_a_row_without_times_or_without_a_floor_is_not_slow():
         "name": "a", "library": "b", "max_abs_diff": 0.0, "tolerance": 0.0, "ours_s": None,
         "library_s": None, "speedup": None, "floor": None, "note": "", "ok": True, "slow": False,
     }  # fmt: skip
-    assert not ComparisonRow("a", "b", 0.0, 0.0, ours_s=9.0, library_s=1.0).slow
+    assert not ComparisonRow("a", "b", 0.0, 0.0, ours_s=9.0, library_s=1.0).is_slow
 
 
-def test_a_row_is_ok_up_to_its_tolerance_and_never_with_a_nan():
-    assert ComparisonRow("a", "b", 1e-5, 1e-5).ok
-    assert not ComparisonRow("a", "b", 2e-5, 1e-5).ok
+def test_a_row_is_equal_up_to_its_tolerance_and_never_with_a_nan():
+    assert ComparisonRow("a", "b", 1e-5, 1e-5).is_equal
+    assert not ComparisonRow("a", "b", 2e-5, 1e-5).is_equal
     assert not ComparisonRow(
         "a", "b", max_abs_difference(torch.tensor([1.0]), torch.tensor([math.nan])), 1e-5
-    ).ok
+    ).is_equal
 
 
 def test_the_largest_difference_and_shapes_that_do_not_fit():
@@ -47,12 +47,12 @@ def test_the_largest_difference_and_shapes_that_do_not_fit():
     assert max_abs_difference_by_name({"a": torch.zeros(1)}, {"b": torch.zeros(1)}) == math.inf
 
 
-def test_unequal_counts_places_and_what_is_missing():
+def test_unequal_and_missing_positions_are_counted():
     assert count_unequal([1, 2, 3], [1, 9, 3]) == 1
     assert count_unequal([1, 2, 3, 4], [1]) == 3
 
 
-def test_both_sides_take_turns_and_warm_ups_do_not_count():
+def test_both_sides_alternate_and_warm_ups_do_not_count():
     calls = []
     seconds = time_interleaved(lambda: calls.append("a"), lambda: calls.append("b"), 3, warmups=2)
     assert calls == ["a", "b"] * 5

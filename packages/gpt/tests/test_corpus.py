@@ -67,7 +67,7 @@ def test_a_docstring_seen_before_is_kept_once_and_skipped_folders_are_left_out(t
     assert corpus.library_docstrings(tmp_path) == ["Same.", "Other."]
 
 
-def test_a_python_without_documentation_is_told_in_a_sentence(monkeypatch, tmp_path):
+def test_a_python_without_documentation_is_reported_in_a_sentence(monkeypatch, tmp_path):
     monkeypatch.setattr(corpus, "reference_topics", list)
     monkeypatch.setattr(corpus.sysconfig, "get_path", lambda name: str(tmp_path))
     with pytest.raises(

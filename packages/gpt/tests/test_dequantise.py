@@ -46,10 +46,10 @@ def test_every_bit_equals_that_of_the_gguf_package(kind):
 
 
 def test_an_unknown_type_is_named():
-    with pytest.raises(BadInput, match=r"cannot read weights of type Q4_K; there are BF16, .*Q8_0"):
+    with pytest.raises(BadInput, match=r"weights of type Q4_K; accepted are BF16, .*Q8_0"):
         dequantise(np.zeros(144, np.uint8), "Q4_K")
 
 
 def test_half_a_block_is_refused():
-    with pytest.raises(BadInput, match="35 bytes are no whole number of Q8_0 blocks of 34"):
+    with pytest.raises(BadInput, match="35 bytes are not a multiple of 34, the size of a Q8_0"):
         dequantise(np.zeros(35, np.uint8), "Q8_0")

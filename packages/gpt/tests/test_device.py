@@ -16,5 +16,5 @@ def test_auto_is_cuda_then_apples_gpu_then_the_cpu(cuda, mps, expected, monkeypa
 
 @pytest.mark.parametrize("name", ["abacus", "meta", ""])
 def test_a_device_that_cannot_compute_is_refused(name):
-    with pytest.raises(BadInput, match=f"there is no device '{name}' here; try auto or cpu"):
+    with pytest.raises(BadInput, match=f"this machine has no device '{name}'; try auto or cpu"):
         pick_device(name)

@@ -14,7 +14,7 @@ from gpt.text.documents import documents_sha256, load_documents, split_documents
 ALL = 10**9
 
 
-def test_a_file_parts_at_end_of_text(tmp_path):
+def test_a_file_is_split_at_end_of_text(tmp_path):
     (tmp_path / "a.txt").write_text("one<|endoftext|>two<|endoftext|> ")
     assert load_documents(str(tmp_path / "a.txt"), ALL) == ["one", "two"]
 
@@ -48,7 +48,7 @@ def test_a_row_with_two_texts_is_refused(tmp_path):
 
 
 def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):
-    """The library takes a folder for an id, so the real path runs without a network."""
+    """The library accepts a folder as an id, so the real code runs without a network."""
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     rows = [{"text": f"document {n}"} for n in range(5)]
     (tmp_path / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -56,7 +56,7 @@ def test_a_data_set_is_streamed_by_the_hub_library(tmp_path):
     assert documents == ["document 0", "document 1", "do"]
 
 
-def test_a_data_set_without_text_or_configuration_is_told_in_a_sentence(tmp_path):
+def test_a_data_set_without_text_or_configuration_is_reported_in_a_sentence(tmp_path):
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     (tmp_path / "data.jsonl").write_text('{"body": "a"}\n')
     with pytest.raises(BadInput, match=r"without a text .* its columns are \['body'\]"):
@@ -65,14 +65,14 @@ def test_a_data_set_without_text_or_configuration_is_told_in_a_sentence(tmp_path
         load_documents(f"hub:{tmp_path}:klingon", ALL)
 
 
-def test_a_row_whose_text_is_missing_is_told_in_a_sentence(tmp_path):
+def test_a_row_whose_text_is_missing_is_reported_in_a_sentence(tmp_path):
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     (tmp_path / "data.jsonl").write_text('{"text": "a"}\n{"text": null}\n')
     with pytest.raises(BadInput, match="has a row without a text"):
         load_documents(f"hub:{tmp_path}", ALL)
 
 
-def test_rows_end_at_newlines_alone(tmp_path):
+def test_rows_end_only_at_newlines(tmp_path):
     rows = ["one\u2028two", "three\x85four", "five\x0csix"]
     text = "".join(json.dumps({"text": row}, ensure_ascii=False) + "\n" for row in rows)
     (tmp_path / "rows.jsonl").write_text(text.replace("\\f", "\\u000c"), encoding="utf-8")
@@ -109,9 +109,9 @@ def test_the_command_says_what_is_not_read(tmp_path, capsys):
     (tmp_path / "b.pdf").write_text("")
     text = load_text(TrainConfig(data=str(tmp_path), validation_share=0.6))
     assert sorted(text.train + text.validation) == ["one", "two"]
-    said = capsys.readouterr().err
-    assert "1 are not: 1 .pdf" in said
-    assert "1 duplicate documents are dropped" in said
+    messages = capsys.readouterr().err
+    assert "1 are not: 1 .pdf" in messages
+    assert "1 duplicate documents are dropped" in messages
 
 
 def test_a_folder_without_text_says_what_it_holds(tmp_path):
@@ -138,7 +138,7 @@ def test_links_are_followed_and_a_file_with_two_names_is_read_once(tmp_path):
     assert "1 broken link" in notes[0]
 
 
-def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
+def test_a_folder_that_cannot_be_read_is_not_ignored(tmp_path, monkeypatch):
     (tmp_path / "locked").mkdir()
     (tmp_path / "a.txt").write_text("text")
     scandir = os.scandir
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_read_is_not_passed_over(tmp_path, monkeypatch):
 
 
 def test_equal_documents_of_a_file_are_read_once_and_counted(tmp_path):
-    """Else one of them could be held out while the other is trained on."""
+    """Otherwise one of them could be held out while the other is trained on."""
     (tmp_path / "a.txt").write_text("<|endoftext|>".join(["same", "other", "same", " ", " "]))
     notes = []
     assert load_documents(str(tmp_path / "a.txt"), ALL, notes) == ["same", "other"]
@@ -186,7 +186,7 @@ def test_json_is_not_trained_on_as_text(tmp_path):
 
 
 def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
-    """A shell leaves it alone in `--data=~/a.txt`."""
+    """A shell does not replace it in `--data=~/a.txt`."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     (tmp_path / "a.txt").write_text("at home")
@@ -201,7 +201,7 @@ def test_a_file_with_a_pattern_in_its_name_is_that_file(tmp_path):
         assert load_documents(str(tmp_path / name), ALL) == [name]
 
 
-def test_a_hub_that_cannot_be_reached_is_told_in_a_sentence(monkeypatch):
+def test_a_hub_that_cannot_be_reached_is_reported_in_a_sentence(monkeypatch):
     pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     with pytest.raises(BadInput, match="'nobody/nothing' cannot be reached on the hub; check"):
         load_documents("hub:nobody/nothing", ALL)
@@ -238,7 +238,7 @@ def test_a_book_on_one_line_is_cut_anywhere():
     assert len(split.validation[0]) == 60
 
 
-def test_a_short_note_does_not_stand_in_for_the_share():
+def test_a_short_note_does_not_replace_the_share():
     book = "".join(f"line {n}\n" for n in range(100))
     split = split_documents([book, "a note"], 0.1, 0)
     assert split.train[1] == "a note"

@@ -15,7 +15,6 @@ from gpt.exercises.verdicts import names, verdict
 from gpt.model.attention import causal_mask
 from gpt.model.gpt import GPT
 from gpt.model.rotary import interleaved_to_halves
-from gpt.text.bpe import merge
 
 NAMES = names("gpt")
 
@@ -38,33 +37,24 @@ def test_the_stub_is_open_until_a_reader_solves_it(name):
     assert verdict("gpt", name) in ("open", "solved")
 
 
-def merges_chosen_by(choose):
-    """`learn_merges` with another rule for the next pair."""
-
-    def learn_merges(words, n_merges):
-        merges = []
-        for token in range(256, 256 + n_merges):
-            pair = choose(words)
-            if pair is None:
-                break
-            merges.append(pair)
-            words = Counter({merge(word, pair, token): times for word, times in words.items()})
-        return merges
-
-    return learn_merges
+def changes_without_neighbours(word, pair, token):
+    occurrences = list(pairwise(word)).count(pair)
+    return {pair: -occurrences} if occurrences else {}
 
 
-def each_word_once(words):
-    counts = Counter(pair for word in words for pair in pairwise(word))
-    return min(counts, key=lambda pair: (-counts[pair], pair), default=None)
-
-
-def first_seen(words):
-    counts = Counter()
-    for word, times in words.items():
-        for pair in pairwise(word):
-            counts[pair] += times
-    return max(counts, key=counts.__getitem__, default=None)
+def changes_as_if_apart(word, pair, token):
+    """Right only if no two occurrences of the pair touch or overlap."""
+    changes = Counter()
+    for here, found in enumerate(pairwise(word)):
+        if found == pair:
+            changes[pair] -= 1
+            if here:
+                changes[word[here - 1], pair[0]] -= 1
+                changes[word[here - 1], token] += 1
+            if here + 2 < len(word):
+                changes[pair[1], word[here + 2]] -= 1
+                changes[token, word[here + 2]] += 1
+    return {each: change for each, change in changes.items() if change}
 
 
 def share_of_all(logits, p):
@@ -144,8 +134,8 @@ WRONG = {
         "clip_factor",
         lambda lengths, clip: min(1.0, clip / max(*lengths, 1e-9)),
     ),
-    "learn_merges: words are not weighed": ("learn_merges", merges_chosen_by(each_word_once)),
-    "learn_merges: ties go to the first seen": ("learn_merges", merges_chosen_by(first_seen)),
+    "count_changes: the neighbours are forgotten": ("count_changes", changes_without_neighbours),
+    "count_changes: occurrences that touch": ("count_changes", changes_as_if_apart),
     "keep_min_p: a share of 1, not of the likeliest": ("keep_min_p", share_of_all),
     "keep_min_p: one limit for all rows": ("keep_min_p", one_limit_for_all_rows),
     "lion_update: the kept mean decides": ("lion_update", lion_with_one_mean),
@@ -227,11 +217,11 @@ def test_an_answer_that_raises_is_not_yet_right(monkeypatch):
 
 def test_the_command_says_what_is_wrong_and_what_is_solved(capsys, monkeypatch):
     monkeypatch.setattr("gpt.exercises.mine.mean_loss.mean_loss", lambda pieces: 0.0)
-    solution = answer("solutions", "learn_merges")
-    monkeypatch.setattr("gpt.exercises.mine.learn_merges.learn_merges", solution)
+    solution = answer("solutions", "count_changes")
+    monkeypatch.setattr("gpt.exercises.mine.count_changes.count_changes", solution)
     runpy.run_module("gpt.exercises", run_name="__main__")
     lines = capsys.readouterr().out.splitlines()
-    assert "learn_merges: solved" in lines
+    assert "count_changes: solved" in lines
     assert "mean_loss: not yet: equal pieces: [(2.0, 4), (4.0, 4)] have the mean 3.0, not 0.0" in (
         lines
     )

@@ -18,9 +18,9 @@ def test_rows_worked_by_hand():
     assert unpermute_rows(rows, 2)[:, 0].tolist() == [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
 
 
-def test_turning_halves_after_is_turning_neighbours_before():
+def test_rotating_halves_of_reordered_rows_is_rotating_neighbours():
     angle = torch.linspace(0.1, 1.5, 4)
-    file = torch.randn(8, 5)  # one head of width 8, as llama.cpp lays it out
+    file = torch.randn(8, 5)  # one head of width 8, as in llama.cpp
     x = torch.randn(5)
     even, odd = rearrange(file @ x, "(pair two) -> two pair", two=2)
     first, second = rearrange(unpermute_rows(file, 1) @ x, "(two pair) -> two pair", two=2)
@@ -94,19 +94,22 @@ def test_a_tokenizer_that_begins_every_text_says_so(write_gguf, tmp_path):
 
 WRONG = {
     "sentencepiece": ({"tokenizer.ggml.model": "llama"}, "a tokenizer of kind 'llama'; only byte"),
-    "words": ({"tokenizer.ggml.pre": "klingon"}, "cut as in 'klingon'; there are gpt-2, llama-bpe"),
-    "width": ({"llama.embedding_length": 128}, r"has shape .* and the fields of the file ask for"),
-    "layers": ({"llama.block_count": 3}, r"'blk.2.* has shape None, and the fields .* ask for \("),
+    "words": (
+        {"tokenizer.ggml.pre": "klingon"},
+        "split as in 'klingon'; accepted are gpt-2, llama-bpe",
+    ),
+    "width": ({"llama.embedding_length": 128}, r"has shape .* but the fields of the file need"),
+    "layers": ({"llama.block_count": 3}, r"'blk.2.* has shape None, but the fields .* need \("),
     "stretched": ({"llama.rope.scaling.type": "yarn"}, "llama.rope.scaling.type 'yarn'; it must"),
     "experts": ({"llama.expert_count": 8}, "llama.expert_count 8; it must be 0"),
     "a window": ({"llama.attention.sliding_window": 16}, "sliding_window 16; it must be 0"),
     "half a rotation": (
         {"llama.rope.dimension_count": 8},
-        "rope.dimension_count 8, but its tensors have 16",
+        "rope.dimension_count 8, but its tensors need 16",
     ),
     "narrow values": (
         {"llama.attention.value_length": 8},
-        "value_length 8, but its tensors have 16",
+        "value_length 8, but its tensors need 16",
     ),
     "unknown": ({"llama.logit_scale": 0.5}, "has the setting llama.logit_scale 0.5, which is not"),
     "an end after a text": (
@@ -139,13 +142,13 @@ def test_another_architecture_is_named(write_gguf, tmp_path):
     path.write_bytes(
         path.read_bytes().replace(b"\x05\0\0\0\0\0\0\0llama", b"\x05\0\0\0\0\0\0\0gemma")
     )
-    with pytest.raises(BadInput, match="a model of kind 'gemma'; only 'llama' is known"):
+    with pytest.raises(BadInput, match="a model of kind 'gemma'; only 'llama' is supported"):
         read_gguf(path)
 
 
-def test_a_tensor_without_a_place_is_named(write_gguf, tmp_path):
+def test_an_unknown_tensor_is_named(write_gguf, tmp_path):
     path = write_gguf(tmp_path / "a.gguf", extra=[("rope_freqs", (8,))])
-    with pytest.raises(BadInput, match=r"tensor 'rope_freqs.weight' has shape \(8,\), and .* None"):
+    with pytest.raises(BadInput, match=r"tensor 'rope_freqs.weight' has shape \(8,\), but .* None"):
         read_gguf(path)
 
 
@@ -157,14 +160,14 @@ def test_an_unknown_weight_type_is_named(write_gguf, tmp_path):
     assert before + b"\0\0\0\0" in data
     after = gguf.GGMLQuantizationType.I32.value
     path.write_bytes(data.replace(before + b"\0\0\0\0", before + bytes([after, 0, 0, 0])))
-    with pytest.raises(BadInput, match="cannot read weights of type I32; there are BF16"):
+    with pytest.raises(BadInput, match="cannot read weights of type I32; accepted are BF16"):
         read_gguf(path)
 
 
 def test_a_weight_that_is_not_finite_is_refused(write_gguf, tmp_path):
     path = write_gguf(tmp_path / "a.gguf")
     path.write_bytes(path.read_bytes()[:-4] + b"\0\0\x80\x7f")  # infinity
-    with pytest.raises(BadInput, match="holds numbers that are not finite"):
+    with pytest.raises(BadInput, match="contains numbers that are not finite"):
         read_gguf(path)
 
 
@@ -178,11 +181,11 @@ def test_a_file_cut_anywhere_is_refused(write_gguf, tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"GG", b"GGUF", b"\x89PNG" * 100, b"text\n" * 100])
-def test_what_is_no_gguf_file_is_refused(content, tmp_path):
+def test_a_file_that_is_not_gguf_is_refused(content, tmp_path):
     pytest.importorskip("gguf", reason="baselines: needs the extra smollm2")
     path = tmp_path / "a.gguf"
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"a\.gguf' is damaged or is no GGUF file"):
+    with pytest.raises(BadInput, match=r"a\.gguf' is damaged or is not a GGUF file"):
         read_gguf(path)
 
 

@@ -8,7 +8,7 @@ RECORDED = Path(__file__).parents[1] / "chapters" / "recorded" / "length_extrapo
 SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", "none"]
 
 
-def test_every_scheme_is_read_at_every_length_but_the_learned_one(run_script, tmp_path):
+def test_every_scheme_but_the_learned_one_is_scored_at_every_length(run_script, tmp_path):
     text = "".join(f"{n} squared is {n * n}, and that is all. " for n in range(600))
     (tmp_path / "text.txt").write_text(text)
     short = ["--vocab-size", "260", "--steps", "1", "--repeats", "1", "--json"]
@@ -26,7 +26,7 @@ def test_every_scheme_is_read_at_every_length_but_the_learned_one(run_script, tm
     assert list(recorded["schemes"]) == SCHEMES
 
 
-def test_too_short_a_text_is_told_in_one_sentence(run_script, tmp_path):
+def test_too_short_a_text_is_reported_in_one_sentence(run_script, tmp_path):
     (tmp_path / "text.txt").write_text("too few")
     status, out, err = run_script(SCRIPT, "--data", tmp_path / "text.txt", "--vocab-size", "300")
     assert status == 2 and not out

@@ -1,4 +1,4 @@
-"""Models by name: what is found, and the one sentence for what is not."""
+"""Loading models by name, and one sentence for each name that cannot be loaded."""
 
 import json
 import sys
@@ -28,7 +28,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_a_folder_gives_model_and_tokenizer_ready_to_write(folder):
+def test_a_folder_gives_model_and_tokenizer_ready_to_generate(folder):
     model, tokenizer = load_pretrained(str(folder))
     assert not model.training
     assert next(model.parameters()).dtype == torch.float32
@@ -43,13 +43,13 @@ def test_the_precision_is_that_of_every_weight(folder):
         assert torch.equal(a.bfloat16(), b)
 
 
-def test_weights_stored_in_bf16_are_read_as_float32_unless_told_otherwise(folder):
+def test_weights_stored_in_bf16_are_read_as_float32_by_default(folder):
     model = load_pretrained(str(folder), precision="bf16").model
     write_model(folder, model, TOKENIZER.end_of_text)
     assert next(load_pretrained(str(folder)).model.parameters()).dtype == torch.float32
 
 
-def test_a_folder_says_how_its_model_is_sampled_and_options_go_first(folder):
+def test_a_folder_has_sampling_defaults_that_options_override(folder):
     path = folder / "generation_config.json"
     settings = {"do_sample": True, "temperature": 0.6, "top_k": 0, "top_p": 0.9}
     path.write_text(json.dumps(settings))
@@ -64,7 +64,7 @@ def test_a_folder_says_how_its_model_is_sampled_and_options_go_first(folder):
     assert SampleConfig(chat="Hi").sampling(SamplingDefaults()).temperature == 0
 
 
-def test_an_export_keeps_how_its_model_is_sampled_and_no_file_of_an_earlier_one(folder, tmp_path):
+def test_an_export_keeps_the_sampling_defaults_and_no_file_of_an_earlier_export(folder, tmp_path):
     settings = {"do_sample": True, "temperature": 0.6, "top_p": 0.9}
     (folder / "generation_config.json").write_text(json.dumps(settings))
     out = tmp_path / "out"
@@ -79,7 +79,7 @@ def test_an_export_keeps_how_its_model_is_sampled_and_no_file_of_an_earlier_one(
     assert sampling_defaults(out) == SamplingDefaults(0.6, 50, 0.9)
 
 
-def test_older_configs_hold_settings_of_generation_too(folder):
+def test_older_configs_hold_generation_settings_too(folder):
     content = json.loads((folder / "config.json").read_text())
     older = {"max_length": 50, "length_penalty": 1.0, "do_sample": True, "temperature": 0.5}
     (folder / "config.json").write_text(json.dumps(content | older))
@@ -89,8 +89,8 @@ def test_older_configs_hold_settings_of_generation_too(folder):
 
 
 @pytest.mark.parametrize("place", ["generation_config.json", "config.json"])
-def test_a_way_to_generate_that_ours_lacks_is_refused_by_name(place, folder):
-    if place == "config.json":  # where older folders have it
+def test_a_generation_setting_that_is_not_supported_is_refused_by_name(place, folder):
+    if place == "config.json":  # as in older folders
         (folder / "generation_config.json").unlink()
     content = json.loads((folder / place).read_text()) if place == "config.json" else {}
     (folder / place).write_text(json.dumps(content | {"repetition_penalty": 1.3}))
@@ -100,18 +100,18 @@ def test_a_way_to_generate_that_ours_lacks_is_refused_by_name(place, folder):
 
 def test_a_model_of_fewer_ids_than_its_tokenizer_is_refused(folder):
     write_model(folder, GPT(GPTConfig(vocab_size=200, **SHAPE)), 0)
-    with pytest.raises(BadInput, match="has a tokenizer of 262 tokens and a model of 200"):
+    with pytest.raises(BadInput, match="has a tokenizer of 262 tokens, but a model of only 200"):
         load_pretrained(str(folder))
 
 
-def test_a_model_of_more_ids_than_its_tokenizer_is_not(folder):
+def test_a_model_of_more_ids_than_its_tokenizer_is_accepted(folder):
     """Many models round their vocabulary up."""
     write_model(folder, GPT(GPTConfig(vocab_size=272, **SHAPE)), TOKENIZER.end_of_text)
     assert load_pretrained(str(folder)).model.config.vocab_size == 272
 
 
 @pytest.mark.parametrize("name", ["./missing/dir", "a/b/c", "", "/", "no such model", "a/b@c"])
-def test_what_can_be_no_hub_id_is_not_asked_for(name, monkeypatch):
+def test_a_name_that_cannot_be_a_hub_id_is_not_looked_up(name, monkeypatch):
     monkeypatch.setattr(
         "gpt.pretrained.loading.download_from_hub", lambda name: pytest.fail("asked a hub")
     )
@@ -136,14 +136,14 @@ def test_a_hub_id_without_the_extra_says_how_to_get_it(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["nowhere/none", "a--b/c", "none"])
-def test_a_hub_that_cannot_be_asked_is_one_sentence(name):
+def test_a_hub_that_cannot_be_reached_is_reported_in_one_sentence(name):
     pytest.importorskip("huggingface_hub", reason="baselines: needs the extra hub")
-    with pytest.raises(BadInput, match=f"no folder '{name}', and the hub does not give") as refused:
+    with pytest.raises(BadInput, match=f"no folder '{name}', and no model of that") as refused:
         load_pretrained(name)
     assert "\n" not in str(refused.value)
 
 
-def test_a_hub_id_is_fetched_without_its_pickled_weights(folder, monkeypatch):
+def test_a_hub_id_is_downloaded_without_pickled_weights(folder, monkeypatch):
     hub = pytest.importorskip("huggingface_hub", reason="baselines: needs the extra hub")
     asked = {}
 

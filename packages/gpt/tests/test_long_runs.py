@@ -1,4 +1,4 @@
-"""Texts that no person writes and that files hold: long runs of every kind of character."""
+"""Texts that no person types but that files contain: long runs of every kind of character."""
 
 import random
 import string
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt.text import bpe
+from gpt.text.fast_bpe import MergeRule, apply_merges_with_queue, train_merges_with_index
 from gpt.text.pretrained_tokenizer import (
     CHARACTER_OF_BYTE,
     AddedToken,
@@ -34,7 +35,7 @@ LENGTHS = st.sampled_from([1, 2, 3, 5, 17, 300])
 RUNS = st.lists(st.tuples(st.sampled_from(KINDS), LENGTHS), max_size=6)
 ROWS = "the items of a list  x\n\n\n        return 11 'it''s' \u088f\u088f \u6f22\u6f22\u6f22 "
 BPE = BytePairTokenizer.train([ROWS * 3, " " * 500, "\n" * 500, "a" * 500, "." * 500], 400)
-RANKED = {pair: bpe.MergeRule(rank, 256 + rank) for rank, pair in enumerate(BPE.merges)}
+RANKED = {pair: MergeRule(rank, 256 + rank) for rank, pair in enumerate(BPE.merges)}
 
 CONTRACTIONS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)"
 UPPER, LOWER = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
@@ -71,9 +72,9 @@ PUBLISHED = {
 
 
 def by_definition(text: str) -> list[int]:
-    """The ids that our merges give, all of it in Python."""
+    """The ids of our merges, computed in Python."""
     words = map(bpe.byte_tokens, bpe.WORD_REGEX.findall(text))
-    return [token for word in words for token in bpe.apply_merges_with_queue(word, RANKED)]
+    return [token for word in words for token in apply_merges_with_queue(word, RANKED)]
 
 
 def spell_runs(runs: list[tuple[str, int]]) -> str:
@@ -102,7 +103,7 @@ def test_runs_of_any_kind_come_back_from_every_tokenizer(runs):
 
 @pytest.mark.parametrize("kind", [" ", "\n", "\u00a0", "a "])
 def test_a_million_times_the_same(kind):
-    """At a million spaces the expressions of a compiled tokenizer panic: no stack is left."""
+    """Compiled regular expressions panic at a million spaces, because their stack overflows."""
     text = "x" + kind * 10**6 + "y"
     assert decode(BPE, BPE.encode(text)) == text
     half = text[: len(text) // 2]
@@ -110,13 +111,13 @@ def test_a_million_times_the_same(kind):
 
 
 def test_letters_newer_than_a_compiled_table_are_letters_as_in_training():
-    """U+088F came with Unicode 17: what was one word in training must be one word in use."""
+    """U+088F was added by Unicode 17; a word in training must be the same word in use."""
     tokenizer = BytePairTokenizer.train(["a\u088f"], 300)
     assert len(tokenizer.encode("a\u088f")) == 1
 
 
 def seconds(work) -> float:
-    """The faster of two tries."""
+    """The faster of two runs in seconds."""
     times = []
     for _ in range(2):
         start = time.process_time()
@@ -126,17 +127,17 @@ def seconds(work) -> float:
 
 
 def test_one_endless_word_is_learned_as_fast_as_many_words():
-    """As in a file of base64; counted anew after every merge, it takes 44 times as long."""
+    """As in a file of base64; counting again after every merge takes 44 times as long."""
     letters = "".join(random.Random(0).choices(string.ascii_lowercase, k=2000))
     words = " ".join(letters[n : n + 8] for n in range(0, len(letters), 8))
     many, one = (
-        seconds(lambda text=text: bpe.train_merges([text], 300)) for text in (words, letters)
+        seconds(lambda text=text: train_merges_with_index([text], 300)) for text in (words, letters)
     )
     assert one < 10 * many
 
 
 def test_spaces_that_an_added_token_might_swallow_are_read_once():
-    """Ten times as many take about ten times as long, and not a hundred times."""
+    """Ten times as many take about ten times as long, not a hundred times."""
     tokenizer = PUBLISHED["GPT-2"]
     pattern = added_token_regex(tokenizer.added)
     few, many = (seconds(lambda n=n: pattern.search(" " * n + "x<end>")) for n in (5_000, 50_000))

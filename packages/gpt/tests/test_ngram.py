@@ -11,7 +11,7 @@ A, B, C, END = range(4)
 
 
 def test_a_bigram_model_by_hand():
-    # stream: END a b a c a b   (END is what the history begins with)
+    # stream: END a b a c a b   (the history begins with END)
     # bigrams: END-a 1, a-b 2, b-a 1, a-c 1, c-a 1; after a: 3 in all, 2 different
     # below: distinct bigrams ending in a 3 (END, b, c), in b 1, in c 1; 5 in all, 3 different
     # p1(b) = (1 - .75) / 5 + .75 * 3 / 5 / 4 = .1625; p1(c) the same; p1(a) = 2.25 / 5 + .1125

@@ -139,7 +139,7 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
             assert float(differences[f"{optimizer}, {way}"]) <= 1e-5
     assert float(differences["muon, sharded and then one process"]) <= 1e-5
     assert done.stdout.count("identical to the bit") == 4
-    found = newest_checkpoint(tmp_path / "runs" / "muon sharded cut")
+    found = newest_checkpoint(tmp_path / "runs" / "muon sharded stopped")
     assert found is not None
     assert not torch.equal(*found[0].tensors["random.cpu"])  # each process draws its own dropout
 
@@ -147,7 +147,7 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
 def test_the_script_says_how_to_start_it(run_script):
     status, _, err = run_script(SCRIPT)
     assert status == 2
-    assert err == "one_or_many: start it by torchrun --nproc-per-node 2\n"
+    assert err == "one_or_many: start it with torchrun --nproc-per-node 2\n"
 
 
 @pytest.mark.slow

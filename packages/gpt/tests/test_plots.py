@@ -4,7 +4,7 @@ from gpt.plots import loss_chart, save_loss_plot
 
 
 def test_four_steps_in_two_rows_by_hand():
-    # from 3 down to 1 in two rows of eight eighths: 16, 8, 4 and none, of which a sliver is drawn
+    # from 3 down to 1 in two rows of eight eighths: 16, 8, 4 and 0, which is drawn as one eighth
     assert loss_chart([3.0, 2.0, 1.5, 1.0], height=2).splitlines() == [
         "  3.00 │█   ",
         "  1.00 │██▄▁",

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from gpt.errors import BadInput
 from gpt.text import bpe
-from gpt.text.bpe import MergeRule, apply_merges_with_queue
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.fast_bpe import MergeRule, apply_merges_with_queue
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
 from gpt.text.tokenizer_export import to_pretrained_tokenizer
 from gpt.text.tokenizers import Tokenizer, decode, load_tokenizer, save_tokenizer
@@ -16,7 +16,7 @@ from gpt.text.tokenizers import Tokenizer, decode, load_tokenizer, save_tokenize
 TEXT = "Return the number of items in a list. The list's items are numbers: 1, 22, 333.\n" * 4
 BPE = BytePairTokenizer.train([TEXT], 320)
 
-# Two marks, six letters, a space (which is spelled U+0120), and what three merges make.
+# Two added tokens, six letters, a space (written as U+0120), and the results of three merges.
 SMALL = PretrainedTokenizer(
     vocab={
         text: token
@@ -62,15 +62,15 @@ def test_only_listed_pairs_are_merged():
     assert dataclasses.replace(SMALL, ignore_merges=True).encode("ef") == [12]
 
 
-def test_a_special_token_in_plain_text_is_a_spelling():
+def test_a_special_token_in_plain_text_is_encoded_as_text():
     # "<", ">" and "n" are not in this vocabulary, and are dropped
     assert SMALL.encode("ab<end>cd") == [9, 6, 5, 10]
     assert SMALL.encode_with_specials("ab<end>cd") == [9, 0, 10]
     assert SMALL.decode_bytes([9, 0, 10]) == b"ab<end>cd"
-    assert SMALL.decode_bytes([9, 99, 10]) == b"abcd"  # 99 is no token
+    assert SMALL.decode_bytes([9, 99, 10]) == b"abcd"  # 99 is not a token
 
 
-def test_an_added_token_that_is_not_special_stands_in_every_text_and_takes_its_space():
+def test_an_added_token_that_is_not_special_is_found_in_plain_text_with_its_space():
     assert SMALL.encode("ab  <mark> cd") == [9, 1, 8, 10]
 
 
@@ -81,7 +81,7 @@ def test_of_added_tokens_that_fit_the_longest_wins():
     assert tokenizer.vocab_size == 14
 
 
-def test_splits_cut_one_after_the_other():
+def test_splits_are_applied_one_after_the_other():
     tokenizer = dataclasses.replace(SMALL, splits=[r"\p{N}", bpe.WORD_REGEX.pattern])
     assert tokenizer.words("a  12 b") == ["a", "  ", "1", "2", " b"]
     assert SMALL.words("a  12 b") == ["a", " ", " 12", " b"]

@@ -40,7 +40,7 @@ def test_every_token_but_the_first_is_scored_once_in_its_window(length):
     np.testing.assert_allclose(found, torch.cat(expected).detach().numpy(), rtol=1e-5)
 
 
-def test_perplexity_weighs_tokens_and_not_windows():
+def test_perplexity_is_a_mean_over_tokens_not_over_windows():
     torch.manual_seed(0)
     model = GPT(GPTConfig(12, 8, 1, 2, 8, 16))
     tokens = np.random.default_rng(0).integers(0, 12, 12).astype(np.uint16)  # 8 tokens, then 3

@@ -1,4 +1,4 @@
-"""What a `config.json` says and what our shape says, in both directions."""
+"""Converting between `config.json` and our config, in both directions."""
 
 import dataclasses
 
@@ -42,11 +42,11 @@ EXPRESSIBLE = [
 
 
 @pytest.mark.parametrize("config", EXPRESSIBLE, ids=lambda c: f"{c.positions} {c.feed_forward}")
-def test_there_and_back_the_shape_is_the_same(config):
+def test_a_config_survives_the_round_trip(config):
     assert config_from_transformers(config_to_transformers(config)) == config
 
 
-def test_what_is_left_to_a_default_is_written_out():
+def test_default_values_are_written_out():
     """GPT-2 has no model without biases, and Llama's config names its widths."""
     defaults = changed(OURS_LLAMA, n_kv_heads=None, head_width=None)
     assert config_from_transformers(config_to_transformers(defaults)) == OURS_LLAMA
@@ -54,7 +54,7 @@ def test_what_is_left_to_a_default_is_written_out():
     assert config_from_transformers(config_to_transformers(bare)) == OURS_GPT2
 
 
-def test_who_reads_what():
+def test_each_config_has_its_model_type():
     assert config_to_transformers(OURS_GPT2)["architectures"] == ["GPT2LMHeadModel"]
     assert config_to_transformers(OURS_LLAMA)["architectures"] == ["LlamaForCausalLM"]
     assert config_to_transformers(changed(OURS_LLAMA, feed_forward="relu2"))["architectures"] == [
@@ -86,15 +86,15 @@ def test_the_defaults_are_those_of_each_family():
     ],
     ids=["before 5", "from 5 on", "no scaling", "scaling by name"],
 )
-def test_the_base_of_the_rotation_stands_in_one_of_two_places(rope):
+def test_the_base_of_the_rotation_may_be_in_two_places(rope):
     assert config_from_transformers(LLAMA | rope).rotary_base == 500.0
 
 
 ROPE = {"rope_type": "llama3", "factor": 8.0}
 REFUSED = {
     "unknown family": (GPT2 | {"model_type": "bloom"},
-                       "models of type 'bloom' are not read here; gpt2, llama, arcee are"),
-    "no family": ({}, "models of type None are not read here"),
+                       "models of type 'bloom' are not supported; gpt2, llama, arcee are"),
+    "no family": ({}, "models of type None are not supported"),
     "stretched rotation": (LLAMA | {"rope_scaling": ROPE},
                            "this model has rope_type 'llama3'; it must be 'default'"),
     "the same from 5 on": (LLAMA | {"rope_parameters": ROPE},
@@ -110,8 +110,9 @@ REFUSED = {
     "two streams": (GPT2 | {"add_cross_attention": True},
                     "add_cross_attention True; it must be False"),
     "activation": (GPT2 | {"activation_function": "mish"},
-                   "the activation 'mish' is not known here; gelu_new, .*, swish are"),
-    "gate": (LLAMA | {"hidden_act": "relu2"}, "a gate of 'relu2' is not known here"),
+                   "the activation 'mish' is not supported; gelu_new, .*, swish are"),
+    "gate": (LLAMA | {"hidden_act": "relu2"},
+             "a gate of 'relu2' is not supported; gelu_new, .*swish are"),
     "no size": ({name: LLAMA[name] for name in LLAMA if name != "hidden_size"},
                 "the config of this llama model is damaged: 'hidden_size' is missing"),
     "a size that is none": (GPT2 | {"n_layer": 0}, "n_layers must be at least 1, got 0"),
@@ -120,7 +121,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("theirs", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
+def test_what_our_model_cannot_be_is_refused_by_name(theirs, message):
     with pytest.raises(BadInput, match=message):
         config_from_transformers(theirs)
 
@@ -142,6 +143,6 @@ def test_what_ours_cannot_be_is_refused_by_name(theirs, message):
     ],
     ids=str,
 )
-def test_a_mix_that_no_family_has_is_refused(config):
-    with pytest.raises(BadInput, match="transformers has no class for this mix of parts; it has"):
+def test_an_architecture_that_no_family_has_is_refused(config):
+    with pytest.raises(BadInput, match="transformers has no class for this architecture; it has"):
         config_to_transformers(config)

@@ -16,7 +16,7 @@ from gpt.pretrained.smollm2 import CONVERTED_FILES, cache_folder, ensure_convert
 from gpt.text.tokenizer_json import read_hugging_face_tokenizer
 
 
-def test_the_folder_holds_what_the_file_held(write_gguf, tmp_path):
+def test_the_folder_has_the_content_of_the_file(write_gguf, tmp_path):
     source = write_gguf(tmp_path / "a.gguf")
     folder = ensure_converted(source, tmp_path / "cache")
     config, tensors, tokenizer = read_gguf(source)
@@ -28,7 +28,7 @@ def test_the_folder_holds_what_the_file_held(write_gguf, tmp_path):
     assert all(torch.equal(saved[name], tensors[name]) for name in tensors)
 
 
-def test_a_file_is_converted_once_and_a_changed_file_anew(write_gguf, tmp_path, monkeypatch):
+def test_a_file_is_converted_once_and_a_changed_file_again(write_gguf, tmp_path, monkeypatch):
     source = write_gguf(tmp_path / "a.gguf")
     folder = ensure_converted(source, tmp_path / "cache")
     before = (folder / "config.json").stat().st_mtime_ns
@@ -41,7 +41,7 @@ def test_a_file_is_converted_once_and_a_changed_file_anew(write_gguf, tmp_path, 
     assert json.loads((again / "config.json").read_text())["max_position_embeddings"] == 64
 
 
-def test_a_folder_from_which_files_were_taken_is_made_anew(write_gguf, tmp_path):
+def test_a_folder_with_missing_files_is_converted_again(write_gguf, tmp_path):
     source = write_gguf(tmp_path / "a.gguf")
     folder = ensure_converted(source, tmp_path / "cache")
     (folder / "model.safetensors").unlink()
@@ -62,7 +62,9 @@ def test_an_interruption_leaves_nothing(write_gguf, tmp_path, monkeypatch):
     assert ensure_converted(source, tmp_path / "cache").is_dir()
 
 
-def test_what_a_killed_conversion_left_is_swept_away_and_a_running_one_is_not(write_gguf, tmp_path):
+def test_files_of_a_killed_conversion_are_removed_and_those_of_a_running_one_are_kept(
+    write_gguf, tmp_path
+):
     source, cache = write_gguf(tmp_path / "a.gguf"), tmp_path / "cache"
     for name in ("old", "new"):
         (cache / (name + PARTIAL_SUFFIX)).mkdir(parents=True)
@@ -71,7 +73,7 @@ def test_what_a_killed_conversion_left_is_swept_away_and_a_running_one_is_not(wr
     assert {path.name for path in cache.iterdir()} == {folder.name, "new" + PARTIAL_SUFFIX}
 
 
-def test_a_slower_process_takes_the_folder_of_the_faster(write_gguf, tmp_path, monkeypatch):
+def test_a_slower_process_uses_the_folder_of_the_faster(write_gguf, tmp_path, monkeypatch):
     source, cache = write_gguf(tmp_path / "a.gguf"), tmp_path / "cache"
     slow = smollm2.convert
 
@@ -105,7 +107,7 @@ def test_a_cache_that_cannot_be_written_is_named(write_gguf, tmp_path):
         ensure_converted(write_gguf(tmp_path / "a.gguf"), tmp_path / "file" / "cache")
 
 
-def test_the_cache_lies_where_caches_lie(monkeypatch):
+def test_the_cache_is_where_the_platform_has_caches(monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("INSIDE_OUT_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", "/xdg")

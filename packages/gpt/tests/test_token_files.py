@@ -33,13 +33,13 @@ def test_an_id_beyond_the_vocabulary_is_named(tmp_path):
         load_tokens(tmp_path / "t.npy", 3)
 
 
-def test_targets_are_the_tokens_one_step_on():
+def test_targets_are_the_next_tokens():
     batch = RandomWindows(np.arange(50, dtype=np.uint16), context=8, batch_size=4, seed=0)(0)
     assert batch.tokens.shape == batch.targets.shape == (4, 8)
     torch.testing.assert_close(batch.targets, batch.tokens + 1)
 
 
-def test_a_batch_depends_on_seed_and_step_alone():
+def test_a_batch_depends_only_on_seed_and_step():
     tokens = np.arange(1000, dtype=np.uint16)
     one, other = (RandomWindows(tokens, 8, 4, seed=3) for _ in range(2))
     one(0)

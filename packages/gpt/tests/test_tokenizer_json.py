@@ -45,7 +45,7 @@ def test_the_template_may_be_a_file_and_roles_may_be_objects(tmp_path):
     assert (read.chat_template, read.end_of_text) == ("Hi", OWN.vocab_size)
 
 
-def test_of_several_templates_the_default_is_taken(tmp_path):
+def test_the_default_of_several_templates_is_used(tmp_path):
     write_hugging_face_tokenizer(FULL, tmp_path)
     templates = [{"name": "tools", "template": "T"}, {"name": "default", "template": "D"}]
     config = {"eos_token": "<|begin|>", "chat_template": templates}
@@ -53,12 +53,12 @@ def test_of_several_templates_the_default_is_taken(tmp_path):
     assert read_hugging_face_tokenizer(tmp_path).chat_template == "D"
 
 
-def test_templates_of_which_none_is_the_default_are_refused(tmp_path):
+def test_templates_without_a_default_are_refused(tmp_path):
     write_hugging_face_tokenizer(FULL, tmp_path)
     templates = [{"name": "tools", "template": "T"}, {"name": "rag", "template": "D"}]
     config = {"eos_token": "<|begin|>", "chat_template": templates}
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(config))
-    with pytest.raises(BadInput, match="chat templates are called tools, rag, and none default"):
+    with pytest.raises(BadInput, match="are called tools, rag; one must be called default"):
         read_hugging_face_tokenizer(tmp_path)
 
 
@@ -69,7 +69,7 @@ def test_an_older_template_file_does_not_hide_the_one_that_is_written(tmp_path):
 
 
 @pytest.mark.parametrize("ends", ["5", [1, "2"], [-1]])
-def test_ends_that_are_no_ids_are_refused(ends, tmp_path):
+def test_ends_that_are_not_ids_are_refused(ends, tmp_path):
     write_hugging_face_tokenizer(FULL, tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"eos_token_id": ends}))
     with pytest.raises(
@@ -78,7 +78,7 @@ def test_ends_that_are_no_ids_are_refused(ends, tmp_path):
         read_hugging_face_tokenizer(tmp_path)
 
 
-def test_the_end_may_stand_in_the_models_config_alone(tmp_path):
+def test_the_end_may_be_given_in_the_models_config_only(tmp_path):
     write_hugging_face_tokenizer(to_pretrained_tokenizer(OWN), tmp_path)
     (tmp_path / "tokenizer_config.json").unlink()
     with pytest.raises(BadInput, match="no token ends a text"):
@@ -98,15 +98,27 @@ def test_older_files_write_merges_with_a_space(tmp_path):
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False}
 FOREIGN = {
-    "Unigram": ({"model": {"type": "Unigram", "vocab": []}}, "a tokenizer of kind Unigram; byte"),
-    "WordPiece": ({"model": {"type": "WordPiece"}}, "a tokenizer of kind WordPiece; byte-level"),
-    "no kind": ({"model": {}}, "a tokenizer of kind unknown; byte-level BPE, as in GPT-2, Llama 3"),
+    "Unigram": (
+        {"model": {"type": "Unigram", "vocab": []}},
+        "a tokenizer of kind Unigram; only byte",
+    ),
+    "WordPiece": (
+        {"model": {"type": "WordPiece"}},
+        "a tokenizer of kind WordPiece; only byte-level",
+    ),
+    "no kind": (
+        {"model": {}},
+        "a tokenizer of kind unknown; only byte-level BPE is supp.* GPT-2, Llama 3",
+    ),
     "sentencepiece": (
         {"model": {"type": "BPE", "byte_fallback": True, "vocab": {}, "merges": []}},
         "BPE with byte_fallback True",
     ),
     "CLIP": ({"model": {"type": "BPE", "end_of_word_suffix": "</w>"}}, "end_of_word_suffix '</w>'"),
-    "normalizer": ({"normalizer": {"type": "NFC"}}, "a normalizer of type NFC; byte-level BPE"),
+    "normalizer": (
+        {"normalizer": {"type": "NFC"}},
+        "a normalizer of type NFC; only byte-level BPE",
+    ),
     "decoder": ({"decoder": {"type": "Metaspace"}}, "a decoder of type Metaspace"),
     "no pre-tokenizer": ({"pre_tokenizer": None}, 'ends with {"type": "nothing"}'),
     "RoBERTa": ({"pre_tokenizer": BYTE_LEVEL | {"add_prefix_space": True}}, "ends with .*true"),
@@ -147,7 +159,7 @@ FOREIGN = {
     ),
     "damaged merges": (
         {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a"]}, "added_tokens": []},
-        "is not a whole tokenizer",
+        "is not a complete tokenizer",
     ),
     "no such merge": (
         {"model": {"type": "BPE", "vocab": {"a": 0}, "merges": ["a a"]}, "added_tokens": []},
@@ -168,13 +180,13 @@ FOREIGN = {
                 ],
             }
         },
-        "cannot cut text by",
+        "cannot split text by",
     ),
     "single word": (
         {"added_tokens": [{"id": 87, "content": "x", "single_word": True}]},
         "the added token 'x' has single_word True",
     ),
-    "no vocabulary": ({"model": {"type": "BPE"}}, "is not a whole tokenizer"),
+    "no vocabulary": ({"model": {"type": "BPE"}}, "is not a complete tokenizer"),
 }
 
 
@@ -188,9 +200,11 @@ def test_a_foreign_part_is_named_and_the_file_with_it(change, message, tmp_path)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3", "{}", '"text"'])
-def test_a_file_that_is_no_tokenizer_is_refused(content, tmp_path):
+def test_a_file_that_is_not_a_tokenizer_is_refused(content, tmp_path):
     (tmp_path / "tokenizer.json").write_text(content)
-    with pytest.raises(BadInput, match=r"tokenizer\.json' (is not|holds no JSON object)"):
+    with pytest.raises(
+        BadInput, match=r"tokenizer\.json' (is not|holds a .* instead of a JSON object)"
+    ):
         read_hugging_face_tokenizer(tmp_path)
 
 
@@ -200,7 +214,7 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
 
 
 def test_words_cannot_be_exported(tmp_path):
-    with pytest.raises(BadInput, match="cannot export a WordTokenizer; there are Byte"):
+    with pytest.raises(BadInput, match="cannot export a WordTokenizer; only Byte"):
         write_hugging_face_tokenizer(WordTokenizer(["a"]), tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -83,7 +83,7 @@ def test_an_unknown_character_is_named():
 
 
 def test_an_unknown_word_is_lost():
-    words = WordTokenizer.train(["the cat the"], 4)  # keeps "the" and " ": each stands twice
+    words = WordTokenizer.train(["the cat the"], 4)  # keeps "the" and " ", which occur twice
     assert words.encode("the dog") == [0, 1, words.unknown]
     assert decode(words, words.encode("the dog")) == "the <unknown>"
 
@@ -102,7 +102,7 @@ def test_a_saved_tokenizer_encodes_the_same(tokenizer, tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"kind": "bpe"}', json.dumps({"kind": "klingon"})])
-def test_a_file_that_is_no_tokenizer_is_refused(content, tmp_path):
+def test_a_file_that_is_not_a_tokenizer_is_refused(content, tmp_path):
     path = tmp_path / "tokenizer.json"
     path.write_text(content)
     with pytest.raises(BadInput, match=r"tokenizer\.json"):

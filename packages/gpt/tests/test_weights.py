@@ -1,4 +1,4 @@
-"""The names, transposes and cuts between our tensors and those of transformers."""
+"""Names, transposed matrices and stacked projections, between our tensors and transformers."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ ARCEE = GPTConfig(**SIZES, **RMS, feed_forward="relu2", n_kv_heads=2)
 
 
 def tensors(config):
-    """Random numbers in every tensor, so that no two are alike."""
+    """Random numbers in every tensor, so that no two are equal."""
     return {name: torch.randn_like(each) for name, each in GPT(config).state_dict().items()}
 
 
@@ -62,7 +62,7 @@ def test_gpt2_keeps_its_matrices_transposed():
     assert all(each.is_contiguous() for each in theirs.values())
 
 
-def test_llama_keeps_apart_what_we_stack():
+def test_llama_has_separate_projections_where_ours_are_stacked():
     ours = tensors(LLAMA)
     theirs = weights_to_transformers(ours, LLAMA)
     qkv = ours["blocks.0.attention.qkv.weight"]
@@ -77,14 +77,14 @@ def test_llama_keeps_apart_what_we_stack():
 
 
 @pytest.mark.parametrize("config", [GPT2, LLAMA, ARCEE], ids=["gpt2", "llama", "arcee"])
-def test_there_and_back_every_tensor_is_the_same(config):
+def test_every_tensor_survives_the_round_trip(config):
     ours = tensors(config)
     back = weights_from_transformers(weights_to_transformers(ours, config), config)
     assert back.keys() == ours.keys()
     assert all(torch.equal(back[name], ours[name]) for name in ours)
 
 
-def test_biases_that_gpt2_has_and_ours_lacks_are_zeros():
+def test_biases_that_only_gpt2_has_are_zeros():
     bare = dataclasses.replace(GPT2, attention_bias=False, ff_bias=False)
     theirs = weights_to_transformers(tensors(bare), bare)
     assert theirs.keys() == weights_to_transformers(tensors(GPT2), GPT2).keys()
@@ -103,7 +103,7 @@ def test_the_first_gpt2_files_have_no_prefix_and_carry_buffers():
     assert all(torch.equal(read[name], ours[name]) for name in ours)
 
 
-def test_a_head_stored_beside_the_embedding_it_is_tied_to_is_passed_over():
+def test_a_stored_head_that_is_tied_to_the_embedding_is_ignored():
     theirs = weights_to_transformers(tensors(GPT2), GPT2)
     assert weights_from_transformers(
         theirs | {"lm_head.weight": theirs["transformer.wte.weight"]}, GPT2

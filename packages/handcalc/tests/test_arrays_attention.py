@@ -1,4 +1,4 @@
-"""Attention on arrays: by hand, beside the lists, and by finite differences."""
+"""Attention on arrays: by hand, against the lists, and by finite differences."""
 
 import math
 
@@ -19,13 +19,13 @@ from handcalc.arrays.attention import (
 )
 from handcalc.arrays.heads import Heads, multi_head_attention, self_attention
 from handcalc.arrays.positions import alibi_bias, rotary_angles, rotate
+from handcalc.calculation import times, times_transposed, transposed_times
 from handcalc.gradients.differences import differences
-from handcalc.operations import attention as lists
-from handcalc.operations.matrices import times, times_transposed, transposed_times
+from handcalc.layers import attention as lists
 
 
 def slopes(function, x, upstream):
-    """Finite differences of the results, each weighed by its own number."""
+    """Compare with finite differences of a weighted sum of the results."""
     found = differences(lambda: float((upstream * function()[0]).sum()), x.reshape(-1))
     return np.reshape(found, x.shape)
 
@@ -42,7 +42,7 @@ def test_masks_as_zeros_and_ones():
     ]
 
 
-def test_shares_of_what_the_mask_keeps():
+def test_attention_weights_of_the_keys_that_the_mask_keeps():
     scores = np.log([[3.0, 1.0, 4.0], [3.0, 1.0, 4.0], [3.0, 1.0, 4.0]])
     mask = np.array([[1, 1, 1], [1, 1, 0], [0, 0, 0]], dtype=bool)
     p, back = softmax(scores, mask)
@@ -52,12 +52,12 @@ def test_shares_of_what_the_mask_keeps():
     assert_allclose(back(p_grad), [[15 / 8, -3 / 8, -3 / 2], [3, -3, 0], [0, 0, 0]], atol=1e-15)
 
 
-def test_scores_too_large_for_e_to_their_power():
+def test_scores_whose_exponentials_would_overflow():
     p, _ = softmax(np.array([[5000.0, 5000.0, 9999.0]]), np.array([True, True, False]))
     assert p.tolist() == [[0.5, 0.5, 0.0]]
 
 
-def test_the_jacobian_of_the_softmax_is_what_the_way_back_multiplies_by():
+def test_the_backward_pass_multiplies_by_the_jacobian_of_the_softmax():
     p, back = softmax(np.log([[1.0, 1.0, 2.0]]), np.array(True))
     jacobian = softmax_jacobian(p[0])
     assert_allclose(16 * jacobian, [[3, -1, -2], [-1, 3, -2], [-2, -2, 4]], atol=1e-14)
@@ -86,8 +86,8 @@ def test_one_head_equals_that_of_the_lists():
     o, back = self_attention(x[None], w_q.T, w_k.T, w_v.T, causal_mask(5))
     q, k, v = (times(x.tolist(), w.tolist()) for w in (w_q, w_k, w_v))
     a = lists.attention_weights(lists.scaled_scores(times_transposed(q, k), 3.0))
-    assert_allclose(o[0], lists.gathered(a, v), rtol=0, atol=1e-12)
-    a_grad, v_grad = lists.gathered_backward(a, v, o_grad.tolist())
+    assert_allclose(o[0], lists.weighted_values(a, v), rtol=0, atol=1e-12)
+    a_grad, v_grad = lists.weighted_values_backward(a, v, o_grad.tolist())
     s_grad = lists.attention_weights_backward(a, a_grad)
     qk_grad = lists.scaled_scores_backward(s_grad, 3.0)
     grads = times(qk_grad, k), transposed_times(qk_grad, q), v_grad
@@ -116,13 +116,13 @@ def test_attention_by_finite_differences():
 
 
 def drawn(random, n_heads, d_head, d_model):
-    """Weights of heads."""
+    """Draw the weights of two heads."""
     size = (n_heads, d_head, d_model)
     q, k, v = random.normal(scale=0.5, size=(3, *size))
     return Heads(q, k, v, random.normal(scale=0.5, size=(d_model, n_heads, d_head)))
 
 
-def test_several_heads_are_heads_side_by_side_before_one_matrix():
+def test_multi_head_attention_is_single_heads_concatenated_before_one_matrix():
     random = np.random.default_rng(3)
     x, w = random.normal(size=(2, 4, 6)), drawn(random, 3, 2, 6)
     m, _ = multi_head_attention(x, x, w, causal_mask(4))
@@ -174,7 +174,7 @@ def test_the_future_and_the_padding_change_nothing():
     assert (before[0, 3:] != after[0, 3:]).all()
 
 
-def test_a_query_that_may_look_nowhere_gets_zeros():
+def test_a_query_that_may_see_no_key_gets_zeros():
     q = k = v = np.ones((1, 2, 3))
     mask = np.array([[0, 0], [1, 1]], dtype=bool)
     assert attention(q, k, v, mask)[0].tolist() == [[[0, 0, 0], [1, 1, 1]]]

@@ -1,4 +1,4 @@
-"""The layers on arrays: by hand, beside the lists, and by finite differences."""
+"""The layers on arrays: by hand, against the lists, and by finite differences."""
 
 import math
 
@@ -13,13 +13,13 @@ from handcalc.arrays.feed_forward import FeedForward, feed_forward, gelu, relu
 from handcalc.arrays.layers import Norm, affine, embedding, layer_norm, linear, stack
 from handcalc.arrays.loss import cross_entropy
 from handcalc.gradients.differences import differences
-from handcalc.operations import layer_norm as lists
-from handcalc.operations.activations import gelu_rows, gelu_rows_backward
-from handcalc.operations.loss import loss_backward, losses, probabilities
+from handcalc.layers import layer_norm as lists
+from handcalc.layers.feed_forward import gelu_rows, gelu_rows_backward
+from handcalc.layers.loss import loss_backward, losses, probabilities
 
 
 def slopes(function, x, upstream):
-    """Finite differences of the results, each weighed by its own number."""
+    """Compare with finite differences of a weighted sum of the results."""
     found = differences(lambda: float((upstream * function()[0]).sum()), x.reshape(-1))
     return np.reshape(found, x.shape)
 
@@ -36,7 +36,7 @@ def test_a_matrix_by_hand():
     assert back(np.array([[[1.0, 10.0], [2.0, 20.0]]]))[2].tolist() == [3, 30]
 
 
-def test_rows_of_the_table_get_what_was_made_of_them():
+def test_the_gradient_of_a_table_sums_over_the_uses_of_each_row():
     x, back = embedding(np.array([[2, 0], [2, 2]]), np.array([[1.0], [2.0], [3.0]]))
     assert x.tolist() == [[[3], [1]], [[3], [3]]]
     assert back(np.array([[[1.0], [10.0]], [[5.0], [0.5]]])).tolist() == [[10], [0], [6.5]]
@@ -60,12 +60,12 @@ def test_layer_norm_equals_that_of_the_lists():
     y, back = layer_norm(x, Norm(*w))
     rows = x[0].tolist()
     mean = lists.means(rows)
-    std = lists.deviations(lists.variances(rows, mean), 1e-5)
-    z, (gamma, beta) = lists.standardised(rows, mean, std), w.tolist()
-    assert_allclose(y[0], lists.gained(z, gamma, beta), rtol=0, atol=1e-12)
-    z_grad, *w_grads = lists.gained_backward(z, gamma, y_grad[0].tolist())
+    std = lists.standard_deviations(lists.variances(rows, mean), 1e-5)
+    z, (gamma, beta) = lists.standardise(rows, mean, std), w.tolist()
+    assert_allclose(y[0], lists.scale_and_shift(z, gamma, beta), rtol=0, atol=1e-12)
+    z_grad, *w_grads = lists.scale_and_shift_backward(z, gamma, y_grad[0].tolist())
     x_grad, w_grad = back(y_grad)
-    assert_allclose(x_grad[0], lists.standardised_backward(z, std, z_grad), rtol=0, atol=1e-12)
+    assert_allclose(x_grad[0], lists.standardise_backward(z, std, z_grad), rtol=0, atol=1e-12)
     assert_allclose(w_grad, w_grads, rtol=0, atol=1e-12)
 
 
@@ -79,14 +79,14 @@ def test_gelu_and_relu_equal_those_of_the_lists():
     assert y.tolist() == [0, 0, 3] and back(np.array([5.0, 6.0, 7.0])).tolist() == [0, 0, 7]
 
 
-@pytest.mark.parametrize("bend", [gelu, relu])
-def test_the_feed_forward_layer_by_finite_differences(bend):
+@pytest.mark.parametrize("activation", [gelu, relu])
+def test_the_feed_forward_layer_by_finite_differences(activation):
     random = np.random.default_rng(2)
     x, upstream = random.normal(size=(2, 3, 4)), random.normal(size=(2, 3, 4))
     w = FeedForward(*(random.normal(size=size) for size in ((5, 4), 5, (4, 5), 4)))
-    x_grad, w_grad = feed_forward(x, w, bend)[1](upstream)
+    x_grad, w_grad = feed_forward(x, w, activation)[1](upstream)
     for tensor, gradient in zip((x, *w), (x_grad, *w_grad), strict=True):
-        found = slopes(lambda: feed_forward(x, w, bend), tensor, upstream)
+        found = slopes(lambda: feed_forward(x, w, activation), tensor, upstream)
         assert_allclose(gradient, found, rtol=0, atol=1e-8)
 
 
@@ -133,14 +133,14 @@ def test_the_loss_equals_that_of_the_lists():
     assert_allclose(back()[0], expected, rtol=0, atol=1e-12)
 
 
-def test_nothing_kept_is_no_loss():
+def test_a_loss_without_a_kept_target_is_refused():
     with pytest.raises(ValueError, match="none of 3 targets is kept"):
         cross_entropy(
             np.zeros((1, 3, 2)), np.zeros((1, 3), dtype=int), np.zeros((1, 3), dtype=bool)
         )
 
 
-def test_layers_on_top_of_each_other_go_back_in_reverse():
+def test_stacked_layers_are_differentiated_in_reverse():
     def layer(x, w):  # y = w x^2
         return w * x**2, lambda y_grad: (2 * w * x * y_grad, x**2 * y_grad)
 

@@ -1,4 +1,4 @@
-"""Two models on arrays: the step of the lists, finite differences, and what must not be seen."""
+"""Two models on arrays: against the lists, by finite differences, with masked tokens changed."""
 
 from functools import partial
 
@@ -12,38 +12,37 @@ from numpy.testing import assert_allclose
 from handcalc.arrays.attention import causal_mask, padding_mask
 from handcalc.arrays.encoder_decoder import EncoderDecoder, encoder_decoder
 from handcalc.arrays.feed_forward import FeedForward
-from handcalc.arrays.gpt import GPT, Block, gpt, step, tied
+from handcalc.arrays.gpt import GPT, Block, gpt, gpt_step, tie_gradients
 from handcalc.arrays.heads import Heads
 from handcalc.arrays.layers import Norm
 from handcalc.arrays.loss import cross_entropy
 from handcalc.arrays.positions import (
     Positions,
     alibi_bias,
-    learned,
-    no_rows,
+    learned_rows,
     rotary_angles,
     rotate,
     sinusoids,
+    zero_rows,
 )
 from handcalc.arrays.post_norm import Attention, DecoderBlock, EncoderBlock, Mlp
 from handcalc.gradients.check import TARGETS, TOKENS
 from handcalc.gradients.differences import differences
-from handcalc.model import step as lists
-from handcalc.model.weights import Shape
-from handcalc.model.weights import drawn as drawn_lists
+from handcalc.model.transformer import forward
+from handcalc.model.weights import Shape, initial_weights
 
 V, D, H, K, F = 7, 4, 2, 2, 5
 
 
 def leaves(weights):
-    """All arrays of a bundle."""
+    """Return all arrays of a bundle of weights."""
     if isinstance(weights, np.ndarray):
         return [weights]
     return [array for part in weights for array in leaves(part)]
 
 
-def drawn(random):
-    """How to draw each part."""
+def draw_parts(random):
+    """Return functions that draw the weights of each part."""
 
     def array(*size):
         return random.normal(scale=0.5, size=size)
@@ -60,14 +59,14 @@ def drawn(random):
     return array, norm, heads, mlp
 
 
-def drawn_gpt(random, n_layers=2):
-    array, norm, heads, mlp = drawn(random)
+def draw_gpt(random, n_layers=2):
+    array, norm, heads, mlp = draw_parts(random)
     blocks = tuple(Block(norm(), heads(), norm(), mlp()) for _ in range(n_layers))
     return GPT(4 * array(V, D), blocks, norm(), array(V, D))
 
 
-def drawn_encoder_decoder(random, n_layers=2):
-    array, norm, heads, mlp = drawn(random)
+def draw_encoder_decoder(random, n_layers=2):
+    array, norm, heads, mlp = draw_parts(random)
     encoder, decoder = [], []
     for _ in range(n_layers):
         encoder += [EncoderBlock(Attention(heads(), norm()), Mlp(mlp(), norm()))]
@@ -77,9 +76,9 @@ def drawn_encoder_decoder(random, n_layers=2):
 
 
 def test_the_step_equals_that_of_the_lists():
-    weights = drawn_lists(Shape(), "pre-ln")
-    c = lists.forward(weights, TOKENS, TARGETS, "pre-ln")
-    lists.backward(c, "pre-ln")
+    weights = initial_weights(Shape(), "pre-ln")
+    c = forward(weights, TOKENS, TARGETS, "pre-ln")
+    c.backward()
 
     def bundle(end):  # "" the weights, ".grad" their gradients
         w = {name: np.array(c.values[name + end]) for name in weights}
@@ -90,10 +89,10 @@ def test_the_step_equals_that_of_the_lists():
         return GPT(w["token"], (block,), norms[2], w["head"]), w["position"]
 
     w, table = bundle("")
-    rows, learned_back = learned(table, 5)
+    rows, learned_back = learned_rows(table, 5)
     keep = np.array([[True, True, True, True, False]])  # the last position has no target
     targets = np.array([[*TARGETS, 0]])
-    loss, w_grad, rows_grad = step(np.array([TOKENS]), targets, keep, w, Positions(rows=rows))
+    loss, w_grad, rows_grad = gpt_step(np.array([TOKENS]), targets, keep, w, Positions(rows=rows))
     assert loss == pytest.approx(c.values["loss"], abs=1e-12)
     assert round(loss, 6) == 1.737666
     expected, table_grad = bundle(".grad")
@@ -107,7 +106,7 @@ def schemes(random):
     return {
         "learned": Positions(rows=random.normal(size=(5, D))),
         "sinusoidal": Positions(rows=sinusoids(5, D)),
-        "rotary": Positions(turn=partial(rotate, angles=rotary_angles(5, K))),
+        "rotary": Positions(rotation=partial(rotate, angles=rotary_angles(5, K))),
         "alibi": Positions(bias=alibi_bias(5, H)),
         "none": Positions(),
     }
@@ -116,7 +115,7 @@ def schemes(random):
 @pytest.mark.parametrize("scheme", ["learned", "sinusoidal", "rotary", "alibi", "none"])
 def test_every_weight_of_gpt_by_finite_differences(scheme):
     random = np.random.default_rng(1)
-    w, positions = drawn_gpt(random), schemes(random)[scheme]
+    w, positions = draw_gpt(random), schemes(random)[scheme]
     tokens, upstream = random.integers(V, size=(2, 5)), random.normal(size=(2, 5, V))
     w_grad, rows_grad = gpt(tokens, w, positions)[1](upstream)
     tensors, gradients = leaves(w), leaves(w_grad)
@@ -133,14 +132,14 @@ def test_every_weight_of_gpt_by_finite_differences(scheme):
 
 def test_one_table_at_both_ends_has_the_gradient_of_both_uses():
     random = np.random.default_rng(2)
-    w = drawn_gpt(random, n_layers=1)
+    w = draw_gpt(random, n_layers=1)
     w = w._replace(head=w.token)
     tokens, upstream = random.integers(V, size=(2, 3)), random.normal(size=(2, 3, V))
 
     def weighed():
         return float((upstream * gpt(tokens, w, Positions())[0]).sum())
 
-    w_grad = tied(gpt(tokens, w, Positions())[1](upstream)[0])
+    w_grad = tie_gradients(gpt(tokens, w, Positions())[1](upstream)[0])
     found = np.reshape(differences(weighed, w.token.reshape(-1)), (V, D))
     assert_allclose(w_grad.token, found, rtol=0, atol=1e-7)
     assert w_grad.head is w_grad.token
@@ -148,7 +147,7 @@ def test_one_table_at_both_ends_has_the_gradient_of_both_uses():
 
 def test_future_tokens_do_not_change_past_logits():
     random = np.random.default_rng(3)
-    w, tokens = drawn_gpt(random), random.integers(V, size=(1, 5))
+    w, tokens = draw_gpt(random), random.integers(V, size=(1, 5))
     changed = tokens.copy()
     changed[0, 3] = (tokens[0, 3] + 1) % V
     for positions in schemes(random).values():
@@ -156,19 +155,19 @@ def test_future_tokens_do_not_change_past_logits():
         assert (before[:, :3] == after[:, :3]).all() and (before[:, 3:] != after[:, 3:]).all()
 
 
-def test_without_positions_the_order_of_the_past_is_lost_and_each_scheme_tells_it():
+def test_without_positions_the_order_is_lost_and_each_scheme_restores_it():
     random = np.random.default_rng(4)
-    w, known = drawn_gpt(random, n_layers=1), schemes(random)
+    w, known = draw_gpt(random, n_layers=1), schemes(random)
     tokens, swapped = np.array([[1, 2, 3, 4, 5]]), np.array([[3, 1, 2, 4, 5]])
     for name, positions in known.items():
         last, other = (gpt(each, w, positions)[0][0, -1] for each in (tokens, swapped))
         assert np.allclose(last, other, rtol=0, atol=1e-12) == (name == "none")
 
 
-@pytest.mark.parametrize("added", [sinusoids, no_rows])
+@pytest.mark.parametrize("added", [sinusoids, zero_rows])
 def test_every_weight_of_the_encoder_decoder_by_finite_differences(added):
     random = np.random.default_rng(5)
-    w = drawn_encoder_decoder(random)
+    w = draw_encoder_decoder(random)
     source, target = random.integers(V, size=(2, 4)), random.integers(V, size=(2, 3))
     source_mask = padding_mask(np.array([4, 2]), 4)
     target_mask = causal_mask(3) & padding_mask(np.array([2, 3]), 3)
@@ -186,7 +185,7 @@ def test_every_weight_of_the_encoder_decoder_by_finite_differences(added):
 
 def test_the_decoder_sees_all_of_the_source_and_its_own_past():
     random = np.random.default_rng(6)
-    w, source = drawn_encoder_decoder(random), np.array([[1, 2, 3, 0]])
+    w, source = draw_encoder_decoder(random), np.array([[1, 2, 3, 0]])
     masks = padding_mask(np.array([3]), 4), causal_mask(3)
 
     def logits(source, target):
@@ -206,9 +205,9 @@ def test_both_models_memorise_a_few_texts_and_their_reverse():
     keep = np.ones((4, 5), dtype=bool)
     keep[:, :2] = False  # the source is given
 
-    def gpt_step(w):
-        positions = Positions(turn=partial(rotate, angles=rotary_angles(5, K)))
-        loss, w_grad, _ = step(texts[:, :-1], texts[:, 1:], keep, w, positions)
+    def step_of_gpt(w):
+        positions = Positions(rotation=partial(rotate, angles=rotary_angles(5, K)))
+        loss, w_grad, _ = gpt_step(texts[:, :-1], texts[:, 1:], keep, w, positions)
         return loss, w_grad
 
     def encoder_decoder_step(w):
@@ -219,8 +218,8 @@ def test_both_models_memorise_a_few_texts_and_their_reverse():
         return loss, back(loss_back())
 
     for w, stepped in (
-        (drawn_gpt(random, 1), gpt_step),
-        (drawn_encoder_decoder(random, 1), encoder_decoder_step),
+        (draw_gpt(random, 1), step_of_gpt),
+        (draw_encoder_decoder(random, 1), encoder_decoder_step),
     ):
         first, _ = stepped(w)
         for _ in range(400):

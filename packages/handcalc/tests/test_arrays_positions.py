@@ -1,4 +1,4 @@
-"""The schemes of positions: tables by hand, and the properties they are made for."""
+"""Position encodings: tables by hand, and the properties that they are designed for."""
 
 import math
 
@@ -12,37 +12,37 @@ from numpy.testing import assert_allclose
 from handcalc.arrays.positions import (
     Positions,
     alibi_bias,
-    learned,
-    no_rows,
+    alibi_slopes,
+    interleaved_to_halves,
+    learned_rows,
+    no_rotation,
     rotary_angles,
     rotate,
     rotate_interleaved,
     sinusoids,
-    slopes,
-    to_halves,
-    unturned,
+    zero_rows,
 )
 from handcalc.gradients.differences import differences
 
 
 def test_a_learned_table_gives_its_first_rows_and_learns_by_them():
     table = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
-    rows, back = learned(table, 2)
+    rows, back = learned_rows(table, 2)
     assert rows.tolist() == [[1, 2], [3, 4]]
     assert back(np.array([[0.5, 7.0], [8.0, 9.0]])).tolist() == [[0.5, 7], [8, 9], [0, 0]]
     with pytest.raises(ValueError, match="4 positions, but the table has 3 rows"):
-        learned(table, 4)
+        learned_rows(table, 4)
 
 
-def test_waves_by_hand():
+def test_sinusoids_by_hand():
     # D = 4: divisors 1 and 100, sine and cosine in turn
     rows = [[math.sin(t), math.cos(t), math.sin(t / 100), math.cos(t / 100)] for t in range(3)]
     assert_allclose(sinusoids(3, 4), rows, rtol=0, atol=1e-15)
     assert sinusoids(1, 5).tolist() == [[0, 1, 0, 1, 0]]
-    assert no_rows(2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
+    assert zero_rows(2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
-def test_a_shift_turns_each_pair_of_waves_by_one_angle_wherever_it_starts():
+def test_an_offset_rotates_each_pair_of_sinusoids_by_one_angle_from_any_start():
     waves = sinusoids(40, 6)
     for k in (1, 7):
         for i in range(3):
@@ -53,7 +53,7 @@ def test_a_shift_turns_each_pair_of_waves_by_one_angle_wherever_it_starts():
             assert_allclose(waves[k:, 2 * i + 1], c * cosine - s * sine, rtol=0, atol=1e-12)
 
 
-def test_quarter_turns_by_hand():
+def test_rotations_by_a_right_angle_by_hand():
     # pair 0 by a quarter, (a, b) -> (-b, a); pair 1 by a half, (a, b) -> (-a, -b)
     angles = np.array([[math.pi / 2, math.pi]])
     halves, _ = rotate(np.array([[[[1.0, 2.0, 3.0, 4.0]]]]), angles)
@@ -63,19 +63,28 @@ def test_quarter_turns_by_hand():
     assert_allclose(rotary_angles(3, 4), [[0, 0], [1, 0.01], [2, 0.02]], rtol=0, atol=1e-15)
 
 
-def test_both_forms_are_one_up_to_the_order_of_the_rows():
+def test_both_rotations_are_equal_up_to_the_order_of_the_rows():
     random = np.random.default_rng(1)
     x, angles = random.normal(size=(1, 5, 6)), rotary_angles(5, 8)
     w = random.normal(size=(2, 8, 6))  # H K D
-    assert to_halves(np.arange(8.0).reshape(1, 8, 1))[0, :, 0].tolist() == [0, 2, 4, 6, 1, 3, 5, 7]
+    assert interleaved_to_halves(np.arange(8.0).reshape(1, 8, 1))[0, :, 0].tolist() == [
+        0,
+        2,
+        4,
+        6,
+        1,
+        3,
+        5,
+        7,
+    ]
     pairs, _ = rotate_interleaved(np.einsum("BTD, HKD -> BHTK", x, w), angles)
-    halves, _ = rotate(np.einsum("BTD, HKD -> BHTK", x, to_halves(w)), angles)
+    halves, _ = rotate(np.einsum("BTD, HKD -> BHTK", x, interleaved_to_halves(w)), angles)
     expected = np.concatenate([pairs[..., 0::2], pairs[..., 1::2]], axis=-1)
     assert_allclose(halves, expected, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("form", [rotate, rotate_interleaved])
-def test_a_turn_keeps_lengths_and_makes_scores_depend_on_the_distance_alone(form):
+def test_a_rotation_keeps_lengths_and_scores_depend_only_on_the_distance(form):
     random = np.random.default_rng(2)
     q, k = random.normal(size=(2, 1, 1, 1, 6))
     turned_q, turned_k = (form(x.repeat(9, axis=2), rotary_angles(9, 6))[0][0, 0] for x in (q, k))
@@ -86,7 +95,7 @@ def test_a_turn_keeps_lengths_and_makes_scores_depend_on_the_distance_alone(form
 
 
 @pytest.mark.parametrize("form", [rotate, rotate_interleaved])
-def test_the_way_back_of_a_turn_by_finite_differences(form):
+def test_the_gradient_of_a_rotation_by_finite_differences(form):
     random = np.random.default_rng(3)
     x, upstream, angles = *random.normal(size=(2, 2, 2, 3, 4)), rotary_angles(3, 4)
     found = differences(lambda: float((upstream * form(x, angles)[0]).sum()), x.reshape(-1))
@@ -94,22 +103,22 @@ def test_the_way_back_of_a_turn_by_finite_differences(form):
 
 
 def test_slopes_of_any_number_of_heads():
-    assert slopes(1).tolist() == [2**-8]
-    assert slopes(4).tolist() == [1 / 4, 1 / 16, 1 / 64, 1 / 256]
+    assert alibi_slopes(1).tolist() == [2**-8]
+    assert alibi_slopes(4).tolist() == [1 / 4, 1 / 16, 1 / 64, 1 / 256]
     # four heads, then every second of the eight 1/2, 1/4, 1/8, ...
-    assert slopes(6).tolist() == [1 / 4, 1 / 16, 1 / 64, 1 / 256, 1 / 2, 1 / 8]
-    assert slopes(3).tolist() == [1 / 16, 1 / 256, 1 / 4]
+    assert alibi_slopes(6).tolist() == [1 / 4, 1 / 16, 1 / 64, 1 / 256, 1 / 2, 1 / 8]
+    assert alibi_slopes(3).tolist() == [1 / 16, 1 / 256, 1 / 4]
 
 
-def test_the_bias_of_distance_by_hand():
+def test_the_alibi_bias_by_hand():
     assert (16 * alibi_bias(3, 2)).tolist() == [
         [[0, 1, 2], [-1, 0, 1], [-2, -1, 0]],
         [[0, 1 / 16, 1 / 8], [-1 / 16, 0, 1 / 16], [-1 / 8, -1 / 16, 0]],
     ]
 
 
-def test_no_position_does_nothing():
+def test_the_default_positions_have_no_effect():
     rows, turn, bias = Positions()
     x = np.array([1.0, 2.0])
-    assert turn is unturned and turn(x)[0] is x and turn(x)[1](x) is x
+    assert turn is no_rotation and turn(x)[0] is x and turn(x)[1](x) is x
     assert (x + rows + bias).tolist() == [1, 2]

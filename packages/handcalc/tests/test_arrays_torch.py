@@ -1,4 +1,4 @@
-"""The arrays beside PyTorch, in float64."""
+"""The arrays against PyTorch, in float64."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from handcalc.arrays.feed_forward import FeedForward, gelu, relu
 from handcalc.arrays.heads import Heads, multi_head_attention
 from handcalc.arrays.layers import Norm, layer_norm
 from handcalc.arrays.loss import cross_entropy
-from handcalc.arrays.positions import no_rows, sinusoids
+from handcalc.arrays.positions import sinusoids, zero_rows
 from handcalc.arrays.post_norm import Attention, DecoderBlock, EncoderBlock, Mlp
 
 F = torch.nn.functional
@@ -31,7 +31,7 @@ def leaf(array):
 
 
 def leaves(weights):
-    """All arrays of a bundle."""
+    """Return all arrays of a bundle of weights."""
     if not isinstance(weights, tuple):
         return [weights]
     return [array for part in weights for array in leaves(part)]
@@ -55,7 +55,7 @@ def test_attention_equals_the_kernel_of_torch():
 
 
 def bundle(module, n_heads, what):
-    """Of a MultiheadAttention, its weights or their gradients."""
+    """Return the weights of a MultiheadAttention, or their gradients."""
     w_q, w_k, w_v = what(module.in_proj_weight).chunk(3)
     split = [w.reshape(n_heads, -1, w.shape[1]).numpy() for w in (w_q, w_k, w_v)]
     output = what(module.out_proj.weight)
@@ -115,7 +115,7 @@ def test_layers_equal_those_of_torch():
 
 
 def encoder_decoder_of(theirs, table, n_heads, what):
-    """Of a torch.nn.Transformer and a table, the weights or their gradients."""
+    """Return the weights of a torch.nn.Transformer and a table, or their gradients."""
 
     def array(parameter):
         return what(parameter).numpy()
@@ -147,7 +147,7 @@ def encoder_decoder_of(theirs, table, n_heads, what):
     return EncoderDecoder(array(table), encoder, decoder)
 
 
-@pytest.mark.parametrize("added", [sinusoids, no_rows])
+@pytest.mark.parametrize("added", [sinusoids, zero_rows])
 def test_the_encoder_decoder_equals_that_of_torch(added):
     torch.manual_seed(4)
     random = np.random.default_rng(4)

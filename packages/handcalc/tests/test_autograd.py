@@ -19,6 +19,9 @@ OPERATIONS = {
     "a * 3": lambda a, b: a * 3.0,
     "3 * a": lambda a, b: 3.0 * a,
     "a / 3": lambda a, b: a / 3.0,
+    "1 / a": lambda a, b: 1.0 / a,
+    "-a": lambda a, b: -a,
+    "-a / b - 1 / a": lambda a, b: -a / b - 1.0 / a,
     "a ** 3": lambda a, b: a**3,
     "(a * a) ** 0.5": lambda a, b: (a * a) ** 0.5,
     "a * a * b": lambda a, b: a * a * b,
@@ -53,7 +56,7 @@ def test_comparisons_look_at_the_value():
     assert max([Number(1.0), Number(3.0), Number(2.0)]).value == 3
 
 
-def test_a_second_walk_gives_the_same():
+def test_a_second_backward_pass_gives_the_same():
     x = Number(3.0)
     y = x * x
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""The step and the optimizers beside PyTorch, in float64."""
+"""The step and the optimizers against PyTorch, in float64."""
 
 import pytest
 
@@ -22,14 +22,16 @@ def test_twenty_steps_of_each_optimizer_equal_torchs():
 
 def test_a_shorter_text_equals_torch_too():
     from handcalc.baselines import torch_step
-    from handcalc.gradients.check import apart
-    from handcalc.model.step import backward, forward
-    from handcalc.model.weights import Shape, drawn
+    from handcalc.gradients.check import max_difference
+    from handcalc.model.transformer import forward
+    from handcalc.model.weights import Shape, initial_weights
 
-    weights = drawn(Shape(d_model=6, n_heads=3, d_ff=5), "post-ln", seed=3)
+    weights = initial_weights(Shape(d_model=6, n_heads=3, d_ff=5), "post-ln", seed=3)
     tokens, targets = [1, 4, 4], [4, 4, 3]
     c = forward(weights, tokens, targets, "post-ln")
-    backward(c, "post-ln")
+    c.backward()
     loss, gradients = torch_step(weights, tokens, targets, "post-ln")
     assert c.values["loss"] == pytest.approx(loss, abs=1e-12)
-    assert all(apart(c.values[f"{name}.grad"], gradients[name]) < 1e-10 for name in weights)
+    assert all(
+        max_difference(c.values[f"{name}.grad"], gradients[name]) < 1e-10 for name in weights
+    )

@@ -1,4 +1,4 @@
-"""Every chapter runs from top to bottom: its cells assert what its prose says."""
+"""Every chapter runs from top to bottom; its cells assert the numbers in its prose."""
 
 from pathlib import Path
 

@@ -1,16 +1,22 @@
-"""Solutions pass, stubs are stubs, and each check catches the mistakes people make."""
+"""Solutions pass, stubs are stubs, and each check catches common mistakes."""
 
 import math
 from importlib import import_module
 
 import pytest
 
+from handcalc.calculation import dot, times, times_transposed, transposed_times, weighted_sum
 from handcalc.exercises.__main__ import main, names, verdict
-from handcalc.operations.activations import gelu_slope
-from handcalc.operations.attention import softmax, softmax_backward
-from handcalc.operations.layer_norm import deviations, gained, means, standardised, variances
-from handcalc.operations.matrices import dot, mixed, times, times_transposed, transposed_times
-from handcalc.toys.sharing import proportional
+from handcalc.layers.attention import softmax, softmax_backward
+from handcalc.layers.feed_forward import gelu_slope
+from handcalc.layers.layer_norm import (
+    means,
+    scale_and_shift,
+    standard_deviations,
+    standardise,
+    variances,
+)
+from handcalc.toys.proportions import proportions
 
 
 def check(name, answer):
@@ -57,7 +63,7 @@ def one_query_by(slopes, root):
     def one_query_backward(q, keys, values, o_grad):
         p = softmax([dot(q, key) / math.sqrt(len(q)) for key in keys])
         s_grad = [s / root(len(q)) for s in slopes(p, [dot(o_grad, value) for value in values])]
-        q_grad, keys_grad = mixed(s_grad, keys), [[s * each for each in q] for s in s_grad]
+        q_grad, keys_grad = weighted_sum(s_grad, keys), [[s * each for each in q] for s in s_grad]
         return q_grad, keys_grad, [[share * g for g in o_grad] for share in p]
 
     return one_query_backward
@@ -109,24 +115,26 @@ WRONG = {
     "score_form: inputs and outputs exchanged": ("score_form", transposed_times),
     "attend: no root": (
         "attend",
-        lambda query, keys, values: mixed(softmax([dot(query, key) for key in keys]), values),
+        lambda query, keys, values: weighted_sum(
+            softmax([dot(query, key) for key in keys]), values
+        ),
     ),
     "attend: the root of the number of keys": (
         "attend",
-        lambda query, keys, values: mixed(
+        lambda query, keys, values: weighted_sum(
             softmax([dot(query, key) / len(keys) ** 0.5 for key in keys]), values
         ),
     ),
     "attend: shares in proportion": (
         "attend",
-        lambda query, keys, values: mixed(
-            proportional([dot(query, key) / len(query) ** 0.5 for key in keys]), values
+        lambda query, keys, values: weighted_sum(
+            proportions([dot(query, key) / len(query) ** 0.5 for key in keys]), values
         ),
     ),
     "attend: powers of the scores as they are": (
         "attend",
-        lambda query, keys, values: mixed(
-            proportional([math.exp(dot(query, key) / len(query) ** 0.5) for key in keys]), values
+        lambda query, keys, values: weighted_sum(
+            proportions([math.exp(dot(query, key) / len(query) ** 0.5) for key in keys]), values
         ),
     ),
     "contributions: rows of W_O in place of columns": (
@@ -149,8 +157,8 @@ WRONG = {
     ),
     "rms_norm: the mean is taken away": (
         "rms_norm",
-        lambda x, gamma, epsilon: gained(
-            standardised(x, means(x), deviations(variances(x, means(x)), epsilon)),
+        lambda x, gamma, epsilon: scale_and_shift(
+            standardise(x, means(x), standard_deviations(variances(x, means(x)), epsilon)),
             gamma,
             [0.0] * len(gamma),
         ),

@@ -9,11 +9,10 @@ from functools import cache
 import pytest
 
 from handcalc.explaining.explain import Explainer
-from handcalc.explaining.expression import Expression, in_numbers, leaves, named, written
+from handcalc.explaining.expression import Expression, formula, leaf_name, leaf_names, leaf_value
 from handcalc.gradients.check import TARGETS, TOKENS
-from handcalc.model.blocks import BLOCKS
-from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn
+from handcalc.model.transformer import BLOCKS, forward
+from handcalc.model.weights import Shape, initial_weights
 from handcalc.training.optimizers import OPTIMIZERS, update
 
 NAME = re.compile(r"(?<![\d.\w])[A-Za-z_]\w*(?:\.\d+)?(?:\[\d+\])*(?:\.[a-z]+)*(?![\w(])")
@@ -28,7 +27,7 @@ OPERATIONS = {
 
 
 def evaluated(node):
-    """Arithmetic read by Python's own parser, and nothing but arithmetic."""
+    """Evaluate arithmetic, and nothing else, read by Python's own parser."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp):
@@ -49,14 +48,14 @@ def arithmetic(text):
 
 @cache
 def explainer(block, optimizer="adamw"):
-    c = forward(drawn(Shape(), block), TOKENS, TARGETS, block)
-    backward(c, block)
+    c = forward(initial_weights(Shape(), block), TOKENS, TARGETS, block)
+    c.backward()
     update(c, OPTIMIZERS[optimizer], {}, 1)
     return Explainer(c)
 
 
 def value_of(explain, name):
-    tensor, indices = explain.found(name)
+    tensor, indices = explain.locate(name)
     number = explain.c.values[tensor]
     for index in indices:
         number = number[index]
@@ -64,7 +63,7 @@ def value_of(explain, name):
 
 
 def walk(explain, names):
-    """Explain the names and all they are made of; return the leaves that were reached."""
+    """Explain the names and all their inputs; return the names seen and the leaves reached."""
     open_names, seen, found_leaves = list(names), set(), {}
     while open_names:
         name = open_names.pop()
@@ -153,7 +152,7 @@ def test_formulas_that_can_be_read(name, formula, inputs):
     assert inputs is None or found.inputs == inputs
 
 
-def test_a_place_may_stand_before_or_after_what_was_done():
+def test_indices_may_come_before_or_after_the_suffix():
     explain = explainer("pre-ln")
     assert explain("W_Q.0[3][1].grad") == explain("W_Q.0.grad[3][1]")
 
@@ -162,8 +161,8 @@ def test_a_place_may_stand_before_or_after_what_was_done():
     ("name", "message"),
     [
         ("W_Z[0][0]", "there is no number called 'W_Z"),
-        ("W_O", "W_O is 16 x 16: 'W_O' is no number of it, W_O\\[15\\]\\[15\\] is its last"),
-        ("W_O[0][16].grad", "W_O.grad is 16 x 16: .* W_O\\[15\\]\\[15\\].grad is its last"),
+        ("W_O", "W_O is 16 x 16: it has no 'W_O'; its last number is W_O\\[15\\]\\[15\\]"),
+        ("W_O[0][16].grad", "W_O.grad is 16 x 16: .* its last number is W_O\\[15\\]\\[15\\].grad"),
         ("loss[0]", "loss is a single number"),
         ("", "there is no number called ''"),
     ],
@@ -193,9 +192,9 @@ FORMULAS = {
 }
 
 
-@pytest.mark.parametrize("formula", FORMULAS)
-def test_parentheses_stand_where_they_are_needed(formula):
-    made = FORMULAS[formula]
-    assert written(made, named) == formula
-    assert arithmetic(written(made, in_numbers)) == made.value
-    assert list(leaves(made)) == re.findall(r"\b[abc]\b", formula)
+@pytest.mark.parametrize("text", FORMULAS)
+def test_parentheses_are_written_where_they_are_needed(text):
+    made = FORMULAS[text]
+    assert formula(made, leaf_name) == text
+    assert arithmetic(formula(made, leaf_value)) == made.value
+    assert list(leaf_names(made)) == re.findall(r"\b[abc]\b", text)

@@ -2,18 +2,17 @@
 
 import pytest
 
-from handcalc.model.calculation import Calculation
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.calculation import Calculation
+from handcalc.training.optimizers import OPTIMIZERS, update
 
 
 def two_steps(name, **constants):
-    """From w = 1, along a gradient of 2 and then of -1."""
+    """Return w after each step, from w = 1 along a gradient of 2 and then of -1."""
     weights, memory, found = {"w": [1.0]}, {}, []
     for step, gradient in ((1, 2.0), (2, -1.0)):
         c = Calculation(weights)
-        c.given("w.grad", [gradient])
-        update(c, OPTIMIZERS[name], memory, step, **constants)
-        weights, memory = moved(c, OPTIMIZERS[name])
+        c.input("w.grad", [gradient])
+        weights, memory = update(c, OPTIMIZERS[name], memory, step, **constants)
         found.append(weights["w"][0])
     return found
 
@@ -36,7 +35,7 @@ def test_adam():
     assert two_steps("adam") == pytest.approx([0.999, 0.999 - second], abs=1e-10)
 
 
-def test_adamw_takes_its_decay_of_the_weight_as_it_was():
+def test_the_decay_of_adamw_acts_on_the_old_weight():
     kept = 1 - 0.001 * 0.01
     second = 0.001 * (0.08 / 0.19) / (0.004996 / 0.001999) ** 0.5
     first = kept * 1.0 - 0.001

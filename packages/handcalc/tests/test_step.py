@@ -1,20 +1,20 @@
-"""The step of "I like transformers": the known values of four blocks, to their digits."""
+"""The step of "I like transformers": the known values of four blocks, to all their digits."""
 
 import math
 import random
 
 import pytest
 
+from handcalc.calculation import flatten
 from handcalc.gradients.check import TARGETS, TOKENS
-from handcalc.model.blocks import BLOCKS
-from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn, numbers
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.model.transformer import BLOCKS, NORMS, forward, predict
+from handcalc.model.weights import Shape, initial_weights
+from handcalc.training.optimizers import OPTIMIZERS, update
 
 
-def stepped(block):
-    c = forward(drawn(Shape(), block), TOKENS, TARGETS, block)
-    backward(c, block)
+def step_of(block):
+    c = forward(initial_weights(Shape(), block), TOKENS, TARGETS, block)
+    c.backward()
     return c
 
 
@@ -37,12 +37,12 @@ def close(found, expected, digits):
     ],
 )
 def test_loss_and_gradient_of_each_block(block, losses, loss, gradient, parameters):
-    c = stepped(block)
+    c = step_of(block)
     weights, values = c.weights, c.values
     if losses is not None:
         close(values["losses"], losses, 6)
     close([values["loss"]], [loss], 6)
-    everything = [x for name in weights for x in numbers(values[f"{name}.grad"])]
+    everything = [x for name in weights for x in flatten(values[f"{name}.grad"])]
     close([length(everything)], [gradient], 6)
     assert len(everything) == parameters
 
@@ -57,13 +57,12 @@ def test_loss_and_gradient_of_each_block(block, losses, loss, gradient, paramete
     ],
 )
 def test_a_hundred_steps_of_adamw_learn_the_sentence(block, after_1, after_100):
-    weights, memory, found = drawn(Shape(), block), {}, []
+    weights, memory, found = initial_weights(Shape(), block), {}, []
     for step in range(1, 101):
         c = forward(weights, TOKENS, TARGETS, block)
         found.append(c.values["loss"])
-        backward(c, block)
-        update(c, OPTIMIZERS["adamw"], memory, step)
-        weights, memory = moved(c, OPTIMIZERS["adamw"])
+        c.backward()
+        weights, memory = update(c, OPTIMIZERS["adamw"], memory, step)
     found.append(forward(weights, TOKENS, TARGETS, block).values["loss"])
     close([found[1], found[100]], [after_1, after_100], 6)
     if block == "classic":
@@ -73,14 +72,13 @@ def test_a_hundred_steps_of_adamw_learn_the_sentence(block, after_1, after_100):
 
 @pytest.mark.parametrize(("rate", "after"), [(0.01, 1.807202), (0.1, 1.646495), (0.5, 1.438445)])
 def test_one_step_of_plain_descent(rate, after):
-    c = stepped("classic")
-    update(c, OPTIMIZERS["sgd"], {}, 1, rate=rate)
-    weights, _ = moved(c, OPTIMIZERS["sgd"])
+    c = step_of("classic")
+    weights, _ = update(c, OPTIMIZERS["sgd"], {}, 1, rate=rate)
     close([forward(weights, TOKENS, TARGETS, "classic").values["loss"]], [after], 6)
 
 
 def test_the_forward_pass_of_the_classic_block():
-    values = stepped("classic").values
+    values = step_of("classic").values
     close([values["token"][1][0]], [0.024634], 6)
     close(values["X"][0][:3], [0.1473, 0.1281, 0.1995], 4)
     close(values["QK.0"][0], [-0.0126, 0.0213, -0.0152, 0.0211, -0.0137], 4)
@@ -107,7 +105,7 @@ def test_the_forward_pass_of_the_classic_block():
 
 
 def test_the_gradients_of_the_classic_block():
-    values = stepped("classic").values
+    values = step_of("classic").values
     lengths = {
         "head": 1.227481, "b_2": 0.731446, "b_1": 0.309922, "W_2": 0.303787, "W_O": 0.141540,
         "token": 0.116572, "position": 0.116572, "W_V.0": 0.105575, "W_V.1": 0.103711,
@@ -115,7 +113,7 @@ def test_the_gradients_of_the_classic_block():
         "W_Q.1": 0.000287, "W_K.0": 0.000238, "W_K.1": 0.000217,
     }  # fmt: skip
     for name, expected in lengths.items():
-        close([length(numbers(values[f"{name}.grad"]))], [expected], 6)
+        close([length(flatten(values[f"{name}.grad"]))], [expected], 6)
     entries = {
         ("W_Q.0", 0, 0): 1.054604e-5, ("W_K.0", 0, 0): -3.528222e-5, ("W_V.0", 0, 0): 6.271103e-3,
         ("W_O", 0, 0): 2.792411e-3, ("W_1", 0, 0): 3.066821e-4, ("W_2", 0, 0): 8.584626e-4,
@@ -129,8 +127,8 @@ def test_the_gradients_of_the_classic_block():
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_what_nobody_reads_has_no_gradient(block):
-    values = stepped(block).values
+def test_unused_rows_have_no_gradient(block):
+    values = step_of(block).values
     pad, eos = values["token.grad"][0], values["token.grad"][2]
     assert not any(pad) and not any(eos) and not any(values["position.grad"][4])
     assert all(abs(sum(row)) < 1e-15 for row in values["logits.grad"])  # shares add up to one
@@ -138,33 +136,39 @@ def test_what_nobody_reads_has_no_gradient(block):
 
 @pytest.mark.parametrize("block", BLOCKS)
 def test_a_token_met_twice_and_a_single_head_have_gradients_too(block):
+    from handcalc.calculation import map_numbers
     from handcalc.gradients.autograd import Number
-    from handcalc.operations.matrices import each
 
-    weights = drawn(Shape(d_model=6, n_heads=1, d_ff=5), block, seed=3)
-    for n in BLOCKS[block].norms:  # at 1 and 0 a forgotten gain shows nowhere
+    weights = initial_weights(Shape(d_model=6, n_heads=1, d_ff=5), block, seed=3)
+    for n in NORMS[block]:  # at 1 and 0 a forgotten gain shows nowhere
         weights[f"gamma{n}"] = [0.5 + 0.2 * k for k in range(6)]
         weights[f"beta{n}"] = [0.1 * k - 0.2 for k in range(6)]
     tokens, targets = [1, 4, 4, 3], [4, 4, 3, 2]
     c = forward(weights, tokens, targets, block)
-    backward(c, block)
-    engine = {name: each(Number, tensor) for name, tensor in weights.items()}
+    c.backward()
+    engine = {name: map_numbers(Number, tensor) for name, tensor in weights.items()}
     forward(engine, tokens, targets, block).values["loss"].backward()
     for name in weights:
-        found = [number.grad for number in numbers(engine[name])]
-        assert numbers(c.values[f"{name}.grad"]) == pytest.approx(found, abs=1e-12)
+        found = [number.grad for number in flatten(engine[name])]
+        assert flatten(c.values[f"{name}.grad"]) == pytest.approx(found, abs=1e-12)
 
 
 def test_a_text_longer_than_the_positions_is_refused():
-    with pytest.raises(ValueError, match="6 tokens, and 5 positions"):
-        forward(drawn(Shape(), "pre-ln"), [1, 3, 3, 3, 3, 2], [3], "pre-ln")
+    with pytest.raises(ValueError, match="6 tokens do not fit 5 positions"):
+        forward(initial_weights(Shape(), "pre-ln"), [1, 3, 3, 3, 3, 2], [3], "pre-ln")
+
+
+def test_a_calculation_without_a_loss_has_no_backward_pass():
+    c = predict(initial_weights(Shape(), "pre-ln"), TOKENS, "pre-ln")
+    with pytest.raises(ValueError, match="no loss to differentiate"):
+        c.backward()
 
 
 def test_another_seed_draws_other_weights():
     stream = random.Random(7)
     expected = [stream.gauss(0, 0.1) for _ in range(96)]
-    assert numbers(drawn(Shape(), "pre-ln", seed=7)["token"]) == expected
-    assert drawn(Shape(), "pre-ln", seed=7) != drawn(Shape(), "pre-ln")
+    assert flatten(initial_weights(Shape(), "pre-ln", seed=7)["token"]) == expected
+    assert initial_weights(Shape(), "pre-ln", seed=7) != initial_weights(Shape(), "pre-ln")
 
 
 @pytest.mark.parametrize(

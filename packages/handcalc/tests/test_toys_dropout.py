@@ -1,29 +1,28 @@
-"""Dropout: a mask by hand, the mean that stays, and the way back through the same mask."""
+"""Dropout: a mask by hand, the mean of a mask, and gradients through the same mask."""
 
 import math
 import random
 
 import pytest
 
+from handcalc.calculation import dot, flatten
 from handcalc.gradients.check import TARGETS, TOKENS
 from handcalc.gradients.differences import differences
-from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn, numbers
-from handcalc.operations.matrices import dot
+from handcalc.model.transformer import forward
+from handcalc.model.weights import Shape, initial_weights
 from handcalc.toys.dropout import (
-    backward_with_dropout,
+    dropout,
+    dropout_backward,
     dropout_mask,
-    dropped,
-    dropped_backward,
-    with_dropout,
+    forward_with_dropout,
 )
 
 
-def test_what_stays_grows_and_what_is_dropped_is_zero():
+def test_kept_numbers_are_scaled_up_and_dropped_ones_are_zero():
     # p = 3/4: what stays is four times as large
     mask = [[0.0, 4.0], [4.0, 0.0]]
-    assert dropped([[1.0, 2.0], [3.0, 5.0]], mask) == [[0, 8], [12, 0]]
-    assert dropped_backward(mask, [[10.0, 1.0], [-1.0, 7.0]]) == [[0, 4], [-4, 0]]
+    assert dropout([[1.0, 2.0], [3.0, 5.0]], mask) == [[0, 8], [12, 0]]
+    assert dropout_backward(mask, [[10.0, 1.0], [-1.0, 7.0]]) == [[0, 4], [-4, 0]]
 
 
 def test_a_draw_below_p_drops():
@@ -49,28 +48,29 @@ def test_the_mean_stays_within_four_standard_errors(p):
     assert set(row) == {0, 1 / (1 - p)}
 
 
-def test_a_model_in_use_does_nothing():
+def test_dropout_with_p_zero_changes_nothing():
     x = [[0.1, -2.0, 3.5]]
-    assert dropped(x, dropout_mask(random.Random(0), 1, 3, 0.0)) == x
+    assert dropout(x, dropout_mask(random.Random(0), 1, 3, 0.0)) == x
 
 
-def test_the_way_back_is_the_derivative():
+def test_the_backward_pass_is_the_derivative():
     x, slopes = [[0.3, -1.0, 2.0], [0.5, 0.7, -0.2]], [[1.0, -2.0, 0.5], [3.0, 0.1, 4.0]]
     mask = dropout_mask(random.Random(1), 2, 3, 0.5)
     assert any(each == 0 for row in mask for each in row) and any(mask[0] + mask[1])
     tried = differences(
-        lambda: math.fsum(dot(*rows) for rows in zip(slopes, dropped(x, mask), strict=True)), x
+        lambda: math.fsum(dot(*rows) for rows in zip(slopes, dropout(x, mask), strict=True)), x
     )
-    for found, expected in zip(dropped_backward(mask, slopes), tried, strict=True):
+    for found, expected in zip(dropout_backward(mask, slopes), tried, strict=True):
         assert found == pytest.approx(expected, abs=1e-9)
 
 
 @pytest.mark.parametrize("block", ["classic", "pre-ln"])
 def test_a_step_with_a_mask_of_ones_is_the_step_itself(block):
-    usual = forward(drawn(Shape(), block), TOKENS, TARGETS, block)
-    masked = with_dropout(usual, [[1.0] * 16 for _ in TOKENS])
-    backward(usual, block)
-    backward_with_dropout(masked, block)
+    usual = forward(initial_weights(Shape(), block), TOKENS, TARGETS, block)
+    ones = [[1.0] * 16 for _ in TOKENS]
+    masked = forward_with_dropout(initial_weights(Shape(), block), TOKENS, TARGETS, block, ones)
+    usual.backward()
+    masked.backward()
     for name, value in usual.values.items():
         assert masked.values[name] == value, name
 
@@ -78,24 +78,25 @@ def test_a_step_with_a_mask_of_ones_is_the_step_itself(block):
 @pytest.mark.parametrize("block", ["classic", "pre-ln"])
 def test_the_gradients_of_a_step_with_a_mask_are_its_derivatives(block):
     mask = dropout_mask(random.Random(0), 5, 16, 0.5)
-    c = with_dropout(forward(drawn(Shape(), block), TOKENS, TARGETS, block), mask)
-    backward_with_dropout(c, block)
+    c = forward_with_dropout(initial_weights(Shape(), block), TOKENS, TARGETS, block, mask)
+    c.backward()
     for name in ("token", "position", "E", "b_2"):
-        tried = differences(lambda name=name: c.again(name, "loss"), c.values[name])
-        found = numbers(c.values[f"{name}.grad"])
-        assert found == pytest.approx(numbers(tried), abs=1e-8), name
+        tried = differences(lambda name=name: c.recalculate(name, "loss"), c.values[name])
+        found = flatten(c.values[f"{name}.grad"])
+        assert found == pytest.approx(flatten(tried), abs=1e-8), name
 
 
-def test_a_number_that_was_dropped_moves_no_weight_of_its_place():
+def test_a_dropped_number_gives_its_position_no_gradient():
     mask = dropout_mask(random.Random(0), 5, 16, 0.5)
-    c = with_dropout(forward(drawn(Shape(), "pre-ln"), TOKENS, TARGETS, "pre-ln"), mask)
-    backward_with_dropout(c, "pre-ln")
+    weights = initial_weights(Shape(), "pre-ln")
+    c = forward_with_dropout(weights, TOKENS, TARGETS, "pre-ln", mask)
+    c.backward()
     for t in range(4):  # what is read last has no target
         for share, slope in zip(mask[t], c.values["position.grad"][t], strict=True):
             assert (share == 0) == (slope == 0)
 
 
 @pytest.mark.parametrize("p", [-0.1, 1.0, math.nan])
-def test_a_share_that_is_none_is_refused(p):
-    with pytest.raises(ValueError, match="p must lie from 0 to below 1, got"):
+def test_an_invalid_probability_is_refused(p):
+    with pytest.raises(ValueError, match="p must be at least 0 and below 1, got"):
         dropout_mask(random.Random(0), 1, 1, p)

@@ -1,23 +1,23 @@
-""" "I love pizza": the numbers that were worked with a pencil, and all others in a second way."""
+""" "I love pizza": the numbers worked by pencil, and all others calculated in a second way."""
 
 import math
 
 import pytest
 
+from handcalc.calculation import flatten, map_numbers
 from handcalc.explaining.explain import Explainer
 from handcalc.gradients.autograd import Number
 from handcalc.gradients.differences import differences
-from handcalc.model.weights import numbers
-from handcalc.operations.matrices import each
-from handcalc.toys.pizza import all_seeing, causal, pencil_weights, walk
+from handcalc.layers.attention import attention
+from handcalc.toys.pizza import full_attention, pencil_weights, walk
 from handcalc.toys.sinusoids import sinusoids
 
-SEEN = walk(pencil_weights(), all_seeing).values
-MASKED = walk(pencil_weights(), causal).values
+SEEN = walk(pencil_weights(), full_attention).values
+MASKED = walk(pencil_weights(), attention).values
 
 
 def same(rows, expected, digits):
-    """Equal when rounded to the digits that are written."""
+    """Assert that rows are equal when rounded to the digits that are written."""
     found = [[round(x, digits) for x in row] for row in rows]
     for row, numbers_of_row in zip(found, expected, strict=True):
         assert row == pytest.approx(numbers_of_row, abs=1e-9)
@@ -46,21 +46,21 @@ def test_the_first_head_when_every_word_sees_all():
     same(SEEN["O.0"][:1], [[0.1706, 0.1987, 0.2255]], 4)
 
 
-def test_the_mask_leaves_love_two_words_and_pizza_all():
+def test_with_the_mask_love_sees_two_words_and_pizza_all_three():
     same(MASKED["A.0"], [[1, 0, 0], [0.497, 0.503, 0], [0.384, 0.379, 0.237]], 3)
     assert MASKED["QK.0"] == SEEN["QK.0"]
     assert MASKED["O.0"][0] == MASKED["V.0"][0]  # who sees one word takes its value whole
     assert MASKED["O.0"][2] == pytest.approx(SEEN["O.0"][2], abs=1e-15)
 
 
-def test_positions_that_are_not_rounded_give_other_third_digits():
-    exact = walk(pencil_weights() | {"position": sinusoids(3, 6)}, all_seeing).values
+def test_unrounded_positions_change_the_third_digits():
+    exact = walk(pencil_weights() | {"position": sinusoids(3, 6)}, full_attention).values
     assert round(exact["Q.0"][1][0], 3) == 0.188  # by pencil .187
     assert round(exact["O.0"][0][0], 4) == 0.1703  # by pencil .1706
-    rounded = {"token": each(lambda x: round(x, 2), exact["X"]), "position": [[0.0] * 6] * 3}
-    later = walk(pencil_weights() | rounded, all_seeing).values  # rounding the sum is the same
+    rounded = {"token": map_numbers(lambda x: round(x, 2), exact["X"]), "position": [[0.0] * 6] * 3}
+    later = walk(pencil_weights() | rounded, full_attention).values  # rounding the sum is the same
     for name in ("Q.0", "K.0", "V.0", "A.0", "O.0"):
-        assert numbers(later[name]) == pytest.approx(numbers(SEEN[name]), abs=1e-12)
+        assert flatten(later[name]) == pytest.approx(flatten(SEEN[name]), abs=1e-12)
 
 
 def test_the_second_head_by_hand():
@@ -99,20 +99,20 @@ def test_the_logits_to_four_decimals():
         assert row == pytest.approx([math.exp(logit) / total for logit in logits], abs=5e-5)
 
 
-def test_what_is_drawn_has_one_decimal_and_no_minus_zero():
+def test_drawn_weights_have_one_decimal_and_no_minus_zero():
     weights = pencil_weights()
     sizes = {"W_1": (24, 6), "W_2": (6, 24)}
     for name, (rows, columns) in sizes.items():
         assert (len(weights[name]), len(weights[name][0])) == (rows, columns)
     assert (len(weights["b_1"]), len(weights["b_2"])) == (24, 6)
-    drawn = [x for name in ("W_1", "b_1", "W_2", "b_2") for x in numbers(weights[name])]
+    drawn = [x for name in ("W_1", "b_1", "W_2", "b_2") for x in flatten(weights[name])]
     assert all(x == round(x, 1) for x in drawn)
     assert "-0.0" not in map(str, drawn)
     assert 0.25 < math.sqrt(sum(x * x for x in drawn) / len(drawn)) < 0.35  # N(0, .3^2)
 
 
 def normal(row):
-    """LayerNorm in another way: by the mean of squares."""
+    """Return LayerNorm computed in another way: by the mean of squares."""
     mean, square = math.fsum(row) / 6, math.fsum(x * x for x in row) / 6
     return [(x - mean) / math.sqrt(square - mean**2 + 1e-5) for x in row]
 
@@ -148,16 +148,16 @@ def test_all_stages_again_in_plain_loops(masked):
             assert found[name][t] == pytest.approx(row, abs=1e-12), name
 
 
-def test_a_later_word_changes_nothing_before_it_unless_all_is_seen():
+def test_a_later_word_changes_earlier_rows_only_without_the_mask():
     other = pencil_weights()
     other["token"] = [*other["token"][:2], [0.5] * 6]
-    assert walk(other, causal).values["N.1"][:2] == MASKED["N.1"][:2]
-    seen = walk(other, all_seeing).values["N.1"]
+    assert walk(other, attention).values["N.1"][:2] == MASKED["N.1"][:2]
+    seen = walk(other, full_attention).values["N.1"]
     assert max(abs(x - y) for x, y in zip(seen[0], SEEN["N.1"][0], strict=True)) > 0.01
 
 
-def test_every_value_but_the_given_ones_has_a_line_that_makes_it_again():
-    c = walk(pencil_weights(), causal)
+def test_every_value_except_the_inputs_has_a_line():
+    c = walk(pencil_weights(), attention)
     made = [name for line in c.lines for name in line.names]
     given = set(pencil_weights()) | {"tokens", "n_heads", "d_k", "epsilon"}
     assert set(c.values) == set(made) | given and len(made) == len(set(made))
@@ -167,7 +167,7 @@ def test_every_value_but_the_given_ones_has_a_line_that_makes_it_again():
         assert line.function.__doc__
 
 
-@pytest.mark.parametrize("head", [causal, all_seeing])
+@pytest.mark.parametrize("head", [attention, full_attention])
 def test_every_number_can_be_explained_and_its_formula_gives_it_again(head):
     explain = Explainer(walk(pencil_weights(), head))
     formulas = [found for found in map(explain, explain.names()) if found.formula]
@@ -177,13 +177,13 @@ def test_every_number_can_be_explained_and_its_formula_gives_it_again(head):
         assert again == pytest.approx(found.value, abs=1e-15)
 
 
-def test_numbers_that_know_their_slopes_take_the_same_walk():
+def test_the_autograd_engine_differentiates_the_walk():
     weights = pencil_weights()
-    engine = {name: each(Number, tensor) for name, tensor in weights.items()}
-    logit = walk(engine, causal).values["logits"][1][2]
+    engine = {name: map_numbers(Number, tensor) for name, tensor in weights.items()}
+    logit = walk(engine, attention).values["logits"][1][2]
     logit.backward()
     assert logit.value == pytest.approx(MASKED["logits"][1][2], abs=1e-12)
     for name in ("W_Q.1", "W_O", "W_1", "token"):
-        slopes = differences(lambda: walk(weights, causal).values["logits"][1][2], weights[name])
-        found = [number.grad for number in numbers(engine[name])]
-        assert found == pytest.approx(numbers(slopes), abs=1e-8)
+        slopes = differences(lambda: walk(weights, attention).values["logits"][1][2], weights[name])
+        found = [number.grad for number in flatten(engine[name])]
+        assert found == pytest.approx(flatten(slopes), abs=1e-8)

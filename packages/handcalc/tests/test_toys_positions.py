@@ -1,26 +1,21 @@
-"""Positions that fail, each with the number that shows it, and waves that pass."""
+"""Position schemes that fail, each with the number that shows it, and sinusoids that pass."""
 
 import cmath
 import math
 
 import pytest
 
-from handcalc.operations.matrices import dot, times, transpose
+from handcalc.calculation import dot, times, transpose
 from handcalc.toys.position_schemes import (
     REQUIREMENTS,
     SCHEMES,
     change_with_length,
-    far,
     findings,
-    index_over_length,
     largest_number,
     least_distance,
-    multiples,
-    near,
-    one_wave,
-    raw_index,
+    least_far_distance,
+    least_near_distance,
     unevenness,
-    waves,
 )
 from handcalc.toys.sinusoids import divisors, rotation, sinusoid, sinusoids
 
@@ -37,6 +32,8 @@ TABLE = [
     [0.9894, -0.1455, 0.3629, 0.9318, 0.0172, 0.9999],
     [0.4121, -0.9111, 0.4057, 0.9140, 0.0194, 0.9998],
 ]
+
+raw_index, index_over_length, multiples, one_wave, waves = SCHEMES.values()
 
 
 def close(found, expected):
@@ -83,7 +80,7 @@ def test_moves_add_up_and_keep_lengths():
         assert all(rotation(5, 6)[i][j] == 0 for j in range(6) if i // 2 != j // 2)
 
 
-def test_how_alike_two_rows_are_depends_on_their_offset_alone():
+def test_the_dot_product_of_two_rows_depends_only_on_their_offset():
     for k in (1, 5, 44):
         expected = sum(math.cos(k / divisor) for divisor in divisors(6))
         for t in (0, 3, 200):
@@ -105,29 +102,29 @@ def test_what_each_scheme_fails(scheme, failed, n):
     assert [f.requirement for f in findings(SCHEMES[scheme], n) if not f.holds] == failed
 
 
-def test_every_requirement_is_failed_by_some_scheme_and_by_number_alone():
+def test_every_requirement_is_failed_by_some_scheme():
     every = [finding for scheme in SCHEMES.values() for finding in findings(scheme)]
     assert {f.requirement for f in every if not f.holds} == set(REQUIREMENTS)
     for finding in every:
         assert REQUIREMENTS[finding.requirement][1](finding.number) == finding.holds
 
 
-def test_the_index_grows_and_neighbours_become_a_sliver_of_it():
+def test_the_index_grows_until_neighbours_hardly_differ():
     assert [raw_index(t, 9) for t in (0, 3)] == [[0], [3]]
     assert largest_number(raw_index, 64) == 63
-    assert near(raw_index, 64) == pytest.approx(1 / 63)
-    assert far(raw_index, 64) == pytest.approx(32 / 63)
+    assert least_near_distance(raw_index, 64) == pytest.approx(1 / 63)
+    assert least_far_distance(raw_index, 64) == pytest.approx(32 / 63)
     assert least_distance(raw_index, 64) == 1
     assert change_with_length(raw_index, 64) == unevenness(raw_index, 64) == 0
 
 
-def test_a_share_of_the_length_means_another_place_in_every_text():
+def test_a_fraction_of_the_length_means_another_position_in_every_text():
     assert index_over_length(1, 4) == index_over_length(2, 8) == [0.25]
     assert least_distance(index_over_length, 64) == 0
     assert change_with_length(index_over_length, 64) == pytest.approx(63 / 64 - 63 / 128)
     # a step of k is k/64 in the short text and k/128 in the long one: most for k = 63
     assert unevenness(index_over_length, 64) == pytest.approx(63 / 128)
-    assert near(index_over_length, 64) == pytest.approx(1 / 63)
+    assert least_near_distance(index_over_length, 64) == pytest.approx(1 / 63)
 
 
 def test_multiples_are_one_number_written_six_times():
@@ -135,21 +132,23 @@ def test_multiples_are_one_number_written_six_times():
     assert largest_number(multiples, 64) == 63
     length = math.sqrt(1 + 0.25 + 0.01 + 0.0025 + 0.0001 + 0.000001)
     assert least_distance(multiples, 64) == pytest.approx(length)
-    assert near(multiples, 64) == pytest.approx(length / 63)
+    assert least_near_distance(multiples, 64) == pytest.approx(length / 63)
     for t in range(1, 64):
         assert [x / t for x in multiples(t, 64)] == pytest.approx(multiples(1, 64))
 
 
 def test_one_clock_hand_comes_back_after_44_positions():
     assert math.dist(one_wave(44, 64), one_wave(0, 64)) == pytest.approx(2 * abs(math.sin(22)))
-    assert far(one_wave, 64) == pytest.approx(2 * abs(math.sin(22)))
-    assert near(one_wave, 64) == pytest.approx(2 * math.sin(0.5))  # a chord of angle 1
+    assert least_far_distance(one_wave, 64) == pytest.approx(2 * abs(math.sin(22)))
+    assert least_near_distance(one_wave, 64) == pytest.approx(
+        2 * math.sin(0.5)
+    )  # a chord of angle 1
 
 
-def test_the_three_waves_tell_near_and_far_apart():
-    assert near(waves, 64) == pytest.approx(2 * math.sqrt(
+def test_three_waves_distinguish_near_and_far_positions():
+    assert least_near_distance(waves, 64) == pytest.approx(2 * math.sqrt(
         sum(math.sin(1 / divisor / 2) ** 2 for divisor in divisors(6))))  # fmt: skip
-    assert far(waves, 64) > 1.4
+    assert least_far_distance(waves, 64) > 1.4
     assert unevenness(waves, 64) < 1e-12
 
 

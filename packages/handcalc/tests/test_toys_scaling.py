@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from handcalc.operations.matrices import dot
-from handcalc.toys.scaling import over_root, random_scores, spread, variance
+from handcalc.calculation import dot
+from handcalc.toys.scaling import divide_by_root, random_scores, score_statistics, variance
 
 WIDTHS = [4, 16, 64, 256]
 
@@ -29,27 +29,27 @@ def test_the_scores_are_dot_products_of_the_draws_of_a_seed():
 
 
 @pytest.mark.parametrize("d_k", WIDTHS)
-def test_the_variance_grows_with_the_width_and_the_root_takes_it_back(d_k):
+def test_the_variance_grows_with_the_width_unless_divided_by_the_root(d_k):
     scores = random_scores(d_k, n_queries=100, n_keys=30, seed=0)
-    assert spread(scores).variance == pytest.approx(d_k, rel=0.15)
-    assert spread(over_root(scores, d_k)).variance == pytest.approx(1, rel=0.15)
+    assert score_statistics(scores).variance == pytest.approx(d_k, rel=0.15)
+    assert score_statistics(divide_by_root(scores, d_k)).variance == pytest.approx(1, rel=0.15)
 
 
-def test_over_root_by_hand():
-    assert over_root([[6.0, -3.0], [0.0, 1.5]], 9) == [[2, -1], [0, 0.5]]
+def test_dividing_by_the_root_by_hand():
+    assert divide_by_root([[6.0, -3.0], [0.0, 1.5]], 9) == [[2, -1], [0, 0.5]]
 
 
-def test_the_largest_share_is_the_mean_of_the_queries():
-    # the first query shares equally among four keys, the second gives e^20 times as much to one
-    found = spread([[0.0, 0.0, 0.0, 0.0], [20.0, 0.0, 0.0, 0.0]])
-    assert found.largest_share == pytest.approx((1 / 4 + 1) / 2, abs=1e-8)
+def test_the_largest_weight_is_the_mean_of_the_queries():
+    # the first query gives four keys equal weights, the second gives e^20 times as much to one
+    found = score_statistics([[0.0, 0.0, 0.0, 0.0], [20.0, 0.0, 0.0, 0.0]])
+    assert found.largest_weight == pytest.approx((1 / 4 + 1) / 2, abs=1e-8)
 
 
-def test_only_without_the_root_one_key_takes_all():
+def test_only_without_the_root_one_key_gets_all_the_attention():
     plain, divided = [], []
     for d_k in WIDTHS:
         scores = random_scores(d_k, n_queries=100, n_keys=30, seed=0)
-        plain.append(spread(scores).largest_share)
-        divided.append(spread(over_root(scores, d_k)).largest_share)
+        plain.append(score_statistics(scores).largest_weight)
+        divided.append(score_statistics(divide_by_root(scores, d_k)).largest_weight)
     assert plain == sorted(plain) and plain[-1] > 0.8
     assert max(divided) - min(divided) < 0.05 and max(divided) < 0.25

@@ -1,4 +1,4 @@
-"""Training on words: what is read, what is counted, and that a stopped run goes on exactly."""
+"""Training on words: reading, counting, learning, and resuming to the same bits."""
 
 import json
 import math
@@ -16,38 +16,43 @@ from pathlib import Path
 import pytest
 
 from handcalc.cli import main
-from handcalc.gradients.check import apart
-from handcalc.model.step import backward, forward
-from handcalc.model.weights import Shape, drawn
+from handcalc.gradients.check import max_difference
+from handcalc.model.transformer import forward
+from handcalc.model.weights import Shape, initial_weights
 from handcalc.model.weights_file import load_weights, save_weights
-from handcalc.training.counts import bigram_loss, entropy
-from handcalc.training.invention import invented
-from handcalc.training.optimizers import OPTIMIZERS, moved, update
+from handcalc.training.evaluation import bigram_loss, held_out_loss, unigram_entropy
+from handcalc.training.generation import generate_word
+from handcalc.training.optimizers import OPTIMIZERS, update
 from handcalc.training.run_folder import RunFolder
-from handcalc.training.training import TrainConfig, beginning, in_order, mean_loss, train
-from handcalc.training.words import Words, identifiers, read_words, spelled, words_of
+from handcalc.training.training import (
+    TrainConfig,
+    initial_state,
+    shuffled_words,
+    train,
+)
+from handcalc.training.words import Words, library_names, read_words, spell, split_words
 
 TEN = ["ab", "abba", "baa", "bab", "bb", "aa", "aba", "bba", "aab", "abb"]
 TINY = TrainConfig(steps=12, d_model=4, n_heads=2, d_ff=5, context=4)
 
 
-def test_words_are_split_once_and_for_all():
-    words = words_of([*TEN, "ab", "ab"], seed=1)
+def test_the_split_depends_only_on_the_words_and_the_seed():
+    words = split_words([*TEN, "ab", "ab"], seed=1)
     assert sorted(words.training + words.held_out) == sorted(TEN)
     assert len(words.held_out) == 1 and words.characters == "ab"
-    assert words == words_of(TEN[::-1], seed=1) != words_of(TEN, seed=2)
-    assert len(words_of([str(n) for n in range(20_000)], seed=1).held_out) == 1000
+    assert words == split_words(TEN[::-1], seed=1) != split_words(TEN, seed=2)
+    assert len(split_words([str(n) for n in range(20_000)], seed=1).held_out) == 1000
     with pytest.raises(ValueError, match="at least ten different words, and there are 9"):
-        words_of([*TEN[:9], *TEN[:9]], seed=1)
+        split_words([*TEN[:9], *TEN[:9]], seed=1)
 
 
 def test_a_word_is_spelled_from_end_to_end():
-    assert spelled("abba", "ab", 9) == ([0, 1, 2, 2, 1], [1, 2, 2, 1, 0])
-    assert spelled("abba", "ab", 5) == ([0, 1, 2, 2, 1], [1, 2, 2, 1, 0])
-    assert spelled("abba", "ab", 3) == ([0, 1, 2], [1, 2, 2])  # cut: its end is not learned
+    assert spell("abba", "ab", 9) == ([0, 1, 2, 2, 1], [1, 2, 2, 1, 0])
+    assert spell("abba", "ab", 5) == ([0, 1, 2, 2, 1], [1, 2, 2, 1, 0])
+    assert spell("abba", "ab", 3) == ([0, 1, 2], [1, 2, 2])  # cut: its end is not learned
 
 
-def test_words_of_a_file_stand_between_white_space(tmp_path):
+def test_a_file_of_words_is_split_at_white_space(tmp_path):
     (tmp_path / "words").write_text("cat dog\n\n  émile\tcat", encoding="utf-8")
     assert read_words(tmp_path / "words") == ["cat", "dog", "émile", "cat"]
     (tmp_path / "words").write_bytes(b"\xff\xfe\x00")
@@ -60,41 +65,41 @@ NAMES = Path(__file__).parents[1] / "scripts" / "names.py"
 
 @pytest.fixture(scope="module")
 def found():
-    """The identifiers of this Python, read once: it takes seconds."""
-    return identifiers()
+    """Names from this Python's library, read once because it takes seconds."""
+    return library_names()
 
 
-def test_identifiers_of_this_python_are_words(found):
+def test_names_from_this_pythons_library_are_words(found):
     assert {"append", "read_token"} & set(found) and len(found) > 3000
     assert all(re.fullmatch("[a-z][a-z_]{2,14}", name) for name in found)
 
 
-def test_the_script_draws_names_always_the_same(found, capsys, monkeypatch):
-    monkeypatch.setattr("handcalc.training.words.identifiers", found.copy)
+def test_the_script_always_draws_the_same_names(found, capsys, monkeypatch):
+    monkeypatch.setattr("handcalc.training.words.library_names", found.copy)
     monkeypatch.setattr(sys, "argv", ["names.py", "30"])
-    drawn = []
+    printed = []
     for _ in range(2):
         runpy.run_path(str(NAMES), run_name="__main__")
-        drawn.append(capsys.readouterr().out.split())
-    names, again = drawn
+        printed.append(capsys.readouterr().out.split())
+    names, again = printed
     assert names == again and len(set(names)) == 30 and names != sorted(names)
     assert set(names) <= set(found)
 
 
 @pytest.mark.slow
 def test_two_processes_draw_the_same_names(found):
-    drawn = [
+    printed = [
         subprocess.run([sys.executable, NAMES, "30"], capture_output=True, check=True).stdout
         for _ in range(2)
     ]
-    assert drawn[0] == drawn[1] and len({*drawn[0].decode().split()} & set(found)) == 30
+    assert printed[0] == printed[1] and len({*printed[0].decode().split()} & set(found)) == 30
 
 
 def test_counting_by_hand():
     # a comes 3 times, b once and the end twice
     words = ["aab", "a"]
     shares = [3 / 6, 1 / 6, 2 / 6]
-    assert entropy(words, "ab") == pytest.approx(-sum(p * math.log(p) for p in shares))
+    assert unigram_entropy(words, "ab") == pytest.approx(-sum(p * math.log(p) for p in shares))
     # after the end: a, a. after a: a, b, end. after b: end. One more for each of three.
     expected = [(2 + 1) / (2 + 3), (1 + 1) / (3 + 3), (1 + 1) / (1 + 3)]  # of END a, a b, b END
     loss = -sum(map(math.log, expected)) / 3
@@ -109,69 +114,68 @@ def test_counting_by_hand():
 
 
 def test_every_word_comes_once_in_a_pass_and_passes_differ():
-    words = words_of(TEN, seed=1)
-    order = list(islice(in_order(words, 1, 0), 27))
+    words = split_words(TEN, seed=1)
+    order = list(islice(shuffled_words(words, 1, 0), 27))
     passes = [order[:9], order[9:18], order[18:]]
     assert all(sorted(each) == sorted(words.training) for each in passes)
     assert passes[0] != passes[1] != passes[2]
-    assert order != list(islice(in_order(words, 2, 0), 27))
+    assert order != list(islice(shuffled_words(words, 2, 0), 27))
     for n in (1, 8, 9, 13):
-        assert list(islice(in_order(words, 1, n), 27 - n)) == order[n:]
+        assert list(islice(shuffled_words(words, 1, n), 27 - n)) == order[n:]
 
 
 def test_a_few_words_are_learned():
     words = Words(["ab"] * 9, ["ab"], "ab")
     config = TrainConfig(steps=200, d_model=4, n_heads=2, d_ff=5, context=4, rate=0.05)
-    state = beginning(config, words)
-    assert mean_loss(config, words, state) == pytest.approx(math.log(3), abs=0.2)
+    state = initial_state(config, words)
+    assert held_out_loss(config, words, state) == pytest.approx(math.log(3), abs=0.2)
     *_, last = train(config, words, state)
-    assert mean_loss(config, words, last.state) < 0.1
+    assert held_out_loss(config, words, last.state) < 0.1
     draws = random.Random(0)
-    assert [invented(last.state.weights, "pre-ln", "ab", draws, 0.5) for _ in range(5)] == [
+    assert [generate_word(last.state.weights, "pre-ln", "ab", draws, 0.5) for _ in range(5)] == [
         "ab"
     ] * 5
 
 
-def test_three_steps_are_adamw_at_a_rate_that_falls_to_nothing():
-    words = words_of(TEN, seed=1)
+def test_training_is_adamw_with_a_rate_that_falls_to_zero():
+    words = split_words(TEN, seed=1)
     config = replace(TINY, steps=3, rate=0.03, block="post-ln", seed=7)
-    records = list(train(config, words, beginning(config, words)))
-    weights, memory = drawn(Shape(3, 4, 4, 2, 5), "post-ln", 7), {}
-    order = islice(in_order(words, 7, 0), 3)
+    records = list(train(config, words, initial_state(config, words)))
+    weights, memory = initial_weights(Shape(3, 4, 4, 2, 5), "post-ln", 7), {}
+    order = islice(shuffled_words(words, 7, 0), 3)
     for record, word, rate in zip(records, order, (0.03, 0.02, 0.01), strict=True):
-        c = forward(weights, *spelled(word, "ab", 4), "post-ln")
-        backward(c, "post-ln")
-        update(c, OPTIMIZERS["adamw"], memory, record.step, rate=rate)
-        weights, memory = moved(c, OPTIMIZERS["adamw"])
+        c = forward(weights, *spell(word, "ab", 4), "post-ln")
+        c.backward()
+        weights, memory = update(c, OPTIMIZERS["adamw"], memory, record.step, rate=rate)
         assert record.loss == c.values["loss"]
         for name in weights:
-            assert apart(record.state.weights[name], weights[name]) < 1e-15
+            assert max_difference(record.state.weights[name], weights[name]) < 1e-15
     assert [record.step for record in records] == [1, 2, 3]
 
 
-def test_a_mean_over_words_counts_characters_not_words():
+def test_the_held_out_loss_is_a_mean_over_characters():
     words = Words(TEN, ["a", "abb"], "ab")
-    state = beginning(TINY, words)
-    each = [mean_loss(TINY, words._replace(held_out=[word]), state) for word in words.held_out]
+    state = initial_state(TINY, words)
+    each = [held_out_loss(TINY, words._replace(held_out=[word]), state) for word in words.held_out]
     expected = (2 * each[0] + 4 * each[1]) / 6
-    assert mean_loss(TINY, words, state) == pytest.approx(expected, abs=1e-12)
+    assert held_out_loss(TINY, words, state) == pytest.approx(expected, abs=1e-12)
     assert each[0] == forward(state.weights, [0, 1], [1, 0], "pre-ln").values["loss"] != each[1]
 
 
 def test_the_temperature_sharpens_and_the_context_ends_a_word():
-    weights = drawn(Shape(vocab_size=3, n_positions=4), "pre-ln")
+    weights = initial_weights(Shape(vocab_size=3, n_positions=4), "pre-ln")
     draws = random.Random(0)
-    found = [invented(weights, "pre-ln", "ab", draws) for _ in range(200)]
+    found = [generate_word(weights, "pre-ln", "ab", draws) for _ in range(200)]
     assert max(map(len, found)) == 4 and min(map(len, found)) == 0
-    cold = {invented(weights, "pre-ln", "ab", draws, temperature=0.01) for _ in range(20)}
+    cold = {generate_word(weights, "pre-ln", "ab", draws, temperature=0.01) for _ in range(20)}
     assert len(cold) == 1
 
 
-def test_a_stopped_run_goes_on_to_the_same_bits(tmp_path):
-    words, folder = words_of(TEN, seed=1), RunFolder(tmp_path / "run")
-    *_, expected = train(TINY, words, beginning(TINY, words))
-    folder.begin(TINY, words, beginning(TINY, words))
-    for record in train(TINY, words, beginning(TINY, words)):
+def test_a_stopped_run_resumes_to_the_same_bits(tmp_path):
+    words, folder = split_words(TEN, seed=1), RunFolder(tmp_path / "run")
+    *_, expected = train(TINY, words, initial_state(TINY, words))
+    folder.begin(TINY, words, initial_state(TINY, words))
+    for record in train(TINY, words, initial_state(TINY, words)):
         folder.add({"step": record.step, "loss": record.loss, "seconds": 0.0})
         if record.step == 5:
             folder.save(TINY, words, record.state)
@@ -216,7 +220,7 @@ def test_a_killed_run_ends_like_one_that_was_not(words_file, number):
     run.send_signal(number)
     said = run.communicate()[1].decode()
     if number == signal.SIGINT:
-        assert run.returncode == 130 and "go on with: handcalc train --resume" in said
+        assert run.returncode == 130 and "continue with: handcalc train --resume" in said
     folder = words_file / "runs" / "words"
     assert load_weights(folder / "model.json")["step"] < 900
     assert main(["train", "--resume", str(folder)]) == 0
@@ -230,18 +234,18 @@ def test_the_report(words_file, capsys):
     assert main(["train", *small(words_file, "--steps", "30", "--json")]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["steps"] == 30 and found["words"] == 10 and len(found["samples"]) == 12
-    words = words_of(TEN, 42)
+    words = split_words(TEN, 42)
     assert found["bigram_loss"] == bigram_loss(words.training, words.held_out, "ab", 6)
     assert 0 < found["held_out_loss"] < 2
     assert main(["train", *small(words_file)]) == 2
-    assert "already holds a run; go on with: handcalc train --resume" in capsys.readouterr().err
+    assert "already holds a run; continue with: handcalc train --resume" in capsys.readouterr().err
     assert main(["train", *small(words_file, "--steps", "30", "--overwrite")]) == 0
     said = capsys.readouterr().out
-    assert "words it invents" in said and f"{found['held_out_loss']:.3f}  this model" in said
+    assert "generated words" in said and f"{found['held_out_loss']:.3f}  this model" in said
 
 
-def test_a_weights_file_gives_back_what_was_put_in(tmp_path):
-    path, weights = tmp_path / "w.json", drawn(Shape(), "post-ln")
+def test_a_weights_file_restores_the_weights(tmp_path):
+    path, weights = tmp_path / "w.json", initial_weights(Shape(), "post-ln")
     save_weights(path, Shape(), "post-ln", weights, note="more")
     content = load_weights(path)
     assert content["weights"] == weights and list(content["weights"]) == list(weights)
@@ -266,7 +270,7 @@ def test_a_weights_file_gives_back_what_was_put_in(tmp_path):
 )
 def test_a_damaged_weights_file_is_refused(tmp_path, damage, message):
     path = tmp_path / "w.json"
-    save_weights(path, Shape(), "pre-ln", drawn(Shape(), "pre-ln"))
+    save_weights(path, Shape(), "pre-ln", initial_weights(Shape(), "pre-ln"))
     path.write_text(damage(json.loads(path.read_text("utf-8"))), encoding="utf-8")
     with pytest.raises(ValueError, match=message):
         load_weights(path)
@@ -320,7 +324,7 @@ def test_a_damaged_run_is_refused(words_file, capsys, damage):
     assert folder.name in capsys.readouterr().err
 
 
-def test_a_run_that_is_replaced_is_none_until_its_config_is_there(words_file, monkeypatch):
+def test_a_replaced_run_has_no_config_until_it_is_complete(words_file, monkeypatch):
     main(["train", *small(words_file, "--steps", "2")])
     folder = RunFolder(words_file / "runs" / "words")
     parts = folder.load()
@@ -331,11 +335,11 @@ def test_a_run_that_is_replaced_is_none_until_its_config_is_there(words_file, mo
         folder.load()
 
 
-def test_a_training_goes_on_when_nobody_listens(words_file):
+def test_training_continues_when_stderr_is_closed(words_file):
     call = CALL + small(words_file, "--steps", "40")
     run = subprocess.Popen(call, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     run.stderr.close()
-    assert b"words it invents" in run.stdout.read()
+    assert b"generated words" in run.stdout.read()
     run.stdout.close()
     assert run.wait() == 0
     assert load_weights(words_file / "runs" / "words" / "model.json")["step"] == 40

@@ -47,6 +47,8 @@ from finetune.reward.scorer import Scorer, as_scorer
 from finetune.sft.policy import Policy, share_layers_as
 from gpt.baselines import library_model, to_our_model
 from gpt.pretrained.folders import from_transformers
+from gpt.pretrained.shapes import config_to_transformers
+from gpt.pretrained.smollm2 import SMOLLM2_135M
 
 END_ID, PADDING_ID = 0, 1
 """Ids of the two marks; every other id is a word."""
@@ -74,15 +76,9 @@ def llama_config(size: str) -> LlamaConfig:
             "num_attention_heads": 4,
             "num_key_value_heads": 2,
         },
-        "smollm2": {
-            "vocab_size": 49_152,
-            "hidden_size": 576,
-            "intermediate_size": 1536,
-            "num_hidden_layers": 30,
-            "num_attention_heads": 9,
-            "num_key_value_heads": 3,
-        },
     }
+    smollm2 = config_to_transformers(SMOLLM2_135M)
+    shapes["smollm2"] = {name: smollm2[name] for name in shapes["tiny"]}
     marks: dict[str, Any] = {
         "bos_token_id": END_ID,
         "eos_token_id": END_ID,

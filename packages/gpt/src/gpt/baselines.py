@@ -1,4 +1,4 @@
-"""The production libraries that ours is compared with; needs the extra `baselines`."""
+"""The production libraries that our code is compared with; needs the extra `baselines`."""
 
 import json
 from collections.abc import Callable
@@ -43,7 +43,7 @@ library_messages.disable_progress_bar()
 def library_bpe(
     documents: list[str], vocab_size: int
 ) -> tuple[list[Pair], Callable[[str], list[int]]]:
-    """Byte-level BPE by the library `tokenizers`: its merges as pairs of ids, and its encoder."""
+    """Train byte-level BPE with the library `tokenizers`; return its merges and its encoder."""
     library = Tokenizer(models.BPE())
     library.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(
@@ -61,7 +61,7 @@ def library_bpe(
 
 
 def library_model(config: PretrainedConfig, scale: float = 0.05) -> PreTrainedModel:
-    """A model of transformers with random weights, all of them: fresh gains are 1 and biases 0."""
+    """Make a model of transformers whose weights are all random; new gains are 1 and biases 0."""
     model = AutoModelForCausalLM.from_config(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():
@@ -70,13 +70,13 @@ def library_model(config: PretrainedConfig, scale: float = 0.05) -> PreTrainedMo
 
 
 def to_our_model(model: PreTrainedModel) -> GPT:
-    """Our model with copies of its weights."""
+    """Convert a model of transformers to ours, with copies of its weights."""
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     return from_transformers(model.config.to_dict(), weights).eval()
 
 
 def to_library_model(model: GPT) -> PreTrainedModel:
-    """The model of transformers with the weights of ours."""
+    """Convert our model to transformers."""
     config, weights = to_transformers(model)
     kind = config.pop("model_type")
     library = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **config))
@@ -87,7 +87,7 @@ def to_library_model(model: GPT) -> PreTrainedModel:
 
 
 def named_gradients(model: nn.Module) -> dict[str, torch.Tensor]:
-    """What the last backward pass left, by name."""
+    """Return the gradients of the last backward pass by name."""
     return {
         name: parameter.grad
         for name, parameter in model.named_parameters()
@@ -96,7 +96,7 @@ def named_gradients(model: nn.Module) -> dict[str, torch.Tensor]:
 
 
 def library_version(library: str) -> str:
-    """Name and version of an installed library."""
+    """Return name and version of an installed library."""
     return f"{library} {installed(library)}"
 
 
@@ -105,7 +105,7 @@ SPECIAL_TOKEN_IDS: dict[str, Any] = {"bos_token_id": 0, "eos_token_id": 0}
 
 
 def small_model(family: str, scale: float = 0.05) -> PreTrainedModel:
-    """A GPT-2 or a Llama with grouped heads, two layers deep, over 96 tokens."""
+    """Make a GPT-2, or a Llama with grouped-query attention, of two layers and 96 tokens."""
     size: dict[str, Any]
     if family == "gpt2":
         size = {"n_positions": 64, "n_embd": 48, "n_layer": 2, "n_head": 4}
@@ -118,7 +118,7 @@ def small_model(family: str, scale: float = 0.05) -> PreTrainedModel:
 
 
 def gpt2_to_train(size: str, meta: bool = False) -> PreTrainedModel:
-    """GPT-2 as tiny as a character model of a laptop, or of its small published shape."""
+    """Make a GPT-2 to train: tiny, like a character model on a laptop, or of the small shape."""
     config = GPT2Config(**NO_DROPOUT)
     if size == "tiny":
         shape: dict[str, Any] = {"n_positions": 256, "n_embd": 128, "n_layer": 4, "n_head": 4}
@@ -128,16 +128,16 @@ def gpt2_to_train(size: str, meta: bool = False) -> PreTrainedModel:
 
 
 def perturbed_model(vocab_size: int) -> GPT:
-    """A model of the shape that `gpt train` makes, with weights large enough to be decided."""
-    shape = GPTConfig(vocab_size, context=128, n_layers=2, n_heads=4, d_model=64, d_ff=128)
-    model = GPT(replace(shape, norm_kind="rms", feed_forward="relu2", ff_bias=False)).eval()
+    """Make a model like those of `gpt train`, with weights large enough for clear predictions."""
+    config = GPTConfig(vocab_size, context=128, n_layers=2, n_heads=4, d_model=64, d_ff=128)
+    model = GPT(replace(config, norm_kind="rms", feed_forward="relu2", ff_bias=False)).eval()
     for parameter in model.parameters():
         parameter.data += 0.1 * torch.randn_like(parameter)
     return model
 
 
 def bloom_attention(d_model: int, n_heads: int) -> bloom.BloomAttention:
-    """The attention layer of Bloom with random weights."""
+    """Make an attention layer of Bloom with random weights."""
     config = BloomConfig(hidden_size=d_model, n_head=n_heads, n_layer=1, hidden_dropout=0.0)
     config._attn_implementation = "eager"
     layer = bloom.BloomAttention(config, layer_idx=0).eval()
@@ -147,50 +147,38 @@ def bloom_attention(d_model: int, n_heads: int) -> bloom.BloomAttention:
 
 
 def bloom_output(layer: bloom.BloomAttention, x: torch.Tensor) -> torch.Tensor:
-    """What the layer makes of rows without padding."""
+    """Return the output of the layer for rows without padding."""
     batch, length, _ = x.shape
     distances = bloom.build_alibi_tensor(torch.ones(batch, length), layer.num_heads, x.dtype)
-    hidden = torch.full((length, length), torch.finfo(x.dtype).min).triu(1)[None, None]
-    mask = hidden.expand(batch, 1, -1, -1)
+    mask = torch.full((length, length), torch.finfo(x.dtype).min).triu(1)
+    mask = mask.expand(batch, 1, -1, -1)
     return layer(x, torch.zeros_like(x), alibi=distances, attention_mask=mask)[0]
 
 
 def rotate_as_llama(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-    """Llama's rotation of (batch, heads, positions, width)."""
+    """Rotate (batch, heads, positions, width) with Llama's function."""
     both = torch.cat([angles, angles], dim=-1)[None]
     return llama.apply_rotary_pos_emb(x, x, both.cos(), both.sin())[0]
 
 
 def rotate_as_gptj(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-    """GPT-J's rotation; its layout is (batch, positions, heads, width)."""
-    turned = gptj.apply_rotary_pos_emb(x.transpose(1, 2), angles.sin()[None], angles.cos()[None])
-    return turned.transpose(1, 2)
+    """Rotate with GPT-J's function, whose layout is (batch, positions, heads, width)."""
+    rotated = gptj.apply_rotary_pos_emb(x.transpose(1, 2), angles.sin()[None], angles.cos()[None])
+    return rotated.transpose(1, 2)
 
 
 def generate_greedy(model: PreTrainedModel, prompt: list[int], n_tokens: int) -> list[int]:
-    """The tokens after the prompt, each the likeliest."""
-    return generate_greedy_batch(model, [prompt], n_tokens)[0]
-
-
-def generate_sampled(
-    model: PreTrainedModel, prompt: list[int], n_tokens: int, seed: int, **settings: Any
-) -> list[int]:
-    """Tokens drawn from the global generator."""
-    torch.manual_seed(seed)
-    return generate_new_tokens(model, [prompt], n_tokens, do_sample=True, **settings)[0]
-
-
-def generate_greedy_batch(
-    model: PreTrainedModel, prompts: list[list[int]], n_tokens: int
-) -> list[list[int]]:
-    """The same for several prompts of one length."""
-    return generate_new_tokens(model, prompts, n_tokens, do_sample=False)
+    """Generate the most likely tokens after a prompt."""
+    return generate_new_tokens(model, [prompt], n_tokens)[0]
 
 
 def generate_new_tokens(
     model: PreTrainedModel, prompts: list[list[int]], n_tokens: int, **settings: Any
 ) -> list[list[int]]:
-    """What `generate` adds to the prompts; unset, its top_k would be 50."""
+    """Return the tokens that `generate` adds to prompts of equal length, the most likely ones.
+
+    Settings such as `do_sample=True, top_k=40` sample with the global generator instead.
+    """
     tokens, generate = torch.tensor(prompts, device=model.device), cast(Any, model.generate)
     out = generate(
         tokens,
@@ -198,7 +186,7 @@ def generate_new_tokens(
         max_new_tokens=n_tokens,
         eos_token_id=None,
         pad_token_id=0,
-        **settings,
+        **{"do_sample": False, **settings},
     )
     return out[:, tokens.shape[1] :].tolist()
 
@@ -206,15 +194,15 @@ def generate_new_tokens(
 def load_library_model(
     folder: Path, dtype: torch.dtype = torch.float32
 ) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
-    """Model and encoder of a folder, by `from_pretrained`."""
+    """Load model and encoder of a folder with `from_pretrained`."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     return model, lambda text: tokenizer(text).input_ids
 
 
 def load_library_gguf(path: Path) -> tuple[PreTrainedModel, Callable[[str], list[int]]]:
-    """The same of a GGUF file, which transformers reads by itself."""
-    where = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
-    model = AutoModelForCausalLM.from_pretrained(**where, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(**where)
+    """Load model and encoder of a GGUF file with `from_pretrained`."""
+    source = {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
+    model = AutoModelForCausalLM.from_pretrained(**source, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(**source)
     return model, lambda text: tokenizer(text).input_ids

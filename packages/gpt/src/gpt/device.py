@@ -1,4 +1,4 @@
-"""Where to compute."""
+"""Choosing a device, and what it can do."""
 
 import shutil
 
@@ -9,7 +9,7 @@ from gpt.errors import BadInput
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called `name`; `auto` is a CUDA or ROCm card, Apple's GPU, or the CPU, in turn.
+    """Return the device called `name`; `auto` is a CUDA or ROCm GPU, else Apple's, else the CPU.
 
     Raises:
         BadInput: this machine has no such device.
@@ -19,18 +19,18 @@ def pick_device(name: str) -> torch.device:
             return torch.device("cuda")
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
-        torch.zeros(1, device=name).item()  # some names are known to torch and cannot compute
+        torch.zeros(1, device=name).item()  # torch also knows names of devices without kernels
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise BadInput(f"there is no device {name!r} here; try auto or cpu") from error
+        raise BadInput(f"this machine has no device {name!r}; try auto or cpu") from error
     return torch.device(name)
 
 
 def is_eager_cpu(x: Tensor) -> bool:
-    """Whether work on x is done at once, on a CPU, in its 32 or 64 bits: ways of our own fit."""
+    """Whether our CPU kernels apply to x: eager mode, 32 or 64 bits, and no autocast."""
     changed = torch.compiler.is_compiling() or torch.is_autocast_enabled("cpu")
     return x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64) and not changed
 
 
 def has_compiler() -> bool:
-    """Whether torch.compile finds a C++ compiler here."""
+    """Whether this machine has a C++ compiler, which torch.compile needs on a CPU."""
     return any(map(shutil.which, ("c++", "g++", "clang++", "cl")))

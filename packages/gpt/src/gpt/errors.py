@@ -1,23 +1,27 @@
-"""The ways in which work ends early, each one sentence for the person who started it.
+"""Errors that end a command early; each message is one sentence for the user.
 
-Exit statuses of every command: 0 done, 1 the work itself failed (the loss is no longer finite, the
-disk is full), 2 the input cannot be used, 130 interrupted by Ctrl-C.
+Exit statuses of every command: 0 for success, 1 if the work itself failed (the loss is no longer
+finite, the disk is full), 2 if the input cannot be used, 130 if Ctrl-C interrupted the command.
 """
 
 
 class BadInput(ValueError):
-    """What was asked for cannot be done; the message quotes the value and says what is accepted."""
+    """The input cannot be used; the message quotes the value and says what is accepted."""
 
 
 class RunFailed(RuntimeError):
-    """The input was fine and the work failed all the same; the message says what to try."""
+    """The input was valid, but the work failed; the message says what to try."""
 
 
 class ProcessLost(RunFailed):
-    """A process of the same run died, so this one cannot go on either."""
+    """Another process of the same run died, so this process cannot continue."""
 
 
 def check_seed(seed: int) -> None:
-    """Refuse what no generator takes."""
+    """Refuse a seed that PyTorch's generators do not accept.
+
+    Raises:
+        BadInput: the seed is negative, or 2^63 or larger.
+    """
     if not 0 <= seed < 2**63:
         raise BadInput(f"seed must lie in [0, 2^63), got {seed}")

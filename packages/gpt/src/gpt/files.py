@@ -1,8 +1,9 @@
-"""Files that are either whole or not there, and JSON that is either an object or refused."""
+"""Atomic writes, and reading JSON objects with errors that name the file."""
 
 import errno
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,13 +11,14 @@ from typing import Any
 
 from gpt.errors import BadInput
 
+JsonObject = dict[str, Any]
 PARTIAL_SUFFIX = ".partial"
 DISK_FULL = {getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG")}
 
 
 @contextmanager
 def add_path_to_errors(path: Path) -> Iterator[None]:
-    """Add the path to an OSError; a failed write does not carry it."""
+    """Add `path` to an OSError, since the error of a failed write does not name its file."""
     try:
         yield
     except OSError as error:
@@ -25,14 +27,14 @@ def add_path_to_errors(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Put `data` under `path`, or leave what was there.
+    """Replace the content of `path` by `data`, or leave the file as it was.
 
-    The bytes go to a temporary name, are synced to the disk, and only then take the final name: a
+    The bytes are written to a temporary file and synced to the disk before the file is renamed. A
     rename replaces a file in one step, so a crash at any moment leaves the old file or the new one.
 
     Raises:
-        OSError: the disk is full or the folder cannot be written; it names `path`, and no temporary
-            file is left.
+        OSError: the disk is full or the folder cannot be written. The error names `path`, and the
+            temporary file is removed.
     """
     temporary = path.with_name(path.name + PARTIAL_SUFFIX)
     try:
@@ -44,7 +46,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    if os.name == "posix":  # the rename itself lives in the folder, which has to reach the disk too
+    if os.name == "posix":  # sync the folder too, which holds the new name
         folder = os.open(path.parent, os.O_RDONLY)
         try:
             with add_path_to_errors(path):
@@ -53,43 +55,42 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+def read_json(path: Path) -> JsonObject:
+    """Read a JSON file that holds one object.
 
     Raises:
-        BadInput: the file is missing, or holds something else.
+        BadInput: the file is missing, is not JSON, or holds a list or another value.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise BadInput(f"there is no file {str(path)!r}") from error
     except ValueError as error:
-        raise BadInput(f"{str(path)!r} is not JSON") from error
+        raise BadInput(f"{str(path)!r} is not JSON: {error}") from error
     if not isinstance(content, dict):
-        raise BadInput(f"{str(path)!r} holds no JSON object")
+        raise BadInput(f"{str(path)!r} holds a {type(content).__name__} instead of a JSON object")
     return content
 
 
 def expand_home(name: str) -> Path:
-    """The path that a user typed, with `~` for the home folder.
+    """Return the path that a user typed, with `~` replaced by the home folder.
 
-    A shell expands it in `--data ~/a.txt` and leaves it alone in `--data=~/a.txt`.
+    A shell replaces `~` in `--data ~/a.txt`, but not in `--data=~/a.txt`.
     """
     try:
         return Path(name).expanduser()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # as in ~nobody/a.txt: no such user
         return Path(name)
 
 
-def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, as `object_pairs_hook`; of two equal keys json would drop the first.
+def reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> JsonObject:
+    """Make a JSON object, as json's `object_pairs_hook`, which would drop the first of two keys.
 
     Raises:
-        BadInput: a key is there twice.
+        BadInput: a key occurs twice.
     """
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadInput(f"the key {twice!r} occurs twice in one object")
-    return made
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise BadInput(f"the key {name!r} occurs twice in one object")
+    return content

@@ -1,4 +1,4 @@
-"""Pictures of a run: a file for a page, a few lines for a terminal."""
+"""Plots of the loss: an image file, and a few lines of text for a terminal."""
 
 import io
 from itertools import pairwise
@@ -12,32 +12,32 @@ from gpt.files import write_atomically
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-def save_loss_plot(path: Path, records: list[dict[str, Any]], lines: dict[str, float]) -> None:
-    """Training and validation loss over the steps, with named losses to compare as level lines."""
+def save_loss_plot(path: Path, records: list[dict[str, Any]], baselines: dict[str, float]) -> None:
+    """Plot training and validation loss per step, with baseline losses as horizontal lines."""
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     steps = [record["step"] for record in records]
     axes.plot(steps, [record["loss"] for record in records], lw=0.8, alpha=0.6, label="training")
-    judged = [record for record in records if record["validation"] is not None]
+    validated = [record for record in records if record["validation"] is not None]
     axes.plot(
-        [record["step"] for record in judged],
-        [record["validation"] for record in judged],
+        [record["step"] for record in validated],
+        [record["validation"] for record in validated],
         "o-",
         color="black",
         label="validation",
     )
-    for style, (name, loss) in zip((":", "-.", "--"), lines.items(), strict=False):
+    for style, (name, loss) in zip((":", "-.", "--"), baselines.items(), strict=False):
         axes.axhline(loss, color="grey", ls=style, lw=1, label=f"{name}, validation")
     axes.set(xlabel="step", ylabel="loss (nats per token)")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(framealpha=1, edgecolor="white")  # covers the level lines
+    axes.legend(framealpha=1, edgecolor="white")  # covers the baselines
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     write_atomically(path, picture.getvalue())
 
 
 def loss_chart(losses: list[float], width: int = 64, height: int = 10) -> str:
-    """The curve in block characters: each column is the mean of its share of the steps."""
+    """Draw the losses in block characters; each column shows the mean of consecutive steps."""
     width = min(width, len(losses))
     edges = [len(losses) * column // width for column in range(width + 1)]
     means = [sum(losses[a:b]) / (b - a) for a, b in pairwise(edges)]

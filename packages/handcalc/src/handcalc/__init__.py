@@ -1,8 +1,9 @@
 """A whole training step of a transformer by hand: no library, every number a float in a list.
 
-`operations` holds each operation with its gradient beside it, in the order of the forward pass;
-`model` puts them together into a step; `training` moves the weights, once or a thousand times.
-`gradients` finds the same gradients in two other ways, and `explaining` says where any number comes
-from. `toys` answer single questions, `arrays` do it all on NumPy's arrays, and `exercises` are
-yours. `comparison` and `commands` are what can be typed.
+In order of reading: `calculation` (arithmetic on lists, and a record of every line), `layers` (one
+file per layer, with its gradient), `model` (blocks, forward and backward pass, weights), `training`
+(optimizers, and thousands of steps on words), `gradients` (the same gradients in two other ways),
+`explaining` (the formula behind any number). `arrays` has the same layers on NumPy arrays,
+`comparison` and `baselines` compare with PyTorch, `commands` and `cli` are the command line. Only
+the chapters use `toys`; `exercises` are for you.
 """

@@ -1,4 +1,4 @@
-"""`python -m handcalc`."""
+"""Run the command line with `python -m handcalc`."""
 
 import sys
 

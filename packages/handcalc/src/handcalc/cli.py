@@ -1,6 +1,6 @@
-"""The command `handcalc`: parse, call, and turn every known failure into one sentence and a status.
+"""The command `handcalc`: parse the options, run the command, turn failures into one sentence.
 
-0 done, 1 a check failed, 2 the input cannot be used, 130 interrupted.
+Exit status: 0 done, 1 a check failed, 2 the input cannot be used, 130 interrupted.
 """
 
 import argparse
@@ -9,13 +9,18 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from handcalc.layers.embedding import WORDS, encode
+from handcalc.model.transformer import BLOCKS
+from handcalc.model.weights import Shape
+from handcalc.training.optimizers import OPTIMIZERS
+
 COMMANDS = {
-    "step": "one training step, every number printed",
-    "explain": "any number of the step: its formula, its numbers, and where they come from",
-    "train": "train the same code on a file of words, and let it invent new ones",
-    "check": "every gradient, found in other ways",
-    "compare": "ours beside PyTorch and beside our autograd engine: equal, and how fast",
-    "demo": "all of it, in half a minute",
+    "step": "print every number of one training step",
+    "explain": "print the formula of any number of the step, and the numbers that it was made from",
+    "train": "train the same model on a file of words, and let it generate new ones",
+    "check": "check every gradient against finite differences, autograd and PyTorch",
+    "compare": "compare with PyTorch and with our autograd engine: equal results, and the speedup",
+    "demo": "show all of it in half a minute",
 }
 
 
@@ -26,16 +31,17 @@ def main(arguments: list[str] | None = None) -> int:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     if reconfigure := getattr(sys.stdout, "reconfigure", None):
         reconfigure(errors="replace")  # a terminal may not know every character
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        options = parser().parse_args(arguments)
+        options = parser(arguments).parse_args(arguments)
         status = import_module(f"handcalc.commands.{options.command}").run(options)
-        sys.stdout.flush()  # so that a reader who has gone is noticed here
+        sys.stdout.flush()  # so that a closed pipe is noticed here
         return status
     except SystemExit as stop:
         if not stop.code:
             raise  # --help
         return 2
-    except BrokenPipeError:  # whoever read our output has seen enough: handcalc step | head
+    except BrokenPipeError:  # handcalc step | head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
@@ -50,19 +56,59 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def fail(message: str, status: int) -> int:
-    """Say what is wrong."""
+    """Print an error and return the exit status."""
     print(f"handcalc: {message}", file=sys.stderr)
     return status
 
 
-def parser() -> argparse.ArgumentParser:
-    """All commands and their options."""
-    whole = argparse.ArgumentParser(
+def parser(arguments: list[str]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the options of the one that was typed."""
+    main_parser = argparse.ArgumentParser(
         prog="handcalc", description="A training step of a transformer, calculated by hand."
     )
-    commands = whole.add_subparsers(dest="command", required=True)
-    for name, does in COMMANDS.items():
-        command = commands.add_parser(name, help=does, description=does)
-        command.add_argument("--json", action="store_true", help="one JSON document instead")
-        import_module(f"handcalc.commands.{name}").add_options(command)
-    return whole
+    commands = main_parser.add_subparsers(dest="command", required=True)
+    for name, description in COMMANDS.items():
+        command = commands.add_parser(name, help=description, description=description)
+        command.add_argument("--json", action="store_true", help="print one JSON document instead")
+        if name in ("step", "explain"):
+            add_sentence_options(command)
+        if name in arguments:
+            import_module(f"handcalc.commands.{name}").add_options(command)
+    return main_parser
+
+
+def add_sentence_options(command: argparse.ArgumentParser) -> None:
+    """Add the options that `step` and `explain` share."""
+    command.add_argument(
+        "--text", type=sentence, default="I like transformers", metavar="WORDS",
+        help=f"sentence to learn, words of: {' '.join(WORDS[3:])} (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--optimizer", choices=OPTIMIZERS, default="adamw",
+        help="update rule of the weights (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--block", choices=BLOCKS, default="pre-ln",
+        help="how layers, norms and residuals are joined; pre-ln is GPT-2's (default: %(default)s)",
+    )  # fmt: skip
+    command.add_argument(
+        "--seed", type=int, default=42, help="seed of the initial weights (default: %(default)s)"
+    )
+
+
+def sentence(text: str) -> list[int]:
+    """Return the token ids of a text.
+
+    Raises:
+        ArgumentTypeError: a word is not in the vocabulary, or the text is empty or too long.
+    """
+    try:
+        tokens = encode(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    n_words, longest = len(tokens) - 2, Shape().n_positions - 2
+    if not 1 <= n_words <= longest:
+        raise argparse.ArgumentTypeError(
+            f"the text has {n_words} words, allowed are 1 to {longest}"
+        )
+    return tokens

@@ -15,7 +15,8 @@ from finetune.assistant.vocabulary import extend_vocabulary
 from finetune.conversations.formats import Format
 from finetune.conversations.special_tokens import stop_token, with_special_tokens
 from finetune.conversations.template import find_format
-from finetune.lora.inject import LoraConfig, inject, merged_copy
+from finetune.lora.inject import LoraConfig, inject
+from finetune.lora.merge import merged_copy
 from finetune.lora.nf4 import quantise_model
 from finetune.lora.peft_base import adapter_base, adapter_tokenizer, is_adapter, with_base_stop_ids
 from finetune.lora.peft_files import read_adapter

@@ -1,12 +1,13 @@
-"""The rows of LoRA: ours and peft's on the same weights, adapters and batches.
+"""Compare our LoRA with peft's on the same weights, adapters and batches.
 
-Equality is in float64, with several ranks, values of alpha and targets, on a small GPT-2 and a
-small Llama, all of whose weights are random. A training step is timed at two sizes.
+Equality is tested in float64 on a small GPT-2 and a small Llama with random weights, for several
+ranks, values of alpha and targets. A training step is timed at two sizes.
 """
 
 import copy
 import tempfile
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor
 
-from finetune.lora.inject import LoraConfig, inject, lora_layers, lora_parameters, merged_copy
+from finetune.lora.inject import LoraConfig, inject, lora_layers, lora_parameters
+from finetune.lora.merge import merged_copy
 from finetune.lora.peft_files import read_adapter, write_adapter
 from gpt.comparison.rows import (
     ComparisonRow,
@@ -40,11 +42,11 @@ LORA_CONFIGS = (
 )
 FAMILY_NAMES = {"gpt2": "GPT-2", "llama": "Llama"}
 PEFT_TARGETS = {"gpt2": ["c_attn", "c_proj"], "llama": ["q_proj", "v_proj", "down_proj"]}
-"""What an adapter that peft makes sits beside; in GPT-2 queries, keys and values share its A."""
+"""Modules that peft adapts in the file comparison; c_attn of GPT-2 has one A for q, k and v."""
 
 
 class ComparedModels(NamedTuple):
-    """A model, the same with adapters that have learned something, and that in peft."""
+    """A base model, our copy of it with random adapters, and the same copy in peft."""
 
     base: GPT
     ours: GPT
@@ -52,7 +54,7 @@ class ComparedModels(NamedTuple):
 
 
 def compared_models(family: str, config: LoraConfig) -> ComparedModels:
-    """The three, with A and B random, in float64."""
+    """Return the three models in float64."""
     from finetune.lora import baselines
     from gpt.baselines import small_model, to_our_model
 
@@ -63,7 +65,7 @@ def compared_models(family: str, config: LoraConfig) -> ComparedModels:
 
 
 def with_random_adapters(base: GPT, config: LoraConfig) -> GPT:
-    """A copy of the model with adapters, none of whose numbers is zero."""
+    """Return a copy of the model with adapters whose A and B are both random."""
     model = copy.deepcopy(base)
     inject(model, config)
     for layer in lora_layers(model).values():
@@ -72,7 +74,7 @@ def with_random_adapters(base: GPT, config: LoraConfig) -> GPT:
 
 
 def lora_rows() -> list[ComparisonRow]:
-    """All that are not timed, in a few seconds."""
+    """Return all rows without timing; takes a few seconds."""
     return [
         row
         for family in FAMILY_NAMES
@@ -81,7 +83,7 @@ def lora_rows() -> list[ComparisonRow]:
 
 
 def equality_rows(family: str) -> list[ComparisonRow]:
-    """The largest difference over all configs: outputs, gradients, five steps, merged weights."""
+    """Return a row per quantity, such as gradients: its largest difference over all configs."""
     from finetune.lora import baselines
 
     largest: dict[str, float] = {}
@@ -101,23 +103,23 @@ def equality_rows(family: str) -> list[ComparisonRow]:
 
 
 def lora_differences(models: ComparedModels) -> dict[str, float]:
-    """Every difference of one pair of models."""
+    """Return the differences of outputs, gradients, weights after five steps and merged weights."""
     from finetune.lora import baselines
 
     base, ours, library = models
     tokens = torch.randint(0, base.config.vocab_size, (3, 24))
     found = {"forward": max_abs_difference(ours(tokens), library(tokens).logits)}
-    found["adapters off"] = max_abs_difference(base(tokens), baselines.base_logits(library, tokens))
+    with library.disable_adapter():
+        found["adapters off"] = max_abs_difference(base(tokens), library(tokens).logits)
     for model in (ours, library):
         mean_next_token_loss(model, tokens).backward()
-    theirs = {
-        name: parameter_gradient(each) for name, each in baselines.peft_parameters(library).items()
-    }
+    gradient: Any = attrgetter("grad")
     found["gradients"] = max_abs_difference_by_name(
-        baselines.mapped_adapter_tensors(ours, parameter_gradient), theirs
+        baselines.mapped_adapter_tensors(ours, gradient),
+        {name: gradient(each) for name, each in baselines.peft_parameters(library).items()},
     )
     found["weights after 5 steps"] = difference_after_five_steps(ours, library)
-    expected = baselines.merged_weights(library)
+    expected = library.merge_and_unload().state_dict()
     weights = weights_to_transformers(merged_copy(ours).state_dict(), base.config)
     found["merged weights"] = max_abs_difference_by_name(
         weights, {name: expected[name] for name in weights}
@@ -125,21 +127,15 @@ def lora_differences(models: ComparedModels) -> dict[str, float]:
     return found
 
 
-def parameter_gradient(parameter: Tensor) -> Tensor:
-    """What the last backward pass left."""
-    assert parameter.grad is not None
-    return parameter.grad
-
-
 def mean_next_token_loss(model: Any, tokens: Int[Tensor, "B T"]) -> Tensor:
-    """The mean loss of the next tokens, of a model of ours or of theirs."""
+    """Return the mean next-token loss of our model or of theirs."""
     out = model(tokens[:, :-1])
     logits = out if isinstance(out, Tensor) else out.logits
     return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
 
 
 def difference_after_five_steps(ours: GPT, library: Any) -> float:
-    """The largest difference of an A or a B after both have trained on the same batches."""
+    """Train both models on the same batches and return the largest difference of an A or B."""
     from finetune.lora import baselines
 
     theirs = baselines.peft_parameters(library)
@@ -157,7 +153,7 @@ def difference_after_five_steps(ours: GPT, library: Any) -> float:
 
 
 def adapter_file_rows(family: str) -> list[ComparisonRow]:
-    """Our adapter read by peft, and peft's by us, beside a model that both read from a folder."""
+    """Read our adapter with peft and peft's with ours, for a base that both read from a folder."""
     from finetune.lora import baselines
 
     base, ours, _ = compared_models(family, LORA_CONFIGS[0])
@@ -176,20 +172,17 @@ def adapter_file_rows(family: str) -> list[ComparisonRow]:
             "our adapter files in peft": (ours(tokens), read_by_them),
             "peft's adapter files in ours": (read_by_us(tokens), theirs(tokens).logits),
         }
-        before = base(tokens)
+        base_logits = base(tokens)
     rows = []
     for name, (mine, expected) in pairs.items():
-        moved = max_abs_difference(expected, before)
-        found = max_abs_difference(mine, expected) if moved > 0.01 else float("inf")
-        note = f"the adapter moves the scores by up to {moved:.2g}"
-        row = ComparisonRow(
-            f"{name}, {FAMILY_NAMES[family]}",
-            baselines.peft_version(),
-            found,
-            LORA_TOLERANCE,
-            note=note,
+        change = max_abs_difference(expected, base_logits)
+        # an adapter without effect would make any two readers equal
+        found = max_abs_difference(mine, expected) if change > 0.01 else float("inf")
+        title = f"{name}, {FAMILY_NAMES[family]}"
+        note = f"the adapter changes logits by up to {change:.2g}"
+        rows.append(
+            ComparisonRow(title, baselines.peft_version(), found, LORA_TOLERANCE, note=note)
         )
-        rows.append(row)
     return rows
 
 
@@ -197,7 +190,7 @@ BATCH_SHAPES = {"tiny": (8, 32), "smollm2": (2, 128)}
 
 
 def lora_step_row(size: str, floor: float) -> ComparisonRow:
-    """A training step of adapters of rank 8 beside every part, forward, backward and AdamW."""
+    """Time a training step with adapters of rank 8 on all projections: forward, backward, AdamW."""
     from finetune.baselines import llama_config
     from finetune.lora import baselines
 
@@ -209,29 +202,30 @@ def lora_step_row(size: str, floor: float) -> ComparisonRow:
     mine, theirs = our_lora_step(ours.train(), tokens), peft_lora_step(library, tokens)
     losses = torch.tensor([[mine(), theirs()] for _ in range(2)])
     largest = max_abs_difference(losses[:, 0], losses[:, 1])
-    repeats, warmups = (3, 0) if size == "smollm2" else (40, 2)  # those two steps warmed up
+    # at SmolLM2's shape the two steps above were the warm-up
+    repeats, warmups = (3, 0) if size == "smollm2" else (40, 2)
     seconds = time_interleaved(mine, theirs, repeats, warmups)
-    name = f"LoRA, training step, {size} shape, {rows} x {length}, rank 8 on all parts"
+    name = f"LoRA, training step, {size} shape, {rows} x {length}, rank 8 on all projections"
     return ComparisonRow(name, baselines.peft_version(), largest, 1e-5, *seconds, floor)
 
 
 def our_lora_step(model: GPT, tokens: Int[Tensor, "B T"]) -> Callable[[], float]:
-    """One step of ours with the optimizer that the training loop takes; returns the loss."""
+    """Return a function that takes one of our training steps and returns the loss."""
     optimizer = make_adamw(lora_parameters(model), 1e-4, (0.9, 0.999), 0.01)
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"]
     batch = Batch(tokens[:, :-1], tokens[:, 1:])
 
     def loss() -> Tensor:
-        nats = next_token_loss(model, batch)
-        return nats.total / nats.terms
+        found = next_token_loss(model, batch)
+        return found.total / found.terms
 
     return stepper(optimizer, loss)
 
 
 def peft_lora_step(model: Any, tokens: Int[Tensor, "B T"]) -> Callable[[], float]:
-    """One step of peft's; it is given the targets, so that it need not shift."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(learning, lr=1e-4)
+    """Return a function that takes one step with peft; shifted targets save it the shifting."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-4)
     inputs, targets = tokens[:, :-1], tokens[:, 1:].contiguous()
     return stepper(optimizer, lambda: model(inputs, labels=targets, shift_labels=targets).loss)

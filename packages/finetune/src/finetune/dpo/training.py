@@ -78,7 +78,7 @@ def reference_logprobs(
         model: the policy before its first step. Under autocast, ask in the format of the training.
         batches: pairs, `stacked`.
         aside: puts aside what the policy has learned. A policy that trains adapters is its own
-            reference at any time: `finetune.lora.inject.disable_adapters` switches them off.
+            reference at any time: `finetune.lora.merge.disable_adapters` switches them off.
     """
     with aside(model):
         sums = [sequence_logprobs(model, rows).logprob for rows in batches]

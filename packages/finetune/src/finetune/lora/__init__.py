@@ -1,5 +1,8 @@
 """LoRA: train low-rank updates of frozen weights.
 
-Read `layer`, `projections`, `inject`, `nf4` (a 4-bit base), then `peft_layout`, `peft_files`,
-`joining` and `peft_base` for folders of the library peft. Only chapters use `prompt_tuning`.
+Read in this order: `layer` (the equation), `projections` (separate adapters for q, k and v, which
+our model computes in one layer), `inject` (adapters in a whole model), `merge`, `fast` (the same
+layer, faster on a CPU) and `nf4` (a base in four bits). Folders in the layout of the library peft:
+`peft_layout`, `peft_config`, `peft_files` and `peft_base`. Only chapters use `prompt_tuning`, only
+comparisons and tests `baselines`.
 """

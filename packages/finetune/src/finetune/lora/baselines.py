@@ -1,4 +1,4 @@
-"""LoRA of the library `peft` around models of transformers; needs the extra `baselines`."""
+"""LoRA of the library `peft`, on models of transformers; needs the extra `baselines`."""
 
 import warnings
 from collections.abc import Iterator
@@ -34,58 +34,58 @@ from gpt.model.gpt import GPT
 
 
 def peft_version() -> str:
-    """The library and its version."""
+    """Return the name and version of peft."""
     return f"peft {installed('peft')}"
 
 
 @contextmanager
 def without_peft_warnings() -> Iterator[None]:
-    """Without what peft makes transformers say about names that are about to change."""
+    """Silence the warnings of transformers about deprecated names that peft still uses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
 class ForceFloat64(TorchFunctionMode):
-    """Within, whoever asks torch for float32 gets float64."""
+    """Give every torch call float64 where it requests float32."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """The call with another format in its arguments."""
+        """Replace float32 in the arguments and call the function."""
         names, values = (kwargs or {}).keys(), [*args, *(kwargs or {}).values()]
         values = [torch.float64 if each is torch.float32 else each for each in values]
         func = torch.Tensor.double if func is torch.Tensor.float else func
-        given, named = values[: len(args)], values[len(args) :]
-        return func(*given, **dict(zip(names, named, strict=True)))
+        positional, keyword = values[: len(args)], values[len(args) :]
+        return func(*positional, **dict(zip(names, keyword, strict=True)))
 
 
 def in_float64(model: Any) -> Any:
-    """A model of transformers or peft that computes everything in float64.
+    """Make a model of transformers or peft compute everything in float64.
 
-    Left alone, Llama's norms and angles are in float32 whatever the format of its weights, and
-    what they round away is more than adapters may differ by.
+    By default Llama's norms and rotary angles are in float32 whatever the format of its weights,
+    which rounds more than the tolerance of the comparison.
     """
     model.to(torch.float64)
     for module in model.modules():
         if isinstance(module, LlamaRotaryEmbedding):
             with ForceFloat64():
-                turns, _ = module.compute_default_rope_parameters(module.config)
-            module.register_buffer("inv_freq", turns, persistent=False)
-    as_written = model.forward
+                frequencies, _ = module.compute_default_rope_parameters(module.config)
+            module.register_buffer("inv_freq", frequencies, persistent=False)
+    original_forward = model.forward
 
-    @wraps(as_written)
+    @wraps(original_forward)
     def forward(*args: Any, **kwargs: Any) -> Any:
         with ForceFloat64():
-            return as_written(*args, **kwargs)
+            return original_forward(*args, **kwargs)
 
     model.forward = forward
     return model
 
 
 def as_peft_model(base: GPT, model: GPT) -> PeftModel:
-    """In peft what `model` is here: `base` with the adapters of `model`.
+    """Return `base` with the adapters of `model` as a model of peft.
 
-    Queries, keys and values of GPT-2 are one module there. Adapters of ours that are joined in one
-    keep their blocks: what lies outside of them gets no gradient.
+    Queries, keys and values of GPT-2 are one module there, so our adapters are joined into one. Its
+    B gets a gradient only within their blocks, as ours do.
     """
     config, tensors, _ = as_peft_adapter(model)
     settings: dict[str, Any] = config | {"inference_mode": False}
@@ -104,7 +104,7 @@ def as_peft_model(base: GPT, model: GPT) -> PeftModel:
 
 
 def peft_parameters(model: PeftModel) -> dict[str, Tensor]:
-    """Every A and B of theirs by the name that it has in a file."""
+    """Return every A and B of a peft model by its name in a file."""
     return {
         name.replace(".default.", "."): parameter
         for name, parameter in model.named_parameters()
@@ -113,52 +113,40 @@ def peft_parameters(model: PeftModel) -> dict[str, Tensor]:
 
 
 def mapped_adapter_tensors(model: GPT, value: Any) -> dict[str, Tensor]:
-    """The same of ours, with `value(parameter)` in place of each: its gradient, say."""
+    """Return a value of each of our A and B, such as its gradient, by the names of peft."""
     layers = lora_layers(model).values()
-    kept = [(each, each.a.data, each.b.data) for each in layers]
+    before = [(each, each.a.data, each.b.data) for each in layers]
     for layer in layers:
         layer.a.data, layer.b.data = value(layer.a), value(layer.b)
     tensors = as_peft_adapter(model).tensors
-    for layer, a, b in kept:
+    for layer, a, b in before:
         layer.a.data, layer.b.data = a, b
     return tensors
 
 
-def merged_weights(model: PeftModel) -> dict[str, Tensor]:
-    """The state dict of the model of transformers that `merge_and_unload` leaves."""
-    library: Any = model.merge_and_unload()
-    return library.state_dict()
-
-
-def base_logits(model: PeftModel, tokens: Tensor) -> Tensor:
-    """What the model says with its adapter off."""
-    with model.disable_adapter():
-        return model(tokens).logits
-
-
 def load_causal_lm(folder: Path) -> PreTrainedModel:
-    """The model of transformers in a folder, in float64."""
+    """Load a transformers model from a folder, in float64."""
     return in_float64(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval())
 
 
 def load_sequence_classifier(folder: Path) -> PreTrainedModel:
-    """The same with a row that gives one number, in float32; an adapter brings its weights."""
+    """Load a model with a head of one output, in float32; its weights come with an adapter."""
     return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1).eval()
 
 
 def load_peft_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
-    """The model with the adapter of a folder."""
+    """Load the adapter of a folder into a transformers model."""
     with without_peft_warnings():
         return PeftModel.from_pretrained(model, str(adapter)).eval()
 
 
 def load_causal_lm_with_adapter(folder: Path, adapter: Path) -> PeftModel:
-    """The model in one folder with the adapter of another, in float64."""
+    """Load a model from one folder and its adapter from another, in float64."""
     return load_peft_adapter(load_causal_lm(folder), adapter)
 
 
 def write_peft_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:
-    """A new adapter of theirs for the model in a folder, A and B random, written by `peft`."""
+    """Let peft write an adapter with random A and B for the model in a folder; return the model."""
     with without_peft_warnings():
         model = get_peft_model(
             load_causal_lm(folder), TheirConfig(**settings, task_type="CAUSAL_LM")

@@ -1,8 +1,8 @@
-"""An adapter as a folder in the layout of the library `peft`: read one, write one.
+"""Read and write an adapter as a folder in the layout of the library `peft`.
 
     adapter_config.json  adapter_model.safetensors
 
-peft drops tensors that it does not know and begins anew where one is missing; here both are errors.
+peft ignores unknown tensors and initialises missing ones afresh; here both are errors.
 """
 
 import json
@@ -14,24 +14,20 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from finetune.lora.inject import lora_layers, refuse_nested_adapters
-from finetune.lora.joining import (
-    LoraFactors,
-    SplitAdapter,
-    adapted_projections,
-    join_adapters,
-    split_adapter,
-)
-from finetune.lora.layer import LoraLinear
-from finetune.lora.peft_layout import (
-    PEFT_PREFIX,
-    PeftModule,
+from finetune.lora.inject import AdaptedLinear, lora_layers, refuse_nested_adapters
+from finetune.lora.peft_config import (
     RankAndScale,
     check_settings,
     is_target,
     peft_config,
-    peft_modules,
     rank_and_scale,
+)
+from finetune.lora.peft_layout import (
+    PEFT_PREFIX,
+    LoraFactors,
+    PeftModule,
+    SplitAdapter,
+    peft_modules,
 )
 from finetune.reward.scorer import Scorer
 from gpt.errors import BadInput
@@ -40,31 +36,31 @@ from gpt.model.gpt import GPT
 
 CONFIG_FILE, TENSORS_FILE = "adapter_config.json", "adapter_model.safetensors"
 BASE_KEY = "base"
-"""Key of the header: where the base is, seen from the folder of the adapter."""
+"""Header key of the base's folder, relative to the folder of the adapter."""
 SCORE_TENSOR = f"{PEFT_PREFIX}score.weight"
-"""What a scorer has learned beside its adapters."""
+"""Name of a scorer's head, which is trained with its adapters."""
 SCORE_MODULES = (["score"], ["classifier", "score"])
 
 
 class PeftAdapter(NamedTuple):
-    """What stands in the files of an adapter."""
+    """Contents of the files of an adapter."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
     header: dict[str, str]
-    """Of the tensors: which parts the adapter of a module is joined of."""
+    """Header of the tensor file: the projections from which a module's adapter is joined."""
 
 
 def write_adapter(folder: Path, model: GPT, base: str | None = None) -> None:
-    """Write the adapters of a model; the config goes first and comes last: with it, all is whole.
+    """Write the adapters of a model; the config is written last, so with it the folder is complete.
 
     Args:
-        folder: where to.
-        model: its row goes with them if it is a `Scorer`.
-        base: the name of the model below, for those who are given the adapter alone.
+        folder: folder to write; created if missing.
+        model: model with adapters; the head of a `Scorer` is written too.
+        base: name of the base model, for users who get the adapter alone.
 
     Raises:
-        BadInput: there are none, or transformers has no class for this mix of parts.
+        BadInput: the model has no adapters, or transformers has no class for its shape.
     """
     config, tensors, header = as_peft_adapter(model)
     config["base_model_name_or_path"] = base
@@ -77,21 +73,21 @@ def write_adapter(folder: Path, model: GPT, base: str | None = None) -> None:
 
 
 def as_peft_adapter(model: GPT) -> PeftAdapter:
-    """The adapters of a model in the words of peft."""
+    """Return the adapters of a model with the names and settings of peft."""
     layers = lora_layers(model)
     if not layers:
         raise BadInput("this model has no adapters to write")
     tensors, header, ranks = {}, {"format": "pt"}, {}
     for module in peft_modules(model.config):
-        chosen = adapted_projections(layers[module.layer], module) if module.layer in layers else []
-        if not chosen:
+        layer = layers.get(module.layer)
+        if layer is None or not (names := module.adapters(layer)):
             continue
-        a, b = join_adapters(layers[module.layer], module, chosen)
-        tensors |= {module.tensor("A"): a, module.tensor("B"): b}
-        ranks[module.path] = RankAndScale(len(a), layers[module.layer].scale)
-        if len(module.parts) > 1:
-            header[module.path] = " ".join(chosen)
-    dropout = next(iter(layers.values())).p_dropout
+        a, b = module.join(layer)
+        tensors |= {module.tensor_name("A"): a, module.tensor_name("B"): b}
+        ranks[module.path] = RankAndScale(len(a), layer.scale)
+        if len(module.projections) > 1:
+            header[module.path] = " ".join(names)
+    dropout = next(iter(layers.values())).dropout.p
     config = peft_config(ranks, dropout, model.config)
     if isinstance(model, Scorer):
         config |= {"task_type": "SEQ_CLS", "modules_to_save": ["score"]}
@@ -99,10 +95,11 @@ def as_peft_adapter(model: GPT) -> PeftAdapter:
     return PeftAdapter(config, tensors, header)
 
 
+@torch.no_grad()
 def read_adapter(folder: Path, model: GPT) -> None:
-    """Freeze the model and put the adapters of a folder into it; on an error it stays as it was.
+    """Freeze the model and add the adapters of a folder; after an error the model is unchanged.
 
-    A `Scorer` gets its row too, where the folder holds one.
+    A `Scorer` gets its head too if the folder has one.
 
     Raises:
         BadInput: a file is missing or damaged, or the adapter is not for this model.
@@ -110,41 +107,48 @@ def read_adapter(folder: Path, model: GPT) -> None:
     refuse_nested_adapters(model)
     config = read_json(folder / CONFIG_FILE)
     scorer = model if isinstance(model, Scorer) else None
-    with_row = scorer is not None and config.get("modules_to_save") in SCORE_MODULES
-    check_settings(config | {"modules_to_save": None} if with_row else config)
+    has_score = scorer is not None and config.get("modules_to_save") in SCORE_MODULES
+    check_settings(config | {"modules_to_save": None} if has_score else config)
     dropout = config.get("lora_dropout") or 0.0
     if not isinstance(dropout, float) or not 0 <= dropout < 1:
         raise BadInput(f"the adapter has lora_dropout {dropout!r}; it must lie in [0, 1)")
     tensors, header = read_tensors(folder / TENSORS_FILE)
-    row = pop_score_weight(tensors, scorer) if scorer and with_row else None
+    score_weight = pop_score_weight(tensors, scorer) if scorer and has_score else None
     found = layer_adapters(config, tensors, header, model)
     model.requires_grad_(False)
-    for layer, pieces in found.items():
-        insert_adapter(model, layer, pieces, dropout)
-    if scorer and row is not None:
-        scorer.score.weight.data.copy_(row)
+    for name, adapters in found.items():
+        base: Any = model.get_submodule(name)
+        outputs = [each for adapter in adapters for each in adapter.outputs]
+        rank, scale = adapters[0].rank, adapters[0].scale
+        # the numbers drawn for A are overwritten, so torch's global generator is left alone
+        layer = AdaptedLinear(base, outputs, rank, scale, dropout, torch.Generator())
+        layer.a.copy_(torch.cat([adapter.factors.a for adapter in adapters]))
+        layer.b.copy_(torch.cat([adapter.factors.b for adapter in adapters]))
+        model.set_submodule(name, layer.train(base.training))
+    if scorer and score_weight is not None:
+        scorer.score.weight.copy_(score_weight)
 
 
 def layer_adapters(
     config: dict[str, Any], tensors: dict[str, Tensor], header: dict[str, str], model: GPT
 ) -> dict[str, list[SplitAdapter]]:
-    """What every layer of ours gets."""
-    wanted = [module for module in peft_modules(model.config) if is_target(config, module.path)]
-    check_tensor_names(tensors, wanted)
+    """Return the adapters of a folder by the names of our layers."""
+    adapted = [module for module in peft_modules(model.config) if is_target(config, module.path)]
+    check_tensor_names(tensors, adapted)
     found: dict[str, list[SplitAdapter]] = {}
-    for module in wanted:
+    for module in adapted:
         settings = rank_and_scale(config, module.path)
-        factors = module_factors(module, settings, tensors)
-        split = split_adapter(module, settings, factors, header.get(module.path))
-        found.setdefault(module.layer, []).append(split)
-    for layer, pieces in found.items():
-        if len({(each.rank, each.scale) for each in pieces}) > 1:
-            raise BadInput(f"the parts of {layer} have adapters of different ranks or scales")
+        factors = module_factors(module, settings.rank, tensors)
+        adapter = module.split(factors, settings.scale, header.get(module.path))
+        found.setdefault(module.layer, []).append(adapter)
+    for name, adapters in found.items():
+        if len({(each.rank, each.scale) for each in adapters}) > 1:
+            raise BadInput(f"the projections of {name} have adapters of different ranks or scales")
     return found
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors of the file, and its header."""
+    """Return the tensors of a safetensors file, and its header."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             names = file.keys()
@@ -155,55 +159,36 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise BadInput(f"{str(path)!r} is damaged: {error}") from error
 
 
-def read_header(folder: Path) -> dict[str, str]:
-    """The header of the adapter's tensors; empty if there is no such file."""
-    path = folder / TENSORS_FILE
-    return read_tensors(path)[1] if path.is_file() else {}
-
-
 def pop_score_weight(tensors: dict[str, Tensor], model: Scorer) -> Tensor:
-    """The row of a scorer, out of the tensors."""
-    row, own = tensors.pop(SCORE_TENSOR, None), tuple(model.score.weight.shape)
-    if row is None:
-        raise BadInput(f"the adapter misses tensor {SCORE_TENSOR!r}")
-    if tuple(row.shape) != own:
-        raise BadInput(f"{SCORE_TENSOR!r} has shape {tuple(row.shape)}; this model asks for {own}")
-    return row
+    """Remove the weight of a scorer's head from the tensors and return it."""
+    weight, expected = tensors.pop(SCORE_TENSOR, None), tuple(model.score.weight.shape)
+    if weight is None:
+        raise BadInput(f"the adapter lacks tensor {SCORE_TENSOR!r}")
+    if tuple(weight.shape) != expected:
+        raise BadInput(
+            f"{SCORE_TENSOR!r} has shape {tuple(weight.shape)}; this model needs {expected}"
+        )
+    return weight
 
 
-def check_tensor_names(tensors: dict[str, Tensor], wanted: list[PeftModule]) -> None:
-    """Refuse an adapter with a tensor too many or too few, or with none at all."""
-    names = {module.tensor(factor) for module in wanted for factor in "AB"}
+def check_tensor_names(tensors: dict[str, Tensor], adapted: list[PeftModule]) -> None:
+    """Raise BadInput if tensors are missing or unknown, or no module is adapted."""
+    names = {module.tensor_name(factor) for module in adapted for factor in "AB"}
     for name in sorted(names ^ tensors.keys()):
-        state = "misses" if name in names else "has an unknown"
+        state = "lacks" if name in names else "has an unknown"
         raise BadInput(f"the adapter {state} tensor {name!r}")
     if not names:
         raise BadInput("the adapter names no module of this model")
 
 
-def module_factors(
-    module: PeftModule, settings: RankAndScale, tensors: dict[str, Tensor]
-) -> LoraFactors:
-    """A and B of a module, in the shapes that its rank asks for."""
-    shapes = {"A": (settings.rank, module.n_inputs), "B": (module.n_outputs, settings.rank)}
-    for factor, shape in shapes.items():
-        given = tuple(tensors[module.tensor(factor)].shape)
-        if given != shape:
+def module_factors(module: PeftModule, rank: int, tensors: dict[str, Tensor]) -> LoraFactors:
+    """Return A and B of a module after checking their shapes."""
+    shapes = {"A": (rank, module.n_inputs), "B": (module.n_outputs, rank)}
+    for factor, expected in shapes.items():
+        name = module.tensor_name(factor)
+        if tuple(tensors[name].shape) != expected:
             raise BadInput(
-                f"{module.tensor(factor)!r} has shape {given}; rank {settings.rank} and this "
-                f"model ask for {shape}"
+                f"{name!r} has shape {tuple(tensors[name].shape)}; rank {rank} and this model "
+                f"need {expected}"
             )
-    return LoraFactors(tensors[module.tensor("A")], tensors[module.tensor("B")])
-
-
-@torch.no_grad()
-def insert_adapter(model: GPT, name: str, pieces: list[SplitAdapter], dropout: float) -> None:
-    """One layer with the adapters that were read."""
-    base: Any = model.get_submodule(name)
-    outputs = [each for piece in pieces for each in piece.outputs]
-    first = pieces[0]
-    # a generator of its own: what it draws is overwritten
-    layer = LoraLinear(base, outputs, first.rank, first.scale, dropout, torch.Generator())
-    layer.a.copy_(torch.cat([piece.factors.a for piece in pieces]))
-    layer.b.copy_(torch.cat([piece.factors.b for piece in pieces]))
-    model.set_submodule(name, layer.train(base.training))
+    return LoraFactors(tensors[module.tensor_name("A")], tensors[module.tensor_name("B")])

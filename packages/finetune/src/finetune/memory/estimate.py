@@ -32,19 +32,6 @@ from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.training.optimizer import hidden_matrices
 
-SMOLLM2_135M = GPTConfig(
-    vocab_size=49152,
-    context=8192,
-    n_layers=30,
-    n_heads=9,
-    n_kv_heads=3,
-    d_model=576,
-    d_ff=1536,
-    rotary_base=100_000.0,
-    norm_kind="rms",
-    feed_forward="swiglu",
-    ff_bias=False,
-)
 LLAMA_2_7B = GPTConfig(
     vocab_size=32000,
     context=4096,

@@ -1,4 +1,6 @@
-"""Ours beside the production libraries: what a row is, and the rows of `gpt compare`.
+"""Comparing our code with the production libraries, for `gpt compare`.
 
-Libraries are imported by `gpt.baselines`, when a row is computed and not before.
+Read `rows` (one line of a comparison) and `report` (computing and printing them) first, then the
+rows themselves: `equality`, `pretrained`, `speed`, `memory`. `gpt.baselines` imports the libraries,
+and is itself imported only when a row is computed.
 """

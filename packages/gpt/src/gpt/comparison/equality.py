@@ -1,7 +1,7 @@
-"""The rows that are about being equal: the parts of the model, whole models, optimizers, text.
+"""Rows that compare results: parts of the model, whole models, optimizers, generated text.
 
-Every model of the library is built from a config with random weights, all of them perturbed, so
-that no gain of 1 or bias of 0 hides a wrong mapping.
+Every library model is built from a config, and all of its random weights are perturbed, so that no
+gain of 1 or bias of 0 hides a wrong mapping.
 """
 
 import tempfile
@@ -36,7 +36,7 @@ GREEDY_SAMPLER = partial(sample_token, temperature=0.0)
 
 
 def bpe_row() -> ComparisonRow:
-    """2,000 tokens learned from the documentation inside this Python, and the text in them."""
+    """Compare 2,000 tokens learned from this Python's documentation, and the ids of texts."""
     from gpt import baselines
 
     documents = python_documentation()[::8]
@@ -48,7 +48,7 @@ def bpe_row() -> ComparisonRow:
 
 
 def attention_rows() -> list[ComparisonRow]:
-    """The equation in float64 against torch's own kernel."""
+    """Compare the equation in float64 with torch's kernel, forward and backward."""
     q, k, v, upstream = torch.randn(4, 2, 3, 40, 16, dtype=torch.float64)
     inputs = [each.requires_grad_() for each in (q, k, v)]
     ours = attention(q, k, v, causal_mask(40, 40)[None, None])
@@ -63,15 +63,13 @@ def attention_rows() -> list[ComparisonRow]:
 
 
 def alibi_row(n_heads: int) -> ComparisonRow:
-    """Our heads under ALiBi against the attention layer of Bloom with the same weights."""
+    """Compare our heads with ALiBi to the attention layer of Bloom with the same weights."""
     from gpt import baselines
 
     layer = baselines.bloom_attention(d_model=12 * n_heads, n_heads=n_heads)
-    ours, x = (
-        MultiHeadAttention(12 * n_heads, n_heads, n_heads, 12, bias=True),
-        torch.randn(2, 20, 12 * n_heads),
-    )
-    stacked = "(H three K) ... -> (three H K) ..."  # Bloom keeps q, k and v of each head together
+    ours = MultiHeadAttention(12 * n_heads, n_heads, n_heads, 12, bias=True)
+    x = torch.randn(2, 20, 12 * n_heads)
+    stacked = "(H three K) ... -> (three H K) ..."  # Bloom stores q, k and v per head
     for kind in ("weight", "bias"):
         theirs = getattr(layer.query_key_value, kind).data
         getattr(ours.qkv, kind).data = rearrange(theirs, stacked, H=n_heads, three=3)
@@ -84,7 +82,7 @@ def alibi_row(n_heads: int) -> ComparisonRow:
 
 
 def rotary_rows() -> list[ComparisonRow]:
-    """Both forms of rotation in float64: halves as in Llama, neighbours as in GPT-J."""
+    """Compare both forms of rotation in float64: halves as in Llama, neighbours as in GPT-J."""
     from gpt import baselines
 
     x, angles = torch.randn(2, 3, 30, 16, dtype=torch.float64), rotary_angles(30, 16)
@@ -98,7 +96,7 @@ def rotary_rows() -> list[ComparisonRow]:
 
 
 def optimizer_rows() -> list[ComparisonRow]:
-    """100 steps with decay on the same gradients, in float64."""
+    """Compare 100 steps with weight decay on the same gradients, in float64."""
     library = f"torch {torch.__version__}"
     settings = {"lr": 1e-2, "weight_decay": 0.1}
     adamw = optimizer_difference(AdamW, torch.optim.AdamW, torch.float64, settings)
@@ -108,7 +106,7 @@ def optimizer_rows() -> list[ComparisonRow]:
 def optimizer_difference(
     ours: type, theirs: type, dtype: torch.dtype, settings: dict[str, float]
 ) -> float:
-    """The largest difference of a matrix after 100 steps of two optimizers."""
+    """Return the largest difference of a matrix after 100 steps of two optimizers."""
     a = torch.randn(12, 8, dtype=dtype).requires_grad_()
     b = a.detach().clone().requires_grad_()
     optimizers = ours([a], **settings), theirs([b], **settings)
@@ -121,7 +119,7 @@ def optimizer_difference(
 
 
 def model_rows(family: str) -> list[ComparisonRow]:
-    """Logits, gradients, and five steps of training of a whole model."""
+    """Compare logits, gradients and five training steps of a whole model."""
     from gpt import baselines
 
     library = baselines.small_model(family)
@@ -144,7 +142,7 @@ def model_rows(family: str) -> list[ComparisonRow]:
 
 
 def training_difference(ours: GPT, library: torch.nn.Module) -> float:
-    """The largest difference of the losses while both train on the same batches."""
+    """Return the largest difference of losses while both models train on the same batches."""
     optimizers = [torch.optim.AdamW(each.parameters(), lr=1e-2) for each in (ours, library)]
     largest = 0.0
     for _ in range(5):
@@ -160,7 +158,7 @@ def training_difference(ours: GPT, library: torch.nn.Module) -> float:
 
 
 def text_rows(family: str) -> list[ComparisonRow]:
-    """Greedy text, text drawn with a seed, and a batch of prompts of different lengths."""
+    """Compare greedy text, sampled text, and greedy text of prompts of different lengths."""
     from gpt import baselines
 
     library = baselines.small_model(family, scale=0.3)
@@ -169,30 +167,30 @@ def text_rows(family: str) -> list[ComparisonRow]:
     greedy = count_unequal(
         generate(ours, prompt, 40, GREEDY_SAMPLER), baselines.generate_greedy(library, prompt, 40)
     )
-    drawn = 0.0
+    sampled = 0.0
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        choice = partial(sample_token, temperature=0.9, top_k=40, top_p=0.9, generator=generator)
-        theirs = baselines.generate_sampled(
-            library, prompt, 40, seed, temperature=0.9, top_k=40, top_p=0.9
-        )
-        drawn += count_unequal(generate(ours, prompt, 40, choice), theirs)
+        sampler = partial(sample_token, temperature=0.9, top_k=40, top_p=0.9, generator=generator)
+        torch.manual_seed(seed)
+        settings = {"do_sample": True, "temperature": 0.9, "top_k": 40, "top_p": 0.9}
+        theirs = baselines.generate_new_tokens(library, [prompt], 40, **settings)[0]
+        sampled += count_unequal(generate(ours, prompt, 40, sampler), theirs)
     prompts = [prompt, prompt[:2], prompt[1:]]
     batch = generate_batch(ours, prompts, 30, GREEDY_SAMPLER)
-    apart = sum(
+    ragged = sum(
         count_unequal(row, baselines.generate_greedy(library, each, 30))
         for row, each in zip(batch, prompts, strict=True)
     )
     name = {"gpt2": "GPT-2", "llama": "Llama"}[family]
     return [
         ComparisonRow(f"{name}, greedy text", version, greedy, 0.0),
-        ComparisonRow(f"{name}, text drawn with 5 seeds", version, drawn, 0.0),
-        ComparisonRow(f"{name}, greedy text of a ragged batch", version, apart, 0.0),
+        ComparisonRow(f"{name}, text sampled with 5 seeds", version, sampled, 0.0),
+        ComparisonRow(f"{name}, greedy text of a ragged batch", version, ragged, 0.0),
     ]
 
 
 def export_rows() -> list[ComparisonRow]:
-    """A folder that we write, opened by `from_pretrained`: logits, ids and greedy text."""
+    """Compare our model with our exported folder in `from_pretrained`: logits, ids, greedy text."""
     from gpt import baselines
 
     documents = python_documentation()[:60]

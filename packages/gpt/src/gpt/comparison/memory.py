@@ -1,9 +1,9 @@
-"""Peak memory of a training step, each side in a process of its own.
+"""Peak memory of a training step, measured in a separate process for each side.
 
     python -m gpt.comparison.memory ours
     python -m gpt.comparison.memory library
 
-prints the bytes that the process needed at its highest, beyond what it held after its imports.
+prints the peak memory of the process in bytes, beyond the memory in use after its imports.
 """
 
 import subprocess
@@ -19,7 +19,7 @@ from gpt.pretrained.shapes import config_from_transformers
 
 
 def training_memory_row() -> ComparisonRow:
-    """GPT-2 small shape, 2 x 512 tokens; equal means here: not above the library's."""
+    """Compare peak memory at GPT-2 small shape, 2 x 512 tokens; using less counts as equal."""
     from gpt import baselines
 
     name = "peak memory of a training step, GPT-2 small shape, 2 x 512"
@@ -27,26 +27,32 @@ def training_memory_row() -> ComparisonRow:
 
 
 def memory_row(name: str, library: str, module: str, *arguments: str) -> ComparisonRow:
-    """How far our peak lies above the library's, as a share of it; 0 where it does not.
+    """Compare peak memory: the difference is the fraction by which ours is higher, or 0.
 
-    The module is started once for each side, whose name follows the other arguments, and prints
-    bytes.
+    Args:
+        name: name of the row.
+        library: name and version of the library.
+        module: module to run once per side; the last word that it prints is a number of bytes.
+        arguments: arguments of the module, before the side ("ours" or "library").
     """
-    ours, theirs = (measure_in_process(module, *arguments, side) for side in ("ours", "library"))
+    ours, theirs = (
+        float(
+            subprocess.run(
+                [sys.executable, "-m", module, *arguments, side],
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout.split()[-1]
+        )
+        for side in ("ours", "library")
+    )
     above = max(0.0, ours / theirs - 1)
-    note = f"{ours / 1e9:.2f} GB against {theirs / 1e9:.2f} GB; the difference is the share above"
+    note = f"{ours / 1e9:.2f} GB, library {theirs / 1e9:.2f} GB; the difference is relative"
     return ComparisonRow(name, library, above, 0.0, note=note)
 
 
-def measure_in_process(module: str, *arguments: str) -> float:
-    """The last word that a module prints when it is run."""
-    command = [sys.executable, "-m", module, *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return float(done.stdout.split()[-1])
-
-
 def print_training_peak(side: str) -> None:
-    """Three steps of one side; both import the same modules first."""
+    """Print the peak memory of three steps of one side; both sides import the same modules."""
     from gpt import baselines
 
     before = peak_memory_bytes()
@@ -60,9 +66,9 @@ def print_training_peak(side: str) -> None:
 
 
 def peak_memory_bytes() -> int:
-    """The highest resident memory of this process so far, in bytes.
+    """Return the highest resident memory of this process so far, in bytes.
 
-    On Linux from its status: `getrusage` there begins with the peak of the process that started it.
+    Linux needs the status file: there, `getrusage` includes the peak of the parent process.
     """
     status = Path("/proc/self/status")
     if status.is_file():

@@ -1,4 +1,4 @@
-"""SmolLM2 loaded by us beside transformers' loading of the same GGUF file."""
+"""SmolLM2 as we load it, compared with transformers reading the same GGUF file."""
 
 import torch
 
@@ -18,30 +18,30 @@ TEXTS = [
 
 
 def smollm2_rows() -> list[ComparisonRow]:
-    """Token ids, logits, the likeliest token everywhere, and a greedy answer."""
+    """Compare token ids, logits, the most likely token at every position, and a greedy answer."""
     from gpt import baselines
 
     ours, tokenizer = load_pretrained("smollm2")
     library, encode = baselines.load_library_gguf(smollm2_file())
     assert isinstance(tokenizer, PretrainedTokenizer) and tokenizer.chat_template is not None
-    largest = wrong = likeliest = 0.0
+    largest = wrong_ids = wrong_argmax = 0.0
     with torch.no_grad():
         for text in TEXTS:
             tokens = tokenizer.encode(text)
-            wrong += count_unequal(tokens, encode(text))
+            wrong_ids += count_unequal(tokens, encode(text))
             mine, theirs = ours(torch.tensor([tokens])), library(torch.tensor([tokens])).logits
             largest = max(largest, max_abs_difference(mine, theirs))
-            likeliest += (mine.argmax(-1) != theirs.argmax(-1)).sum().item()
+            wrong_argmax += (mine.argmax(-1) != theirs.argmax(-1)).sum().item()
     messages = [{"role": "user", "content": "What is the capital of France?"}]
     chat = render_chat(tokenizer.chat_template, messages, tokenizer.roles)
     prompt = tokenizer.encode_with_specials(chat)
-    answer = count_unequal(
+    wrong_answer = count_unequal(
         generate(ours, prompt, 24, GREEDY_SAMPLER), baselines.generate_greedy(library, prompt, 24)
     )
     version = baselines.library_version("transformers")
     return [
-        ComparisonRow("SmolLM2, token ids", version, wrong, 0.0),
+        ComparisonRow("SmolLM2, token ids", version, wrong_ids, 0.0),
         ComparisonRow("SmolLM2, logits", version, largest, 2e-4),
-        ComparisonRow("SmolLM2, likeliest tokens", version, likeliest, 0.0),
-        ComparisonRow("SmolLM2, greedy text", version, answer, 0.0),
+        ComparisonRow("SmolLM2, most likely tokens", version, wrong_argmax, 0.0),
+        ComparisonRow("SmolLM2, greedy text", version, wrong_answer, 0.0),
     ]

@@ -1,4 +1,4 @@
-"""What every `compare` does: compute groups of rows, one after the other, and print them."""
+"""The body of every `compare` command: compute groups of rows one after the other, print them."""
 
 import contextlib
 import json
@@ -16,27 +16,27 @@ from gpt.errors import BadInput
 from gpt.runs.progress import report_message
 
 ComputeRows = Callable[[], ComparisonRow | list[ComparisonRow]]
-"""A group: what it computes when its turn comes."""
+"""Function that computes the rows of a group."""
 
 
 def report_comparison(
     groups: Iterable[tuple[str, ComputeRows]], only: str, as_json: bool, baselines: str
 ) -> int:
-    """Print the rows, and return 0 if all are equal, else 1.
+    """Print the rows, and return the exit status: 0 if all rows are equal, else 1.
 
     Args:
-        groups: names, and how their rows are computed.
-        only: compute only the groups whose name holds this.
+        groups: name of each group, and the function that computes its rows.
+        only: compute only the groups whose name contains this text.
         as_json: print one JSON document instead of a table.
         baselines: the module that imports the libraries.
 
     Raises:
-        BadInput: no group has such a name, or the libraries are not installed.
+        BadInput: no group matches, or the libraries are not installed.
     """
-    everything = dict(groups)
-    chosen = {name: make for name, make in everything.items() if only in name}
+    all_groups = dict(groups)
+    chosen = {name: compute for name, compute in all_groups.items() if only in name}
     if not chosen:
-        names = ", ".join(everything)
+        names = ", ".join(all_groups)
         raise BadInput(f"no group of rows is called {only!r}; there are {names}")
     try:
         import_module(baselines)
@@ -47,30 +47,30 @@ def report_comparison(
         print(json.dumps({"rows": [row.to_json() for row in rows]}))
     else:
         print_rows(rows)
-    return 0 if all(row.ok for row in rows) else 1
+    return 0 if all(row.is_equal for row in rows) else 1
 
 
 def compute_rows(groups: dict[str, ComputeRows]) -> list[ComparisonRow]:
-    """The rows of all groups; each group begins with the same random numbers."""
+    """Compute the rows of all groups; each group begins with the same random seed."""
     rows: list[ComparisonRow] = []
-    for name, make in groups.items():
+    for name, compute in groups.items():
         report_message(f"comparing: {name}")
         torch.manual_seed(0)
         with contextlib.redirect_stdout(sys.stderr):  # libraries may print
-            made = make()
-        rows += [made] if isinstance(made, ComparisonRow) else made
+            group = compute()
+        rows += [group] if isinstance(group, ComparisonRow) else group
     return rows
 
 
 def print_rows(rows: list[ComparisonRow]) -> None:
-    """The rows as a table."""
-    table = Table("what", "library", box=SIMPLE_HEAD)
+    """Print the rows as a table."""
+    table = Table("compared", "library", box=SIMPLE_HEAD)
     for heading in ("difference", "allowed", "ours", "library's", "speedup", "floor", ""):
         table.add_column(heading, justify="right")
     for row in rows:
         times = [format_seconds(row.ours_s), format_seconds(row.library_s)]
         ratio = "" if row.speedup is None else f"{row.speedup:.2f}"
-        verdict = "ok" if row.ok else "NOT EQUAL"
+        verdict = "ok" if row.is_equal else "NOT EQUAL"
         floor = "" if row.floor is None else f"{row.floor:g}"
         table.add_row(
             row.name + (f"\n{row.note}" if row.note else ""),
@@ -80,7 +80,7 @@ def print_rows(rows: list[ComparisonRow]) -> None:
             *times,
             ratio,
             floor,
-            verdict + (", slow" if row.slow else ""),
+            verdict + (", slow" if row.is_slow else ""),
         )
     console = Console(highlight=False, width=max(Console().width, 140))
     with console.capture() as text:
@@ -89,7 +89,7 @@ def print_rows(rows: list[ComparisonRow]) -> None:
 
 
 def format_seconds(value: float | None) -> str:
-    """A time to read."""
+    """Format a time in seconds or milliseconds; None becomes an empty string."""
     if value is None:
         return ""
     return f"{value:.2f} s" if value >= 1 else f"{1000 * value:.1f} ms"

@@ -1,4 +1,4 @@
-"""One line of a comparison: are two implementations equal, and how do their times compare?"""
+"""One line of a comparison: the difference between two implementations, and their times."""
 
 import statistics
 import time
@@ -9,56 +9,54 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-SLOW_FACTOR = (
-    0.97  # of the floor: below it a row is marked, since medians on a busy machine move a little
-)
+SLOW_FACTOR = 0.97  # a speedup below this fraction of its floor is marked; medians vary a little
 
 
 @dataclass(frozen=True)
 class ComparisonRow:
-    """What was compared, and the outcome."""
+    """Two implementations compared: the difference, and times if the row is timed."""
 
     name: str
     library: str
-    """With its version."""
+    """Name and version of the library that ours is compared with."""
     max_abs_diff: float
-    """The largest difference; for tokens, how many differ."""
+    """Largest absolute difference; for tokens, the number of unequal tokens."""
     tolerance: float
-    """What still counts as equal."""
+    """Largest difference that counts as equal."""
     ours_s: float | None = None
-    """Seconds, where the row is timed: the median of interleaved repeats."""
+    """Our time in seconds: the median of interleaved runs, if the row is timed."""
     library_s: float | None = None
-    """The same for the library."""
+    """The library's time in seconds, measured in the same way."""
     floor: float | None = None
-    """The speedup that is asked for, if one is."""
+    """Required speedup, if there is one."""
     note: str = ""
-    """What else was measured."""
+    """Other measurements, in words."""
 
     @property
-    def ok(self) -> bool:
-        """Whether the two are equal; says nothing of speed."""
+    def is_equal(self) -> bool:
+        """Whether the results are equal, whatever the speed."""
         return self.max_abs_diff <= self.tolerance
 
     @property
     def speedup(self) -> float | None:
-        """How many times as fast ours is."""
+        """The library's time divided by ours, if the row is timed."""
         return self.library_s / self.ours_s if self.ours_s and self.library_s else None
 
     @property
-    def slow(self) -> bool:
+    def is_slow(self) -> bool:
         """Whether the speedup misses its floor by more than noise."""
         if self.speedup is None or self.floor is None:
             return False
         return self.speedup < SLOW_FACTOR * self.floor
 
     def to_json(self) -> dict[str, Any]:
-        """All of it, computed fields included."""
-        derived = {"speedup": self.speedup, "ok": self.ok, "slow": self.slow}
+        """Return all fields and the computed properties."""
+        derived = {"speedup": self.speedup, "ok": self.is_equal, "slow": self.is_slow}
         return vars(self) | derived
 
 
 def max_abs_difference(ours: Tensor, theirs: Tensor) -> float:
-    """The largest absolute difference of two tensors of one shape; infinite where one has a NaN."""
+    """Return the largest absolute difference; infinite for unequal shapes or a NaN."""
     if ours.shape != theirs.shape:
         return float("inf")
     largest = (ours.detach().double() - theirs.detach().double()).abs().max().item()
@@ -66,21 +64,21 @@ def max_abs_difference(ours: Tensor, theirs: Tensor) -> float:
 
 
 def max_abs_difference_by_name(ours: dict[str, Tensor], theirs: dict[str, Tensor]) -> float:
-    """The same over tensors by name."""
+    """Return the largest absolute difference of tensors with the same names."""
     if ours.keys() != theirs.keys():
         return float("inf")
     return max(max_abs_difference(ours[name], theirs[name]) for name in ours)
 
 
 def count_unequal(ours: Iterable[Any], theirs: Iterable[Any]) -> float:
-    """How many places of two sequences differ; a missing place differs."""
+    """Count the positions at which two sequences differ, including missing ones."""
     ours, theirs = list(ours), list(theirs)
     both = sum(a != b for a, b in zip(ours, theirs, strict=False))
     return float(both + abs(len(ours) - len(theirs)))
 
 
 class Seconds(NamedTuple):
-    """Medians."""
+    """Median times of both sides in seconds."""
 
     ours: float
     library: float
@@ -89,19 +87,19 @@ class Seconds(NamedTuple):
 def time_interleaved(
     ours: Callable[[], Any], library: Callable[[], Any], repeats: int = 5, warmups: int = 2
 ) -> Seconds:
-    """Time two functions turn by turn, so that whatever slows the machine slows both."""
+    """Time two functions in alternation, so that other load on the machine slows both."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(warmups + repeats):
-        for function, taken in zip((ours, library), times, strict=True):
+        for function, seconds in zip((ours, library), times, strict=True):
             synchronise()
-            begin = time.perf_counter()
+            started = time.perf_counter()
             function()
             synchronise()
-            taken.append(time.perf_counter() - begin)
-    return Seconds(*(statistics.median(taken[warmups:]) for taken in times))
+            seconds.append(time.perf_counter() - started)
+    return Seconds(*(statistics.median(seconds[warmups:]) for seconds in times))
 
 
 def synchronise() -> None:
-    """Wait for a GPU's queue, where there is one."""
+    """Wait until the GPU, if there is one, has finished its work."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()

@@ -1,6 +1,6 @@
-"""The rows that are timed: a training step, prefill, decoding; each also checked for equality.
+"""Timed rows: a training step, prefill, decoding; each is also checked for equality.
 
-Both sides have the same weights, threads and precision, and take turns.
+Both sides have the same weights, threads and precision, and are timed in alternation.
 """
 
 import time
@@ -25,12 +25,13 @@ BATCHES = {"tiny": (12, 64), "small": (2, 512)}
 
 
 def training_step_row(size: str, compiled: bool, floor: float | None) -> ComparisonRow:
-    """Forward, backward and AdamW, against GPT2LMHeadModel and torch's AdamW as people write it."""
+    """Compare a training step with GPT2LMHeadModel and torch's AdamW, used in the usual way."""
     from gpt import baselines
 
     library, shape = baselines.gpt2_to_train(size), BATCHES[size]
     ours = baselines.to_our_model(library).train()
-    tokens = random_tokens(ours, shape)
+    rows, length = shape
+    tokens = torch.randint(0, ours.config.vocab_size, (rows, length + 1))
     mine, theirs = our_step(ours, tokens, compiled), library_step(library, tokens, compiled)
     losses = torch.tensor([[mine(), theirs()] for _ in range(2)])
     largest = max_abs_difference(losses[:, 0], losses[:, 1])
@@ -42,14 +43,8 @@ def training_step_row(size: str, compiled: bool, floor: float | None) -> Compari
     )
 
 
-def random_tokens(model: GPT, shape: tuple[int, int]) -> Int[Tensor, "B T"]:
-    """Rows of the batch, each one token longer than what the model reads."""
-    rows, length = shape
-    return torch.randint(0, model.config.vocab_size, (rows, length + 1))
-
-
 def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
-    """A step of our model with the optimizer that the training loop takes."""
+    """Return a training step of our model, with the optimizer of the training loop."""
     optimizer = make_adamw(list(model.parameters()), 1e-4, (0.9, 0.999), 0.01)
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"]
@@ -64,7 +59,7 @@ def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable
 
 
 def library_step(model: Any, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
-    """The same of the library's model; it is given the targets, so that it need not shift."""
+    """Return a training step of the library's model, which is given the shifted targets."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     forward = torch.compile(model) if compiled else model
     inputs, targets = tokens[:, :-1], tokens[:, 1:].contiguous()
@@ -72,7 +67,7 @@ def library_step(model: Any, tokens: Int[Tensor, "B T"], compiled: bool) -> Call
 
 
 def stepper(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Callable[[], float]:
-    """One step of training; returns the loss."""
+    """Return a function that does one training step and returns its loss."""
 
     def step() -> float:
         optimizer.zero_grad()
@@ -85,7 +80,7 @@ def stepper(optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor]) -> Cal
 
 
 def cache_row() -> ComparisonRow:
-    """200 tokens at GPT-2 small shape, with our cache and without one."""
+    """Compare 200 tokens at GPT-2 small shape with and without our cache."""
     from gpt import baselines
 
     ours = baselines.to_our_model(baselines.gpt2_to_train("small")).eval()
@@ -110,7 +105,7 @@ def cache_row() -> ComparisonRow:
 
 
 def decoding_row(size: str, floor: float) -> ComparisonRow:
-    """200 tokens after a short prompt, against `generate` of transformers."""
+    """Compare 200 tokens after a short prompt with `generate` of transformers."""
     from gpt import baselines
 
     library = baselines.gpt2_to_train(size).eval()
@@ -132,7 +127,7 @@ def timed_text_row(
     floor: float,
     repeats: int = 5,
 ) -> ComparisonRow:
-    """A row of two functions that write the same tokens; comparing those is their warm-up."""
+    """Time two functions that generate the same tokens; comparing the tokens is the warm-up."""
     wrong = count_unequal(ours(), theirs())
     return ComparisonRow(
         name, library, wrong, 0.0, *time_interleaved(ours, theirs, repeats, warmups=0), floor
@@ -143,7 +138,7 @@ SMOLLM2_PROMPT = "The capital of France is"
 
 
 def smollm2_prefill_row(batch_size: int, precision: str, floor: float) -> ComparisonRow:
-    """256 tokens read at once, to the scores after the last."""
+    """Compare reading 256 tokens at once, up to the logits after the last token."""
     ours, library, prompt = load_smollm2_pair(precision)
     from gpt import baselines
 
@@ -165,7 +160,7 @@ def smollm2_prefill_row(batch_size: int, precision: str, floor: float) -> Compar
 
 
 def smollm2_decoding_row(batch_size: int, precision: str, floor: float) -> ComparisonRow:
-    """24 tokens after a prompt; at best, every weight is read from memory once a token."""
+    """Compare 24 tokens after a prompt; every weight has to be read from memory once per token."""
     ours, library, prompt = load_smollm2_pair(precision)
     from gpt import baselines
 
@@ -174,18 +169,18 @@ def smollm2_decoding_row(batch_size: int, precision: str, floor: float) -> Compa
         f"SmolLM2, 24 tokens, batch {batch_size}, {precision}",
         baselines.library_version("transformers"),
         lambda: generate_batch(ours, prompts, n_tokens, GREEDY_SAMPLER),
-        lambda: baselines.generate_greedy_batch(library, prompts, n_tokens),
+        lambda: baselines.generate_new_tokens(library, prompts, n_tokens),
         floor,
     )
     weights = sum(parameter.nbytes for parameter in ours.parameters())
     bound = weights / read_bandwidth() * n_tokens
-    share = bound / row.ours_s if row.ours_s else 0.0
-    note = f"{share:.0%} of the speed at which memory delivers the weights"
+    fraction = bound / row.ours_s if row.ours_s else 0.0
+    note = f"{fraction:.0%} of the speed at which memory delivers the weights"
     return replace(row, note=note)
 
 
 def load_smollm2_pair(precision: str) -> tuple[GPT, Any, list[int]]:
-    """The real model on both sides, and a prompt."""
+    """Load SmolLM2 on both sides, and encode the prompt."""
     from gpt import baselines
     from gpt.pretrained.loading import DTYPES, load_pretrained
     from gpt.pretrained.smollm2 import smollm2_folder
@@ -196,17 +191,17 @@ def load_smollm2_pair(precision: str) -> tuple[GPT, Any, list[int]]:
 
 
 def read_bandwidth() -> float:
-    """Bytes a second at which a sum reads 400 MB; the best of seven."""
+    """Measure the memory bandwidth in bytes per second: the best of seven sums over 400 MB."""
     numbers, seconds = torch.ones(100_000_000), []
     for _ in range(7):
-        begin = time.perf_counter()
+        started = time.perf_counter()
         numbers.sum()
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.perf_counter() - started)
     return numbers.nbytes / min(seconds)
 
 
 def bf16_penalty() -> float:
-    """How many times as long a product of 64 rows takes in bf16 as in fp32."""
+    """Measure how much longer a matrix product of 64 rows takes in bf16 than in fp32."""
     x, w = torch.randn(64, 576), torch.randn(1536, 576)
     half = x.bfloat16(), w.bfloat16()
     seconds = time_interleaved(lambda: F.linear(*half), lambda: F.linear(x, w), repeats=20)

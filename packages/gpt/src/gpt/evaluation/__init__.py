@@ -1,1 +1,1 @@
-"""How good is it: `scores` of a model, `ngram` models beside it, `originality` of its text."""
+"""Evaluating a model: `scores` of its predictions, `ngram` baselines, `originality` of its text."""

@@ -1,18 +1,19 @@
-r"""The models to beat: count which token follows the last one or two, and smooth.
+r"""N-gram baselines: count which token follows the last one or two, and smooth the counts.
 
 Interpolated Kneser-Ney (Kneser and Ney 1995; Chen and Goodman 1999, section 2.7, with one fixed
-discount). Every level subtracts d from each count and gives what it saved to the level below:
+discount). Every level subtracts d from each count and gives the saved mass to the level below:
 
     p(w | h) = max(c(h w) - d, 0) / c(h) + d N(h) / c(h) p(w | h')
 
 N(h) is the number of different tokens seen after h, and h' is h without its oldest token. The top
-level counts occurrences. The levels below count in how many different contexts a token stands, so
-that "Francisco", frequent but only after "San", is not expected elsewhere. Below the last level
-every token has 1 / V; a history never seen takes the level below as it is.
+level counts occurrences. Lower levels count the different contexts of a token, so that "Francisco",
+which is frequent but only occurs after "San", is not predicted elsewhere. Below the lowest level
+every token has probability 1 / V. A history that never occurred uses the level below unchanged.
 """
 
 import numpy as np
 from jaxtyping import Float, Int, Integer
+from numpy.lib.stride_tricks import sliding_window_view
 
 
 def kneser_ney(
@@ -22,43 +23,40 @@ def kneser_ney(
     vocab_size: int,
     discount: float = 0.75,
 ) -> Float[np.ndarray, " scored"]:
-    """p(token | the order - 1 tokens before it) for every test token but the first.
+    """Return p(token | the order - 1 tokens before it) for every test token except the first.
 
-    Tokens near the start, with a shorter history, are read after END_OF_TEXT repeated.
+    Missing tokens before the start of a text count as END_OF_TEXT.
     """
     end_of_text = np.full(order - 1, vocab_size - 1)
     stream = np.concatenate([end_of_text, train]).astype(np.int64)
-    asked = ngram_windows(np.concatenate([end_of_text, test]).astype(np.int64), order)[1:]
-    grams, counts = np.unique(ngram_windows(stream, order), axis=0, return_counts=True)
+    queries = sliding_window_view(np.concatenate([end_of_text, test]).astype(np.int64), order)[1:]
+    grams, counts = np.unique(sliding_window_view(stream, order), axis=0, return_counts=True)
     levels = [(grams, counts)]
-    for _ in range(order - 1):  # a level's distinct grams are the occurrences of the level below
+    for _ in range(order - 1):  # the level below counts each distinct n-gram of this level once
         grams, counts = np.unique(grams[:, 1:], axis=0, return_counts=True)
         levels.append((grams, counts))
-    p = np.full(len(asked), 1 / vocab_size)
+    p = np.full(len(queries), 1 / vocab_size)
     for grams, counts in reversed(levels):
         length = grams.shape[1]
-        ids = NgramIndex(asked[:, -length:], grams, vocab_size)
-        history_counts = np.bincount(ids.history_of_gram, counts)
-        histories_seen = np.bincount(ids.history_of_gram)
-        seen = ids.history >= 0
-        total = np.where(seen, history_counts[ids.history], 1)
-        saved = np.where(seen, discount * histories_seen[ids.history] / total, 1)
-        own = np.where(ids.gram >= 0, np.maximum(counts[ids.gram] - discount, 0), 0) / total
-        p = own + saved * p
+        index = NgramIndex(queries[:, -length:], grams, vocab_size)
+        history_counts = np.bincount(index.history_of_gram, counts)
+        histories_seen = np.bincount(index.history_of_gram)
+        seen = index.history >= 0
+        total = np.where(seen, history_counts[index.history], 1)
+        backoff_mass = np.where(seen, discount * histories_seen[index.history] / total, 1)
+        discounted = (
+            np.where(index.gram >= 0, np.maximum(counts[index.gram] - discount, 0), 0) / total
+        )
+        p = discounted + backoff_mass * p
     return p
 
 
-def ngram_windows(stream: Int[np.ndarray, " N"], order: int) -> Int[np.ndarray, "n order"]:
-    """All runs of `order` tokens."""
-    return np.lib.stride_tricks.sliding_window_view(stream, order)
-
-
 class NgramIndex:
-    """Where each asked gram and its history stand among the known ones; -1 where nowhere."""
+    """Indices of queried n-grams and of their histories among the known ones, or -1."""
 
     def __init__(
         self,
-        asked: Int[np.ndarray, "M order"],
+        queries: Int[np.ndarray, "M order"],
         grams: Int[np.ndarray, "n order"],
         vocab_size: int,
     ) -> None:
@@ -66,13 +64,13 @@ class NgramIndex:
             encode_ngrams(grams[:, :-1], vocab_size), return_inverse=True
         )
         self.gram = find_in_sorted(
-            encode_ngrams(asked, vocab_size), encode_ngrams(grams, vocab_size)
+            encode_ngrams(queries, vocab_size), encode_ngrams(grams, vocab_size)
         )
-        self.history = find_in_sorted(encode_ngrams(asked[:, :-1], vocab_size), histories)
+        self.history = find_in_sorted(encode_ngrams(queries[:, :-1], vocab_size), histories)
 
 
 def encode_ngrams(grams: Int[np.ndarray, "n order"], vocab_size: int) -> Int[np.ndarray, " n"]:
-    """Each gram as one number in base V, in the same order."""
+    """Encode each n-gram as one number in base V, which preserves the lexicographic order."""
     numbers = np.zeros(len(grams), np.int64)
     for column in grams.T:
         numbers = numbers * vocab_size + column
@@ -80,8 +78,8 @@ def encode_ngrams(grams: Int[np.ndarray, "n order"], vocab_size: int) -> Int[np.
 
 
 def find_in_sorted(
-    asked: Int[np.ndarray, " M"], known: Int[np.ndarray, " n"]
+    queries: Int[np.ndarray, " M"], known: Int[np.ndarray, " n"]
 ) -> Int[np.ndarray, " M"]:
-    """The index of each number in a sorted list; -1 where it is not there."""
-    index = np.searchsorted(known, asked).clip(max=len(known) - 1)
-    return np.where(known[index] == asked, index, -1)
+    """Return the index of each query in a sorted array, or -1 for a number that is not in it."""
+    index = np.searchsorted(known, queries).clip(max=len(known) - 1)
+    return np.where(known[index] == queries, index, -1)

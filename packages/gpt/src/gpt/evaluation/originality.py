@@ -1,18 +1,20 @@
-"""Did the model learn to write, or to copy? Two numbers that tell, computed on what it wrote."""
+"""Whether a model writes or copies: two measurements of the text that it generated."""
 
 from dataclasses import dataclass
 
 import regex
 
+WORD = regex.compile(r"\p{L}+")
+
 
 @dataclass(frozen=True)
 class Originality:
-    """How a text stands to the corpus its writer was trained on."""
+    """A generated text compared with the corpus that its model was trained on."""
 
     known_words: float
-    """Share of its words that occur somewhere in the corpus."""
+    """Fraction of its words that occur somewhere in the corpus."""
     longest_copy: str
-    """The longest run of characters that stands in the corpus exactly so."""
+    """The longest substring that also occurs in the corpus."""
 
 
 def measure_originality(text: str, corpus: str) -> Originality:
@@ -20,21 +22,15 @@ def measure_originality(text: str, corpus: str) -> Originality:
 
     A word is a run of letters; upper and lower case differ.
     """
-    vocabulary = set(split_words(corpus))
-    written = split_words(text)
-    known = sum(word in vocabulary for word in written) / max(len(written), 1)
+    vocabulary, words = set(WORD.findall(corpus)), WORD.findall(text)
+    known = sum(word in vocabulary for word in words) / max(len(words), 1)
     return Originality(known, longest_common_substring(text, corpus))
 
 
-def split_words(text: str) -> list[str]:
-    """The runs of letters."""
-    return regex.findall(r"\p{L}+", text)
-
-
 def longest_common_substring(text: str, corpus: str) -> str:
-    """The longest substring of `text` found in `corpus`; of equally long ones the first.
+    """Return the longest substring of `text` that occurs in `corpus`, the first of equal length.
 
-    The window only ever grows: a start that cannot beat the best is skipped after one search.
+    The window only ever grows: a start without a longer match is skipped after one search.
     """
     best = ""
     for start in range(len(text)):

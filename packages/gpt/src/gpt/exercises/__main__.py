@@ -1,4 +1,4 @@
-"""`python -m gpt.exercises`: one line for every exercise, open, solved or not yet right."""
+"""`python -m gpt.exercises`: one line per exercise: open, solved or not yet right."""
 
 from gpt.exercises.verdicts import print_verdicts
 

@@ -1,14 +1,14 @@
-"""Is the whole gradient clipped, and by one factor?"""
+"""Is the full gradient clipped, and by one factor?"""
 
 import math
 from collections.abc import Callable
 
 
 def check(clip_factor: Callable[[list[float], float], float]) -> None:
-    """Lengths to add up in the head: 3 and 4 make 5."""
+    """Check cases that can be worked out in the head: norms 3 and 4 make 5."""
     cases = [
         ("too long", [3.0, 4.0], 1.0, 0.2),
-        ("long enough together alone", [3.0, 4.0], 4.5, 0.9),
+        ("too long only together", [3.0, 4.0], 4.5, 0.9),
         ("short enough", [3.0, 4.0], 6.0, 1.0),
         ("one process", [2.0], 1.0, 0.5),
         ("no gradient at all", [0.0, 0.0], 1.0, 1.0),

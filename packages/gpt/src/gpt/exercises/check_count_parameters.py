@@ -11,7 +11,7 @@ from gpt.model.presets import find_preset
 
 
 def check(count_parameters: Callable[[GPTConfig], int]) -> None:
-    """GPT-2 small, then a small shape with one setting after another changed, built and counted."""
+    """Check GPT-2 small, then a small config with one setting after the other changed."""
     yours = count_parameters(find_preset("gpt2"))
     assert yours == 124_439_808, f"GPT-2 small has 124,439,808 parameters, not {yours:,}"
 

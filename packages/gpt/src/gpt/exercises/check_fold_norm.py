@@ -1,4 +1,4 @@
-"""Does the folded layer give what norm and layer gave?"""
+"""Does the folded layer have the output of norm and layer?"""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from gpt.model.norms import layer_norm
 
 
 def check(fold_norm: Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]) -> None:
-    """A layer of two numbers to work out with a pencil, then a real norm before a wider one."""
+    """Check a layer to work out with a pencil, then a real norm before a wider layer."""
     gain, bias, weight = (
         torch.tensor(numbers) for numbers in ([2.0, 3.0], [1.0, 10.0], [[1.0, 1.0], [4.0, 0.0]])
     )

@@ -1,4 +1,4 @@
-"""Is the cost what torch counts?"""
+"""Does the cost agree with torch's count?"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +11,11 @@ from gpt.model.gpt import GPT
 
 
 def check(forward_flops: Callable[[GPTConfig, int], int]) -> None:
-    """A shape to work out with a pencil, then others, run on a device that computes nothing."""
+    """Check a config to work out with a pencil, then others against torch's counter."""
     plain = GPTConfig(vocab_size=10, n_layers=1, n_heads=2, d_model=4, d_ff=8)
     yours = forward_flops(plain, 3)
     # matrices 2 3 (4 16 + 2 32 + 40) = 1008, attention 4 9 4 = 144
-    assert yours == 1152, f"the pencil says 1152, you say {yours}"
+    assert yours == 1152, f"by hand it is 1152, not {yours}"
 
     changes = [
         {},

@@ -8,7 +8,7 @@ from gpt.model.feed_forward import gelu
 
 
 def check(gelu_slope: Callable[[float], float]) -> None:
-    """Seven points to look up, then a finer row of them against torch's own derivative."""
+    """Check seven points of a table, then many points against torch's own derivative."""
     table = {-2: -0.0861, -1: -0.0830, -0.5: 0.1326, 0: 0.5, 0.5: 0.8674, 1: 1.0830, 2: 1.0861}
     for x, slope in table.items():
         yours = gelu_slope(float(x))

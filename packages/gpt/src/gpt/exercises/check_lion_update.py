@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def check(lion_update: Callable[..., tuple[float, float]]) -> None:
-    """Steps to work out in the head, with the rate 0.1 and the memories 0.5 and 0.75."""
+    """Check steps to work out in the head, with the rate 0.1 and betas 0.5 and 0.75."""
     cases = [
         ("up the slope is down", (1.0, 4.0, 0.0, 0.0), (0.9, 1.0)),
         ("the size of the gradient is nothing", (1.0, -0.04, 0.0, 0.0), (1.1, -0.01)),

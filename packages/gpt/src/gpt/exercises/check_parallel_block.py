@@ -9,7 +9,7 @@ Half = Callable[[Tensor], Tensor]
 
 
 def check(parallel_block: Callable[[Tensor, Half, Half, Half], Tensor]) -> None:
-    """One number to follow in the head."""
+    """Check one number that can be followed in the head."""
     x = torch.tensor([8.0])
     # the norm halves 8 to 4; attention adds 1 and writes 5; mlp squares 4 and writes 16
     yours = parallel_block(x, lambda x: x / 2, lambda x: x + 1, torch.square).item()

@@ -9,7 +9,7 @@ from gpt.pretrained.dequantise import dequantise
 
 
 def check(q4_0_block: Callable[[bytes], list[float]]) -> None:
-    """One block for a pencil, one against the package."""
+    """Check a block to work out with a pencil, then one against the package."""
     # the first byte is 0x3A: number 0 is 10 - 8 = 2 scales, number 16 is 3 - 8 = -5; 0x88 is zero
     yours = list(q4_0_block(struct.pack("<e", 0.5) + bytes([0x3A] + 15 * [0x88])))
     assert len(yours) == 32, f"a block has 32 numbers, not {len(yours)}"

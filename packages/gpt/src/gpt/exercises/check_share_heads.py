@@ -9,7 +9,7 @@ from gpt.model.attention import attention, causal_mask, fused_attention
 
 
 def check(share_heads: Callable[[Tensor, int], Tensor]) -> None:
-    """Three cases to read off, then grouped attention against torch's kernel."""
+    """Check three small cases, then grouped attention against torch's kernel."""
     cases = [
         ([0, 1], 4, [0, 0, 1, 1]),
         ([0, 1, 2], 3, [0, 1, 2]),

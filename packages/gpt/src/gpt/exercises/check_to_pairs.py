@@ -1,4 +1,4 @@
-"""Do the rows of each head stand in neighbouring pairs again?"""
+"""Are the rows of each head in neighbouring pairs again?"""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from gpt.model.rotary import interleaved_to_halves
 
 
 def check(to_pairs: Callable[[Tensor, int], Tensor]) -> None:
-    """Two orders to work out with a pencil, then there and back with the package."""
+    """Check two orders to work out with a pencil, then the package's function and its inverse."""
     cases = [(6, 1, [0, 3, 1, 4, 2, 5]), (12, 2, [0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11])]
     for n_rows, n_heads, rows in cases:
         yours = to_pairs(torch.arange(float(n_rows)), n_heads).int().tolist()
@@ -17,4 +17,6 @@ def check(to_pairs: Callable[[Tensor, int], Tensor]) -> None:
 
     weight = torch.arange(48.0).reshape(16, 3)
     back = to_pairs(interleaved_to_halves(weight, 2), 2)
-    assert torch.equal(back, weight), f"to_halves and back should change nothing, and gave {back}"
+    assert torch.equal(back, weight), (
+        f"interleaved_to_halves and back should change nothing, and gave {back}"
+    )

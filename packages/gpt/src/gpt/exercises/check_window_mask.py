@@ -9,7 +9,7 @@ from gpt.model.attention import causal_mask
 
 
 def check(window_mask: Callable[[int, int, int], Tensor]) -> None:
-    """Three masks to draw on paper, then one against the package."""
+    """Check three masks to draw on paper, then one against the package."""
     cases = [
         (4, 4, 2, [[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1]]),
         (3, 3, 1, [[1, 0, 0], [0, 1, 0], [0, 0, 1]]),

@@ -1,4 +1,4 @@
-"""Does each half read what the ones before it left, and is only its own part returned?"""
+"""Does each half read the updated stream, and is only its own output returned?"""
 
 from collections.abc import Callable, Sequence
 
@@ -9,7 +9,7 @@ Halves = Sequence[Callable[[Tensor], Tensor]]
 
 
 def check(writes: Callable[[Tensor, Halves], list[Tensor]]) -> None:
-    """Halves to follow in the head: one adds 1, one doubles the stream, one adds its square."""
+    """Check halves to follow in the head: they add 1, the stream itself, and its square."""
     x = torch.tensor([1.0, 2.0])
     halves: Halves = [torch.ones_like, lambda x: x, torch.square]
     yours = [added.tolist() for added in writes(x, halves)]

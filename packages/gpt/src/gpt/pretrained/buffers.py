@@ -1,8 +1,8 @@
-"""Constants that some checkpoints hold among their weights.
+"""Constants that some checkpoints store among their weights.
 
-Older files of GPT-2 hold the causal mask of every layer, older files of Llama the frequencies of
-the rotary positions. Our model computes both. So does transformers, which drops what a file says
-of them without a look; here they are dropped after a look.
+Older GPT-2 files store the causal mask of every layer, older Llama files the frequencies of the
+rotary positions. Our model computes both, like transformers. transformers ignores the stored
+values; we check that they are the usual ones first.
 """
 
 import math
@@ -16,17 +16,12 @@ from gpt.model.config import GPTConfig
 MASK, MASKED_SCORE, FREQUENCIES = ".attn.bias", ".attn.masked_bias", "rotary_emb.inv_freq"
 
 
-def drop_constant_buffers(tensors: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
-    """The tensors without those that only repeat a constant.
+def is_constant_buffer(name: str, tensor: Tensor, config: GPTConfig) -> bool:
+    """Whether a tensor is a constant that our model computes.
 
     Raises:
-        BadInput: one of them has another value than the constant.
+        BadInput: it is, but has another value than ours.
     """
-    return {name: each for name, each in tensors.items() if not is_constant(name, each, config)}
-
-
-def is_constant(name: str, tensor: Tensor, config: GPTConfig) -> bool:
-    """Whether a tensor is one of these constants, seen to have its value."""
     if name.endswith(MASK):
         size = math.isqrt(tensor.numel())
         expected = torch.ones(size, size).tril()
@@ -38,7 +33,9 @@ def is_constant(name: str, tensor: Tensor, config: GPTConfig) -> bool:
     else:
         return False
     if tensor.numel() == expected.numel():
-        given = tensor.float().reshape(expected.shape)
-        if torch.allclose(given, expected, rtol=1e-2):  # half formats round the frequencies
+        stored = tensor.float().reshape(expected.shape)
+        if torch.allclose(stored, expected, rtol=1e-2):  # 16-bit formats round the frequencies
             return True
-    raise BadInput(f"the checkpoint has the constant {name!r} with another value than usual")
+    raise BadInput(
+        f"the checkpoint stores the constant {name!r} with another value than this model computes"
+    )

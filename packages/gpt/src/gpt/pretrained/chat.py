@@ -1,9 +1,8 @@
 """From a conversation to the text that a chat model was trained to continue.
 
-A chat model comes with a template, a small program in the language Jinja that writes the turns of a
-conversation one after the other between the marks it knows. What a template is given, and the
-environment that it runs in (`template_environment`), are those of transformers'
-`apply_chat_template`.
+A chat model comes with a template, a small program in the language Jinja that writes the messages
+of a conversation between the special tokens of the model. Its variables, and the environment that
+it runs in (`template_environment`), are those of transformers' `apply_chat_template`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from gpt.errors import BadInput
 
 Message = Mapping[str, Any]  # "role" (system, user or assistant) and "content"
 
-REASONING = ("reasoning_content", "thinking", "reasoning")  # names for it; templates read the first
+REASONING = ("reasoning_content", "thinking", "reasoning")  # names in use; templates read the first
 
 
 def render_chat(
@@ -24,34 +23,34 @@ def render_chat(
     add_generation_prompt: bool = True,
     **variables: Any,
 ) -> str:
-    """The conversation as text, and the mark after which the model answers.
+    """Return the conversation as text, in the format of the model's chat template.
 
     Args:
-        template: the model's own.
-        messages: the turns, the oldest first.
+        template: the chat template of the model.
+        messages: the messages, the oldest first.
         roles: special tokens by role, such as "eos_token"; the template may write them.
-        add_generation_prompt: whether the text ends where the answer begins.
-        variables: what else this template reads, such as `tools`, `documents` or `enable_thinking`.
+        add_generation_prompt: whether to append the tokens after which the model answers.
+        variables: other variables of the template: `tools`, `documents`, `enable_thinking`, ...
 
     Raises:
-        BadInput: there are no messages, or the template is damaged or does not accept them.
+        BadInput: there are no messages, or the template is damaged or refuses them.
     """
     check_jinja()
     if not messages:
         raise BadInput("a conversation needs at least one message")
-    given = {"tools": None, "documents": None, **roles, **variables}
+    values = {"tools": None, "documents": None, **roles, **variables}
     try:
         return compile_template(template).render(
             messages=[normalise_message(message) for message in messages],
             add_generation_prompt=add_generation_prompt,
-            **{name: to_plain_json(value) for name, value in given.items()},
+            **{name: to_plain_json(value) for name, value in values.items()},
         )
-    except Exception as error:  # a program by a stranger fails in any way it likes
+    except Exception as error:  # the template is untrusted code, which may raise any error
         raise BadInput(f"the chat template does not accept these messages: {error}") from error
 
 
 def normalise_message(message: Message) -> dict[str, Any]:
-    """A message without fields that are None, and its reasoning under each name in use."""
+    """Return a message without fields that are None, and its reasoning under both names in use."""
     fields = {name: to_plain_json(value) for name, value in message.items() if value is not None}
     for name in REASONING:
         if name in fields:
@@ -60,10 +59,10 @@ def normalise_message(message: Message) -> dict[str, Any]:
 
 
 def to_plain_json(value: Any) -> Any:
-    """JSON's own types; of any other object only its name, so no method of it is within reach."""
+    """Convert a value to plain JSON types, so that a template cannot call methods of objects."""
     if value is None or type(value) in (str, int, float, bool):
         return value
-    if isinstance(value, str):  # of a subclass, which may have methods of its own
+    if isinstance(value, str):  # a subclass may have other methods
         return str.__str__(value)
     if isinstance(value, int):
         return int.__int__(value)
@@ -79,7 +78,7 @@ def to_plain_json(value: Any) -> Any:
 
 
 def check_jinja() -> None:
-    """Say what to install where templates cannot be run."""
+    """Refuse to continue without Jinja, and say how to install it."""
     try:
         import jinja2  # noqa: F401
     except ImportError as error:
@@ -91,7 +90,7 @@ def check_jinja() -> None:
 
 @lru_cache
 def compile_template(template: str) -> Any:
-    """The program, ready to be run on many conversations."""
+    """Compile a template, once for many conversations."""
     from gpt.pretrained.template_environment import template_environment
 
     return template_environment().from_string(template)

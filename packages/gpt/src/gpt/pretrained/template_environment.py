@@ -1,8 +1,8 @@
-"""Jinja as chat templates expect it: a sandbox with the names that transformers gives to templates.
+"""Jinja as chat templates expect it: a sandbox with the functions that transformers provides.
 
-A template is somebody else's program, so it runs without access to Python. What it may use beyond
-Jinja itself is what `_compile_jinja_template` of transformers 5.23 adds; a test compares the two.
-Jinja comes with an extra, so it is imported when the first template is compiled.
+A template is untrusted code, so it runs without access to Python. Beyond Jinja itself it may use
+what `_compile_jinja_template` of transformers 5.23 adds; a test compares the two. Jinja comes with
+an extra, so it is imported only when the first template is compiled.
 """
 
 import datetime
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def template_environment() -> Any:
-    """The environment in which chat templates are compiled."""
+    """Return the environment in which chat templates are compiled."""
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     environment = ImmutableSandboxedEnvironment(
@@ -22,7 +22,7 @@ def template_environment() -> Any:
     environment.filters["tojson"] = tojson
     environment.globals |= {
         "raise_exception": raise_exception,
-        "strftime_now": strftime_now,
+        "strftime_now": lambda format: datetime.datetime.now().strftime(format),
         "dict": TemplateDict(),
         "namespace": namespace_without_underscores(),
     }
@@ -36,71 +36,74 @@ def tojson(
     separators: Any = None,
     sort_keys: Any = False,
 ) -> str:
-    r"""A value as JSON; Jinja's own filter would write `<` as `\u003c`, for web pages."""
+    r"""Return a value as JSON; Jinja's own filter would write `<` as `\u003c`, for web pages."""
     return json.dumps(
         x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
     )
 
 
 def raise_exception(message: str) -> None:
-    """Raise the error of a template that refuses its messages."""
+    """Raise the error with which a template refuses its messages."""
     from jinja2.exceptions import TemplateError
 
     raise TemplateError(message)
 
 
-def strftime_now(format: str) -> str:
-    """The local time now, written in this format."""
-    return datetime.datetime.now().strftime(format)
-
-
 class TemplateDict:
-    """`dict` for templates, as a function and not as a class."""
+    """Function `dict` for templates, without access to the class."""
 
     def __call__(self, *args: Any, **items: Any) -> dict[Any, Any]:
-        """Make a dictionary."""
+        """Return a new dictionary."""
         return dict(*args, **items)
 
     def fromkeys(self, *args: Any, **items: Any) -> dict[Any, Any]:
-        """Make one from its keys."""
+        """Return a dictionary with these keys and one value."""
         return dict.fromkeys(*args, **items)
 
 
 def generation_block() -> type[Any]:
-    """`{% generation %}` marks what a model is trained on; here it only writes what it holds."""
+    """Return an extension for `{% generation %}` blocks, which mark trained text in transformers.
+
+    Here a block only writes its content.
+    """
     from jinja2 import nodes
     from jinja2.ext import Extension
     from jinja2.parser import Parser
 
     class GenerationBlock(Extension):
-        tags = {"generation"}  # noqa: RUF012  as Jinja has it
+        tags = {"generation"}  # noqa: RUF012  Jinja requires a class attribute
 
         def parse(self, parser: Parser) -> nodes.Node:
-            """A call block, which keeps the variables that are set inside to itself."""
+            """Parse a block as a call block, so that variables set inside stay local."""
             line = next(parser.stream).lineno
             body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
             return nodes.CallBlock(self.call_method("write"), [], [], body).set_lineno(line)
 
         def write(self, caller: Any) -> str:
-            """Return the text inside the block."""
+            """Return the text inside the block, unchanged."""
             return caller()
 
     return GenerationBlock
 
 
 def namespace_without_underscores() -> type[Any]:
-    """Variables that a loop may change; a name with an underscore could lead into Python."""
+    """Return Jinja's `namespace` without names that begin with an underscore.
+
+    Such a name could give a template access to Python.
+    """
     from jinja2.exceptions import SecurityError
     from jinja2.utils import Namespace
 
     def check(name: Any) -> None:
         if isinstance(name, str) and name.startswith("_"):
-            raise SecurityError(f"a name in a namespace begins with an underscore: {name!r}")
+            raise SecurityError(
+                f"a name in a namespace must not begin with an underscore: {name!r}"
+            )
 
     class TemplateNamespace(Namespace):
         def __init__(*args: Any, **attributes: Any) -> None:  # a variable may be called `self`
-            self, *given = args
-            attributes = dict(*given, **attributes)
+            self, *values = args
+            attributes = dict(*values, **attributes)
             for name in attributes:
                 check(name)
             Namespace.__init__(self, attributes)

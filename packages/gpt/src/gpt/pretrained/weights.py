@@ -1,9 +1,9 @@
-"""The weights of a model under the names of transformers, and back.
+"""Converting weights between our names and layouts and those of transformers.
 
-Three things differ. Names. Conv1D: GPT-2 stores its matrices as (in, out), ours are (out, in).
-Cuts: Llama keeps queries, keys and values apart, where one product of ours makes all of them, so
-their rows are stacked. A table of rows says all of that once, for both directions.
-Gradients have the layout of their weights, so the same table maps them.
+Three things differ: names; the layout of GPT-2's matrices (its Conv1D stores (in, out), we store
+(out, in)); and the projections of Llama, which has separate matrices for queries, keys and values,
+where ours stacks their rows in one. One table describes all of that for both directions. Gradients
+have the layout of their weights, so the same table converts them.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.pretrained.buffers import drop_constant_buffers
+from gpt.pretrained.buffers import is_constant_buffer
 from gpt.pretrained.shapes import transformers_family
 
 BODY = {"gpt2": "transformer.", "llama": "model.", "arcee": "model."}
@@ -21,53 +21,53 @@ HEAD = "lm_head.weight"
 
 
 class TensorMapping(NamedTuple):
-    """One tensor of ours and those of theirs that it is stacked from."""
+    """One tensor of ours, and the tensors of transformers that it is stacked from."""
 
     ours: str
     theirs: tuple[str, ...]
     sizes: tuple[int, ...] = (-1,)
-    """Rows of each; -1 where there is but one."""
-    flipped: bool = False
-    """Whether theirs lie transposed."""
+    """Rows of each tensor in `theirs`; -1 if there is only one."""
+    transposed: bool = False
+    """Whether transformers stores the transposed matrix."""
 
 
 def tensor_mappings(config: GPTConfig) -> list[TensorMapping]:
-    """Every tensor of a model of this shape; names of the body go without their prefix."""
+    """Return the mappings of all tensors; names of the body are without their prefix."""
     family = transformers_family(config)
-    rows = gpt2_mappings(config) if family == "gpt2" else llama_mappings(config)
-    return rows if config.tied_head else [*rows, TensorMapping("head", (HEAD,))]
+    mappings = gpt2_mappings(config) if family == "gpt2" else llama_mappings(config)
+    return mappings if config.tied_head else [*mappings, TensorMapping("head", (HEAD,))]
 
 
 def gpt2_mappings(config: GPTConfig) -> list[TensorMapping]:
-    """GPT-2: everything has a bias, and the matrices lie transposed."""
-    rows = [
+    """Return the mappings of GPT-2: everything has a bias, and matrices are transposed."""
+    mappings = [
         TensorMapping("embedding.weight", ("wte.weight",)),
         TensorMapping("positions.weight", ("wpe.weight",)),
     ]
-    norms, products = {"final_norm": "ln_f"}, {}
+    norms, linears = {"final_norm": "ln_f"}, {}
     for layer in range(config.n_layers):
         ours, theirs = f"blocks.{layer}", f"h.{layer}"
         norms |= {f"{ours}.attention_norm": f"{theirs}.ln_1", f"{ours}.mlp_norm": f"{theirs}.ln_2"}
-        products |= {
+        linears |= {
             f"{ours}.attention.qkv": f"{theirs}.attn.c_attn",
             f"{ours}.attention.output": f"{theirs}.attn.c_proj",
             f"{ours}.mlp.widen": f"{theirs}.mlp.c_fc",
             f"{ours}.mlp.narrow": f"{theirs}.mlp.c_proj",
         }
     for ours, theirs in norms.items():
-        rows += [
+        mappings += [
             TensorMapping(f"{ours}.gain", (f"{theirs}.weight",)),
             TensorMapping(f"{ours}.bias", (f"{theirs}.bias",)),
         ]
-    for ours, theirs in products.items():
-        rows.append(TensorMapping(f"{ours}.weight", (f"{theirs}.weight",), flipped=True))
-        rows.append(TensorMapping(f"{ours}.bias", (f"{theirs}.bias",)))
-    return rows
+    for ours, theirs in linears.items():
+        mappings.append(TensorMapping(f"{ours}.weight", (f"{theirs}.weight",), transposed=True))
+        mappings.append(TensorMapping(f"{ours}.bias", (f"{theirs}.bias",)))
+    return mappings
 
 
 def llama_mappings(config: GPTConfig) -> list[TensorMapping]:
-    """Llama and Arcee: no transposes; projections apart; biases where the config has them."""
-    rows = [
+    """Return the mappings of Llama and Arcee: separate projections, biases only if configured."""
+    mappings = [
         TensorMapping("embedding.weight", ("embed_tokens.weight",)),
         TensorMapping("final_norm.gain", ("norm.weight",)),
     ]
@@ -80,88 +80,91 @@ def llama_mappings(config: GPTConfig) -> list[TensorMapping]:
     for layer in range(config.n_layers):
         ours, theirs = f"blocks.{layer}", f"layers.{layer}"
         norms = {"attention_norm": "input_layernorm", "mlp_norm": "post_attention_layernorm"}
-        rows += [
+        mappings += [
             TensorMapping(f"{ours}.{a}.gain", (f"{theirs}.{b}.weight",)) for a, b in norms.items()
         ]
         for kind in ("weight", "bias") if config.attention_bias else ("weight",):
             parts = tuple(f"{theirs}.self_attn.{each}_proj.{kind}" for each in "qkv")
-            rows.append(TensorMapping(f"{ours}.attention.qkv.{kind}", parts, heads))
+            mappings.append(TensorMapping(f"{ours}.attention.qkv.{kind}", parts, heads))
             output = f"{theirs}.self_attn.o_proj.{kind}"
-            rows.append(TensorMapping(f"{ours}.attention.output.{kind}", (output,)))
+            mappings.append(TensorMapping(f"{ours}.attention.output.{kind}", (output,)))
         for kind in ("weight", "bias") if config.ff_bias else ("weight",):
             for a, b in (widen | {"narrow": "down_proj"}).items():
-                rows.append(TensorMapping(f"{ours}.mlp.{a}.{kind}", (f"{theirs}.mlp.{b}.{kind}",)))
-    return rows
+                mappings.append(
+                    TensorMapping(f"{ours}.mlp.{a}.{kind}", (f"{theirs}.mlp.{b}.{kind}",))
+                )
+    return mappings
 
 
-def weights_from_transformers(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
-    """Our tensors by name from a state dict (or the gradients) of a transformers model.
+def weights_from_transformers(
+    state_dict: dict[str, Tensor], config: GPTConfig
+) -> dict[str, Tensor]:
+    """Convert a state dict (or gradients by name) of a transformers model to our names and layouts.
 
     Raises:
-        BadInput: a tensor is missing, or is there and has no place in this shape, or a constant
-            that some files hold has another value than ours.
+        BadInput: a tensor is missing, unknown, or a constant with another value than ours.
     """
-    given = drop_constant_buffers(without_body_prefix(theirs, config), config)
+    stored = {
+        name: tensor
+        for name, tensor in without_body_prefix(state_dict, config).items()
+        if not is_constant_buffer(name, tensor, config)
+    }
     if config.tied_head:
-        given.pop(HEAD, None)
-    rows = tensor_mappings(config)
-    wanted = {name for row in rows for name in row.theirs}
-    for name in sorted(wanted ^ given.keys()):
-        state = "misses" if name in wanted else "has an unknown"
+        stored.pop(HEAD, None)
+    mappings = tensor_mappings(config)
+    expected = {name for mapping in mappings for name in mapping.theirs}
+    for name in sorted(expected ^ stored.keys()):
+        state = "misses" if name in expected else "has an unknown"
         raise BadInput(f"the checkpoint {state} tensor {name!r}")
     ours = {}
-    for row in rows:
-        parts = [given[name].T if row.flipped else given[name] for name in row.theirs]
-        ours[row.ours] = torch.cat(parts) if len(parts) > 1 else parts[0].contiguous()
+    for mapping in mappings:
+        parts = [stored[name].T if mapping.transposed else stored[name] for name in mapping.theirs]
+        ours[mapping.ours] = torch.cat(parts) if len(parts) > 1 else parts[0].contiguous()
     return ours
 
 
-def without_body_prefix(theirs: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
-    """The tensors without the prefix of the body, which the first GPT-2 files lack.
+def without_body_prefix(state_dict: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
+    """Remove the prefix of the body from all names; the first GPT-2 files do not have it.
 
     Raises:
-        BadInput: a tensor is there with the prefix and without it.
+        BadInput: a tensor occurs both with and without the prefix.
     """
     body = BODY[transformers_family(config)]
-    found = {name.removeprefix(body): tensor for name, tensor in theirs.items()}
+    found = {name.removeprefix(body): tensor for name, tensor in state_dict.items()}
     for name in found:
-        if name in theirs and body + name in theirs:
-            raise BadInput(f"the checkpoint has the tensors {name!r} and {body + name!r}")
+        if name in state_dict and body + name in state_dict:
+            raise BadInput(
+                f"the checkpoint has the tensors {name!r} and {body + name!r}; it must have one"
+            )
     return found
 
 
-def has_own_head(theirs: dict[str, Tensor], config: GPTConfig) -> bool:
-    """Whether a checkpoint that should have a tied head has another one.
+def has_own_head(state_dict: dict[str, Tensor], config: GPTConfig) -> bool:
+    """Whether a checkpoint with a tied head stores a head that differs from its embedding.
 
     Some published models do; transformers then keeps both.
     """
-    found = without_body_prefix(theirs, config)
-    (embedding,) = next(
-        row.theirs for row in tensor_mappings(config) if row.ours == "embedding.weight"
-    )
+    found = without_body_prefix(state_dict, config)
+    mappings = {each.ours: each.theirs for each in tensor_mappings(config)}
+    (embedding,) = mappings["embedding.weight"]
     both = config.tied_head and HEAD in found and embedding in found
     return both and not torch.equal(found[HEAD], found[embedding])
 
 
 def weights_to_transformers(ours: dict[str, Tensor], config: GPTConfig) -> dict[str, Tensor]:
-    """The state dict (or the gradients) of a transformers model from our tensors by name.
+    """Convert our weights (or gradients) by name to the state dict of a transformers model.
 
-    GPT-2 has biases everywhere: where ours has none, they are zeros.
+    GPT-2 has biases everywhere; a bias that our model does not have becomes zeros.
     """
-    body, theirs = BODY[transformers_family(config)], {}
-    for row in tensor_mappings(config):
-        tensor = ours[row.ours] if row.ours in ours else absent_bias(ours, row.ours)
-        for name, part in zip(
-            row.theirs,
-            tensor.split(list(row.sizes)) if len(row.sizes) > 1 else [tensor],
-            strict=True,
-        ):
+    body, state_dict = BODY[transformers_family(config)], {}
+    for mapping in tensor_mappings(config):
+        if mapping.ours in ours:
+            tensor = ours[mapping.ours]
+        else:
+            weight = ours[mapping.ours.removesuffix("bias") + "weight"]
+            tensor = weight.new_zeros(len(weight))
+        parts = tensor.split(list(mapping.sizes)) if len(mapping.sizes) > 1 else [tensor]
+        for name, part in zip(mapping.theirs, parts, strict=True):
             full = name if name == HEAD else body + name
-            theirs[full] = (part.T if row.flipped else part).contiguous()
-    return theirs
-
-
-def absent_bias(ours: dict[str, Tensor], name: str) -> Tensor:
-    """Zeros, as many as the product beside it has rows."""
-    weight = ours[name.removesuffix("bias") + "weight"]
-    return weight.new_zeros(weight.shape[0])
+            state_dict[full] = (part.T if mapping.transposed else part).contiguous()
+    return state_dict

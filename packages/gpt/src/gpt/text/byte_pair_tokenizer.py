@@ -1,4 +1,4 @@
-"""Our own byte-pair encoding as a tokenizer: it keeps the merges, and a compiled core runs them."""
+"""Our own byte-pair encoding as a tokenizer: our merges, run by a compiled core."""
 
 from collections.abc import Callable
 from functools import cached_property, lru_cache
@@ -8,15 +8,16 @@ import tiktoken
 from gpt.errors import BadInput
 from gpt.text import bpe
 from gpt.text.documents import END_OF_TEXT
+from gpt.text.fast_bpe import train_merges_with_index
 
 
 class BytePairTokenizer:
     """Byte-level BPE: ids 0-255 are bytes, then the merges in order, then END_OF_TEXT.
 
-    A word is merged by the core of tiktoken, built from our merges; `bpe.apply_merges` is the same
-    function in Python, and a test holds the two equal. The core could cut the text into words as
-    well, but its expressions panic at a million spaces in a row, and its tables of Unicode are not
-    those that the merges were learned with.
+    The core of tiktoken, built from our merges, encodes the words. It computes the same function as
+    `bpe.apply_merges`, and a test holds the two equal. The core could also split the text into
+    words, but its regular expressions panic at a million spaces in a row, and its Unicode tables
+    differ from those that the merges were learned with.
     """
 
     def __init__(self, merges: list[bpe.Pair]) -> None:
@@ -26,14 +27,18 @@ class BytePairTokenizer:
 
     @classmethod
     def train(cls, texts: list[str], vocab_size: int) -> "BytePairTokenizer":
-        """Learn merges from the texts; a short text may give fewer tokens than asked for."""
+        """Learn merges from the texts; a short text may yield fewer tokens than `vocab_size`.
+
+        Raises:
+            BadInput: `vocab_size` leaves no room for the 256 bytes and END_OF_TEXT.
+        """
         if vocab_size < 257:
             raise BadInput(f"byte-level BPE needs at least 257 tokens, got vocab_size {vocab_size}")
-        return cls(bpe.train_merges(texts, vocab_size - 257))
+        return cls(train_merges_with_index(texts, vocab_size - 257))
 
     @cached_property
     def core(self) -> tiktoken.Encoding:
-        """Our merges in tiktoken's compiled encoder, to which any text is one word."""
+        """Tiktoken's compiled encoder with our merges; it treats any text as one word."""
         ranks = {spelled: token for token, spelled in enumerate(bpe.token_bytes(self.merges))}
         return tiktoken.Encoding(
             "gpt",
@@ -44,20 +49,20 @@ class BytePairTokenizer:
 
     @cached_property
     def word_tokens(self) -> Callable[[str], list[int]]:
-        """From a word to its ids; most words of a text were seen before."""
+        """Function from a word to its ids, with a cache: most words of a text occur repeatedly."""
         return lru_cache(maxsize=2**16)(self.core.encode_ordinary)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text.
+        """Return the token ids of the text.
 
         Raises:
-            BadInput: the text holds half of a surrogate pair, which UTF-8 cannot spell.
+            BadInput: the text holds half of a surrogate pair, which UTF-8 cannot encode.
         """
         check_utf8(text)
         return [token for word in bpe.WORD_REGEX.findall(text) for token in self.word_tokens(word)]
 
     def encode_with_specials(self, text: str) -> list[int]:
-        """Like `encode`, but END_OF_TEXT spelled in the text becomes its own token."""
+        """Encode the text, and turn each END_OF_TEXT spelled in it into its own token."""
         first, *others = text.split(END_OF_TEXT)
         tokens = self.encode(first)
         for piece in others:
@@ -65,16 +70,20 @@ class BytePairTokenizer:
         return tokens
 
     def decode_bytes(self, tokens: list[int]) -> bytes:
-        """What the ids spell, in UTF-8."""
+        """Return the UTF-8 bytes that the ids spell."""
         return self.core.decode_bytes(tokens)
 
     def to_json(self) -> dict[str, object]:
-        """The merges are the whole tokenizer."""
+        """Return the merges, from which the tokenizer can be rebuilt."""
         return {"kind": "bpe", "merges": self.merges}
 
 
 def check_utf8(text: str) -> None:
-    """Refuse text that has no UTF-8 form."""
+    """Refuse text that cannot be encoded in UTF-8.
+
+    Raises:
+        BadInput: the text holds half of a surrogate pair.
+    """
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

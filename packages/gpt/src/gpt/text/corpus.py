@@ -1,8 +1,8 @@
-"""Two megabytes of real English that every Python carries: its own documentation.
+"""Two megabytes of real English that every Python ships with: its own documentation.
 
-The language reference lies in `pydoc_data.topics`; the docstrings of the standard library are read
-from its source with `ast`, so that no module is imported and nothing runs. A docstring that stands
-in two places is kept once, before anything is split into training and validation text.
+The language reference is in `pydoc_data.topics`. The docstrings of the standard library are read
+from its source with `ast`, so that no module is imported and no code runs. A docstring that occurs
+twice is kept once, so that it cannot end up in both the training and the validation text.
 """
 
 import ast
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from gpt.errors import BadInput
 
-# Tests, bundled programs and installed packages: not the library's documentation.
+# Tests, bundled programs and installed packages, which are not the library's documentation.
 SKIPPED_FOLDERS = {
     "dist-packages", "ensurepip", "idlelib", "lib2to3", "pydoc_data", "site-packages", "test",
     "tests", "turtledemo",
@@ -22,9 +22,9 @@ SKIPPED_FOLDERS = {
 
 
 def python_documentation() -> list[str]:
-    """One document a topic of the language reference, then one a module of the standard library.
+    """Return one document per topic of the language reference, then one per library module.
 
-    The order is stable: topics by name, modules by path.
+    The order is always the same: topics by name, then modules by path.
 
     Raises:
         BadInput: this Python was installed without its documentation.
@@ -33,13 +33,13 @@ def python_documentation() -> list[str]:
     if not documents:
         raise BadInput(
             "this Python was installed without its documentation; "
-            "give a text with --data FILE, or use a Python from python.org or uv"
+            "give a text with --data FILE, or install a Python from python.org or with uv"
         )
     return documents
 
 
 def reference_topics() -> list[str]:
-    """The topics of the language reference, sorted by name; none where Python ships without."""
+    """Return the topics of the language reference, sorted by name; some Pythons have none."""
     try:
         from pydoc_data.topics import topics
     except ImportError:
@@ -48,7 +48,7 @@ def reference_topics() -> list[str]:
 
 
 def library_docstrings(library: Path) -> list[str]:
-    """One document a module: its docstrings in order, less those seen in an earlier module."""
+    """Return one document per module: its docstrings in order, without those of earlier modules."""
     seen: set[str] = set()
     documents = []
     for path in sorted(library.rglob("*.py"), key=lambda path: path.as_posix()):
@@ -61,24 +61,18 @@ def library_docstrings(library: Path) -> list[str]:
 
 
 def docstrings(path: Path) -> Iterator[str]:
-    """The docstrings of a source file, outermost first, unindented; none if it does not parse."""
+    """Yield the docstrings of a source file, outermost first; none if the file does not parse."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # old modules hold invalid escapes
+            warnings.simplefilter("ignore")  # old modules contain invalid escapes
             tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return
-    for node in statements(tree):
+    left: deque[ast.AST] = deque([tree])
+    while left:  # breadth first like ast.walk, but without expressions: a fifth of the nodes
+        node = left.popleft()
+        left.extend(each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr))
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             text = ast.get_docstring(node)
             if text:
                 yield text
-
-
-def statements(tree: ast.Module) -> Iterator[ast.AST]:
-    """All that is not part of an expression, outermost first: a fifth of `ast.walk`."""
-    left: deque[ast.AST] = deque([tree])
-    while left:
-        node = left.popleft()
-        left.extend(each for each in ast.iter_child_nodes(node) if not isinstance(each, ast.expr))
-        yield node

@@ -1,7 +1,7 @@
-"""A corpus is a list of documents: where they come from, and which are kept for validation.
+"""A corpus is a list of documents: reading them, and setting some aside for validation.
 
-A model is judged on text it has not seen, so whole documents are set aside. Cutting a shuffled
-stream of lines instead would put the two halves of a paragraph on both sides.
+A model is evaluated on text that it has not seen, so whole documents are set aside. Splitting
+shuffled lines instead could put one half of a paragraph on each side.
 """
 
 import hashlib
@@ -17,28 +17,28 @@ from gpt.files import expand_home, reject_duplicate_keys
 from gpt.text.corpus import python_documentation
 from gpt.text.folder_files import text_files
 
-END_OF_TEXT = "<|endoftext|>"  # between documents, in files as in token streams (GPT-2's spelling)
+END_OF_TEXT = "<|endoftext|>"  # between documents, in files and in token streams (GPT-2's spelling)
 
 
 class DocumentSplit(NamedTuple):
-    """Documents to learn from, and documents to be judged on."""
+    """Documents to train on, and documents held out for validation."""
 
     train: list[str]
     validation: list[str]
 
 
 def load_documents(source: str, max_characters: int, notes: list[str] | None = None) -> list[str]:
-    """The documents of a source, up to `max_characters` in all.
+    """Load the documents of a source, up to `max_characters` in total.
 
     Args:
         source: `python` for Python's own documentation; a text file; a folder of text files;
             `hub:owner/name` or `hub:owner/name:configuration` for a data set of the Hugging Face
             hub with a column `text`, which is streamed.
-        max_characters: where a source larger than memory is cut off.
-        notes: where given, sentences about what is not read are added.
+        max_characters: limit at which a source larger than memory is cut off.
+        notes: a list that receives sentences about what was left out.
 
     Raises:
-        BadInput: there is nothing to read, or it is not text, or the hub cannot be reached.
+        BadInput: the source does not exist, is empty or is not text, or the hub cannot be reached.
     """
     notes = [] if notes is None else notes
     with closing(source_documents(source, notes)) as documents:
@@ -49,7 +49,10 @@ def load_documents(source: str, max_characters: int, notes: list[str] | None = N
 
 
 def source_documents(source: str, notes: list[str]) -> Generator[str]:
-    """All documents of a source; Python's own may repeat a topic, as recorded runs have it."""
+    """Yield all documents of a source.
+
+    Python's documentation may repeat a topic; recorded runs were trained on it that way.
+    """
     if source == "python":
         yield from python_documentation()
     elif source.startswith("hub:"):
@@ -59,41 +62,41 @@ def source_documents(source: str, notes: list[str]) -> Generator[str]:
 
 
 def drop_duplicates(documents: Iterable[str], notes: list[str]) -> Generator[str]:
-    """Every document once: one of two equal ones could be held out and the other trained on.
+    """Yield every document once; otherwise a copy of a held-out document could be trained on.
 
-    Blank documents are skipped. The number of duplicates is noted at the end, or when a caller that
-    has read enough closes the generator.
+    Blank documents are skipped. The number of duplicates is added to `notes` at the end, or when a
+    caller that has read enough closes the generator.
     """
-    seen, n = set(), 0
+    seen, n_duplicates = set(), 0
     try:
         for document in filter(str.strip, documents):
             if document in seen:
-                n += 1
+                n_duplicates += 1
             else:
                 seen.add(document)
                 yield document
     finally:
-        if n:
-            notes.append(f"{n} duplicate documents are dropped")
+        if n_duplicates:
+            notes.append(f"{n_duplicates} duplicate documents are dropped")
 
 
 def first_characters(
     documents: Iterable[str], limit: int, notes: list[str] | None = None
 ) -> Iterator[str]:
-    """Documents until `limit` characters have passed; the last one is cut there."""
-    missing = limit
+    """Yield documents up to `limit` characters in total; the last document is cut off."""
+    remaining = limit
     for document in documents:
-        if len(document) > missing and notes is not None:
+        if len(document) > remaining and notes is not None:
             notes.append(f"the text is cut off after {limit:,} characters (--max-characters)")
-        if missing > 0:
-            yield document[:missing]
-        missing -= len(document)
-        if missing < 0:
+        if remaining > 0:
+            yield document[:remaining]
+        remaining -= len(document)
+        if remaining < 0:
             return
 
 
 def path_documents(path: Path, notes: list[str]) -> Iterator[str]:
-    """The documents of one file, or of all text files below a folder in order of their paths."""
+    """Yield the documents of one file, or of all text files in a folder in the order of paths."""
     if path.is_file():
         yield from file_documents(path)
     elif path.is_dir():
@@ -106,7 +109,7 @@ def path_documents(path: Path, notes: list[str]) -> Iterator[str]:
 
 
 def file_documents(path: Path) -> list[str]:
-    """A `.jsonl` file holds a document in each row's `text`; other files part at END_OF_TEXT."""
+    """Read the `text` of each row of a `.jsonl` file, or split another file at END_OF_TEXT."""
     suffix = path.suffix.lower()
     if suffix == ".json":
         raise BadInput(
@@ -117,7 +120,7 @@ def file_documents(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadInput(
-            f"{str(path)!r} is not a text file in UTF-8 (byte {error.start} cannot be read)"
+            f"{str(path)!r} is not a text file in UTF-8 (byte {error.start} cannot be decoded)"
         ) from error
     if "\0" in text:
         raise BadInput(f"{str(path)!r} is not a text file (it holds zero bytes)")
@@ -127,22 +130,22 @@ def file_documents(path: Path) -> list[str]:
 
 
 def jsonl_text(path: Path, number: int, line: str) -> str:
-    """The `text` of one row."""
+    """Return the `text` of one row; errors name the file and the line number."""
     try:
         text = json.loads(line, object_pairs_hook=reject_duplicate_keys)["text"]
-        text.encode("utf-8")  # a row may spell half of a surrogate pair
+        text.encode("utf-8")  # a row may escape half of a surrogate pair
     except BadInput as error:
         raise BadInput(f"line {number} of {str(path)!r}: {error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadInput(
             f'line {number} of {str(path)!r}: the row is not an object with a "text" that UTF-8 '
-            "can spell"
+            "can encode"
         ) from error
     return text
 
 
 def hub_documents(name: str) -> Iterator[str]:
-    """The column `text` of a hub data set's training rows, streamed."""
+    """Stream the column `text` of the training split of a hub data set."""
     try:
         import datasets
     except ImportError as error:
@@ -156,13 +159,13 @@ def hub_documents(name: str) -> Iterator[str]:
         for row in rows:
             if not isinstance(row.get("text"), str):
                 raise BadInput(
-                    f"data set {name!r} has a row without a text in a column 'text'; "
+                    f"data set {name!r} has a row without a text in the column 'text'; "
                     f"its columns are {sorted(row)}"
                 )
             yield row["text"]
     except BadInput:
         raise
-    except ValueError as error:  # no such configuration, or no split `train`
+    except ValueError as error:  # no such configuration, or no split called train
         raise BadInput(f"data set {name!r}: {str(error).splitlines()[0]}") from error
     except OSError as error:
         raise BadInput(
@@ -172,19 +175,19 @@ def hub_documents(name: str) -> Iterator[str]:
 
 
 def split_documents(documents: list[str], share: float, seed: int) -> DocumentSplit:
-    """Set aside about `share` of the characters, whole documents at a time, chosen by `seed`.
+    """Set aside whole documents with about `share` of the characters, chosen by `seed`.
 
-    A document larger than the whole share stays in training. Where that leaves less than half of
-    the share, as in a corpus of one book, the end of the longest document is set aside instead.
+    A document larger than the entire share stays in training. If that fills less than half of the
+    share, as in a corpus of one book, the end of the longest document is set aside instead.
     """
-    wanted = share * sum(map(len, documents))
-    room, validation = wanted, set()
+    target = share * sum(map(len, documents))
+    remaining, validation = target, set()
     for index in random.Random(seed).sample(range(len(documents)), len(documents)):
-        if len(documents[index]) <= room:
+        if len(documents[index]) <= remaining:
             validation.add(index)
-            room -= len(documents[index])
-    if room > wanted / 2:
-        return split_longest(documents, int(wanted))
+            remaining -= len(documents[index])
+    if remaining > target / 2:
+        return split_longest(documents, int(target))
     return DocumentSplit(
         train=[text for index, text in enumerate(documents) if index not in validation],
         validation=[documents[index] for index in sorted(validation)],
@@ -192,7 +195,10 @@ def split_documents(documents: list[str], share: float, seed: int) -> DocumentSp
 
 
 def split_longest(documents: list[str], size: int) -> DocumentSplit:
-    """Cut about `size` characters off the end of the longest document, at a line break if near."""
+    """Set aside the last `size` characters of the longest document.
+
+    If a newline is near, the document is cut after it, and slightly fewer are set aside.
+    """
     longest = max(range(len(documents)), key=lambda index: len(documents[index]))
     text = documents[longest]
     size = min(size, len(text) // 2)
@@ -205,7 +211,7 @@ def split_longest(documents: list[str], size: int) -> DocumentSplit:
 
 
 def documents_sha256(documents: list[str]) -> str:
-    """SHA-256 of the documents and their boundaries: the name of exactly this text."""
+    """SHA-256 of the documents and their boundaries, which identifies the text of a run."""
     sizes = " ".join(str(len(text)) for text in documents)
     return hashlib.sha256(
         "\0".join([sizes, *documents]).encode("utf-8", "surrogatepass")

@@ -1,8 +1,8 @@
-"""The text files below a folder, and a count of the other files there.
+"""Finding the text files in a folder, and counting the files that are skipped.
 
-A file that is not read is counted by kind, so that nobody takes a third of a corpus for all of it.
-Hidden files and folders, such as `.git`, are not read. Links are followed; a file with two names is
-read once, or it could be trained on and held out at the same time.
+Skipped files are counted by kind, so that nobody mistakes a third of a corpus for all of it. Hidden
+files and folders, such as `.git`, are skipped. Links are followed, but a file with two names is
+read once; otherwise it could be trained on and held out at the same time.
 """
 
 import os
@@ -17,11 +17,11 @@ TEXT_SUFFIXES = {".jsonl", ".md", ".py", ".rst", ".txt"}
 
 
 def text_files(folder: Path, notes: list[str] | None = None) -> list[Path]:
-    """The text files below a folder, in the order of their paths.
+    """Return the text files in a folder and its subfolders, in the order of their paths.
 
     Args:
-        folder: is searched with all folders below it.
-        notes: where given, a sentence about the files that are not read is added.
+        folder: the folder to search.
+        notes: a list that receives a sentence about the skipped files.
 
     Raises:
         BadInput: there is no text file.
@@ -57,15 +57,17 @@ def text_files(folder: Path, notes: list[str] | None = None) -> list[Path]:
 
 
 def all_files(folder: Path) -> Iterator[Path]:
-    """Every file below a folder, also behind links; and hidden folders, which are not entered.
+    """Yield every file in a folder and its subfolders, and hidden folders instead of their files.
+
+    Links are followed.
 
     Raises:
         OSError: a folder cannot be read.
     """
     entered = set()
-    for place, folders, names in os.walk(folder, followlinks=True, onerror=raise_error):
-        here = Path(place)
-        entered.add(here.resolve())  # stops cycles of links
+    for parent, folders, names in os.walk(folder, followlinks=True, onerror=raise_error):
+        here = Path(parent)
+        entered.add(here.resolve())  # against cycles of links
         hidden = [name for name in folders if name.startswith(".")]
         folders[:] = [
             name
@@ -76,5 +78,5 @@ def all_files(folder: Path) -> Iterator[Path]:
 
 
 def raise_error(error: OSError) -> NoReturn:
-    """Raise what os.walk would pass over."""
+    """Raise an error that os.walk would ignore."""
     raise error

@@ -1,4 +1,4 @@
-"""Token ids on disk, mapped into memory, and the batches cut from them."""
+"""Token ids on disk, mapped into memory, and random batches of them."""
 
 import io
 from collections.abc import Iterable
@@ -16,18 +16,18 @@ from gpt.text.tokenizers import Tokenizer
 
 
 class Batch(NamedTuple):
-    """Token ids, and at every position the id that comes next."""
+    """Token ids, and for every position the id of the next token."""
 
     tokens: Int[Tensor, "B T"]
     targets: Int[Tensor, "B T"]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on a device."""
+        """Return the batch on a device."""
         return Batch(self.tokens.to(device), self.targets.to(device))
 
 
 def encode_documents(tokenizer: Tokenizer, documents: Iterable[str]) -> Integer[np.ndarray, " N"]:
-    """All documents as one stream, each closed by END_OF_TEXT; two bytes a token where they fit."""
+    """Encode documents as one stream, each followed by END_OF_TEXT; 2 bytes per id if possible."""
     dtype = np.uint16 if tokenizer.vocab_size <= 2**16 else np.uint32
     pieces = [
         np.array([*tokenizer.encode(text), tokenizer.end_of_text], dtype) for text in documents
@@ -36,24 +36,27 @@ def encode_documents(tokenizer: Tokenizer, documents: Iterable[str]) -> Integer[
 
 
 def save_tokens(path: Path, tokens: Integer[np.ndarray, " N"]) -> None:
-    """Write a token file: NumPy's own format, which names its type and length."""
+    """Write a token file in NumPy's format, which records type and length."""
     buffer = io.BytesIO()
     np.save(buffer, tokens, allow_pickle=False)
     write_atomically(path, buffer.getvalue())
 
 
 def load_tokens(path: Path, vocab_size: int) -> Integer[np.ndarray, " N"]:
-    """Map a token file into memory; the system reads the pages that are used.
+    """Map a token file into memory, so that only the pages in use are read.
 
     Raises:
-        BadInput: the file is missing or damaged, or holds an id that the vocabulary lacks.
+        BadInput: the file is missing or damaged, or contains an id beyond the vocabulary.
     """
     try:
         tokens = np.load(path, mmap_mode="r", allow_pickle=False)
     except (FileNotFoundError, ValueError, EOFError) as error:
         raise BadInput(f"token file {str(path)!r} is missing or damaged") from error
     if tokens.ndim != 1 or tokens.dtype.kind != "u":
-        raise BadInput(f"token file {str(path)!r} holds {tokens.dtype} of shape {tokens.shape}")
+        raise BadInput(
+            f"token file {str(path)!r} holds {tokens.dtype} of shape {tokens.shape}; it must be "
+            "one row of unsigned integers"
+        )
     if len(tokens) and tokens.max() >= vocab_size:
         raise BadInput(
             f"token file {str(path)!r} holds token {tokens.max()}, "
@@ -63,10 +66,10 @@ def load_tokens(path: Path, vocab_size: int) -> Integer[np.ndarray, " N"]:
 
 
 class RandomWindows:
-    """Batches of random windows of a token stream; which ones depends on seed and step alone.
+    """Batches of random windows of a token stream, chosen by seed and step only.
 
-    So a run that is resumed at step n sees the batches it would have seen, and there is no position
-    to save.
+    A run that is resumed at step n therefore sees the same batches as an uninterrupted run, without
+    a position to save.
     """
 
     def __init__(
@@ -81,7 +84,7 @@ class RandomWindows:
         self.batch_size, self.seed = batch_size, seed
 
     def __call__(self, step: int) -> Batch:
-        """The batch of a step."""
+        """Return the batch of a step, counted from 0."""
         random = np.random.default_rng([self.seed, step])
         starts = random.integers(0, len(self.tokens) - self.context, self.batch_size)
         windows = np.stack([self.tokens[start : start + self.context + 1] for start in starts])
@@ -90,6 +93,6 @@ class RandomWindows:
 
 
 def micro_batches(batch: Batch, rows: int) -> list[Batch]:
-    """The batch in pieces of at most `rows` sequences; the last piece may be smaller."""
-    pieces = zip(batch.tokens.split(rows), batch.targets.split(rows), strict=True)
-    return [Batch(tokens, targets) for tokens, targets in pieces]
+    """Split a batch into micro-batches of `rows` sequences; the last one may be smaller."""
+    split = zip(batch.tokens.split(rows), batch.targets.split(rows), strict=True)
+    return [Batch(tokens, targets) for tokens, targets in split]

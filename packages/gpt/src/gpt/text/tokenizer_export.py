@@ -1,40 +1,38 @@
 """Writing `tokenizer.json` and `tokenizer_config.json`, so that transformers reads our tokenizers.
 
-`AutoTokenizer.from_pretrained(folder)` then gives our ids and our text. `tokenizer_json` reads the
-same format and explains it. Bytes merged into pairs become a BPE model, characters a WordLevel
-model behind a pre-tokenizer that cuts after every one.
+`AutoTokenizer.from_pretrained(folder)` then produces the same ids and the same text. Byte-pair
+encoding becomes a BPE model; characters become a WordLevel model, with a pre-tokenizer that splits
+after every character. `tokenizer_json` reads and explains the format.
 """
 
 import json
 from pathlib import Path
-from typing import Any
 
 from gpt.errors import BadInput
-from gpt.files import write_atomically
+from gpt.files import JsonObject, write_atomically
 from gpt.text import bpe
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.documents import END_OF_TEXT
 from gpt.text.pretrained_tokenizer import CHARACTER_OF_BYTE, AddedToken, PretrainedTokenizer
-from gpt.text.tokenizer_json import DIGIT_PATTERN
+from gpt.text.tokenizer_json import DIGIT_PATTERN, TOKENIZER_CONFIG_FILE
 from gpt.text.tokenizers import CharacterTokenizer, Tokenizer
 
-Json = dict[str, Any]
-# Files of an earlier tokenizer that would override what is written here.
+# Files of an earlier tokenizer that would override the files written here.
 OVERRIDING_FILES = ("chat_template.jinja", "added_tokens.json", "special_tokens_map.json")
 
 
 def write_hugging_face_tokenizer(
     tokenizer: Tokenizer, folder: Path, chat_template: str | None = None
 ) -> None:
-    """Write the tokenizer into a model folder, made where there is none.
+    """Write the tokenizer into a model folder, which is created if it does not exist.
 
     Args:
-        tokenizer: what to write.
-        folder: where to.
-        chat_template: how conversations are written, if not as the tokenizer itself says.
+        tokenizer: any tokenizer except `WordTokenizer`.
+        folder: the model folder.
+        chat_template: template for conversations; by default the tokenizer's own, if any.
 
     Raises:
-        BadInput: words are no tokens that the library could cut out in the same way.
+        BadInput: the tokenizer is a `WordTokenizer`, which the library could not reproduce.
     """
     if isinstance(tokenizer, BytePairTokenizer):
         tokenizer = to_pretrained_tokenizer(tokenizer)
@@ -45,20 +43,20 @@ def write_hugging_face_tokenizer(
         files = character_pipeline(tokenizer), tokenizer_config({"eos_token": END_OF_TEXT})
     else:
         raise BadInput(
-            f"cannot export a {type(tokenizer).__name__}; there are BytePairTokenizer, "
-            "CharacterTokenizer and PretrainedTokenizer"
+            f"cannot export a {type(tokenizer).__name__}; only BytePairTokenizer, "
+            "CharacterTokenizer and PretrainedTokenizer can be exported"
         )
     if chat_template:
         files[1]["chat_template"] = chat_template
     folder.mkdir(parents=True, exist_ok=True)
     for name in OVERRIDING_FILES:
         (folder / name).unlink(missing_ok=True)
-    for name, content in zip(("tokenizer.json", "tokenizer_config.json"), files, strict=True):
+    for name, content in zip(("tokenizer.json", TOKENIZER_CONFIG_FILE), files, strict=True):
         write_atomically(folder / name, json.dumps(content, ensure_ascii=False, indent=1).encode())
 
 
 def to_pretrained_tokenizer(tokenizer: BytePairTokenizer) -> PretrainedTokenizer:
-    """Our own merges, which are pairs of ids, as spellings; the ids stay."""
+    """Convert our merges from pairs of ids to pairs of strings; the ids stay the same."""
     spelled = [
         "".join(CHARACTER_OF_BYTE[byte] for byte in token)
         for token in bpe.token_bytes(tokenizer.merges)
@@ -74,9 +72,9 @@ def to_pretrained_tokenizer(tokenizer: BytePairTokenizer) -> PretrainedTokenizer
 
 
 def tokenizer_pipeline(
-    added: list[AddedToken], pre_tokenizer: Json, model: Json, decoder: Json
-) -> Json:
-    """The file without what stands around a text."""
+    added: list[AddedToken], pre_tokenizer: JsonObject, model: JsonObject, decoder: JsonObject
+) -> JsonObject:
+    """Return the content of `tokenizer.json`, without a post-processor."""
     return {
         "version": "1.0",
         "truncation": None,
@@ -91,7 +89,7 @@ def tokenizer_pipeline(
                 "normalized": False,
                 "special": each.special,
             }
-            for each in sorted(added)  # the library counts them in the order of the file
+            for each in sorted(added)  # the library assigns ids in the order of the file
         ],
         "normalizer": None,
         "pre_tokenizer": pre_tokenizer,
@@ -101,10 +99,10 @@ def tokenizer_pipeline(
     }
 
 
-def bpe_pipeline(tokenizer: PretrainedTokenizer) -> Json:
-    """Byte-level BPE: cut by patterns, spell the bytes in print, merge."""
+def bpe_pipeline(tokenizer: PretrainedTokenizer) -> JsonObject:
+    """Return the `tokenizer.json` of byte-level BPE: split, write bytes as characters, merge."""
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
-    gpt2 = tokenizer.splits[-1:] == [bpe.WORD_REGEX.pattern]  # which ByteLevel knows by itself
+    gpt2 = tokenizer.splits[-1:] == [bpe.WORD_REGEX.pattern]  # ByteLevel can split this way itself
     steps = [split_step(pattern) for pattern in tokenizer.splits[: -1 if gpt2 else None]]
     steps.append({**byte_level, "use_regex": gpt2})
     model = {
@@ -127,19 +125,19 @@ def bpe_pipeline(tokenizer: PretrainedTokenizer) -> Json:
     }
 
 
-def split_step(pattern: str) -> Json:
-    """The step that cuts around a pattern."""
+def split_step(pattern: str) -> JsonObject:
+    """Return the pre-tokenizer step that splits around a pattern."""
     if pattern == DIGIT_PATTERN:
         return {"type": "Digits", "individual_digits": True}
     return {"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": False}
 
 
-def prefix_post_processor(tokenizer: PretrainedTokenizer) -> Json:
-    """The prefix before a text, and before each of two."""
+def prefix_post_processor(tokenizer: PretrainedTokenizer) -> JsonObject:
+    """Return the post-processor that puts the prefix before a text, or before each of two."""
     content = {token: text for text, token in tokenizer.ids.items()}
     names = [content[token] for token in tokenizer.prefix]
 
-    def single(sequence: str, type_id: int) -> list[Json]:
+    def single(sequence: str, type_id: int) -> list[JsonObject]:
         before = [{"SpecialToken": {"id": name, "type_id": type_id}} for name in names]
         return [*before, {"Sequence": {"id": sequence, "type_id": type_id}}]
 
@@ -153,8 +151,8 @@ def prefix_post_processor(tokenizer: PretrainedTokenizer) -> Json:
     }
 
 
-def character_pipeline(tokenizer: CharacterTokenizer) -> Json:
-    """One token a character; the library raises, as ours does, on one that is not known."""
+def character_pipeline(tokenizer: CharacterTokenizer) -> JsonObject:
+    """Return the `tokenizer.json` of characters; unknown characters raise, as in our tokenizer."""
     every_character = {"Regex": r"[\s\S]"}
     split = {"type": "Split", "pattern": every_character, "behavior": "Isolated", "invert": False}
     vocab = tokenizer.ids | {END_OF_TEXT: tokenizer.end_of_text}
@@ -163,8 +161,8 @@ def character_pipeline(tokenizer: CharacterTokenizer) -> Json:
     return tokenizer_pipeline([end], split, model, {"type": "Fuse"})
 
 
-def tokenizer_config(roles: dict[str, str]) -> Json:
-    """What transformers has to know beside the pipeline."""
+def tokenizer_config(roles: dict[str, str]) -> JsonObject:
+    """Return the content of `tokenizer_config.json`: the special tokens by role."""
     standard = {role: token for role, token in roles.items() if role.endswith("_token")}
     others = {role: token for role, token in roles.items() if role not in standard}
     return {

@@ -1,10 +1,10 @@
-r"""Reading `tokenizer.json`, the file in which the library `tokenizers` keeps a tokenizer.
+r"""Reading `tokenizer.json`, the format of the library `tokenizers`.
 
-The file lists a pipeline: normalizer, added tokens, pre-tokenizer (how to cut), model (how to
-merge), post-processor (what stands around a text), decoder. We read one family of pipelines,
-byte-level BPE, and refuse every part that would change an id or a byte and that we do not have.
-The files next to it add tokens, name the special ones and say how a conversation is written
-(`read_added_tokens`). The formats are those of tokenizers 0.23 and transformers 5.
+The file lists a pipeline: normalizer, added tokens, pre-tokenizer (splitting text into words),
+model (merging), post-processor (tokens around a text), decoder. We read one family, byte-level BPE,
+and refuse every part that would change an id or a byte in a way that we do not implement. The files
+next to it add tokens and roles (`added_tokens`) and hold the chat template. The formats are those
+of tokenizers 0.23 and transformers 5.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Any
 import regex
 
 from gpt.errors import BadInput
-from gpt.files import read_json
+from gpt.files import JsonObject, read_json
 from gpt.pretrained.settings import TOKENIZER
 from gpt.text import bpe
 from gpt.text.added_tokens import (
@@ -26,15 +26,20 @@ from gpt.text.added_tokens import (
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
 TOKENIZER_CONFIG_FILE = "tokenizer_config.json"
-DIGIT_PATTERN = r"\p{N}"  # every digit a word of its own, as in SmolLM2
-SUPPORTED_KINDS = "byte-level BPE, as in GPT-2, Llama 3 and SmolLM2, is what this package reads"
+DIGIT_PATTERN = r"\p{N}"  # every digit is a word of its own, as in SmolLM2
+# Options of the BPE model that byte-level BPE leaves unset.
+FOREIGN_OPTIONS = (
+    "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
+    "byte_fallback",
+)  # fmt: skip
+SUPPORTED_KINDS = "only byte-level BPE is supported, as in GPT-2, Llama 3 and SmolLM2"
 
 
 def read_hugging_face_tokenizer(folder: Path) -> PretrainedTokenizer:
-    """The tokenizer of a model folder.
+    """Read the tokenizer of a model folder.
 
     Raises:
-        BadInput: a file is missing or damaged, or the tokenizer is of another kind.
+        BadInput: a file is missing or damaged, or the tokenizer is not byte-level BPE.
     """
     path = folder / "tokenizer.json"
     pipeline = read_json(path)
@@ -45,14 +50,17 @@ def read_hugging_face_tokenizer(folder: Path) -> PretrainedTokenizer:
             {k: v for k, v in config.items() if not is_token_setting(k, v)}, TOKENIZER_CONFIG_FILE
         )
         added, roles = read_added_tokens(folder, pipeline, config)
-        ids = model["vocab"] | {each.content: each.token for each in added}
         ends = end_ids(folder)
+        if ends:  # a folder such as GPT-2's own gives the end of a text only by its id
+            ids = model["vocab"] | {each.content: each.token for each in added}
+            content = next((content for content, token in ids.items() if token == ends[0]), None)
+            roles = ({"eos_token": content} if content is not None else {}) | roles
         return PretrainedTokenizer(
             vocab={str(text): int(token) for text, token in model["vocab"].items()},
             merges=[parse_merge(each) for each in model["merges"]],
             splits=split_patterns(pipeline["pre_tokenizer"]),
             added=added,
-            roles=add_end_role(roles, ids, ends),
+            roles=roles,
             prefix=prefix_ids(pipeline.get("post_processor")),
             chat_template=find_chat_template(folder, config),
             ignore_merges=bool(model.get("ignore_merges")),
@@ -62,24 +70,22 @@ def read_hugging_face_tokenizer(folder: Path) -> PretrainedTokenizer:
         raise BadInput(f"{str(path)!r}: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadInput(
-            f"{str(path)!r} is not a whole tokenizer of the library tokenizers"
+            f"{str(path)!r} is not a complete tokenizer of the library tokenizers "
+            f"({type(error).__name__}: {error})"
         ) from error
 
 
-def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
-    """The model's part, where nothing in it or around it is foreign to byte-level BPE."""
+def bpe_model(pipeline: JsonObject) -> JsonObject:
+    """Return the entry `model`, and refuse parts of the file that byte-level BPE does not have.
+
+    Raises:
+        BadInput: the file describes another kind of tokenizer.
+    """
     model, decoder = pipeline["model"], pipeline.get("decoder") or {}
     kind = model.get("type", "BPE" if "merges" in model else "unknown")
     if kind != "BPE":
         raise BadInput(f"a tokenizer of kind {kind}; {SUPPORTED_KINDS}")
-    for option in (
-        "dropout",
-        "unk_token",
-        "continuing_subword_prefix",
-        "end_of_word_suffix",
-        "fuse_unk",
-        "byte_fallback",
-    ):
+    for option in FOREIGN_OPTIONS:
         if model.get(option):
             raise BadInput(f"BPE with {option} {model[option]!r}; {SUPPORTED_KINDS}")
     if pipeline.get("normalizer"):
@@ -92,13 +98,17 @@ def bpe_model(pipeline: dict[str, Any]) -> dict[str, Any]:
 
 
 def parse_merge(each: str | list[str]) -> tuple[str, str]:
-    """A merge, which older files write with a space between its parts."""
+    """Parse a merge, which older files write as one string with a space."""
     left, right = each.split(" ") if isinstance(each, str) else each
     return left, right
 
 
-def split_patterns(pre_tokenizer: dict[str, Any] | None) -> list[str]:
-    """The patterns that cut a text into words, one after the other; ByteLevel has to come last."""
+def split_patterns(pre_tokenizer: JsonObject | None) -> list[str]:
+    """Return the patterns that split a text into words, to be applied one after the other.
+
+    Raises:
+        BadInput: a step is not supported, or the last step is not ByteLevel.
+    """
     pre_tokenizer = pre_tokenizer or {"type": "nothing"}
     steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
     patterns = [pattern for step in steps[:-1] for pattern in split_pattern(step)]
@@ -108,8 +118,8 @@ def split_patterns(pre_tokenizer: dict[str, Any] | None) -> list[str]:
     return patterns + [bpe.WORD_REGEX.pattern] * bool(last.get("use_regex", True))
 
 
-def split_pattern(step: dict[str, Any]) -> list[str]:
-    """The pattern of one step before ByteLevel."""
+def split_pattern(step: JsonObject) -> list[str]:
+    """Return the pattern of a step before ByteLevel, or refuse the step."""
     if step["type"] == "Digits":
         return [DIGIT_PATTERN if step["individual_digits"] else DIGIT_PATTERN + "+"]
     if step["type"] == "Split" and step["behavior"] == "Isolated" and not step["invert"]:
@@ -118,10 +128,11 @@ def split_pattern(step: dict[str, Any]) -> list[str]:
     raise BadInput(f"a pre-tokenizer with the step {json.dumps(step)}; {SUPPORTED_KINDS}")
 
 
-def prefix_ids(post_processor: dict[str, Any] | None) -> list[int]:
-    """The ids that a template puts before a text.
+def prefix_ids(post_processor: JsonObject | None) -> list[int]:
+    """Return the ids that a template puts before a text.
 
-    Any other id that it adds is refused: no model of this family ends its prompts by itself.
+    Raises:
+        BadInput: the template adds other ids; no model of this family ends its prompts by itself.
     """
     post_processor = post_processor or {"type": "ByteLevel"}
     ids = []
@@ -129,19 +140,22 @@ def prefix_ids(post_processor: dict[str, Any] | None) -> list[int]:
         if step["type"] == "TemplateProcessing" and "Sequence" in step["single"][-1]:
             for each in step["single"][:-1]:
                 ids += step["special_tokens"][each["SpecialToken"]["id"]]["ids"]
-        elif step["type"] != "ByteLevel":  # ByteLevel marks places in the text, which we drop
+        elif step["type"] != "ByteLevel":  # ByteLevel only adjusts offsets, which we do not use
             raise BadInput(f"a post-processor with the step {json.dumps(step)}; {SUPPORTED_KINDS}")
     return ids
 
 
 def end_ids(folder: Path) -> list[int]:
-    """The ids at which transformers stops generating: one, several or none.
+    """Return the ids at which transformers stops generating; the list may be empty.
 
     `generation_config.json` overrides `config.json`.
+
+    Raises:
+        BadInput: `eos_token_id` is not a token id or a list of token ids.
     """
     for name in ("generation_config.json", "config.json"):
         if (folder / name).is_file():
-            found = read_json(folder / name).get("eos_token_id")
+            found: Any = read_json(folder / name).get("eos_token_id")
             ids = found if isinstance(found, list) else [] if found is None else [found]
             if not all(type(each) is int and each >= 0 for each in ids):
                 raise BadInput(
@@ -149,9 +163,3 @@ def end_ids(folder: Path) -> list[int]:
                 )
             return ids
     return []
-
-
-def add_end_role(roles: dict[str, str], ids: dict[str, int], ends: list[int]) -> dict[str, str]:
-    """The roles; a folder such as GPT-2's own names the end of a text by its id alone."""
-    named = [content for content, token in ids.items() if token in ends[:1]]
-    return {"eos_token": named[0]} | roles if named else roles

@@ -1,10 +1,10 @@
-"""What a tokenizer is, and the two simplest: one token a character, one token a word.
+"""The interface of a tokenizer, and the two simplest ones: a token per character or per word.
 
-Bytes merged into pairs have modules of their own: `byte_pair_tokenizer` learns them, and
-`pretrained_tokenizer` takes those of a published model.
+Byte-pair encoding has modules of its own: `byte_pair_tokenizer` learns its merges, and
+`pretrained_tokenizer` has those of a published model.
 
-Every tokenizer has one token beyond its text, END_OF_TEXT, that stands between documents. It is
-only ever added by id: text that happens to spell it is encoded like any other text.
+Every tokenizer has one additional token, END_OF_TEXT, that separates documents. It is only ever
+added by id: text that happens to spell it is encoded like any other text.
 """
 
 import json
@@ -23,7 +23,7 @@ from gpt.text.pretrained_tokenizer import PretrainedTokenizer as PretrainedToken
 
 @runtime_checkable
 class Tokenizer(Protocol):
-    """What the rest of the package needs from a tokenizer."""
+    """Interface that the rest of the package expects of a tokenizer."""
 
     @property
     def vocab_size(self) -> int:
@@ -32,36 +32,36 @@ class Tokenizer(Protocol):
 
     @property
     def end_of_text(self) -> int:
-        """The id that stands between documents; the last one, but for pretrained tokenizers."""
+        """Id that separates documents: the last id, except in pretrained tokenizers."""
         ...
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text."""
+        """Return the token ids of the text."""
         ...
 
     def decode_bytes(self, tokens: list[int]) -> bytes:
-        """What the ids spell, in UTF-8; a lone token may spell part of a character."""
+        """Return the UTF-8 bytes that the ids spell; one token may spell part of a character."""
         ...
 
     def to_json(self) -> dict[str, object]:
-        """Everything needed to make the tokenizer again, as JSON."""
+        """Return everything needed to rebuild the tokenizer, as JSON."""
         ...
 
 
 def decode(tokenizer: Tokenizer, tokens: list[int]) -> str:
-    """The text that the ids spell; bytes that are no whole character become U+FFFD."""
+    """Return the text that the ids spell; incomplete characters become U+FFFD."""
     return tokenizer.decode_bytes(tokens).decode("utf-8", errors="replace")
 
 
 def end_tokens(tokenizer: Tokenizer) -> frozenset[int]:
-    """The ids at which generation stops; published models often have several."""
+    """Return the ids at which generation stops; published models often have several."""
     if isinstance(tokenizer, PretrainedTokenizer):
         return tokenizer.end_tokens
     return frozenset({tokenizer.end_of_text})
 
 
 class CharacterTokenizer:
-    """One token a character: the shortest vocabulary and the longest sequences."""
+    """One token per character: a small vocabulary and long sequences."""
 
     def __init__(self, characters: list[str]) -> None:
         self.characters = characters
@@ -71,11 +71,11 @@ class CharacterTokenizer:
 
     @classmethod
     def train(cls, texts: list[str]) -> "CharacterTokenizer":
-        """Every character that occurs, in the order of Unicode."""
+        """Collect the characters of the texts, in Unicode order."""
         return cls(sorted(set().union(*texts)))
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text.
+        """Return one id per character.
 
         Raises:
             BadInput: a character did not occur in the training text.
@@ -88,23 +88,23 @@ class CharacterTokenizer:
         return [self.ids[character] for character in text]
 
     def decode_bytes(self, tokens: list[int]) -> bytes:
-        """What the ids spell, in UTF-8."""
+        """Return the UTF-8 bytes that the ids spell."""
         spelled = [*self.characters, END_OF_TEXT]
         return "".join(spelled[token] for token in tokens).encode()
 
     def to_json(self) -> dict[str, object]:
-        """The characters are the whole tokenizer."""
+        """Return the characters, from which the tokenizer can be rebuilt."""
         return {"kind": "character", "characters": self.characters}
 
 
 class WordTokenizer:
-    """One token a word, a run of spaces or a punctuation mark: short sequences, and unknown words.
+    """One token per word, run of white space or punctuation mark. Only chapters and tests use it.
 
-    A word that is not in the vocabulary becomes `unknown` and is lost. That loss is the reason for
-    BPE, and why no command trains on words.
+    A word that is not in the vocabulary becomes `unknown` and is lost. BPE was invented to avoid
+    this loss, so no command trains on words.
     """
 
-    PIECES = regex.compile(r"\w+|\s+|[^\w\s]")
+    WORD = regex.compile(r"\w+|\s+|[^\w\s]")
     UNKNOWN = "<unknown>"
 
     def __init__(self, words: list[str]) -> None:
@@ -116,26 +116,26 @@ class WordTokenizer:
 
     @classmethod
     def train(cls, texts: list[str], vocab_size: int) -> "WordTokenizer":
-        """The most frequent pieces; of equally frequent ones those that come first."""
-        counts = Counter(piece for text in texts for piece in cls.PIECES.findall(text))
+        """Keep the most frequent words; of equally frequent words, those that occur first."""
+        counts = Counter(word for text in texts for word in cls.WORD.findall(text))
         return cls([word for word, _ in counts.most_common(vocab_size - 2)])
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of the text."""
-        return [self.ids.get(piece, self.unknown) for piece in self.PIECES.findall(text)]
+        """Return one id per word; words outside the vocabulary become `unknown`."""
+        return [self.ids.get(word, self.unknown) for word in self.WORD.findall(text)]
 
     def decode_bytes(self, tokens: list[int]) -> bytes:
-        """What the ids spell, in UTF-8."""
+        """Return the UTF-8 bytes that the ids spell."""
         spelled = [*self.words, self.UNKNOWN, END_OF_TEXT]
         return "".join(spelled[token] for token in tokens).encode()
 
     def to_json(self) -> dict[str, object]:
-        """The words are the whole tokenizer."""
+        """Return the words, from which the tokenizer can be rebuilt."""
         return {"kind": "word", "words": self.words}
 
 
 def save_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
-    """Write the tokenizer as JSON."""
+    """Write the tokenizer to a JSON file."""
     write_atomically(path, json.dumps(tokenizer.to_json()).encode())
 
 
@@ -143,7 +143,7 @@ def load_tokenizer(path: Path) -> Tokenizer:
     """Read a tokenizer that `save_tokenizer` wrote.
 
     Raises:
-        BadInput: the file is missing, damaged, or of a kind that is not known.
+        BadInput: the file is missing or damaged, or its kind of tokenizer is unknown.
     """
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
@@ -156,5 +156,10 @@ def load_tokenizer(path: Path) -> Tokenizer:
         if state["kind"] == "pretrained":
             return PretrainedTokenizer.from_json(state)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{str(path)!r} is missing or is not a tokenizer") from error
-    raise BadInput(f"{str(path)!r} holds a tokenizer of unknown kind {state['kind']!r}")
+        raise BadInput(
+            f"{str(path)!r} is missing or is not a tokenizer file of this package"
+        ) from error
+    raise BadInput(
+        f"{str(path)!r} holds a tokenizer of kind {state['kind']!r}; accepted kinds are bpe, "
+        "character, word and pretrained"
+    )

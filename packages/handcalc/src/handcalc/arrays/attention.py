@@ -1,10 +1,10 @@
-"""Attention: each query takes a weighted mean of the values that it may see.
+"""Attention: each query takes a weighted sum of the values that its mask keeps.
 
 A = softmax(Q K^T / sqrt(K) + bias),    O = A V    (Vaswani et al. 2017, eq. 1)
 
-Queries are B T K, keys and values B S K; with heads, B H T K and B H S K. What stands before the
-last two axes is carried along. A mask is True where a query may look. Departure from the paper: a
-query that may look nowhere gets zeros, where the softmax of nothing would be 0 / 0.
+Queries are B T K, keys and values B S K; with heads, B H T K and B H S K. A mask is True where a
+query may see a key. Departure from the paper: a query that may see no key gets zeros, where the
+softmax of nothing would be 0 / 0.
 """
 
 from typing import TypeAlias
@@ -19,36 +19,33 @@ LOWEST = np.finfo(np.float64).min
 
 
 def causal_mask(n_positions: int) -> Mask:
-    """A query sees the keys up to its own position: T T, to be joined with others by &."""
+    """Return a mask, T T, where a query sees keys up to its own position; combine masks with &."""
     return np.tri(n_positions, dtype=np.bool_)
 
 
 def padding_mask(lengths: npt.NDArray[np.int64], n_keys: int) -> Mask:
-    """Every query sees the first lengths[b] keys of its sequence, no padding: B 1 S."""
+    """Return a mask, B 1 S, where every query sees the first lengths[b] keys and no padding."""
     return np.arange(n_keys) < lengths[:, None, None]
 
 
 def softmax(scores: Array, mask: Mask) -> tuple[Array, Back[Array]]:
-    """Shares of what a row keeps: p[i] = e^(s[i] - m) / sum over j of e^(s[j] - m), m the largest.
+    """p[i] = e^(s[i] - m) / sum over the kept j of e^(s[j] - m), where m is the largest kept score.
 
-    What the mask leaves out gets 0, and so does a whole row where it leaves out everything.
+    Masked entries get 0, and so does a row in which everything is masked.
     """
     kept = np.where(mask, scores, LOWEST)
     powers = np.exp(kept - kept.max(axis=-1, keepdims=True)) * mask
-    # the largest adds e^0 to its sum, so a sum below 1 is that of nothing
+    # the largest kept score adds e^0 = 1 to the sum, so only an empty row has a sum below 1
     p = powers / np.maximum(powers.sum(axis=-1, keepdims=True), 1.0)
-
-    def back(p_grad: Array) -> Array:
-        # s.grad = J^T p.grad:  s.grad[i] = p[i] (p.grad[i] - sum over j of p.grad[j] p[j])
-        return p * (p_grad - (p_grad * p).sum(axis=-1, keepdims=True))
-
-    return p, back
+    # s.grad = J^T p.grad:  s.grad[i] = p[i] (p.grad[i] - sum over j of p.grad[j] p[j])
+    return p, lambda p_grad: p * (p_grad - (p_grad * p).sum(axis=-1, keepdims=True))
 
 
 def softmax_jacobian(p: Array) -> Array:
-    """All slopes of one row of shares: J[i, j] = dp[i] / ds[j] = p[i] ([i = j] - p[j]).
+    """J[i, j] = dp[i] / ds[j] = p[i] ([i = j] - p[j]), the Jacobian for one row of probabilities.
 
-    That is a matrix for every row of scores, so the way back multiplies by it without making it.
+    There is one such matrix per row of scores, so the backward pass multiplies by it without
+    building it.
     """
     return np.diag(p) - np.outer(p, p)
 
@@ -56,7 +53,7 @@ def softmax_jacobian(p: Array) -> Array:
 def attention_weights(
     q: Array, k: Array, mask: Mask, bias: Array | float = 0.0
 ) -> tuple[Array, Back[tuple[Array, Array]]]:
-    """How much each query takes from each key: A = softmax(Q K^T / sqrt(K) + bias)."""
+    """A = softmax(Q K^T / sqrt(K) + bias)."""
     root = np.sqrt(q.shape[-1])
     scores = np.einsum("...TK, ...SK -> ...TS", q, k) / root + bias
     a, softmax_back = softmax(scores, mask)
@@ -73,7 +70,7 @@ def attention_weights(
 def attention(
     q: Array, k: Array, v: Array, mask: Mask, bias: Array | float = 0.0
 ) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
-    """Each query's weighted mean of the values: O = A V."""
+    """Return O = A V, the weighted sum of the values for each query."""
     a, weights_back = attention_weights(q, k, mask, bias)
 
     def back(o_grad: Array) -> tuple[Array, Array, Array]:

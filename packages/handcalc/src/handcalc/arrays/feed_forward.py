@@ -1,4 +1,4 @@
-"""The feed-forward layer: each position on its own is widened, bent, and narrowed again.
+"""The feed-forward layer: two matrix products with an activation function between them.
 
 FFN(x) = f(x W_1^T + b_1) W_2^T + b_2    (Vaswani et al. 2017, eq. 2, with f = ReLU)
 """
@@ -10,19 +10,19 @@ import numpy as np
 
 from handcalc.arrays.layers import Array, Back, affine
 
-Bend: TypeAlias = Callable[[Array], tuple[Array, Back[Array]]]
+Activation: TypeAlias = Callable[[Array], tuple[Array, Back[Array]]]
 ROOT, CUBE = np.sqrt(2 / np.pi), 0.044715
 
 
 def relu(x: Array) -> tuple[Array, Back[Array]]:
-    """Nothing below zero: y = max(x, 0); the slope is 1 above zero, and 0 at zero and below."""
+    """Return y = max(x, 0); the slope is 1 above zero, and 0 at zero and below."""
     return np.maximum(x, 0.0), lambda y_grad: y_grad * (x > 0)
 
 
 def gelu(x: Array) -> tuple[Array, Back[Array]]:
-    """A smooth ReLU, in the tanh form of Hendrycks and Gimpel 2016, section 2.
+    """Return y = x/2 (1 + tanh(u)),    u = sqrt(2/pi) (x + 0.044715 x^3).
 
-    y = x/2 (1 + tanh(u)),    u = sqrt(2/pi) (x + 0.044715 x^3)
+    A smooth ReLU, in the tanh form of Hendrycks and Gimpel 2016, section 2.
     """
     t = np.tanh(ROOT * (x + CUBE * x**3))
 
@@ -48,16 +48,16 @@ class FeedForward(NamedTuple):
 
 
 def feed_forward(
-    x: Array, w: FeedForward, bend: Bend
+    x: Array, w: FeedForward, activation: Activation
 ) -> tuple[Array, Back[tuple[Array, FeedForward]]]:
-    """Widen from D to F, bend, narrow to D; x is B T D."""
-    h, widen_back = affine(x, w.W_1, w.b_1)
-    g, bend_back = bend(h)
-    y, narrow_back = affine(g, w.W_2, w.b_2)
+    """Return y = f(x W_1^T + b_1) W_2^T + b_2, where f is the activation; x is B T D."""
+    h, affine_1_back = affine(x, w.W_1, w.b_1)
+    g, activation_back = activation(h)
+    y, affine_2_back = affine(g, w.W_2, w.b_2)
 
     def back(y_grad: Array) -> tuple[Array, FeedForward]:
-        g_grad, w_2_grad, b_2_grad = narrow_back(y_grad)
-        x_grad, w_1_grad, b_1_grad = widen_back(bend_back(g_grad))
+        g_grad, w_2_grad, b_2_grad = affine_2_back(y_grad)
+        x_grad, w_1_grad, b_1_grad = affine_1_back(activation_back(g_grad))
         return x_grad, FeedForward(w_1_grad, b_1_grad, w_2_grad, b_2_grad)
 
     return y, back

@@ -1,8 +1,8 @@
-"""GPT: embed the tokens, pass them through blocks, read off the next one.
+"""GPT: embed the tokens, pass them through blocks, and score the next token.
 
 x <- x + attention(norm(x)),    x <- x + FFN(norm(x))    (Radford et al. 2019, section 2.3)
 
-The block is pre-norm, with one more norm before the head, and GELU in between. Departures from
+The block is pre-norm with GELU, and there is one more norm before the head. Departures from
 GPT-2: no biases in attention, no dropout.
 """
 
@@ -18,7 +18,7 @@ from handcalc.arrays.positions import Positions
 
 
 class Block(NamedTuple):
-    """The weights of one block."""
+    """The weights of one pre-norm block."""
 
     attention_norm: Norm
     attention: Heads
@@ -29,21 +29,21 @@ class Block(NamedTuple):
 def block(
     x: Array, w: Block, mask: Mask, positions: Positions
 ) -> tuple[Array, Back[tuple[Array, Block]]]:
-    """Both halves: y = r + FFN(norm(r)), r = x + attention(norm(x)); x is B T D."""
+    """Return y = r + FFN(norm(r)), r = x + attention(norm(x)); x is B T D."""
     n, attention_norm_back = layer_norm(x, w.attention_norm)
     m, attention_back = multi_head_attention(
-        n, n, w.attention, mask, positions.turn, positions.bias
+        n, n, w.attention, mask, positions.rotation, positions.bias
     )
     r = x + m
     n, mlp_norm_back = layer_norm(r, w.mlp_norm)
     f, mlp_back = feed_forward(n, w.mlp, gelu)
 
     def back(y_grad: Array) -> tuple[Array, Block]:
-        # y = r + f:  r.grad = y.grad + that by way of f
+        # y = r + f:  r.grad = y.grad + its gradient through f
         n_grad, mlp = mlp_back(y_grad)
         by_f, mlp_norm = mlp_norm_back(n_grad)
         r_grad = y_grad + by_f
-        # r = x + m:  x.grad = r.grad + that by way of m
+        # r = x + m:  x.grad = r.grad + its gradient through m
         by_queries, by_keys_and_values, attention = attention_back(r_grad)
         by_m, attention_norm = attention_norm_back(by_queries + by_keys_and_values)
         return r_grad + by_m, Block(attention_norm, attention, mlp_norm, mlp)
@@ -52,20 +52,20 @@ def block(
 
 
 class GPT(NamedTuple):
-    """All weights but a learned table of positions, which is the caller's."""
+    """All weights except a learned table of positions, which the caller keeps."""
 
     token: Array
     """V D."""
     blocks: tuple[Block, ...]
     norm: Norm
     head: Array
-    """V D; a tied model has `token` here (Press and Wolf 2017). See `tied`."""
+    """V D; the array `token` itself in a tied model (Press and Wolf 2017)."""
 
 
 def gpt(tokens: Tokens, w: GPT, positions: Positions) -> tuple[Array, Back[tuple[GPT, Array]]]:
-    """Logits, B T V, of tokens, B T: logits[:, t] score the token at t + 1.
+    """Return logits, B T V, of tokens, B T: logits[:, t] score the token at t + 1.
 
-    The way back ends at the weights and at `positions.rows`.
+    `back` returns the gradients of the weights and of `positions.rows`.
     """
     x, embedding_back = embedding(tokens, w.token)
     layer = partial(block, mask=causal_mask(tokens.shape[1]), positions=positions)
@@ -77,22 +77,22 @@ def gpt(tokens: Tokens, w: GPT, positions: Positions) -> tuple[Array, Back[tuple
         n_grad, head = head_back(logits_grad)
         x_grad, norm = norm_back(n_grad)
         x_grad, blocks = blocks_back(x_grad)
-        # a row of positions is added to every sequence of the batch
+        # a row of positions is added to every sequence of the batch, so its gradients add up
         return GPT(embedding_back(x_grad), blocks, norm, head), x_grad.sum(axis=0)
 
     return logits, back
 
 
-def tied(w_grad: GPT) -> GPT:
-    """The gradient of a model whose `token` and `head` are one array: both uses of it, added."""
+def tie_gradients(w_grad: GPT) -> GPT:
+    """Add the gradients of `token` and `head`, for a model in which they are one array."""
     both = w_grad.token + w_grad.head
     return w_grad._replace(token=both, head=both)
 
 
-def step(
+def gpt_step(
     tokens: Tokens, targets: Tokens, keep: Mask, w: GPT, positions: Positions
 ) -> tuple[float, GPT, Array]:
-    """The loss (nats), its gradient at every weight, and that at `positions.rows`."""
+    """Return the loss (nats) and its gradients at every weight and at `positions.rows`."""
     logits, gpt_back = gpt(tokens, w, positions)
     loss, loss_back = cross_entropy(logits, targets, keep)
     return loss, *gpt_back(loss_back())

@@ -1,4 +1,4 @@
-"""What all models are made of: matrices, tables, LayerNorm, and layers on top of each other."""
+"""The layers that all models share: products with a matrix, embedding, LayerNorm, and stacking."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -10,37 +10,29 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Tokens: TypeAlias = npt.NDArray[np.int64]
 Result = TypeVar("Result")
 Back: TypeAlias = Callable[[Array], Result]
-"""From the gradient of the loss at a result to those at what it was made of."""
+"""From the gradient of the loss at a result to the gradients at its inputs."""
 
 EPSILON = 1e-5  # keeps LayerNorm from dividing by zero
 
 
 def linear(x: Array, w: Array) -> tuple[Array, Back[tuple[Array, Array]]]:
-    """Every row times a matrix: y = x W^T.
+    """Return y = x W^T.
 
     x is B T I, W is O I, y is B T O.
     """
-
-    def back(y_grad: Array) -> tuple[Array, Array]:
-        # x.grad = y.grad W,  W.grad = sum over b and t of y.grad x^T
-        return y_grad @ w, np.einsum("BTO, BTI -> OI", y_grad, x)
-
-    return x @ w.T, back
+    # x.grad = y.grad W,  W.grad = sum over b and t of y.grad x^T
+    return x @ w.T, lambda y_grad: (y_grad @ w, np.einsum("BTO, BTI -> OI", y_grad, x))
 
 
 def affine(x: Array, w: Array, b: Array) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
-    """The same plus an offset: y = x W^T + b, where b has O numbers."""
+    """Return y = x W^T + b, where b has O numbers."""
     y, linear_back = linear(x, w)
-
-    def back(y_grad: Array) -> tuple[Array, Array, Array]:
-        # b reaches every row: b.grad = sum over b and t of y.grad
-        return *linear_back(y_grad), y_grad.sum(axis=(0, 1))
-
-    return y + b, back
+    # b reaches every row: b.grad = sum over b and t of y.grad
+    return y + b, lambda y_grad: (*linear_back(y_grad), y_grad.sum(axis=(0, 1)))
 
 
 def embedding(tokens: Tokens, table: Array) -> tuple[Array, Back[Array]]:
-    """A row for each token: x[b, t] = table[tokens[b, t]].
+    """x[b, t] = table[tokens[b, t]].
 
     Tokens are B T, the table is V D, x is B T D.
     """
@@ -64,9 +56,9 @@ class Norm(NamedTuple):
 
 
 def layer_norm(x: Array, w: Norm) -> tuple[Array, Back[tuple[Array, Norm]]]:
-    """Each row at mean 0 and variance 1, then gains and offsets (Ba et al. 2016, eq. 3 and 4).
+    """Return y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon).
 
-    y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon);  x is B T D.
+    x is B T D (Ba, Kiros and Hinton 2016, eq. 3 and 4).
     """
     centred = x - x.mean(axis=-1, keepdims=True)
     std = np.sqrt((centred**2).mean(axis=-1, keepdims=True) + EPSILON)
@@ -77,31 +69,31 @@ def layer_norm(x: Array, w: Norm) -> tuple[Array, Back[tuple[Array, Norm]]]:
         w_grad = Norm((y_grad * z).sum(axis=(0, 1)), y_grad.sum(axis=(0, 1)))
         # x.grad = (z.grad - mean of z.grad - z mean of (z.grad z)) / std
         z_grad = y_grad * w.gamma
-        moved = z_grad.mean(axis=-1, keepdims=True)
-        stretched = (z_grad * z).mean(axis=-1, keepdims=True)
-        return (z_grad - moved - z * stretched) / std, w_grad
+        by_mean = z_grad.mean(axis=-1, keepdims=True)
+        by_variance = (z_grad * z).mean(axis=-1, keepdims=True)
+        return (z_grad - by_mean - z * by_variance) / std, w_grad
 
     return w.gamma * z + w.beta, back
 
 
-State = TypeVar("State")
-Weights = TypeVar("Weights")
+Rows = TypeVar("Rows")
+LayerWeights = TypeVar("LayerWeights")
 
 
 def stack(
-    x: State,
-    weights: Iterable[Weights],
-    layer: Callable[[State, Weights], tuple[State, Callable[[State], tuple[State, Weights]]]],
-) -> tuple[State, Callable[[State], tuple[State, tuple[Weights, ...]]]]:
-    """One layer after another, each with its own weights: x <- layer(x, w)."""
-    backs: list[Callable[[State], tuple[State, Weights]]] = []
+    x: Rows,
+    weights: Iterable[LayerWeights],
+    layer: Callable[[Rows, LayerWeights], tuple[Rows, Callable[[Rows], tuple[Rows, LayerWeights]]]],
+) -> tuple[Rows, Callable[[Rows], tuple[Rows, tuple[LayerWeights, ...]]]]:
+    """Apply layers one after another, each with its own weights: x <- layer(x, w)."""
+    backs: list[Callable[[Rows], tuple[Rows, LayerWeights]]] = []
     for w in weights:
         x, layer_back = layer(x, w)
         backs.append(layer_back)
 
-    def back(x_grad: State) -> tuple[State, tuple[Weights, ...]]:
+    def back(x_grad: Rows) -> tuple[Rows, tuple[LayerWeights, ...]]:
         # the last layer first
-        w_grads: list[Weights] = []
+        w_grads: list[LayerWeights] = []
         for layer_back in reversed(backs):
             x_grad, w_grad = layer_back(x_grad)
             w_grads.append(w_grad)

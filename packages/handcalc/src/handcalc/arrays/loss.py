@@ -1,4 +1,4 @@
-"""How surprised a model is by what comes next: cross-entropy, in nats."""
+"""The cross-entropy of the next tokens, in nats, and its gradient at the logits."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from handcalc.arrays.layers import Array, Tokens
 
 
 def cross_entropy(logits: Array, targets: Tokens, keep: Mask) -> tuple[float, Callable[[], Array]]:
-    """The mean of -ln p[target] over the n positions that are kept, p = softmax(logits).
+    """Return the mean of -ln p[target] over the n kept positions, with p = softmax(logits).
 
-    Logits are B T V, targets and `keep` B T. Where a target is not kept, any id may stand. The way
-    back begins here: the gradient of the loss at itself is 1.
+    Logits are B T V, targets and `keep` B T. A target that is not kept may have any id. The
+    backward pass starts here, so `back` takes no gradient.
 
     Raises:
         ValueError: no target is kept.
@@ -23,9 +23,5 @@ def cross_entropy(logits: Array, targets: Tokens, keep: Mask) -> tuple[float, Ca
     shifted = logits - logits.max(axis=-1, keepdims=True)  # so that no power overflows
     log_p = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     y = np.eye(logits.shape[-1])[targets] * keep[..., None]
-
-    def back() -> Array:
-        # logits.grad = (p - y) / n where kept, y = 1 at the target and else 0
-        return (np.exp(log_p) * keep[..., None] - y) / n
-
-    return -(y * log_p).sum() / n, back
+    # logits.grad = (p - y) / n where kept, y = 1 at the target and else 0
+    return -(y * log_p).sum() / n, lambda: (np.exp(log_p) * keep[..., None] - y) / n

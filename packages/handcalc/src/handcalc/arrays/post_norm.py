@@ -1,9 +1,9 @@
-"""The blocks of the first transformer, which normalise after each sum.
+"""The blocks of the first transformer, with a norm after each residual.
 
 Every sub-layer's result is LayerNorm(x + sublayer(x))    (Vaswani et al. 2017, section 3.1)
 
-A block of the encoder, which reads, has two sub-layers; a block of the decoder, which writes, has
-one more, with queries of its own and keys and values of what was read.
+A block of the encoder has two sub-layers. A block of the decoder has one more, cross-attention,
+with queries from the target and keys and values from the encoder's output.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ class Attention(NamedTuple):
 def attention_sublayer(
     x: Array, y: Array, w: Attention, mask: Mask
 ) -> tuple[Array, Back[tuple[Array, Array, Attention]]]:
-    """LayerNorm(x + m), where m is what the rows x (B T D) take from the rows y (B S D)."""
+    """LayerNorm(x + m), with m = attention from queries of x (B T D) to keys of y (B S D)."""
     m, heads_back = multi_head_attention(x, y, w.heads, mask)
     n, norm_back = layer_norm(x + m, w.norm)
 
     def back(n_grad: Array) -> tuple[Array, Array, Attention]:
-        # x goes two ways: into the heads and past them
+        # x takes two paths: through the heads and around them
         m_grad, norm = norm_back(n_grad)
         x_grad, y_grad, heads = heads_back(m_grad)
         return m_grad + x_grad, y_grad, Attention(heads, norm)
@@ -59,7 +59,7 @@ def mlp_sublayer(x: Array, w: Mlp) -> tuple[Array, Back[tuple[Array, Mlp]]]:
 
 
 class EncoderBlock(NamedTuple):
-    """The weights of one block of the stack that reads."""
+    """The weights of one block of the encoder."""
 
     attention: Attention
     mlp: Mlp
@@ -68,7 +68,7 @@ class EncoderBlock(NamedTuple):
 def encoder_block(
     x: Array, w: EncoderBlock, mask: Mask
 ) -> tuple[Array, Back[tuple[Array, EncoderBlock]]]:
-    """The source looks at itself; x is B S D."""
+    """Self-attention of the source, then the feed-forward layer; x is B S D."""
     n, attention_back = attention_sublayer(x, x, w.attention, mask)
     y, mlp_back = mlp_sublayer(n, w.mlp)
 
@@ -81,11 +81,11 @@ def encoder_block(
 
 
 Pair: TypeAlias = tuple[Array, Array]
-"""The rows of the target, B T D, and those read of the source, B S D."""
+"""The rows of the target, B T D, and the memory: the encoder's output, B S D."""
 
 
 class DecoderBlock(NamedTuple):
-    """The weights of one block of the stack that writes."""
+    """The weights of one block of the decoder."""
 
     attention: Attention
     cross: Attention
@@ -95,9 +95,9 @@ class DecoderBlock(NamedTuple):
 def decoder_block(
     pair: Pair, w: DecoderBlock, mask: Mask, memory_mask: Mask
 ) -> tuple[Pair, Callable[[Pair], tuple[Pair, DecoderBlock]]]:
-    """The target looks at itself, then at the memory, which is what was read of the source.
+    """Self-attention of the target, cross-attention to the memory, then the feed-forward layer.
 
-    The memory passes unchanged to the next block.
+    The memory, the encoder's output, passes unchanged to the next block.
     """
     x, memory = pair
     n, attention_back = attention_sublayer(x, x, w.attention, mask)
@@ -109,7 +109,7 @@ def decoder_block(
         c_grad, mlp = mlp_back(y_grad)
         n_grad, by_cross, cross = cross_back(c_grad)
         by_queries, by_keys_and_values, attention = attention_back(n_grad)
-        # the memory goes two ways: to this block and past it
+        # the memory takes two paths: into this block and on to the next
         pair_grad = by_queries + by_keys_and_values, memory_grad + by_cross
         return pair_grad, DecoderBlock(attention, cross, mlp)
 

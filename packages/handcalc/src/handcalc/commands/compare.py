@@ -1,4 +1,4 @@
-"""`handcalc compare`: ours beside PyTorch and beside our autograd engine, row by row."""
+"""`handcalc compare`: our results against PyTorch's, our speed against our autograd engine's."""
 
 import argparse
 import json
@@ -10,20 +10,22 @@ from handcalc.comparison.rows import Row
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Nothing to choose."""
+    """Add nothing: the comparison has no options of its own."""
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compute the rows and print them; 1 if a row is not equal."""
+    """Compute the rows and print them; return 1 if a row is not equal."""
     try:
         import_module("handcalc.baselines")
     except ImportError as error:
         raise ValueError(str(error)) from error
-    rows = [*equality.step_rows(), *equality.optimizer_rows(), speed.training_step()]
-    costs = speed.costs()
+    rows = [*equality.step_rows(), *equality.optimizer_rows(), speed.speed_row()]
+    costs = speed.measure_costs()
     if options.json:
+        computed = ("speedup", "ok", "slow")
+        found = [vars(row) | {name: getattr(row, name) for name in computed} for row in rows]
         cost = [each._asdict() | {"nanoseconds": each.nanoseconds} for each in costs]
-        print(json.dumps({"rows": [row.to_json() for row in rows], "cost": cost}))
+        print(json.dumps({"rows": found, "cost": cost}))
     else:
         print_rows(rows)
         print_costs(costs)
@@ -31,12 +33,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def print_rows(rows: list[Row]) -> None:
-    """The rows as a table."""
+    """Print the comparison as a table."""
     print(f"Python {platform.python_version()}, one core")
-    print(f"{'what':48} {'beside':21}{'difference':>11}{'allowed':>9}{'ours':>10}{'other':>10}"
+    print(f"{'compared':48} {'with':21}{'difference':>11}{'allowed':>9}{'ours':>10}{'theirs':>10}"
           f"{'speedup':>9}{'floor':>7}")  # fmt: skip
     for row in rows:
-        times = "".join(f"{seconds(each):>10}" for each in (row.ours_s, row.library_s))
+        times = "".join(
+            f"{'' if s is None else f'{1000 * s:.1f} ms':>10}" for s in (row.ours_s, row.library_s)
+        )
         ratio = "" if row.speedup is None else f"{row.speedup:.1f}"
         floor = "" if row.floor is None else f"{row.floor:g}"
         verdict = ("ok" if row.ok else "NOT EQUAL") + (", slow" if row.slow else "")
@@ -47,16 +51,11 @@ def print_rows(rows: list[Row]) -> None:
 
 
 def print_costs(costs: list[speed.Cost]) -> None:
-    """How the time of a step grows."""
-    print("\na step of once, twice and four times as many tokens times weights:")
-    print(f"{'tokens':>8}{'weights':>9}{'product':>9}{'time':>9}{'each':>10}")
+    """Print how the time of a step grows with the number of tokens and of weights."""
+    print("\ntime of a step as tokens and weights grow, relative to the first line:")
+    print(f"{'tokens':>8}{'weights':>9}{'product':>9}{'time':>9}{'per token and weight':>22}")
     first = costs[0]
     for cost in costs:
         product = cost.tokens * cost.weights / (first.tokens * first.weights)
         print(f"{cost.tokens:8}{cost.weights:9,}{product:8.2f}x{cost.seconds / first.seconds:8.2f}x"
-              f"{cost.nanoseconds:7.0f} ns")  # fmt: skip
-
-
-def seconds(value: float | None) -> str:
-    """A time to read."""
-    return "" if value is None else f"{1000 * value:.1f} ms"
+              f"{cost.nanoseconds:19.0f} ns")  # fmt: skip

@@ -1,115 +1,117 @@
-"""`handcalc demo`: a step taken apart, checked, learned by heart, and then done on words."""
+"""`handcalc demo`: one step explained, a sentence memorised, and a training on words."""
 
 import argparse
 import json
 import math
 from typing import Any
 
-from handcalc.commands.explain import print_explanation
+from handcalc.calculation import Calculation, flatten
 from handcalc.commands.progress import Progress
-from handcalc.commands.tables import bar
-from handcalc.commands.train import report
 from handcalc.explaining.explain import Explainer
-from handcalc.gradients.check import TARGETS, TOKENS, apart, engine_step
-from handcalc.model.calculation import Calculation
-from handcalc.model.weights import Shape, drawn, numbers
-from handcalc.operations.vocabulary import WORDS
-from handcalc.training.training import State, TrainConfig, after, beginning, train, whole_step
-from handcalc.training.words import identifiers, words_of
+from handcalc.explaining.text import explanation_text
+from handcalc.gradients.check import TARGETS, TOKENS, autograd_step, max_difference
+from handcalc.layers.embedding import WORDS
+from handcalc.model.weights import Shape, initial_weights
+from handcalc.training.evaluation import evaluate
+from handcalc.training.optimizers import State, training_step
+from handcalc.training.training import TrainConfig, initial_state, train
+from handcalc.training.words import library_names, split_words
 
-BLOCK, SEED = "pre-ln", 42
-SHOWN = (0, 1, 2, 5, 10, 20, 50, 100)
+BLOCK, DEMO_SEED = "pre-ln", 42
+PRINTED_STEPS = (0, 1, 2, 5, 10, 20, 50, 100)
 CHAIN = ("loss", "losses[0]", "logits[0][3]", "N.2[0][0]")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """How long the last part goes on."""
-    parser.add_argument("--steps", type=int, default=500, help="of the training on words")
+    """Add the length of the last part."""
+    parser.add_argument(
+        "--steps", type=int, default=500,
+        help="steps of the training on words (default: %(default)s)",
+    )  # fmt: skip
 
 
 def run(options: argparse.Namespace) -> int:
-    """Calculate all parts; print them, or what they came to."""
+    """Calculate and print each part in turn."""
     config = TrainConfig(steps=options.steps)
-    losses, first, last = by_heart()
-    error = engine_error(first)
+    losses, first, last = memorise()
+    weights = {name: first.values[name] for name in first.weights}
+    _, gradients = autograd_step(weights, TOKENS, TARGETS, BLOCK)
+    error = max(max_difference(first.values[f"{name}.grad"], gradients[name]) for name in weights)
     if not options.json:
-        print_step(first, error)
+        print_first_step(first, error)
         print_memorising(losses, last)
-    words = on_words(config)
+    report = train_on_names(config)
     if options.json:
-        print(json.dumps({"losses": losses, "engine_error": error, "words": words}))
+        print(json.dumps({"losses": losses, "engine_error": error, "words": report}))
     else:
-        print_words(words, config)
+        print_names(report, config)
     return 0
 
 
-def by_heart() -> tuple[list[float], Calculation, Calculation]:
-    """A hundred steps on one sentence: the losses, the first step and the last."""
-    state = State(0, drawn(Shape(), BLOCK, SEED), {})
+def memorise() -> tuple[list[float], Calculation, Calculation]:
+    """Take a hundred steps on one sentence; return the losses, the first step and the last."""
+    state = State(0, initial_weights(Shape(), BLOCK, DEMO_SEED), {})
     losses: list[float] = []
     steps: list[Calculation] = []
-    for _ in range(SHOWN[-1] + 1):
-        c = whole_step(state, TOKENS, TARGETS, BLOCK)
-        state = after(state, c)
+    for _ in range(PRINTED_STEPS[-1] + 1):
+        c, state = training_step(state, TOKENS, TARGETS, BLOCK)
         losses.append(c.values["loss"])
         steps = [*steps[:1], c]
     return losses, steps[0], steps[-1]
 
 
-def engine_error(c: Calculation) -> float:
-    """The largest difference between the formulas' gradients and those of the autograd engine."""
-    weights = {name: c.values[name] for name in c.weights}
-    gradients = engine_step(weights, TOKENS, TARGETS, BLOCK)[1]
-    return max(apart(c.values[f"{name}.grad"], gradients[name]) for name in weights)
-
-
-def print_step(c: Calculation, error: float) -> None:
-    """What the first step looks like from inside."""
-    n = sum(len(numbers(c.values[name])) for name in c.weights)
-    print(f'"I like transformers": {n:,} drawn weights, and no idea yet of what comes next.\n')
-    print("How much each position takes from those before it, in the first head:")
+def print_first_step(c: Calculation, error: float) -> None:
+    """Print attention weights, the explanations of a chain of numbers, and the gradients' error."""
+    n = sum(len(flatten(c.values[name])) for name in c.weights)
+    print(f'"I like transformers": {n:,} random weights that predict nothing yet.\n')
+    print("Attention weights of the first head, of each position on itself and those before it:")
     for t, row in enumerate(c.values["A.0"]):
-        shares = "  ".join(f"{share:.3f}" for share in row[: t + 1])
-        print(f"  {WORDS[TOKENS[t]]:13}{shares}")
-    print("\nAny number can be asked where it comes from, down to the draws:\n")
+        weights = "  ".join(f"{weight:.3f}" for weight in row[: t + 1])
+        print(f"  {WORDS[TOKENS[t]]:13}{weights}")
+    print("\nEvery number can be explained, down to the random draws:\n")
     explain = Explainer(c)
     for name in CHAIN:
-        print_explanation(explain(name), SEED)
-        print()
-    print(f"All {n:,} gradients by formula, beside an autograd engine: largest difference "
+        print(explanation_text(explain(name), DEMO_SEED) + "\n")
+    print(f"All {n:,} gradients by formula, compared with an autograd engine: largest difference "
           f"{error:.1e}.\n")  # fmt: skip
 
 
 def print_memorising(losses: list[float], last: Calculation) -> None:
-    """The loss as it falls, and what the model expects in the end."""
-    print("The same step a hundred times, by AdamW. Loss, in nats:")
-    for step in SHOWN:
-        print(f"  {step:3}  {losses[step]:.6f}  {bar(losses[step] / losses[0], 40)}")
-    print("\nWhat it then gives the word that comes:")
+    """Print the falling loss, and the probability of each correct word in the end."""
+    print("The same step a hundred times, with AdamW. Loss in nats:")
+    for step in PRINTED_STEPS:
+        print(f"  {step:3}  {losses[step]:.6f}  {bar(losses[step] / losses[0])}")
+    print("\nAfterwards, the probability of the correct next word:")
     for t, target in enumerate(TARGETS):
-        share = last.values["probabilities"][t][target]
-        print(f"  after {WORDS[TOKENS[t]]:13}{WORDS[target]:13}{share:6.1%}  {bar(share, 40)}")
+        p = last.values["probabilities"][t][target]
+        print(f"  after {WORDS[TOKENS[t]]:13}{WORDS[target]:13}{p:6.1%}  {bar(p)}")
 
 
-def on_words(config: TrainConfig) -> dict[str, Any]:
-    """The same code on the names in this Python's library."""
-    words = words_of(identifiers(), config.seed)
+def bar(share: float) -> str:
+    """Return a bar of up to 40 characters for a share of up to 1."""
+    return "#" * round(min(share, 1.0) * 40)
+
+
+def train_on_names(config: TrainConfig) -> dict[str, Any]:
+    """Train the same code on the names in this Python's standard library."""
+    words = split_words(library_names(), config.seed)
     words = words._replace(held_out=words.held_out[:200])
-    state, progress = beginning(config, words), Progress(config.steps, spent=0.0)
+    state, progress = initial_state(config, words), Progress(config.steps, spent=0.0)
     for record in train(config, words, state):
         state = record.state
         progress.show(record)
     progress.end()
-    return report(config, words, state) | {"guessing": math.log(len(words.characters) + 1)}
+    return evaluate(config, words, state) | {"guessing": math.log(len(words.characters) + 1)}
 
 
-def print_words(words: dict[str, Any], config: TrainConfig) -> None:
-    """How good it is, and what it invents."""
+def print_names(report: dict[str, Any], config: TrainConfig) -> None:
+    """Print the losses of the model and of guessing, and the names that it generates."""
+    samples = " ".join(word or "-" for word in report["samples"])
     print(
-        f"\nThe same code, {config.steps} steps on names out of Python's own library, one a step."
+        f"\nThe same code, {config.steps} steps on names from Python's own library, one per step.\n"
+        "Loss in nats per character, on 200 held-out names:\n"
+        f"  {report['guessing']:.3f}  guessing\n"
+        f"  {report['unigram_entropy']:.3f}  counting single characters, in all names\n"
+        f"  {report['held_out_loss']:.3f}  this model\n"
+        f"Names it generates:\n  {samples}"
     )
-    print("Nats a character, on 200 names that it has not seen:")
-    print(f"  {words['guessing']:.3f}  guessing")
-    print(f"  {words['unigram_entropy']:.3f}  knowing how often each character comes, in all names")
-    print(f"  {words['held_out_loss']:.3f}  this model")
-    print("Names it invents:\n  " + " ".join(word or "-" for word in words["samples"]))

@@ -1,4 +1,4 @@
-"""How far a training is, for whoever watches."""
+"""The progress line of a training run."""
 
 import sys
 import time
@@ -7,40 +7,40 @@ from handcalc.training.training import Record
 
 
 class Progress:
-    """A line on the screen, written over at every step; in a file, a line now and then."""
+    """A line on the terminal that every step overwrites; in a file, five lines per run."""
 
     def __init__(self, steps: int, spent: float) -> None:
         self.steps, self.spent, self.begin = steps, spent, time.perf_counter()
         self.first, self.loss = 0, 0.0
         self.on_screen = sys.stderr.isatty()
-        self.heard = True
+        self.closed = False
 
     def seconds(self) -> float:
-        """Since the beginning of the run, sessions before this one included."""
+        """Return the time since the start of the run, earlier sessions included."""
         return self.spent + time.perf_counter() - self.begin
 
     def show(self, record: Record) -> None:
-        """The step, a mean of the latest losses, and the time that is left."""
+        """Show the step, a running mean of the loss, and the time that is left."""
         if not self.first:
             self.first, self.loss = record.step, record.loss
         self.loss += 0.02 * (record.loss - self.loss)
-        each = (time.perf_counter() - self.begin) / (record.step - self.first + 1)
-        left = each * (self.steps - record.step)
+        per_step = (time.perf_counter() - self.begin) / (record.step - self.first + 1)
+        left = per_step * (self.steps - record.step)
         text = f"step {record.step:,} of {self.steps:,}   loss {self.loss:.3f}   {left:.0f} s left"
         if self.on_screen:
-            self.say(f"\r{text:60}", "")
+            self.write(f"\r{text:60}", "")
         elif record.step % max(self.steps // 5, 1) == 0:
-            self.say(text, "\n")
+            self.write(text, "\n")
 
     def end(self) -> None:
-        """Leave the line."""
+        """End the line on the terminal."""
         if self.on_screen:
-            self.say("", "\n")
+            self.write("", "\n")
 
-    def say(self, text: str, end: str) -> None:
-        """To whoever still listens; a training goes on without."""
-        if self.heard:
+    def write(self, text: str, end: str) -> None:
+        """Print to stderr; once that pipe is closed, the training continues without it."""
+        if not self.closed:
             try:
                 print(text, end=end, file=sys.stderr, flush=True)
             except BrokenPipeError:
-                self.heard = False
+                self.closed = True

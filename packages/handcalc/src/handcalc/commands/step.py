@@ -1,26 +1,32 @@
-"""`handcalc step`: every number of a training step."""
+"""`handcalc step`: print every number of a training step."""
 
 import argparse
 import json
 import math
 from typing import Any
 
-from handcalc.commands import sentence
-from handcalc.commands.tables import table
-from handcalc.model.calculation import Calculation
-from handcalc.model.weights import numbers
-from handcalc.operations.matrices import dot, each
-from handcalc.operations.vocabulary import WORDS
+from handcalc.calculation import Calculation, dot, flatten, is_list, map_numbers
+from handcalc.layers.embedding import WORDS
+from handcalc.model.weights import Shape, initial_weights
+from handcalc.training.optimizers import OPTIMIZERS, State, training_step
+
+MAX_COLUMNS = 8  # numbers printed per row; --json has all of them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The step, and how many more."""
-    sentence.add_options(parser)
-    parser.add_argument("--steps", type=positive, default=1, help="updates of the weights")
+    """Add the option that `explain` does not have."""
+    parser.add_argument(
+        "--steps", type=positive, default=1,
+        help="updates of the weights before the last loss is printed (default: %(default)s)",
+    )  # fmt: skip
 
 
 def positive(text: str) -> int:
-    """A count of at least one."""
+    """Return a count of at least 1.
+
+    Raises:
+        ArgumentTypeError: the count is smaller.
+    """
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"must be at least 1, got {number}")
@@ -28,41 +34,45 @@ def positive(text: str) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Forward, backward and as many updates as were asked for."""
-    c = sentence.first_step(options)
-    gradients = {name: c.values[f"{name}.grad"] for name in c.weights}
-    every = [number for name in c.weights for number in numbers(gradients[name])]
-    found = {
+    """Take one step and print it, then take the others and print the loss."""
+    tokens, targets, optimizer = options.text, options.text[1:], OPTIMIZERS[options.optimizer]
+    state = State(0, initial_weights(Shape(), options.block, options.seed), {})
+    first, state = training_step(state, tokens, targets, options.block, optimizer)
+    loss_after: list[float] = []
+    for _ in range(options.steps):
+        c, state = training_step(state, tokens, targets, options.block, optimizer)
+        loss_after.append(c.values["loss"])
+    gradients = {name: first.values[f"{name}.grad"] for name in first.weights}
+    all_gradients = [number for tensor in gradients.values() for number in flatten(tensor)]
+    summary = {
         "block": options.block,
-        "loss": c.values["loss"],
-        "losses": c.values["losses"],
-        "perplexity": math.exp(c.values["loss"]),
-        "grad_norm": math.sqrt(dot(every, every)),
-        "parameters": len(every),
-        "loss_after": sentence.losses_after(c, options.steps, options),
+        "loss": first.values["loss"],
+        "losses": first.values["losses"],
+        "perplexity": math.exp(first.values["loss"]),
+        "grad_norm": math.sqrt(dot(all_gradients, all_gradients)),
+        "parameters": len(all_gradients),
+        "loss_after": loss_after,
     }
     if options.json:
-        found |= {"tensors": stages(c), "gradients": gradients}
-        print(json.dumps(found, allow_nan=False))
+        summary |= {"tensors": forward_tensors(first), "gradients": gradients}
+        print(json.dumps(summary, allow_nan=False))
     else:
-        print_stages(c)
-        print_summary(found, options)
+        print_tensors(first)
+        print_summary(summary, options)
     return 0
 
 
-def stages(c: Calculation) -> dict[str, Any]:
-    """The weights and what the forward pass made of them, null for the scores of the future."""
+def forward_tensors(c: Calculation) -> dict[str, Any]:
+    """Return the weights and the results of the forward pass, with null for infinite scores."""
     names = [*c.weights, *(name for line in c.lines for name in line.names)]
-    return {name: finite(c.values[name]) for name in names[: names.index("loss") + 1]}
+    return {
+        name: map_numbers(lambda x: x if math.isfinite(x) else None, c.values[name])
+        for name in names[: names.index("loss") + 1]
+    }
 
 
-def finite(value: Any) -> Any:
-    """The same lists with null for what is infinite, which JSON cannot say."""
-    return each(lambda x: x if math.isfinite(x) else None, value)
-
-
-def print_stages(c: Calculation) -> None:
-    """A table for every tensor, up to the gradients."""
+def print_tensors(c: Calculation) -> None:
+    """Print a table for every tensor, from the weights to the gradients."""
     tokens: list[int] = c.values["tokens"]
     words = [WORDS[token] for token in tokens]
     for name in c.weights:
@@ -76,13 +86,39 @@ def print_stages(c: Calculation) -> None:
             break  # the update has as many numbers again
 
 
-def print_summary(found: dict[str, Any], options: argparse.Namespace) -> None:
-    """What the step comes to."""
-    print(f"\nblock {found['block']}, {found['parameters']:,} parameters")
-    print(f"loss {found['loss']:.6f} nats, perplexity {found['perplexity']:.4f}; by guessing, "
-          f"{math.log(len(WORDS)):.4f} and {len(WORDS)}")  # fmt: skip
-    print(f"length of the gradient {found['grad_norm']:.6f}")
+def print_summary(summary: dict[str, Any], options: argparse.Namespace) -> None:
+    """Print the loss, the size of the gradient, and the loss after the updates."""
     updates = "update" if options.steps == 1 else "updates"
-    print(f"loss after {options.steps} {updates} by {options.optimizer}: "
-          f"{found['loss_after'][-1]:.6f}")  # fmt: skip
-    print('any number of it, explained: handcalc explain "W_Q.0[3][1].grad"')
+    print(
+        f"\nblock {summary['block']}, {summary['parameters']:,} parameters\n"
+        f"loss {summary['loss']:.6f} nats, perplexity {summary['perplexity']:.4f}; guessing "
+        f"gives {math.log(len(WORDS)):.4f} and {len(WORDS)}\n"
+        f"norm of the gradient {summary['grad_norm']:.6f}\n"
+        f"loss after {options.steps} {updates} by {options.optimizer}: "
+        f"{summary['loss_after'][-1]:.6f}\n"
+        'explain any of these numbers with: handcalc explain "W_Q.0[3][1].grad"'
+    )
+
+
+def table(name: str, formula: str, value: Any, words: list[str]) -> str:
+    """Return a heading with name, size and formula, and the rows; one row per word is labelled."""
+    if not is_list(value):
+        return f"\n{name}    {formula}\n  {cell(value)}"
+    if not is_list(value[0]):
+        return f"\n{name} ({len(value)})    {formula}\n  {table_row(value)}"
+    labels = words if len(words) == len(value) else [str(i) for i in range(len(value))]
+    width = max(map(len, labels))
+    heading = f"\n{name} ({len(value)} x {len(value[0])})    {formula}\n"
+    return heading + "\n".join(
+        f"  {label:{width}}  {table_row(row)}" for label, row in zip(labels, value, strict=True)
+    )
+
+
+def table_row(numbers: list[float]) -> str:
+    """Return the first numbers of a row, with dots if there are more."""
+    return " ".join(map(cell, numbers[:MAX_COLUMNS])) + " ..." * (len(numbers) > MAX_COLUMNS)
+
+
+def cell(number: float) -> str:
+    """Return a number in nine characters, in exponent form if four decimals would lose it."""
+    return f"{number:9.1e}" if number and abs(number) < 5e-4 else f"{number:9.4f}"

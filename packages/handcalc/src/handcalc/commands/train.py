@@ -1,8 +1,7 @@
-"""`handcalc train`: the step, a thousand times, on words."""
+"""`handcalc train`: train on a file of words, and let the model generate new ones."""
 
 import argparse
 import json
-import random
 import shlex
 import signal
 import sys
@@ -13,29 +12,22 @@ from pathlib import Path
 from typing import Any
 
 from handcalc.commands.progress import Progress
-from handcalc.model.blocks import BLOCKS
-from handcalc.model.weights import numbers
-from handcalc.training.counts import bigram_loss, entropy
-from handcalc.training.invention import invented
+from handcalc.model.transformer import BLOCKS
+from handcalc.training.evaluation import evaluate
+from handcalc.training.optimizers import State
 from handcalc.training.run_folder import RunFolder
-from handcalc.training.training import (
-    State,
-    TrainConfig,
-    beginning,
-    mean_loss,
-    train,
-)
-from handcalc.training.words import Words, identifiers, read_words, words_of
+from handcalc.training.training import TrainConfig, initial_state, train
+from handcalc.training.words import Words, library_names, read_words, split_words
 
-EVERY = 100  # steps between two savings
-N_SAMPLES = 12
+SAVE_EVERY = 100  # steps
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """The words, the settings of the training, and where the run goes."""
+    """Add the file of words, the settings of the training, and the options of the run folder."""
     parser.add_argument(
-        "file", nargs="?", type=Path, help="words; without it, identifiers of this Python's library"
-    )
+        "file", nargs="?", type=Path,
+        help="text file of words (default: names used in this Python's standard library)",
+    )  # fmt: skip
     for field in fields(TrainConfig):
         default: Any = field.default
         parser.add_argument(
@@ -44,72 +36,78 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             choices=BLOCKS if field.name == "block" else None,
             help=f"{field.metadata['help']} (default: {default})",
         )
-    parser.add_argument("--name", help="the run's folder below runs (default: words)")
-    parser.add_argument("--runs", type=Path, help="where run folders lie (default: runs)")
+    parser.add_argument("--name", help="name of the run's folder (default: words)")
+    parser.add_argument("--runs", type=Path, help="folder of all run folders (default: runs)")
     parser.add_argument(
-        "--resume", type=Path, help="go on with the run in this folder, with its own settings"
+        "--resume", type=Path, metavar="FOLDER",
+        help="continue the run in this folder, with its own words and settings",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace an existing run of the same name"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a run of the same name")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, then say how good the model is beside counting, and let it invent words."""
+    """Train, evaluate, and generate a few words; return 130 if the training was interrupted."""
     folder = RunFolder(options.resume or (options.runs or Path("runs")) / (options.name or "words"))
-    config, words, state = resumed(folder, options) if options.resume else begun(folder, options)
-    progress = Progress(config.steps, folder.seconds())
-    state = trained(folder, config, words, state, progress)
+    start = resume_run if options.resume else start_run
+    config, words, state = start(folder, options)
+    spent = max((record["seconds"] for record in folder.records()), default=0.0)
+    progress = Progress(config.steps, spent)
+    state = train_and_save(folder, config, words, state, progress)
     if state.step < config.steps:
-        print(f"stopped after step {state.step}; {how_to_go_on(folder)}", file=sys.stderr)
+        print(f"stopped after step {state.step}; {resume_hint(folder)}", file=sys.stderr)
         return 130
-    found = report(config, words, state) | {"seconds": progress.seconds()}
+    report = evaluate(config, words, state) | {"seconds": progress.seconds()}
     if options.json:
-        print(json.dumps(found))
+        print(json.dumps(report))
     else:
-        print_report(found, folder.path)
+        print_report(report, folder.path)
     return 0
 
 
-def resumed(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
-    """A run where it was stopped; it keeps the words and the settings that it began with."""
-    given = {name for name, value in vars(options).items() if value is not None}
-    given -= {"command", "resume", "json"} | ({"overwrite"} if not options.overwrite else set())
-    if given:
-        others = ", ".join(sorted(name.replace("_", "-") for name in given))
+def resume_run(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
+    """Return the saved run; options that would change it are refused."""
+    set_options = {name for name, value in vars(options).items() if value is not None}
+    set_options -= {"command", "resume", "json"}
+    set_options -= set() if options.overwrite else {"overwrite"}
+    if set_options:
+        others = ", ".join(sorted(name.replace("_", "-") for name in set_options))
         raise ValueError(f"a resumed run keeps its own words and settings: leave out {others}")
     return folder.load()
 
 
-def begun(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
-    """A new run."""
-    asked = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
-    config = TrainConfig(**{name: value for name, value in asked.items() if value is not None})
+def start_run(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConfig, Words, State]:
+    """Create the folder of a new run with its initial weights."""
+    settings = {field.name: getattr(options, field.name) for field in fields(TrainConfig)}
+    config = TrainConfig(**{name: value for name, value in settings.items() if value is not None})
     if folder.config.is_file() and not options.overwrite:
         raise ValueError(
-            f"{str(folder.path)!r} already holds a run; {how_to_go_on(folder)}, "
-            "replace it by --overwrite, or choose another --name"
+            f"{str(folder.path)!r} already holds a run; {resume_hint(folder)}, "
+            "replace it with --overwrite, or choose another --name"
         )
-    texts = read_words(options.file) if options.file else identifiers()
-    words = words_of(texts, config.seed)
-    state = beginning(config, words)
+    texts = read_words(options.file) if options.file else library_names()
+    words = split_words(texts, config.seed)
+    state = initial_state(config, words)
     folder.begin(config, words, state)
     return config, words, state
 
 
-def how_to_go_on(folder: RunFolder) -> str:
-    """The command, for a shell."""
-    return f"go on with: handcalc train --resume {shlex.quote(str(folder.path))}"
+def resume_hint(folder: RunFolder) -> str:
+    """Return the command that resumes a run, quoted for a shell."""
+    return f"continue with: handcalc train --resume {shlex.quote(str(folder.path))}"
 
 
-def trained(
+def train_and_save(
     folder: RunFolder, config: TrainConfig, words: Words, state: State, progress: Progress
 ) -> State:
-    """The state after the last step, or after the one in which Ctrl-C came; it is saved."""
-    with noted_interrupts() as interrupts:
+    """Train to the last step, or to the one during which Ctrl-C was pressed, and save the state."""
+    with deferred_interrupts() as interrupts:
         for record in train(config, words, state):
             state = record.state
             folder.add({"step": record.step, "loss": record.loss, "seconds": progress.seconds()})
             progress.show(record)
-            if record.step % EVERY == 0:
+            if record.step % SAVE_EVERY == 0:
                 folder.save(config, words, state)
             if interrupts:
                 break
@@ -119,44 +117,26 @@ def trained(
 
 
 @contextmanager
-def noted_interrupts() -> Generator[list[int]]:
-    """Ctrl-C does not break off what is being done: it is put in a list."""
-    noted: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: noted.append(number))
+def deferred_interrupts() -> Generator[list[int]]:
+    """Collect Ctrl-C in a list instead of raising KeyboardInterrupt in the middle of a step."""
+    interrupts: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: interrupts.append(number))
     try:
-        yield noted
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def report(config: TrainConfig, words: Words, state: State) -> dict[str, Any]:
-    """What came of it, in nats a character."""
-    everything = words.training + words.held_out
-    draws = random.Random(config.seed)
-    return {
-        "steps": state.step,
-        "words": len(everything),
-        "parameters": sum(len(numbers(tensor)) for tensor in state.weights.values()),
-        "held_out_loss": mean_loss(config, words, state),
-        "unigram_entropy": entropy(everything, words.characters),
-        "bigram_loss": bigram_loss(
-            words.training, words.held_out, words.characters, config.context
-        ),
-        "samples": [
-            invented(state.weights, config.block, words.characters, draws, temperature=0.8)
-            for _ in range(N_SAMPLES)
-        ],
-    }
-
-
-def print_report(found: dict[str, Any], path: Path) -> None:
-    """The same to read."""
-    print(f"{found['parameters']:,} weights, {found['steps']:,} steps on {found['words']:,} words, "
-          f"{found['seconds']:.0f} s")  # fmt: skip
-    print("nats a character, the end of a word being one:")
-    print(f"  {found['held_out_loss']:.3f}  this model, on words it has not seen")
-    print(f"  {found['bigram_loss']:.3f}  counting pairs of characters, on the same words")
-    print(f"  {found['unigram_entropy']:.3f}  knowing how often each character comes, in all words")
-    print("words it invents:")
-    print("  " + " ".join(word or "-" for word in found["samples"]))
-    print(f"saved in {path}")
+def print_report(report: dict[str, Any], path: Path) -> None:
+    """Print sizes, losses and generated words."""
+    samples = " ".join(word or "-" for word in report["samples"])
+    print(
+        f"{report['parameters']:,} weights, {report['steps']:,} steps on {report['words']:,} "
+        f"words, {report['seconds']:.0f} s\n"
+        "loss in nats per character (the end of a word counts as a character):\n"
+        f"  {report['held_out_loss']:.3f}  this model, on held-out words\n"
+        f"  {report['bigram_loss']:.3f}  counting pairs of characters, on the same words\n"
+        f"  {report['unigram_entropy']:.3f}  counting single characters, on all words\n"
+        f"generated words:\n  {samples}\n"
+        f"saved in {path}"
+    )

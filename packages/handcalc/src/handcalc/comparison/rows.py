@@ -1,4 +1,4 @@
-"""One line of a comparison: are two ways equal, and how do their times compare?"""
+"""One row of a comparison: the largest difference of two implementations, and their times."""
 
 import statistics
 import time
@@ -11,32 +11,32 @@ SLOW = 0.97  # of the floor: below it a row is marked, since medians on a busy m
 
 @dataclass(frozen=True)
 class Row:
-    """What was compared, and the outcome."""
+    """The result of one comparison."""
 
     name: str
     library: str
-    """With its version."""
+    """Library compared with, and its version."""
     max_abs_diff: float
-    """The largest difference."""
+    """Largest difference of corresponding numbers."""
     tolerance: float
-    """What still counts as equal."""
+    """Largest difference that counts as equal."""
     ours_s: float | None = None
-    """Seconds, where the row is timed: the median of interleaved repeats."""
+    """Our time in seconds, the median of interleaved repeats; None in a row without times."""
     library_s: float | None = None
-    """The same for the other."""
+    """The library's time in seconds."""
     floor: float | None = None
-    """The speedup that is asked for, if one is."""
+    """Required speedup; None if there is no requirement."""
     note: str = ""
-    """What else was measured."""
+    """Further measurements, printed below the row."""
 
     @property
     def ok(self) -> bool:
-        """Whether the two are equal; says nothing of speed."""
+        """Whether the two are equal; the speed does not matter."""
         return self.max_abs_diff <= self.tolerance
 
     @property
     def speedup(self) -> float | None:
-        """How many times as fast ours is."""
+        """The library's time divided by ours."""
         return self.library_s / self.ours_s if self.ours_s and self.library_s else None
 
     @property
@@ -46,26 +46,22 @@ class Row:
             return False
         return self.speedup < SLOW * self.floor
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it, computed fields included."""
-        return vars(self) | {"speedup": self.speedup, "ok": self.ok, "slow": self.slow}
-
 
 class Seconds(NamedTuple):
-    """Medians."""
+    """Median times of two functions."""
 
     ours: float
-    other: float
+    library: float
 
 
-def interleaved(
-    ours: Callable[[], Any], other: Callable[[], Any], repeats: int = 5, warmups: int = 2
+def time_interleaved(
+    ours: Callable[[], Any], library: Callable[[], Any], repeats: int = 5, warmups: int = 2
 ) -> Seconds:
-    """Time two functions turn by turn, so that whatever slows the machine slows both."""
+    """Time two functions in alternation, so that whatever slows the machine slows both."""
     times: tuple[list[float], list[float]] = ([], [])
     for _ in range(warmups + repeats):
-        for function, taken in zip((ours, other), times, strict=True):
+        for function, times_of_function in zip((ours, library), times, strict=True):
             begin = time.perf_counter()
             function()
-            taken.append(time.perf_counter() - begin)
-    return Seconds(*(statistics.median(taken[warmups:]) for taken in times))
+            times_of_function.append(time.perf_counter() - begin)
+    return Seconds(*(statistics.median(each[warmups:]) for each in times))

@@ -1,8 +1,8 @@
-"""Exercises of the chapters: an answer to write, a check that judges it, and our solution.
+"""Exercises of the chapters: a function to write, a check for it, and our solution.
 
-An exercise has one name everywhere. For `relu_rows`: write into `mine/relu_rows.py`, or into a
-notebook cell; `check_relu_rows.check(relu_rows)` returns quietly when the function is right and
-says what is wrong otherwise; `solutions/relu_rows.py` is what the chapter shows.
+An exercise has the same name everywhere. For `attend`: write the function in `mine/attend.py` or in
+a notebook cell; `check_attend.check(attend)` raises an AssertionError that says what is wrong, or
+returns None; `solutions/attend.py` is the solution that the chapter shows.
 
 `python -m handcalc.exercises` checks everything in `mine`.
 """

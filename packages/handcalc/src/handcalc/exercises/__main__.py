@@ -1,4 +1,4 @@
-"""`python -m handcalc.exercises`: one line for every exercise, open, solved or not yet right."""
+"""`python -m handcalc.exercises`: print a line per exercise: open, solved, or what is wrong."""
 
 from importlib import import_module
 from pkgutil import iter_modules
@@ -7,12 +7,12 @@ from handcalc.exercises import mine
 
 
 def names() -> list[str]:
-    """All exercises."""
+    """Return the names of all exercises."""
     return [module.name for module in iter_modules(mine.__path__)]
 
 
 def verdict(name: str) -> str:
-    """What the check says to the function in `mine`."""
+    """Check the function in `mine`, and return open, solved, or not yet with the reason."""
     answer = getattr(import_module(f"handcalc.exercises.mine.{name}"), name)
     try:
         import_module(f"handcalc.exercises.check_{name}").check(answer)
@@ -20,13 +20,13 @@ def verdict(name: str) -> str:
         return "open"
     except AssertionError as error:
         return f"not yet: {error}"
-    except Exception as error:  # whatever the reader's code raises is theirs to see
+    except Exception as error:  # the reader's code may raise anything
         return f"not yet: {type(error).__name__}: {error}"
     return "solved"
 
 
 def main() -> None:
-    """Print every verdict."""
+    """Print the verdict of every exercise."""
     for name in names():
         print(f"{name}: {verdict(name)}")
 

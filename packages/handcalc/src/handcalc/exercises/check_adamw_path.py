@@ -1,4 +1,4 @@
-"""Is this the path of AdamW?"""
+"""Check the path of a weight under AdamW."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ Path = Callable[[float, list[float], float, float], list[float]]
 
 
 def check(adamw_path: Path) -> None:
-    """First steps for a pencil, a weight without gradients, then a longer path."""
+    """Check first steps by hand, a weight with zero gradients, then a longer path."""
     cases = [
         ("the first step is the rate", 0.5, [3.0], 0.1, 0.0, [0.4]),
         ("so is every step while gradients agree", 0.5, [3.0, 3.0], 0.1, 0.0, [0.4, 0.3]),
@@ -24,7 +24,7 @@ def check(adamw_path: Path) -> None:
 
 
 def path(w: float, gradients: list[float], rate: float, decay: float) -> list[float]:
-    """The path by the functions of the package."""
+    """Return the path by the functions of the package."""
     m, v, found = [0.0], [0.0], [w]
     for step, g in enumerate(gradients, start=1):
         m, v = mean_gradient(m, [g], 0.9), mean_square(v, [g], 0.999)
@@ -33,7 +33,7 @@ def path(w: float, gradients: list[float], rate: float, decay: float) -> list[fl
 
 
 def compare(name: str, found: list[float], expected: list[float]) -> None:
-    """Two paths."""
+    """Assert that two paths are equal."""
     same = len(found) == len(expected)
     same = same and all(abs(a - b) < 1e-7 for a, b in zip(found, expected, strict=True))
     assert same, f"{name}: the path is {expected}, not {found}"

@@ -1,13 +1,13 @@
-"""Are the shares those of the softmax, and is the mixture that of the values?"""
+"""Check attention for one query: softmax weights, and the weighted sum of the values."""
 
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def check(attend: Callable[[Vector, Matrix, Matrix], Vector]) -> None:
-    """Shares to find with a pencil, at widths whose roots are whole."""
+    """Check cases by hand, at widths whose square roots are whole numbers."""
     three, two = math.log(3), math.log(2)
     cases = [
         # scores ln 3 and 0, shares 3/4 and 1/4

@@ -1,10 +1,10 @@
-"""Are these the binary digits, the ones first?"""
+"""Check the binary digits of a number, lowest digit first."""
 
 from collections.abc import Callable
 
 
 def check(binary_row: Callable[[int, int], list[float]]) -> None:
-    """Four rows to write down, then every number of six digits from its row."""
+    """Check four rows by hand, then the row of every number of six digits."""
     table = {0: [0, 0, 0, 0], 1: [1, 0, 0, 0], 6: [0, 1, 1, 0], 13: [1, 0, 1, 1]}
     for t, row in table.items():
         yours = binary_row(t, 4)

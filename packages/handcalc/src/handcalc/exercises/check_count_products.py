@@ -1,14 +1,14 @@
-"""Are all multiplications counted, and none twice?"""
+"""Check the count of multiplications."""
 
 from collections.abc import Callable
 
 
 def check(count_products: Callable[[int, int, int, int, int], int]) -> None:
-    """Counts by hand: first one word and rows of one number, then what grows with what."""
+    """Check counts by hand: one word and rows of one number, then how the counts grow."""
     cases = [
         ("one word, all sizes 1: Q, K, V, QK, AV, W_O, W_1, W_2, logits", (1, 1, 1, 1, 1), 9),
         ("two words: QK and AV have four products each", (2, 1, 1, 1, 1), 2 * 7 + 2 * 4),
-        ("two heads of width 1 in place of one of width 2", (1, 2, 2, 1, 1), 6 + 2 + 2 + 4 + 4 + 2),
+        ("two heads of width 1 instead of one of width 2", (1, 2, 2, 1, 1), 6 + 2 + 2 + 4 + 4 + 2),
         ("one head of width 2", (1, 2, 1, 1, 1), 12 + 2 + 2 + 4 + 4 + 2),
         ("I love pizza", (3, 6, 2, 24, 3), 162 + 54 + 54 + 108 + 864 + 54),
     ]

@@ -1,10 +1,10 @@
-"""Does training stop in time, and are the right weights kept?"""
+"""Check the round whose weights early stopping keeps."""
 
 from collections.abc import Callable
 
 
 def check(early_stop: Callable[[list[float], int], int]) -> None:
-    """Short curves, with the round to keep."""
+    """Check short loss curves."""
     cases = [
         ("it falls to the end", [3.0, 2.0, 1.0], 1, 2),
         ("it rises at once", [1.0, 2.0, 3.0, 0.5], 2, 0),

@@ -1,4 +1,4 @@
-"""Is this the slope of the exact GELU, and not that of the tanh form?"""
+"""Check the slope of the exact GELU, which differs from that of the tanh form."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from handcalc.gradients.differences import differences
 
 
 def check(exact_gelu_slope: Callable[[float], float]) -> None:
-    """Half at zero, then differences of the function itself."""
+    """Check the value 0.5 at zero, then finite differences."""
     found = exact_gelu_slope(0.0)
     assert found == 0.5, f"at 0 the slope is Phi(0) = 0.5, not {found}"
 

@@ -1,13 +1,13 @@
-"""Are these the logarithms of the shares, also where a power is too large or too small?"""
+"""Check the logarithms of a softmax, also where a power would overflow or underflow."""
 
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def check(log_softmax: Callable[[Vector], Vector]) -> None:
-    """Shares to compute in the head, at three heights."""
+    """Check probabilities by hand, for logits of three magnitudes."""
     two, four = math.log(2), math.log(4)
     cases = [
         ([0.0, 0.0, two], [-four, -four, -two]),  # shares 1/4, 1/4, 1/2

@@ -1,12 +1,12 @@
-"""Do the positions without a target neither push nor count?"""
+"""Check that positions without a target have no gradient and are not counted."""
 
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def check(masked_loss_backward: Callable[[Matrix, list[int | None]], Matrix]) -> None:
-    """Quarters and halves, with holes at the beginning, in the middle and nowhere."""
+    """Check probabilities of 1/4 and 1/2, with missing targets in several places."""
     row, zeros = [0.25, 0.25, 0.5], [0.0, 0.0, 0.0]
     cases: list[tuple[list[int | None], Matrix]] = [
         ([2, 0], [[0.125, 0.125, -0.25], [-0.375, 0.125, 0.25]]),

@@ -1,18 +1,17 @@
-"""Are these the gradients of attention for a single query?"""
+"""Check the gradients of attention for a single query."""
 
 import math
 from collections.abc import Callable
 
+from handcalc.calculation import Matrix, Vector, dot, flatten, weighted_sum
 from handcalc.gradients.differences import differences
-from handcalc.model.weights import numbers
-from handcalc.operations.attention import softmax
-from handcalc.operations.matrices import Matrix, Vector, dot, mixed
+from handcalc.layers.attention import softmax
 
 Backward = Callable[[Vector, Matrix, Matrix, Vector], tuple[Vector, Matrix, Matrix]]
 
 
 def check(one_query_backward: Backward) -> None:
-    """Two keys for a pencil, then three of other widths against differences."""
+    """Check two keys by hand, then three of other widths against finite differences."""
     # scores 2 ln 3 / 2 and 0, shares 3/4 and 1/4; slopes at the shares 1 and 0, at the scores 3/16
     q, keys, values = [2.0, 0, 0, 0], [[math.log(3), 0, 0, 0], [0.0] * 4], [[1.0], [0.0]]
     of_q, of_keys = [3 / 32 * math.log(3), 0, 0, 0], [[3 / 16, 0, 0, 0], [-3 / 16, 0, 0, 0]]
@@ -23,15 +22,15 @@ def check(one_query_backward: Backward) -> None:
 
     def outcome() -> float:
         p = softmax([dot(q, key) / math.sqrt(2) for key in keys])
-        return dot(o_grad, mixed(p, values))
+        return dot(o_grad, weighted_sum(p, values))
 
     tried = tuple(differences(outcome, tensor) for tensor in (q, keys, values))
     compare(one_query_backward(q, keys, values, o_grad), tried)
 
 
 def compare(found: tuple[Vector, Matrix, Matrix], expected: tuple[Vector, Matrix, Matrix]) -> None:
-    """The three gradients, one after the other."""
+    """Assert that each of the three gradients is right."""
     for name, mine, right in zip(("query", "keys", "values"), found, expected, strict=True):
-        pairs = zip(numbers(mine), numbers(right), strict=True)
+        pairs = zip(flatten(mine), flatten(right), strict=True)
         same = all(abs(a - b) < 1e-8 for a, b in pairs)
         assert same, f"the gradient at the {name} is {right}, not {mine}"

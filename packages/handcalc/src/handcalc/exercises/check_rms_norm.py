@@ -1,12 +1,12 @@
-"""Is the mean left alone, epsilon under the root, and each column given its own gain?"""
+"""Check RMSNorm: no mean subtracted, epsilon under the root, one gain per column."""
 
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def check(rms_norm: Callable[[Matrix, Vector, float], Matrix]) -> None:
-    """Rows whose roots are whole."""
+    """Check rows whose square roots are whole numbers."""
     cases = [
         # squares 1 + 49 = 50, their mean 25, the root 5
         ([[1.0, 7.0]], [1.0, 1.0], 0.0, [[0.2, 1.4]]),

@@ -1,15 +1,15 @@
-"""Is this the gradient at the input of an RMSNorm?"""
+"""Check the gradient at the input of an RMSNorm."""
 
 import math
 from collections.abc import Callable
 from functools import partial
 
+from handcalc.calculation import Vector, dot
 from handcalc.gradients.differences import differences
-from handcalc.operations.matrices import Vector, dot
 
 
 def check(rms_norm_backward: Callable[[Vector, float, Vector], Vector]) -> None:
-    """One row for a pencil, then rows and epsilons against differences."""
+    """Check one row by hand, then other rows and epsilons against finite differences."""
     # r = 1 and z = x; the mean of z.grad z is 1/4
     found = rms_norm_backward([-1.0, 1.0, 1.0, -1.0], 0.0, [-1.0, 0.0, 0.0, 0.0])
     expected = [-0.75, -0.25, -0.25, 0.25]
@@ -25,5 +25,5 @@ def check(rms_norm_backward: Callable[[Vector, float, Vector], Vector]) -> None:
 
 
 def outcome(x: Vector, epsilon: float, slopes: Vector) -> float:
-    """A loss with the slopes at z = x / r."""
+    """Return a loss with these slopes at z = x / r."""
     return dot(slopes, x) / math.sqrt(dot(x, x) / len(x) + epsilon)

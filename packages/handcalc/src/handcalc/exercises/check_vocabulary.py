@@ -1,12 +1,12 @@
-"""Does every word have one id, and do texts come back from their ids?"""
+"""Check that every word has one id, and that decoding restores the text."""
 
 from collections.abc import Callable
 
-from handcalc.operations.vocabulary import WORDS, decoded, encoded
+from handcalc.layers.embedding import WORDS, decode, encode
 
 
 def check(vocabulary: Callable[[list[str]], list[str]]) -> None:
-    """Lists to read off, the vocabulary of the chapters among them, then there and back."""
+    """Check vocabularies by hand, then encode and decode texts."""
     cases: list[tuple[list[str], list[str]]] = [
         (["I like transformers"], WORDS),
         (["tea is hot", "is tea hot or cold"], [*WORDS[:3], "tea", "is", "hot", "or", "cold"]),
@@ -19,6 +19,6 @@ def check(vocabulary: Callable[[list[str]], list[str]]) -> None:
 
     texts = ["b a c", "a d"]
     for text in texts:
-        ids = encoded(text, vocabulary(texts))
-        back = decoded(ids, vocabulary(texts))
+        ids = encode(text, vocabulary(texts))
+        back = decode(ids, vocabulary(texts))
         assert back == text, f"{text!r} came back from {ids} as {back!r}"

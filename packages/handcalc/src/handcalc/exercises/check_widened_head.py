@@ -1,19 +1,20 @@
-"""Does the wide matrix do to whole rows what the small one did to a part of them?"""
+"""Check a matrix for whole rows against the small one that reads a part of each row."""
 
 import math
 from collections.abc import Callable
 
-from handcalc.operations.matrices import Matrix, times
-from handcalc.toys.pizza import causal, pencil_weights, walk
+from handcalc.calculation import Matrix, times
+from handcalc.layers.attention import attention
+from handcalc.toys.pizza import pencil_weights, walk
 
 
 def check(widened_head: Callable[[Matrix, int, int], Matrix]) -> None:
-    """A matrix to write down, then all six of the walk-through."""
+    """Check a matrix by hand, then all six matrices of the walk-through."""
     yours = widened_head([[5.0], [7.0]], 1, 3)
     wide = [[0.0], [0.0], [5.0], [7.0], [0.0], [0.0]]
     assert yours == wide, f"(5, 7) as the second of three heads is {wide}, not {yours}"
     weights = pencil_weights()
-    values = walk(weights, causal).values
+    values = walk(weights, attention).values
     for letter in "QKV":
         for h in (0, 1):
             wide = widened_head(weights[f"W_{letter}.{h}"], h, 2)

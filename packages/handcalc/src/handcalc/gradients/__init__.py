@@ -1,1 +1,5 @@
-"""The same gradients in other ways: `differences`, `autograd`, `check`."""
+"""The gradients of the formulas, computed in two other ways and compared.
+
+In order of reading: `differences` (finite differences), `autograd` (an engine in a hundred lines),
+`check` (all of them side by side).
+"""

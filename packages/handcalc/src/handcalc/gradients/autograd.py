@@ -1,18 +1,19 @@
-"""Numbers that know their own derivatives: a whole autograd engine.
+"""Reverse-mode autograd in a hundred lines: numbers that know their own derivatives.
 
-Every operation makes a new number that remembers its parents and, for each, the derivative of the
-result by it. `backward` walks from a result to all it was made of, last made first, and hands each
-parent its share: the chain rule, sum over the children of child.grad d child / d parent.
+Every operation makes a new number that remembers its parents and, for each parent, the derivative
+of the result by it. `backward` visits all ancestors of a result in reverse topological order and
+applies the chain rule: the gradient of a parent is the sum over its children of
+child.grad d child / d parent.
 
-The idea is that of reverse-mode differentiation (Linnainmaa 1970; Baydin et al. 2018, section 3.2).
-The walk is a loop: on a long calculation a recursion would run out of stack.
+Reverse-mode differentiation: Linnainmaa 1970; Baydin et al. 2018, section 3.2. The order is found
+with a loop, because a recursion would run out of stack in a long calculation.
 """
 
 import math
 
 
 class Number:
-    """A number, its gradient, and where it came from."""
+    """A number, its gradient, its parents, and its derivative by each parent (its slope)."""
 
     __slots__ = ("grad", "parents", "slopes", "value")
 
@@ -57,26 +58,32 @@ class Number:
     __radd__ = __add__
     __rmul__ = __mul__
 
+    def __neg__(self) -> "Number":
+        return self * -1.0
+
+    def __rtruediv__(self, other: float) -> "Number":
+        return Number(other) / self
+
     def __gt__(self, other: "Number | float") -> bool:
         return self.value > (other.value if isinstance(other, Number) else other)
 
     def exp(self) -> "Number":
-        """The power e^x; its slope is itself."""
+        """Return e^x; the slope is the result itself."""
         y = math.exp(self.value)
         return Number(y, (self,), (y,))
 
     def log(self) -> "Number":
-        """The natural logarithm; its slope is 1 / x."""
+        """Return the natural logarithm; the slope is 1 / x."""
         return Number(math.log(self.value), (self,), (1.0 / self.value,))
 
     def tanh(self) -> "Number":
-        """The hyperbolic tangent y; its slope is 1 - y^2."""
+        """Return the hyperbolic tangent y; the slope is 1 - y^2."""
         y = math.tanh(self.value)
         return Number(y, (self,), (1.0 - y * y,))
 
     def backward(self) -> None:
-        """Set `grad` of all numbers that this one was made of: the derivative of this one by it."""
-        order = made_of(self)
+        """Set `grad` of this number and its ancestors to the derivative of this number by them."""
+        order = topological_order(self)
         for number in order:
             number.grad = 0.0
         self.grad = 1.0
@@ -85,17 +92,17 @@ class Number:
                 parent.grad += number.grad * slope
 
 
-def made_of(result: Number) -> "list[Number]":
-    """The result and all numbers that it was made of, each after its own parents."""
+def topological_order(result: Number) -> "list[Number]":
+    """Return the result and all its ancestors, each after its own parents."""
     order: list[Number] = []
-    seen: set[int] = set()
+    visited: set[int] = set()
     stack = [(result, False)]
     while stack:
         number, parents_done = stack.pop()
         if parents_done:
             order.append(number)
-        elif id(number) not in seen:
-            seen.add(id(number))
+        elif id(number) not in visited:
+            visited.add(id(number))
             stack.append((number, True))
             stack += [(parent, False) for parent in number.parents]
     return order

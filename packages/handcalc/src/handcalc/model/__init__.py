@@ -1,4 +1,5 @@
-"""The operations put together: a step of training as a list of named lines.
+"""The whole model: layers joined into a block, a loss, and the gradient of every weight.
 
-`calculation`, `parts`, `blocks`, `step`, `weights`.
+In order of reading: `transformer` (four blocks, forward and backward pass), `weights` (how they
+start), `weights_file` (how they are saved).
 """

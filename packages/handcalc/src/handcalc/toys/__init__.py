@@ -1,5 +1,6 @@
-"""Small models of one idea each, for the chapters.
+"""Small experiments of one idea each; only the chapters and their tests use them.
 
-`pizza` is a whole forward pass for a pencil; `sinusoids` and `position_schemes` say where a word
-stands; `sharing`, `scaling`, `asymmetry`, `dropout` and `counts` take one question each.
+In order of the chapters: `asymmetry` (queries and keys), `proportions` and `scaling` (softmax),
+`counts` (parameters), `dropout`, `pizza` (a forward pass for a pencil), `sinusoids` and
+`position_schemes` (positions).
 """

@@ -1,18 +1,18 @@
-"""How many numbers a model has, from its sizes alone, and how many an optimizer adds.
+"""The number of parameters of a model, computed from its sizes, and what an optimizer adds.
 
-The counts hold for the model of these chapters and for the GPT family. There are two differences:
-a GPT has an offset after every product and gives its token table to the head, while ours has
-offsets in the feed-forward layer only and a head of its own.
+For the model of these chapters and for the GPT family. They differ in two ways: a GPT has offsets
+after every product and shares its token table with the head; ours has offsets in the feed-forward
+layer only and a separate head.
 """
 
 from typing import NamedTuple
 
-from handcalc.model.blocks import BLOCKS
+from handcalc.model.transformer import NORMS
 from handcalc.model.weights import Shape
 
 
-def counted(shape: Shape, block: str) -> dict[str, int]:
-    """The numbers in each kind of weight of our model; a norm has a gain and an offset a column."""
+def parameter_counts(shape: Shape, block: str) -> dict[str, int]:
+    """Return the number of parameters of our model by kind of weight."""
     d, d_ff = shape.d_model, shape.d_ff
     return {
         "token": shape.vocab_size * d,
@@ -23,7 +23,7 @@ def counted(shape: Shape, block: str) -> dict[str, int]:
         "b_1": d_ff,
         "W_2": d * d_ff,
         "b_2": d,
-        "gamma, beta": 2 * d * len(BLOCKS[block].norms),
+        "gamma, beta": 2 * d * len(NORMS[block]),
         "head": shape.vocab_size * d,
     }
 
@@ -43,25 +43,18 @@ GPT3 = GPTSizes(n_layers=96, d_model=12_288, vocab_size=50_257, context=2048)
 """Brown et al. 2020, table 2.1; the vocabulary is that of GPT-2."""
 
 
-def gpt_counted(sizes: GPTSizes) -> dict[str, int]:
-    """The numbers in each kind of weight of a GPT; the token table is the head as well."""
+def gpt_parameter_counts(sizes: GPTSizes) -> dict[str, int]:
+    """Return the number of parameters of a GPT by kind of weight; the token table is also the head.
+
+    Attention has 4 d^2 weights per layer (W_Q, W_K, W_V and W_O), for any number of heads.
+    """
     n_layers, d = sizes.n_layers, sizes.d_model
     return {
         "token": sizes.vocab_size * d,
         "position": sizes.context * d,
-        "attention": n_layers * attention_of_a_layer(d),
+        "attention": n_layers * 4 * d * d,
         "offsets of attention": n_layers * 4 * d,
         "feed-forward": n_layers * 2 * d * 4 * d,
         "offsets of feed-forward": n_layers * (4 * d + d),
         "gamma, beta": (2 * n_layers + 1) * 2 * d,
     }
-
-
-def attention_of_a_layer(d_model: int) -> int:
-    """W_Q, W_K, W_V and W_O, whatever the number of heads: 4 d^2."""
-    return 4 * d_model * d_model
-
-
-def adam_state(n_parameters: int) -> int:
-    """Adam and AdamW keep two numbers for each weight, m and v."""
-    return 2 * n_parameters

@@ -1,65 +1,61 @@
-"""Dropout: in training some numbers become 0, and the others grow so that the mean stays.
+"""Dropout: in training, set random numbers to 0 and scale up the others so that the mean stays.
 
 mask[t][i] = 0 with probability p, else 1 / (1 - p);    y[t][i] = mask[t][i] x[t][i]
 (Srivastava et al. 2014, section 4)
 
-The paper leaves the numbers that stay as they are, and multiplies by 1 - p when the model is used.
-Libraries do it this way round (section 10 of the paper), so that a model in use does nothing:
-its p is 0, and its mask holds only ones.
+The paper does not scale in training, and multiplies by 1 - p when the model is used. Libraries
+scale in training (section 10 of the paper), so that in use, with p = 0, dropout does nothing.
 """
 
 import random
+from typing import Any
 
-from handcalc.model.calculation import Calculation
-from handcalc.model.step import backward
-from handcalc.operations.embedding import embedded_backward
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Calculation, Matrix, Tokens
+from handcalc.layers.embedding import embedding
+from handcalc.layers.loss import cross_entropy, head
+from handcalc.model.transformer import BLOCKS, text_calculation
 
 
 def dropout_mask(draws: random.Random, n_rows: int, width: int, p: float) -> Matrix:
-    """A mask, with one draw for each number: it is dropped if the draw lies below p.
+    """Return a mask with one draw per number, which is dropped if the draw is below p.
 
     Raises:
-        ValueError: p does not lie from 0 to below 1.
+        ValueError: p is not in [0, 1).
     """
     if not 0 <= p < 1:
-        raise ValueError(f"p must lie from 0 to below 1, got {p}")
-    kept = 1.0 / (1.0 - p)
-    return [[0.0 if draws.random() < p else kept for _ in range(width)] for _ in range(n_rows)]
+        raise ValueError(f"p must be at least 0 and below 1, got {p}")
+    scale = 1.0 / (1.0 - p)
+    return [[0.0 if draws.random() < p else scale for _ in range(width)] for _ in range(n_rows)]
 
 
-def dropped(x: Matrix, mask: Matrix) -> Matrix:
+def dropout(x: Matrix, mask: Matrix) -> Matrix:
     """y[t][i] = mask[t][i] x[t][i]."""
-    return [[share * each for share, each in zip(*rows)] for rows in zip(mask, x)]
+    return [[scale * number for scale, number in zip(*rows)] for rows in zip(mask, x)]
 
 
-def dropped_backward(mask: Matrix, y_grad: Matrix) -> Matrix:
-    """x.grad[t][i] = mask[t][i] y.grad[t][i]: what was dropped learns nothing, by the same mask."""
-    return dropped(y_grad, mask)
+def dropout_backward(mask: Matrix, y_grad: Matrix) -> Matrix:
+    """x.grad[t][i] = mask[t][i] y.grad[t][i]: a dropped number has no gradient."""
+    return dropout(y_grad, mask)
 
 
-def with_dropout(c: Calculation, mask: Matrix) -> Calculation:
-    """The same lines with a mask on the embedded text, now called E: X[t][i] = mask[t][i] E[t][i].
+def forward_with_dropout(
+    weights: dict[str, Any], tokens: Tokens, targets: Tokens, block: str, mask: Matrix
+) -> Calculation:
+    """Return the lines of `forward`, with dropout on the embedded text: X = mask E.
 
-    The first GPT drops here and in two more places (Radford et al. 2018, section 4.1).
+    The first GPT has dropout here and in two more places (Radford et al. 2018, section 4.1).
     """
-    made = {name for line in c.lines for name in line.names}
-    masked = Calculation({name: c.values[name] for name in c.weights})
-    for name in c.values:
-        if name not in made:
-            masked.given(name, c.values[name])
-    masked.given("mask", mask)
-    for line in c.lines:
-        if line.names == ["X"]:
-            masked.line("E", line.function, *line.inputs)
-            masked.line("X", dropped, "E", "mask")
-        else:
-            masked.line(" ".join(line.names), line.function, *line.inputs)
-    return masked
+    c = text_calculation(weights, tokens)
+    e, embedding_back = embedding(c, "E")
+    x = c.line("X", dropout, e, c.input("mask", mask))
+    n, block_back = BLOCKS[block](c, x)
+    logits, p, head_back = head(c, n)
+    loss_back = cross_entropy(c, logits, p, c.input("targets", targets))
 
+    def back() -> None:
+        n_grad = head_back(loss_back())
+        x_grad = block_back(n_grad)
+        embedding_back(c.line("E.grad", dropout_backward, "mask", x_grad))
 
-def backward_with_dropout(c: Calculation, block: str) -> None:
-    """The gradients; what reaches X goes through the mask to E, and from there to both tables."""
-    backward(c, block)
-    c.line("E.grad", dropped_backward, "mask", "X.grad")
-    c.line("token.grad position.grad", embedded_backward, "token", "position", "tokens", "E.grad")
+    c.back = back
+    return c

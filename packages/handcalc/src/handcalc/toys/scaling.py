@@ -1,50 +1,50 @@
-"""Why scores are divided by the root of d_k    (Vaswani et al. 2017, section 3.2.1, footnote 4).
+"""Why attention divides scores by sqrt(d_k)    (Vaswani et al. 2017, section 3.2.1, footnote 4).
 
-q . k is a sum of d_k products. Numbers of q and k that are independent, with mean 0 and variance 1,
-have products with mean 0 and variance 1. Variances of independent terms add up, so the variance of
+q . k is a sum of d_k products. If the numbers of q and k are independent with mean 0 and variance
+1, each product has mean 0 and variance 1. Variances of independent terms add up, so the variance of
 q . k is d_k, and that of q . k / sqrt(d_k) is 1.
 
-Here q and k are seeded draws from a normal distribution, and what the softmax makes of their scores
-is measured.
+Here q and k are seeded draws from a normal distribution, and we measure what the softmax makes of
+their scores.
 """
 
 import math
 import random
 from typing import NamedTuple
 
-from handcalc.operations.attention import softmax
-from handcalc.operations.layer_norm import mean, variances
-from handcalc.operations.matrices import Matrix, Vector, times_transposed
+from handcalc.calculation import Matrix, Vector, times_transposed
+from handcalc.layers.attention import softmax
+from handcalc.layers.layer_norm import mean, variances
 
 
 def variance(values: Vector) -> float:
-    """The mean of the squared distances from the mean."""
+    """Return the mean of the squared distances from the mean."""
     return variances([values], [mean(values)])[0]
 
 
 def random_scores(d_k: int, n_queries: int, n_keys: int, seed: int) -> Matrix:
-    """Dot products of queries and keys whose numbers come from N(0, 1), a row for each query."""
+    """Return the dot products of random queries and keys from N(0, 1), one row per query."""
     draws = random.Random(seed)
     rows = [[draws.gauss(0, 1) for _ in range(d_k)] for _ in range(n_queries + n_keys)]
     return times_transposed(rows[:n_queries], rows[n_queries:])
 
 
-class Spread(NamedTuple):
-    """What scores of width d_k look like, and how much of a query's attention one key gets."""
+class ScoreStatistics(NamedTuple):
+    """The spread of the scores, and how much attention a single key gets."""
 
     variance: float
-    """Of all scores."""
-    largest_share: float
-    """Of each query's softmax, the mean over the queries."""
+    """Variance of all scores."""
+    largest_weight: float
+    """Largest attention weight of a query, averaged over the queries."""
 
 
-def spread(scores: Matrix) -> Spread:
-    """The variance of the scores, and the largest share that the softmax gives, on average."""
-    every = [score for row in scores for score in row]
-    return Spread(variance(every), mean([max(softmax(row)) for row in scores]))
+def score_statistics(scores: Matrix) -> ScoreStatistics:
+    """Return the variance of the scores and the mean of each query's largest attention weight."""
+    flat = [score for row in scores for score in row]
+    return ScoreStatistics(variance(flat), mean([max(softmax(row)) for row in scores]))
 
 
-def over_root(scores: Matrix, d_k: int) -> Matrix:
-    """All scores divided by sqrt(d_k)."""
+def divide_by_root(scores: Matrix, d_k: int) -> Matrix:
+    """Divide all scores by sqrt(d_k)."""
     root = math.sqrt(d_k)
     return [[score / root for score in row] for row in scores]

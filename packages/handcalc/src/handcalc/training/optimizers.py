@@ -1,78 +1,49 @@
-"""Four ways to move a weight against its gradient, as lines of a calculation.
+"""SGD, momentum, Adam and AdamW as lines of a calculation, and the whole training step.
 
-After the step, weights called w have become w.new. What an optimizer remembers from step to step,
-such as w.m, is called w.m.before when the step begins, and is 0 before the first.
+A step turns each weight w into w.new. The state that an optimizer keeps for it, such as w.m, is
+called w.m.before at the start of the step, and is 0 before the first.
 """
 
-from handcalc.model.calculation import Calculation
-from handcalc.operations.matrices import Vector, each
+from handcalc.calculation import Calculation, Name, Tokens, Vector, map_numbers
+from handcalc.model.transformer import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
 
+    RowFunction = Callable[[Vector, Vector], Vector] | Callable[[Vector, Vector, Vector], Vector]
+
 Tensor: "TypeAlias" = "Any"  # a vector or a matrix
 
 
-def sgd(c: Calculation, w: str) -> None:
-    """Straight down    (Robbins and Monro 1951)."""
-    c.line(f"{w}.new", downhill, w, f"{w}.grad", "rate")
+def map_rows(function: "RowFunction", *tensors: Tensor) -> Tensor:
+    """Apply a function to vectors, or to the corresponding rows of matrices."""
+    if isinstance(tensors[0][0], list):
+        return [function(*rows) for rows in zip(*tensors)]
+    return function(*tensors)
 
 
-def momentum(c: Calculation, w: str) -> None:
-    """Down with the speed of the past    (Polyak 1964)."""
-    c.line(f"{w}.speed", speed, f"{w}.speed.before", f"{w}.grad", "friction")
-    c.line(f"{w}.new", downhill, w, f"{w}.speed", "rate")
-
-
-def adam(c: Calculation, w: str) -> None:
-    """Each weight moves by about the rate, in the direction in which its gradient mostly points.
-
-    (Kingma and Ba 2015, algorithm 1)
-    """
-    c.line(f"{w}.m", mean_gradient, f"{w}.m.before", f"{w}.grad", "beta1")
-    c.line(f"{w}.v", mean_square, f"{w}.v.before", f"{w}.grad", "beta2")
-    adam_constants = ("rate", "beta1", "beta2", "adam_epsilon", "decay", "step")
-    c.line(f"{w}.new", adam_move, w, f"{w}.m", f"{w}.v", *adam_constants)
-
-
-def downhill(w: Tensor, slope: Tensor, rate: float) -> Tensor:
+def descend(w: Tensor, slope: Tensor, rate: float) -> Tensor:
     """w.new = w - rate slope."""
-
-    def row(w: Vector, slope: Vector) -> Vector:
-        return [x - rate * y for x, y in zip(w, slope)]
-
-    return by_rows(row, w, slope)
+    return map_rows(lambda w, slope: [x - rate * y for x, y in zip(w, slope)], w, slope)
 
 
 def speed(before: Tensor, gradient: Tensor, friction: float) -> Tensor:
-    """Now u = friction u.before + g."""
-
-    def row(u: Vector, g: Vector) -> Vector:
-        return [friction * x + y for x, y in zip(u, g)]
-
-    return by_rows(row, before, gradient)
+    """Return u = friction u.before + g."""
+    return map_rows(lambda u, g: [friction * x + y for x, y in zip(u, g)], before, gradient)
 
 
 def mean_gradient(before: Tensor, gradient: Tensor, beta1: float) -> Tensor:
-    """Now m = beta1 m.before + (1 - beta1) g."""
+    """Return m = beta1 m.before + (1 - beta1) g."""
     rest = 1.0 - beta1
-
-    def row(m: Vector, g: Vector) -> Vector:
-        return [beta1 * x + rest * y for x, y in zip(m, g)]
-
-    return by_rows(row, before, gradient)
+    return map_rows(lambda m, g: [beta1 * x + rest * y for x, y in zip(m, g)], before, gradient)
 
 
 def mean_square(before: Tensor, gradient: Tensor, beta2: float) -> Tensor:
-    """Now v = beta2 v.before + (1 - beta2) g^2."""
+    """Return v = beta2 v.before + (1 - beta2) g^2."""
     rest = 1.0 - beta2
-
-    def row(v: Vector, g: Vector) -> Vector:
-        return [beta2 * x + rest * y * y for x, y in zip(v, g)]
-
-    return by_rows(row, before, gradient)
+    return map_rows(lambda v, g: [beta2 * x + rest * y * y for x, y in zip(v, g)], before, gradient)
 
 
 def adam_move(
@@ -86,38 +57,51 @@ def adam_move(
     decay: float,
     step: float,
 ) -> Tensor:
-    """w.new = (1 - rate decay) w - rate m' / (sqrt(v') + epsilon).
+    """w.new = (1 - rate decay) w - rate m_hat / (sqrt(v_hat) + epsilon).
 
-    m' = m / (1 - beta1^step),    v' = v / (1 - beta2^step)
+    m_hat = m / (1 - beta1^step),    v_hat = v / (1 - beta2^step)
 
-    m and v begin at 0, and their primes make good for that. The decay is taken from the weight as
-    it was and does not pass through m and v (Loshchilov and Hutter 2019, algorithm 2).
+    m and v start at 0; m_hat and v_hat correct for that bias. The decay acts on the weight itself
+    and does not pass through m and v (Loshchilov and Hutter 2019, algorithm 2).
     """
-    kept, of_m, of_v = 1.0 - rate * decay, 1.0 - beta1**step, 1.0 - beta2**step
+    kept, m_scale, v_scale = 1.0 - rate * decay, 1.0 - beta1**step, 1.0 - beta2**step
 
     def row(w: Vector, m: Vector, v: Vector) -> Vector:
-        return [
-            kept * x - rate * (y / of_m) / ((z / of_v) ** 0.5 + epsilon) for x, y, z in zip(w, m, v)
-        ]
+        m_hat = [y / m_scale for y in m]
+        v_hat = [z / v_scale for z in v]
+        return [kept * x - rate * y / (z**0.5 + epsilon) for x, y, z in zip(w, m_hat, v_hat)]
 
-    return by_rows(row, w, m, v)
+    return map_rows(row, w, m, v)
 
 
-def by_rows(function: "Callable[..., Vector]", *tensors: Tensor) -> Tensor:
-    """A function of vectors, of the tensors themselves or of their rows."""
-    if isinstance(tensors[0][0], list):
-        return [function(*rows) for rows in zip(*tensors)]
-    return function(*tensors)
+def sgd(c: Calculation, w: Name) -> None:
+    """Add the lines of stochastic gradient descent    (Robbins and Monro 1951)."""
+    c.line(w + ".new", descend, w, w + ".grad", "rate")
+
+
+def momentum(c: Calculation, w: Name) -> None:
+    """Add the lines of gradient descent with momentum    (Polyak 1964)."""
+    u = c.line(w + ".speed", speed, w + ".speed.before", w + ".grad", "friction")
+    c.line(w + ".new", descend, w, u, "rate")
+
+
+def adam(c: Calculation, w: Name) -> None:
+    """Add the lines of Adam, or of AdamW where the decay is not 0.
+
+    Each weight moves by about the rate, against the sign of its recent gradients.
+    (Kingma and Ba 2015, algorithm 1)
+    """
+    m = c.line(w + ".m", mean_gradient, w + ".m.before", w + ".grad", "beta1")
+    v = c.line(w + ".v", mean_square, w + ".v.before", w + ".grad", "beta2")
+    constants = ["rate", "beta1", "beta2", "adam_epsilon", "decay", "step"]
+    c.line(w + ".new", adam_move, w, m, v, *constants)
 
 
 class Optimizer:
-    """How to add the lines of a weight, what they remember, and the constants they need."""
+    """The function that adds the lines of one weight, the state it keeps, and its constants."""
 
     def __init__(
-        self,
-        lines: "Callable[[Calculation, str], None]",
-        memory: "tuple[str, ...]",
-        **constants: float,
+        self, lines: "Callable[[Calculation, Name], None]", memory: "list[str]", **constants: float
     ) -> None:
         self.lines = lines
         self.memory = memory
@@ -126,35 +110,63 @@ class Optimizer:
 
 MOMENTS = {"beta1": 0.9, "beta2": 0.999, "adam_epsilon": 1e-8}
 OPTIMIZERS = {
-    "sgd": Optimizer(sgd, (), rate=1e-2),
-    "momentum": Optimizer(momentum, ("speed",), rate=1e-2, friction=0.9),
-    "adam": Optimizer(adam, ("m", "v"), rate=1e-3, decay=0.0, **MOMENTS),
-    "adamw": Optimizer(adam, ("m", "v"), rate=1e-3, decay=0.01, **MOMENTS),
+    "sgd": Optimizer(sgd, [], rate=1e-2),
+    "momentum": Optimizer(momentum, ["speed"], rate=1e-2, friction=0.9),
+    "adam": Optimizer(adam, ["m", "v"], rate=1e-3, decay=0.0, **MOMENTS),
+    "adamw": Optimizer(adam, ["m", "v"], rate=1e-3, decay=0.01, **MOMENTS),
 }
+ADAMW = OPTIMIZERS["adamw"]
 
 
 def update(
-    c: Calculation, optimizer: Optimizer, before: "dict[str, Any]", step: int, **constants: float
-) -> None:
-    """The lines that move every weight; `constants` replace the optimizer's own.
+    c: Calculation,
+    optimizer: Optimizer,
+    memory: "dict[Name, Any]",
+    step: int,
+    **constants: float,
+) -> "tuple[dict[Name, Any], dict[Name, Any]]":
+    """Add the lines that move every weight; return the new weights and the optimizer's new memory.
 
-    `before` holds what the step before left in memory, such as W_O.m; steps count from 1.
+    `memory` is what the step before returned, with entries such as W_O.m; steps count from 1.
+    `constants` replace the optimizer's own.
     """
-    c.given("step", float(step))
+    c.input("step", float(step))
     for name, value in optimizer.constants.items():
-        c.given(name, constants.get(name, value))
+        c.input(name, constants.get(name, value))
+    remembered: list[Name] = []
     for w in c.weights:
-        for memory in optimizer.memory:
-            name = f"{w}.{memory}"
-            past = before[name] if name in before else each(lambda x: 0.0, c.values[w])
-            c.given(f"{name}.before", past)
+        for kind in optimizer.memory:
+            name = w + "." + kind
+            past = memory[name] if name in memory else map_numbers(lambda x: 0.0, c.values[w])
+            c.input(name + ".before", past)
+            remembered.append(name)
         optimizer.lines(c, w)
+    new_weights = {w: c.values[w + ".new"] for w in c.weights}
+    return new_weights, {name: c.values[name] for name in remembered}
 
 
-def moved(c: Calculation, optimizer: Optimizer) -> "tuple[dict[str, Any], dict[str, Any]]":
-    """The weights after the update, and what the next one must remember."""
-    memory = [f"{w}.{name}" for w in c.weights for name in optimizer.memory]
-    return (
-        {w: c.values[f"{w}.new"] for w in c.weights},
-        {name: c.values[name] for name in memory},
-    )
+class State:
+    """Everything that the next step depends on; `step` counts the steps taken so far."""
+
+    def __init__(self, step: int, weights: "dict[Name, Any]", memory: "dict[Name, Any]") -> None:
+        self.step = step
+        self.weights = weights
+        self.memory = memory
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, State) and self.__dict__ == other.__dict__
+
+
+def training_step(
+    state: State,
+    tokens: Tokens,
+    targets: Tokens,
+    block: str,
+    optimizer: Optimizer = ADAMW,
+    **constants: float,
+) -> "tuple[Calculation, State]":
+    """Run forward pass, backward pass and update; return the calculation and the next state."""
+    c = forward(state.weights, tokens, targets, block)
+    c.backward()
+    step = state.step + 1
+    return c, State(step, *update(c, optimizer, state.memory, step, **constants))

@@ -1,7 +1,7 @@
-"""A run is a folder: `config.json` with the words, `log.jsonl` with the steps, `model.json`.
+"""The folder of a run: `config.json` with the words, `log.jsonl` with the steps, `model.json`.
 
-`model.json` is a file of weights that also holds what the optimizer remembers and the step, so a
-run goes on exactly where it was stopped. It is replaced as a whole: a crash leaves the one before.
+`model.json` is a file of weights that also holds the step and the optimizer's memory, so a resumed
+run continues to the same bits. It is replaced in one step: after a crash the one before is intact.
 """
 
 import json
@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from handcalc.model.weights import Shape
-from handcalc.model.weights_file import load_weights, save_weights, size_of, write_whole
-from handcalc.training.training import ADAMW, State, TrainConfig
-from handcalc.training.words import Words, spelled
+from handcalc.model.weights_file import load_weights, replace_file, save_weights, tensor_size
+from handcalc.training.optimizers import ADAMW, State
+from handcalc.training.training import TrainConfig
+from handcalc.training.words import Words, spell
 
 
 class RunFolder:
@@ -24,22 +25,22 @@ class RunFolder:
         self.model = path / "model.json"
 
     def begin(self, config: TrainConfig, words: Words, state: State) -> None:
-        """Write what the run is of, and its first weights."""
+        """Write settings, words and initial weights, replacing the run that was here before."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.config.unlink(missing_ok=True)  # while it is missing there is no run here
         self.log.write_text("", encoding="utf-8")
         self.save(config, words, state)
         content = {"config": asdict(config), "words": words._asdict()}
-        write_whole(self.config, json.dumps(content, indent=2))
+        replace_file(self.config, json.dumps(content, indent=2))
 
     def save(self, config: TrainConfig, words: Words, state: State) -> None:
-        """Replace `model.json`."""
+        """Replace `model.json` with this state."""
         shape = config.shape(len(words.characters) + 1)
         more = {"characters": words.characters, "step": state.step, "memory": state.memory}
         save_weights(self.model, shape, config.block, state.weights, **more)
 
     def load(self) -> tuple[TrainConfig, Words, State]:
-        """The run as it was last saved; the log loses what came after.
+        """Return the run as it was last saved, and drop later steps from the log.
 
         Raises:
             ValueError: there is no run here, or its files are damaged.
@@ -49,28 +50,29 @@ class RunFolder:
         try:
             content = json.loads(self.config.read_text(encoding="utf-8"))
             config, words = TrainConfig(**content["config"]), Words(**content["words"])
-            spelled("".join(words.training + words.held_out), words.characters)
-            whole = bool(words.training and words.held_out)
+            spell("".join(words.training + words.held_out), words.characters)
+            has_words = bool(words.training and words.held_out)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{str(self.config)!r} is not the config of a run") from error
         content = load_weights(self.model)
         try:
             state = State(content["step"], content["weights"], content["memory"])
-            whole = whole and belongs(content, state, config, words)
+            matches = has_words and matches_run(content, state, config, words)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{str(self.model)!r} is not the model of a run") from error
-        if not whole:
-            raise ValueError(f"{str(self.model)!r} is damaged, or not of this run")
-        self.trim_log(state.step)
+        if not matches:
+            raise ValueError(f"{str(self.model)!r} is damaged, or belongs to another run")
+        kept = [record for record in self.records() if record["step"] <= state.step]
+        replace_file(self.log, "".join(json.dumps(record) + "\n" for record in kept))
         return config, words, state
 
     def add(self, record: dict[str, Any]) -> None:
-        """One more line of the log."""
+        """Append a line to the log."""
         with self.log.open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
-        """The steps in the log; a line cut by a kill ends them."""
+        """Return the steps in the log, up to the first line that a kill cut off."""
         found: list[dict[str, Any]] = []
         for line in self.log.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
@@ -79,20 +81,11 @@ class RunFolder:
                 break
         return found
 
-    def seconds(self) -> float:
-        """How long the steps in the log took."""
-        return max((record["seconds"] for record in self.records()), default=0.0)
 
-    def trim_log(self, step: int) -> None:
-        """Keep the steps up to this one; those after it will be taken again."""
-        kept = [record for record in self.records() if record["step"] <= step]
-        write_whole(self.log, "".join(json.dumps(record) + "\n" for record in kept))
-
-
-def belongs(content: dict[str, Any], state: State, config: TrainConfig, words: Words) -> bool:
-    """Whether a model is one of this run, and remembers what its optimizer needs."""
+def matches_run(content: dict[str, Any], state: State, config: TrainConfig, words: Words) -> bool:
+    """Check that a model belongs to this run and has the memory that its optimizer needs."""
     memory = {
-        f"{name}.{kind}": size_of(tensor)
+        f"{name}.{kind}": tensor_size(tensor)
         for name, tensor in state.weights.items()
         for kind in ADAMW.memory
         if state.step > 0
@@ -102,5 +95,5 @@ def belongs(content: dict[str, Any], state: State, config: TrainConfig, words: W
         and content["block"] == config.block
         and content["characters"] == words.characters
         and state.step in range(config.steps + 1)
-        and {name: size_of(tensor) for name, tensor in state.memory.items()} == memory
+        and {name: tensor_size(tensor) for name, tensor in state.memory.items()} == memory
     )

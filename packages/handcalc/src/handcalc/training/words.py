@@ -1,6 +1,6 @@
-"""Words to learn from, spelled in characters: each has a number, and 0 stands for the end.
+"""Words to train on, spelled in characters: each character has a token id, and END has 0.
 
-A word is read from an end to an end: of "cat" the model reads END c a t and is to say c a t END.
+END also begins a word: from END c a t the model learns to predict c a t END.
 """
 
 import ast
@@ -14,16 +14,16 @@ END = 0
 
 
 class Words(NamedTuple):
-    """Different words, some of them kept from training."""
+    """Different words, split into those to train on and those held out."""
 
     training: list[str]
     held_out: list[str]
     characters: str
-    """The one at i has number i + 1."""
+    """The character at index i has token id i + 1."""
 
 
-def words_of(texts: list[str], seed: int) -> Words:
-    """Each word once, in a drawn order; one in ten is held out, up to a thousand.
+def split_words(texts: list[str], seed: int) -> Words:
+    """Drop duplicates, shuffle, and hold out one word in ten, but at most a thousand.
 
     Raises:
         ValueError: there are fewer than ten different words.
@@ -37,11 +37,11 @@ def words_of(texts: list[str], seed: int) -> Words:
 
 
 def read_words(path: Path) -> list[str]:
-    """What stands between white space in a file.
+    """Return the words of a text file, split at white space.
 
     Raises:
-        ValueError: it is not text in UTF-8.
-        OSError: it cannot be read.
+        ValueError: the file is not text in UTF-8.
+        OSError: the file cannot be read.
     """
     try:
         return path.read_text(encoding="utf-8-sig").split()
@@ -49,8 +49,8 @@ def read_words(path: Path) -> list[str]:
         raise ValueError(f"{str(path)!r} is not text in UTF-8") from error
 
 
-def identifiers() -> list[str]:
-    """Names in the standard library of this Python: small letters and underscores.
+def library_names() -> list[str]:
+    """Return names used in this Python's standard library: lower-case letters and underscores.
 
     Raises:
         ValueError: this Python comes without the source of its library.
@@ -66,7 +66,7 @@ def identifiers() -> list[str]:
     return names
 
 
-def spelled(word: str, characters: str, context: int | None = None) -> tuple[list[int], list[int]]:
-    """Tokens and targets of a word; what is too long for a context is cut."""
-    numbers = [characters.index(character) + 1 for character in word]
-    return [END, *numbers][:context], [*numbers, END][:context]
+def spell(word: str, characters: str, context: int | None = None) -> tuple[list[int], list[int]]:
+    """Return the tokens and the targets of a word, cut to the length of a context."""
+    ids = [characters.index(character) + 1 for character in word]
+    return [END, *ids][:context], [*ids, END][:context]

@@ -1,11 +1,11 @@
-"""Exercise of the chapter on training at scale: clip a gradient that lies in slices."""
+"""Exercise of the chapter on training at scale: clip a gradient that is split into slices."""
 
 
 def clip_factor(lengths: list[float], clip: float) -> float:
-    """What every process multiplies its slice by, so that the whole is at most `clip` long.
+    """Return the factor for every slice, so that the norm of the full gradient is at most `clip`.
 
     Args:
-        lengths: of the slices, one a process.
-        clip: the longest that the whole gradient may be; a shorter one is not lengthened.
+        lengths: norms of the slices, one per process.
+        clip: largest norm of the full gradient; a smaller gradient is not changed.
     """
     raise NotImplementedError

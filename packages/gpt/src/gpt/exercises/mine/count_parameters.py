@@ -4,5 +4,5 @@ from gpt.model.config import GPTConfig
 
 
 def count_parameters(config: GPTConfig) -> int:
-    """How many numbers the model of this config trains; a tied table counts once."""
+    """Return the number of trainable parameters of a model; a tied table counts once."""
     raise NotImplementedError

@@ -7,7 +7,7 @@ from torch import Tensor
 def fold_norm(
     gain: Float[Tensor, " D"], bias: Float[Tensor, " D"], weight: Float[Tensor, "F D"]
 ) -> tuple[Float[Tensor, "F D"], Float[Tensor, " F"]]:
-    """Weight and bias that do to a plain norm's rows what `weight` did after gain and bias.
+    """Return a layer that has the same output without the gain and bias of the norm before it.
 
     For every row z: folded_weight z + folded_bias = weight (z gain + bias)
     """

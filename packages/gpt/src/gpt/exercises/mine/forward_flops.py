@@ -4,8 +4,8 @@ from gpt.model.config import GPTConfig
 
 
 def forward_flops(config: GPTConfig, n_tokens: int) -> int:
-    """Floating-point operations of one sequence, in its matrix products alone.
+    """Count the floating-point operations of all matrix products for one sequence.
 
-    A product of n x m and m x k takes 2 n m k of them. Scores of the future count as well.
+    A product of n x m and m x k takes 2 n m k operations. Masked attention scores count as well.
     """
     raise NotImplementedError

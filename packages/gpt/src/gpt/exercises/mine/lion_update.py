@@ -9,7 +9,7 @@ def lion_update(
     betas: tuple[float, float],
     weight_decay: float,
 ) -> tuple[float, float]:
-    """The weight and the mean after a step (Chen et al. 2023, algorithm 2).
+    """Return the weight and the mean after a step (Chen et al. 2023, algorithm 2).
 
     c = b1 m + (1 - b1) g
     w <- (1 - rate decay) w - rate sign(c)        the sign of 0 is 0

@@ -1,4 +1,4 @@
-"""Exercise of the chapter on generation: how long a text a memory can hold."""
+"""Exercise of the chapter on generation: the longest text whose cache fits into memory."""
 
 
 def longest_text(
@@ -9,5 +9,5 @@ def longest_text(
     batch_size: int,
     bytes_per_number: int,
 ) -> int:
-    """The most tokens a row may have, so that the keys and values of all rows fit in `n_bytes`."""
+    """Return the most tokens per row for which all keys and values fit into `n_bytes`."""
     raise NotImplementedError

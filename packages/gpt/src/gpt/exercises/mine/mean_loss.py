@@ -1,11 +1,11 @@
-"""Exercise of the chapter on training: one mean from unequal pieces."""
+"""Exercise of the chapter on training: one mean from unequal micro-batches."""
 
 
 def mean_loss(pieces: list[tuple[float, int]]) -> float:
-    """The mean loss over all terms of all pieces.
+    """Return the mean loss over all terms of all micro-batches.
 
     Args:
-        pieces: for each piece the mean loss of its terms, and how many terms it has. A piece
-            without terms has no mean (its number is nan) and must count for nothing.
+        pieces: for each micro-batch, the mean loss and the number of its terms. A micro-batch
+            without terms has the mean NaN and must be ignored.
     """
     raise NotImplementedError

@@ -11,5 +11,5 @@ def parallel_block(
     attention: Callable[[Tensor], Tensor],
     mlp: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """The stream after a block whose halves read the same normalised row."""
+    """Return the residual stream after a block whose halves read the same normalised row."""
     raise NotImplementedError

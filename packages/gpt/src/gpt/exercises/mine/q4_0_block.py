@@ -2,7 +2,7 @@
 
 
 def q4_0_block(data: bytes) -> list[float]:
-    """The numbers of one block of GGML's format Q4_0: w = d (q - 8).
+    """Return the numbers in a block of GGML's format Q4_0: w = d (q - 8).
 
     Args:
         data: d as a little-endian float16, then 16 bytes; byte i holds number i in its lower half

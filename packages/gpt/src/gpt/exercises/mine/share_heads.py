@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def share_heads(x: Float[Tensor, "B J S K"], n_heads: int) -> Float[Tensor, "B H S K"]:
-    """The keys (or values) of J heads, copied so that each of `n_heads` query heads has its own.
+    """Copy the keys (or values) of J heads, so that each of `n_heads` query heads has its own.
 
     Key-value head 0 serves the first H / J query heads, head 1 the next H / J, and so on.
     """

@@ -1,4 +1,4 @@
-"""Exercise of the chapter on positions: the way back from `to_halves`."""
+"""Exercise of the chapter on positions: the inverse of `interleaved_to_halves`."""
 
 from jaxtyping import Float
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""Exercise of the chapter on the block: what each half adds to the stream."""
+"""Exercise of the chapter on the block: what each half adds to the residual stream."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def writes(x: Tensor, halves: Sequence[Callable[[Tensor], Tensor]]) -> list[Tensor]:
-    """What each of the halves adds, each reading the stream that the ones before it left."""
+    """Return the output of each half, which reads the stream after all halves before it."""
     raise NotImplementedError

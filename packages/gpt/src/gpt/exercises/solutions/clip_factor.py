@@ -1,9 +1,9 @@
-"""Clip a gradient that lies in slices."""
+"""Clip a gradient that is split into slices."""
 
 import math
 
 
 def clip_factor(lengths: list[float], clip: float) -> float:
-    """The squares of lengths add up, as in the theorem of Pythagoras."""
-    whole = math.hypot(*lengths)
-    return 1.0 if whole <= clip else clip / whole
+    """Add the squares of the norms, as in the theorem of Pythagoras."""
+    norm = math.hypot(*lengths)
+    return 1.0 if norm <= clip else clip / norm

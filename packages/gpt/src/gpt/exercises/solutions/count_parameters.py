@@ -1,4 +1,4 @@
-"""How large a model is, by arithmetic."""
+"""The size of a model, by arithmetic."""
 
 from gpt.model.config import GPTConfig
 
@@ -6,7 +6,7 @@ GATED = ("swiglu", "geglu", "geglu-erf", "reglu")
 
 
 def count_parameters(config: GPTConfig) -> int:
-    """How many numbers the model of this config trains; a tied table counts once."""
+    """Add up embedding tables, blocks and the final norm; a tied table counts once."""
     d, d_ff, vocabulary = config.d_model, config.d_ff, config.vocab_size
     gathered = config.n_heads * config.d_head
     qkv = gathered + 2 * config.kv_heads * config.d_head

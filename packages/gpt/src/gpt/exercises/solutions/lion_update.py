@@ -9,7 +9,7 @@ def lion_update(
     betas: tuple[float, float],
     weight_decay: float,
 ) -> tuple[float, float]:
-    """The step uses a fresher mean than the one that is kept."""
+    """Update with a fresher mean than the one that is kept."""
     beta1, beta2 = betas
     fresh = beta1 * mean + (1 - beta1) * gradient
     sign = (fresh > 0) - (fresh < 0)

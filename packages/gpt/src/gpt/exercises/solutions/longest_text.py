@@ -1,4 +1,4 @@
-"""How long a text a memory can hold."""
+"""The longest text whose cache fits into memory."""
 
 from gpt.model.cache import cache_bytes
 
@@ -11,6 +11,6 @@ def longest_text(
     batch_size: int,
     bytes_per_number: int,
 ) -> int:
-    """All rows grow together, so a column of tokens is what one more token costs."""
+    """Divide by the bytes of one more token in every row, since all rows grow together."""
     column = cache_bytes(1, n_layers, n_kv_heads, d_head, batch_size, bytes_per_number)
     return n_bytes // column

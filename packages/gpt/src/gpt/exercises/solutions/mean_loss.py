@@ -1,7 +1,7 @@
-"""One mean from unequal pieces."""
+"""One mean from unequal micro-batches."""
 
 
 def mean_loss(pieces: list[tuple[float, int]]) -> float:
-    """The mean loss over all terms of all pieces: each piece weighs as much as it has terms."""
+    """Weight the mean of each micro-batch by the number of its terms."""
     scored = [(mean, terms) for mean, terms in pieces if terms]
     return sum(mean * terms for mean, terms in scored) / sum(terms for _, terms in scored)

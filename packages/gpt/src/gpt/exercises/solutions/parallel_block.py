@@ -11,6 +11,6 @@ def parallel_block(
     attention: Callable[[Tensor], Tensor],
     mlp: Callable[[Tensor], Tensor],
 ) -> Tensor:
-    """The stream after a block whose halves read the same normalised row."""
-    read = norm(x)
-    return x + attention(read) + mlp(read)
+    """Normalise once, and add the outputs of both halves."""
+    normalised = norm(x)
+    return x + attention(normalised) + mlp(normalised)

@@ -4,7 +4,7 @@ import struct
 
 
 def q4_0_block(data: bytes) -> list[float]:
-    """First all lower halves, then all upper halves."""
+    """Read first all lower halves of the bytes, then all upper halves."""
     (scale,) = struct.unpack("<e", data[:2])
     integers = [byte & 15 for byte in data[2:]] + [byte >> 4 for byte in data[2:]]
     return [scale * (q - 8) for q in integers]

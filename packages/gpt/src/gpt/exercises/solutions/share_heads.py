@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def share_heads(x: Float[Tensor, "B J S K"], n_heads: int) -> Float[Tensor, "B H S K"]:
-    """The keys (or values) of J heads, copied so that each of `n_heads` query heads has its own."""
+    """Repeat each key-value head for all query heads of its group."""
     return repeat(x, "B J S K -> B (J group) S K", group=n_heads // x.shape[1])

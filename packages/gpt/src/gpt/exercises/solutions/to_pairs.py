@@ -1,4 +1,4 @@
-"""The way back from `to_halves`."""
+"""The inverse of `interleaved_to_halves`."""
 
 from einops import rearrange
 from jaxtyping import Float
@@ -6,5 +6,5 @@ from torch import Tensor
 
 
 def to_pairs(weight: Float[Tensor, "HK *D"], n_heads: int) -> Float[Tensor, "HK *D"]:
-    """Reorder the rows of a projection made for split halves, so that it fits interleaved pairs."""
+    """Swap the axes "half" and "pair" of the rows of each head."""
     return rearrange(weight, "(H two half) ... -> (H half two) ...", H=n_heads, two=2)

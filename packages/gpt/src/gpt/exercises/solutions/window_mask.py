@@ -1,4 +1,4 @@
-"""A causal mask with a short memory."""
+"""A causal mask with a limited window."""
 
 import torch
 from jaxtyping import Bool
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def window_mask(n_queries: int, n_keys: int, window: int) -> Bool[Tensor, "T S"]:
-    """Which keys a query sees: its own position and the `window` - 1 before it."""
+    """Compare the distance between each query and each key with the window."""
     query = torch.arange(n_keys - n_queries, n_keys)[:, None]
     distance = query - torch.arange(n_keys)
     return (distance >= 0) & (distance < window)

@@ -1,4 +1,4 @@
-"""What each half adds to the stream."""
+"""The output of each half of a block."""
 
 from collections.abc import Callable, Sequence
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def writes(x: Tensor, halves: Sequence[Callable[[Tensor], Tensor]]) -> list[Tensor]:
-    """What each of the halves adds, each reading the stream that the ones before it left."""
+    """Add the output of each half to the stream before the next half reads it."""
     added = []
     for half in halves:
         added.append(half(x))

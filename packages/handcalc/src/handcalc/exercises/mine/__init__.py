@@ -1,1 +1,1 @@
-"""Yours: each function raises NotImplementedError until you write it."""
+"""Your answers: each function raises NotImplementedError until you write it."""

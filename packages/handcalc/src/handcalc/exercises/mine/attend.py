@@ -1,11 +1,11 @@
-"""Exercise of the chapter on attention: what one query takes home."""
+"""Exercise of the chapter on attention: the result for one query."""
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def attend(query: Vector, keys: Matrix, values: Matrix) -> Vector:
-    """The mixture of the values, in shares by the softmax of query . key / sqrt(d_k).
+    """Return the sum of the values, weighted by the softmax of query . key / sqrt(d_k).
 
-    The query may look at all keys. `handcalc.operations` has what you need.
+    The query may see all keys. `handcalc.calculation` has what you need.
     """
     raise NotImplementedError

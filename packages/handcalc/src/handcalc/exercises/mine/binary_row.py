@@ -2,5 +2,5 @@
 
 
 def binary_row(t: int, n_digits: int) -> list[float]:
-    """The binary digits of t, the ones first: 6 is 110 in binary, so its row is 0, 1, 1, 0, ..."""
+    """Return the binary digits of t, lowest first: 6 is 110 in binary, so its row is 0, 1, 1, 0."""
     raise NotImplementedError

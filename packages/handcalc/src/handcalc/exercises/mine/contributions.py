@@ -1,10 +1,10 @@
-"""Exercise of the chapter on heads: what each of them writes."""
+"""Exercise of the chapter on heads: the contribution of each head."""
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def contributions(outputs: list[Matrix], w_o: Matrix) -> list[Matrix]:
-    """For each head, its own part of (outputs, side by side) W_O^T; the parts add up to all of it.
+    """Return for each head its own term of concat(outputs) W_O^T; the terms add up to the product.
 
     Args:
         outputs: a matrix for each head, all of one width.

@@ -1,8 +1,8 @@
-"""Exercise of the chapter with the pencil: how often do two numbers get multiplied?"""
+"""Exercise of the chapter with the pencil: the number of multiplications."""
 
 
 def count_products(n_words: int, d_model: int, n_heads: int, d_ff: int, n_vocabulary: int) -> int:
-    """Multiplications in all products of matrices of the walk-through, when every word sees all.
+    """Count the multiplications in all products of matrices, when every word sees all words.
 
     Count those of Q, K, V, of the scores, of the mixing of values, of W_O, of both matrices of the
     feed-forward layer, and of the logits. A product of a x b with b x c has a b c of them. Each

@@ -2,7 +2,7 @@
 
 
 def early_stop(losses: list[float], patience: int) -> int:
-    """The round whose weights to keep, from the losses on unseen text after each round.
+    """Return the round whose weights to keep, from the losses on unseen text after each round.
 
     Training ends after `patience` rounds in a row without a loss below the best so far.
     """

@@ -1,8 +1,8 @@
-"""Exercise of the chapter on the loss: logarithms of shares, for logits of any size."""
+"""Exercise of the chapter on the loss: logarithms of a softmax, for logits of any size."""
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def log_softmax(logits: Vector) -> Vector:
-    """The logarithms ln p[v] of the softmax p of the logits."""
+    """Return the logarithms ln p[v] of the softmax p of the logits."""
     raise NotImplementedError

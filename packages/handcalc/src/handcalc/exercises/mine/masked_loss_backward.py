@@ -1,8 +1,8 @@
 """Exercise of the chapter on the gradient of the loss: positions that do not count."""
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def masked_loss_backward(p: Matrix, targets: list[int | None]) -> Matrix:
-    """The gradient at the logits of the mean loss over the positions whose target is not None."""
+    """Return the gradient at the logits of the mean loss over positions that have a target."""
     raise NotImplementedError

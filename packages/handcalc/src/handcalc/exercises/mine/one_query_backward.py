@@ -1,12 +1,12 @@
 """Exercise of the chapter on the backward pass of attention: all of it, for a single query."""
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def one_query_backward(
     q: Vector, keys: Matrix, values: Matrix, o_grad: Vector
 ) -> tuple[Vector, Matrix, Matrix]:
-    """The gradients at q, the keys and the values.
+    """Return the gradients at q, the keys and the values.
 
     o = sum over s of p[s] values[s],  p = softmax of q . keys[s] / sqrt(numbers in q)
     """

@@ -1,8 +1,8 @@
-"""Exercise of the chapter on positions: what does the clock say?"""
+"""Exercise of the chapter on positions: reading a position from its sinusoids."""
 
 
 def read_position(row: list[float]) -> int:
-    """The position, 0 to 2,900, whose sinusoids of width 6 these are.
+    """Return the position, 0 to 2,900, that has this row of sinusoids of width 6.
 
     The row holds sin and cos of t, of t / 21.544... and of t / 464.158...
     (`handcalc.toys.sinusoids.divisors(6)`).

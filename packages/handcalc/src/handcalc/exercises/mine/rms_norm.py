@@ -1,6 +1,6 @@
 """Exercise of the chapter on norms: the norm without a mean."""
 
-from handcalc.operations.matrices import Matrix, Vector
+from handcalc.calculation import Matrix, Vector
 
 
 def rms_norm(x: Matrix, gamma: Vector, epsilon: float) -> Matrix:

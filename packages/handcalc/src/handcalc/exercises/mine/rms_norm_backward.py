@@ -1,6 +1,6 @@
 """Exercise of the chapter on the first half of the backward pass: a norm without a mean."""
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def rms_norm_backward(x: Vector, epsilon: float, z_grad: Vector) -> Vector:

@@ -2,8 +2,8 @@
 
 
 def vocabulary(texts: list[str]) -> list[str]:
-    """PAD, BOS and EOS, then every word of the texts once, in the order in which they are met.
+    """Return PAD, BOS and EOS, then every word of the texts once, in order of first appearance.
 
-    Words are what stands between spaces: `text.split()`.
+    Words are separated by white space: `text.split()`.
     """
     raise NotImplementedError

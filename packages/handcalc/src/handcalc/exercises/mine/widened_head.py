@@ -4,7 +4,7 @@ Matrix = list[list[float]]
 
 
 def widened_head(w: Matrix, head: int, n_heads: int) -> Matrix:
-    """A matrix for whole rows that does what `w` does to the part of a row that its head reads.
+    """Return a matrix for whole rows that equals `w` on the part of a row that its head reads.
 
     Args:
         w: inputs x outputs, where the inputs are the head's own part of a row.

@@ -1,1 +1,1 @@
-"""Ours: one way to write each function, for after you have tried."""
+"""Our solutions: one way to write each function. Try it yourself first."""

@@ -4,7 +4,7 @@ import math
 
 
 def adamw_path(w: float, gradients: list[float], rate: float, decay: float) -> list[float]:
-    """The decay is that of the weight as it was, and never enters m and v."""
+    """Return the path; the decay acts on the old weight and never enters m and v."""
     m, v = 0.0, 0.0
     path: list[float] = []
     for step, g in enumerate(gradients, start=1):

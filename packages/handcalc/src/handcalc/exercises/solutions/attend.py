@@ -1,12 +1,12 @@
-"""What one query takes home."""
+"""Attention for a single query."""
 
 import math
 
-from handcalc.operations.attention import softmax
-from handcalc.operations.matrices import Matrix, Vector, dot, mixed
+from handcalc.calculation import Matrix, Vector, dot, weighted_sum
+from handcalc.layers.attention import softmax
 
 
 def attend(query: Vector, keys: Matrix, values: Matrix) -> Vector:
-    """The mixture of the values, in shares by the softmax of query . key / sqrt(d_k)."""
+    """Return the sum of the values, weighted by the softmax of query . key / sqrt(d_k)."""
     root = math.sqrt(len(query))
-    return mixed(softmax([dot(query, key) / root for key in keys]), values)
+    return weighted_sum(softmax([dot(query, key) / root for key in keys]), values)

@@ -1,6 +1,6 @@
-"""What each head writes."""
+"""The contribution of each head to the result of attention."""
 
-from handcalc.operations.matrices import Matrix, split, times_transposed
+from handcalc.calculation import Matrix, split, times_transposed
 
 
 def contributions(outputs: list[Matrix], w_o: Matrix) -> list[Matrix]:

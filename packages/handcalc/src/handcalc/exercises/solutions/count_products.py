@@ -1,8 +1,8 @@
-"""How often do two numbers get multiplied?"""
+"""The number of multiplications in a forward pass."""
 
 
 def count_products(n_words: int, d_model: int, n_heads: int, d_ff: int, n_vocabulary: int) -> int:
-    """Per word, the sizes of the matrices; per pair of words, twice the width of all heads."""
+    """Add the matrix sizes for each word, and twice the width of all heads for each pair."""
     d_head = d_model // n_heads
     heads = 3 * n_heads * d_head**2
     of_a_word = heads + d_model**2 + 2 * d_model * d_ff + d_model * n_vocabulary

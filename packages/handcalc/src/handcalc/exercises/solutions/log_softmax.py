@@ -1,12 +1,12 @@
-"""Logarithms of shares, for logits of any size."""
+"""Logarithms of a softmax, for logits of any size."""
 
 import math
 
-from handcalc.operations.matrices import Vector
+from handcalc.calculation import Vector
 
 
 def log_softmax(logits: Vector) -> Vector:
-    """No share is computed: ln p[v] = l[v] - m - ln(sum over w of e^(l[w] - m)), m the largest."""
+    """Return ln p[v] = l[v] - m - ln(sum over w of e^(l[w] - m)), with m the largest."""
     largest = max(logits)
     total = math.fsum(math.exp(logit - largest) for logit in logits)
     return [logit - largest - math.log(total) for logit in logits]

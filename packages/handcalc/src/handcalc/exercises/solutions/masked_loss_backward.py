@@ -1,6 +1,6 @@
 """The gradient at the logits when some positions do not count."""
 
-from handcalc.operations.matrices import Matrix
+from handcalc.calculation import Matrix
 
 
 def masked_loss_backward(p: Matrix, targets: list[int | None]) -> Matrix:

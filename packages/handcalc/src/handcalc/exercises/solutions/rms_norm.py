@@ -2,7 +2,7 @@
 
 import math
 
-from handcalc.operations.matrices import Matrix, Vector, dot
+from handcalc.calculation import Matrix, Vector, dot
 
 
 def rms_norm(x: Matrix, gamma: Vector, epsilon: float) -> Matrix:

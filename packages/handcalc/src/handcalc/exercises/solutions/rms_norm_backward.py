@@ -1,8 +1,8 @@
-"""The way back through a norm without a mean (Zhang and Sennrich 2019, eq. 4)."""
+"""The backward pass of a norm without a mean (Zhang and Sennrich 2019, eq. 4)."""
 
 import math
 
-from handcalc.operations.matrices import Vector, dot
+from handcalc.calculation import Vector, dot
 
 
 def rms_norm_backward(x: Vector, epsilon: float, z_grad: Vector) -> Vector:

@@ -1,6 +1,6 @@
 """The one matrix between two words."""
 
-from handcalc.operations.matrices import Matrix, times_transposed
+from handcalc.calculation import Matrix, times_transposed
 
 
 def score_form(w_q: Matrix, w_k: Matrix) -> Matrix:

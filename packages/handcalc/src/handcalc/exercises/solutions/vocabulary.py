@@ -2,7 +2,7 @@
 
 
 def vocabulary(texts: list[str]) -> list[str]:
-    """PAD, BOS and EOS, then every word of the texts once, in the order in which they are met."""
+    """Return PAD, BOS and EOS, then every word of the texts once, in order of first appearance."""
     words = ["PAD", "BOS", "EOS"]
     for text in texts:
         for word in text.split():

@@ -1,35 +1,40 @@
-"""Each part by hand, with numbers that a pencil can follow."""
+"""Each layer by hand, with numbers that a pencil can follow."""
 
 import math
 
 import pytest
 
-from handcalc.gradients.differences import differences
-from handcalc.operations.activations import gelu, gelu_slope, relu, relu_slope
-from handcalc.operations.attention import (
-    FUTURE,
-    attention_weights,
-    gathered,
-    gathered_backward,
-    scaled_scores,
-    softmax,
-    softmax_backward,
-)
-from handcalc.operations.embedding import embedded, embedded_backward
-from handcalc.operations.layer_norm import deviations, gained, means, standardised, variances
-from handcalc.operations.loss import loss_backward, losses
-from handcalc.operations.matrices import (
+from handcalc.calculation import (
     column_sums,
+    concatenate,
     dot,
     plus,
-    side_by_side,
     split,
     times,
     times_transposed,
     transpose,
     transposed_times,
 )
-from handcalc.operations.vocabulary import decoded, encoded
+from handcalc.gradients.differences import differences
+from handcalc.layers.attention import (
+    FUTURE,
+    attention_weights,
+    scaled_scores,
+    softmax,
+    softmax_backward,
+    weighted_values,
+    weighted_values_backward,
+)
+from handcalc.layers.embedding import decode, embed, embed_backward, encode
+from handcalc.layers.feed_forward import gelu, gelu_slope, relu, relu_slope
+from handcalc.layers.layer_norm import (
+    means,
+    scale_and_shift,
+    standard_deviations,
+    standardise,
+    variances,
+)
+from handcalc.layers.loss import loss_backward, losses
 
 A, B = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], [[7.0, 8.0], [9.0, 10.0], [11.0, 12.0]]
 
@@ -54,11 +59,11 @@ def test_products_of_any_length_are_sums_from_left_to_right(n):
             assert found == total
 
 
-def test_sums_and_cuts():
+def test_sums_concatenation_and_splitting():
     assert plus(A, A, A) == [[3, 6, 9], [12, 15, 18]]
     assert column_sums(A) == [5, 7, 9]
-    assert side_by_side(A, [[0.5], [0.25]]) == [[1, 2, 3, 0.5], [4, 5, 6, 0.25]]
-    assert split(side_by_side(A, A), 2) == (A, A)
+    assert concatenate(A, [[0.5], [0.25]]) == [[1, 2, 3, 0.5], [4, 5, 6, 0.25]]
+    assert split(concatenate(A, A), 2) == (A, A)
     assert A == [[1, 2, 3], [4, 5, 6]]  # nothing changed its arguments
 
 
@@ -77,13 +82,13 @@ def test_the_jacobian_of_the_softmax():
     assert softmax_backward(p, [7.0, 7.0, 7.0]) == [0, 0, 0]
 
 
-def test_attention_looks_back_only():
+def test_attention_sees_only_the_past():
     s = scaled_scores([[2.0, 9.0], [2 * math.log(3), 0.0]], 4.0)
     assert s == [[1.0, FUTURE], [math.log(3), 0.0]]
     a = attention_weights(s)
     assert a[0] == [1, 0] and a[1] == pytest.approx([3 / 4, 1 / 4])
-    assert gathered(a, [[1.0], [5.0]]) == [[1], pytest.approx([2])]
-    a_grad, v_grad = gathered_backward(a, [[1.0], [5.0]], [[10.0], [100.0]])
+    assert weighted_values(a, [[1.0], [5.0]]) == [[1], pytest.approx([2])]
+    a_grad, v_grad = weighted_values_backward(a, [[1.0], [5.0]], [[10.0], [100.0]])
     assert a_grad == [[10, 0], [100, 500]]
     assert v_grad == [pytest.approx([85]), pytest.approx([25])]
 
@@ -110,11 +115,11 @@ def test_layer_norm_of_a_known_row():
     row = [[0.66, -0.49, 0.97, 0.47, -0.16, 0.71]]
     mean = means(row)
     variance = variances(row, mean)
-    std = deviations(variance, 0.0)
+    std = standard_deviations(variance, 0.0)
     assert [*mean, *variance, *std] == pytest.approx([0.36, 0.2649, 0.5147], abs=5e-5)
-    z = standardised(row, mean, std)
+    z = standardise(row, mean, std)
     assert z[0] == pytest.approx([0.583, -1.651, 1.185, 0.214, -1.010, 0.680], abs=5e-4)
-    assert gained([[2.0, 3.0]], [10.0, 1.0], [0.0, -3.0]) == [[20, 0]]
+    assert scale_and_shift([[2.0, 3.0]], [10.0, 1.0], [0.0, -3.0]) == [[20, 0]]
 
 
 def test_the_loss_by_hand():
@@ -127,21 +132,19 @@ def test_the_loss_by_hand():
     assert loss_backward(p, [2, 0]) == [[0.125, 0.125, -0.25], [-0.375, 0.125, 0.25]]
 
 
-def test_rows_of_the_tables_get_what_was_made_of_them():
+def test_the_gradients_of_the_tables_sum_over_the_uses_of_each_row():
     token, position = [[1.0], [2.0], [3.0]], [[0.5], [0.25], [0.125], [9.0]]
-    assert embedded(token, position, [2, 0, 2]) == [[3.5], [1.25], [3.125]]
-    token_grad, position_grad = embedded_backward(
-        token, position, [2, 0, 2], [[1.0], [10.0], [5.0]]
-    )
+    assert embed(token, position, [2, 0, 2]) == [[3.5], [1.25], [3.125]]
+    token_grad, position_grad = embed_backward(token, position, [2, 0, 2], [[1.0], [10.0], [5.0]])
     assert token_grad == [[10], [0], [6]]
     assert position_grad == [[1], [10], [5], [0]]
 
 
 def test_words_and_ids():
-    assert encoded("I like transformers") == [1, 3, 4, 5, 2]
-    assert decoded([1, 3, 4, 5, 2, 0]) == "I like transformers"
+    assert encode("I like transformers") == [1, 3, 4, 5, 2]
+    assert decode([1, 3, 4, 5, 2, 0]) == "I like transformers"
     with pytest.raises(ValueError, match="no 'love'; it has PAD, BOS"):
-        encoded("I love transformers")
+        encode("I love transformers")
 
 
 def test_differences_of_any_function_of_nested_lists():
