@@ -38,6 +38,8 @@ def next_token_loss(model: nn.Module, batch: Batch) -> LossSum:
 class GradientAccumulator:
     """Accumulator for the gradient of one step.
 
+    ::
+
         for batch in gradient.micro_batches(batches):
             gradient.backward(loss(model, batch))
         mean_loss = gradient.finish(parameters)
