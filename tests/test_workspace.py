@@ -249,6 +249,13 @@ def test_an_editable_install_works_from_another_folder(name: str, tmp_path: Path
     try_installed(name, tmp_path, "--editable", ROOT / "packages" / name)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EDGES)
+def test_an_install_from_a_git_address_works(name: str, tmp_path: Path):
+    """The last commit of this repository, with the siblings that the package needs."""
+    try_installed(name, tmp_path, f"git+{ROOT.as_uri()}#subdirectory=packages/{name}")
+
+
 TRANSFORMERS_ALONE = """
 import importlib.util, json, sys
 import torch
@@ -284,7 +291,7 @@ def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_
     train = "train --device cpu --preset nano --context 32 --vocab-size 280 --steps 12"
     paths = ["--data", str(tmp_path / "text.txt"), "--runs", str(tmp_path), "--name", "run"]
     assert main([*train.split(), "--recipe", "fast", *paths]) == 0
-    assert main(["export", "--run", str(tmp_path / "run"), "--to", str(folder)]) == 0
+    assert main(["export", "--run", str(tmp_path / "run"), "--output", str(folder)]) == 0
     model, tokenizer, _ = load_model(tmp_path / "run")
     prompt = tokenizer.encode("The list holds")
     stop = frozenset({tokenizer.end_of_text})

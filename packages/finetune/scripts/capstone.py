@@ -80,7 +80,7 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
 
 def phase_curves(run: Path) -> dict[str, list[float]]:
     """Return score, KL from the reference and answer length of each phase of PPO."""
-    records = list(RunFolder(run).records())
+    records = list(RunFolder(run).read_log())
     return {name: [round(each[name], 3) for each in records] for name in ("score", "kl", "length")}
 
 

@@ -71,7 +71,7 @@ def run_stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=False)
     if done.returncode:
         raise RunFailed(f"{' '.join(command)} ended with status {done.returncode}")
-    records = list(RunFolder(config.runs / name).records())
+    records = list(RunFolder(config.runs / name).read_log())
     report = json.loads(done.stdout)
     return {
         "command": " ".join(command),

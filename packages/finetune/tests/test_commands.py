@@ -74,7 +74,7 @@ def test_the_help_lists_every_command_that_there_is(capsys):
 def test_sft_writes_a_run_that_gpt_can_sample_from(home, sft, capsys):
     from gpt.cli import main as gpt
 
-    records = RunFolder(sft).records()
+    records = RunFolder(sft).read_log()
     assert [record["step"] for record in records] == [1, 2, 3, 4]
     assert records[-1]["validation"] is not None
     assert (sft / "task.json").is_file()
@@ -102,7 +102,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits(home, sft, trained, capsys):
     assert main(["dpo", "--resume", str(cut)]) == 0
     assert same(checkpoints(whole)["step-00000004.safetensors"],
                 checkpoints(cut)["step-00000004.safetensors"])  # fmt: skip
-    assert [record["step"] for record in RunFolder(cut).records()] == [1, 2, 3, 4]
+    assert [record["step"] for record in RunFolder(cut).read_log()] == [1, 2, 3, 4]
     saved = checkpoints(cut)["step-00000004.safetensors"]
     learned = [name for name in saved if name.startswith("model.")]
     assert all(name.endswith((".a", ".b")) for name in learned) == (trained != "all")
@@ -123,7 +123,7 @@ def test_dpo_begins_at_ln_2_and_asks_about_the_pairs_that_it_comes_to(home, sft,
     short = "dpo --device cpu --steps 2 --batch-size 3 --name short --overwrite --warmup 0.9"
     assert call(short, home, *data) == 0
     assert asked == [6, 1]  # of 9 pairs to learn from and 1 to be judged on
-    first, _ = RunFolder(home / "runs" / "short").records()
+    first, _ = RunFolder(home / "runs" / "short").read_log()
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
 
 
@@ -137,7 +137,7 @@ def test_ppo_resumes_between_phases_with_the_same_bits(home, sft, judge, few_que
     assert main(["ppo", "--resume", str(cut)]) == 0
     assert same(checkpoints(whole)["step-00000004.safetensors"],
                 checkpoints(cut)["step-00000004.safetensors"])  # fmt: skip
-    assert [record["step"] for record in RunFolder(cut).records()] == [1, 2]
+    assert [record["step"] for record in RunFolder(cut).read_log()] == [1, 2]
 
 
 def test_a_reward_model_is_validated_without_dropout(home, sft):
@@ -148,7 +148,7 @@ def test_a_reward_model_is_validated_without_dropout(home, sft):
     data = ("--data", home / "pairs.jsonl", "--model", home / "runs" / "noisy")
     assert call(f"reward {TINY} --learning-rate 0.05 --name careful", home, *data) == 0
     run = home / "runs" / "careful"
-    best = min(each["validation"] for each in RunFolder(run).records() if each["validation"])
+    best = min(each["validation"] for each in RunFolder(run).read_log() if each["validation"])
     scorer, judge = load_scorer(run)
     pairs = encode_pairs(judge, read_task(run / TASK_FILE, PreferencePair).held_out, 128)
     loss = reward_loss(scorer, pair_rows(pairs))
@@ -285,7 +285,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(home, sft):
         [*command, *map(str, options)], stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        while not RunFolder(run).records():
+        while not RunFolder(run).read_log():
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)

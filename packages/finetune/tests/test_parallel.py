@@ -59,7 +59,7 @@ def runs(home):
 def test_one_process_and_two_learn_the_same(verb, runs, few_questions, monkeypatch):
     monkeypatch.chdir(runs.parent)
     assert main(call(verb, "one").split()) == 0
-    one, two = (RunFolder(runs / f"{name}-{verb}").records() for name in ("one", "two"))
+    one, two = (RunFolder(runs / f"{name}-{verb}").read_log() for name in ("one", "two"))
     assert len(one) == len(two) > 1
     for a, b in zip(one, two, strict=True):
         for name in a.keys() - {"elapsed"}:

@@ -25,9 +25,8 @@ from pathlib import Path
 import tyro
 
 from gpt.commands.train import run
-from gpt.commands.train_config import TrainConfig
+from gpt.pretraining import TrainConfig
 from gpt.runs.checkpoints import newest_checkpoint
-from gpt.runs.resume import read_saved_config
 from gpt.training.loop import LoopConfig
 
 
@@ -85,7 +84,13 @@ def main(config: Config) -> None:
     text.write_text("".join(f"{n} squared is {n * n}, and that is all. " for n in range(3000)))
     loop = LoopConfig(steps=config.steps, save_every=3)
     uninterrupted = TrainConfig(
-        loop, str(text), preset="nano", dropout=0.1, runs=folder, name="uninterrupted", device="cpu"
+        loop,
+        data=str(text),
+        preset="nano",
+        dropout=0.1,
+        runs=folder,
+        name="uninterrupted",
+        device="cpu",
     )
     killed = dataclasses.replace(uninterrupted, name="killed")
     started = time.monotonic()
@@ -93,11 +98,7 @@ def main(config: Config) -> None:
     duration = time.monotonic() - started
     kills, finished, path = 0, 0, folder / "killed"
     while kills < config.kills or not finished:
-        resumed = (
-            read_saved_config(TrainConfig, path, "gpt train")
-            if (path / "config.json").exists()
-            else killed
-        )
+        resumed = TrainConfig.saved(path) if (path / "config.json").exists() else killed
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
         if kill_after(start_fork(lambda config=resumed: run(config)), wait):
             kills += 1

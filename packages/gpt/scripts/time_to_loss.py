@@ -126,12 +126,12 @@ def make_arms(config: Config, vocab_size: int) -> dict[str, Arm]:
         steps=config.plain_steps,
         save_every=10 * every,
     )
-    fast_model = replace(model, **FAST_RECIPE.parts)
+    fast_model = replace(model, **FAST_RECIPE.model_fields)
     fast = replace(FAST_RECIPE.loop, steps=config.fast_steps, save_every=every)
     if config.ngrams:  # each row of a table is rarely used, so it needs large updates
         fast_model, fast = replace(fast_model, d_ff=128), replace(fast, learning_rate=3e-2)
     return {
-        "plain": Arm(replace(model, **PLAIN_RECIPE.parts), (), plain, 12),
+        "plain": Arm(replace(model, **PLAIN_RECIPE.model_fields), (), plain, 12),
         "fast": Arm(fast_model, TABLES if config.ngrams else (), fast, 16),
     }
 

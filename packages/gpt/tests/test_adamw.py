@@ -7,10 +7,10 @@ from gpt.training.adamw import AdamW, adamw_update
 
 
 def test_a_step_by_hand():
-    r"""From w = 1 with g = 2 and m = v = 0, at the rate 0.1 and decay 0.5.
+    r"""From w = 1 with g = 2 and m = v = 0, at learning rate 0.1 and decay 0.5.
 
-    The decay leaves 0.95. m = 0.1 * 2 = 0.2 and v = 0.01 * 4 = 0.04; without their start at zero
-    they are 2 and 4, and 2 / sqrt(4) = 1. So w = 0.95 - 0.1 = 0.85.
+    The decay leaves 0.95. m = 0.1 * 2 = 0.2 and v = 0.01 * 4 = 0.04. Corrected for the start at
+    zero, they are m_hat = 2 and v_hat = 4, and 2 / sqrt(4) = 1. So w = 0.95 - 0.1 = 0.85.
 
     Then with g = -1: the decay leaves 0.8075. m = 0.9 * 0.2 - 0.1 = 0.08, v = 0.99 * 0.04 + 0.01 =
     0.0496; 0.08 / 0.19 = 0.42105 and 0.0496 / 0.0199 = 2.49246, whose root is 1.57875.
@@ -46,7 +46,7 @@ def test_a_hundred_steps_equal_torchs(dtype, tolerance, fused):
         torch.testing.assert_close(weight, other, rtol=tolerance, atol=tolerance)
 
 
-def test_a_weight_without_gradient_stays():
+def test_a_weight_without_a_gradient_does_not_change():
     weight = torch.ones(2, requires_grad=True)
     AdamW([weight], weight_decay=0.5).step()
     assert torch.equal(weight, torch.ones(2))

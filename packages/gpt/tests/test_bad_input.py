@@ -1,4 +1,4 @@
-"""Every wrong call ends with one sentence, the documented status, and nothing half-written."""
+"""Every wrong call ends with one message, the documented exit status, and no incomplete file."""
 
 import errno
 import json
@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
-from gpt.training.loop import UpdateResult
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
@@ -24,7 +23,7 @@ NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Files that are right and files that are wrong, and a run of two steps."""
+    """A folder with valid and invalid files, and a run of two steps."""
     home = tmp_path_factory.mktemp("home")
     (home / "text.txt").write_text(TEXT)
     (home / "other.txt").write_text(TEXT.replace("list", "dict"))
@@ -49,7 +48,7 @@ def copy_of_run(home, folder):
 
 
 CALLS = {
-    "no such command": ("fly", "no command 'fly'; there are train, sample, eval, export, compare"),
+    "no such command": ("fly", "no command 'fly'; the commands are train, sample, eval, export"),
     "no such option": ("train --stpes 3", "Unrecognized options: --stpes"),
     "word for a number": ("train --steps many", "invalid literal for int.*'many'"),
     "negative steps": ("train --steps -5", "steps must be at least 1, got -5"),
@@ -94,7 +93,7 @@ CALLS = {
     "resume on another text": ("train --resume run --data other.txt",
                                "'other.txt' is not the text that 'run' was trained on"),
     "resume with another shape": ("train --resume run --d-model 64",
-                                  "this run has d_model None, not 64"),
+                                  "this run has d_model 32, not 64"),
     "resume with another length": ("train --resume run --steps 99",
                                    "this run has steps 2, not 99"),
     "sample from nothing": ("sample --run nowhere", "no run in 'nowhere'"),
@@ -105,7 +104,10 @@ CALLS = {
     "negative temperature": ("sample --run run --temperature -1", "temperature must .* got -1.0"),
     "top-k of zero": ("sample --run run --top-k 0", "top_k must be at least 1, got 0"),
     "top-p of two": ("sample --run run --top-p 2", r"top_p must lie in \(0, 1\], got 2.0"),
-    "no tokens": ("sample --run run --tokens 0", "tokens must be at least 1, got 0"),
+    "no tokens": (
+        "sample --run run --max-new-tokens 0",
+        "max_new_tokens must be at least 1, got 0",
+    ),
     "eval of nothing": ("eval --run nothing", "no run in 'nothing'"),
     "AdamW without a memory's end": ("train --beta1 1", r"beta1 must lie in \[0, 1\), got 1.0"),
     "average that never moves": ("train --ema 1", r"ema must lie in \[0, 1\), got 1.0"),
@@ -114,7 +116,7 @@ CALLS = {
     "device without memory": ("train --data text.txt --device meta", "no device 'meta'"),
     "resume with the default length": ("train --resume run --steps 1200",
                                        "this run has steps 2, not 1200"),
-    "demo without words": ("demo --tokens 0", "tokens must be at least 1, got 0"),
+    "demo without words": ("demo --max-new-tokens 0", "max_new_tokens must be at least 1, got 0"),
     "demo without steps": ("demo --steps 0", "steps must be at least 1, got 0"),
 }  # fmt: skip
 
@@ -124,7 +126,7 @@ def files(folder):
 
 
 def refused(capsys, call, message, status=2):
-    """Check one wrong call: its status, one sentence on stderr, nothing on stdout."""
+    """Check a wrong call: its exit status, one message on stderr, nothing on stdout."""
     assert main(call.split() if isinstance(call, str) else call) == status
     said = capsys.readouterr()
     last = said.err.strip().splitlines()[-1]
@@ -135,7 +137,7 @@ def refused(capsys, call, message, status=2):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypatch):
+def test_a_wrong_call_is_one_message_and_status_2(name, home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     call, message = CALLS[name]
     before = files(home)
@@ -144,15 +146,15 @@ def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypat
 
 
 @pytest.mark.parametrize("command", ["demo", "eval", "sample", "export", "compare"])
-def test_what_is_one_process_is_refused_under_torchrun(command, home, capsys, monkeypatch):
+def test_commands_for_one_process_are_refused_under_torchrun(command, home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    refused(capsys, command, f"gpt {command} is one process")
+    refused(capsys, command, f"start gpt {command} without it, as a single process")
 
 
 @pytest.mark.parametrize("tenth", range(10))
 @pytest.mark.parametrize("command", ["sample --run run", "eval --run run", "train --resume run"])
-def test_a_checkpoint_cut_at_any_tenth_is_refused(
+def test_a_checkpoint_truncated_at_any_tenth_is_refused(
     command, tenth, home, tmp_path, capsys, monkeypatch
 ):
     run = copy_of_run(home, tmp_path)
@@ -164,7 +166,7 @@ def test_a_checkpoint_cut_at_any_tenth_is_refused(
     refused(capsys, command, "every checkpoint in .* is damaged")
 
 
-def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
+def test_a_damaged_checkpoint_is_skipped_and_its_steps_are_repeated(
     home, tmp_path, capsys, monkeypatch
 ):
     run = copy_of_run(home, tmp_path)
@@ -188,9 +190,9 @@ def test_a_damaged_checkpoint_is_passed_over_and_its_steps_are_done_again(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c["model"].update(d_model=64), "another model: .* has shape .* wants"),
+        (lambda c: c["model"].update(d_model=64), "another model: .* has shape .* needs"),
         (lambda c: c["model"].update(n_layers=3), "another model: blocks.2.* has shape None"),
-        (lambda c: c["model"].update(vocab_size=300), "and the model has 300"),
+        (lambda c: c["model"].update(vocab_size=300), "but the model has 300"),
         (lambda c: c.pop("model"), "is not the config of a run"),
         (lambda c: c.pop("command"), "is not the config of a run"),
     ],
@@ -224,8 +226,8 @@ def test_tokens_out_of_range_are_refused(home, tmp_path, capsys, monkeypatch):
     refused(capsys, "eval --run run", "holds token 9999, and the vocabulary ends at")
 
 
-def test_too_little_memory_is_a_sentence_and_status_1(home, tmp_path, capsys, monkeypatch):
-    """Real: the first matrix would need 12 terabytes."""
+def test_too_little_memory_is_one_message_and_status_1(home, tmp_path, capsys, monkeypatch):
+    """Nothing is simulated: the first matrix would need 12 terabytes."""
     monkeypatch.chdir(home)
     call = f"train {NANO} --data text.txt --runs {tmp_path} --d-model 1000000"
     refused(capsys, call, "not enough memory; try a smaller --batch-size", status=1)
@@ -241,10 +243,10 @@ def test_a_run_is_not_resumed_on_a_file_that_has_changed(home, tmp_path, capsys,
     assert files(run) == before
 
 
-def test_a_run_goes_on_without_its_text_and_ends_in_the_same_bits(
+def test_a_run_is_resumed_without_its_text_and_ends_with_the_same_bits(
     home, tmp_path, capsys, monkeypatch
 ):
-    """Its tokens are in its folder; a text that was moved is accepted for what it holds."""
+    """Its tokens are in its folder; a text that was moved is accepted if it has not changed."""
     shutil.copy(home / "text.txt", tmp_path)
     monkeypatch.chdir(tmp_path)
     run = copy_of_run(home, tmp_path)
@@ -261,17 +263,15 @@ def test_a_run_goes_on_without_its_text_and_ends_in_the_same_bits(
 
 @pytest.mark.parametrize("name", ["train.npy", "validation.npy"])
 @pytest.mark.parametrize("call", ["train --resume run", "eval --run run"])
-def test_tokens_that_are_not_those_of_the_text_are_refused(
-    name, call, home, tmp_path, capsys, monkeypatch
-):
-    """One bit has changed, and the id is still one of the vocabulary."""
+def test_token_files_that_have_changed_are_refused(name, call, home, tmp_path, capsys, monkeypatch):
+    """One bit has changed, and the token is still in the vocabulary."""
     run = copy_of_run(home, tmp_path)
     monkeypatch.chdir(tmp_path)
     content = bytearray((run / name).read_bytes())
     content[-2] ^= 1
     (run / name).write_bytes(content)
     before = files(run)
-    refused(capsys, call, f"{name}' is damaged: it is not what the run began with")
+    refused(capsys, call, f"{name}' has changed since the run was created")
     assert files(run) == before
 
 
@@ -284,7 +284,7 @@ def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monk
     monkeypatch.chdir(home)
     locked = tmp_path / "locked"
     locked.mkdir()
-    if sys.platform == "win32" or os.geteuid() == 0:  # permissions do not bind these
+    if sys.platform == "win32" or os.geteuid() == 0:  # permissions do not apply to root
 
         def deny(*_, **__):
             raise PermissionError(errno.EACCES, "Permission denied", str(locked))
@@ -297,8 +297,8 @@ def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monk
 
 
 START_AGAIN = "nothing of the run was kept; free some space and start again"
-GO_ON = "; free some space, then go on with: gpt train --resume .*gpt$"
-NO_STEP = f"no checkpoint was written yet, so its steps are done again{GO_ON}"
+GO_ON = "; free some space, then resume with: gpt train --resume .*gpt$"
+NO_STEP = f"no checkpoint was written yet, so the run starts again from its first step{GO_ON}"
 WRITES = [
     *(("tokenizer.json", START_AGAIN), ("train.npy", START_AGAIN), ("validation.npy", START_AGAIN)),
     *(("config.json", START_AGAIN), ("log.jsonl", NO_STEP), ("step-00000001.safetensors", NO_STEP)),
@@ -308,11 +308,11 @@ WRITES = [
 
 
 def full_disk(monkeypatch, write):
-    """Let the n-th write, and all that follow, find the disk full."""
+    """Let a write, counted from 0, and all later ones find the disk full."""
     real, calls = os.fsync, iter(range(1000))
 
     def full(number):
-        if next(calls) >= write * (1 if sys.platform == "win32" else 2):  # a file, its folder
+        if next(calls) >= write * (1 if sys.platform == "win32" else 2):  # file and folder
             raise OSError(errno.ENOSPC, "No space left on device")
         real(number)
 
@@ -320,7 +320,7 @@ def full_disk(monkeypatch, write):
 
 
 @pytest.mark.parametrize("write", range(len(WRITES)), ids=[name for name, _ in WRITES])
-def test_a_full_disk_is_a_sentence_with_the_file_and_how_to_go_on(
+def test_the_message_of_a_full_disk_names_the_file_and_how_to_resume(
     write, home, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(home)
@@ -355,11 +355,11 @@ def test_a_log_that_cannot_be_written_is_named(home, tmp_path, capsys, monkeypat
 
 
 @needs_dev_full
-def test_output_to_a_full_disk_is_a_sentence(home, capsys, monkeypatch):
+def test_output_to_a_full_disk_is_one_message(home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     with Path("/dev/full").open("w") as output:
         monkeypatch.setattr(sys, "stdout", output)
-        message = "standard output: No space left on device; what was printed is not complete"
+        message = "standard output: No space left on device; the printed text is incomplete"
         refused(capsys, "eval --run run", message, status=1)
 
 
@@ -368,38 +368,38 @@ def test_an_export_to_a_full_disk_says_how_to_export_again(
     write, home, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(home)
-    call = f"export --run run --to {tmp_path / 'out'}"
+    call = f"export --run run --output {tmp_path / 'out'}"
     with monkeypatch.context() as patched:
         full_disk(patched, write)
-        message = "out/.*: No space left on device; .* holds no whole model; .* with --overwrite"
+        message = "out/.*: No space left on device; .* is incomplete; .* with --overwrite"
         refused(capsys, call, message, status=1)
     assert not (tmp_path / "out" / "config.json").exists()
     assert main([*call.split(), "--overwrite"]) == 0
 
 
-def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypatch):
-    """It does not wait for the step at hand, so nothing of that step is saved."""
+def test_a_second_ctrl_c_names_the_last_checkpoint_too(home, tmp_path, capsys, monkeypatch):
+    """It does not wait for the current step, so that step is not saved."""
     monkeypatch.chdir(home)
     steps = iter(range(3))
 
     def hurried(*_, **__):
         if next(steps) == 1:
             raise KeyboardInterrupt
-        return UpdateResult(1.0, 1.0)
+        return 1.0, 1.0
 
     monkeypatch.setattr("gpt.training.loop.update_weights", hurried)
     call = f"train {NANO} --data text.txt --runs {tmp_path} --steps 2"
     assert main(call.split()) == 130
     said = capsys.readouterr().err
-    assert "the last checkpoint is step-00000001.safetensors; go on with: gpt train --resu" in said
+    assert "the last checkpoint is step-00000001.safetensors; resume with: gpt train --resu" in said
     assert said.endswith("gpt: interrupted\n")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT to another process")
 @pytest.mark.parametrize("seed", range(4))
-def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tmp_path):
-    """From the start of Python on: while torch loads, the text is read, or a step runs."""
+def test_after_ctrl_c_at_a_random_time_the_run_can_be_resumed(seed, home, tmp_path):
+    """At any time: while torch is imported, while the text is read, or in a step."""
     options = f"{NANO} --data {home / 'text.txt'} --runs {tmp_path} --steps 4000"
     command = [sys.executable, "-m", "gpt", "train", *options.split()]
     pipe = subprocess.PIPE
@@ -416,5 +416,5 @@ def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tm
     run = tmp_path / "gpt"
     assert not list(tmp_path.rglob("*.partial"))
     if (run / "config.json").exists():
-        assert "go on with: gpt train --resume" in err
-        assert main(["sample", "--run", str(run), "--tokens", "1"]) in (0, 2)
+        assert "resume with: gpt train --resume" in err
+        assert main(["sample", "--run", str(run), "--max-new-tokens", "1"]) in (0, 2)

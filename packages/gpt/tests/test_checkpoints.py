@@ -33,7 +33,7 @@ def test_a_checkpoint_comes_back_to_the_bit(tmp_path):
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_a_file_cut_at_any_tenth_is_found_out(tenth, tmp_path):
+def test_a_file_truncated_at_any_tenth_is_detected(tenth, tmp_path):
     write_checkpoint(tmp_path / "c", checkpoint())
     whole = (tmp_path / "c").read_bytes()
     (tmp_path / "c").write_bytes(whole[: len(whole) * tenth // 10])
@@ -41,7 +41,7 @@ def test_a_file_cut_at_any_tenth_is_found_out(tenth, tmp_path):
         read_checkpoint(tmp_path / "c")
 
 
-def test_a_single_flipped_bit_is_found_out(tmp_path):
+def test_a_single_flipped_bit_is_detected(tmp_path):
     write_checkpoint(tmp_path / "c", checkpoint())
     whole = bytearray((tmp_path / "c").read_bytes())
     for position in (len(whole) - 1, len(whole) - 30, whole.index(b"best_step")):
@@ -53,7 +53,7 @@ def test_a_single_flipped_bit_is_found_out(tmp_path):
 
 
 @pytest.mark.parametrize(("was", "edited"), [(b"[2,3]", b"[3,2]"), (b'"F32"', b'"I32"')])
-def test_an_edited_shape_or_format_is_found_out(was, edited, tmp_path):
+def test_an_edited_shape_or_dtype_is_detected(was, edited, tmp_path):
     write_checkpoint(tmp_path / "c", checkpoint())
     whole = (tmp_path / "c").read_bytes()
     assert was in whole
@@ -62,14 +62,14 @@ def test_an_edited_shape_or_format_is_found_out(was, edited, tmp_path):
         read_checkpoint(tmp_path / "c")
 
 
-def test_the_newest_two_and_the_best_stay(tmp_path):
+def test_the_newest_two_and_the_best_are_kept(tmp_path):
     for step, best in ((1, 1), (2, 2), (3, 2), (4, 2), (5, 2)):
         save_checkpoint(tmp_path, step, checkpoint(step, best))
     assert [int(path.stem[5:]) for path in checkpoint_files(tmp_path)] == [2, 4, 5]
     assert best_checkpoint(tmp_path).values["step"] == 2
 
 
-def test_a_damaged_one_is_passed_over_with_a_message(tmp_path):
+def test_a_damaged_checkpoint_is_skipped_with_a_message(tmp_path):
     for step in (1, 2, 3):
         save_checkpoint(tmp_path, step, checkpoint(step, best_step=step))
     checkpoint_files(tmp_path)[-1].write_bytes(b"junk")
@@ -80,7 +80,7 @@ def test_a_damaged_one_is_passed_over_with_a_message(tmp_path):
     assert best_checkpoint(tmp_path).values["step"] == 2
 
 
-def test_when_every_one_is_damaged_the_run_is_lost_and_says_so(tmp_path):
+def test_an_error_says_that_every_checkpoint_is_damaged(tmp_path):
     save_checkpoint(tmp_path, 1, checkpoint())
     checkpoint_files(tmp_path)[0].write_bytes(b"")
     with pytest.raises(BadInput, match="every checkpoint in .* is damaged"):
@@ -93,7 +93,7 @@ def test_an_empty_folder_has_no_checkpoint(tmp_path):
         best_checkpoint(tmp_path)
 
 
-def test_what_a_killed_write_left_is_cleared_by_the_next(tmp_path):
+def test_the_partial_file_of_a_killed_write_is_removed_by_the_next(tmp_path):
     tmp_path.joinpath("step-00000001.safetensors.partial").write_bytes(b"half")
     save_checkpoint(tmp_path, 2, checkpoint(2))
     assert [path.name for path in tmp_path.iterdir()] == ["step-00000002.safetensors"]

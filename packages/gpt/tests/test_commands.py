@@ -48,7 +48,7 @@ def test_a_run_leaves_its_config_log_checkpoints_and_plot(trained):
         "checkpoints", "config.json", "log.jsonl", "loss.png", "tokenizer.json", "train.npy",
         "validation.npy",
     }  # fmt: skip
-    records = RunFolder(trained).records()
+    records = RunFolder(trained).read_log()
     assert [record["step"] for record in records] == [1, 2, 3, 4, 5, 6]
     assert [record["validation"] is not None for record in records] == [False, False, True] * 2
     assert records[0].keys() == {"step", "loss", "rate", "grad_norm", "validation", "elapsed"}
@@ -59,7 +59,7 @@ def test_eval_prints_one_json_document(trained, capsys):
     assert main(["eval", "--run", str(trained), "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["models"].keys() == {"gpt", "unigram", "bigram", "trigram"}
-    last = RunFolder(trained).records()[-1]
+    last = RunFolder(trained).read_log()[-1]
     assert report["models"]["gpt"]["loss"] == pytest.approx(last["validation"])
     assert report["step"] == 6
 
@@ -71,7 +71,7 @@ def test_eval_prints_a_table(trained, capsys):
     assert out.index("unigram") < out.index("trigram") < out.index("gpt")
 
 
-def test_sample_writes_the_same_text_for_the_same_seed(trained, capsys):
+def test_sample_generates_the_same_text_for_the_same_seed(trained, capsys):
     texts = []
     for seed in ("1", "1", "2"):
         assert main(["sample", "--run", str(trained), "--prompt", "The ", "--seed", seed]) == 0
@@ -81,7 +81,7 @@ def test_sample_writes_the_same_text_for_the_same_seed(trained, capsys):
 
 
 def test_sample_begins_a_document_without_a_prompt(trained, capsys):
-    assert main(["sample", "--run", str(trained), "--tokens", "5"]) == 0
+    assert main(["sample", "--run", str(trained), "--max-new-tokens", "5"]) == 0
     assert capsys.readouterr().out.strip()
 
 
@@ -92,10 +92,10 @@ def test_two_runs_of_the_same_command_are_identical(trained, tmp_path):
 
 
 def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
-    before = RunFolder(trained).records()
+    before = RunFolder(trained).read_log()
     assert main(["train", "--resume", str(trained), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["step"] == 6
-    assert RunFolder(trained).records() == before
+    assert RunFolder(trained).read_log() == before
 
 
 def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
@@ -114,21 +114,21 @@ def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
         patched.setattr(running, "log_records", interrupted)
         assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 130
     run = tmp_path / "gpt"
-    assert f"stopped after step 2; go on with: gpt train --resume {run}" in capsys.readouterr().err
+    assert f"stopped after step 2; resume with: gpt train --resume {run}" in capsys.readouterr().err
     assert [path.stem for path in (run / "checkpoints").iterdir()] == ["step-00000002"]
     assert main(["train", "--resume", str(run)]) == 0
     assert same_end(run, trained)
 
 
 class Killed(BaseException):
-    """Nothing catches it."""
+    """Stands for a kill: no handler catches it."""
 
 
 @pytest.mark.parametrize("writes", [0, 5, 8, 11])
-def test_a_run_that_ends_in_any_write_goes_on_and_ends_the_same(
+def test_a_run_killed_in_any_write_is_resumed_and_ends_the_same(
     writes, trained, tmp_path, monkeypatch
 ):
-    """After so many calls of fsync nothing reaches the disk any more, as after a kill."""
+    """After `writes` calls of fsync nothing reaches the disk, as after a kill."""
     real, calls = os.fsync, iter(range(1000))
 
     def killed(number):
@@ -150,11 +150,14 @@ def test_a_run_that_ends_in_any_write_goes_on_and_ends_the_same(
 @pytest.mark.parametrize(
     "options", [["--tokenizer", "character"], ["--positions", "learned", "--norm", "post"]]
 )
-def test_the_other_kinds_train_and_write(options, trained, tmp_path, capsys):
+def test_the_other_kinds_train_and_generate(options, trained, tmp_path, capsys):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path), "--steps", "2"]
     assert main(["train", *NANO, *options, *data]) == 0
     assert (
-        main(["sample", "--run", str(tmp_path / "gpt"), "--prompt", "The ", "--tokens", "9"]) == 0
+        main(
+            ["sample", "--run", str(tmp_path / "gpt"), "--prompt", "The ", "--max-new-tokens", "9"]
+        )
+        == 0
     )
     assert "The " in capsys.readouterr().out
 
@@ -165,7 +168,7 @@ def test_a_run_out_of_patience_is_a_finished_run(trained, tmp_path, capsys):
     options += ["--learning-rate", "1e-15", "--muon-rate", "1e-15"]
     assert main(["train", *NANO, *data, *options, "--json"]) == 0
     # no step changes a weight, so the first validation stays the best
-    assert len(RunFolder(tmp_path / "gpt").records()) == 3
+    assert len(RunFolder(tmp_path / "gpt").read_log()) == 3
     assert json.loads(capsys.readouterr().out)["step"] == 1
 
 
@@ -174,21 +177,21 @@ def test_overwrite_replaces_a_run_and_its_checkpoints(trained, tmp_path):
     assert main(["train", *NANO, *data, "--steps", "3"]) == 0
     assert main(["train", *NANO, *data, "--steps", "2", "--overwrite"]) == 0
     assert [path.stem for path in (tmp_path / "gpt" / "checkpoints").iterdir()] == ["step-00000002"]
-    assert len(RunFolder(tmp_path / "gpt").records()) == 2
+    assert len(RunFolder(tmp_path / "gpt").read_log()) == 2
 
 
 def test_micro_batches_change_nothing_but_memory(trained, tmp_path):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     options = ["--steps", "6", "--save-every", "3", "--micro-batch", "3"]
     assert main(["train", *NANO, *data, *options]) == 0
-    ours, whole = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
+    ours, whole = RunFolder(tmp_path / "gpt").read_log(), RunFolder(trained).read_log()
     for a, b in zip(ours, whole, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
 
 
 @pytest.mark.slow
 def test_the_compiled_model_learns_the_same(trained, tmp_path):
-    """In a process of its own: torch.compile cannot trace the shape checks of a test session."""
+    """In a process of its own, because torch.compile cannot trace the shape checks of the tests."""
     options = f"--steps 6 --save-every 3 --compile --runs {tmp_path}".split()
     data = ["--data", str(trained.parent / "text.txt")]
     command = [sys.executable, "-m", "gpt", "train", *NANO, *data, *options]
@@ -196,14 +199,14 @@ def test_the_compiled_model_learns_the_same(trained, tmp_path):
     environment = os.environ | {"TORCHINDUCTOR_CACHE_DIR": str(kernels)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, done.stderr
-    assert list(kernels.rglob("*.py")) != []  # it really was another program
-    ours, eager = RunFolder(tmp_path / "gpt").records(), RunFolder(trained).records()
+    assert list(kernels.rglob("*.py")) != []  # torch.compile did write kernels
+    ours, eager = RunFolder(tmp_path / "gpt").read_log(), RunFolder(trained).read_log()
     losses = [record["loss"] for record in ours]
     assert losses == pytest.approx([record["loss"] for record in eager], rel=1e-4)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: EPIPE")
-def test_a_closed_pipe_is_no_error(trained, monkeypatch):
+def test_a_closed_pipe_is_not_an_error(trained, monkeypatch):
     """A real pipe whose other end is closed, in this process."""
     for options in (["--json"], []):
         reader, writer = os.pipe()
@@ -215,7 +218,7 @@ def test_a_closed_pipe_is_no_error(trained, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_reader_who_has_gone_is_no_error(trained):
+def test_a_pipe_closed_by_another_process_is_not_an_error(trained):
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
     for options in (["--json"], []):
         command = [sys.executable, "-m", "gpt", "eval", "--run", str(trained), *options]
@@ -239,19 +242,22 @@ def test_a_folder_with_files_of_others_keeps_them(trained, tmp_path):
 def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsys, monkeypatch):
     topics = reference_topics()
     monkeypatch.setattr("gpt.text.documents.python_documentation", lambda: topics[:30])
-    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20"]) == 0
+    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--max-new-tokens", "20"]) == 0
     out = capsys.readouterr().out
     for part in (
         "Training loss",
         "trigram",
-        "What it writes",
+        "Generated after",
         "% of its words",
-        "longest run copied",
+        "longest passage copied",
     ):
         assert part in out
     # a second demo replaces the first
     monkeypatch.setattr("gpt.text.documents.python_documentation", lambda: topics[30:50])
-    assert main(["demo", "--runs", str(tmp_path), "--steps", "1", "--tokens", "20", "--json"]) == 0
+    assert (
+        main(["demo", "--runs", str(tmp_path), "--steps", "1", "--max-new-tokens", "20", "--json"])
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert report["text"].startswith("The ")
     assert 0 <= report["known_words"] <= 1
@@ -259,7 +265,10 @@ def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsy
 
 @pytest.mark.slow
 def test_the_demo_reads_all_of_the_documentation(tmp_path, capsys):
-    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20", "--json"]) == 0
+    assert (
+        main(["demo", "--runs", str(tmp_path), "--steps", "2", "--max-new-tokens", "20", "--json"])
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert report["text"].startswith("The ")
     tokens = [np.load(tmp_path / "demo" / f"{side}.npy") for side in ("train", "validation")]

@@ -15,8 +15,9 @@ from gpt.runs.checkpoints import newest_checkpoint
 from gpt.runs.state import TrainingState
 from gpt.text.token_files import RandomWindows, micro_batches
 from gpt.training import loop
-from gpt.training.accumulation import LossSum, next_token_loss
+from gpt.training.accumulation import GradientAccumulator, LossSum, next_token_loss
 from gpt.training.loop import LoopConfig, train
+from gpt.training.optimizer import make_optimizer
 
 CONFIG = LoopConfig(steps=8, learning_rate=1e-2, save_every=4)
 TOKENS = np.random.default_rng(0).integers(0, 20, 500).astype(np.uint16)
@@ -64,16 +65,19 @@ def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
     torch.testing.assert_close(weights(ours), weights(theirs), rtol=1e-4, atol=1e-6)
 
 
-def test_every_rate_is_the_same_share_of_its_own_peak():
+def test_every_learning_rate_follows_the_schedule_from_its_own_peak():
     config = LoopConfig(100, optimizer="muon", learning_rate=3e-3, muon_rate=0.02, warmup=0.1)
     model = new_model()
-    optimizer = loop.make_optimizer(model, config)
+    optimizer = make_optimizer(model, config)
     state = TrainingState(model, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.0)
     state.step = 4
-    loop.update_weights(model, state, batches(0), next_token_loss, config)
+    gradient = GradientAccumulator(model, state.scaler)
+    for batch in gradient.micro_batches(batches(0)):
+        gradient.backward(next_token_loss(model, batch))
+    loop.update_weights(state, gradient, config)
     rates = {group["lr"] for group in optimizer.param_groups}
     assert rates == {0.5 * 0.02, 0.5 * 3e-3}
-    assert config.rate(4) == 0.5 * 3e-3
+    assert config.learning_rate_at(4) == 0.5 * 3e-3
 
 
 def test_two_runs_are_identical_to_the_bit():
@@ -100,7 +104,7 @@ def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(stop, changes, tm
         for record in steps:
             if record.step == stop:
                 break
-    torch.rand(100)  # whatever else drew numbers meanwhile
+    torch.rand(100)  # other code draws random numbers meanwhile
     checkpoint, _ = newest_checkpoint(tmp_path / "cut")
     assert checkpoint.values["step"] == stop
     second = GPT(first.config)
@@ -121,7 +125,7 @@ def test_a_checkpoint_of_another_shape_is_refused(tmp_path):
     run(CONFIG, folder=tmp_path)
     checkpoint, _ = newest_checkpoint(tmp_path)
     wider = GPT(GPTConfig(20, 8, 1, 2, 16, 16))
-    with pytest.raises(BadInput, match=r"another model: .* has shape \(.*\), and this model wants"):
+    with pytest.raises(BadInput, match=r"another model: .* has shape \(.*\), and this model needs"):
         next(train(wider, batches, next_token_loss, CONFIG, start=checkpoint))
 
 
@@ -137,7 +141,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_update():
     assert torch.equal(weights(model), before)
 
 
-def test_patience_ends_a_run_that_gets_no_better():
+def test_patience_ends_a_run_that_stops_improving():
     losses = iter([3.0, 2.0, 2.5, 2.0, 1.0])
     config = replace(CONFIG, steps=100, save_every=1, patience=2)
     records = list(train(new_model(), batches, next_token_loss, config, lambda _: next(losses)))
@@ -182,7 +186,7 @@ def test_training_overfits_a_small_text(optimizer):
     assert records[-1].loss < 0.2  # ln 20 = 3.0 at the start
 
 
-def test_without_a_compiler_it_trains_uncompiled_and_says_so(monkeypatch):
+def test_without_a_compiler_the_model_trains_uncompiled_with_a_warning(monkeypatch):
     monkeypatch.setattr(device.shutil, "which", lambda name: None)
     with pytest.warns(UserWarning, match="no C\\+\\+ compiler found"):
         _, records = run(replace(CONFIG, compile=True, steps=2))
@@ -202,13 +206,13 @@ def test_without_a_compiler_it_trains_uncompiled_and_says_so(monkeypatch):
         ({"beta2": 1.0}, r"beta2 must lie in \[0, 1\), got 1.0"),
     ],
 )
-def test_numbers_that_make_no_run_are_refused(changes, message):
+def test_numbers_out_of_range_are_refused(changes, message):
     with pytest.raises(BadInput, match=message):
         LoopConfig(**changes)
 
 
-def test_a_sum_over_no_text_at_all_trains_too():
-    """The loop knows nothing of tokens: a line fitted to points by the same code."""
+def test_the_loop_fits_a_line_to_points():
+    """The loop knows nothing about tokens."""
     line = nn.Linear(1, 1)
     x = torch.linspace(-1, 1, 32)[:, None]
 

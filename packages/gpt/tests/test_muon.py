@@ -16,7 +16,7 @@ def test_after_newton_schulz_every_singular_value_is_near_one(shape):
 
 
 def test_the_directions_stay_and_a_singular_value_follows_the_polynomial():
-    """Of the singular values 3 and 4, over the length 5, one iteration makes p(0.6) and p(0.8)."""
+    """Singular values 3 and 4, divided by the norm 5; an iteration maps them to p(0.6), p(0.8)."""
     u, _ = torch.linalg.qr(torch.randn(6, 2, dtype=torch.float64))
     v, _ = torch.linalg.qr(torch.randn(4, 2, dtype=torch.float64))
     s = torch.tensor([0.6, 0.8], dtype=torch.float64)
@@ -31,11 +31,11 @@ def test_a_matrix_of_zeros_stays_zero():
 def test_a_step_by_hand(monkeypatch):
     """Two steps on a 4 x 1 matrix, whose direction is the momentum divided by its length.
 
-    (The polynomial brings the length near 1 only, so the test divides exactly.) With mu = 1/2 and
-    g = (3, 4, 0, 0): m = g / 2, one look ahead g / 2 + m / 2 = 3/4 g, its direction (.6, .8, 0, 0).
-    The decay 1 at the rate 0.1 leaves 0.9 w; the step is 0.1 sqrt(4 / 1) = 0.2 long. Then, with
-    g = (0, 0, 3, 4), m = (.75, 1, 1.5, 2), and ahead (.375, .5, 2.25, 3), as long as
-    sqrt(14.453125).
+    (The polynomial only brings the length near 1, so the test divides exactly.) With mu = 1/2 and
+    g = (3, 4, 0, 0): m = g / 2, one step ahead g / 2 + m / 2 = 3/4 g, its direction (.6, .8, 0, 0).
+    Decay 1 at learning rate 0.1 leaves 0.9 w; the step has the length 0.1 sqrt(4 / 1) = 0.2. Then,
+    with g = (0, 0, 3, 4), m = (.75, 1, 1.5, 2), and one step ahead (.375, .5, 2.25, 3), which has
+    the length sqrt(14.453125).
     """
     monkeypatch.setattr(muon, "newton_schulz", lambda m: m / m.norm(dim=(-2, -1), keepdim=True))
     weight = torch.ones(4, 1, requires_grad=True)
@@ -56,7 +56,7 @@ def test_tall_matrices_take_longer_steps():
 
 @pytest.mark.parametrize("shape", [(24, 8), (8, 24), (8, 8)])
 def test_twenty_steps_equal_torchs(shape, monkeypatch):
-    """torch takes the products in bf16 even on a CPU; told that this is fp32, it agrees."""
+    """torch computes the products in bf16 even on a CPU, so the test replaces bf16 by fp32."""
     monkeypatch.setattr(torch, "bfloat16", torch.float32)
     ours = torch.randn(shape).requires_grad_()
     theirs = ours.detach().clone().requires_grad_()
@@ -70,15 +70,15 @@ def test_twenty_steps_equal_torchs(shape, monkeypatch):
     torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-5)
 
 
-def test_parts_of_a_matrix_are_orthogonalised_apart():
-    whole = torch.zeros(8, 4, requires_grad=True)
-    parts = [torch.zeros(rows, 4, requires_grad=True) for rows in (4, 2, 2)]
-    whole.grad = torch.randn(8, 4)
-    for part, gradient in zip(parts, whole.grad.split((4, 2, 2)), strict=True):
-        part.grad = gradient.clone()
-    Muon([whole], parts=(4, 2, 2)).step()
-    Muon(parts).step()
-    torch.testing.assert_close(whole, torch.cat(parts))
+def test_stacked_matrices_are_orthogonalised_separately():
+    stacked = torch.zeros(8, 4, requires_grad=True)
+    matrices = [torch.zeros(rows, 4, requires_grad=True) for rows in (4, 2, 2)]
+    stacked.grad = torch.randn(8, 4)
+    for matrix, gradient in zip(matrices, stacked.grad.split((4, 2, 2)), strict=True):
+        matrix.grad = gradient.clone()
+    Muon([stacked], row_splits=(4, 2, 2)).step()
+    Muon(matrices).step()
+    torch.testing.assert_close(stacked, torch.cat(matrices))
 
 
 def test_muon_finds_a_matrix_whose_directions_differ_a_hundredfold():

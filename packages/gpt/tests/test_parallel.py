@@ -20,7 +20,7 @@ from gpt.training.loop import LoopConfig
 SCRIPT = Path(__file__).parents[1] / "scripts" / "one_or_many.py"
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1"}
-SECONDS = 240  # less than the patience of a process with the others: a hang shows
+SECONDS = 240  # less than the timeout of the process group, so that a hang fails the test
 
 pytestmark = pytest.mark.skipif(
     sys.platform == "win32", reason="posix: gloo under torchrun, SIGKILL"
@@ -44,7 +44,7 @@ running.log_records = logged
 sys.exit(main())
 """
 
-# three steps of the script's run, with dropout off; process 0 prints what it found
+# three steps of the script's run, without dropout; process 0 prints losses and gradient norms
 SHORT = """
 import json, os, runpy, sys
 from pathlib import Path
@@ -141,30 +141,32 @@ def test_one_process_and_two_give_the_same_losses_and_resume_exactly(tmp_path):
     assert done.stdout.count("identical to the bit") == 4
     found = newest_checkpoint(tmp_path / "runs" / "muon sharded stopped")
     assert found is not None
-    assert not torch.equal(*found[0].tensors["random.cpu"])  # each draws its own dropout
+    assert not torch.equal(*found[0].tensors["random.cpu"])  # each process draws its own dropout
 
 
-def test_the_script_says_how_it_is_started(run_script):
+def test_the_script_says_how_to_start_it(run_script):
     status, _, err = run_script(SCRIPT)
     assert status == 2
     assert err == "one_or_many: start it with torchrun --nproc-per-node 2\n"
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
+def test_a_killed_process_ends_the_run_with_a_message(tmp_path):
     (tmp_path / "driver.py").write_text(DRIVER)
     done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")
     assert done.returncode != 0
     again = f"torchrun --nproc-per-node 2 -m gpt train --resume {tmp_path / 'cut'}"
-    assert done.stderr.count(f"gpt: another process of this run was lost; go on with: {again}") == 1
-    assert steps(tmp_path / "cut")[:6] == [1, 2, 3, 4, 5, 6]  # each once: process 0 alone writes
+    assert (
+        done.stderr.count(f"gpt: another process of this run was lost; resume with: {again}") == 1
+    )
+    assert steps(tmp_path / "cut")[:6] == [1, 2, 3, 4, 5, 6]  # each once: only process 0 writes
     assert [path.name for path in checkpoint_files(tmp_path / "cut" / "checkpoints")] == [
         "step-00000005.safetensors"
     ]
 
 
 @pytest.mark.slow
-def test_bad_input_is_told_once_and_leaves_no_trace(tmp_path):
+def test_bad_input_is_reported_once_and_leaves_no_files(tmp_path):
     done = torchrun("-m", "gpt", "train", *options(tmp_path, "none"), "--batch-size", "1")
     assert done.returncode != 0
     assert done.stderr.count("gpt: a batch of 1 has too few rows for 2 processes") == 1
@@ -180,7 +182,7 @@ def test_a_run_that_fails_keeps_its_exit_status_although_gloo_is_busy(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_it_ends_in_the_same_bits(tmp_path):
+def test_a_run_that_was_killed_and_resumed_ends_with_the_same_bits(tmp_path):
     (tmp_path / "driver.py").write_text(DRIVER)
     whole = torchrun("-m", "gpt", "train", *options(tmp_path, "whole"), "--shard")
     assert whole.returncode == 0, whole.stderr
@@ -196,7 +198,7 @@ def test_killed_and_resumed_it_ends_in_the_same_bits(tmp_path):
 
 
 @pytest.mark.slow
-def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
+def test_ctrl_c_saves_and_says_how_to_resume(tmp_path):
     command = [*TORCHRUN, "-m", "gpt", "train", *map(str, options(tmp_path, "cut"))]
     with subprocess.Popen(
         [*command, "--steps", "100000"], env=ENVIRONMENT, stderr=subprocess.PIPE, text=True
@@ -204,8 +206,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         while process.poll() is None and not checkpoint_files(tmp_path / "cut" / "checkpoints"):
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=SECONDS)
+        _, err = process.communicate(timeout=SECONDS)
     last = steps(tmp_path / "cut")[-1]
-    assert said.count(f"stopped after step {last}; go on with: torchrun --nproc-per-node 2") == 1
+    assert err.count(f"stopped after step {last}; resume with: torchrun --nproc-per-node 2") == 1
     newest = newest_checkpoint(tmp_path / "cut" / "checkpoints")
     assert newest is not None and newest[0].values["step"] == last

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from gpt.runs.processes import (
     all_reduce_sum,
     broadcast_from_rank_zero,
     local_rows,
-    run_on_rank_zero_first,
+    rank_zero_first,
 )
 from gpt.runs.sharding import (
     gather_full_tensor,
@@ -20,12 +22,12 @@ from gpt.runs.sharding import (
     stacked_blocks,
 )
 from gpt.training import accumulation
-from gpt.training.accumulation import LossSum, accumulate_gradient, synchronised_micro_batches
+from gpt.training.accumulation import GradientAccumulator, LossSum, accumulate_gradient
 
 NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
 
 
-def test_a_process_alone_gets_back_what_it_gave():
+def test_a_single_process_gets_its_arguments_back():
     model, bits = torch.nn.Linear(2, 2), torch.zeros(3, dtype=torch.uint8)
     assert (
         all_reduce_sum(1.5, 2) == [1.5, 2]
@@ -35,9 +37,8 @@ def test_a_process_alone_gets_back_what_it_gave():
     assert all_gather_bytes(bits).tolist() == [[0, 0, 0]]
     assert replicate_model(model) is model and shard_model(model) is model
     assert gather_full_tensor(bits) is bits and shard_like(bits, bits) is bits
-    done = []
-    run_on_rank_zero_first(lambda: done.append(1))
-    assert done == [1]
+    with rank_zero_first() as is_first:
+        assert is_first
 
 
 @pytest.mark.parametrize(("n", "n_rows"), [(1, 3), (2, 5), (3, 5), (4, 4)])
@@ -57,20 +58,27 @@ def test_fewer_rows_than_processes_are_refused(monkeypatch):
         local_rows([1, 2])
 
 
-def test_who_has_run_out_goes_along_with_a_piece_that_counts_for_nothing(monkeypatch):
-    monkeypatch.setattr(
-        accumulation, "all_reduce_max", lambda number: 3
-    )  # another process has three
-    assert list(synchronised_micro_batches(["a", "b"])) == [
-        ("a", True, False),
-        ("b", True, False),
-        ("b", False, True),
+def test_a_process_with_fewer_batches_repeats_its_last_one_uncounted(monkeypatch):
+    monkeypatch.setattr(accumulation, "all_reduce_max", lambda number: 3)  # the other has three
+    averaged = [True]  # the last entry: whether gradients are averaged now
+
+    @contextmanager
+    def without_averaging(model):
+        averaged.append(False)
+        yield
+        averaged.pop()
+
+    monkeypatch.setattr(accumulation, "without_gradient_averaging", without_averaging)
+    gradient = GradientAccumulator(None, NO_SCALE)
+    passes = [
+        (batch, gradient.is_counted, averaged[-1]) for batch in gradient.micro_batches(["a", "b"])
     ]
+    assert passes == [("a", True, False), ("b", True, False), ("b", False, True)]
 
 
 def test_the_mean_over_two_processes_by_hand(monkeypatch):
-    # Here 6 w of 3 terms, there 10 w of 1: the mean is 16 w / 4. Both divide by 3 first, so the
-    # average that arrives is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 is 4.
+    # This process has 6 w of 3 terms and the other 10 w of 1 term: the mean is 16 w / 4. Both
+    # divide by 3 first, so the average is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 = 4.
     monkeypatch.setattr(accumulation, "n_processes", lambda: 2)
     monkeypatch.setattr(
         accumulation, "all_reduce_sum", lambda total, terms: [total + 10, terms + 1]
@@ -84,7 +92,7 @@ def test_the_mean_over_two_processes_by_hand(monkeypatch):
     assert float(w.grad) == pytest.approx(4)
 
 
-def test_a_model_is_sliced_block_by_block():
+def test_a_model_is_sharded_block_by_block():
     model = GPT(GPTConfig(50, 8, 3, 2, 16, 32))
     assert list(stacked_blocks(model)) == list(model.blocks)
     assert list(stacked_blocks(torch.nn.Sequential(model))) == list(model.blocks)

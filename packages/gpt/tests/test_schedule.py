@@ -5,7 +5,7 @@ from gpt.training.schedule import warmup_cosine
 
 
 def test_ten_steps_by_hand():
-    # 2 of warm-up to the peak 1, then 8 from 1 down to .1 along half a cosine
+    # 2 steps of warm-up to the peak 1, then 8 steps along half a cosine from 1 to .1
     rates = [warmup_cosine(step, 10, 2, 1.0, 0.1) for step in range(10)]
     assert rates[:3] == [0.5, 1.0, 1.0]
     assert rates[-1] == pytest.approx(0.1)

@@ -1,8 +1,8 @@
-"""A GPT, from text to text: read `text`, `model`, `training`, `generation`, `evaluation`.
+"""A GPT in PyTorch: tokenizer, model, training, generation and evaluation.
 
-`gpt2` is GPT-2 on one page, to read before `model` or next to it.
-
-The names below load on first use, so that `import gpt` and the command line start at once.
+Read `gpt2` (GPT-2 on one page) and `text`, `model`, `training`, `generation`, `evaluation`; then
+`runs`, `pretraining`, `pretrained`, `comparison`. The names below are imported on first use, so
+that `import gpt` and the command line start at once.
 """
 
 from importlib import import_module

@@ -1,20 +1,19 @@
-"""The command `gpt` and its verbs."""
+"""The program `gpt` and its commands."""
 
 from gpt.program import Program
 
 GPT_PROGRAM = Program(
     "gpt",
     {
-        "train": "train a GPT on a text; with no options, on this Python's documentation",
-        "sample": "let a trained model write, or a chat model answer",
-        "eval": "score a model beside n-gram models of the same text",
+        "train": "train a GPT on a text (by default, this Python's documentation)",
+        "sample": "generate text, or an answer with a chat model",
+        "eval": "score a model next to n-gram models of the same text",
         "export": "write a model in the layout of transformers",
-        "compare": "ours beside the libraries: equal, and how fast",
-        "demo": "all of it, from text to text, in under two minutes",
+        "compare": "compare results and speed with transformers, tokenizers and torch",
+        "demo": "read text, train, score and generate, in under two minutes",
     },
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run a command line and return its exit status."""
-    return GPT_PROGRAM.main(arguments)
+main = GPT_PROGRAM.main
+"""Run a command line and return its exit status."""

@@ -1,8 +1,8 @@
-"""A command line: parse, call, turn every known failure into one sentence and a status.
+"""The command line: parse options, run the command, report each known failure as one message.
 
-0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted. A program has verbs: `train`
-of the program `gpt` is the function `run` of the module `gpt.commands.train`, and takes a
-`TrainConfig`. A script has none, and is one function.
+Exit statuses: 0 done, 1 the work failed, 2 the input cannot be used, 130 interrupted. A program has
+commands: `gpt train` is the function `run` of the module `gpt.commands.train`, and its options are
+the fields of the dataclass that `run` takes. A script has a single function.
 """
 
 import contextlib
@@ -17,166 +17,181 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, get_type_hints
 
 from gpt.errors import BadInput, ProcessLost, RunFailed
 from gpt.files import DISK_FULL
 from gpt.runs.interrupt import RecordingInterruptHandler
 
-REPORT_DELAY_S = 10  # seconds
+REPORT_DELAY_S = 10
+HELP = ("-h", "--help")
 
 
 @dataclass(frozen=True)
-class Command(ABC):
-    """What a program and a script have in common."""
+class CommandLine(ABC):
+    """A program or a script, which is called with a list of arguments."""
 
     name: str
-    """What its messages begin with."""
+    """Prefix of every message."""
 
     def main(self, arguments: list[str] | None = None) -> int:
         """Run a command line and return its exit status."""
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")  # a terminal may not know every character
+            sys.stdout.reconfigure(errors="replace")  # some terminals cannot print every character
         before = signal.signal(signal.SIGINT, RecordingInterruptHandler())
         try:
             status = self.call(sys.argv[1:] if arguments is None else arguments)
-            sys.stdout.flush()  # so that a reader who has gone is noticed here
+            sys.stdout.flush()  # a closed pipe raises here, and not while Python exits
             return status
         except BadInput as error:
-            return self.fail(str(error), 2)
+            return self.report_failure(str(error), 2)
         except ProcessLost as error:
-            return self.say(str(error), 1)
+            return self.report(str(error), 1)
         except RunFailed as error:
-            return self.fail(str(error), 1)
-        except BrokenPipeError:  # whoever read our output has seen enough: gpt sample | head -1
-            drop_output()
+            return self.report_failure(str(error), 1)
+        except BrokenPipeError:  # the pipe was closed, as by: gpt sample | head -1
+            discard_output()
             return 0
         except OSError as error:
-            return self.failed_system_call(error)
+            return self.report_os_error(error)
         except KeyboardInterrupt:
-            return self.interrupted()
+            return self.report_interrupt()
         finally:
             signal.signal(signal.SIGINT, before)
 
     @abstractmethod
     def call(self, arguments: list[str]) -> int:
-        """Do what the options say."""
+        """Parse the arguments, do the work, and return the exit status."""
 
     def parse(self, config: type, prog: str, options: list[str], default: Any = None) -> Any:
-        """The options as a config; what is not given is as in `default`, if there is one.
+        """Parse options into a config; options that are not given are taken from `default`.
 
         Raises:
-            BadInput: tyro's own message, without its box.
+            BadInput: an option is unknown or its value cannot be used.
         """
         import tyro
 
-        said = io.StringIO()
+        messages = io.StringIO()
         try:
-            with contextlib.redirect_stderr(said):
+            with contextlib.redirect_stderr(messages):
                 return tyro.cli(config, prog=prog, args=options, default=default)
         except SystemExit as stop:
             if not stop.code:
                 raise  # --help
-            message = re.split("─{9,}│|│ ─{9,}", said.getvalue().split("╮", 1)[-1])[0]
-            words = " ".join(re.sub("[│╰╯─]", " ", message).split())
-            words = re.sub(r"^Error parsing [^-:][^:]*: ", "", words)
-            raise BadInput(f"{words.rstrip('.')} (see: {prog} --help)") from stop
+            raise BadInput(f"{message_in_box(messages.getvalue())} (see: {prog} --help)") from stop
 
-    def fail(self, message: str, status: int) -> int:
-        """Say what is wrong, once: processes of one run mostly fail for the same reason.
+    def report_failure(self, message: str, status: int) -> int:
+        """Report an error once, although all processes of a run may fail for the same reason.
 
-        When the first has said it, torchrun ends the others; only if it has not do they speak too.
+        Once rank 0 has reported the error, torchrun stops the other processes; they report it
+        themselves only if rank 0 does not.
         """
         if not is_rank_zero():
             time.sleep(REPORT_DELAY_S)
-        return self.say(message, status)
+        return self.report(message, status)
 
-    def failed_system_call(self, error: OSError) -> int:
-        """Name the file and what the system says of it; our own writes always know their file."""
+    def report_os_error(self, error: OSError) -> int:
+        """Report the file and the system's message."""
         if error.errno not in DISK_FULL:
             where = f"{error.filename}: " if error.filename else ""
-            return self.fail(f"{where}{error.strerror or error}", 2)
-        if error.filename is None:
-            drop_output()
-            return self.fail(
-                f"standard output: {error.strerror}; what was printed is not complete, and files "
-                "that were written are",
+            return self.report_failure(f"{where}{error.strerror or error}", 2)
+        if error.filename is None:  # our own writes always name their file
+            discard_output()
+            return self.report_failure(
+                f"standard output: {error.strerror}; the printed text is incomplete, but all "
+                "files are complete",
                 1,
             )
-        return self.fail(f"{error.filename}: {error.strerror}; free some space and start again", 1)
+        message = f"{error.filename}: {error.strerror}; free some space and start again"
+        return self.report_failure(message, 1)
 
-    def interrupted(self) -> int:
-        """Ctrl-C reaches all processes of a run."""
-        return self.say("interrupted", 130) if is_rank_zero() else 130
+    def report_interrupt(self) -> int:
+        """Report Ctrl-C, which all processes of a run receive, in the first process only."""
+        return self.report("interrupted", 130) if is_rank_zero() else 130
 
-    def say(self, message: str, status: int) -> int:
-        """One line on stderr, if it can be written."""
+    def report(self, message: str, status: int) -> int:
+        """Print one line on stderr, if possible, and return the exit status."""
         with contextlib.suppress(OSError):
             print(f"{self.name}: {message}", file=sys.stderr)
         return status
 
 
 @dataclass(frozen=True)
-class Program(Command):
-    """The command of a package, which has its name."""
+class Program(CommandLine):
+    """Program of a package, which has the package's name."""
 
     commands: dict[str, str]
-    """What each verb does."""
-    parallel: tuple[str, ...] = ("train",)
-    """The verbs that torchrun may start several times."""
+    """Commands by name, each with one line of help."""
+    distributed: tuple[str, ...] = ("train",)
+    """Commands that torchrun may start in several processes."""
 
     def call(self, arguments: list[str]) -> int:
-        """Hand the parsed options to the command."""
-        verb, *options = arguments or ["--help"]
-        if verb in ("-h", "--help"):
+        """Parse the options of a command and run it."""
+        command, *options = arguments or ["--help"]
+        if command in HELP:
             width = 2 + max(map(len, self.commands))
             print(f"usage: {self.name} COMMAND [OPTIONS]   ", end="")
             print(f"({self.name} COMMAND --help explains every option)\n")
             print("\n".join(f"  {name:{width}}{what}" for name, what in self.commands.items()))
             return 0
-        if verb not in self.commands:
+        if command not in self.commands:
             known = ", ".join(self.commands)
-            raise BadInput(f"there is no command {verb!r}; there are {known}")
-        if verb not in self.parallel and os.environ.get("WORLD_SIZE", "1") != "1":
+            raise BadInput(f"there is no command {command!r}; the commands are {known}")
+        if command not in self.distributed and os.environ.get("WORLD_SIZE", "1") != "1":
             raise BadInput(
-                f"torchrun is for {self.name} {', '.join(self.parallel)}; "
-                f"{self.name} {verb} is one process: start it without"
+                f"torchrun is for {self.name} {', '.join(self.distributed)}; start "
+                f"{self.name} {command} without it, as a single process"
             )
-        module = self.import_quietly(f"{self.name}.commands.{verb}")
-        kind, prog = getattr(module, f"{verb.capitalize()}Config"), f"{self.name} {verb}"
-        config = self.parse(kind, prog, options)
-        if hasattr(config, "defaults"):  # those of a resumed run, or of a recipe
-            config = self.parse(kind, prog, options, config.defaults())
-        return module.run(config)
+        module = self.import_command(command)
+        return module.run(self.parse_command(module, f"{self.name} {command}", options))
 
-    def import_quietly(self, name: str) -> ModuleType:
-        """Import a module; Ctrl-C meanwhile ends the program at once.
+    def parse_command(self, module: ModuleType, prog: str, options: list[str]) -> Any:
+        """Parse the options of a command.
 
-        The imports below torch are in C, which does not pass an exception on as Python would.
+        If its config has `with_defaults`, options are parsed twice, the second time with the
+        defaults that follow from the first: those of a resumed run, or of a recipe.
         """
-        before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.interrupted()))
+        config = get_type_hints(module.run)["config"]
+        if not hasattr(config, "with_defaults"):
+            return self.parse(config, prog, options)
+        given = self.parse(config, prog, [each for each in options if each not in HELP])
+        return self.parse(config, prog, options, given.with_defaults())
+
+    def import_command(self, command: str) -> ModuleType:
+        """Import the module of a command; Ctrl-C during the import ends the program at once.
+
+        Raising KeyboardInterrupt would not do: C code imports some libraries and swallows it.
+        """
+        before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.report_interrupt()))
         try:
-            return import_module(name)
+            return import_module(f"{self.name}.commands.{command}")
         finally:
             signal.signal(signal.SIGINT, before)
 
 
 @dataclass(frozen=True)
-class Script(Command):
-    """A file that is run by itself."""
+class Script(CommandLine):
+    """Command line of a script with a single function."""
 
     config: type
-    """Its options."""
+    """Dataclass of its options."""
     run: Callable[[Any], int]
-    """Takes them and returns the exit status."""
+    """Takes the options and returns the exit status."""
 
     def call(self, arguments: list[str]) -> int:
-        """Hand the parsed options to the function."""
+        """Parse the options and run the function."""
         return self.run(self.parse(self.config, self.name, arguments))
 
 
-def drop_output() -> None:
-    """Let what is still to be printed go nowhere, so that the end of Python does not try again."""
+def message_in_box(text: str) -> str:
+    """Return the first error message of tyro, which prints them inside a box."""
+    message = re.split("─{9,}│|│ ─{9,}", text.split("╮", 1)[-1])[0]
+    words = " ".join(re.sub("[│╰╯─]", " ", message).split())
+    return re.sub(r"^Error parsing [^-:][^:]*: ", "", words).rstrip(".")
+
+
+def discard_output() -> None:
+    """Discard the output that is still buffered, so that Python's exit does not write it again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -63,7 +63,7 @@ def run(config: DemoConfig) -> int:
     report_message("sums, where the best policy is known")
     curve, policies = train_on_sums()
     logs = {
-        name: list(RunFolder(config.runs / name).records())
+        name: list(RunFolder(config.runs / name).read_log())
         for name in ("sft", "reward", "dpo", "ppo")
     }
     picture = config.runs / "report.png"

@@ -213,7 +213,7 @@ def our_lora_step(model: GPT, tokens: Int[Tensor, "B T"]) -> Callable[[], float]
     """Return a function that takes one of our training steps and returns the loss."""
     optimizer = make_adamw(lora_parameters(model), 1e-4, (0.9, 0.999), 0.01)
     for group in optimizer.param_groups:
-        group["lr"] = group["peak"]
+        group["lr"] = group["peak_lr"]
     batch = Batch(tokens[:, :-1], tokens[:, 1:])
 
     def loss() -> Tensor:

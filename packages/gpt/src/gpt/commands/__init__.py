@@ -1,1 +1,1 @@
-"""What the command `gpt` does: one module a verb, each a config and a function that takes it."""
+"""Commands of the program `gpt`: each module has a config, and a function `run` that takes it."""

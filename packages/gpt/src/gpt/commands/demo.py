@@ -1,4 +1,4 @@
-"""`gpt demo`: the whole path in under two minutes, from this Python's documentation to new text."""
+"""`gpt demo`: read text, train, score and generate, in under two minutes."""
 
 import json as json_format
 from dataclasses import asdict, dataclass, replace
@@ -7,18 +7,16 @@ from pathlib import Path
 
 import torch
 
-from gpt.commands.eval import compare_with_ngrams, print_score_table
-from gpt.commands.train import create_run, load_text_split, plot_run_losses, train_in_folder
-from gpt.commands.train_config import TrainConfig
-from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.evaluation.originality import measure_originality
+from gpt.evaluation.report import compare_with_ngrams, plot_losses, print_evaluation
 from gpt.generation.generate import generate
 from gpt.generation.sampling import sample_token
 from gpt.plots import loss_chart
-from gpt.runs.folder import RunFolder, load_model
+from gpt.pretraining import TrainConfig, create_run, load_text, pretrain
+from gpt.runs.folder import load_model
 from gpt.runs.progress import report_message
-from gpt.runs.training_run import INTERRUPTED_STATUS
+from gpt.runs.training_run import TrainingRun
 from gpt.text.tokenizers import decode
 from gpt.training.recipes import FAST_RECIPE
 
@@ -30,57 +28,56 @@ class DemoConfig:
     """Train a small GPT on the documentation inside this Python, and show what it learned."""
 
     runs: Path = Path("runs")
-    """Where run folders lie; this run is `demo` and replaces the one before."""
+    """Folder that holds all runs. The run `demo` in it is replaced."""
     steps: int = 600
-    """Updates of the weights."""
-    tokens: int = 300
-    """How much it writes afterwards."""
+    """Training steps. More steps learn more and take longer."""
+    max_new_tokens: int = 300
+    """Tokens to generate after training."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
     """Print one JSON document instead of a report."""
 
-    def __post_init__(self) -> None:
-        """Refuse what cannot be written."""
-        if self.tokens < 1:
-            raise BadInput(f"tokens must be at least 1, got {self.tokens}")
-
 
 def run(config: DemoConfig) -> int:
-    """Read, train, score, write, and say how much of the writing is new."""
-    training = TrainConfig(
+    """Train a GPT, score it, generate text, and report how much of the text is new."""
+    if config.max_new_tokens < 1:
+        raise BadInput(f"max_new_tokens must be at least 1, got {config.max_new_tokens}")
+    options = TrainConfig(
         loop=replace(FAST_RECIPE.loop, steps=config.steps, save_every=100),
         preset="tiny",
         name="demo",
         runs=config.runs,
         overwrite=True,
+        device=config.device,
     )
-    device, folder = pick_device(config.device), RunFolder(config.runs / training.name)
     report_message("reading the documentation inside this Python")
-    text = load_text_split(training)
-    create_run(folder, training, text)
-    if train_in_folder(folder, training, device) == INTERRUPTED_STATUS:
-        return INTERRUPTED_STATUS
-    model, tokenizer, _ = load_model(folder.path, device)
-    report = compare_with_ngrams(model, tokenizer, folder)
-    plot_run_losses(folder, report)
-    choice = partial(
-        sample_token, temperature=0.8, top_p=0.95, generator=torch.Generator(device).manual_seed(0)
-    )
-    written = PROMPT + decode(
-        tokenizer, list(generate(model, tokenizer.encode(PROMPT), config.tokens, choice))
-    )
-    facts = measure_originality(written, "\n".join(text.train))
+    text = load_text(options)
+    with TrainingRun(options) as run:
+        with run.setup():
+            create_run(run.folder, options, text)
+        pretrain(run, options)
+    if not run.is_finished:
+        return run.status
+    model, tokenizer, _ = load_model(run.folder.path, run.device)
+    report = compare_with_ngrams(model, tokenizer, run.folder)
+    plot_losses(run.folder, report)
+    generator = torch.Generator(run.device).manual_seed(0)
+    sampler = partial(sample_token, temperature=0.8, top_p=0.95, generator=generator)
+    tokens = generate(model, tokenizer.encode(PROMPT), config.max_new_tokens, sampler)
+    generated = PROMPT + decode(tokenizer, list(tokens))
+    originality = measure_originality(generated, "\n".join(text.train))
     if config.json:
-        print(json_format.dumps({**report, "text": written, **asdict(facts)}))
+        print(json_format.dumps({**report, "text": generated, **asdict(originality)}))
         return 0
-    print("Training loss\n" + loss_chart([record["loss"] for record in folder.records()]))
-    print_score_table(report)
-    print(f"\nWhat it writes after {PROMPT!r}:\n\n{written}\n")
-    print(f"{facts.known_words:.0%} of its words occur in the text it was trained on.")
+    print("Training loss\n" + loss_chart([record["loss"] for record in run.folder.read_log()]))
+    print_evaluation(report)
+    print(f"\nGenerated after {PROMPT!r}:\n\n{generated}\n")
+    print(f"{originality.known_words:.0%} of its words occur in the training text.")
     print(
-        f"The longest run copied from there has {len(facts.longest_copy)} of the "
-        f"{len(written)} characters: {facts.longest_copy!r}"
+        f"The longest passage copied from there has {len(originality.longest_copy)} of its "
+        f"{len(generated)} characters: {originality.longest_copy!r}"
     )
-    print(f"Loss curve: {folder.path / 'loss.png'}. More: gpt sample --run {folder.path}")
+    path = run.folder.path
+    print(f"Loss curve: {path / 'loss.png'}. To generate more: gpt sample --run {path}")
     return 0

@@ -1,81 +1,27 @@
-"""`gpt eval`: the model beside models that only count, on the same split and the same tokens."""
+"""`gpt eval`: score a model next to n-gram models of the same text."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import torch
-from rich.console import Console
-from rich.table import Table
 
 from gpt.device import pick_device
-from gpt.evaluation.ngram import kneser_ney
-from gpt.evaluation.scores import compute_scores, count_scored_bytes, negative_log_likelihoods
-from gpt.model.gpt import GPT
-from gpt.runs.folder import RunFolder, load_model
-from gpt.text.tokenizers import Tokenizer
-
-ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
+from gpt.evaluation.report import evaluate_run, print_evaluation
+from gpt.runs.folder import RunFolder
 
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Score a trained model on its validation text, beside unigram, bigram and trigram models."""
+    """Score a model on its validation text, next to unigram, bigram and trigram models."""
 
     run: Path = Path("runs/gpt")
     """Folder of the run."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
 
 def run(config: EvalConfig) -> int:
-    """Load, score, print."""
-    print_evaluation(evaluate_run(RunFolder(config.run), pick_device(config.device)), config.json)
+    """Load the model, score it on its validation text and print the scores."""
+    report = evaluate_run(RunFolder(config.run), pick_device(config.device))
+    print_evaluation(report, config.json)
     return 0
-
-
-def evaluate_run(folder: RunFolder, device: torch.device) -> dict[str, Any]:
-    """The report on a run: where it lies, the step of its best checkpoint, the scores."""
-    model, tokenizer, checkpoint = load_model(folder.path, device)
-    report = compare_with_ngrams(model, tokenizer, folder)
-    return {"run": str(folder.path), "step": checkpoint.values["step"], **report}
-
-
-def print_evaluation(report: dict[str, Any], as_json: bool) -> None:
-    """Print a report as one JSON document or as a table."""
-    if as_json:
-        print(json.dumps(report))
-    else:
-        print_score_table(report)
-
-
-def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:
-    """Loss, perplexity and bits per byte of each model, and what they were scored on."""
-    train, validation = folder.tokens(tokenizer.vocab_size)
-    n_bytes = count_scored_bytes(tokenizer, validation)
-    nats = {"gpt": negative_log_likelihoods(model, validation, model.config.context)}
-    for name, order in ORDERS.items():
-        nats[name] = -np.log(kneser_ney(train, validation, order, tokenizer.vocab_size))
-    models = {name: asdict(compute_scores(each, n_bytes)) for name, each in nats.items()}
-    return {"tokens": len(validation) - 1, "bytes": n_bytes, "models": models}
-
-
-def print_score_table(report: dict[str, Any]) -> None:
-    """The scores as a table, ours last."""
-    title = f"Validation text: {report['tokens']:,} tokens, {report['bytes']:,} bytes"
-    table = Table("model", title=title, title_justify="left")
-    for heading in ("loss (nats per token)", "perplexity", "bits per byte"):
-        table.add_column(heading, justify="right")
-    for name in (*ORDERS, "gpt"):
-        each = report["models"][name]
-        table.add_row(
-            name, f"{each['loss']:.3f}", f"{each['perplexity']:.1f}", f"{each['bits_per_byte']:.3f}"
-        )
-    console = Console(highlight=False)
-    with console.capture() as text:
-        console.print(table)
-    print(text.get(), end="")  # rich itself would end the program where nobody reads its output

@@ -1,13 +1,12 @@
-"""`gpt sample`: let a model write, token by token, or answer."""
+"""`gpt sample`: generate text, or the answer of a chat model."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import torch
+from tyro.conf import arg
 
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
@@ -20,66 +19,69 @@ from gpt.runs.folder import RunFolder
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 from gpt.text.tokenizers import Tokenizer, end_tokens
 
+MODEL_DEFAULT = "default: the model's own, else"
+TEMPERATURE_DEFAULT = f"({MODEL_DEFAULT} 0.8, or 0 with --chat)"
+
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """Write with a trained model, to the terminal as it comes."""
+    """Generate text with a trained model, printed token by token."""
 
     run: Path = Path("runs/gpt")
     """Folder of the run."""
-    model: str | None = None
-    """Instead of a run: smollm2, a folder in the layout of transformers, or a hub id."""
+    model: Annotated[str | None, arg(help_behavior_hint="(default: the model of --run)")] = None
+    """Use a published model instead: smollm2, a folder of transformers, or a hub id."""
     prompt: str = ""
-    """What the text begins with; empty begins a new document."""
-    chat: str | None = None
-    """In place of a prompt: what to say to a chat model, such as smollm2."""
-    system: str | None = None
-    """System message of a chat. Default: the template's own."""
-    tokens: int = 200
-    """Most tokens to write; a document or an answer may end before."""
-    temperature: float | None = None
-    """Lower is more predictable; 0 always takes the likeliest token. Default: the model's own, if
-    its generation_config.json has one, else 0.8, and 0 to answer a chat."""
-    top_k: int | None = None
-    """Choose among the k likeliest tokens only. Default: as the model says, else all."""
-    top_p: float | None = None
-    """Choose among the fewest tokens that have this probability together; 1 allows all. Default: as
-    the model says, else 0.95."""
+    """Text to continue. An empty prompt begins a new document."""
+    chat: Annotated[str | None, arg(help_behavior_hint="(default: continue --prompt)")] = None
+    """Message that a chat model, such as smollm2, answers."""
+    system: Annotated[str | None, arg(help_behavior_hint="(default: the template's own)")] = None
+    """System message of the chat, placed before the message."""
+    max_new_tokens: int = 200
+    """Largest number of tokens to generate; a document or an answer may end earlier."""
+    temperature: Annotated[float | None, arg(help_behavior_hint=TEMPERATURE_DEFAULT)] = None
+    """Sampling temperature. Lower is more predictable; 0 always takes the most likely token."""
+    top_k: Annotated[int | None, arg(help_behavior_hint=f"({MODEL_DEFAULT} all)")] = None
+    """Sample from the k most likely tokens only. Fewer are more predictable."""
+    top_p: Annotated[float | None, arg(help_behavior_hint=f"({MODEL_DEFAULT} 0.95)")] = None
+    """Sample from the most likely tokens with this total probability only; 1 allows all."""
     seed: int = 0
-    """The same seed writes the same text."""
+    """Random seed; the same seed generates the same text."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Format of the weights; bf16 takes half the memory, and half the time where memory is slow."""
+    """Number format of the weights. bf16 needs half the memory, and less time if memory is slow."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
-        temperature, top_k, top_p = self.drawing(SamplingDefaults())
+        """Check the sampling settings.
+
+        Raises:
+            BadInput: one of them is out of range, or both a prompt and a chat are given.
+        """
+        temperature, top_k, top_p = self.sampling(SamplingDefaults())
         check_sampling_settings(temperature or 0.0, top_k, top_p)
         check_seed(self.seed)
-        if self.tokens < 1:
-            raise BadInput(f"tokens must be at least 1, got {self.tokens}")
+        if self.max_new_tokens < 1:
+            raise BadInput(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
         if self.chat is not None and self.prompt:
             raise BadInput("give a --prompt to be continued or a --chat to be answered, not both")
 
-    def drawing(self, model: SamplingDefaults) -> SamplingDefaults:
-        """Return the settings of drawing: options, then the model's defaults, then ours."""
-        ours = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
-        asked = SamplingDefaults(self.temperature, self.top_k, self.top_p)
+    def sampling(self, model: SamplingDefaults) -> SamplingDefaults:
+        """Return each sampling setting: the option, else the model's default, else ours."""
+        chosen = SamplingDefaults(0.8 if self.chat is None else 0.0, None, 0.95)
         model = model._replace(top_k=model.top_k or None)  # 0 in its file keeps all tokens
-        return SamplingDefaults(*map(first_not_none, asked, model, ours))
-
-
-def first_not_none(*values: Any) -> Any:
-    """The first value that is not None."""
-    return next((value for value in values if value is not None), None)
+        options = SamplingDefaults(self.temperature, self.top_k, self.top_p)
+        for settings in (model, options):
+            given = {name: each for name, each in settings._asdict().items() if each is not None}
+            chosen = chosen._replace(**given)
+        return chosen
 
 
 def run(config: SampleConfig) -> int:
-    """Print what the model makes of the prompt, or its answer."""
+    """Print the prompt and its continuation, or the answer, token by token."""
     device = pick_device(config.device)
     if config.model is None:
-        RunFolder(config.run).read_config()  # says how to make one where there is none
+        RunFolder(config.run).read_config()  # a missing run is not looked up on the hub
     model, tokenizer = load_pretrained(
         config.model or str(config.run.resolve()), device, config.precision
     )
@@ -88,25 +90,26 @@ def run(config: SampleConfig) -> int:
     defaults = (
         sampling_defaults(find_model_folder(config.model)) if config.model else SamplingDefaults()
     )
-    choice = partial(
-        sample_token,
-        **config.drawing(defaults)._asdict(),
-        generator=torch.Generator(device).manual_seed(config.seed),
-    )
-    tokens = generate(model, prompt, config.tokens, choice, end_tokens(tokenizer))
-    pieces: Iterable[str] = stream_text(tokenizer, tokens)
-    for piece in chain([config.prompt], pieces, ["\n"]):
-        print(piece, end="", flush=True)
+    generator = torch.Generator(device).manual_seed(config.seed)
+    sampler = partial(sample_token, **config.sampling(defaults)._asdict(), generator=generator)
+    tokens = generate(model, prompt, config.max_new_tokens, sampler, end_tokens(tokenizer))
+    print(config.prompt, end="", flush=True)
+    for text in stream_text(tokenizer, tokens):
+        print(text, end="", flush=True)
+    print(flush=True)
     return 0
 
 
 def encode_prompt(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
-    """The tokens that the model goes on from."""
+    """Return the tokens of the prompt, or of the chat in the model's template."""
     if config.chat is None:
         begin = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
         return [*begin, *tokenizer.encode(config.prompt)] or [tokenizer.end_of_text]
     if not isinstance(tokenizer, PretrainedTokenizer) or tokenizer.chat_template is None:
-        raise BadInput("this model has no chat template; give it a --prompt, or take a chat model")
+        raise BadInput(
+            "this model has no chat template; give it a --prompt, or use a chat model "
+            "such as smollm2"
+        )
     messages = [{"role": "user", "content": config.chat}]
     if config.system is not None:
         messages.insert(0, {"role": "system", "content": config.system})

@@ -47,7 +47,7 @@ def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable
     """Return a training step of our model, with the optimizer of the training loop."""
     optimizer = make_adamw(list(model.parameters()), 1e-4, (0.9, 0.999), 0.01)
     for group in optimizer.param_groups:
-        group["lr"] = group["peak"]
+        group["lr"] = group["peak_lr"]
     forward: Any = torch.compile(model) if compiled else model
     batch = Batch(tokens[:, :-1], tokens[:, 1:])
 

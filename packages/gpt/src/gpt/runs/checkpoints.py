@@ -1,8 +1,8 @@
-"""A run's state on disk, such that a kill at any moment loses nothing but the steps since.
+"""Checkpoints: a kill at any moment loses only the steps since the last one.
 
-Each checkpoint is one safetensors file that is written whole or not at all, and carries a SHA-256
-of what it holds. The newest two stay, and the one with the lowest validation loss; a damaged one is
-passed over for the one before it.
+Each checkpoint is one safetensors file, which is written atomically and carries a SHA-256 of its
+contents. The newest two are kept, and the one with the lowest validation loss. If a checkpoint is
+damaged, the one before it is used.
 """
 
 import hashlib
@@ -20,18 +20,18 @@ from gpt.files import PARTIAL_SUFFIX, write_atomically
 
 
 class Checkpoint(NamedTuple):
-    """Tensors by name, and plain values."""
+    """State of a run: tensors by name, and plain values."""
 
     tensors: dict[str, Tensor]
     values: dict[str, Any]
 
 
 class DamagedCheckpoint(Exception):
-    """The file is cut, or its contents are not those that were written."""
+    """The file is truncated, or its contents do not match their checksum."""
 
 
 def checksum(tensors: dict[str, Tensor], values: str) -> str:
-    """SHA-256 over names, formats, shapes and bytes of the tensors, and the values."""
+    """Return the SHA-256 of names, dtypes, shapes and bytes of the tensors, and of the values."""
     sha = hashlib.sha256(values.encode())
     for name, tensor in sorted(tensors.items()):
         sha.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
@@ -41,19 +41,19 @@ def checksum(tensors: dict[str, Tensor], values: str) -> str:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write one file; tied or sliced tensors are copied apart, as the format asks."""
+    """Write one file; tensors that share memory are copied, because the format requires it."""
     tensors = {name: value.detach().cpu().clone() for name, value in checkpoint.tensors.items()}
     values = json.dumps(checkpoint.values)
-    # one entry, since the format writes several in no fixed order: equal runs make equal files
+    # one entry, because the order of several is not fixed and equal runs should make equal files
     entry = {"values": values, "sha256": checksum(tensors, values)}
     write_atomically(path, safetensors.torch.save(tensors, {"checkpoint": json.dumps(entry)}))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:
-    """Read one file and verify it.
+    """Read one file and verify its checksum.
 
     Raises:
-        Damaged: it is not what was written.
+        DamagedCheckpoint: the file is truncated, or its contents changed.
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
@@ -67,19 +67,19 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def checkpoint_files(folder: Path) -> list[Path]:
-    """The checkpoints of a folder, oldest first."""
+    """Return the checkpoint files of a folder, oldest first."""
     return sorted(folder.glob("step-*.safetensors"))
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
-    """Where the checkpoint of a step lies."""
+    """Return the path of a step's checkpoint."""
     return folder / f"step-{step:08d}.safetensors"
 
 
 def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> None:
-    """Add the checkpoint of `step`, then remove what is no longer needed.
+    """Write the checkpoint of a step, then remove all but the newest two and the best.
 
-    What stays: the newest two, and `best_step` of the checkpoint's values.
+    The best is that of the step `best_step` in the checkpoint's values.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_checkpoint(checkpoint_path(folder, step), checkpoint)
@@ -87,17 +87,17 @@ def save_checkpoint(folder: Path, step: int, checkpoint: Checkpoint) -> None:
     for old in checkpoint_files(folder)[:-2]:
         if old != best:
             old.unlink()
-    for cut in folder.glob(f"*{PARTIAL_SUFFIX}"):
-        cut.unlink()
+    for partial in folder.glob(f"*{PARTIAL_SUFFIX}"):
+        partial.unlink()
 
 
 def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]] | None:
-    """The newest checkpoint that is whole, and a sentence for each newer one that is not.
+    """Return the newest intact checkpoint, and a message for each newer one that is damaged.
 
-    None where the folder has no checkpoint yet.
+    Returns None if the folder has no checkpoint yet.
 
     Raises:
-        BadInput: there are checkpoints, and every one is damaged.
+        BadInput: there are checkpoints, but every one is damaged.
     """
     files, messages = checkpoint_files(folder), []
     for path in reversed(files):
@@ -111,10 +111,10 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]] | None:
 
 
 def best_checkpoint(folder: Path) -> Checkpoint:
-    """The whole checkpoint with the lowest validation loss; the newest if that one is damaged.
+    """Return the checkpoint with the lowest validation loss, or the newest if it is damaged.
 
     Raises:
-        BadInput: there is no whole checkpoint.
+        BadInput: there is no intact checkpoint.
     """
     found = newest_checkpoint(folder)
     if found is None:

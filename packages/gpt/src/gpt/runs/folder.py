@@ -1,8 +1,8 @@
-"""A run is a folder: what was asked for, the tokens of its text, the log of its steps, checkpoints.
+"""The folder of a run: its settings, tokens, log and checkpoints.
 
     config.json  tokenizer.json  train.npy  validation.npy  log.jsonl  checkpoints/  loss.png
 
-`config.json` is written last, so a folder that has one is complete.
+`config.json` is written after the tokenizer and the tokens, so a folder that has it has them too.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ import torch
 from gpt.errors import BadInput
 from gpt.files import write_atomically
 from gpt.model.gpt import GPT, GPTConfig
-from gpt.runs.checkpoints import Checkpoint, best_checkpoint
+from gpt.runs.checkpoints import Checkpoint, best_checkpoint, checkpoint_files
 from gpt.runs.state import load_weights, select_prefix
 from gpt.text.token_files import load_tokens
 from gpt.text.tokenizers import Tokenizer, load_tokenizer
 
-TRAIN_COMMAND = "gpt train"  # what a run is made by, where its config does not say
+TRAIN_COMMAND = "gpt train"  # the command that made a run whose config names none
 
 
 class RunFolder:
-    """The files of one run by name."""
+    """Paths of the files of a run, with the methods that read and write them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,10 +34,10 @@ class RunFolder:
         self.log, self.checkpoints = path / "log.jsonl", path / "checkpoints"
 
     def read_config(self) -> dict[str, Any]:
-        """What `config.json` says.
+        """Return the contents of `config.json`.
 
         Raises:
-            BadInput: there is no run here, or its config is damaged.
+            BadInput: there is no run in this folder, or its config is damaged.
         """
         if not self.config.is_file():
             raise BadInput(f"there is no run in {str(self.path)!r}; make one with: gpt train")
@@ -51,21 +51,31 @@ class RunFolder:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
         return config | {"kind": kind, "tokens_sha256": tokens}
 
+    def model_config(self) -> GPTConfig:
+        """Return the config of the run's model."""
+        return GPTConfig(**self.read_config()["model"])
+
+    def clear(self) -> None:
+        """Create the folder, or remove config, log and checkpoints of an earlier run from it."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in [self.config, self.log, *checkpoint_files(self.checkpoints)]:
+            old.unlink(missing_ok=True)
+
     def write_config(
         self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAIN_COMMAND
     ) -> None:
-        """Write `config.json`: what was run, the shape, digests of text and tokens, settings."""
+        """Write `config.json`: command, model config, checksums of text and tokens, settings."""
         config = {"kind": kind, "model": asdict(model), "text_sha256": text_sha256}
         files = (self.train_tokens, self.validation_tokens)
         config["tokens_sha256"] = {file.name: file_sha256(file) for file in files if file.is_file()}
         config["command"] = command
         write_atomically(self.config, json.dumps(config, indent=2).encode())
 
-    def tokens(self, vocab_size: int) -> tuple[Any, Any]:
-        """The streams to train on and to validate on, mapped into memory.
+    def load_token_streams(self, vocab_size: int) -> tuple[Any, Any]:
+        """Return the training and the validation tokens, memory-mapped.
 
         Raises:
-            BadInput: one of them is missing, or is not what the run began with.
+            BadInput: a token file is missing, or has changed since the run was created.
         """
         files = (self.train_tokens, self.validation_tokens)
         streams = [load_tokens(file, vocab_size) for file in files]
@@ -73,13 +83,13 @@ class RunFolder:
         for file in files:
             if file.name in written and file_sha256(file) != written[file.name]:
                 raise BadInput(
-                    f"token file {str(file)!r} is damaged: it is not what the run began with; "
+                    f"token file {str(file)!r} has changed since the run was created; "
                     "start the run again with --overwrite"
                 )
         return streams[0], streams[1]
 
-    def records(self) -> list[dict[str, Any]]:
-        """The steps logged so far; a line cut by a kill ends them."""
+    def read_log(self) -> list[dict[str, Any]]:
+        """Return the records of the log, up to a line that a kill left incomplete."""
         records = []
         if self.log.is_file():
             for line in self.log.read_text(encoding="utf-8").splitlines():
@@ -90,32 +100,32 @@ class RunFolder:
         return records
 
     def trim_log(self, step: int) -> None:
-        """Drop what was logged after `step`: a resumed run does those steps again."""
-        kept = [record for record in self.records() if record["step"] <= step]
+        """Remove the records after `step`, because a resumed run repeats those steps."""
+        kept = [record for record in self.read_log() if record["step"] <= step]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
         write_atomically(self.log, lines.encode())
 
 
 def file_sha256(file: Path) -> str:
-    """The digest of a file's bytes."""
-    with file.open("rb") as bytes_of:
-        return hashlib.file_digest(bytes_of, "sha256").hexdigest()
+    """Return the SHA-256 of a file's bytes."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def load_model(path: Path, device: torch.device | None = None) -> tuple[GPT, Tokenizer, Checkpoint]:
-    """The model of a run at its lowest validation loss, its tokenizer, and the checkpoint's values.
+    """Load the model of a run at its lowest validation loss, its tokenizer and the checkpoint.
 
     Raises:
-        BadInput: there is no run, no whole checkpoint, or one of another shape.
+        BadInput: there is no run, no intact checkpoint, or a file that does not fit the config.
     """
     run = RunFolder(path)
-    config = GPTConfig(**run.read_config()["model"])
+    config = run.model_config()
     checkpoint = best_checkpoint(run.checkpoints)
     tokenizer = load_tokenizer(run.tokenizer)
     if tokenizer.vocab_size != config.vocab_size:
         raise BadInput(
             f"{str(run.tokenizer)!r} has {tokenizer.vocab_size} tokens, "
-            f"and the model has {config.vocab_size}"
+            f"but the model has {config.vocab_size}"
         )
     model = GPT(config)
     load_weights(model, select_prefix(checkpoint.tensors, "model"))

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for a good moment, and one that is not forgotten."""
+"""Handlers of Ctrl-C: one records it, one defers it to the end of the current step."""
 
 import signal
 from types import FrameType, TracebackType
@@ -6,39 +6,37 @@ from typing import NoReturn
 
 
 class RecordingInterruptHandler:
-    """Python's own handling of Ctrl-C, with a note that it came.
+    """Signal handler that raises KeyboardInterrupt, as Python's own does, and records the signal.
 
-    It raises KeyboardInterrupt wherever the program is. Libraries have places that swallow any
-    exception; who asks later still learns of it.
+    Some libraries swallow every exception; `received` is True even then.
     """
 
-    came = False
+    received = False
 
     def __call__(self, number: int, frame: FrameType | None) -> NoReturn:
-        """Handle the signal."""
-        self.came = True
+        """Record the signal and raise KeyboardInterrupt."""
+        self.received = True
         raise KeyboardInterrupt
 
 
 class DeferredInterrupt:
-    """While active, the first Ctrl-C only sets `asked`; a second one interrupts at once.
+    """Context in which the first Ctrl-C only sets `requested` and the second one interrupts.
 
-    One that came before and was swallowed counts.
+    An earlier Ctrl-C that a library swallowed counts as the first.
     """
 
-    def __init__(self) -> None:
-        self.asked = False
+    requested = False
 
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """Handle the signal."""
-        if self.asked:
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Set `requested`, or raise KeyboardInterrupt if it is set already."""
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True
 
     def __enter__(self) -> "DeferredInterrupt":
-        self.before = signal.signal(signal.SIGINT, self.note)
+        self.before = signal.signal(signal.SIGINT, self.handle)
         if isinstance(self.before, RecordingInterruptHandler):
-            self.asked = self.before.came
+            self.requested = self.before.received
         return self
 
     def __exit__(

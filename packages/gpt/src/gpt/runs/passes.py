@@ -1,4 +1,4 @@
-"""How a pass runs through the model: over how many processes, compiled or not, in which format."""
+"""Forward passes over several processes, compiled, or in lower precision."""
 
 import copy
 import warnings
@@ -15,36 +15,39 @@ from gpt.training.config import LoopConfig
 
 
 class ParallelModel(NamedTuple):
-    """One model over the processes."""
+    """A model wrapped for training, and the running average of its weights."""
 
-    forward: Any
-    """What the passes run through."""
-    average: nn.Module | None
-    """The copy that follows the weights, where one is wanted."""
+    wrapped_model: Any
+    """The model that losses call."""
+    ema_model: nn.Module | None
+    """Copy that holds the average of the weights; None if none is kept."""
 
 
 def wrap_for_data_parallelism(model: nn.Module, config: LoopConfig) -> ParallelModel:
-    """The model as each process runs it, with random numbers of its own for its rows' dropout."""
+    """Replicate or shard the model over the processes, and compile it if the config says so.
+
+    Each process gets its own random seed, so that its rows have dropout of their own.
+    """
     if rank() > 0:
         torch.manual_seed(config.seed + rank())
-    average = copy.deepcopy(model) if config.ema else None
-    if config.shard and average is not None:
-        shard_model(average)
-    forward = shard_model(model) if config.shard else replicate_model(model)
-    return ParallelModel(compile_or_warn(forward) if config.compile else forward, average)
+    ema_model = copy.deepcopy(model) if config.ema else None
+    if config.shard and ema_model is not None:
+        shard_model(ema_model)
+    wrapped = shard_model(model) if config.shard else replicate_model(model)
+    return ParallelModel(compile_or_warn(wrapped) if config.compile else wrapped, ema_model)
 
 
 def autocast(device: str, precision: str) -> Any:
-    """Run products in a half format where one is asked for."""
+    """Return a context in which matrix products are computed in the given precision."""
     formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
     if precision == "fp32":
         return nullcontext()
-    # no cache of cast weights: sharded ones are other tensors in the next micro-batch
+    # no cache of cast weights: with sharding, each micro-batch gathers new tensors
     return torch.autocast(device, dtype=formats[precision], cache_enabled=False)
 
 
 def compile_or_warn(model: nn.Module) -> Any:
-    """The model compiled, or as it is, with a warning, where this machine has no compiler."""
+    """Compile the model; without a C++ compiler, warn and return it unchanged."""
     if not has_compiler():
         warnings.warn("no C++ compiler found; training without torch.compile", stacklevel=2)
         return model

@@ -1,19 +1,18 @@
-"""One run in several processes: which one this is, and the little they say to each other.
+"""Data-parallel training in several processes: their ranks, and the messages between them.
 
-`torchrun --nproc-per-node 2 -m gpt train` starts the same program twice and tells each process its
-number in environment variables. All hold the same model, each takes its own rows of every batch,
-and what they find is added up (Li et al. 2020, PyTorch Distributed). The numbers travel through
-gloo on a CPU and the gradients of graphics cards through NCCL.
+`torchrun --nproc-per-node 2 -m gpt train` starts the same program twice and passes each process its
+rank in environment variables. All processes hold the same model, each takes its own rows of every
+batch, and the gradients are averaged (Li et al. 2020, PyTorch Distributed). Messages go through
+gloo on a CPU; gradients on GPUs go through NCCL.
 
-A process that was started without torchrun is alone: every function here then gives back what it
-was given, and costs nothing.
+Without torchrun there is one process, and every function here returns its argument at no cost.
 """
 
 import atexit
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from types import FrameType
@@ -31,38 +30,38 @@ VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 
 
 def rank() -> int:
-    """The number of this process; process 0 alone speaks and writes."""
+    """Return the number of this process; only process 0 prints and writes files."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def n_processes() -> int:
-    """How many there are."""
+    """Return the number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def local_device(device: torch.device) -> torch.device:
-    """The device of this process: under torchrun, a graphics card of its own.
+    """Return the device of this process: under torchrun, a GPU of its own.
 
     Raises:
-        BadInput: there are too few of them.
+        BadInput: the machine has fewer GPUs than processes.
     """
     if "LOCAL_RANK" not in os.environ or device.type == "cpu":
         return device
     number, available = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if device.type != "cuda" or number >= available:
         raise BadInput(
-            f"process {number + 1} of this machine finds no {device.type} device of its own; "
-            f"there are {available}: start fewer processes, or add --device cpu"
+            f"process {number + 1} of this machine finds no {device.type} device of its own: "
+            f"there are {available}; start fewer processes, or add --device cpu"
         )
     return torch.device("cuda", number)
 
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Meet the other processes that torchrun started, and part from them in the end.
+    """Join the process group of torchrun, and leave it at the end.
 
     Raises:
-        ProcessLost: one of them died or fell silent.
+        ProcessLost: another process died or did not answer.
     """
     if any(name not in os.environ for name in VARIABLES):
         yield
@@ -77,7 +76,7 @@ def process_group(device: torch.device) -> Iterator[None]:
         atexit.register(leave_process_group)
         yield
         leave_process_group()
-    except RuntimeError as error:  # neither gloo nor NCCL has a class of its own for it
+    except RuntimeError as error:  # neither gloo nor NCCL has an error class for it
         if isinstance(error, dist.DistError) or re.search(LOST_PROCESS_PATTERN, str(error)):
             raise_process_lost()
         raise
@@ -87,10 +86,10 @@ def process_group(device: torch.device) -> Iterator[None]:
 
 
 def leave_process_group() -> None:
-    """Leave the other processes; a run that fails does so when its program ends.
+    """Leave the process group, if there is one; a failed run does so when its program exits.
 
-    By then gloo's threads must be gone: one that lets go of a tensor while Python is taken apart
-    ends the process by SIGABRT, whatever its exit status would have been.
+    Otherwise one of gloo's threads might free a tensor while Python shuts down, which ends the
+    process by SIGABRT instead of with its exit status.
     """
     if dist.is_initialized():
         dist.destroy_process_group()
@@ -100,36 +99,40 @@ LOST_PROCESS_PATTERN = r"gloo|NCCL|[Cc]onnection|[Tt]imed? ?out|[Bb]roken pipe"
 
 
 def raise_process_lost(number: int = signal.SIGTERM, frame: FrameType | None = None) -> NoReturn:
-    """End, as torchrun wishes when another process has died.
+    """Raise ProcessLost; the handler of SIGTERM, which torchrun sends when a process has died.
 
-    It sends SIGTERM, and half a minute later SIGKILL: what comes between is time to say so.
+    Further SIGTERMs are ignored, so that the error can be reported before the SIGKILL that follows
+    after half a minute.
     """
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     raise ProcessLost("another process of this run was lost")
 
 
-def run_on_rank_zero_first(work: Callable[[], None]) -> None:
-    """Let process 0 do something that must be done once; the others wait, for as long as it takes.
+@contextmanager
+def rank_zero_first() -> Iterator[bool]:
+    """Run the body of the context in process 0 first, while the others wait without a timeout.
+
+    Yields whether this is process 0.
 
     Raises:
-        BadInput: process 0 failed; its own error says why.
+        BadInput: process 0 failed; it reports the reason itself.
     """
     if n_processes() == 1:
-        return work()
-    patient: Any = dist.new_group(backend="gloo", timeout=timedelta(days=7))
+        yield True
+        return
+    waiting: Any = dist.new_group(backend="gloo", timeout=timedelta(days=7))
     failed = torch.ones(1)
     try:
-        if rank() == 0:
-            work()
-            failed.zero_()
+        yield rank() == 0
+        failed.zero_()
     finally:
-        dist.broadcast(failed, src=0, group=patient)
+        dist.broadcast(failed, src=0, group=waiting)
     if failed.item():
         raise BadInput("process 0 could not prepare the run")
 
 
 def local_rows(rows: Any) -> Any:
-    """This process's share of the rows of a batch: a tensor, an array or a list.
+    """Return the rows of a batch (a tensor, an array or a list) that belong to this process.
 
     Raises:
         BadInput: there are fewer rows than processes.
@@ -140,36 +143,36 @@ def local_rows(rows: Any) -> Any:
 
 
 def all_reduce_sum(*numbers: float | int) -> list[float | int]:
-    """Each number, summed over the processes."""
+    """Return each number, summed over the processes."""
     return all_reduce(numbers, dist.ReduceOp.SUM)
 
 
 def all_reduce_max(number: float | int) -> float | int:
-    """The number of the process where it is largest."""
+    """Return the largest of the processes' numbers."""
     return all_reduce((number,), dist.ReduceOp.MAX)[0]
 
 
 def broadcast_from_rank_zero(number: float | int) -> float | int:
-    """What process 0 says."""
+    """Return the number of process 0."""
     return all_reduce_sum(number if rank() == 0 else 0.0)[0]
 
 
 def barrier() -> None:
-    """Go on when all processes have come here."""
+    """Wait until all processes have reached this call."""
     all_reduce_sum(0.0)
 
 
 def all_reduce(numbers: tuple[float | int, ...], how: Any) -> list[float | int]:
-    """One small all-reduce in float64; all processes read the same bits."""
+    """Reduce the numbers over the processes, in float64; all processes get the same bits."""
     if n_processes() == 1:
         return list(numbers)
-    together = torch.tensor(numbers, dtype=torch.float64)
-    dist.all_reduce(together, how)
-    return together.tolist()
+    reduced = torch.tensor(numbers, dtype=torch.float64)
+    dist.all_reduce(reduced, how)
+    return reduced.tolist()
 
 
 def all_gather_bytes(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:
-    """The bytes of every process, one row each."""
+    """Return the bytes of all processes, one row per process."""
     if n_processes() == 1:
         return bits[None]
     rows = [torch.empty_like(bits) for _ in range(n_processes())]
@@ -177,13 +180,13 @@ def all_gather_bytes(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:
     return torch.stack(rows)
 
 
-def gather_rows(mine: Shaped[Tensor, "N *D"], n_rows: int) -> Shaped[Tensor, "M *D"]:
-    """The rows of all processes, `n_rows` of them, in the order they had before `local_rows`."""
+def gather_rows(local: Shaped[Tensor, "N *D"], n_rows: int) -> Shaped[Tensor, "M *D"]:
+    """Return the `n_rows` rows of all processes, in the order that they had before `local_rows`."""
     n = n_processes()
     if n == 1:
-        return mine
-    share = mine.new_zeros(-(-n_rows // n), *mine.shape[1:])
-    share[: len(mine)] = mine
-    shares = [torch.empty_like(share) for _ in range(n)]
-    dist.all_gather(shares, share)
-    return torch.stack(shares, dim=1).flatten(0, 1)[:n_rows]
+        return local
+    padded = local.new_zeros(-(-n_rows // n), *local.shape[1:])
+    padded[: len(local)] = local
+    gathered = [torch.empty_like(padded) for _ in range(n)]
+    dist.all_gather(gathered, padded)
+    return torch.stack(gathered, dim=1).flatten(0, 1)[:n_rows]

@@ -1,4 +1,4 @@
-"""What a person sees while a long command works; all of it on stderr."""
+"""Progress bar and messages of long commands, on stderr."""
 
 import time
 from collections.abc import Generator, Iterator
@@ -13,7 +13,7 @@ console = Console(stderr=True)
 
 
 def report_message(message: str) -> None:
-    """One line, never wrapped or coloured, from the first process alone."""
+    """Print one line, not wrapped or coloured, in the first process only."""
     if rank() == 0:
         console.print(message, soft_wrap=True, highlight=False, markup=False)
 
@@ -21,14 +21,14 @@ def report_message(message: str) -> None:
 def show_progress(
     records: Iterator[StepRecord], steps: int, done: int, n_tokens: int, title: str
 ) -> Generator[StepRecord, None, None]:
-    """Pass the records on beneath a bar with loss, tokens a second and time left.
+    """Yield the records while showing a progress bar with loss, tokens per second and time left.
 
     Args:
-        records: of a training loop.
-        steps: when the bar is full.
-        done: steps done in an earlier part of the run.
-        n_tokens: tokens a step.
-        title: printed once, above the bar.
+        records: the records of a training loop.
+        steps: the step at which the bar is full.
+        done: the steps done before the run was resumed.
+        n_tokens: tokens per step.
+        title: a line that is printed once, above the bar.
     """
     report_message(title)
     columns = [TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn()]

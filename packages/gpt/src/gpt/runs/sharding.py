@@ -1,12 +1,12 @@
-"""Two ways to hold one model in several processes.
+"""Two ways to distribute a model over several processes: replicated and sharded.
 
-Replicated (DDP, Li et al. 2020): every process holds all weights, and gradients are averaged while
-the backward pass still runs. Sharded (FSDP, Zhao et al. 2023; stage 3 of ZeRO, Rajbhandari et al.
-2020): every process holds a slice of each weight, of its gradient and of its moments; a block's
-weights are gathered when the pass arrives there and dropped when it has left.
+Replicated (DDP, Li et al. 2020): every process holds all weights, and gradients are averaged during
+the backward pass. Sharded (FSDP, Zhao et al. 2023; stage 3 of ZeRO, Rajbhandari et al. 2020): every
+process holds a slice of each weight, of its gradient and of its moments. The weights of a block are
+gathered just before they are needed, and freed afterwards.
 
-Both average over the processes. The mean that is wanted runs over all terms of the batch, wherever
-they lie, so `accumulate_gradient` multiplies by the number of processes and divides by the terms.
+Both average gradients over the processes. The loss is a mean over all terms of the batch instead,
+so `GradientAccumulator` multiplies by the number of processes and divides by the number of terms.
 """
 
 from collections.abc import Iterator
@@ -19,18 +19,18 @@ from torch.nn.parallel import DistributedDataParallel
 
 from gpt.runs.processes import n_processes
 
-# torch.distributed.tensor takes seconds to import, so only those who need it do
+# torch.distributed.tensor takes seconds to import, so it is imported inside functions
 
 
 def replicate_model(model: nn.Module) -> nn.Module:
-    """The model with its gradients averaged over the processes; alone, the model itself."""
+    """Wrap a model so that its gradients are averaged over the processes, if there are several."""
     if n_processes() == 1:
         return model
     return DistributedDataParallel(model)
 
 
 def shard_model(model: nn.Module) -> nn.Module:
-    """The model, each block and then the rest sliced over the processes, in place."""
+    """Shard a model over the processes in place: each block, then the remaining weights."""
     if n_processes() == 1:
         return model
     from torch.distributed.device_mesh import init_device_mesh
@@ -39,27 +39,28 @@ def shard_model(model: nn.Module) -> nn.Module:
     mesh = init_device_mesh(next(model.parameters()).device.type, (n_processes(),))
     for block in stacked_blocks(model):
         fully_shard(block, mesh=mesh)
-    fully_shard(model, mesh=mesh, reshard_after_forward=True)  # whole again after a validation too
+    fully_shard(model, mesh=mesh, reshard_after_forward=True)  # sharded after a validation too
     return model
 
 
 def stacked_blocks(model: nn.Module) -> Iterator[nn.Module]:
-    """The layers of the outermost stacks of a model."""
+    """Yield the blocks of a model: the modules in its outermost ModuleLists."""
     for child in model.children():
         yield from child if isinstance(child, nn.ModuleList) else stacked_blocks(child)
 
 
 def without_gradient_averaging(model: Any) -> AbstractContextManager[Any]:
-    """Keep gradients at home: a replicated model need only average the sum of its micro-batches.
+    """Return a context in which a replicated model does not average its gradients.
 
-    A sharded one has no room for whole gradients, and averages each time.
+    Only the sum over the micro-batches needs averaging. A sharded model has no memory for full
+    gradients, so it averages those of each micro-batch.
     """
-    inner = getattr(model, "_orig_mod", model)  # what torch.compile has wrapped
+    inner = getattr(model, "_orig_mod", model)  # the model that torch.compile has wrapped
     return inner.no_sync() if isinstance(inner, DistributedDataParallel) else nullcontext()
 
 
 def gather_full_tensor(tensor: Shaped[Tensor, "*B"]) -> Shaped[Tensor, "*B"]:
-    """A tensor whose slices are gathered; all processes must ask for it."""
+    """Return the full tensor of a sharded one; all processes must call this."""
     if n_processes() == 1:
         return tensor
     from torch.distributed.tensor import DTensor
@@ -68,7 +69,7 @@ def gather_full_tensor(tensor: Shaped[Tensor, "*B"]) -> Shaped[Tensor, "*B"]:
 
 
 def shard_like(tensor: Shaped[Tensor, "*B"], pattern: Shaped[Tensor, "*C"]) -> Shaped[Tensor, "*B"]:
-    """A whole tensor, sliced as another of the same shape is, or left whole where that one is."""
+    """Shard a full tensor like the pattern; unchanged if the pattern is not sharded."""
     if n_processes() == 1:
         return tensor
     from torch.distributed.tensor import DTensor, distribute_tensor

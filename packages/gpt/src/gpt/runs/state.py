@@ -1,6 +1,7 @@
-"""Everything that decides how a run goes on: save it and put it back, and nothing changes."""
+"""Complete state of a training run, from which it resumes exactly."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -8,18 +9,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gpt.errors import BadInput
-from gpt.runs.checkpoints import Checkpoint
-from gpt.runs.processes import all_gather_bytes, rank
+from gpt.runs.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.processes import all_gather_bytes, barrier, broadcast_from_rank_zero, rank
 from gpt.runs.sharding import gather_full_tensor, shard_like
 
 
 def ema_update(average: Float[Tensor, "*B"], value: Float[Tensor, "*B"], decay: float) -> None:
-    """Move a running average towards a value, in place: average <- d average + (1 - d) value."""
+    """Update a running average in place: average <- d average + (1 - d) value."""
     average.lerp_(value.detach(), 1 - decay)
 
 
 class TrainingState:
-    """Weights, their average, optimizer, loss scale, random numbers, and the steps done."""
+    """Weights, their running average, optimizer, loss scaler, random numbers and step counters."""
 
     def __init__(
         self,
@@ -27,67 +28,71 @@ class TrainingState:
         optimizer: torch.optim.Optimizer,
         scaler: torch.amp.GradScaler,
         ema: float,
-        average: nn.Module | None = None,
+        ema_model: nn.Module | None = None,
     ) -> None:
         self.model, self.optimizer, self.scaler, self.ema = model, optimizer, scaler, ema
-        self.average = average
+        self.ema_model = ema_model
+        self.validated_model = model if ema_model is None else ema_model
+        self.device = next(model.parameters()).device
         self.step = 0
         self.best_loss, self.best_step, self.validations_since_best = math.inf, 0, 0
 
     def advance(self) -> None:
-        """Count a step and let the average follow the weights."""
+        """Count a step, and update the average of the weights if one is kept."""
         self.step += 1
-        if self.average is not None:
-            pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+        if self.ema_model is not None:
+            pairs = zip(self.ema_model.parameters(), self.model.parameters(), strict=True)
             for average, parameter in pairs:
                 ema_update(average.data, parameter, self.ema)
 
-    def averaged_model(self) -> nn.Module:
-        """The model to judge: the average where one is kept."""
-        return self.model if self.average is None else self.average
-
-    def judge(self, validation: float) -> None:
-        """Note whether this step is the best so far."""
+    def record_validation(self, loss: float) -> float:
+        """Record whether this step has the lowest validation loss; return that of process 0."""
+        validation = broadcast_from_rank_zero(loss)
         if validation < self.best_loss:
             self.best_loss, self.best_step = validation, self.step
             self.validations_since_best = 0
         else:
             self.validations_since_best += 1
+        return validation
 
-    def out_of_patience(self, patience: int) -> bool:
-        """Whether the last `patience` validations brought no new best."""
-        return 0 < patience <= self.validations_since_best
-
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.model.parameters()).device
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint: all processes gather the state, and process 0 writes it."""
+        snapshot = self.snapshot()
+        if rank() == 0:
+            save_checkpoint(folder, self.step, snapshot)
+        barrier()
 
     def snapshot(self) -> Checkpoint:
-        """Everything as named tensors and plain values; `model.` is what a reader wants.
+        """Return the state as named tensors and plain values; all processes must call this.
 
-        It is the same whether one process holds the weights or many; all must ask for it.
+        `model.*` are the weights to use. If an average of the weights is kept, it is `model.*`, and
+        `raw.*` are the weights that are trained. Only the random numbers depend on the number of
+        processes.
         """
-        tensors = add_prefix("model", trainable_state(self.averaged_model()))
-        if self.average is not None:
-            tensors |= add_prefix("raw", trainable_state(self.model))
+        groups = {"model": trainable_state(self.validated_model)}
+        if self.ema_model is not None:
+            groups["raw"] = trainable_state(self.model)
         for index, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= add_prefix(f"optimizer.{index}", moments)
-        tensors = {name: gather_full_tensor(tensor) for name, tensor in tensors.items()}
-        tensors |= add_prefix("random", random_states(self.device()))
+            groups[f"optimizer.{index}"] = moments
+        tensors = {
+            f"{prefix}.{name}": gather_full_tensor(tensor)
+            for prefix, group in groups.items()
+            for name, tensor in group.items()
+        }
+        for name, rows in random_states(self.device).items():
+            tensors[f"random.{name}"] = rows
         values: dict[str, Any] = {name: getattr(self, name) for name in COUNTERS}
         return Checkpoint(tensors, values | {"scaler": self.scaler.state_dict()})
 
     def restore(self, checkpoint: Checkpoint) -> None:
-        """Go back to a snapshot.
+        """Restore a snapshot.
 
         Raises:
-            BadInput: it is of a model of another shape.
+            BadInput: the snapshot is of a model with other shapes.
         """
         tensors, values = checkpoint
-        if self.average is None:
-            load_weights(self.model, select_prefix(tensors, "model"))
-        else:
-            load_weights(self.average, select_prefix(tensors, "model"))
+        load_weights(self.validated_model, select_prefix(tensors, "model"))
+        if self.ema_model is not None:
             load_weights(self.model, select_prefix(tensors, "raw"))
         moments: dict[int, dict[str, Tensor]] = {}
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -99,16 +104,16 @@ class TrainingState:
         self.scaler.load_state_dict(values["scaler"])
         for name in COUNTERS:
             setattr(self, name, values[name])
-        set_random_states(select_prefix(tensors, "random"), self.device())
+        set_random_states(select_prefix(tensors, "random"), self.device)
 
 
 COUNTERS = ("step", "best_loss", "best_step", "validations_since_best")
 
 
 def random_states(device: torch.device) -> dict[str, Tensor]:
-    """The state of torch's global generators: the CPU's, and the one that dropout draws from.
+    """Return the states of torch's global generators, on the CPU and on the device.
 
-    A row for each process, since each draws numbers of its own.
+    Each has one row per process, because each process draws its own numbers.
     """
     states = {"cpu": torch.get_rng_state()}
     if device.type == "cuda":
@@ -119,8 +124,8 @@ def random_states(device: torch.device) -> dict[str, Tensor]:
 
 
 def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
-    """Put back what `random_states` read; on another device, or in more processes, draw anew."""
-    # copied, since torch 2.15 reads a view from the start of the storage below it
+    """Restore the rows of this process; without one (another device, more processes) do nothing."""
+    # copied, because torch 2.15 reads a view from the start of its storage
     mine = {name: rows[rank()].clone() for name, rows in states.items() if rank() < len(rows)}
     if "cpu" in mine:
         torch.set_rng_state(mine["cpu"])
@@ -130,13 +135,8 @@ def set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
         torch.mps.set_rng_state(mine["mps"])
 
 
-def add_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under `prefix.`."""
-    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
-
-
 def select_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors under `prefix.`, without it."""
+    """Return the tensors whose names begin with `prefix.`, without this prefix."""
     return {
         name.removeprefix(f"{prefix}."): tensor
         for name, tensor in tensors.items()
@@ -145,26 +145,26 @@ def select_prefix(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
-    """The state of a model without its frozen weights, which stay as they were made."""
-    named_weights = model.named_parameters(remove_duplicate=False)  # parts may share them
+    """Return the state of a model without its frozen weights, which training does not change."""
+    named_weights = model.named_parameters(remove_duplicate=False)  # layers may share them
     frozen = {name for name, each in named_weights if not each.requires_grad}
     return {name: each for name, each in model.state_dict().items() if name not in frozen}
 
 
 def load_weights(model: nn.Module, weights: dict[str, Tensor], assign: bool = False) -> None:
-    """Put weights into a model: copied, or taken over as they are; frozen ones are not touched.
+    """Load the weights of a model, except frozen ones; `assign` uses the tensors without a copy.
 
     Raises:
-        BadInput: a weight is missing, unknown, or of another shape; nothing was changed.
+        BadInput: a weight is missing, unknown, or has another shape; nothing was changed.
     """
     own = trainable_state(model)
-    wanted = {name: tuple(value.shape) for name, value in own.items()}
-    given = {name: tuple(value.shape) for name, value in weights.items()}
-    for name in sorted(wanted.keys() | given.keys()):
-        if wanted.get(name) != given.get(name):
+    expected = {name: tuple(value.shape) for name, value in own.items()}
+    shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    for name in sorted(expected.keys() | shapes.keys()):
+        if expected.get(name) != shapes.get(name):
             raise BadInput(
-                f"the checkpoint is of another model: {name} has shape {given.get(name)}, "
-                f"and this model wants {wanted.get(name)}"
+                f"the checkpoint is of another model: {name} has shape {shapes.get(name)}, "
+                f"and this model needs {expected.get(name)}"
             )
     weights = {name: shard_like(value, own[name]) for name, value in weights.items()}
-    model.load_state_dict(weights, assign=assign, strict=False)  # all that is learned is there
+    model.load_state_dict(weights, assign=assign, strict=False)  # frozen weights are missing

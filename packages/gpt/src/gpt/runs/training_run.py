@@ -1,95 +1,149 @@
-"""A training loop at work in its folder: a progress bar, a log, and Ctrl-C at a good moment."""
+"""Setup, resume, progress, log and Ctrl-C of every training command.
+
+::
+
+    with TrainingRun(options) as run:
+        with run.setup() as is_first:  # the first process creates the folder, the others wait
+            ...
+        records = train(model, ..., start=run.last_checkpoint(), folder=run.folder.checkpoints)
+        run.follow(records, steps, title, tokens_per_step)
+        if run.is_finished:
+            ...  # report, in the first process only
+    return run.status
+"""
 
 import json
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from types import TracebackType
+from typing import Any
 
+from gpt.device import pick_device
 from gpt.files import add_path_to_errors
 from gpt.runs.checkpoints import Checkpoint, newest_checkpoint
-from gpt.runs.endings import (
+from gpt.runs.failures import (
     closing_loop,
-    report_full_disk,
     report_interrupt,
-    report_out_of_memory,
+    report_run_failures,
     resume_command,
 )
 from gpt.runs.folder import RunFolder
 from gpt.runs.interrupt import DeferredInterrupt
-from gpt.runs.processes import all_reduce_max, barrier, rank
+from gpt.runs.options import RunOptions
+from gpt.runs.processes import (
+    all_reduce_max,
+    barrier,
+    leave_process_group,
+    local_device,
+    local_rows,
+    process_group,
+    rank,
+    rank_zero_first,
+)
 from gpt.runs.progress import report_message, show_progress
 
-INTERRUPTED_STATUS = 130  # the exit status of a program that Ctrl-C ended
+INTERRUPTED_STATUS = 130
+"""Exit status of a program that was interrupted by Ctrl-C."""
 
 
-class PreparedLoop(NamedTuple):
-    """A loop that has not begun, and what to say of it."""
+class TrainingRun:
+    """A training command at work in its run folder.
 
-    loop: Generator[Any, None, None]
-    """Yields records with a `step`, a `loss` and a `validation`."""
-    done: int
-    """Steps that an earlier start of the run has done."""
-    steps: int
-    """Steps in all."""
-    title: str
-    n_tokens: int
-    """Tokens a step."""
-
-
-def load_last_checkpoint(folder: RunFolder, updates: int = 1) -> tuple[Checkpoint | None, int]:
-    """The newest whole checkpoint of a run and its steps; what was logged after it is dropped.
-
-    A step of the log may be several updates, as in PPO.
+    Every failure, and Ctrl-C, ends with a message that says how to resume the run. `status` is the
+    exit status of the command.
     """
-    start, messages = newest_checkpoint(folder.checkpoints) or (None, [])
-    for message in messages:
-        report_message(message)
-    done = start.values["step"] // updates if start else 0
-    if rank() == 0:
-        folder.trim_log(done)
-    return start, done
 
+    def __init__(self, options: RunOptions) -> None:
+        self.options, self.folder = options, options.folder
+        self.device = local_device(pick_device(options.device))
+        self.status, self.done, self.is_finished = 0, 0, False
+        self.contexts = ExitStack()
 
-def run_loop(folder: RunFolder, prepare: Callable[[], PreparedLoop], command: str) -> int:
-    """Prepare it and run it to its end. Returns the exit status.
+    def __enter__(self) -> "TrainingRun":
+        with ExitStack() as contexts:
+            contexts.enter_context(report_run_failures(self.folder, self.options.command))
+            contexts.enter_context(process_group(self.device))
+            self.contexts = contexts.pop_all()
+        return self
 
-    Ctrl-C ends it after the step at hand, saves, and says how to go on.
-    """
-    with (
-        report_full_disk(folder, command),
-        report_interrupt(folder, command),
-        DeferredInterrupt() as interrupt,
-        report_out_of_memory(),
-    ):
-        loop, step, steps, title, n_tokens = prepare()
-        stop = False
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool | None:
+        return self.contexts.__exit__(kind, error, trace)
+
+    @contextmanager
+    def setup(self) -> Iterator[bool]:
+        """Let the first process prepare the run folder while the others wait.
+
+        Yields whether this is the first process. A new run is refused if the folder holds another
+        run, and a resumed one if an option differs from the run's settings.
+        """
+        with rank_zero_first() as is_first:
+            if is_first:
+                local_rows(range(self.options.batch_size))  # refuses fewer rows than processes
+                if self.options.resume is None:
+                    self.options.refuse_existing_run()
+                else:
+                    self.options.refuse_changes(self.options.saved(self.options.resume))
+            yield is_first
+
+    def last_checkpoint(self, updates_per_record: int = 1) -> Checkpoint | None:
+        """Return the newest intact checkpoint, if any, and remove later records from the log.
+
+        A record of the log may cover several updates, as in PPO.
+        """
+        start, messages = newest_checkpoint(self.folder.checkpoints) or (None, [])
+        for message in messages:
+            report_message(message)
+        self.done = start.values["step"] // updates_per_record if start else 0
+        if rank() == 0:
+            self.folder.trim_log(self.done)
+        return start
+
+    def follow(
+        self, records: Generator[Any, None, None], steps: int, title: str, tokens_per_step: int
+    ) -> None:
+        """Run the loop to its end or to Ctrl-C, with a progress bar, and log each record.
+
+        After the first Ctrl-C, the current step finishes and is saved; a second one stops at once.
+        If the run has ended, `is_finished` is True afterwards, in the first process only.
+        """
+        step, stop, command = self.done, False, self.options.command
         with (
-            closing_loop(loop),
-            closing(show_progress(loop, steps, step, n_tokens, title)) as records,
+            report_interrupt(self.folder, command),
+            DeferredInterrupt() as interrupt,
+            closing_loop(records),
+            closing(show_progress(records, steps, step, tokens_per_step, title)) as shown,
         ):
-            for record in log_records(records, folder):
+            for record in log_records(shown, self.folder):
                 step = record.step
-                stop = all_reduce_max(interrupt.asked)  # one process was asked, and all stop
+                stop = bool(all_reduce_max(interrupt.requested))  # if any was interrupted, all stop
                 if stop:
                     break
-    if not stop or step == steps:
-        return 0
-    report_message(f"stopped after step {step}; go on with: {resume_command(folder, command)}")
-    barrier()  # torchrun ends all processes when the first has ended
-    return INTERRUPTED_STATUS
+        if stop and step < steps:
+            resume = resume_command(self.folder, command)
+            report_message(f"stopped after step {step}; resume with: {resume}")
+            barrier()  # torchrun stops the others when one ends
+            self.status = INTERRUPTED_STATUS
+        else:
+            self.is_finished = rank() == 0
+            leave_process_group()
 
 
 def log_records(records: Iterator[Any], folder: RunFolder) -> Iterator[Any]:
-    """Write each record as a line of the log, with the seconds since this start."""
+    """Append each record to the log, with the seconds since this start, and yield it."""
     if rank() > 0:
         yield from records
         return
     started = time.perf_counter()
     for record in records:
         elapsed = round(time.perf_counter() - started, 3)
-        # opened for each line, so that one that cannot be written fails here, and with its name
+        # opened for each line, so that a failed write raises here, with the file's name
         with add_path_to_errors(folder.log), folder.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps(asdict(record) | {"elapsed": elapsed}) + "\n")
         yield record

@@ -1,4 +1,6 @@
-"""Learning: `schedule`, `adamw`, `muon`, `optimizer`, `accumulation`, and the `loop` over them.
+"""The training loop and its optimizers.
 
-`state` and `checkpoints` are what makes a run survive its own end.
+Read `config`, `schedule`, `adamw`, `muon`, `optimizer`, `accumulation`, `loop`, `recipes`.
+`gpt train` runs AdamW from torch's fused kernel; `adamw` holds its equation, for the chapters.
+Run folders, checkpoints and several processes are in `gpt.runs`.
 """

@@ -1,8 +1,9 @@
-"""One gradient from several small batches, equal to that of the whole batch.
+"""Add up one gradient over several micro-batches, equal to the gradient of the whole batch.
 
-A loss function returns a sum and the number of terms in it. Sums and gradients are added over the
-micro-batches and divided once, by the terms of all: so a smaller last piece, or pieces with unequal
-numbers of scored tokens, weigh what they should. The mean of means does not.
+A loss function returns a sum and its number of terms. Sums and gradients are added up over the
+micro-batches and divided once, by the total number of terms. So every term has the same weight,
+also where the last micro-batch is smaller or micro-batches have unequal numbers of scored tokens.
+In a mean of means it would not.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -19,67 +20,82 @@ from gpt.text.token_files import Batch
 
 
 class LossSum(NamedTuple):
-    """A loss before it is averaged."""
+    """Sum of a loss over its terms, and their number."""
 
     total: Float[Tensor, ""]
     terms: int
 
 
 LossFunction = Callable[[Any, Any], LossSum]
-"""Takes the model (compiled or not) and a micro-batch of whatever kind the model reads."""
+"""Takes the model (compiled or not) and a micro-batch, of any type that the model accepts."""
 
 
 def next_token_loss(model: nn.Module, batch: Batch) -> LossSum:
-    """Cross-entropy of every token given those before it, summed (nats)."""
+    """Return the summed cross-entropy of every token given the tokens before it, in nats."""
     return LossSum(model(batch.tokens, targets=batch.targets), batch.targets.numel())
+
+
+class GradientAccumulator:
+    """Accumulator for the gradient of one step.
+
+    ::
+
+        for batch in gradient.micro_batches(batches):
+            gradient.backward(loss(model, batch))
+        mean_loss = gradient.finish(parameters)
+
+    In fp16 the gradient is multiplied by the scaler's factor until `scaler.unscale_`. With several
+    processes, each passes its own batches, and the mean is over those of all processes.
+    """
+
+    def __init__(self, model: Any, scaler: torch.amp.GradScaler) -> None:
+        self.model, self.scaler = model, scaler
+        self.total, self.terms, self.unit = 0.0, 0.0, 0.0
+        self.is_counted = True
+
+    def micro_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Yield the batches of this process, repeating the last until no process has more.
+
+        Each forward pass of a sharded model needs all processes, so a process with fewer batches
+        repeats its last one, which is not counted. Gradients are averaged over the processes only
+        after the last batch.
+        """
+        own = list(batches)
+        n_passes = int(all_reduce_max(len(own)))
+        for number in range(n_passes):
+            self.is_counted = number < len(own)
+            is_last = number == n_passes - 1
+            with nullcontext() if is_last else without_gradient_averaging(self.model):
+                yield own[min(number, len(own) - 1)]
+
+    def backward(self, loss: LossSum) -> None:
+        """Add the gradient of a summed loss to that of the step."""
+        # any divisor that is equal in all processes would do; this one keeps fp16 in its range
+        self.unit = self.unit or all_reduce_max(loss.terms) or 1
+        self.scaler.scale(self.is_counted * loss.total / self.unit).backward()
+        self.total += self.is_counted * loss.total.item()
+        self.terms += self.is_counted * loss.terms
+
+    def finish(self, parameters: list[nn.Parameter]) -> float:
+        """Divide by the number of terms: scale the gradients and return the mean loss."""
+        total, terms = all_reduce_sum(self.total, self.terms)
+        factor = n_processes() * self.unit / terms
+        if factor != 1:  # one micro-batch in one process needs no scaling
+            for parameter in parameters:
+                if parameter.grad is not None:  # holds the mean over the processes of sum / unit
+                    parameter.grad *= factor
+        return total / terms
 
 
 def accumulate_gradient(
     model: Any,
     parameters: list[nn.Parameter],
-    pieces: Iterable[Any],
+    batches: Iterable[Any],
     loss: LossFunction,
     scaler: torch.amp.GradScaler,
 ) -> float:
-    """Leave the gradient of the mean loss over all pieces in `parameters`, and return that loss.
-
-    The scaler multiplies by 1 except in fp16; its factor stays in the gradient until `unscale_`.
-    With several processes, pieces are this one's and the mean runs over those of all.
-    """
-    total, terms, unit = 0.0, 0.0, 0.0
-    for piece, counts, last in synchronised_micro_batches(list(pieces)):
-        with nullcontext() if last else without_gradient_averaging(model):
-            part = loss(model, piece)
-            # any divisor would do, the same one everywhere; this one keeps fp16 in its range
-            unit = unit or all_reduce_max(part.terms) or 1
-            scaler.scale(counts * part.total / unit).backward()
-        total += counts * part.total.item()
-        terms += counts * part.terms
-    total, terms = all_reduce_sum(total, terms)
-    share = n_processes() * unit / terms
-    if share != 1:  # it is 1 for one piece in one process
-        for parameter in parameters:
-            if parameter.grad is not None:  # the average over the processes of sums / unit
-                parameter.grad *= share
-    return total / terms
-
-
-class MicroBatch(NamedTuple):
-    """A micro-batch when every process takes one."""
-
-    piece: Any
-    counts: bool
-    """False for one that was taken before."""
-    last: bool
-
-
-def synchronised_micro_batches(pieces: list[Any]) -> Iterator[MicroBatch]:
-    """The pieces of this process, in as many turns as the process with most of them needs.
-
-    A pass through a sharded model takes all processes. One that has run out goes along with its
-    last piece once more, which then counts for nothing.
-    """
-    n_turns = int(all_reduce_max(len(pieces)))
-    for turn in range(n_turns):
-        mine = min(turn, len(pieces) - 1)
-        yield MicroBatch(pieces[mine], counts=turn == mine, last=turn == n_turns - 1)
+    """Compute the mean loss over all batches, leave its gradient in `parameters` and return it."""
+    gradient = GradientAccumulator(model, scaler)
+    for batch in gradient.micro_batches(batches):
+        gradient.backward(loss(model, batch))
+    return gradient.finish(parameters)

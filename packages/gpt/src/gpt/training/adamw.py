@@ -1,9 +1,10 @@
-r"""AdamW: every number gets its own step length, and weights shrink apart from the gradient.
+r"""AdamW: Adam, where each weight has its own step size, with decoupled weight decay.
 
-Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2,
-whose lines 6 to 12 are `adamw_update`. Departures, as in torch: the decay is multiplied by the
-rate, and it comes first, on the old weights. `torch.optim.AdamW` is the same equation in one fused
-kernel, which the training loop takes for its speed; tests hold the two equal over 100 steps.
+Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2;
+`adamw_update` is its lines 6 to 12. Departures, as in torch: the decay is multiplied by the
+learning rate, and is applied first, to the old weights. The training loop uses
+`torch.optim.AdamW`, which is faster because one fused kernel computes the same equation; a test
+holds the two equal over 100 steps.
 """
 
 import math
@@ -16,7 +17,7 @@ from torch import Tensor
 
 
 class AdamWUpdate(NamedTuple):
-    """The weight after a step, and the two running means that the next step needs."""
+    """Weight after a step, with the running means of the gradient and of its square."""
 
     weight: Float[Tensor, "*B"]
     mean: Float[Tensor, "*B"]
@@ -34,28 +35,30 @@ def adamw_update(
     eps: float = 1e-8,
     weight_decay: float = 0.01,
 ) -> AdamWUpdate:
-    r"""The step number `step`, counted from 1.
+    r"""Return the weight and its running means after step t, counted from 1.
 
-    w <- (1 - rate decay) w                         the old weight shrinks, whatever the gradient
+    w <- (1 - rate decay) w                         the decay does not depend on the gradient
     m <- b1 m + (1 - b1) g                          (line 7)
     v <- b2 v + (1 - b2) g^2                        (line 8)
     w <- w - rate m_hat / (sqrt(v_hat) + eps)       (line 12)
 
-    m_hat = m / (1 - b1^t) and v_hat = v / (1 - b2^t) undo the start at zero (lines 9 and 10): the
-    weights of a mean over the first t gradients add up to 1 - b^t only. At step 1, w moves by the
-    rate against the sign of g.
+    m_hat = m / (1 - b1^t) and v_hat = v / (1 - b2^t) correct the bias of a start at zero (lines 9
+    and 10): the coefficients of the first t gradients in m only add up to 1 - b1^t. At step 1, w
+    moves by the learning rate against the sign of g.
+
+    As in torch, the correction of m divides the rate: rate m_hat = corrected_rate m.
     """
     beta1, beta2 = betas
-    shrunk = (1 - rate * weight_decay) * weight
+    decayed = (1 - rate * weight_decay) * weight
     mean = beta1 * mean + (1 - beta1) * gradient
     square = beta2 * square + (1 - beta2) * gradient**2
-    root = square.sqrt() / math.sqrt(1 - beta2**step)
-    moved = shrunk - rate / (1 - beta1**step) * mean / (root + eps)
-    return AdamWUpdate(moved, mean, square)
+    corrected_rate = rate / (1 - beta1**step)
+    sqrt_v_hat = square.sqrt() / math.sqrt(1 - beta2**step)
+    return AdamWUpdate(decayed - corrected_rate * mean / (sqrt_v_hat + eps), mean, square)
 
 
 class AdamW(torch.optim.Optimizer):
-    """`adamw_update` for every parameter, with torch's names and defaults."""
+    """`adamw_update` for every parameter, with the names and defaults of `torch.optim.AdamW`."""
 
     def __init__(
         self,
@@ -70,22 +73,19 @@ class AdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Move every parameter that has a gradient."""
+        """Update every parameter that has a gradient; the running means start at zero."""
         for group in self.param_groups:
+            settings = [group[name] for name in ("lr", "betas", "eps", "weight_decay")]
             for weight in group["params"]:
-                if weight.grad is not None:
-                    self.move(weight, weight.grad, group)
-
-    def move(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
-        """One parameter's step; its state begins at zero."""
-        state = self.state[weight]
-        if not state:
-            state |= {"step": 0, "mean": torch.zeros_like(weight)}
-            state |= {"square": torch.zeros_like(weight)}
-        state["step"] += 1
-        settings = [group[name] for name in ("lr", "betas", "eps", "weight_decay")]
-        new = adamw_update(
-            weight, gradient, state["mean"], state["square"], state["step"], *settings
-        )
-        weight.copy_(new.weight)
-        state |= {"mean": new.mean, "square": new.square}
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    zero = torch.zeros_like(weight)
+                    state |= {"step": 0, "mean": zero, "square": zero}
+                state["step"] += 1
+                new = adamw_update(
+                    weight, weight.grad, state["mean"], state["square"], state["step"], *settings
+                )
+                weight.copy_(new.weight)
+                state |= {"mean": new.mean, "square": new.square}

@@ -1,4 +1,4 @@
-"""What a training can be told, whatever the model."""
+"""Hyperparameters of the training loop, for any model."""
 
 import math
 from dataclasses import dataclass
@@ -10,47 +10,54 @@ from gpt.training.schedule import warmup_cosine
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """How to train, whatever the model."""
+    """Hyperparameters of the training loop."""
 
     steps: int = 1200
-    """Updates of the weights; on the default text the trigram model is passed on the way."""
+    """Training steps: updates of the weights. More learn more and take longer."""
     learning_rate: float = 3e-3
-    """Peak rate; small models bear more than large ones (GPT-3 Small: 6e-4)."""
+    """Peak learning rate of AdamW. Higher learns faster, until training becomes unstable.
+    Larger models need a lower one (GPT-3 Small: 6e-4)."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """AdamW for all weights, or Muon for the matrices inside the blocks and AdamW for the rest."""
     muon_rate: float = 0.02
-    """Peak rate of Muon, whose step has a length of its own; about right for models of any size."""
+    """Peak learning rate of Muon; about the same value suits models of any size."""
     momentum: float = 0.95
-    """Muon's memory of the gradient."""
+    """Decay of Muon's running mean of the gradient. Higher averages over more steps."""
     final_rate: float = 0.1
-    """The last step's rate, as a share of the peak."""
+    """Learning rate of the last step, as a fraction of the peak; 0 decays to zero."""
     warmup: float = 0.05
-    """Share of the steps in which the rate climbs to its peak."""
+    """Fraction of the steps in which the learning rate rises to its peak; higher is gentler."""
     beta1: float = 0.9
-    """AdamW's memory of the gradient."""
+    """Decay of AdamW's running mean of the gradient. Higher averages over more steps."""
     beta2: float = 0.95
-    """AdamW's memory of its square; shorter than the usual .999, since runs are short."""
+    """Decay of AdamW's running mean of the squared gradient.
+    Higher averages over more steps; the usual 0.999 is for longer runs."""
     weight_decay: float = 0.1
-    """How much the matrices shrink, times the rate, each step."""
+    """Weight decay of the matrices: each step shrinks them by this times the learning rate."""
     clip: float = 1.0
-    """Longest gradient; a longer one is scaled down to it."""
+    """Largest gradient norm; a longer gradient is scaled down to it. Lower limits outliers more."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Number format of the products; weights stay in fp32. The half formats pay on a GPU."""
+    """Number format of matrix products; weights stay in fp32. bf16 and fp16 are faster on a GPU."""
     shard: bool = False
-    """Under torchrun: slice the weights over the processes, where one cannot hold them all."""
+    """Under torchrun, divide the weights among the processes (FSDP): less memory, slower steps."""
     compile: bool = False
-    """Compile the model first (torch.compile); pays off in runs of many minutes."""
+    """Compile the model first (torch.compile): a slow start, then faster steps."""
     ema: float = 0.0
-    """Keep an average of the weights with this decay and judge that one; 0 keeps none."""
+    """Decay of a running average of the weights. The average is validated, not the last weights.
+    Higher averages over more steps; 0 keeps no average."""
     save_every: int = 200
-    """Validate and save after every so many steps, and at the end."""
+    """Steps between validations; each one also saves a checkpoint, as does the last step."""
     patience: int = 0
-    """Stop after so many validations in a row without a new best; 0 never stops early."""
+    """Stop after this many validations in a row without a new best; 0 never stops early."""
     seed: int = 0
-    """Decides the first weights, the batches and the dropout."""
+    """Random seed of the initial weights, the batches and the dropout."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no run."""
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is out of range.
+        """
         for name, low in {"steps": 1, "save_every": 1, "patience": 0}.items():
             if getattr(self, name) < low:
                 raise BadInput(f"{name} must be at least {low}, got {getattr(self, name)}")
@@ -65,12 +72,12 @@ class LoopConfig:
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(f"{name} must lie in [0, 1), got {getattr(self, name)}")
 
-    def share(self, step: int) -> float:
-        """The share of its peak that every rate has in a step."""
+    def schedule_factor(self, step: int) -> float:
+        """Return the factor, in [0, 1], on every peak learning rate in a step."""
         return warmup_cosine(
             step, self.steps, round(self.warmup * self.steps), 1.0, self.final_rate
         )
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step; Muon's is the same share of its own peak."""
-        return self.share(step) * self.learning_rate
+    def learning_rate_at(self, step: int) -> float:
+        """Return AdamW's learning rate in a step; Muon's follows the same schedule."""
+        return self.schedule_factor(step) * self.learning_rate

@@ -1,49 +1,52 @@
-r"""The training loop: one for everything in this workspace that learns from batches.
+r"""The training loop of this workspace, for any model, batches and loss.
 
-For each step: add up the gradient over the micro-batches, clip it, set the rate, update the
-weights. `train` is a generator, so whoever runs it decides what to print, plot or stop.
+Each step adds up the gradient over the micro-batches, clips it, sets the learning rate and updates
+the weights. `train` is a generator, so its caller decides what to print, plot or stop. Algorithms
+with a training step of their own (DPO, PPO) write the same four lines with `Training`.
 
-The loop knows nothing of text. A batch is a function of the step, the loss a function of the model
-and a batch, so a resumed run needs only the step to go on exactly where it was. Nor does it know
-how many processes there are: what it gets from the model and from the sums is the same in each.
+The loop knows nothing about text. The batches depend only on the step, so the number of the step is
+all that a resumed run needs to continue with the next batch.
 """
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
 
 from gpt.errors import RunFailed
-from gpt.runs.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.passes import autocast, wrap_for_data_parallelism
-from gpt.runs.processes import barrier, broadcast_from_rank_zero, rank
 from gpt.runs.sharding import gather_full_tensor
 from gpt.runs.state import TrainingState
-from gpt.training.accumulation import LossFunction, accumulate_gradient
+from gpt.training.accumulation import GradientAccumulator, LossFunction, LossSum
 from gpt.training.config import LoopConfig
-from gpt.training.optimizer import make_adamw, make_muon_and_adamw
+from gpt.training.optimizer import make_optimizer
 
-__all__ = ["LoopConfig", "StepRecord", "train"]
+__all__ = ["LoopConfig", "StepRecord", "Training", "train"]
+
+Validation = Callable[[nn.Module], float]
+"""Returns the loss of a model on held-out data."""
 
 
 @dataclass(frozen=True)
 class StepRecord:
-    """What happened in one step."""
+    """Measurements of one training step."""
 
     step: int
-    """Steps done, counting this one."""
+    """Steps done, including this one."""
     loss: float
     """Mean training loss, before the update."""
     rate: float
-    """Learning rate."""
+    """Learning rate of AdamW."""
     grad_norm: float
-    """Length of the gradient before clipping."""
+    """Norm of the gradient before clipping."""
     validation: float | None = None
-    """Validation loss after the update, on the steps that validate."""
+    """Validation loss after the update, in the steps that validate."""
 
 
 def train(
@@ -51,109 +54,121 @@ def train(
     batches: Callable[[int], Iterable[Any]],
     loss: LossFunction,
     config: LoopConfig,
-    validate: Callable[[nn.Module], float] | None = None,
+    validate: Validation | None = None,
     start: Checkpoint | None = None,
     folder: Path | None = None,
 ) -> Generator[StepRecord, None, None]:
     """Train `model` in place and yield a record after every step.
 
-    From a checkpoint of the same run, it ends with the same weights to the bit (on a CPU, with the
-    same threads and torch) as if it had never stopped. Closing the generator saves too, so whoever
-    stops early loses no step. Under torchrun all processes must run it, and stop at the same step.
+    A run that is resumed from a checkpoint ends with the same weights to the bit as if it had never
+    stopped (on a CPU, with the same threads and torch). Closing the generator saves a checkpoint,
+    so stopping early loses no step. Under torchrun, all processes must call `train` and stop at the
+    same step.
 
     Args:
-        model: what is trained.
-        batches: the micro-batches of a step; must depend on the step alone. With several processes
-            those of this one: see `my_rows`.
-        loss: the summed loss of a micro-batch.
-        config: how to train.
-        validate: the loss on data that is never trained on.
-        start: the checkpoint to go on from.
-        folder: where to save checkpoints.
+        model: the model to train.
+        batches: returns the micro-batches of a step, which must depend on the step only. With
+            several processes, it returns those of this process: see `local_rows`.
+        loss: returns the summed loss of a micro-batch.
+        config: the hyperparameters.
+        validate: returns the loss on held-out data.
+        start: the checkpoint to resume from.
+        folder: the folder to save checkpoints in.
 
     Raises:
-        RunFailed: the loss or the gradient is no longer a finite number; nothing was updated by it.
+        RunFailed: the loss or the gradient is not finite; it did not change the weights.
     """
-    forward, average = wrap_for_data_parallelism(model, config)
-    optimizer = make_optimizer(model, config)
-    device = next(model.parameters()).device.type
-    scaler = torch.amp.GradScaler(device, enabled=config.precision == "fp16")
-    state = TrainingState(model, optimizer, scaler, config.ema, average)
-    if start is not None:
-        state.restore(start)
-    model.train()
-    while state.step < config.steps and not state.out_of_patience(config.patience):
-        rate = config.rate(state.step)
-        done = update_weights(forward, state, batches(state.step), loss, config)
+    with Training(model, config, validate, start, folder) as training:
+        for step in training.steps():
+            for batch in training.micro_batches(batches(step)):
+                training.backward(loss(training.model, batch))
+            yield training.update()
+
+
+class Training(AbstractContextManager["Training"]):
+    """Model, optimizer and step counter of a training loop, for any algorithm.
+
+    As a context in a generator, it saves a checkpoint when the generator is closed early.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        config: LoopConfig,
+        validate: Validation | None = None,
+        start: Checkpoint | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        self.config, self.validate, self.folder = config, validate, folder
+        # the model that losses call: compiled, or wrapped for several processes
+        self.model, ema_model = wrap_for_data_parallelism(model, config)
+        self.device = next(model.parameters()).device.type
+        scaler = torch.amp.GradScaler(self.device, enabled=config.precision == "fp16")
+        optimizer = make_optimizer(model, config)
+        self.state = TrainingState(model, optimizer, scaler, config.ema, ema_model)
+        if start is not None:
+            self.state.restore(start)
+        self.gradient = GradientAccumulator(self.model, scaler)
+        model.train()
+
+    def steps(self) -> Iterator[int]:
+        """Yield the number of each remaining step, from 0; end early when patience runs out."""
+        state, config = self.state, self.config
+        while state.step < config.steps:
+            if 0 < config.patience <= state.validations_since_best:
+                return
+            yield state.step
+
+    def micro_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Yield the micro-batches of a step; products are computed in the config's precision."""
+        self.gradient = GradientAccumulator(self.model, self.state.scaler)
+        with autocast(self.device, self.config.precision):
+            yield from self.gradient.micro_batches(batches)
+
+    def backward(self, loss: LossSum) -> None:
+        """Add the gradient of a micro-batch's loss to that of the step."""
+        self.gradient.backward(loss)
+
+    def update(self) -> StepRecord:
+        """Clip the gradient and step the optimizer; validate and save when due.
+
+        Clipping scales a gradient longer than c to the length c (Pascanu et al. 2013, algorithm 1).
+        """
+        state, config = self.state, self.config
+        rate = config.learning_rate_at(state.step)
+        loss, grad_norm = update_weights(state, self.gradient, config)
         state.advance()
         due = state.step % config.save_every == 0 or state.step == config.steps
-        validation = (
-            broadcast_from_rank_zero(validate(state.averaged_model())) if due and validate else None
-        )
-        if validation is not None:
-            state.judge(validation)
-        if due and folder:
-            save_state(folder, state)
-        try:
-            yield StepRecord(state.step, done.loss, rate, done.grad_norm, validation)
-        except GeneratorExit:
-            if folder:
-                save_state(folder, state)
-            raise
+        validation = None
+        if due and self.validate is not None:
+            validation = state.record_validation(self.validate(state.validated_model))
+        if due and self.folder is not None:
+            state.save(self.folder)
+        return StepRecord(state.step, loss, rate, grad_norm, validation)
 
-
-def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
-    """The optimizer that the config names, over the weights that are trained."""
-    betas = (config.beta1, config.beta2)
-    if config.optimizer == "adamw":
-        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-        return make_adamw(parameters, config.learning_rate, betas, config.weight_decay)
-    return make_muon_and_adamw(
-        model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
-    )
-
-
-def save_state(folder: Path, state: TrainingState) -> None:
-    """Gather the state from all processes; the first writes it, the others wait."""
-    snapshot = state.snapshot()
-    if rank() == 0:
-        save_checkpoint(folder, state.step, snapshot)
-    barrier()
-
-
-class UpdateResult(NamedTuple):
-    """What one update saw."""
-
-    loss: float
-    grad_norm: float
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is GeneratorExit and self.folder is not None:
+            self.state.save(self.folder)
 
 
 def update_weights(
-    forward: Any,
-    state: TrainingState,
-    pieces: Iterable[Any],
-    loss: LossFunction,
-    config: LoopConfig,
-) -> UpdateResult:
-    """Add up the gradient, clip it, take one step of the optimizer at the step's rates.
-
-    Clipping scales a gradient longer than c to the length c    (Pascanu et al. 2013, algorithm 1).
-    """
+    state: TrainingState, gradient: GradientAccumulator, config: LoopConfig
+) -> tuple[float, float]:
+    """Clip the gradient and step the optimizer; return the mean loss and the gradient norm."""
     parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
-    with autocast(parameters[0].device.type, config.precision):
-        mean = accumulate_gradient(forward, parameters, pieces, loss, state.scaler)
+    loss = gradient.finish(parameters)
     state.scaler.unscale_(state.optimizer)
     norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.clip)).item()
-    # a scaler skips a step that overflowed in fp16 and lowers its factor; elsewhere that is the end
-    rate = config.rate(state.step)
-    if not math.isfinite(mean) or not (math.isfinite(norm) or state.scaler.is_enabled()):
+    # in fp16 the scaler skips a step whose gradient overflowed, and lowers its factor
+    if not math.isfinite(loss) or not (math.isfinite(norm) or state.scaler.is_enabled()):
         raise RunFailed(
-            f"step {state.step + 1}: loss {mean}, gradient norm {norm} are not finite at "
-            f"learning rate {rate:g}; start another run with a smaller learning rate"
+            f"step {state.step + 1}: loss {loss}, gradient norm {norm} are not finite at "
+            f"learning rate {config.learning_rate_at(state.step):g}; "
+            "start another run with a smaller one"
         )
     for group in state.optimizer.param_groups:
-        group["lr"] = config.share(state.step) * group["peak"]
+        group["lr"] = config.schedule_factor(state.step) * group["peak_lr"]
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad()
-    return UpdateResult(mean, norm)
+    return loss, norm

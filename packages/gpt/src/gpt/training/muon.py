@@ -1,14 +1,14 @@
-r"""Muon: a matrix moves equally far in every direction that its gradient points to.
+r"""Muon: momentum made orthogonal, so that a matrix moves equally far in all of its directions.
 
 Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
 (kellerjordan.github.io/posts/muon). The momentum M = U S V^T of a matrix is replaced by U V^T: rare
-directions, with small singular values, count as much as common ones. For the matrices inside the
-blocks only; embeddings, head, gains and biases stay with AdamW.
+directions, with small singular values, count as much as common ones. Muon is for the matrices
+inside the blocks; embeddings, head, gains and biases stay with AdamW.
 
 Departures, as in torch.optim.Muon: the momentum is a running mean rather than a sum (the same
-direction), and weights decay (Liu et al. 2025, "Muon is scalable for LLM training", eq. 3). On a
-CPU the products are taken in fp32, on a CUDA card in bf16. The rows of one matrix may hold several
-(the queries, keys and values of attention), which are orthogonalised apart.
+direction), and weights decay (Liu et al. 2025, "Muon is scalable for LLM training", eq. 3). The
+products are computed in fp32 on a CPU and in bf16 on a CUDA GPU. One parameter may stack several
+matrices (the query, key and value projections), which are orthogonalised separately.
 """
 
 import math
@@ -26,17 +26,17 @@ COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def newton_schulz(matrices: Float[Tensor, "B R C"], steps: int = 5) -> Float[Tensor, "B R C"]:
-    r"""Nearly U V^T, of the matrices U S V^T, by products alone.
+    r"""Return approximately U V^T for each matrix M = U S V^T, using matrix products only.
 
-    X <- a X + b (X X^T) X + c (X X^T)^2 X    with X = M / sqrt(sum of M^2) at first
+    X <- a X + b (X X^T) X + c (X X^T)^2 X    starting from X = M / sqrt(sum of M^2)
 
-    leaves U and V as they are and takes each singular value s to a s + b s^3 + c s^5. The a, b, c
-    are chosen for a steep climb at 0, not for a limit: five steps take values from 0.01 to 1 to
-    somewhere in 0.68 to 1.14 (Jordan et al. 2024).
+    keeps U and V and maps each singular value s to a s + b s^3 + c s^5. The coefficients a, b, c
+    are chosen for a steep slope at 0 and not for convergence: five steps map values from 0.01 to 1
+    into the range from 0.68 to 1.14 (Jordan et al. 2024).
     """
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices  # the smaller square X X^T
+    x = matrices.mT if tall else matrices  # so that X X^T is the smaller product
     x = x / torch.linalg.matrix_norm(x, keepdim=True).clamp(min=1e-7)
     for _ in range(steps):
         # baddbmm(X, Y, Z, beta, alpha) = beta X + alpha Y Z, in three quarters of the time
@@ -47,38 +47,41 @@ def newton_schulz(matrices: Float[Tensor, "B R C"], steps: int = 5) -> Float[Ten
 
 
 def shape_scale(rows: int, columns: int) -> float:
-    """Lengthen the step of a tall matrix, whose outputs would otherwise move less.
+    """Return the factor that lengthens the step of a tall matrix, whose outputs would move less.
 
     sqrt(max(1, rows / columns))    (Jordan et al. 2024)
     """
     return math.sqrt(max(1, rows / columns))
 
 
-def product_format(device: torch.device) -> torch.dtype:
-    """The number format of the Newton-Schulz products: bf16 where the hardware is made for it."""
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
-
-
 def orthogonalise(
-    momenta: list[Float[Tensor, "_ _"]], parts: tuple[int, ...]
+    momenta: list[Float[Tensor, "_ _"]], row_splits: tuple[int, ...]
 ) -> list[Float[Tensor, "_ _"]]:
-    """The step of each matrix, part by part; parts of equal shape go through in one batch."""
+    """Return the step of each parameter; stacked matrices are orthogonalised separately.
+
+    Matrices of equal shape are orthogonalised in one batch.
+    """
     steps = [torch.empty_like(momentum) for momentum in momenta]
     shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
-    for pair in zip(momenta, steps, strict=True):
-        rows = parts or (len(pair[0]),)
-        for momentum, step in zip(*(matrix.split(rows) for matrix in pair), strict=True):
-            shapes[momentum.shape].append((momentum, step))
+    for momentum, step in zip(momenta, steps, strict=True):
+        rows = row_splits or (len(momentum),)
+        for pair in zip(momentum.split(rows), step.split(rows), strict=True):
+            shapes[pair[0].shape].append(pair)
     for shape, pairs in shapes.items():
         stacked = torch.stack([momentum for momentum, _ in pairs])
-        directions = newton_schulz(stacked.to(product_format(stacked.device)))
+        dtype = torch.bfloat16 if stacked.device.type == "cuda" else torch.float32
+        directions = newton_schulz(stacked.to(dtype))
         for (_, step), direction in zip(pairs, directions, strict=True):
             step.copy_(shape_scale(*shape) * direction)
     return steps
 
 
 class Muon(torch.optim.Optimizer):
-    """W <- (1 - rate decay) W - rate scale NewtonSchulz(g + mu (m - g)), m <- mu m + (1 - mu) g."""
+    """The optimizer for matrices inside blocks, with Nesterov momentum and weight decay.
+
+    m <- mu m + (1 - mu) g
+    W <- (1 - rate decay) W - rate scale NewtonSchulz(g + mu (m - g))
+    """
 
     def __init__(
         self,
@@ -86,28 +89,28 @@ class Muon(torch.optim.Optimizer):
         lr: float = 0.02,
         momentum: float = 0.95,
         weight_decay: float = 0.0,
-        parts: tuple[int, ...] = (),
+        row_splits: tuple[int, ...] = (),
     ) -> None:
-        """`parts` are the rows of the matrices that lie on top of one another in a parameter."""
-        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "parts": parts}
-        super().__init__(params, settings)
+        """Take the parameters; `row_splits` are the rows of each matrix stacked in a parameter."""
+        settings = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay}
+        super().__init__(params, settings | {"row_splits": row_splits})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Move every matrix; those of equal shape are orthogonalised in one batch."""
+        """Update every matrix that has a gradient."""
         for group in self.param_groups:
-            moved = [parameter for parameter in group["params"] if parameter.grad is not None]
+            matrices = [parameter for parameter in group["params"] if parameter.grad is not None]
             momenta = [
                 gather_full_tensor(self.momentum(parameter, group["momentum"]))
-                for parameter in moved
+                for parameter in matrices
             ]
-            steps = orthogonalise(momenta, group["parts"])
-            for parameter, step in zip(moved, steps, strict=True):
+            steps = orthogonalise(momenta, group["row_splits"])
+            for parameter, step in zip(matrices, steps, strict=True):
                 parameter.mul_(1 - group["lr"] * group["weight_decay"])
                 parameter.sub_(shard_like(step, parameter), alpha=group["lr"])
 
     def momentum(self, parameter: Tensor, mu: float) -> Float[Tensor, "R C"]:
-        """Nesterov's momentum: the running mean of the gradients, one look ahead."""
+        """Return Nesterov's momentum: the running mean of the gradients, one step ahead."""
         gradient, state = parameter.grad, self.state[parameter]
         assert gradient is not None
         if not state:

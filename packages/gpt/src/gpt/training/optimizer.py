@@ -1,8 +1,8 @@
-"""Which optimizer moves which weights, and at what peak rate.
+"""Parameter groups: the optimizer, weight decay and peak learning rate of each weight.
 
-With Muon, the matrices inside the blocks take its steps; embeddings, head, positions, gains and
-biases take AdamW's (Jordan et al. 2024). Weights decay where they are matrices: gains and biases
-set a scale. Each group has a peak rate, of which the loop takes the share that the schedule says.
+With Muon, the matrices inside the blocks are trained by Muon, and embeddings, head, positions,
+gains and biases by AdamW (Jordan et al. 2024). Only matrices decay: gains and biases set a scale.
+Each group has a peak learning rate, which the loop multiplies by the schedule's factor.
 """
 
 from collections import defaultdict
@@ -12,46 +12,54 @@ import torch
 from torch import nn
 
 from gpt.model.heads import MultiHeadAttention
+from gpt.training.config import LoopConfig
 from gpt.training.muon import Muon
 
 
+def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimizer:
+    """Return the optimizer that the config names, for all weights that are not frozen."""
+    betas = (config.beta1, config.beta2)
+    if config.optimizer == "adamw":
+        parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        return make_adamw(parameters, config.learning_rate, betas, config.weight_decay)
+    return make_muon_and_adamw(
+        model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
+    )
+
+
 def make_adamw(
-    parameters: list[nn.Parameter], peak: float, betas: tuple[float, float], weight_decay: float
+    parameters: list[nn.Parameter], peak_lr: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
-    """The equation of `training.adamw`, from torch's fused kernel."""
+    """Return torch's fused AdamW (see `training.adamw`), where only matrices decay."""
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    groups = [group | {"peak": peak} for group in groups if group["params"]]
+    groups = [group | {"peak_lr": peak_lr} for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=0.0, betas=betas, fused=True)
 
 
 def make_muon(
-    model: nn.Module, peak: float, momentum: float, weight_decay: float
+    model: nn.Module, peak_lr: float, momentum: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Muon over the hidden matrices; queries, keys and values are orthogonalised apart."""
-    heads = [module for module in model.modules() if isinstance(module, MultiHeadAttention)]
-    stacked = {id(each.qkv.weight): query_key_value(each) for each in heads}
-    groups: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
+    """Return Muon for the hidden matrices; queries, keys and values are orthogonalised apart."""
+    qkv_rows: dict[int, tuple[int, ...]] = {}
+    for module in model.modules():
+        if isinstance(module, MultiHeadAttention):
+            queries, keys = module.n_heads * module.d_head, module.n_kv_heads * module.d_head
+            qkv_rows[id(module.qkv.weight)] = (queries, keys, keys)
+    by_rows: dict[tuple[int, ...], list[nn.Parameter]] = defaultdict(list)
     for matrix in hidden_matrices(model):
-        groups[stacked.get(id(matrix), ())].append(matrix)
-    return Muon(
-        [{"params": each, "parts": parts, "peak": peak} for parts, each in groups.items()],
-        lr=0.0,
-        momentum=momentum,
-        weight_decay=weight_decay,
-    )
-
-
-def query_key_value(heads: MultiHeadAttention) -> tuple[int, ...]:
-    """How many rows of the one projection make queries, keys and values."""
-    queries, keys = heads.n_heads * heads.d_head, heads.n_kv_heads * heads.d_head
-    return (queries, keys, keys)
+        by_rows[qkv_rows.get(id(matrix), ())].append(matrix)
+    groups = [
+        {"params": matrices, "row_splits": rows, "peak_lr": peak_lr}
+        for rows, matrices in by_rows.items()
+    ]
+    return Muon(groups, lr=0.0, momentum=momentum, weight_decay=weight_decay)
 
 
 def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
-    """What Muon is for: the trained matrices inside the blocks."""
+    """Return the trainable matrices inside the blocks, which Muon is for."""
     return [
         parameter
         for name, parameter in model.named_parameters()
@@ -61,49 +69,46 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
 
 def make_muon_and_adamw(
     model: nn.Module,
-    muon_peak: float,
+    muon_peak_lr: float,
     momentum: float,
-    peak: float,
+    peak_lr: float,
     betas: tuple[float, float],
     weight_decay: float,
 ) -> torch.optim.Optimizer:
-    """Muon where it belongs, AdamW for the rest; AdamW alone in a model without blocks."""
-    matrices = hidden_matrices(model)
-    inside = {id(matrix) for matrix in matrices}
-    parameters = [p for p in model.parameters() if p.requires_grad and id(p) not in inside]
-    rest = make_adamw(parameters, peak, betas, weight_decay)
-    return (
-        CombinedOptimizer(make_muon(model, muon_peak, momentum, weight_decay), rest)
-        if matrices
-        else rest
-    )
+    """Return Muon for the hidden matrices with AdamW for the rest; in models without, AdamW."""
+    hidden = {id(matrix) for matrix in hidden_matrices(model)}
+    parameters = [p for p in model.parameters() if p.requires_grad and id(p) not in hidden]
+    adamw = make_adamw(parameters, peak_lr, betas, weight_decay)
+    if not hidden:
+        return adamw
+    return CombinedOptimizer(make_muon(model, muon_peak_lr, momentum, weight_decay), adamw)
 
 
 class CombinedOptimizer(torch.optim.Optimizer):
-    """Several optimizers as one: the same groups, the same state, one step of each.
+    """Several optimizers as one, whose groups and state are those of all of its members.
 
-    So clipping, loss scales and checkpoints need not know how many there are.
+    Gradient clipping, loss scaling and checkpoints then work as for a single optimizer.
     """
 
     def __init__(self, *members: torch.optim.Optimizer) -> None:
         super().__init__([group for each in members for group in each.param_groups], {})
         self.members = members
-        self.share()
+        self.share_state()
 
-    def share(self) -> None:
-        """Let the members work on this optimizer's groups and state, and hold none of their own."""
+    def share_state(self) -> None:
+        """Let the members work on the groups and state of this optimizer instead of their own."""
         groups = iter(self.param_groups)
         for each in self.members:
             each.param_groups = [next(groups) for _ in each.param_groups]
             each.state = self.state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over a state, for all members."""
+        """Restore the state of all members."""
         super().load_state_dict(state_dict)
-        self.share()
+        self.share_state()
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """One step of each."""
+        """Take one step with each member."""
         for each in self.members:
             each.step()

@@ -1,21 +1,21 @@
-"""Two ways to build and train the same model: as GPT-2 was, and as is done since.
+"""Two recipes for a model: architecture and hyperparameters of GPT-2, and newer, faster ones.
 
-A recipe names the parts of the model and how to train it; its size and the text are none of its
-business. `scripts/time_to_loss.py --no-ngrams` lets the two race.
+A recipe does not decide the model's size or its text. `scripts/time_to_loss.py --no-ngrams`
+measures how long each recipe takes to reach the same loss.
 """
 
 from typing import Any, Literal, NamedTuple
 
-from gpt.training.loop import LoopConfig
+from gpt.training.config import LoopConfig
 
 
 class Recipe(NamedTuple):
-    """What a recipe decides."""
+    """Architecture and hyperparameters that belong together."""
 
-    parts: dict[str, Any]
-    """Fields of GPTConfig."""
+    model_fields: dict[str, Any]
+    """Fields of GPTConfig, by name."""
     loop: LoopConfig
-    """How to train."""
+    """Hyperparameters of the training loop."""
 
 
 PLAIN_RECIPE = Recipe(
@@ -26,10 +26,11 @@ PLAIN_RECIPE = Recipe(
 
 FAST_RECIPE = Recipe(
     # rotary positions and RMSNorm as in Llama (Touvron et al. 2023), and the squared ReLU, which
-    # So et al. 2021 ("Primer", section 3) found by search; together the shape of Arcee's models
+    # So et al. 2021 ("Primer", section 3) found by search; together the architecture of Arcee
     {"positions": "rotary", "norm_kind": "rms", "feed_forward": "relu2", "ff_bias": False},
-    # embeddings and gains bear a larger rate than matrices under AdamW do; in runs this short, a
-    # shorter memory than Muon's usual 0.95 and a larger rate than its usual 0.02 are better
+    # AdamW only trains embeddings and gains here, which tolerate a higher rate than matrices do;
+    # in runs this short, a lower momentum than Muon's usual 0.95 and a higher rate than its usual
+    # 0.02 are better
     LoopConfig(
         optimizer="muon",
         muon_rate=0.04,

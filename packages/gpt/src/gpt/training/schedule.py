@@ -1,10 +1,10 @@
-r"""The learning rate of a step: a short climb, then half a cosine down to a floor."""
+r"""Learning-rate schedule: a linear warm-up, then half a cosine down to a floor."""
 
 import math
 
 
 def warmup_cosine(step: int, steps: int, warmup: int, peak: float, floor: float) -> float:
-    r"""The rate of step 0, 1, ..., steps - 1.
+    r"""Return the learning rate of a step, counted from 0 to `steps` - 1.
 
     rate = peak (step + 1) / warmup                              while step < warmup
     rate = floor + (peak - floor) (1 + cos(pi t)) / 2            after, t from 0 to 1

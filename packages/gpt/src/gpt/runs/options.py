@@ -1,0 +1,123 @@
+"""Options shared by all training commands, and the rules for resuming a run with them."""
+
+import dataclasses
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import tyro
+from tyro.conf import arg
+
+from gpt.errors import BadInput
+from gpt.runs.folder import RunFolder
+from gpt.training.config import LoopConfig
+
+DEFAULT_LOOP = LoopConfig()
+Options = TypeVar("Options", bound="RunOptions")
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """Options shared by all training commands."""
+
+    command: ClassVar[str]
+    """Program and command, such as `gpt train`."""
+    changeable: ClassVar[tuple[str, ...]] = ("loop", "device", "shard", "json", "overwrite")
+    """Fields that may differ when a run is resumed."""
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DEFAULT_LOOP
+    """Hyperparameters of the training loop."""
+    batch_size: int = 16
+    """Sequences (or preference pairs) per step. More give steadier gradients and slower steps."""
+    micro_batch: Annotated[int | None, arg(help_behavior_hint="(default: the whole batch)")] = None
+    """Sequences per pass through the model. Fewer need less memory; the gradient is the same."""
+    name: str = "run"
+    """Name of the run's folder inside --runs."""
+    runs: Path = Path("runs")
+    """Folder that holds all runs."""
+    resume: Annotated[Path | None, arg(help_behavior_hint="(default: start a new run)")] = None
+    """Continue the run in this folder, with the settings that it was started with."""
+    overwrite: bool = False
+    """Replace an existing run of the same name."""
+    device: str = "auto"
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
+    json: bool = False
+    """Print one JSON document instead of a report."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is below 1.
+        """
+        for name in ("batch_size", "micro_batch"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise BadInput(f"{name} must be at least 1, got {value}")
+
+    @property
+    def folder(self) -> RunFolder:
+        """Folder of the run, new or resumed."""
+        return RunFolder(self.resume or self.runs / self.name)
+
+    def with_defaults(self: Options) -> Options:
+        """Defaults for options that are not given: the settings of the run being resumed."""
+        return self.saved(self.resume) if self.resume is not None else type(self)()
+
+    @classmethod
+    def saved(cls: type[Options], folder: Path) -> Options:
+        """Return the options that the run in a folder was started with, set to resume it.
+
+        Raises:
+            BadInput: there is no run in the folder, or another command made it.
+        """
+        config = RunFolder(folder).read_config()
+        if config["kind"] != cls.command:
+            raise BadInput(
+                f"{str(folder)!r} was made by {config['kind']}; {cls.command} cannot resume it"
+            )
+        settings = config["command"]
+        try:
+            nested = {
+                field.name: type(field.default)(**settings[field.name])
+                for field in dataclasses.fields(cls)
+                if dataclasses.is_dataclass(field.default)
+            }
+            return cls(**{**settings, **nested, "runs": Path(settings["runs"]), "resume": folder})
+        except (TypeError, KeyError) as error:
+            raise BadInput(
+                f"{str(folder / 'config.json')!r} is not a config written by `{cls.command}`"
+            ) from error
+
+    def settings(self) -> dict[str, Any]:
+        """Return the options as they are stored in `config.json`."""
+        return dataclasses.asdict(self) | {"runs": str(self.runs), "resume": None}
+
+    def refuse_changes(self: Options, saved: Options) -> None:
+        """Check that a resumed run keeps its settings, except those that are `changeable`.
+
+        Raises:
+            BadInput: an option differs from the run's setting.
+        """
+        for old, new in ((saved, self), (saved.loop, self.loop)):
+            for field in dataclasses.fields(old):
+                before, now = getattr(old, field.name), getattr(new, field.name)
+                if before != now and field.name not in self.changeable:
+                    raise BadInput(
+                        f"this run has {field.name} {before}, not {now}; leave the option out to "
+                        "continue the run, or start another one with --name"
+                    )
+
+    def refuse_existing_run(self) -> None:
+        """Check that a new run does not replace another one unintentionally.
+
+        Raises:
+            BadInput: the folder holds a run, and --overwrite was not given.
+        """
+        if self.folder.config.is_file() and not self.overwrite:
+            path = str(self.folder.path)
+            raise BadInput(
+                f"{path!r} already holds a run; continue it with --resume {shlex.quote(path)}, "
+                "replace it with --overwrite, or choose another --name"
+            )
