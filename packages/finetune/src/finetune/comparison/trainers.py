@@ -4,20 +4,18 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import torch
-
 from finetune.comparison.interleaved import Benchmark, BenchmarkedTrainer, benchmark_rows
 from finetune.conversations.rows import Example, Rows, pad_examples, prompt_answer_example
 from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
-from finetune.dpo.margins import mean_logprob
-from finetune.dpo.pairs import PairBatch, TokenPair, pair_rows
-from finetune.dpo.training import PairLoss, preference_loss, sequence_logprobs
-from finetune.reward.loss import reward_loss
+from finetune.dpo.margins import Reduction, mean_logprob, sum_logprob
+from finetune.dpo.pairs import TokenPair, pair_rows
+from finetune.dpo.training import MarginLoss, train_dpo
 from finetune.reward.scorer import Scorer
-from finetune.sft.loss import sft_loss
+from finetune.reward.training import train_reward_model
 from finetune.sft.policy import Policy
+from finetune.sft.training import train_sft
 from gpt.comparison.rows import ComparisonRow
-from gpt.training.loop import StepRecord, train
+from gpt.training.loop import StepRecord
 
 COMPARED_BETA = 0.1
 LABEL_SMOOTHING = 0.2
@@ -44,7 +42,7 @@ def sft_loop(course: Benchmark, pairs: list[TokenPair], policy: Policy) -> Itera
     def batches(step: int) -> list[Rows]:
         return [pad_examples(course.of_step(examples, step))]
 
-    return train(policy, batches, sft_loss, course.loop())
+    return train_sft(policy, batches, course.loop())
 
 
 def chosen_examples(pairs: list[TokenPair]) -> list[Example]:
@@ -72,11 +70,11 @@ def reward_loop(course: Benchmark, pairs: list[TokenPair], scorer: Scorer) -> It
     def batches(step: int) -> list[Rows]:
         return [pair_rows(course.of_step(pairs, step))]
 
-    return train(scorer, batches, reward_loss, course.loop())
+    return train_reward_model(scorer, batches, course.loop())
 
 
 def dpo_trainer_rows(course: Benchmark, floor: float, kind: str = "sigmoid") -> list[ComparisonRow]:
-    """DPO; both sides ask the reference within the step, as trl does unless told otherwise."""
+    """DPO; both sides score the reference within the step, as trl does by default."""
     from finetune import baselines
 
     models = baselines.llama_model(course.size), baselines.llama_model(course.size)
@@ -95,24 +93,27 @@ def dpo_trainer_rows(course: Benchmark, floor: float, kind: str = "sigmoid") -> 
     return benchmark_rows(f"DPO, {kind}", course, *sides, floor)
 
 
-def dpo_losses() -> dict[str, PairLoss]:
-    """Ours, by trl's names; its IPO takes the margins of means per token."""
+def dpo_losses() -> dict[str, tuple[MarginLoss, Reduction]]:
+    """Our losses by trl's names; its IPO uses margins of means per token."""
     robust = partial(robust_dpo_loss, smoothing=LABEL_SMOOTHING)
     return {
-        "sigmoid": preference_loss(dpo_loss, COMPARED_BETA),
-        "ipo": preference_loss(ipo_loss, COMPARED_BETA, mean_logprob),
-        "robust": preference_loss(robust, COMPARED_BETA),
+        "sigmoid": (dpo_loss, sum_logprob),
+        "ipo": (ipo_loss, mean_logprob),
+        "robust": (robust, sum_logprob),
     }
 
 
 def dpo_loop(
-    course: Benchmark, pairs: list[TokenPair], policy: Policy, reference: Policy, loss: PairLoss
+    course: Benchmark,
+    pairs: list[TokenPair],
+    policy: Policy,
+    reference: Policy,
+    loss: tuple[MarginLoss, Reduction],
 ) -> Iterator[StepRecord]:
-    """Ours; `finetune dpo` asks the reference once, before the first step, which is cheaper."""
+    """Our DPO on the pairs of a benchmark."""
 
-    def batches(step: int) -> list[PairBatch]:
-        rows = pair_rows(course.of_step(pairs, step))
-        with torch.no_grad():
-            return [PairBatch(rows, sequence_logprobs(reference, rows).logprob)]
+    def batches(step: int) -> list[Rows]:
+        return [pair_rows(course.of_step(pairs, step))]
 
-    return train(policy, batches, loss, course.loop())
+    objective = loss[0], COMPARED_BETA, loss[1]
+    return train_dpo(policy, reference, batches, course.loop(), *objective)

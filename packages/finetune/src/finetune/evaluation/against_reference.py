@@ -57,7 +57,7 @@ def evaluate_against_reference(
     generator = torch.Generator().manual_seed(seed)
     made = rollout(policy.model, prompts, MAX_NEW_TOKENS, policy.stop, generator)
     stopped = made.stopped.tolist()
-    texts = [decode(policy.tokenizer, answer) for _, answer in made.texts()]
+    texts = [decode(policy.tokenizer, answer) for _, answer in made.prompts_and_answers()]
     rewards = [float(rule_score(*each)) for each in zip(questions, texts, stopped, strict=True)]
     kl, kl_drawn = answer_kl(policy.model, reference.model, made.rows)
     return ReferenceEvaluation(

@@ -11,7 +11,7 @@ such readers, without the noise of single votes. Pairs that are always right hav
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -22,14 +22,15 @@ from torch import Tensor
 
 from finetune.conversations.rows import EpochSampler, Rows, pad_examples
 from finetune.dpo.losses import conservative_dpo_loss
-from finetune.dpo.pairs import TokenPair, pair_batches, pair_rows
-from finetune.dpo.training import preference_loss, reference_logprobs
+from finetune.dpo.pairs import TokenPair, pair_batches
+from finetune.dpo.training import MarginLoss
+from finetune.dpo.training import train_dpo as train_on_pairs
 from finetune.optimum import sums
 from finetune.optimum.enumeration import answer_logprobs, enumerate_answers
 from finetune.optimum.frontier import FrontierPoint, exact_point
 from finetune.ppo.actor_critic import ActorCritic
-from finetune.ppo.phases import make_reference
-from finetune.ppo.ppo import PPOConfig, ppo
+from finetune.ppo.config import PPOHyperparameters
+from finetune.ppo.ppo import ppo
 from finetune.ppo.rollouts import Rollout, rollout
 from finetune.reward.scorer import as_scorer
 from finetune.sft.loss import sft_loss
@@ -63,8 +64,13 @@ PAIRS_PER_STEP = 128
 REINFORCEMENT_LOOP = LoopConfig(
     learning_rate=1e-3, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
 )
-SUMS_PPO = PPOConfig(
-    phases=60, prompts=200, room=sums.MAX_SUM_TOKENS, epochs=2, minibatches=2, missing_stop=0.0
+SUMS_PPO = PPOHyperparameters(
+    n_phases=60,
+    prompts_per_phase=200,
+    max_new_tokens=sums.MAX_SUM_TOKENS,
+    n_epochs=2,
+    n_minibatches=2,
+    missing_stop_penalty=0.0,
 )
 
 READER_ERROR_RATE = 1 / (1 + math.e)
@@ -137,7 +143,9 @@ def answers_with_rewards(made: Rollout) -> list[tuple[list[int], float]]:
 def rollout_rewards(made: Rollout) -> Float[Tensor, " B"]:
     """The true reward of each answer."""
     found = []
-    for (prompt, answer), stopped in zip(made.texts(), made.stopped.tolist(), strict=True):
+    for (prompt, answer), stopped in zip(
+        made.prompts_and_answers(), made.stopped.tolist(), strict=True
+    ):
         question, text = (decode(sums.TOKENIZER, tokens) for tokens in (prompt, answer))
         found.append(sums.sum_reward(question, text, stopped))
     return torch.tensor(found)
@@ -147,45 +155,35 @@ def train_dpo(
     made: SumsExperiment,
     pairs: list[TokenPair],
     beta: float,
-    loss: Callable[..., Float[Tensor, ""]] = noisy_preference_loss,
+    loss: MarginLoss = noisy_preference_loss,
     seed: int = 0,
     loop: LoopConfig = PREFERENCE_LOOP,
 ) -> Policy:
     """The imitator after DPO on these pairs."""
     policy, loop = copy.deepcopy(made.imitator), replace(loop, seed=seed)
-    reference = reference_logprobs(
-        policy, (pair_rows(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
-    )
     epochs = EpochSampler(len(pairs), PAIRS_PER_STEP, seed)
-    batches = pair_batches(pairs, reference, epochs, PAIRS_PER_STEP, torch.device("cpu"))
-    for _ in train(policy, batches, preference_loss(loss, beta), loop):
+    batches = pair_batches(pairs, epochs, PAIRS_PER_STEP, torch.device("cpu"))
+    for _ in train_on_pairs(policy, made.imitator, batches, loop, loss, beta):
         pass
     return policy.eval()
 
 
 def train_ppo(
-    made: SumsExperiment, beta: float, seed: int = 0, config: PPOConfig = SUMS_PPO
+    made: SumsExperiment, beta: float, seed: int = 0, config: PPOHyperparameters = SUMS_PPO
 ) -> Policy:
     """The imitator after PPO."""
     torch.manual_seed(seed)
     policy = copy.deepcopy(made.imitator)
     critic = as_scorer(copy.deepcopy(made.imitator))
     models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT_LOOP, seed=seed)
-    epochs = EpochSampler(len(made.prompts), config.prompts, seed)
+    epochs = EpochSampler(len(made.prompts), config.prompts_per_phase, seed)
 
     def prompts(phase: int) -> list[list[int]]:
         return [made.prompts[number] for number in epochs(phase)]
 
-    config = replace(config, beta=beta)
-    for _ in ppo(
-        models,
-        make_reference(made.imitator),
-        rollout_rewards,
-        prompts,
-        sums.STOP_TOKEN,
-        config,
-        loop,
-    ):
+    config = replace(config, kl_coef=beta)
+    stop, reference = sums.STOP_TOKEN, made.imitator
+    for _ in ppo(models, reference, rollout_rewards, prompts, stop, config, loop):
         pass
     return policy.eval()
 
