@@ -8,8 +8,10 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 from finetune import baselines
 from finetune.comparison import trainers
 from finetune.comparison.interleaved import TINY_BENCHMARK, InterleavedSteps, without_timing
+from finetune.dpo.losses import dpo_loss
+from finetune.dpo.margins import sum_logprob
 from finetune.dpo.pairs import TokenPair
-from finetune.dpo.training import preference_loss
+from finetune.sft import training as sft_training
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import StepRecord
 
@@ -64,7 +66,11 @@ def test_losses_and_weights_of_dpo_are_equal(kind):
 
 
 def test_another_beta_is_found(monkeypatch):
-    monkeypatch.setattr(trainers, "dpo_losses", lambda: {"sigmoid": preference_loss(beta=0.2)})
+    def twice_the_beta(policy_margin, reference_margin, beta):
+        return dpo_loss(policy_margin, reference_margin, 2 * beta)
+
+    other = {"sigmoid": (twice_the_beta, sum_logprob)}
+    monkeypatch.setattr(trainers, "dpo_losses", lambda: other)
     losses, weights = trainers.dpo_trainer_rows(SHORT, 1.3)
     assert not losses.ok and not weights.ok
 
@@ -74,7 +80,7 @@ def test_a_loss_over_the_prompt_too_is_found(monkeypatch):
         logprobs = model(rows.tokens, rows.tokens > 0)
         return LossSum(-logprobs.sum(), int((rows.tokens[:, 1:] > 0).sum()))
 
-    monkeypatch.setattr(trainers, "sft_loss", of_all)
+    monkeypatch.setattr(sft_training, "sft_loss", of_all)
     assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].ok
 
 

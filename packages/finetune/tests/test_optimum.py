@@ -152,7 +152,7 @@ def test_both_methods_raise_the_exact_reward_and_stay_below_the_frontier(made):
     begun = experiment.policy_point(made, made.imitator)
     pairs = experiment.sample_imitator_pairs(made, 200, seed=0)
     steps = replace(experiment.PREFERENCE_LOOP, steps=15)
-    small = replace(experiment.SUMS_PPO, phases=8, prompts=48)
+    small = replace(experiment.SUMS_PPO, n_phases=8, prompts_per_phase=48)
     policies = [
         experiment.train_dpo(made, pairs, beta=0.5, loop=steps),
         experiment.train_ppo(made, beta=0.5, config=small),

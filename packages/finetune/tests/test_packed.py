@@ -60,5 +60,5 @@ def test_a_little_padding_is_left_in(monkeypatch):
     wanted = torch.ones(4, 10).bool()
     wanted[0, -2:] = False
     assert positions_seen(model, tokens, wanted) == 40
-    monkeypatch.setattr(packed, "WORTH", 0.96)
+    monkeypatch.setattr(packed, "MAX_REAL_SHARE", 0.96)
     assert positions_seen(model, tokens, wanted) == 38

@@ -4,11 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from finetune.commands.stage import TASK_FILE, prepare
 
 from finetune.assistant.answering import EvaluationItem, generate_answers
 from finetune.assistant.assistant import load_assistant
 from finetune.commands import dpo, ppo, reward, sft
-from finetune.commands.stage import TASK_FILE, prepare
 from finetune.conversations.formats import PLAIN
 from finetune.conversations.messages import (
     Conversation,
