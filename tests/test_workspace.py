@@ -284,7 +284,7 @@ def test_a_folder_of_gpt_export_opens_where_only_transformers_and_torch_are(tmp_
     train = "train --device cpu --preset nano --context 32 --vocab-size 280 --steps 12"
     paths = ["--data", str(tmp_path / "text.txt"), "--runs", str(tmp_path), "--name", "run"]
     assert main([*train.split(), "--recipe", "fast", *paths]) == 0
-    assert main(["export", "--run", str(tmp_path / "run"), "--to", str(folder)]) == 0
+    assert main(["export", "--run", str(tmp_path / "run"), "--output", str(folder)]) == 0
     model, tokenizer, _ = load_model(tmp_path / "run")
     prompt = tokenizer.encode("The list holds")
     stop = frozenset({tokenizer.end_of_text})

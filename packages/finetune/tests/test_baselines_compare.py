@@ -49,7 +49,7 @@ def test_a_timed_group_is_equal_and_has_times(group, capsys):
 
 
 def test_a_wrong_loss_is_found(capsys, monkeypatch):
-    monkeypatch.setattr(trainers, "per_token", lambda sums, n_tokens: sums)
+    monkeypatch.setattr(trainers, "mean_logprob", lambda sums, n_tokens: sums)
     status, rows = rows_of(capsys, "--only", "DPO ipo", "--no-speed")
     assert not rows[0]["ok"] and status == 1
 

@@ -225,7 +225,7 @@ def test_about_a_seventh_is_held_out_from_twenty_modules_or_more(real):
 def test_another_process_with_other_hashes_makes_the_same_questions_and_split(real):
     code = (
         "from finetune.datasets.docstrings import *; q = python_questions(); "
-        "print(digest(q), digest(split_by_module(q).held_out))"
+        "print(questions_digest(q), questions_digest(split_by_module(q).held_out))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     result = subprocess.run(

@@ -180,7 +180,7 @@ def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_toke
     [
         ("k1", "PPO, KL, k1"),
         ("gae", "PPO, GAE"),
-        ("whitened", "PPO, whitened advantages"),
+        ("whiten", "PPO, whitened advantages"),
         ("clipped_value_loss", "PPO, value loss"),
     ],
 )
@@ -201,7 +201,7 @@ def test_a_wrong_piece_is_found(monkeypatch, piece, row):
     wrong = {
         "k1": k1_turned_around,
         "gae": gae_one_late,
-        "whitened": whitened_with_padding,
+        "whiten": whitened_with_padding,
         "clipped_value_loss": value_loss_without_half,
     }
     monkeypatch.setattr(ppo_rows, piece, wrong[piece])

@@ -101,5 +101,5 @@ def test_a_mask_is_refused():
 
 
 def test_a_model_with_a_prompt_is_not_taken_for_one_without():
-    with pytest.raises(BadInput, match="a Prompted model as a Policy would lose its prompt"):
+    with pytest.raises(BadInput, match="a PromptTunedGPT model as a Policy would lose its prompt"):
         share_layers_as(Policy, with_soft_prompt(base(), 3))

@@ -38,7 +38,7 @@ def test_the_best_by_the_rule_is_set_against_one_of_every_lower_score(monkeypatc
         asked_for.append((conversations, temperature, seed))
         return said
 
-    monkeypatch.setattr(samples, "answers", answers)
+    monkeypatch.setattr(samples, "generate_answers", answers)
     pairs = rank_samples(assistant, [QUESTION], n_questions=3, seed=7)
     assert asked_for == [([single_turn_prompt(QUESTION.question)] * 8, 1.0, 7)]
     assert {pair.chosen for pair in pairs} == {"Sort the items of it."}
@@ -48,7 +48,7 @@ def test_the_best_by_the_rule_is_set_against_one_of_every_lower_score(monkeypatc
 
 def test_where_all_answers_are_alike_the_curt_one_is_the_worse(monkeypatch, assistant):
     same = [ModelAnswer("Sort the items of it.", True)] * 8
-    monkeypatch.setattr(samples, "answers", lambda *_, **__: same)
+    monkeypatch.setattr(samples, "generate_answers", lambda *_, **__: same)
     [pair] = rank_samples(assistant, [QUESTION], n_questions=1, seed=0)
     assert pair.chosen == "Sort the items of it."
     assert len(pair.rejected.split()) <= 2

@@ -188,7 +188,7 @@ def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatc
         PreferencePair(single_turn_prompt(f"Spell {n}."), "a", "b") for n in range(1, 4)
     ])  # fmt: skip
     monkeypatch.setattr(reward, "load_assistant", lambda name, base: None)
-    monkeypatch.setattr(reward, "sampled_pairs", lambda assistant: sampled)
+    monkeypatch.setattr(reward, "sample_ranked_pairs", lambda assistant: sampled)
     rows = [{"prompt": f"Spell {n}.", "chosen": "It is.", "rejected": "no"} for n in range(9)]
     task = learn(reward, rows, samples="runs/sft")
     assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
@@ -206,7 +206,7 @@ def test_the_base_of_an_adapter_is_used_for_its_samples(home, assistant, command
     monkeypatch.setattr(
         command, "load_assistant", lambda *names, **more: loaded.append((names, more))
     )
-    monkeypatch.setattr(command, "sampled_pairs", lambda assistant: sampled)
+    monkeypatch.setattr(command, "sample_ranked_pairs", lambda assistant: sampled)
     monkeypatch.setattr("finetune.datasets.tasks.question_task", lambda: Task(QUESTIONS, QUESTIONS))
     command.task(CONFIGS[command](samples="adapter", base="moved"), assistant)
     assert loaded == [(("adapter",), {"base": "moved"})]
@@ -391,7 +391,7 @@ def test_questions_without_room_for_an_answer_are_counted_and_said(
     home, assistant, capsys, monkeypatch
 ):
     fits, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 100))
-    monkeypatch.setattr(ppo, "questions", lambda: Task([fits, long], [fits]))
+    monkeypatch.setattr(ppo, "question_task", lambda: Task([fits, long], [fits]))
     ppo.task(ppo.PpoConfig(model=str(home / "runs" / "base"), reward="rule"), assistant)
     said = capsys.readouterr().err
     assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in said

@@ -24,9 +24,8 @@ from pathlib import Path
 import tyro
 
 from gpt.commands.train import run
-from gpt.commands.train_config import TrainConfig
+from gpt.pretraining import TrainConfig
 from gpt.runs.checkpoints import newest_checkpoint
-from gpt.runs.resume import read_saved_config
 from gpt.training.loop import LoopConfig
 
 
@@ -84,7 +83,7 @@ def main(config: Config) -> None:
     text.write_text("".join(f"{n} squared is {n * n}, and that is all. " for n in range(3000)))
     loop = LoopConfig(steps=config.steps, save_every=3)
     whole = TrainConfig(
-        loop, str(text), preset="nano", dropout=0.1, runs=folder, name="whole", device="cpu"
+        loop, data=str(text), preset="nano", dropout=0.1, runs=folder, name="whole", device="cpu"
     )
     cut = dataclasses.replace(whole, name="cut")
     begin = time.monotonic()
@@ -92,11 +91,7 @@ def main(config: Config) -> None:
     duration = time.monotonic() - begin
     kills, finished, path = 0, 0, folder / "cut"
     while kills < config.kills or not finished:
-        asked = (
-            read_saved_config(TrainConfig, path, "gpt train")
-            if (path / "config.json").exists()
-            else cut
-        )
+        asked = TrainConfig.saved(path) if (path / "config.json").exists() else cut
         wait = moments.uniform(0, duration / 4) if kills < config.kills else float("inf")
         if killed_after(started(lambda asked=asked: run(asked)), wait):
             kills += 1

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
-from gpt.training.loop import UpdateResult
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
@@ -49,7 +48,7 @@ def copy_of_run(home, folder):
 
 
 CALLS = {
-    "no such command": ("fly", "no command 'fly'; there are train, sample, eval, export, compare"),
+    "no such command": ("fly", "no command 'fly'; the commands are train, sample, eval, export"),
     "no such option": ("train --stpes 3", "Unrecognized options: --stpes"),
     "word for a number": ("train --steps many", "invalid literal for int.*'many'"),
     "negative steps": ("train --steps -5", "steps must be at least 1, got -5"),
@@ -94,7 +93,7 @@ CALLS = {
     "resume on another text": ("train --resume run --data other.txt",
                                "'other.txt' is not the text that 'run' was trained on"),
     "resume with another shape": ("train --resume run --d-model 64",
-                                  "this run has d_model None, not 64"),
+                                  "this run has d_model 32, not 64"),
     "resume with another length": ("train --resume run --steps 99",
                                    "this run has steps 2, not 99"),
     "sample from nothing": ("sample --run nowhere", "no run in 'nowhere'"),
@@ -105,7 +104,10 @@ CALLS = {
     "negative temperature": ("sample --run run --temperature -1", "temperature must .* got -1.0"),
     "top-k of zero": ("sample --run run --top-k 0", "top_k must be at least 1, got 0"),
     "top-p of two": ("sample --run run --top-p 2", r"top_p must lie in \(0, 1\], got 2.0"),
-    "no tokens": ("sample --run run --tokens 0", "tokens must be at least 1, got 0"),
+    "no tokens": (
+        "sample --run run --max-new-tokens 0",
+        "max_new_tokens must be at least 1, got 0",
+    ),
     "eval of nothing": ("eval --run nothing", "no run in 'nothing'"),
     "AdamW without a memory's end": ("train --beta1 1", r"beta1 must lie in \[0, 1\), got 1.0"),
     "average that never moves": ("train --ema 1", r"ema must lie in \[0, 1\), got 1.0"),
@@ -114,7 +116,7 @@ CALLS = {
     "device without memory": ("train --data text.txt --device meta", "no device 'meta'"),
     "resume with the default length": ("train --resume run --steps 1200",
                                        "this run has steps 2, not 1200"),
-    "demo without words": ("demo --tokens 0", "tokens must be at least 1, got 0"),
+    "demo without words": ("demo --max-new-tokens 0", "max_new_tokens must be at least 1, got 0"),
     "demo without steps": ("demo --steps 0", "steps must be at least 1, got 0"),
 }  # fmt: skip
 
@@ -147,7 +149,7 @@ def test_a_wrong_call_is_one_sentence_and_status_2(name, home, capsys, monkeypat
 def test_what_is_one_process_is_refused_under_torchrun(command, home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    refused(capsys, command, f"gpt {command} is one process")
+    refused(capsys, command, f"start gpt {command} without it, as a single process")
 
 
 @pytest.mark.parametrize("tenth", range(10))
@@ -297,7 +299,7 @@ def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monk
 
 
 START_AGAIN = "nothing of the run was kept; free some space and start again"
-GO_ON = "; free some space, then go on with: gpt train --resume .*gpt$"
+GO_ON = "; free some space, then resume with: gpt train --resume .*gpt$"
 NO_STEP = f"no checkpoint was written yet, so its steps are done again{GO_ON}"
 WRITES = [
     *(("tokenizer.json", START_AGAIN), ("train.npy", START_AGAIN), ("validation.npy", START_AGAIN)),
@@ -368,7 +370,7 @@ def test_an_export_to_a_full_disk_says_how_to_export_again(
     write, home, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(home)
-    call = f"export --run run --to {tmp_path / 'out'}"
+    call = f"export --run run --output {tmp_path / 'out'}"
     with monkeypatch.context() as patched:
         full_disk(patched, write)
         message = "out/.*: No space left on device; .* is incomplete; .* with --overwrite"
@@ -385,13 +387,13 @@ def test_a_second_ctrl_c_says_what_was_kept_too(home, tmp_path, capsys, monkeypa
     def hurried(*_, **__):
         if next(steps) == 1:
             raise KeyboardInterrupt
-        return UpdateResult(1.0, 1.0)
+        return 1.0, 1.0
 
     monkeypatch.setattr("gpt.training.loop.update_weights", hurried)
     call = f"train {NANO} --data text.txt --runs {tmp_path} --steps 2"
     assert main(call.split()) == 130
     said = capsys.readouterr().err
-    assert "the last checkpoint is step-00000001.safetensors; go on with: gpt train --resu" in said
+    assert "the last checkpoint is step-00000001.safetensors; resume with: gpt train --resu" in said
     assert said.endswith("gpt: interrupted\n")
 
 
@@ -416,5 +418,5 @@ def test_ctrl_c_at_a_random_time_ends_quietly_and_the_run_goes_on(seed, home, tm
     run = tmp_path / "gpt"
     assert not list(tmp_path.rglob("*.partial"))
     if (run / "config.json").exists():
-        assert "go on with: gpt train --resume" in err
-        assert main(["sample", "--run", str(run), "--tokens", "1"]) in (0, 2)
+        assert "resume with: gpt train --resume" in err
+        assert main(["sample", "--run", str(run), "--max-new-tokens", "1"]) in (0, 2)

@@ -34,7 +34,7 @@ def exported(request, tmp_path_factory):
     (home / "text.txt").write_text(TEXT)
     train = f"train {NANO} {request.param} --data {home / 'text.txt'} --runs {home} --name run"
     assert main(train.split()) == 0
-    assert main(["export", "--run", str(home / "run"), "--to", str(home / "out")]) == 0
+    assert main(["export", "--run", str(home / "run"), "--output", str(home / "out")]) == 0
     library = AutoModelForCausalLM.from_pretrained(home / "out").eval()
     assert type(library).__name__ == CLASSES[request.param]
     model, tokenizer, _ = load_model(home / "run")

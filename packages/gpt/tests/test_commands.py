@@ -81,7 +81,7 @@ def test_sample_writes_the_same_text_for_the_same_seed(trained, capsys):
 
 
 def test_sample_begins_a_document_without_a_prompt(trained, capsys):
-    assert main(["sample", "--run", str(trained), "--tokens", "5"]) == 0
+    assert main(["sample", "--run", str(trained), "--max-new-tokens", "5"]) == 0
     assert capsys.readouterr().out.strip()
 
 
@@ -111,10 +111,10 @@ def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
 
     options = [*NANO, "--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     with monkeypatch.context() as patched:
-        patched.setattr(running, "logged", interrupted)
+        patched.setattr(running, "log_records", interrupted)
         assert main(["train", *options, "--steps", "6", "--save-every", "3"]) == 130
     run = tmp_path / "gpt"
-    assert f"stopped after step 2; go on with: gpt train --resume {run}" in capsys.readouterr().err
+    assert f"stopped after step 2; resume with: gpt train --resume {run}" in capsys.readouterr().err
     assert [path.stem for path in (run / "checkpoints").iterdir()] == ["step-00000002"]
     assert main(["train", "--resume", str(run)]) == 0
     assert same_end(run, trained)
@@ -154,7 +154,10 @@ def test_the_other_kinds_train_and_write(options, trained, tmp_path, capsys):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path), "--steps", "2"]
     assert main(["train", *NANO, *options, *data]) == 0
     assert (
-        main(["sample", "--run", str(tmp_path / "gpt"), "--prompt", "The ", "--tokens", "9"]) == 0
+        main(
+            ["sample", "--run", str(tmp_path / "gpt"), "--prompt", "The ", "--max-new-tokens", "9"]
+        )
+        == 0
     )
     assert "The " in capsys.readouterr().out
 
@@ -239,19 +242,22 @@ def test_a_folder_with_files_of_others_keeps_them(trained, tmp_path):
 def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsys, monkeypatch):
     topics = reference_topics()
     monkeypatch.setattr("gpt.text.documents.python_documentation", lambda: topics[:30])
-    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20"]) == 0
+    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--max-new-tokens", "20"]) == 0
     out = capsys.readouterr().out
     for part in (
         "Training loss",
         "trigram",
-        "What it writes",
+        "Generated after",
         "% of its words",
-        "longest run copied",
+        "longest passage copied",
     ):
         assert part in out
     # a second demo replaces the first
     monkeypatch.setattr("gpt.text.documents.python_documentation", lambda: topics[30:50])
-    assert main(["demo", "--runs", str(tmp_path), "--steps", "1", "--tokens", "20", "--json"]) == 0
+    assert (
+        main(["demo", "--runs", str(tmp_path), "--steps", "1", "--max-new-tokens", "20", "--json"])
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert report["text"].startswith("The ")
     assert 0 <= report["known_words"] <= 1
@@ -259,7 +265,10 @@ def test_the_demo_shows_curve_scores_text_and_how_much_is_copied(tmp_path, capsy
 
 @pytest.mark.slow
 def test_the_demo_reads_all_of_the_documentation(tmp_path, capsys):
-    assert main(["demo", "--runs", str(tmp_path), "--steps", "2", "--tokens", "20", "--json"]) == 0
+    assert (
+        main(["demo", "--runs", str(tmp_path), "--steps", "2", "--max-new-tokens", "20", "--json"])
+        == 0
+    )
     report = json.loads(capsys.readouterr().out)
     assert report["text"].startswith("The ")
     tokens = [np.load(tmp_path / "demo" / f"{side}.npy") for side in ("train", "validation")]

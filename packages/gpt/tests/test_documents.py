@@ -7,9 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpt.commands.train import load_text_split
-from gpt.commands.train_config import TrainConfig
 from gpt.errors import BadInput
+from gpt.pretraining import TrainConfig, load_text
 from gpt.text.documents import documents_sha256, load_documents, split_documents
 
 ALL = 10**9
@@ -108,7 +107,7 @@ def test_files_of_a_folder_that_are_not_read_are_counted_by_kind(tmp_path):
 def test_the_command_says_what_is_not_read(tmp_path, capsys):
     (tmp_path / "a.txt").write_text("one<|endoftext|>two<|endoftext|>two")
     (tmp_path / "b.pdf").write_text("")
-    text = load_text_split(TrainConfig(data=str(tmp_path), validation_share=0.6))
+    text = load_text(TrainConfig(data=str(tmp_path), validation_share=0.6))
     assert sorted(text.train + text.validation) == ["one", "two"]
     said = capsys.readouterr().err
     assert "1 are not: 1 .pdf" in said

@@ -50,7 +50,7 @@ def trained(tmp_path_factory):
 
 
 def export(run, folder, *options):
-    return main(["export", "--run", str(run), "--to", str(folder), *options])
+    return main(["export", "--run", str(run), "--output", str(folder), *options])
 
 
 def written(folder):
@@ -90,7 +90,7 @@ def test_a_run_and_its_export_write_the_same_text(options, kind, trained, tmp_pa
     texts = []
     for source in (["--run", str(run)], ["--model", str(tmp_path / "out")], ["--model", str(run)]):
         capsys.readouterr()
-        assert main(["sample", *source, *options, "--tokens", "40", "--seed", "3"]) == 0
+        assert main(["sample", *source, *options, "--max-new-tokens", "40", "--seed", "3"]) == 0
         texts.append(capsys.readouterr().out)
     assert texts[0] == texts[1] == texts[2]
     assert len(texts[0]) > 20
@@ -108,13 +108,15 @@ def test_bf16_writes_with_rounded_weights(trained, monkeypatch, capsys):
     monkeypatch.setattr(command, "generate", watched)
     run = str(trained(KINDS["fast"]))
     for precision in ("fp32", "bf16"):
-        assert main(["sample", "--run", run, "--tokens", "3", "--precision", precision]) == 0
+        assert (
+            main(["sample", "--run", run, "--max-new-tokens", "3", "--precision", precision]) == 0
+        )
     assert formats == [{torch.float32}, {torch.bfloat16}]
 
 
 def test_an_export_of_an_export_is_the_same(trained, tmp_path):
     assert export(trained(KINDS["fast"]), tmp_path / "a") == 0
-    assert main(["export", "--model", str(tmp_path / "a"), "--to", str(tmp_path / "b")]) == 0
+    assert main(["export", "--model", str(tmp_path / "a"), "--output", str(tmp_path / "b")]) == 0
     for name in FILES:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
 
@@ -123,7 +125,7 @@ def test_a_folder_with_files_is_written_over_only_when_asked(trained, tmp_path, 
     folder = tmp_path / "out"
     assert export(trained(KINDS["plain"]), folder) == 0
     before = written(folder)
-    call = ["export", "--run", str(trained(KINDS["fast"])), "--to", str(folder)]
+    call = ["export", "--run", str(trained(KINDS["fast"])), "--output", str(folder)]
     refused(capsys, call, "is not empty; write over it with --overwrite")
     assert written(folder) == before
     assert main([*call, "--overwrite"]) == 0
@@ -133,7 +135,7 @@ def test_a_folder_with_files_is_written_over_only_when_asked(trained, tmp_path, 
 
 def test_a_file_is_not_taken_for_a_folder(trained, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
-    call = ["export", "--run", str(trained(KINDS["plain"])), "--to", str(tmp_path / "out")]
+    call = ["export", "--run", str(trained(KINDS["plain"])), "--output", str(tmp_path / "out")]
     refused(capsys, [*call, "--overwrite"], "is a file; give the name of a folder to write")
     assert (tmp_path / "out").read_text() == "mine"
 
@@ -142,7 +144,7 @@ def test_a_file_is_not_taken_for_a_folder(trained, tmp_path, capsys):
 def test_a_model_that_no_class_reads_is_refused_and_nothing_is_written(
     options, trained, tmp_path, capsys
 ):
-    call = ["export", "--run", str(trained(options)), "--to", str(tmp_path / "out")]
+    call = ["export", "--run", str(trained(options)), "--output", str(tmp_path / "out")]
     refused(capsys, call, "transformers has no class for this mix of parts")
     assert list(tmp_path.iterdir()) == []
     assert export(trained(KINDS["plain"]), tmp_path / "out") == 0
@@ -209,7 +211,7 @@ def chat_model(trained, tmp_path):
 
 def test_a_chat_is_written_by_the_template_and_answered_by_the_likeliest_tokens(chat_model, capsys):
     pytest.importorskip("jinja2", reason="baselines: needs the extra smollm2")
-    chat = ["sample", "--model", str(chat_model), "--tokens", "12"]
+    chat = ["sample", "--model", str(chat_model), "--max-new-tokens", "12"]
     capsys.readouterr()
     for system in ([], ["--system", "Be short."]):
         before = f"system: {system[1]}\n" if system else ""

@@ -57,7 +57,9 @@ def test_blocks_are_of_equal_size():
 
 def test_few_rows_have_their_own_way_where_it_is_quicker(monkeypatch):
     taken = []
-    monkeypatch.setattr(layers, "few_rows", lambda *given: taken.append(given) or F.linear(*given))
+    monkeypatch.setattr(
+        layers, "linear_few_rows", lambda *given: taken.append(given) or F.linear(*given)
+    )
     large, row = Linear(512, 512), torch.randn(1, 1, 512)
     with torch.inference_mode():
         large(row)

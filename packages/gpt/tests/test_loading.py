@@ -55,13 +55,13 @@ def test_a_folder_says_how_its_model_is_sampled_and_options_go_first(folder):
     path.write_text(json.dumps(settings))
     defaults = sampling_defaults(folder)
     assert defaults == SamplingDefaults(0.6, 0, 0.9)
-    assert SampleConfig().drawing(defaults) == SamplingDefaults(0.6, None, 0.9)
+    assert SampleConfig().sampling(defaults) == SamplingDefaults(0.6, None, 0.9)
     asked = SampleConfig(temperature=0.0, top_k=3)
-    assert asked.drawing(defaults) == SamplingDefaults(0.0, 3, 0.9)
+    assert asked.sampling(defaults) == SamplingDefaults(0.0, 3, 0.9)
     path.write_text(json.dumps(settings | {"do_sample": False}))
     assert sampling_defaults(folder) == SamplingDefaults()
-    assert SampleConfig().drawing(SamplingDefaults()) == SamplingDefaults(0.8, None, 0.95)
-    assert SampleConfig(chat="Hi").drawing(SamplingDefaults()).temperature == 0
+    assert SampleConfig().sampling(SamplingDefaults()) == SamplingDefaults(0.8, None, 0.95)
+    assert SampleConfig(chat="Hi").sampling(SamplingDefaults()).temperature == 0
 
 
 def test_an_export_keeps_how_its_model_is_sampled_and_no_file_of_an_earlier_one(folder, tmp_path):
@@ -72,7 +72,7 @@ def test_an_export_keeps_how_its_model_is_sampled_and_no_file_of_an_earlier_one(
     (out / "added_tokens.json").write_text('{"<old>": 262}')
     (out / "special_tokens_map.json").write_text('{"eos_token": "<old>"}')
     (out / "adapter_config.json").write_text("{}")
-    assert main(["export", "--model", str(folder), "--to", str(out), "--overwrite"]) == 0
+    assert main(["export", "--model", str(folder), "--output", str(out), "--overwrite"]) == 0
     written = json.loads((out / "generation_config.json").read_text())
     assert {name: written[name] for name in settings} == settings
     assert load_pretrained(str(out)).tokenizer.vocab_size == 262

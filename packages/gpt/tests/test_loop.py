@@ -15,8 +15,9 @@ from gpt.runs.checkpoints import newest_checkpoint
 from gpt.runs.state import TrainingState
 from gpt.text.token_files import RandomWindows, micro_batches
 from gpt.training import loop
-from gpt.training.accumulation import LossSum, next_token_loss
+from gpt.training.accumulation import GradientAccumulator, LossSum, next_token_loss
 from gpt.training.loop import LoopConfig, train
+from gpt.training.optimizer import make_optimizer
 
 CONFIG = LoopConfig(steps=8, learning_rate=1e-2, save_every=4)
 TOKENS = np.random.default_rng(0).integers(0, 20, 500).astype(np.uint16)
@@ -67,10 +68,13 @@ def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
 def test_every_rate_is_the_same_share_of_its_own_peak():
     config = LoopConfig(100, optimizer="muon", learning_rate=3e-3, muon_rate=0.02, warmup=0.1)
     model = new_model()
-    optimizer = loop.make_optimizer(model, config)
+    optimizer = make_optimizer(model, config)
     state = TrainingState(model, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.0)
     state.step = 4
-    loop.update_weights(model, state, batches(0), next_token_loss, config)
+    gradient = GradientAccumulator(model, state.scaler)
+    for batch in gradient.micro_batches(batches(0)):
+        gradient.backward(next_token_loss(model, batch))
+    loop.update_weights(state, gradient, config)
     rates = {group["lr"] for group in optimizer.param_groups}
     assert rates == {0.5 * 0.02, 0.5 * 3e-3}
     assert config.rate(4) == 0.5 * 3e-3

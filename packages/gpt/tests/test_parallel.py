@@ -32,7 +32,7 @@ import os, signal, sys
 from gpt.cli import main
 from gpt.runs import training_run as running
 
-records_of = running.logged
+records_of = running.log_records
 
 def logged(records, folder):
     for record in records_of(records, folder):
@@ -40,7 +40,7 @@ def logged(records, folder):
             os.kill(os.getpid(), signal.SIGKILL)
         yield record
 
-running.logged = logged
+running.log_records = logged
 sys.exit(main())
 """
 
@@ -53,7 +53,7 @@ from gpt.training.loop import LoopConfig
 from gpt.runs.processes import process_group
 
 run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
-with joined(device):
+with process_group(device):
     records = run(Path(sys.argv[2]), LoopConfig(3, 1e-2, save_every=3), device)
 if os.environ["RANK"] == "0":
     print(json.dumps([[record.loss, record.grad_norm] for record in records]))
@@ -68,7 +68,7 @@ from gpt.errors import BadInput
 from gpt.runs.processes import process_group
 
 try:
-    with joined(torch.device("cpu")):
+    with process_group(torch.device("cpu")):
         for _ in range(20_000):
             dist.all_reduce(torch.ones(3), async_op=True)
         raise BadInput
@@ -156,7 +156,9 @@ def test_a_killed_process_ends_the_run_with_a_sentence(tmp_path):
     done = torchrun(tmp_path / "driver.py", "train", *options(tmp_path, "cut"), KILL="7")
     assert done.returncode != 0
     again = f"torchrun --nproc-per-node 2 -m gpt train --resume {tmp_path / 'cut'}"
-    assert done.stderr.count(f"gpt: another process of this run was lost; go on with: {again}") == 1
+    assert (
+        done.stderr.count(f"gpt: another process of this run was lost; resume with: {again}") == 1
+    )
     assert steps(tmp_path / "cut")[:6] == [1, 2, 3, 4, 5, 6]  # each once: process 0 alone writes
     assert [path.name for path in checkpoint_files(tmp_path / "cut" / "checkpoints")] == [
         "step-00000005.safetensors"
@@ -206,6 +208,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path):
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=SECONDS)
     last = steps(tmp_path / "cut")[-1]
-    assert said.count(f"stopped after step {last}; go on with: torchrun --nproc-per-node 2") == 1
+    assert said.count(f"stopped after step {last}; resume with: torchrun --nproc-per-node 2") == 1
     newest = newest_checkpoint(tmp_path / "cut" / "checkpoints")
     assert newest is not None and newest[0].values["step"] == last

@@ -1,3 +1,5 @@
+from contextlib import contextmanager
+
 import pytest
 import torch
 
@@ -10,7 +12,7 @@ from gpt.runs.processes import (
     all_reduce_sum,
     broadcast_from_rank_zero,
     local_rows,
-    run_on_rank_zero_first,
+    rank_zero_first,
 )
 from gpt.runs.sharding import (
     gather_full_tensor,
@@ -20,7 +22,7 @@ from gpt.runs.sharding import (
     stacked_blocks,
 )
 from gpt.training import accumulation
-from gpt.training.accumulation import LossSum, accumulate_gradient, synchronised_micro_batches
+from gpt.training.accumulation import GradientAccumulator, LossSum, accumulate_gradient
 
 NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
 
@@ -35,9 +37,8 @@ def test_a_process_alone_gets_back_what_it_gave():
     assert all_gather_bytes(bits).tolist() == [[0, 0, 0]]
     assert replicate_model(model) is model and shard_model(model) is model
     assert gather_full_tensor(bits) is bits and shard_like(bits, bits) is bits
-    done = []
-    run_on_rank_zero_first(lambda: done.append(1))
-    assert done == [1]
+    with rank_zero_first() as is_first:
+        assert is_first
 
 
 @pytest.mark.parametrize(("n", "n_rows"), [(1, 3), (2, 5), (3, 5), (4, 4)])
@@ -58,19 +59,30 @@ def test_fewer_rows_than_processes_are_refused(monkeypatch):
 
 
 def test_who_has_run_out_goes_along_with_a_piece_that_counts_for_nothing(monkeypatch):
-    monkeypatch.setattr(accumulation, "largest", lambda number: 3)  # another process has three
-    assert list(synchronised_micro_batches(["a", "b"])) == [
-        ("a", True, False),
-        ("b", True, False),
-        ("b", False, True),
+    monkeypatch.setattr(accumulation, "all_reduce_max", lambda number: 3)  # another has three
+    averaged = [True]  # whether gradients are averaged, as the contexts around the passes say
+
+    @contextmanager
+    def without_averaging(model):
+        averaged.append(False)
+        yield
+        averaged.pop()
+
+    monkeypatch.setattr(accumulation, "without_gradient_averaging", without_averaging)
+    gradient = GradientAccumulator(None, NO_SCALE)
+    passes = [
+        (batch, gradient.is_counted, averaged[-1]) for batch in gradient.micro_batches(["a", "b"])
     ]
+    assert passes == [("a", True, False), ("b", True, False), ("b", False, True)]
 
 
 def test_the_mean_over_two_processes_by_hand(monkeypatch):
     # Here 6 w of 3 terms, there 10 w of 1: the mean is 16 w / 4. Both divide by 3 first, so the
     # average that arrives is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 is 4.
     monkeypatch.setattr(accumulation, "n_processes", lambda: 2)
-    monkeypatch.setattr(accumulation, "added", lambda total, terms: [total + 10, terms + 1])
+    monkeypatch.setattr(
+        accumulation, "all_reduce_sum", lambda total, terms: [total + 10, terms + 1]
+    )
     w = torch.nn.Parameter(torch.tensor(1.0))
     w.register_hook(lambda gradient: (gradient + 10 / 3) / 2)
     mean = accumulate_gradient(

@@ -54,7 +54,7 @@ def test_a_goal_that_is_never_reached_is_no_speedup(script, config, capsys):
 
 
 def test_validating_takes_no_time_on_the_clock(script, config, monkeypatch):
-    clock, validated = SimpleNamespace(now=0), script.surprises
+    clock, validated = SimpleNamespace(now=0), script.negative_log_likelihoods
 
     def surprises(*inputs):
         clock.now += 5
@@ -67,7 +67,7 @@ def test_validating_takes_no_time_on_the_clock(script, config, monkeypatch):
     text, arm = script.read(config.data), script.arms(config, 100)["fast"]
     windows = script.RandomWindows(text.train, 64, 2, 0)
     monkeypatch.setattr(script, "time", SimpleNamespace(perf_counter=lambda: clock.now))
-    monkeypatch.setattr(script, "surprises", surprises)
+    monkeypatch.setattr(script, "negative_log_likelihoods", surprises)
     monkeypatch.setattr(script, "RandomWindows", lambda *_: batch)
     points = list(script.curve(arm, text, script.pick_device("cpu"), seed=0))
     assert [point.seconds for point in points] == [4, 8]

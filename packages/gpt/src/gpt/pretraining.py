@@ -35,6 +35,7 @@ class TrainConfig(RunOptions):
     """Train a GPT on a text; with no options, on the documentation inside this Python."""
 
     command: ClassVar[str] = "gpt train"
+    changeable: ClassVar[tuple[str, ...]] = (*RunOptions.changeable, "data")
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST_RECIPE.loop
     """Hyperparameters of the training loop; their defaults come from --recipe."""

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from gpt.errors import BadInput
-from gpt.training.accumulation import GradientAccumulator, LossFunction
+from gpt.training.accumulation import LossFunction, accumulate_gradient
 from gpt.training.optimizer import make_adamw
 
 DIVERGENCE_FACTOR = 4.0
@@ -73,22 +73,15 @@ def lr_range_test(
     parameters = [each for each in model.parameters() if each.requires_grad]
     before, was_training = [each.detach().clone() for each in parameters], model.training
     update, no_scale = optimizer(parameters), torch.amp.GradScaler("cpu", enabled=False)
-
-    def mean_loss_and_gradient(step: int) -> float:
-        gradient = GradientAccumulator(model, no_scale)
-        for batch in gradient.micro_batches(batches(step)):
-            gradient.backward(loss(model, batch))
-        return gradient.finish(parameters)
-
     model.train()
     try:
-        lowest = mean_loss_and_gradient(0)
+        lowest = accumulate_gradient(model, parameters, batches(0), loss, no_scale)
         for step, rate in enumerate(rates, 1):
             for group in update.param_groups:
                 group["lr"] = rate
             update.step()
             update.zero_grad()
-            mean = mean_loss_and_gradient(step)
+            mean = accumulate_gradient(model, parameters, batches(step), loss, no_scale)
             yield RateTrial(rate, mean)
             lowest = min(lowest, mean)
             if not mean <= DIVERGENCE_FACTOR * lowest:  # also where it is no number

@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import tyro
 from tyro.conf import arg
@@ -14,8 +14,7 @@ from gpt.runs.folder import RunFolder
 from gpt.training.config import LoopConfig
 
 DEFAULT_LOOP = LoopConfig()
-CHANGEABLE = ("loop", "device", "shard", "json", "overwrite")
-"""Settings that may differ when a run is resumed."""
+Options = TypeVar("Options", bound="RunOptions")
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,8 @@ class RunOptions:
 
     command: ClassVar[str]
     """Program and verb, such as `gpt train`."""
+    changeable: ClassVar[tuple[str, ...]] = ("loop", "device", "shard", "json", "overwrite")
+    """Fields that may differ when a run is resumed."""
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DEFAULT_LOOP
     """Hyperparameters of the training loop."""
@@ -60,12 +61,12 @@ class RunOptions:
         """Folder of the run, new or resumed."""
         return RunFolder(self.resume or self.runs / self.name)
 
-    def with_defaults(self) -> Self:
+    def with_defaults(self: Options) -> Options:
         """Defaults for options that are not given: the settings of the run being resumed."""
         return self.saved(self.resume) if self.resume is not None else type(self)()
 
     @classmethod
-    def saved(cls, folder: Path) -> Self:
+    def saved(cls: type[Options], folder: Path) -> Options:
         """Read the settings that the run in a folder was started with, set to resume it.
 
         Raises:
@@ -93,7 +94,7 @@ class RunOptions:
         """Return the options as the values that `config.json` keeps."""
         return dataclasses.asdict(self) | {"runs": str(self.runs), "resume": None}
 
-    def refuse_changes(self, saved: Self) -> None:
+    def refuse_changes(self: Options, saved: Options) -> None:
         """Check that a resumed run keeps its settings; device and reports may change.
 
         Raises:
@@ -102,7 +103,7 @@ class RunOptions:
         for old, new in ((saved, self), (saved.loop, self.loop)):
             for field in dataclasses.fields(old):
                 before, now = getattr(old, field.name), getattr(new, field.name)
-                if before != now and field.name not in CHANGEABLE:
+                if before != now and field.name not in self.changeable:
                     raise BadInput(
                         f"this run has {field.name} {before}, not {now}; leave the option out to "
                         "continue with it, or start another run with --name"

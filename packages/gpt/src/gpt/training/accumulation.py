@@ -83,3 +83,17 @@ class GradientAccumulator:
                 if parameter.grad is not None:  # the average over the processes of sums / unit
                     parameter.grad *= factor
         return total / terms
+
+
+def accumulate_gradient(
+    model: Any,
+    parameters: list[nn.Parameter],
+    batches: Iterable[Any],
+    loss: LossFunction,
+    scaler: torch.amp.GradScaler,
+) -> float:
+    """Leave the gradient of the mean loss over all batches in `parameters`; return that loss."""
+    gradient = GradientAccumulator(model, scaler)
+    for batch in gradient.micro_batches(batches):
+        gradient.backward(loss(model, batch))
+    return gradient.finish(parameters)
