@@ -82,7 +82,7 @@ def test_sft_writes_a_run_that_gpt_can_sample_from(home, sft, capsys):
     assert [record["step"] for record in records] == [1, 2, 3, 4]
     assert records[-1]["validation"] is not None
     assert (sft / "task.json").is_file()
-    assert gpt(["sample", "--run", str(sft), "--prompt", "The", "--tokens", "3"]) == 0
+    assert gpt(["sample", "--run", str(sft), "--prompt", "The", "--max-new-tokens", "3"]) == 0
     assert capsys.readouterr().out.startswith("The")
 
 
@@ -199,9 +199,8 @@ def test_a_resumed_run_may_be_sharded_but_not_changed(sft):
     saved = SftConfig.saved(sft)
     replace(saved, loop=replace(saved.loop, shard=True)).refuse_changes(saved)
     with pytest.raises(BadInput, match="this run has learning_rate"):
-        replace(saved, loop=SFT_LOOP).refuse_changes(
-            replace(saved, loop=replace(SFT_LOOP, learning_rate=1.0))
-        )
+        faster = replace(saved, loop=replace(saved.loop, learning_rate=1.0))
+        faster.refuse_changes(saved)
     with pytest.raises(BadInput, match="cannot resume it"):
         DpoConfig.saved(sft)
 

@@ -1,11 +1,7 @@
 """`finetune dpo`: prefer the better answer of each pair, without a reward model."""
 
-from finetune.assistant.answering import EvaluationItem, question_items
-from finetune.conversations.messages import PreferencePair
-from finetune.datasets.tasks import question_task, read_task
-from finetune.dpo.run import DpoConfig, load_preference_pairs, run_dpo
+from finetune.dpo.run import DpoConfig, held_out_prompts, load_preference_pairs, run_dpo
 from finetune.runs import (
-    TASK_FILE,
     create_run,
     load_initial_assistant,
     report_answers,
@@ -25,10 +21,5 @@ def run(config: DpoConfig) -> int:
         run_dpo(run, config)
         if run.is_finished:
             save_adapter(run.folder.path)
-            if config.data == "python":
-                items = question_items(question_task().held_out)
-            else:
-                held_out = read_task(run.folder.path / TASK_FILE, PreferencePair).held_out
-                items = [EvaluationItem(each.messages, each.chosen) for each in held_out]
-            report_answers(config, run.folder, items)
+            report_answers(config, run.folder, held_out_prompts(config, run.folder))
     return run.status

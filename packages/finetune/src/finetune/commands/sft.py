@@ -2,19 +2,15 @@
 
 from rich.console import Console
 
-from finetune.assistant.answering import EvaluationItem, question_items
 from finetune.conversations.encoding import encode_conversations
 from finetune.conversations.mask_view import print_mask
-from finetune.conversations.messages import Conversation
-from finetune.datasets.tasks import question_task, read_task
 from finetune.runs import (
-    TASK_FILE,
     create_run,
     load_initial_assistant,
     report_answers,
     save_adapter,
 )
-from finetune.sft.run import SftConfig, load_conversations, run_sft
+from finetune.sft.run import SftConfig, held_out_questions, load_conversations, run_sft
 from gpt.runs.training_run import TrainingRun
 
 
@@ -31,12 +27,7 @@ def run(config: SftConfig) -> int:
         run_sft(run, config)
         if run.is_finished:
             save_adapter(run.folder.path)
-            if config.data == "python":
-                items = question_items(question_task().held_out)
-            else:
-                held_out = read_task(run.folder.path / TASK_FILE, Conversation).held_out
-                items = [EvaluationItem(m[:-1], m[-1]["content"]) for (m,) in held_out]
-            report_answers(config, run.folder, items)
+            report_answers(config, run.folder, held_out_questions(config, run.folder))
     return run.status
 
 

@@ -7,11 +7,12 @@ import tyro
 from torch import nn
 from tyro.conf import arg
 
+from finetune.assistant.answering import EvaluationItem, question_items
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.conversations.rows import EpochSampler, split_into_batches
-from finetune.datasets.tasks import Task, keep_usable, pair_task
+from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task, read_task
 from finetune.dpo.losses import dpo_loss, ipo_loss
 from finetune.dpo.margins import mean_logprob, sum_logprob
 from finetune.dpo.pairs import encode_pair, encode_pairs, pair_batches, pair_rows
@@ -19,12 +20,14 @@ from finetune.dpo.training import check_beta, evaluate_pairs, train_dpo
 from finetune.options import DataOptions
 from finetune.runs import (
     N_VALIDATION,
+    TASK_FILE,
     describe_trained_weights,
     load_to_train,
     reported_selection,
 )
 from finetune.sft.policy import Policy, make_reference, share_layers_as
 from gpt.errors import BadInput
+from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import LoopConfig
@@ -75,6 +78,14 @@ def load_preference_pairs(config: DpoConfig, assistant: Assistant) -> Task[Prefe
             return pair_task(config.data, selection)
         sampler = load_assistant(config.sample_from, base=config.base)
         return keep_usable(sample_ranked_pairs(sampler), selection)
+
+
+def held_out_prompts(config: DpoConfig, folder: RunFolder) -> list[EvaluationItem]:
+    """Return the questions of the report: held-out ones, with the chosen answers as references."""
+    if config.data == "python":
+        return question_items(question_task().held_out)
+    held_out = read_task(folder.path / TASK_FILE, PreferencePair).held_out
+    return [EvaluationItem(each.messages, each.chosen) for each in held_out]
 
 
 def run_dpo(run: TrainingRun, config: DpoConfig) -> None:

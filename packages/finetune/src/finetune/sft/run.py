@@ -6,6 +6,7 @@ from typing import ClassVar
 import tyro
 from torch import nn
 
+from finetune.assistant.answering import EvaluationItem, question_items
 from finetune.assistant.assistant import Assistant
 from finetune.conversations.encoding import (
     conversation_example,
@@ -16,10 +17,11 @@ from finetune.conversations.encoding import (
 from finetune.conversations.messages import Conversation
 from finetune.conversations.rows import EpochSampler, Rows, pad_examples, split_into_batches
 from finetune.datasets.selection import TooLong
-from finetune.datasets.tasks import Task, conversation_task
+from finetune.datasets.tasks import Task, conversation_task, question_task, read_task
 from finetune.options import DataOptions
 from finetune.runs import (
     N_VALIDATION,
+    TASK_FILE,
     describe_trained_weights,
     load_to_train,
     reported_selection,
@@ -27,6 +29,7 @@ from finetune.runs import (
 from finetune.sft.loss import sft_loss
 from finetune.sft.policy import Policy, share_layers_as
 from finetune.sft.training import train_sft, validation_loss
+from gpt.runs.folder import RunFolder
 from gpt.runs.processes import local_rows
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
@@ -75,6 +78,14 @@ def shorten_to_context(
     while len(prompt_tokens(assistant.format, assistant.tokenizer, messages[:-1])) >= context:
         messages = messages[:-2]
     return Conversation(messages)
+
+
+def held_out_questions(config: SftConfig, folder: RunFolder) -> list[EvaluationItem]:
+    """Return the questions of the report: held-out ones, each with its reference answer."""
+    if config.data == "python":
+        return question_items(question_task().held_out)
+    held_out = read_task(folder.path / TASK_FILE, Conversation).held_out
+    return [EvaluationItem(m[:-1], m[-1]["content"]) for (m,) in held_out]
 
 
 def run_sft(run: TrainingRun, config: SftConfig) -> None:
