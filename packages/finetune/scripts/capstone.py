@@ -36,39 +36,43 @@ MODELS = ("base", "sft", "dpo", "ppo", "ppo-hacked")
 
 @dataclass(frozen=True)
 class Config:
-    """How often and how long."""
+    """Train every stage with several seeds and report means with intervals over the seeds."""
 
     runs: Path = Path("runs/capstone")
-    """Where the runs lie, those of a seed in a folder of their own."""
+    """Folder of the runs; each seed has its own folder in it."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """At least two; all are reported."""
-    lengths: tyro.conf.OmitArgPrefixes[PipelineSizes] = field(default_factory=PipelineSizes)
-    """How long each stage takes."""
+    """Seeds, at least two."""
+    sizes: tyro.conf.OmitArgPrefixes[PipelineSizes] = field(default_factory=PipelineSizes)
+    """Length of each stage."""
     json: bool = False
     """Print one JSON document instead of tables."""
 
     def __post_init__(self) -> None:
-        """Refuse what has no interval."""
+        """Check that there are two seeds.
+
+        Raises:
+            BadInput: there are fewer, so there is no interval.
+        """
         if len(set(self.seeds)) < 2:
             raise BadInput(f"an interval over seeds needs two of them, got {self.seeds}")
 
 
 def one_seed(config: Config, seed: int) -> dict[str, Any]:
     """Train everything with a seed and measure it."""
-    pipeline = Pipeline(config.runs / str(seed), config.lengths, seed)
+    pipeline = Pipeline(config.runs / str(seed), config.sizes, seed)
     sft = pipeline.sft(pipeline.base())
-    documented = documentation_pairs(config.lengths, seed)
-    own = pairs_from_model(sft, config.lengths, seed)
+    documented = documentation_pairs(config.sizes, seed)
+    own = pairs_from_model(sft, config.sizes, seed)
     pipeline.dpo(sft, own)
     judges = {
         "reward": pipeline.reward(sft, documented + own),
         "reward-documented": pipeline.reward(sft, documented, "reward-documented"),
     }
     pipeline.ppo(sft, judges["reward"])
-    pipeline.ppo(sft, judges["reward-documented"], "ppo-hacked", beta=0.02)
+    pipeline.ppo(sft, judges["reward-documented"], "ppo-hacked", kl_coef=0.02)
     return {
         "seed": seed,
-        **pipeline.judged(MODELS, shown=5),
+        **pipeline.evaluate(MODELS, n_samples=5),
         "reward": {
             f"{name} on {kind}": reward_report(Path(judge), pairs.held_out)
             for name, judge in judges.items()
@@ -79,7 +83,7 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
 
 
 def phases(run: Path) -> dict[str, list[float]]:
-    """What PPO was paid, and how far it had gone, phase by phase."""
+    """Score, KL and length of the answers in each phase of PPO."""
     records = list(RunFolder(run).records())
     return {name: [round(each[name], 3) for each in records] for name in ("score", "kl", "length")}
 

@@ -44,7 +44,7 @@ class Config:
     """Updates of DPO."""
     imitation: int = experiment.IMITATION_LOOP.steps
     """Updates of the imitator."""
-    phases: int = experiment.SUMS_PPO.phases
+    phases: int = experiment.SUMS_PPO.n_phases
     """Phases of PPO."""
     answers: int = 300
     """Times that each question is answered twice; two of five such pairs hold one right answer."""
@@ -66,7 +66,7 @@ def policies(
     """The number of pairs, and how each method makes a policy at a beta."""
     pairs = experiment.sample_imitator_pairs(made, config.answers, seed)
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
-    ppo = replace(experiment.SUMS_PPO, phases=config.phases)
+    ppo = replace(experiment.SUMS_PPO, n_phases=config.phases)
     return len(pairs), {
         "dpo": lambda beta: experiment.train_dpo(made, pairs, beta, seed=seed, loop=dpo),
         "dpo, nobody errs": lambda beta: experiment.train_dpo(

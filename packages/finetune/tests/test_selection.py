@@ -244,9 +244,8 @@ def test_a_system_text_reaches_the_questions_of_the_report(tmp_path, command):
     }
     write_task(tmp_path / TASK_FILE, Task([items[command]], [items[command]]))
     held_out = {sft: sft.held_out_questions, dpo: dpo.held_out_prompts}[command]
-    assert held_out(CONFIGS[command](data="rows.json"), RunFolder(tmp_path)) == [
-        EvaluationItem([*system, *single_turn_prompt("q")], "a")
-    ]
+    items = held_out(CONFIGS[command](data="rows.json"), RunFolder(tmp_path))
+    assert items == [EvaluationItem([*system, *single_turn_prompt("q")], "a")]
 
 
 GOOD = [{"instruction": f"Spell {n}.", "output": f"It is {n}."} for n in range(6)]
