@@ -27,9 +27,10 @@ RUNS = {
     "reward-lora": f"finetune reward {STEPS} --model sft --rank 4",
     "dpo": f"finetune dpo {STEPS} --model sft",
     "dpo-lora": f"finetune dpo {STEPS} --model sft --rank 4 --loss ipo --micro-batch 5",
-    "ppo": "finetune ppo --phases 20 --prompts 16 --save-every 8 --model sft --reward reward",
-    "ppo-lora": "finetune ppo --phases 5 --prompts 16 --model sft --reward rule --rank 4 "
-    "--target-kl 0.5",
+    "ppo": "finetune ppo --n-phases 20 --prompts-per-phase 16 --save-every 8 --model sft "
+    "--reward-model reward",
+    "ppo-lora": "finetune ppo --n-phases 5 --prompts-per-phase 16 --model sft --reward-model rule "
+    "--rank 4 --target-kl 0.5",
 }
 TABLES = {
     "handcalc step": "handcalc step --json",

@@ -42,33 +42,37 @@ class Config:
     """Folder for the runs; each seed gets a subfolder."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Random seeds, at least two; each gets its own models."""
-    lengths: tyro.conf.OmitArgPrefixes[PipelineSizes] = field(default_factory=PipelineSizes)
+    sizes: tyro.conf.OmitArgPrefixes[PipelineSizes] = field(default_factory=PipelineSizes)
     """Steps, phases and examples of each stage."""
     json: bool = False
     """Print one JSON document instead of tables."""
 
     def __post_init__(self) -> None:
-        """Check that there are two seeds, without which there is no interval."""
+        """Check that there are two seeds.
+
+        Raises:
+            BadInput: there are fewer, so there is no interval.
+        """
         if len(set(self.seeds)) < 2:
             raise BadInput(f"an interval needs at least two different seeds, got {self.seeds}")
 
 
 def one_seed(config: Config, seed: int) -> dict[str, Any]:
     """Train all stages with one seed and evaluate them."""
-    pipeline = Pipeline(config.runs / str(seed), config.lengths, seed)
+    pipeline = Pipeline(config.runs / str(seed), config.sizes, seed)
     sft = pipeline.sft(pipeline.base())
-    documented = documentation_pairs(config.lengths, seed)
-    own = pairs_from_model(sft, config.lengths, seed)
+    documented = documentation_pairs(config.sizes, seed)
+    own = pairs_from_model(sft, config.sizes, seed)
     pipeline.dpo(sft, own)
     judges = {
         "reward": pipeline.reward(sft, documented + own),
         "reward-documented": pipeline.reward(sft, documented, "reward-documented"),
     }
     pipeline.ppo(sft, judges["reward"])
-    pipeline.ppo(sft, judges["reward-documented"], "ppo-hacked", beta=0.02)
+    pipeline.ppo(sft, judges["reward-documented"], "ppo-hacked", kl_coef=0.02)
     return {
         "seed": seed,
-        **pipeline.judged(MODELS, shown=5),
+        **pipeline.evaluate(MODELS, n_samples=5),
         "reward": {
             f"{name} on {kind}": reward_report(Path(judge), pairs.held_out)
             for name, judge in judges.items()

@@ -44,7 +44,7 @@ class Config:
     """Training steps of DPO."""
     imitation: int = experiment.IMITATION_LOOP.steps
     """Training steps of the imitator."""
-    phases: int = experiment.SUMS_PPO.phases
+    phases: int = experiment.SUMS_PPO.n_phases
     """Phases of PPO, each with fresh answers."""
     answers: int = 300
     """Pairs of answers sampled per question; two in five contain exactly one right answer."""
@@ -66,7 +66,7 @@ def training_methods(
     """Return the number of pairs, and for each method a function from beta to its policy."""
     pairs = experiment.sample_imitator_pairs(task, config.answers, seed)
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
-    ppo = replace(experiment.SUMS_PPO, phases=config.phases)
+    ppo = replace(experiment.SUMS_PPO, n_phases=config.phases)
     return len(pairs), {
         "dpo": lambda beta: experiment.dpo_on_sums(task, pairs, beta, seed=seed, loop=dpo),
         "dpo, nobody errs": lambda beta: experiment.dpo_on_sums(

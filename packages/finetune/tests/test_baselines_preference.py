@@ -1,5 +1,7 @@
 """Every preference loss against trl's `compute_loss`, on the trainers' own batches."""
 
+from functools import partial
+
 import pytest
 
 pytest.importorskip("trl", reason="baselines: needs the extra baselines")
@@ -9,20 +11,21 @@ import torch
 from finetune.baselines import our_policy
 from finetune.comparison import preference_rows
 from finetune.comparison.preference_rows import (
-    LossInputs,
+    PolicyLoss,
     dpo_loss_rows,
     kto_rows,
     loss_row,
+    margin_loss,
+    mean_kto_loss,
     orpo_row,
     simpo_row,
-    with_reference_logprobs,
 )
 from finetune.dpo import baselines
 from finetune.dpo.losses import conservative_dpo_loss, ipo_loss
 from finetune.dpo.margins import mean_logprob, sum_logprob
 from finetune.dpo.reference_free import log_odds, odds_ratio_loss, simpo_loss
-from finetune.dpo.training import preference_loss, sequence_logprobs
-from finetune.dpo.unpaired import KTOLoss, LabelledBatch
+from finetune.dpo.training import sequence_logprobs
+from finetune.dpo.unpaired import KTOHyperparameters, LabelledBatch
 from gpt.baselines import small_model
 
 pytestmark = pytest.mark.baselines
@@ -61,14 +64,19 @@ def test_orpo_and_simpo_equal_trls(tmp_path):
     assert simpo_row(tmp_path).max_abs_diff < 2e-6
 
 
-@pytest.mark.parametrize(("beta", "measure"), [(0.3, sum_logprob), (0.1, mean_logprob)])
-def test_ipo_differs_with_summed_log_probabilities_or_another_beta(tmp_path, beta, measure):
+@pytest.mark.parametrize(("beta", "reduction"), [(0.3, sum_logprob), (0.1, mean_logprob)])
+def test_sums_for_means_and_another_beta_are_told_apart(tmp_path, beta, reduction):
     policy, reference = small_model("llama"), small_model("llama")
     trainer = baselines.text_dpo_trainer(policy, reference, tmp_path, 0, loss_type="ipo", beta=0.3)
     batch = baselines.first_batch(trainer)
-    pairs = with_reference_logprobs(baselines.completion_rows(batch), our_policy(reference))
-    ours = LossInputs(our_policy(policy), preference_loss(ipo_loss, beta, measure), pairs)
-    assert not loss_row("IPO", trainer, batch, ours).ok
+    loss = margin_loss(
+        partial(ipo_loss, beta=beta),
+        baselines.completion_rows(batch),
+        our_policy(reference),
+        reduction,
+    )
+    ours = PolicyLoss(our_policy(policy), loss)
+    assert not loss_row("IPO", trainer, batch, ours).is_equal
 
 
 def test_kto_differs_if_its_two_weights_are_swapped(tmp_path):
@@ -77,15 +85,14 @@ def test_kto_differs_if_its_two_weights_are_swapped(tmp_path):
     trainer = baselines.kto_trainer(policy, reference, tmp_path, 0, beta=0.3, **weights)
     batch = baselines.first_batch(trainer)
     assert batch["label"].tolist() == [True] * 5 + [False] * 3
-    both = baselines.stack_rows(
-        baselines.completion_rows(batch), baselines.completion_rows(batch, "KL_")
-    )
+    rows = baselines.completion_rows(batch), baselines.completion_rows(batch, "KL_")
     with torch.no_grad():
-        reference_sums = sequence_logprobs(our_policy(reference), both).logprob
-    labelled = LabelledBatch(both, reference_sums, batch["label"])
+        reference_sums = [sequence_logprobs(our_policy(reference), each) for each in rows]
+    inputs = LabelledBatch(*rows, batch["label"]), *reference_sums
     ours = our_policy(policy)
-    assert loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 0.8, 1.5), labelled)).ok
-    assert not loss_row("", trainer, batch, LossInputs(ours, KTOLoss(0.3, 1.5, 0.8), labelled)).ok
+    for weights, is_equal in (((0.8, 1.5), True), ((1.5, 0.8), False)):
+        loss = partial(mean_kto_loss, inputs=(*inputs, KTOHyperparameters(0.3, *weights)))
+        assert loss_row("", trainer, batch, PolicyLoss(ours, loss)).is_equal == is_equal
 
 
 def margins():

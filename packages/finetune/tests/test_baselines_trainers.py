@@ -8,8 +8,10 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 from finetune import baselines
 from finetune.comparison import trainers
 from finetune.comparison.interleaved import TINY_BENCHMARK, InterleavedSteps, without_timing
+from finetune.dpo.losses import dpo_loss
+from finetune.dpo.margins import sum_logprob
 from finetune.dpo.pairs import TokenPair
-from finetune.dpo.training import preference_loss
+from finetune.sft import training as sft_training
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import StepRecord
 
@@ -53,20 +55,24 @@ def test_trainers_use_full_precision_without_activation_checkpointing(tmp_path):
 def test_losses_and_weights_are_equal(stage):
     rows = stage(SHORT, floor=1.2)
     assert [row.name.split(": ")[1] for row in rows] == ["losses", "weights"]
-    assert [row.name for row in rows if not row.ok] == []
+    assert [row.name for row in rows if not row.is_equal] == []
     assert all(row.speedup is None and row.floor is None for row in rows)
 
 
 @pytest.mark.parametrize("kind", ["sigmoid", "ipo", "robust"])
 def test_losses_and_weights_of_dpo_are_equal(kind):
     rows = trainers.dpo_trainer_rows(SHORT, 1.3, kind)
-    assert [row.name for row in rows if not row.ok] == []
+    assert [row.name for row in rows if not row.is_equal] == []
 
 
-def test_a_different_beta_makes_the_rows_unequal(monkeypatch):
-    monkeypatch.setattr(trainers, "dpo_losses", lambda: {"sigmoid": preference_loss(beta=0.2)})
+def test_another_beta_is_found(monkeypatch):
+    def twice_the_beta(policy_margin, reference_margin, beta):
+        return dpo_loss(policy_margin, reference_margin, 2 * beta)
+
+    other = {"sigmoid": (twice_the_beta, sum_logprob)}
+    monkeypatch.setattr(trainers, "dpo_losses", lambda: other)
     losses, weights = trainers.dpo_trainer_rows(SHORT, 1.3)
-    assert not losses.ok and not weights.ok
+    assert not losses.is_equal and not weights.is_equal
 
 
 def test_a_loss_that_includes_the_prompt_makes_the_losses_unequal(monkeypatch):
@@ -74,13 +80,13 @@ def test_a_loss_that_includes_the_prompt_makes_the_losses_unequal(monkeypatch):
         logprobs = model(rows.tokens, rows.tokens > 0)
         return LossSum(-logprobs.sum(), int((rows.tokens[:, 1:] > 0).sum()))
 
-    monkeypatch.setattr(trainers, "sft_loss", loss_of_all_tokens)
-    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].ok
+    monkeypatch.setattr(sft_training, "sft_loss", of_all)
+    assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].is_equal
 
 
 def test_a_timed_row_has_the_median_times_of_the_steps_after_the_checked_ones():
     losses, weights = trainers.sft_trainer_rows(replace(SHORT, timed_steps=2), floor=1.2)
-    assert losses.ok and losses.floor == 1.2
+    assert losses.is_equal and losses.floor == 1.2
     assert losses.ours_s > 0 and losses.library_s > 0
     assert weights.speedup is None
 

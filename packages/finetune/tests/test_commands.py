@@ -1,4 +1,4 @@
-"""Every stage on a tiny model: what it writes, how it resumes, and what its run can be used for."""
+"""Every training command on a tiny model: the files it writes, resuming, and uses of its run."""
 
 import json
 import math
@@ -15,24 +15,28 @@ import torch
 
 from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import FINETUNE, main
-from finetune.commands import dpo, ppo
-from finetune.commands.dpo import encode_pairs
-from finetune.commands.sft import SFT_LOOP, SftConfig
-from finetune.commands.stage import TASK_FILE, saved_settings
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import read_task
-from finetune.dpo.pairs import pair_rows
+from finetune.dpo.pairs import encode_pairs, pair_rows
+from finetune.dpo.run import DpoConfig
 from finetune.lora.merge import merged_copy
 from finetune.lora.nf4 import quantise_model
 from finetune.lora.peft_files import read_adapter
+from finetune.ppo import run as ppo_run
 from finetune.reward.loss import reward_loss
+from finetune.runs import TASK_FILE
+from finetune.sft.run import SftConfig
 from gpt.cli import main as gpt_main
+from gpt.errors import BadInput
 from gpt.generation.generate import generate
-from gpt.runs import training_run as running
+from gpt.runs import training_run
 from gpt.runs.folder import RunFolder
 
 TINY = "--device cpu --steps 4 --batch-size 4 --save-every 2"
-PPO = "--device cpu --phases 2 --prompts 4 --room 6 --epochs 1 --minibatches 2 --save-every 1"
+PPO = (
+    "--device cpu --n-phases 2 --prompts-per-phase 4 --max-new-tokens 6 --n-epochs 1 "
+    "--n-minibatches 2 --save-every 1"
+)
 TRAINED = {"all": "--rank 0", "adapters": "--rank 2", "beside-nf4": "--rank 2 --quantised"}
 
 
@@ -48,7 +52,7 @@ def sft(home):
 
 
 @pytest.fixture(scope="module")
-def judge(home, sft):
+def reward_run(home, sft):
     data = ("--data", home / "pairs.jsonl", "--model", sft)
     assert call(f"reward {TINY} --name reward --overwrite", home, *data) == 0
     return home / "runs" / "reward"
@@ -78,7 +82,7 @@ def test_sft_writes_a_run_that_gpt_can_sample_from(home, sft, capsys):
     assert [record["step"] for record in records] == [1, 2, 3, 4]
     assert records[-1]["validation"] is not None
     assert (sft / "task.json").is_file()
-    assert gpt(["sample", "--run", str(sft), "--prompt", "The", "--tokens", "3"]) == 0
+    assert gpt(["sample", "--run", str(sft), "--prompt", "The", "--max-new-tokens", "3"]) == 0
     assert capsys.readouterr().out.startswith("The")
 
 
@@ -109,26 +113,17 @@ def test_a_stopped_run_goes_on_with_the_same_bits(home, sft, trained, capsys):
 
 
 @pytest.mark.parametrize("how", ["--rank 0", "--rank 2", "--precision bf16"])
-def test_dpo_begins_at_ln_2_and_asks_about_the_pairs_that_it_comes_to(home, sft, monkeypatch, how):
-    asked = []
-
-    def counted(policy, batches):
-        held = list(batches)
-        asked.append(sum(len(rows.tokens) for rows in held) // 2)
-        return reference_logprobs(policy, held)
-
-    reference_logprobs = dpo.reference_logprobs
-    monkeypatch.setattr(dpo, "reference_logprobs", counted)
+def test_the_first_loss_of_dpo_is_ln_2(home, sft, how):
     data = ("--data", home / "pairs.jsonl", "--model", sft, *how.split())
     short = "dpo --device cpu --steps 2 --batch-size 3 --name short --overwrite --warmup 0.9"
     assert call(short, home, *data) == 0
-    assert asked == [6, 1]  # of 9 pairs to learn from and 1 to be judged on
     first, _ = RunFolder(home / "runs" / "short").read_log()
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    assert first["chosen_reward"] == pytest.approx(0, abs=1e-6)
 
 
-def test_ppo_resumes_between_phases_with_the_same_bits(home, sft, judge, few_questions):
-    data = ("--model", sft, "--reward", judge)
+def test_ppo_resumes_between_phases_with_the_same_bits(home, sft, reward_run, few_questions):
+    data = ("--model", sft, "--reward-model", reward_run)
     for name in ("ppo", "ppo_cut"):
         assert call(f"ppo {PPO} --name {name}", home, *data) == 0
     whole, cut = home / "runs" / "ppo", home / "runs" / "ppo_cut"
@@ -164,10 +159,10 @@ def test_ppo_with_adapters_shares_one_base(home, sft, few_questions, bits, monke
         assert shared == {each.data_ptr() for each in critic if not each.requires_grad}
         return begun(models, *more)
 
-    begun = ppo.ppo
-    monkeypatch.setattr(ppo, "ppo", held)
+    begun = ppo_run.ppo
+    monkeypatch.setattr(ppo_run, "ppo", held)
     options = f"ppo {PPO} --rank 2 --name shared --overwrite {bits}"
-    assert call(options, home, "--model", sft, "--reward", "rule") == 0
+    assert call(options, home, "--model", sft, "--reward-model", "rule") == 0
     saved = checkpoints(home / "runs" / "shared")["step-00000004.safetensors"]
     names = [name for name in saved if name.startswith("model.")]
     assert not any("embedding" in name for name in names)
@@ -201,18 +196,26 @@ def test_reading_a_run_does_not_set_its_readers_random_numbers(home, sft):
     assert drawn[0] != drawn[1]
 
 
-def test_a_resumed_run_may_be_spread_in_another_way(sft):
-    config = SftConfig(loop=replace(SFT_LOOP, shard=True), resume=sft)
-    assert saved_settings(config, RunFolder(sft)).loop.shard
+def test_a_resumed_run_may_be_sharded_but_not_changed(sft):
+    saved = SftConfig.saved(sft)
+    replace(saved, loop=replace(saved.loop, shard=True)).refuse_changes(saved)
+    with pytest.raises(BadInput, match="this run has learning_rate"):
+        faster = replace(saved, loop=replace(saved.loop, learning_rate=1.0))
+        faster.refuse_changes(saved)
+    with pytest.raises(BadInput, match="cannot resume it"):
+        DpoConfig.saved(sft)
 
 
-def test_the_answers_of_every_stage_can_be_read(home, sft, judge, capsys):
+def test_the_answers_of_every_stage_can_be_read(home, sft, reward_run, capsys):
     for run in (sft, home / "runs" / "ppo"):
         if run.exists():
             assert (
-                main(["chat", "--model", str(run), "--question", "Spell 1.", "--tokens", "4"]) == 0
+                main(
+                    ["chat", "--model", str(run), "--question", "Spell 1.", "--max-new-tokens", "4"]
+                )
+                == 0
             )
-    scorer, _ = load_scorer(judge)
+    scorer, _ = load_scorer(reward_run)
     assert torch.isfinite(scorer(torch.tensor([[1, 2, 3]]), torch.tensor([3]))).all()
 
 
@@ -226,7 +229,7 @@ def test_a_run_with_adapters_answers_as_its_merged_weights_do(home, sft):
     assert len(list(generate(tuned, [5, 6], 3))) == 3
 
 
-def test_reports_are_one_json_document(home, sft, judge, capsys):
+def test_reports_are_one_json_document(home, sft, reward_run, capsys):
     data = ("--data", home / "pairs.jsonl", "--model", sft)
     assert call(f"reward {TINY} --name told --json", home, *data) == 0
     found = json.loads(capsys.readouterr().out)
@@ -248,8 +251,8 @@ def test_the_mask_is_shown_and_nothing_is_trained(home, sft, capsys):
     assert not (home / "runs" / "unseen").exists()
 
 
-def test_ctrl_c_in_a_step_saves_it_and_says_how_to_go_on(home, sft, capsys, monkeypatch):
-    logged = running.log_records
+def test_ctrl_c_in_a_step_saves_it_and_says_how_to_resume(home, sft, capsys, monkeypatch):
+    logged = training_run.log_records
 
     def interrupted(records, folder):
         for record in logged(records, folder):
@@ -257,18 +260,18 @@ def test_ctrl_c_in_a_step_saves_it_and_says_how_to_go_on(home, sft, capsys, monk
                 signal.raise_signal(signal.SIGINT)
             yield record
 
-    monkeypatch.setattr(running, "log_records", interrupted)
+    monkeypatch.setattr(training_run, "log_records", interrupted)
     data = ("--data", home / "rows.json", "--model", sft)
     assert call(f"sft {TINY} --name interrupted", home, *data) == 130
     run = home / "runs" / "interrupted"
-    said = f"stopped after step 3; go on with: finetune sft --resume {run}"
+    said = f"stopped after step 3; resume with: finetune sft --resume {run}"
     assert said in capsys.readouterr().err
     assert "step-00000003.safetensors" in checkpoints(run)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="posix: SIGINT")
-def test_ctrl_c_saves_and_says_how_to_go_on(home, sft):
+def test_ctrl_c_saves_and_says_how_to_resume(home, sft):
     run = home / "runs" / "stopped"
     command = [sys.executable, "-m", "finetune", "sft", "--device", "cpu", "--steps", "100000"]
     options = [
@@ -291,5 +294,5 @@ def test_ctrl_c_saves_and_says_how_to_go_on(home, sft):
         process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
-    assert f"go on with: finetune sft --resume {run}" in said
+    assert f"resume with: finetune sft --resume {run}" in said
     assert list((run / "checkpoints").glob("*.safetensors"))

@@ -10,7 +10,10 @@ import pytest
 pytestmark = pytest.mark.slow
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 CAPSTONE = SCRIPTS / "capstone.py"
-SHORT = "--base 2 --sft 2 --reward 2 --dpo 2 --phases 1 --pairs 20 --sampled 5 --questions 5 --json"
+SHORT = (
+    "--base-steps 2 --sft-steps 2 --reward-steps 2 --dpo-steps 2 --ppo-phases 1 --n-pairs 20 "
+    "--n-sampled-questions 5 --n-questions 5 --json"
+)
 
 
 def document(command, folder):

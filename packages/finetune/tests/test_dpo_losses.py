@@ -46,10 +46,10 @@ def test_what_the_prompt_scores_changes_nothing():
 
 def test_chosen_rows_stand_above_rejected_ones():
     values = double(-3, -1, -4, -8)
-    assert split_chosen_rejected(values).chosen.tolist() == [-3, -1]
-    assert split_chosen_rejected(values).rejected.tolist() == [-4, -8]
+    assert split_chosen_rejected(values)[0].tolist() == [-3, -1]
+    assert split_chosen_rejected(values)[1].tolist() == [-4, -8]
     assert margin(values).tolist() == [1, 7]
-    with pytest.raises(BadInput, match="3 rows are no pairs"):
+    with pytest.raises(BadInput, match="3 rows cannot be pairs"):
         margin(double(1, 2, 3))
 
 
@@ -63,7 +63,7 @@ def test_a_report_by_hand():
     assert report == (2, -0.5, -1.0, 0.5, 0.75, -3.0, -5.0)
     other = report._replace(n_pairs=6, accuracy=0.25, chosen_reward=1.5)
     assert mean_pair_metrics([report, other]) == (8, 1.0, -1.0, 0.5, 0.375, -3.0, -5.0)
-    with pytest.raises(BadInput, match="no pair was seen"):
+    with pytest.raises(BadInput, match="no pairs to average over"):
         mean_pair_metrics([])
 
 

@@ -70,7 +70,7 @@ def test_where_all_weights_are_trained_there_is_no_adapter(runs, home):
 @pytest.mark.parametrize("name", ["start", "thin-dpo", "small-sft"])
 def test_an_exported_run_answers_as_the_run_does(name, runs, tmp_path, capsys):
     folder = tmp_path / "out"
-    assert main(["export", str(runs / name), str(folder)]) == 0
+    assert main(["export", "--run", str(runs / name), "--output", str(folder)]) == 0
     assert f"open it with: AutoModelForCausalLM.from_pretrained({str(folder)!r})" in (
         capsys.readouterr().err
     )
@@ -83,32 +83,32 @@ def test_an_exported_run_answers_as_the_run_does(name, runs, tmp_path, capsys):
 @pytest.mark.parametrize("name", ["thin-sft", "small-sft"])
 def test_an_adapter_apart_is_a_model_of_its_own_name(name, runs, tmp_path):
     folder, run = tmp_path / "out", str(runs / name)
-    assert main(["export", run, str(folder), "--adapter"]) == 0
+    assert main(["export", "--run", run, "--output", str(folder), "--adapter"]) == 0
     base, start = load_pretrained(str(folder)).model, load_assistant(str(runs / "start")).model
     assert torch.equal(base(TOKENS), start(TOKENS)) == (name == "thin-sft")  # no four bits there
     ours, theirs = load_assistant(run), load_assistant(str(folder / "adapter"))
     assert torch.equal(ours.model(TOKENS), theirs.model(TOKENS))
-    assert main(["export", run, str(folder), "--overwrite"]) == 0
+    assert main(["export", "--run", run, "--output", str(folder), "--overwrite"]) == 0
     assert not (folder / "adapter" / CONFIG_FILE).exists()  # the model has it inside now
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        ("runs/base out", "was made by gpt train; write it with: gpt export --run runs/base"),
+        ("runs/base out", "was made by gpt train; export it with: gpt export --run runs/base"),
         ("nothing out", "there is no run in 'nothing'"),
         ("runs/start out --adapter", "has trained all weights of its model and has no adapter"),
         ("runs/thin-reward out", "is a reward model"),
         ("runs/start runs", "'runs' is not empty"),
         ("runs/start rows.json", "'rows.json' is a file"),
-        ("runs/start", "required"),
     ],
 )
 def test_a_wrong_call_is_one_sentence_and_leaves_nothing(
     call, message, home, runs, capsys, monkeypatch
 ):
     monkeypatch.chdir(home)
-    assert main(["export", *call.split()]) == 2
+    run, output, *more = call.split()
+    assert main(["export", "--run", run, "--output", output, *more]) == 2
     said = capsys.readouterr().err
     assert message in said and said.count("\n") == 1
     assert not (home / "out").exists()

@@ -1,4 +1,4 @@
-"""A disk that fills up during a stage: the file, what was kept, and how to go on."""
+"""A disk that fills up during a stage: the message names the file and the way to resume."""
 
 import errno
 import os
@@ -9,12 +9,12 @@ import pytest
 
 from finetune.cli import main
 
-GO_ON = "free some space, then go on with: finetune sft --resume .*mine"
+RESUME = "free some space, then resume with: finetune sft --resume .*mine"
 WRITES = {  # after tokenizer, task, config and log
-    1: ("task.json", "free some space and start again"),
-    4: ("step-00000001.safetensors", f"no checkpoint was written yet, .*; {GO_ON}"),
-    5: ("step-00000002.safetensors", f"the last checkpoint is step-00000001.safetensors; {GO_ON}"),
-    6: ("adapter_model.safetensors", f"the last checkpoint is step-00000002.safetensors; {GO_ON}"),
+    1: ("task.json", "nothing of the run was kept; free some space and start again"),
+    4: ("step-00000001.safetensors", f"no checkpoint was written yet, .*; {RESUME}"),
+    5: ("step-00000002.safetensors", f"the last checkpoint is step-00000001.safetensors; {RESUME}"),
+    6: ("adapter_model.safetensors", f"the last checkpoint is step-00000002.safetensors; {RESUME}"),
 }
 
 

@@ -101,7 +101,7 @@ def test_k3_varies_less_than_k1_while_the_two_are_close():
     assert (variance(k3) < 0.1 * variance(k1)).all()
 
 
-def test_as_a_loss_k1_teaches_nothing_and_k2_what_the_divergence_teaches():
+def test_as_a_loss_k1_has_no_expected_gradient_and_k2_that_of_the_kl():
     logits, reference = two_distributions()
     logits.requires_grad_()
 
@@ -132,7 +132,9 @@ def test_a_step_on_the_penalty_alone_brings_the_policy_closer_to_its_reference()
         return exact_kl(policy[None], reference[None], mask[:1]).sum().item()
 
     before, old = distance(), logprobs(policy).detach()
-    penalty = token_rewards(k1(old, logprobs(reference), mask), torch.zeros(2000), mask, beta=1.0)
+    penalty = token_rewards(
+        k1(old, logprobs(reference), mask), torch.zeros(2000), mask, kl_coef=1.0
+    )
     loss = clipped_policy_loss(logprobs(policy), old, penalty.double(), mask).loss
     (gradient,) = torch.autograd.grad(loss, policy)
     with torch.no_grad():
@@ -142,7 +144,7 @@ def test_a_step_on_the_penalty_alone_brings_the_policy_closer_to_its_reference()
 
 @pytest.mark.parametrize("rubbish", [1e9, torch.inf, torch.nan])
 @pytest.mark.parametrize("kind", [k1, k2, k3])
-def test_what_stands_on_padding_changes_no_number_and_no_gradient(kind, rubbish):
+def test_values_on_padding_change_no_number_and_no_gradient(kind, rubbish):
     mask = tensor([[True, True, False]])
     logits, reference = (each[:3][None] for each in two_distributions())
 
@@ -167,34 +169,35 @@ def test_what_stands_on_padding_changes_no_number_and_no_gradient(kind, rubbish)
         (6.6, 0.101),  # 10 % above: 1 + 0.1 * 10 / 100
         (12.0, 0.102),  # clipped to 20 %
         (0.0, 0.098),
-        (-3.0, 0.098),  # an estimate may be negative; the price stays positive
+        (-3.0, 0.098),  # an estimate may be negative; the coefficient stays positive
     ],
 )
-def test_the_price_moves_as_in_the_paper(kl, expected):
-    price = AdaptiveKLController(0.1, target=6.0, horizon=100)
-    assert price.after(kl, n_answers=10).beta == pytest.approx(expected, abs=1e-12)
-    assert price.beta == 0.1
+def test_the_kl_coefficient_adapts_as_in_the_paper(kl, expected):
+    controller = AdaptiveKLController(0.1, target_kl=6.0, horizon=100)
+    assert controller.updated(kl, n_answers=10).kl_coef == pytest.approx(expected, abs=1e-12)
+    assert controller.kl_coef == 0.1
 
 
-def test_the_price_settles_where_the_divergence_meets_its_target():
-    price = AdaptiveKLController(0.01, target=6.0, horizon=1000)
+def test_the_kl_coefficient_settles_where_the_kl_meets_its_target():
+    controller = AdaptiveKLController(0.01, target_kl=6.0, horizon=1000)
     for _ in range(1000):
-        price = price.after(3.0 / price.beta, n_answers=64)  # what costs more is done less
-    assert price.beta == pytest.approx(0.5, abs=1e-3)
+        kl = 3.0 / controller.kl_coef  # a larger coefficient makes the KL smaller
+        controller = controller.updated(kl, n_answers=64)
+    assert controller.kl_coef == pytest.approx(0.5, abs=1e-3)
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: AdaptiveKLController(0.0), "beta must be a number above 0, got 0.0"),
+        (lambda: AdaptiveKLController(0.0), "kl_coef must be a number above 0, got 0.0"),
         (
-            lambda: AdaptiveKLController(0.1, target=-6.0),
-            "target must be a number above 0, got -6.0",
+            lambda: AdaptiveKLController(0.1, target_kl=-6.0),
+            "target_kl must be a number above 0, got -6.0",
         ),
         (lambda: AdaptiveKLController(0.1, horizon=0), "horizon must be a number above 0, got 0"),
-        (lambda: AdaptiveKLController(float("nan")), "beta must be a number above 0, got nan"),
+        (lambda: AdaptiveKLController(float("nan")), "kl_coef must be a number above 0, got nan"),
     ],
 )
-def test_prices_that_turn_the_penalty_around_are_refused(make, message):
+def test_coefficients_that_are_not_positive_are_refused(make, message):
     with pytest.raises(BadInput, match=message):
         make()

@@ -1,4 +1,4 @@
-"""KTO: the value of single answers, and the batches that lend answers to other prompts."""
+"""KTO: the value of single answers, and batches that combine prompts with others' answers."""
 
 import math
 
@@ -8,18 +8,20 @@ import torch
 from finetune.conversations.rows import EpochSampler
 from finetune.dpo.kto import kto_loss, reference_point
 from finetune.dpo.pairs import TokenPair
-from finetune.dpo.training import reference_logprobs
+from finetune.dpo.training import sequence_logprobs
 from finetune.dpo.unpaired import (
-    KTOLoss,
+    KTOHyperparameters,
     LabelledAnswer,
+    kto_batch_loss,
     labelled_answers,
+    labelled_batch,
     labelled_batches,
-    matched_and_mismatched_rows,
+    train_kto,
 )
-from finetune.sft.policy import Policy
+from finetune.sft.policy import Policy, make_reference
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
-from gpt.training.loop import LoopConfig, train
+from gpt.training.loop import LoopConfig
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32, dropout=0.5)
 CPU = torch.device("cpu")
@@ -89,90 +91,101 @@ def test_pairs_are_taken_apart():
     ]
 
 
-def test_each_prompt_borrows_the_answer_of_the_row_before():
-    rows = matched_and_mismatched_rows(DATA, [2, 0])
-    assert rows.tokens.tolist() == [
-        [9, 10, 11, 12, 0, 0],
-        [1, 2, 3, 4, 0, 0],
-        [9, 10, 11, 6, 7, 8],  # row 1 lends
-        [1, 2, 12, 0, 0, 0],  # the last row lends
+def test_each_prompt_is_combined_with_the_answer_of_the_row_before():
+    batch = labelled_batch(DATA, [2, 0])
+    assert batch.matched.tokens.tolist() == [[9, 10, 11, 12], [1, 2, 3, 4]]
+    assert batch.mismatched.tokens.tolist() == [
+        [9, 10, 11, 6, 7, 8],  # the answer of row 1
+        [1, 2, 12, 0, 0, 0],  # the answer of the last row
     ]
-    assert rows.mask.sum(1).tolist() == [1, 2, 3, 1]
+    assert batch.matched.mask.sum(1).tolist() == [1, 2]
+    assert batch.mismatched.mask.sum(1).tolist() == [3, 1]
+    assert batch.desirable.tolist() == [True, True]
 
 
-def test_a_batch_holds_what_belongs_to_its_rows():
-    reference = torch.tensor([[-1.0, -10.0], [-2.0, -20.0], [-3.0, -30.0]])
+def test_a_step_takes_the_rows_of_the_epoch_in_micro_batches():
     epochs = EpochSampler(3, 3, seed=0)
-    first, second = labelled_batches(DATA, reference, epochs, 2, CPU)(0)
+    first, second = labelled_batches(DATA, epochs, 2, CPU)(0)
     order = epochs(0)
-    own = torch.cat([first.reference[:2], second.reference[:1]])
-    other = torch.cat([first.reference[2:], second.reference[1:]])
-    assert own.tolist() == [-1.0 - row for row in order]
-    assert other.tolist() == [-10.0 * (1 + row) for row in order]
     assert torch.cat([first.desirable, second.desirable]).tolist() == [
         DATA[row].desirable for row in order
     ]
-    assert torch.equal(first.rows.tokens, matched_and_mismatched_rows(DATA, order[:2]).tokens)
+    assert torch.equal(first.matched.tokens, labelled_batch(DATA, order[:2]).matched.tokens)
+    assert torch.equal(second.mismatched.tokens, labelled_batch(DATA, order[2:]).mismatched.tokens)
 
 
-def test_an_answer_to_the_same_prompt_is_not_lent():
+def test_an_answer_to_the_same_prompt_is_not_used_as_mismatched():
     data = [*DATA, DATA[2]._replace(answer=[13, 14])]
-    assert matched_and_mismatched_rows(data, [3]).tokens.tolist() == [
-        [9, 10, 11, 13, 14, 0],
-        [9, 10, 11, 6, 7, 8],
-    ]
-    assert matched_and_mismatched_rows(data, [0]).tokens[1].tolist() == [1, 2, 13, 14]
+    batch = labelled_batch(data, [3])
+    assert batch.matched.tokens.tolist() == [[9, 10, 11, 13, 14]]
+    assert batch.mismatched.tokens.tolist() == [[9, 10, 11, 6, 7, 8]]
+    assert labelled_batch(data, [0]).mismatched.tokens.tolist() == [[1, 2, 13, 14]]
 
 
 @pytest.mark.parametrize("data", [[], DATA[:1], DATA[:1] * 3])
-def test_a_prompt_alone_has_nobody_to_borrow_from(data):
+def test_a_single_prompt_has_no_mismatched_answers(data):
     with pytest.raises(BadInput, match=f"other prompts, and there are {min(len(data), 1)}"):
-        labelled_batches(data, torch.zeros(len(data), 2), EpochSampler(1, 1, 0), 1, CPU)
+        labelled_batches(data, EpochSampler(1, 1, 0), 1, CPU)
 
 
 @pytest.mark.parametrize(("bad", "what"), [(([], [1]), "prompt"), (([1], []), "answer")])
 def test_empty_prompts_and_answers_are_refused(bad, what):
     data = [*DATA, LabelledAnswer(*bad, True)]
     with pytest.raises(BadInput, match=f"row 3 has an empty {what}"):
-        labelled_batches(data, torch.zeros(4, 2), EpochSampler(4, 1, 0), 1, CPU)
+        labelled_batches(data, EpochSampler(4, 1, 0), 1, CPU)
+
+
+def test_an_order_for_other_data_is_refused():
+    with pytest.raises(BadInput, match="an order of 4 rows is not for 3 answers"):
+        labelled_batches(DATA, EpochSampler(4, 1, 0), 1, CPU)
 
 
 @pytest.mark.parametrize("name", ["beta", "desirable_weight", "undesirable_weight"])
 def test_settings_must_be_positive(name):
+    model, batches = policy(), labelled_batches(DATA, EpochSampler(3, 3, 0), 3, CPU)
+    kto = KTOHyperparameters(**{name: 0.0})
     with pytest.raises(BadInput, match=f"{name} must be a positive number, got 0"):
-        KTOLoss(**{name: 0.0})
+        next(train_kto(model, make_reference(model), batches, LoopConfig(steps=1), kto))
+
+
+def reference_sums(model, batch):
+    with torch.no_grad():
+        return [sequence_logprobs(model, rows) for rows in (batch.matched, batch.mismatched)]
 
 
 def test_the_first_loss_is_one_half_in_either_mode():
-    model = policy()
-    reference = reference_logprobs(model, [matched_and_mismatched_rows(DATA, [0, 1, 2])])
-    [piece] = labelled_batches(DATA, reference, EpochSampler(3, 3, 0), 3, CPU)(0)
+    model, batches = policy(), labelled_batches(DATA, EpochSampler(3, 3, 0), 3, CPU)
+    [batch] = batches(0)
     for mode in (True, False):
-        total, terms = KTOLoss()(model.train(mode), piece)
+        sums = reference_sums(make_reference(model), batch)
+        total, terms = kto_batch_loss(model.train(mode), batch, *sums)
         assert total.item() == pytest.approx(3 / 2, abs=1e-12) and terms == 3
 
 
 def test_the_loss_by_hand_from_the_scores_of_the_model():
-    model = policy()
-    [piece] = labelled_batches(
-        DATA, torch.zeros(3, 2).double() - 40, EpochSampler(3, 3, 0), 3, CPU
-    )(0)
-    logprobs = model.eval()(piece.rows.tokens, piece.rows.mask).sum(-1) + 40
-    point = logprobs[3:].mean()
+    model, [batch] = policy().eval(), labelled_batches(DATA, EpochSampler(3, 3, 0), 3, CPU)(0)
+    matched, mismatched = (each + 40 for each in reference_sums(model, batch))
+    forty_below = torch.full((3,), -40.0).double()
+    point = mismatched.mean()
     assert point > 0
-    sign = torch.where(piece.desirable, 1, -1)
-    expected = (1 - torch.sigmoid(0.2 * sign * (logprobs[:3] - point))).sum()
-    torch.testing.assert_close(KTOLoss(beta=0.2)(model, piece).total, expected)
+    sign = torch.where(batch.desirable, 1, -1)
+    expected = (1 - torch.sigmoid(0.2 * sign * (matched - point))).sum()
+    kto = KTOHyperparameters(beta=0.2)
+    loss = kto_batch_loss(model, batch, forty_below, forty_below, kto).total
+    torch.testing.assert_close(loss.detach(), expected)
 
 
-def test_kto_tells_good_from_bad():
+def test_kto_separates_good_from_bad_answers():
     torch.manual_seed(0)
     model = Policy(NANO)
-    reference = reference_logprobs(model, [matched_and_mismatched_rows(DATA, [0, 1, 2])])
-    batches = labelled_batches(DATA, reference, EpochSampler(3, 3, 0), 3, CPU)
-    config = LoopConfig(steps=60, learning_rate=1e-2)
-    losses = [record.loss for record in train(model, batches, KTOLoss(beta=0.5), config)]
+    reference, batches = (
+        make_reference(model),
+        labelled_batches(DATA, EpochSampler(3, 3, 0), 3, CPU),
+    )
+    config, kto = LoopConfig(steps=60, learning_rate=1e-2), KTOHyperparameters(beta=0.5)
+    losses = [record.loss for record in train_kto(model, reference, batches, config, kto)]
     assert losses[0] == pytest.approx(0.5, abs=1e-6)
-    after = reference_logprobs(model, [matched_and_mismatched_rows(DATA, [0, 1, 2])]) - reference
-    good, bad, better = after[:, 0].tolist()
+    batch = labelled_batch(DATA, [0, 1, 2])
+    after, before = reference_sums(model, batch)[0], reference_sums(reference, batch)[0]
+    good, bad, better = (after - before).tolist()
     assert losses[-1] < 0.3 and good > 1 and better > 1 and bad < -1

@@ -6,7 +6,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from finetune.commands.ppo import copy_sharing_frozen
 from finetune.lora.inject import (
     AdaptedLinear,
     LoraConfig,
@@ -26,6 +25,7 @@ from finetune.lora.nf4 import (
     quantise_matrix,
     quantise_model,
 )
+from finetune.sft.policy import copy_sharing_frozen
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig

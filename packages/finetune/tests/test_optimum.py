@@ -154,7 +154,7 @@ def test_both_methods_raise_the_exact_reward_and_stay_below_the_frontier(task):
     begun = experiment.policy_point(task, task.imitator)
     pairs = experiment.sample_imitator_pairs(task, 200, seed=0)
     steps = replace(experiment.PREFERENCE_LOOP, steps=15)
-    small = replace(experiment.SUMS_PPO, phases=8, prompts=48)
+    small = replace(experiment.SUMS_PPO, n_phases=8, prompts_per_phase=48)
     policies = [
         experiment.dpo_on_sums(task, pairs, beta=0.5, loop=steps),
         experiment.ppo_on_sums(task, beta=0.5, config=small),

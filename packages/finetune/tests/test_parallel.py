@@ -13,7 +13,8 @@ COMMANDS = {
     "sft": "--data rows.json --steps 3 --batch-size 4",
     "reward": "--data pairs.jsonl --steps 3 --batch-size 4",
     "dpo": "--data pairs.jsonl --steps 3 --batch-size 4 --rank 2",
-    "ppo": "--reward rule --phases 2 --prompts 4 --room 6 --epochs 1 --minibatches 2",
+    "ppo": "--reward-model rule --n-phases 2 --prompts-per-phase 4 --max-new-tokens 6 "
+    "--n-epochs 1 --n-minibatches 2",
 }
 # Starting is what takes long: every command in one start, each meeting at a port of its own.
 # Questions about the modules of one folder do for ppo.

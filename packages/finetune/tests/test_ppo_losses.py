@@ -71,7 +71,7 @@ def test_the_loss_only_ever_promises_less_than_the_plain_one():
     assert clipped_policy_loss(logprobs, old, advantages, mask, 0.1).loss > plain
     without_bound = clipped_policy_loss(logprobs, old, advantages, mask, 1e9)
     torch.testing.assert_close(without_bound.loss, plain, rtol=0, atol=1e-12)
-    assert without_bound.clipped == 0
+    assert without_bound.clip_fraction == 0
 
 
 def test_the_value_loss_by_hand():
@@ -106,14 +106,14 @@ def test_a_value_that_has_moved_too_far_has_no_gradient_towards_its_return():
 
 
 def test_the_losses_add_up_with_their_weights():
-    total = ppo_loss(tensor(1.0), tensor(2.0), tensor(3.0), value_weight=0.5, entropy_weight=0.25)
+    total = ppo_loss(tensor(1.0), tensor(2.0), tensor(3.0), value_coef=0.5, entropy_coef=0.25)
     assert total == 1 + 0.5 * 2 - 0.25 * 3
 
 
 def test_the_bonus_keeps_the_policy_undecided():
     logits = tensor([[[2.0, 0.0, -1.0]]], requires_grad=True)
     before = entropy(logits.log_softmax(-1)).mean()
-    loss = ppo_loss(tensor(0.0), tensor(0.0), before, entropy_weight=0.1)
+    loss = ppo_loss(tensor(0.0), tensor(0.0), before, entropy_coef=0.1)
     (gradient,) = torch.autograd.grad(loss, logits)
     assert entropy((logits - gradient).log_softmax(-1)).mean() > before
 

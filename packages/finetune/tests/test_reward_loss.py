@@ -82,7 +82,7 @@ def test_the_upper_half_is_the_chosen_one():
 
 def test_rows_that_are_no_pairs_are_refused():
     rows = Rows(torch.zeros(3, 2, dtype=torch.long), torch.ones(3, 2).bool(), torch.ones(3).long())
-    with pytest.raises(BadInput, match="3 rows are no pairs"):
+    with pytest.raises(BadInput, match="3 rows cannot be pairs"):
         reward_loss(scorer(), rows)
 
 
@@ -98,5 +98,7 @@ def test_three_preferences_are_learned_by_heart():
 
 @pytest.mark.parametrize("lengths", [[4, 0], [4, 5]])
 def test_a_length_outside_of_the_text_is_refused(lengths):
-    with pytest.raises(BadInput, match=f"lengths lie in 1 to 4, got .{lengths[0]}, {lengths[1]}"):
+    with pytest.raises(
+        BadInput, match=f"lengths must lie in 1 to 4, got .{lengths[0]}, {lengths[1]}"
+    ):
         Scorer(NANO)(torch.ones(2, 4, dtype=torch.long), torch.tensor(lengths))

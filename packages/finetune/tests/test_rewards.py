@@ -17,23 +17,25 @@ def test_rewards_by_hand():
     expected = tensor(
         [[-1.0, 2.0 + 10.0, 0.0, 0.0], [-0.5, 0.0, 0.0, -3.0 + 20.0], [-4.0 - 30.0, 0.0, 0.0, 0.0]]
     )
-    torch.testing.assert_close(token_rewards(KL, SCORES, MASK, beta=0.5), expected, rtol=0, atol=0)
+    torch.testing.assert_close(
+        token_rewards(KL, SCORES, MASK, kl_coef=0.5), expected, rtol=0, atol=0
+    )
 
 
 def test_the_score_stands_on_the_last_token_and_not_on_the_first_padding():
-    rewards = token_rewards(torch.zeros_like(KL), SCORES, MASK, beta=0.5)
+    rewards = token_rewards(torch.zeros_like(KL), SCORES, MASK, kl_coef=0.5)
     assert (rewards[~MASK] == 0).all()
     assert rewards.nonzero().tolist() == [[0, 1], [1, 3], [2, 0]]
     assert rewards.sum(1).tolist() == SCORES.tolist()
 
 
 def test_an_answer_is_paid_its_score_less_the_price_of_its_divergence():
-    paid = token_rewards(KL, SCORES, MASK, beta=0.25).sum(1)
+    paid = token_rewards(KL, SCORES, MASK, kl_coef=0.25).sum(1)
     assert paid.tolist() == [10 - 0.25 * -2, 20 - 0.25 * 7, -30 - 0.25 * 8]
 
 
 def test_with_a_blind_critic_the_score_reaches_every_token_of_its_answer():
-    rewards = token_rewards(torch.zeros_like(KL), SCORES, MASK, beta=0.5)
+    rewards = token_rewards(torch.zeros_like(KL), SCORES, MASK, kl_coef=0.5)
     advantages = gae(rewards, torch.zeros_like(KL), MASK, gamma=1.0, lam=1.0).advantages
     torch.testing.assert_close(advantages, SCORES[:, None] * MASK, rtol=0, atol=0)
 
@@ -42,7 +44,7 @@ def test_with_a_blind_critic_the_score_reaches_every_token_of_its_answer():
 def test_what_stands_on_padding_changes_no_number_and_no_gradient(rubbish):
     def computed(filler):
         kl, scores = KL.masked_fill(~MASK, filler).requires_grad_(), SCORES.clone().requires_grad_()
-        rewards = token_rewards(kl, scores, MASK, beta=0.5)
+        rewards = token_rewards(kl, scores, MASK, kl_coef=0.5)
         weighted = (rewards * tensor([[1.0, 2.0, 3.0, 4.0]])).sum()
         return [rewards, *torch.autograd.grad(weighted, [kl, scores])]
 

@@ -41,24 +41,24 @@ def test_an_answer_that_stopped_has_the_stop_token_and_another_has_not():
         assert mask[length - 1] and not mask[length:].any()
 
 
-def test_texts_are_the_prompts_and_the_answers_without_the_stop_token():
+def test_prompts_and_answers_have_no_padding_and_no_stop_token():
     rows = pad_examples(
         [prompt_answer_example([1, 2], [3, STOP]), prompt_answer_example([4], [1, 2, 3])]
     )
     made = Rollout(rows, torch.tensor([True, False]))
-    assert made.texts() == [([1, 2], [3]), ([4], [1, 2, 3])]
+    assert made.prompts_and_answers() == [([1, 2], [3]), ([4], [1, 2, 3])]
 
 
-def test_the_same_seed_writes_the_same():
+def test_the_same_seed_generates_the_same_answers():
     model, prompts = bold_model(), [[1, 2], [3]]
     once, again, other = (rollout(model, prompts, 8, STOP, seeded(n)) for n in (0, 0, 1))
     assert torch.equal(once.rows.tokens, again.rows.tokens)
-    assert once.texts() != other.texts()
+    assert once.prompts_and_answers() != other.prompts_and_answers()
 
 
-def test_two_processes_write_what_one_would(monkeypatch):
+def test_two_processes_generate_the_answers_of_one(monkeypatch):
     prompts, model = [[1, 2], [3], [0], [1], [2, 2]], bold_model()
-    alone = rollout(model, prompts, 6, STOP, seeded()).texts()
+    alone = rollout(model, prompts, 6, STOP, seeded()).prompts_and_answers()
     shares = []
     for rank in range(2):
         monkeypatch.setattr(rollouts, "local_rows", lambda rows, rank=rank: rows[rank::2])

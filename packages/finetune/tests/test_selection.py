@@ -7,8 +7,6 @@ import pytest
 
 from finetune.assistant.answering import EvaluationItem, generate_answers
 from finetune.assistant.assistant import load_assistant
-from finetune.commands import dpo, ppo, reward, sft
-from finetune.commands.stage import TASK_FILE, prepare
 from finetune.conversations.formats import PLAIN
 from finetune.conversations.messages import (
     Conversation,
@@ -21,12 +19,22 @@ from finetune.conversations.template import template_format
 from finetune.datasets.questions import Question
 from finetune.datasets.splitting import first_prompt, prompt_key, split_by_prompt
 from finetune.datasets.tasks import Task, drop_held_out_prompts, read_task, write_task
-from finetune.pipeline import stage_with_pairs
+from finetune.dpo import run as dpo
+from finetune.pipeline import pairs_that_fit
+from finetune.ppo import run as ppo
+from finetune.reward import run as reward
+from finetune.runs import TASK_FILE, create_run
+from finetune.sft import run as sft
 from gpt.errors import BadInput
 from gpt.runs.folder import RunFolder
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 
 CONFIGS = {sft: sft.SftConfig, dpo: dpo.DpoConfig, reward: reward.RewardConfig}
+LOADERS = {
+    sft: sft.load_conversations,
+    dpo: dpo.load_preference_pairs,
+    reward: reward.load_scored_pairs,
+}
 every_command = pytest.mark.parametrize("command", CONFIGS, ids=["sft", "dpo", "reward"])
 
 
@@ -37,14 +45,14 @@ def assistant(home):
 
 @pytest.fixture
 def learn(home, assistant, tmp_path):
-    """Return a function that writes rows to a file and returns the task of a command."""
+    """A function that returns the task of a command's run, given the rows of its data."""
 
     def task(command, rows, learner=assistant, **options):
         path = tmp_path / "rows.jsonl"
         lines = (row if isinstance(row, str) else json.dumps(row) for row in rows)
         path.write_text("\n".join(lines))
         config = CONFIGS[command](data=str(path), model=str(home / "runs" / "base"), **options)
-        return command.task(config, learner)
+        return LOADERS[command](config, learner)
 
     return task
 
@@ -138,14 +146,14 @@ def test_a_held_out_question_is_not_trained_on_with_another_system_message_or_mo
         assert asked_in[0] and asked_in[1] and not asked_in[0] & asked_in[1]
 
 
-@pytest.mark.parametrize("stage", [dpo.DPO, reward.REWARD], ids=["dpo", "reward"])
-def test_pairs_made_before_a_stage_are_left_out_if_they_do_not_fit(stage, assistant, capsys):
+@pytest.mark.parametrize("command", [dpo, reward], ids=["dpo", "reward"])
+def test_pairs_that_exist_before_a_stage_are_left_out_if_they_do_not_fit(
+    command, assistant, capsys
+):
     fits = [PreferencePair(single_turn_prompt(f"q{n}"), "good", "bad") for n in range(4)]
     long = PreferencePair(single_turn_prompt("q"), "good " * 200, "bad")
-    config = CONFIGS[dpo](context=64)
-    found = stage_with_pairs(stage, Task([*fits[:2], long], [long, *fits[2:]])).task(
-        config, assistant
-    )
+    load = pairs_that_fit(Task([*fits[:2], long], [long, *fits[2:]]))
+    found = load(CONFIGS[command](context=64), assistant)
     assert found == Task(fits[:2], fits[2:])
     assert "2 of 6 pairs are left out" in capsys.readouterr().err
 
@@ -188,15 +196,15 @@ def test_held_out_questions_of_a_file_are_not_trained_on(learn, command):
     assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
 
 
-def test_two_sources_of_pairs_do_not_train_on_held_out_questions(learn, monkeypatch, capsys):
-    """`finetune reward --data FILE --samples RUN` uses two sources."""
+def test_joined_sources_of_pairs_do_not_teach_what_is_held_out(learn, monkeypatch, capsys):
+    """`finetune reward --data FILE --sample-from RUN` joins two sources."""
     sampled = Task([PreferencePair(single_turn_prompt("Spell 0."), "a", "b")] * 2, [
         PreferencePair(single_turn_prompt(f"Spell {n}."), "a", "b") for n in range(1, 4)
     ])  # fmt: skip
     monkeypatch.setattr(reward, "load_assistant", lambda name, base: None)
     monkeypatch.setattr(reward, "sample_ranked_pairs", lambda assistant: sampled)
     rows = [{"prompt": f"Spell {n}.", "chosen": "It is.", "rejected": "no"} for n in range(9)]
-    task = learn(reward, rows, samples="runs/sft")
+    task = learn(reward, rows, sample_from="runs/sft")
     assert questions_of(task.train).isdisjoint(questions_of(task.held_out))
     assert len(task.held_out) == 4
     assert "training pairs are dropped, as their questions are held out" in capsys.readouterr().err
@@ -214,11 +222,11 @@ def test_the_base_of_an_adapter_is_used_for_its_samples(home, assistant, command
     )
     monkeypatch.setattr(command, "sample_ranked_pairs", lambda assistant: sampled)
     monkeypatch.setattr("finetune.datasets.tasks.question_task", lambda: Task(QUESTIONS, QUESTIONS))
-    command.task(CONFIGS[command](samples="adapter", base="moved"), assistant)
+    LOADERS[command](CONFIGS[command](sample_from="adapter", base="moved"), assistant)
     assert loaded == [(("adapter",), {"base": "moved"})]
 
 
-def test_equal_rows_are_dropped_and_reported(learn, capsys):
+def test_equal_rows_are_counted_and_reported(learn, capsys):
     rows = [{"instruction": f"Spell {n % 4}.", "output": "It is."} for n in range(7)]
     task = learn(sft, rows)
     assert "3 duplicate conversations are dropped" in capsys.readouterr().err
@@ -236,17 +244,16 @@ def test_rows_that_differ_in_their_system_text_are_all_kept(learn, capsys):
 
 
 @pytest.mark.parametrize("command", [sft, dpo], ids=["sft", "dpo"])
-def test_a_system_text_reaches_the_questions_of_the_report(tmp_path, command, monkeypatch):
+def test_a_system_text_reaches_the_questions_of_the_report(tmp_path, command):
     system = [{"role": "system", "content": "s"}]
     items = {
         sft: Conversation([*system, *single_turn_conversation("q", "a").messages]),
         dpo: PreferencePair([*system, *single_turn_prompt("q")], "a", "b"),
     }
     write_task(tmp_path / TASK_FILE, Task([items[command]], [items[command]]))
-    reported = []
-    monkeypatch.setattr(command, "report_answers", lambda *more: reported.extend(more[2]) or 0)
-    command.report(CONFIGS[command](), RunFolder(tmp_path))
-    assert reported == [EvaluationItem([*system, *single_turn_prompt("q")], "a")]
+    held_out = {sft: sft.held_out_questions, dpo: dpo.held_out_prompts}[command]
+    items = held_out(CONFIGS[command](data="rows.json"), RunFolder(tmp_path))
+    assert items == [EvaluationItem([*system, *single_turn_prompt("q")], "a")]
 
 
 GOOD = [{"instruction": f"Spell {n}.", "output": f"It is {n}."} for n in range(6)]
@@ -330,10 +337,11 @@ def test_both_options_are_recorded_in_the_run(home, tmp_path):
         ignore_columns="persona, mood", skip_unusable=True,
     )  # fmt: skip
     folder = RunFolder(tmp_path / "run")
-    prepare(sft.SFT, config, folder)
+    before = load_assistant(config.model)
+    create_run(folder, config, before, sft.load_conversations(config, before))
     saved = folder.read_config()["command"]
     assert (saved["ignore_columns"], saved["skip_unusable"]) == ("persona, mood", True)
-    resumed = sft.SftConfig(resume=folder.path).defaults()
+    resumed = sft.SftConfig(resume=folder.path).with_defaults()
     assert (resumed.ignore_columns, resumed.skip_unusable) == ("persona, mood", True)
     assert len(read_task(folder.path / TASK_FILE, Conversation).train) == 5
 
@@ -388,14 +396,15 @@ def test_the_error_names_the_side_of_the_split_that_does_not_fit(home, assistant
     monkeypatch.setattr("finetune.datasets.tasks.question_task", lambda: Task([short], [long]))
     config = sft.SftConfig(model=str(home / "runs" / "base"), context=60)
     with pytest.raises(BadInput, match="none of 1 held-out conversations fits into a context"):
-        sft.task(config, assistant)
+        sft.load_conversations(config, assistant)
 
 
-def test_questions_that_leave_no_context_for_an_answer_are_reported(
+def test_questions_without_space_for_an_answer_are_counted_and_reported(
     home, assistant, capsys, monkeypatch
 ):
     fits, long = (Question("m", "f", "function", q, "It is.") for q in ("q?", "q" * 100))
     monkeypatch.setattr(ppo, "question_task", lambda: Task([fits, long], [fits]))
-    ppo.task(ppo.PpoConfig(model=str(home / "runs" / "base"), reward="rule"), assistant)
-    stderr = capsys.readouterr().err
-    assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in stderr
+    config = ppo.PpoConfig(model=str(home / "runs" / "base"), reward_model="rule")
+    ppo.load_questions(config, assistant)
+    said = capsys.readouterr().err
+    assert "1 of 2 questions are left out: too long to leave 32 tokens for an answer, or" in said

@@ -1,5 +1,8 @@
 """From a text predictor to an assistant.
 
-Read `data`, `models`, `adapters`, `preference`, `reinforcement`, `optimum`, `evaluation`, and then
-`training` and `commands`, which put them to work.
+Read in this order: `conversations` (formats, tokens, masks), `sft`, `lora`, `datasets`, `reward`,
+`dpo`, `ppo`, `optimum` (the best policy that is possible), `evaluation`. Each of `sft`, `reward`,
+`dpo` and `ppo` has its algorithm in one file and a module `run` that trains in a run folder;
+`options`, `runs` and `assistant` are what these share. `diagnosis`, `memory` and `tuning` are about
+running them, `comparison` about trl and peft, and `commands` is the command line.
 """

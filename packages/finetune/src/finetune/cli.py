@@ -1,4 +1,4 @@
-"""The command `finetune` and its verbs."""
+"""The program `finetune` and its commands."""
 
 from gpt.program import Program
 
@@ -7,15 +7,15 @@ FINETUNE = Program(
     {
         "sft": "teach a model to answer questions",
         "reward": "train a model that scores answers, from pairs of them",
-        "dpo": "prefer the better answer of each pair, without a reward model",
-        "ppo": "answer, be scored, and answer better",
+        "dpo": "train on pairs of answers directly, without a reward model",
+        "ppo": "train on scores of the model's own answers",
         "chat": "talk to a model",
         "eval": "measure a model's answers on held-out questions",
         "export": "write a run for transformers and peft",
         "demo": "every stage in about two minutes",
-        "compare": "ours beside trl and peft: equal, and how fast",
+        "compare": "compare with trl and peft: equal, and how fast",
     },
-    parallel=("sft", "reward", "dpo", "ppo"),
+    distributed=("sft", "reward", "dpo", "ppo"),
 )
 
 

@@ -1,7 +1,7 @@
-"""The stages one after the other, as the demo and the capstone run them."""
+"""All stages of fine-tuning in sequence, as the demo and the capstone run them."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,47 +10,52 @@ from finetune.assistant.answering import question_items
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.assistant.base_model import base_config, ensure_base
 from finetune.assistant.sampled_pairs import N_QUESTIONS, sample_ranked_pairs
-from finetune.commands.dpo import DPO, DPO_LOOP, DpoConfig, pair_selection
-from finetune.commands.ppo import DEFAULT_PPO, PPO, PPO_LOOP, PpoConfig
-from finetune.commands.reward import REWARD, REWARD_LOOP, RewardConfig
-from finetune.commands.rows import report_selection
-from finetune.commands.sft import SFT, SFT_LOOP, SftConfig
-from finetune.commands.stage import FinetuneConfig, Stage, train_stage
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
+from finetune.dpo.pairs import encode_pair
+from finetune.dpo.run import DPO_LOOP, DpoConfig, run_dpo
 from finetune.evaluation.against_reference import evaluate_against_reference
 from finetune.evaluation.answers_report import answers_report
+from finetune.options import DataOptions, FinetuneOptions
+from finetune.ppo.run import DEFAULT_PPO, PPO_LOOP, PpoConfig, load_questions, run_ppo
+from finetune.reward.run import REWARD_LOOP, RewardConfig, run_reward
+from finetune.runs import create_run, load_initial_assistant, reported_selection, save_adapter
+from finetune.sft.run import SFT_LOOP, SftConfig, load_conversations, run_sft
 from gpt.errors import BadInput
-from gpt.training.loop import LoopConfig
+from gpt.runs.training_run import TrainingRun
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
 class PipelineSizes:
-    """How long each stage takes, and the examination."""
+    """Length of each stage, and size of the evaluation."""
 
-    base: int = 600
-    """Updates of the base, on text."""
-    base_batch: int = 16
-    """Sequences in one of them."""
-    sft: int = SFT_LOOP.steps
+    base_steps: int = 600
+    """Updates of the base model, on text."""
+    base_batch_size: int = 16
+    """Sequences per update of the base model."""
+    sft_steps: int = SFT_LOOP.steps
     """Updates of supervised fine-tuning."""
-    reward: int = REWARD_LOOP.steps
+    reward_steps: int = REWARD_LOOP.steps
     """Updates of the reward model."""
-    dpo: int = DPO_LOOP.steps
+    dpo_steps: int = DPO_LOOP.steps
     """Updates of DPO."""
-    phases: int = DEFAULT_PPO.phases
+    ppo_phases: int = DEFAULT_PPO.n_phases
     """Phases of PPO."""
-    pairs: int = 10_000
-    """Most pairs of documented and spoilt answers, of each side."""
-    sampled: int = N_QUESTIONS
-    """Questions that the model answers several times, to be ranked."""
-    questions: int = 1000
-    """Most held-out questions that the models are judged on."""
+    n_pairs: int = 10_000
+    """Most pairs of documented and corrupted answers, to train on and held out."""
+    n_sampled_questions: int = N_QUESTIONS
+    """Questions that the model answers several times, to rank its answers."""
+    n_questions: int = 1000
+    """Most held-out questions that the models are evaluated on."""
 
     def __post_init__(self) -> None:
-        """Refuse a stage without a step."""
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is below 1.
+        """
         for field in fields(self):
             if getattr(self, field.name) < 1:
                 raise BadInput(f"{field.name} must be at least 1, got {getattr(self, field.name)}")
@@ -58,93 +63,113 @@ class PipelineSizes:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """The stages of one seed. Each returns its run's folder.
+    """The stages with one seed. Each replaces its earlier run and returns the run's folder.
 
     Raises:
-        KeyboardInterrupt: a stage was stopped.
+        KeyboardInterrupt: Ctrl-C stopped a stage.
     """
 
     runs: Path
-    lengths: PipelineSizes = PipelineSizes()
+    sizes: PipelineSizes = PipelineSizes()
     seed: int = 0
     device: str = "auto"
 
     def base(self) -> str:
-        """The text predictor; one that lies there already is used again."""
-        config = base_config(self.runs, self.lengths.base, self.device, self.seed)
-        return str(ensure_base(replace(config, batch_size=self.lengths.base_batch)))
+        """Train the base model, or use the one that is there."""
+        config = base_config(self.runs, self.sizes.base_steps, self.device, self.seed)
+        return str(ensure_base(replace(config, batch_size=self.sizes.base_batch_size)))
 
     def sft(self, base: str) -> str:
-        """It learns to answer."""
-        return self.trained(SFT, SftConfig, SFT_LOOP, self.lengths.sft, model=base)
+        """Teach the base model to answer."""
+        loop = replace(SFT_LOOP, steps=self.sizes.sft_steps, seed=self.seed)
+        config = SftConfig(loop, model=base, **self.shared_options())
+        return run_stage(config, load_conversations, run_sft)
 
     def reward(self, sft: str, pairs: Task[PreferencePair], name: str = "reward") -> str:
-        """A model that scores answers."""
-        stage, steps = stage_with_pairs(REWARD, pairs), self.lengths.reward
-        return self.trained(stage, RewardConfig, REWARD_LOOP, steps, model=sft, name=name)
+        """Train a reward model on pairs."""
+        loop = replace(REWARD_LOOP, steps=self.sizes.reward_steps, seed=self.seed)
+        config = RewardConfig(loop, model=sft, name=name, **self.shared_options())
+        return run_stage(config, pairs_that_fit(pairs), run_reward)
 
     def dpo(self, sft: str, pairs: Task[PreferencePair]) -> str:
-        """From the pairs directly."""
-        return self.trained(
-            stage_with_pairs(DPO, pairs), DpoConfig, DPO_LOOP, self.lengths.dpo, model=sft
-        )
+        """Train a policy on pairs directly."""
+        loop = replace(DPO_LOOP, steps=self.sizes.dpo_steps, seed=self.seed)
+        config = DpoConfig(loop, model=sft, **self.shared_options())
+        return run_stage(config, pairs_that_fit(pairs), run_dpo)
 
-    def ppo(self, sft: str, reward: str, name: str = "ppo", beta: float = DEFAULT_PPO.beta) -> str:
-        """From the scores of its own answers."""
-        ppo = replace(DEFAULT_PPO, phases=self.lengths.phases, beta=beta)
-        options = {"model": sft, "reward": reward, "name": name, "ppo": ppo}
-        return self.trained(PPO, PpoConfig, PPO_LOOP, PPO_LOOP.steps, **options)
-
-    def trained(
-        self, stage: Stage, kind: type[FinetuneConfig], loop: LoopConfig, steps: int, **options: Any
+    def ppo(
+        self, sft: str, reward: str, name: str = "ppo", kl_coef: float = DEFAULT_PPO.kl_coef
     ) -> str:
-        """Train a stage with this seed; the run before of its name is replaced."""
-        loop = replace(loop, steps=steps, seed=self.seed)
-        shared = {"runs": self.runs, "device": self.device, "overwrite": True, "loop": loop}
-        config = kind(**shared, **options)
-        if train_stage(stage, config)[0]:
-            raise KeyboardInterrupt
-        return str(config.runs / config.name)
+        """Train a policy on scores of its own answers."""
+        loop = replace(PPO_LOOP, seed=self.seed)
+        ppo = replace(DEFAULT_PPO, n_phases=self.sizes.ppo_phases, kl_coef=kl_coef)
+        options = self.shared_options()
+        config = PpoConfig(loop, model=sft, name=name, ppo=ppo, reward_model=reward, **options)
+        return run_stage(config, load_questions, run_ppo)
 
-    def judged(self, names: Sequence[str], shown: int) -> dict[str, Any]:
-        """What models say to held-out questions, and where those that came after `sft` stand."""
-        held_out = question_task().held_out[: self.lengths.questions]
+    def shared_options(self) -> dict[str, Any]:
+        """Options that all stages have."""
+        return {"runs": self.runs, "device": self.device, "overwrite": True}
+
+    def evaluate(self, names: Sequence[str], n_samples: int) -> dict[str, Any]:
+        """Answer held-out questions with each model, and measure those after `sft` against it."""
+        held_out = question_task().held_out[: self.sizes.n_questions]
         models = {name: str(self.runs / name) for name in names}
-        found = answers_report(models, question_items(held_out), shown, baseline="sft")
-        before = load_assistant(models["sft"])
-        found["standing"] = {
-            name: evaluate_against_reference(load_assistant(model), before, held_out)._asdict()
+        report = answers_report(models, question_items(held_out), n_samples, baseline="sft")
+        reference = load_assistant(models["sft"])
+        report["standing"] = {
+            name: evaluate_against_reference(load_assistant(model), reference, held_out)._asdict()
             for name, model in models.items()
             if name != "base"
         }
-        return found
+        return report
 
 
-def documentation_pairs(lengths: PipelineSizes, seed: int) -> Task[PreferencePair]:
-    """Pairs of documented and spoilt answers."""
-    found = pair_task("python")
+def run_stage(
+    config: FinetuneOptions,
+    load_task: Callable[[Any, Assistant], Task[Any]],
+    train: Callable[[TrainingRun, Any], None],
+) -> str:
+    """Train a new run without a report and return its folder."""
+    with TrainingRun(config) as run:
+        with run.setup():
+            assistant = load_initial_assistant(config)
+            create_run(run.folder, config, assistant, load_task(config, assistant))
+        train(run, config)
+        if not run.is_finished:
+            raise KeyboardInterrupt
+        save_adapter(run.folder.path)
+    return str(run.folder.path)
+
+
+def documentation_pairs(sizes: PipelineSizes, seed: int) -> Task[PreferencePair]:
+    """Pairs of documented and corrupted answers."""
+    task = pair_task("python")
     return Task(
-        *(sample_at_most(side, lengths.pairs, seed) for side in (found.train, found.held_out))
+        *(sample_at_most(side, sizes.n_pairs, seed) for side in (task.train, task.held_out))
     )
 
 
-def pairs_from_model(sft: str, lengths: PipelineSizes, seed: int) -> Task[PreferencePair]:
+def pairs_from_model(sft: str, sizes: PipelineSizes, seed: int) -> Task[PreferencePair]:
     """Pairs of the model's own answers, ranked by the rule."""
-    return sample_ranked_pairs(load_assistant(sft), lengths.sampled, seed)
+    return sample_ranked_pairs(load_assistant(sft), sizes.n_sampled_questions, seed)
 
 
 def sample_at_most(items: list[_Item], n: int, seed: int) -> list[_Item]:
-    """At most n of them, drawn."""
+    """Sample n items without replacement, or all if there are fewer."""
     return random.Random(seed).sample(items, min(n, len(items)))
 
 
-def stage_with_pairs(stage: Stage, task: Task[PreferencePair]) -> Stage:
-    """The stage on pairs that are there already, without those that do not fit."""
+def pairs_that_fit(
+    task: Task[PreferencePair],
+) -> Callable[[DataOptions, Assistant], Task[PreferencePair]]:
+    """Return a function that selects those of the given pairs that fit into the context."""
 
-    def usable(config: FinetuneConfig, assistant: Assistant) -> Task[PreferencePair]:
-        selection = pair_selection(config, assistant)
-        kept = keep_usable(task, selection)
-        report_selection(selection)
-        return kept
+    def load(config: DataOptions, assistant: Assistant) -> Task[PreferencePair]:
+        selection = config.selection(
+            lambda pair: encode_pair(assistant, pair, config.context), "pairs"
+        )
+        with reported_selection(selection):
+            return keep_usable(task, selection)
 
-    return replace(stage, task=usable)
+    return load

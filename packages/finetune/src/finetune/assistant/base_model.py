@@ -1,20 +1,20 @@
-"""The small base model of the commands, trained on the documentation of the installed Python.
+"""The small base model that the commands start from, trained on the documentation of this Python.
 
-Documents that contain the answer to a held-out question are dropped, as in the decontamination of
-large corpora (Brown et al. 2020, appendix C).
+Documents that contain the answer to a held-out question are dropped from its text, so that the
+questions stay unseen (compare Brown et al. 2020, appendix C).
 """
 
 from dataclasses import replace
 from pathlib import Path
 
 from finetune.datasets.tasks import question_task
-from gpt.commands.train import create_run, train_in_folder
-from gpt.commands.train_config import TrainConfig
-from gpt.device import pick_device
+from gpt.errors import BadInput
+from gpt.pretraining import TrainConfig, create_run, pretrain
 from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.runs.folder import RunFolder
+from gpt.runs.processes import n_processes
 from gpt.runs.progress import report_message
-from gpt.runs.training_run import INTERRUPTED_STATUS
+from gpt.runs.training_run import TrainingRun
 from gpt.text.corpus import python_documentation
 from gpt.text.documents import DocumentSplit, split_documents
 from gpt.training.recipes import FAST_RECIPE
@@ -23,7 +23,7 @@ BASE_NAME = "base"
 
 
 def base_config(runs: Path, steps: int = 600, device: str = "auto", seed: int = 0) -> TrainConfig:
-    """Return the settings of the base, which trains in minutes on two cores."""
+    """Return the options of the base model's training, which takes minutes on two cores."""
     return TrainConfig(
         loop=replace(FAST_RECIPE.loop, steps=steps, seed=seed, save_every=100),
         preset="small",
@@ -35,23 +35,28 @@ def base_config(runs: Path, steps: int = 600, device: str = "auto", seed: int = 
 
 
 def ensure_base(config: TrainConfig) -> Path:
-    """Return the folder of the trained base; train it first if it is missing or not finished.
+    """Return the folder of the base model; train it now if it is missing or unfinished.
 
     Raises:
-        KeyboardInterrupt: training was interrupted; the next call resumes it.
+        BadInput: the base model is missing, and this is one of several processes.
+        KeyboardInterrupt: Ctrl-C stopped the training; the next call resumes it.
     """
-    folder = RunFolder(config.runs / config.name)
-    if not folder.config.is_file():
-        report_message("training a small base model on the documentation of this Python")
-        create_run(folder, config, base_text())
-    device, left = pick_device(config.device), config.loop.steps - steps_done(folder)
-    if left > 0 and train_in_folder(folder, config, device) == INTERRUPTED_STATUS:
-        raise KeyboardInterrupt
-    return folder.path
+    if steps_done(config.folder) >= config.loop.steps:
+        return config.folder.path
+    if n_processes() > 1:
+        raise BadInput("the base model is not trained yet; run the command once without torchrun")
+    with TrainingRun(config) as run:
+        if not run.folder.config.is_file():
+            report_message("training a small base model on the documentation of this Python")
+            create_run(run.folder, config, base_text())
+        pretrain(run, config)
+        if not run.is_finished:
+            raise KeyboardInterrupt
+    return run.folder.path
 
 
 def steps_done(folder: RunFolder) -> int:
-    """Return the number of steps that the base was trained for."""
+    """Return the number of steps in the newest checkpoint."""
     if not checkpoint_files(folder.checkpoints):
         return 0
     found = newest_checkpoint(folder.checkpoints)
@@ -59,7 +64,7 @@ def steps_done(folder: RunFolder) -> int:
 
 
 def base_text() -> DocumentSplit:
-    """Split the documentation, without documents that answer a held-out question."""
+    """Return the documentation without the answers to the held-out questions."""
     answers = [question.answer.removesuffix(".") for question in question_task().held_out]
     clean = []
     for text in python_documentation():

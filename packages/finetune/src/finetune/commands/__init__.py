@@ -1,1 +1,1 @@
-"""One module a verb of the command line."""
+"""The commands of the program `finetune`: each reads as options, data, training, report."""

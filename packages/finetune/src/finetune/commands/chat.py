@@ -4,8 +4,10 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import torch
+from tyro.conf import arg
 
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.conversations.encoding import prompt_tokens
@@ -22,31 +24,35 @@ class ChatConfig:
     """Talk to a model; an empty line or the end of the input ends the conversation."""
 
     model: str = "runs/sft"
-    """A run, an adapter, smollm2, a folder in the layout of transformers, or a hub id."""
-    base: str | None = None
-    """The model below an adapter, if it is not where the adapter says."""
-    question: str | None = None
-    """Ask this alone and end."""
-    system: str | None = None
-    """What the model is told to be."""
-    tokens: int = 200
-    """Most tokens of an answer."""
+    """Run folder, adapter, smollm2, a folder in the layout of transformers, or a hub id."""
+    base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
+    """Base model, if --model is an adapter and its base is not where the adapter says."""
+    question: Annotated[str | None, arg(help_behavior_hint="(default: read questions)")] = None
+    """Answer this question and exit."""
+    system: Annotated[str | None, arg(help_behavior_hint="(default: no system message)")] = None
+    """System message, which the format puts before the conversation."""
+    max_new_tokens: int = 200
+    """Most tokens per answer."""
     temperature: float = 0.0
-    """0 always takes the likeliest token; higher is bolder."""
+    """0 always takes the most likely token; higher values make answers more random."""
     seed: int = 0
-    """The same seed says the same."""
+    """Seed of the sampling; the same seed gives the same answers."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be said."""
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is out of its range.
+        """
         check_sampling_settings(self.temperature, None, None)
         check_seed(self.seed)
         check_base(self.base, self.model)
-        if self.tokens < 1:
-            raise BadInput(f"tokens must be at least 1, got {self.tokens}")
+        if self.max_new_tokens < 1:
+            raise BadInput(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
 
 
 def run(config: ChatConfig) -> int:
-    """Question, answer, question, answer."""
+    """Answer one question, or each line of the input."""
     assistant = load_assistant(config.model, base=config.base)
     generator = torch.Generator().manual_seed(config.seed)
     choice = partial(sample_token, temperature=config.temperature, generator=generator)
@@ -55,37 +61,40 @@ def run(config: ChatConfig) -> int:
         messages.append({"role": "system", "content": config.system})
     for question in [config.question] if config.question is not None else read_questions():
         messages.append({"role": "user", "content": question})
-        said = ""
-        for piece in stream_answer(assistant, messages, config.tokens, choice):
-            print(piece, end="", flush=True)
-            said += piece
+        reply = ""
+        for text in stream_answer(assistant, messages, config.max_new_tokens, choice):
+            print(text, end="", flush=True)
+            reply += text
         print()
-        if not said.strip():
+        if not reply.strip():
             messages.pop()
             continue
-        messages.append({"role": "assistant", "content": said.strip()})
+        messages.append({"role": "assistant", "content": reply.strip()})
     return 0
 
 
 def stream_answer(
-    assistant: Assistant, messages: list[Message], n_tokens: int, choice: partial
+    assistant: Assistant, messages: list[Message], max_new_tokens: int, choice: partial
 ) -> Iterator[str]:
-    """The answer as it comes; the oldest exchanges are forgotten where the context is full."""
+    """Yield the text of the answer as it is generated.
+
+    If the context is full, the oldest exchanges are dropped.
+    """
     model, tokenizer = assistant.model, assistant.tokenizer
     while True:
         prompt = prompt_tokens(assistant.format, tokenizer, messages)
-        room = model.config.context - len(prompt)
+        space = model.config.context - len(prompt)
         first = next(i for i, each in enumerate(messages) if each["role"] == "user")
-        if room >= min(n_tokens, 16) or first + 1 == len(messages):
+        if space >= min(max_new_tokens, 16) or first + 1 == len(messages):
             break
         del messages[first : first + 2]
     check_prompt(model, prompt)
     stop = stop_tokens(assistant.format, tokenizer)
-    yield from stream_text(tokenizer, generate(model, prompt, n_tokens, choice, stop))
+    yield from stream_text(tokenizer, generate(model, prompt, max_new_tokens, choice, stop))
 
 
 def read_questions() -> Iterator[str]:
-    """Lines that a person types, or that a pipe brings."""
+    """Yield the lines of standard input, up to the first empty one."""
     while True:
         if sys.stdin.isatty():
             print("> ", end="", file=sys.stderr, flush=True)

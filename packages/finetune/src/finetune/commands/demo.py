@@ -1,13 +1,12 @@
 """`finetune demo`: every stage in about two minutes, from a text predictor to an assistant."""
 
-import json as json_format
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import tyro
 
-from finetune.commands.stage import TASK_FILE
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import read_task
 from finetune.evaluation.answers_report import print_answers, print_intervals
@@ -17,35 +16,36 @@ from finetune.optimum import experiment
 from finetune.optimum.frontier import FrontierPoint, frontier_points
 from finetune.optimum.sums import QUESTIONS
 from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs, pairs_from_model
+from finetune.runs import TASK_FILE
 from gpt.plots import loss_chart
 from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 
 MODELS = ("base", "sft", "dpo", "ppo")
 SUMS_BETA = 0.3
-"""Price of a nat for the policies on sums."""
+"""KL coefficient of the policies on sums."""
 DEMO_SIZES = PipelineSizes(
-    base=180,
-    base_batch=8,
-    sft=100,
-    reward=60,
-    dpo=40,
-    phases=8,
-    pairs=500,
-    sampled=60,
-    questions=60,
+    base_steps=180,
+    base_batch_size=8,
+    sft_steps=100,
+    reward_steps=60,
+    dpo_steps=40,
+    ppo_phases=8,
+    n_pairs=500,
+    n_sampled_questions=60,
+    n_questions=60,
 )
-"""Two minutes in all; shorter ones leave a base that says nothing."""
+"""Two minutes in total; with fewer steps the base model learns too little to answer."""
 
 
 @dataclass(frozen=True)
 class DemoConfig:
-    """Pretrain, fine-tune, train a reward model, then PPO and DPO, and show what each did."""
+    """Pretrain, fine-tune, train a reward model, then DPO and PPO, and compare the results."""
 
     runs: Path = Path("runs/demo")
-    """Where the runs lie; they replace those of the demo before, except its base."""
-    lengths: tyro.conf.OmitArgPrefixes[PipelineSizes] = DEMO_SIZES
-    """How long each stage takes."""
+    """Folder of the runs; they replace those of an earlier demo, except its base model."""
+    sizes: tyro.conf.OmitArgPrefixes[PipelineSizes] = DEMO_SIZES
+    """Length of each stage."""
     device: str = "auto"
     """auto, cpu, cuda or mps."""
     json: bool = False
@@ -53,49 +53,47 @@ class DemoConfig:
 
 
 def run(config: DemoConfig) -> int:
-    """Train all stages, judge them, draw them."""
-    pipeline = Pipeline(config.runs, config.lengths, device=config.device)
+    """Train all stages, evaluate them, and draw the curves."""
+    pipeline = Pipeline(config.runs, config.sizes, device=config.device)
     train_all(pipeline)
-    report_message("asking all of them")
-    found = pipeline.judged(MODELS, shown=3)
+    report_message("evaluating all models")
+    report = pipeline.evaluate(MODELS, n_samples=3)
     reward = config.runs / "reward"
-    found["reward"] = reward_report(reward, read_task(reward / TASK_FILE, PreferencePair).held_out)
-    report_message("sums, where the best policy is known")
+    report["reward"] = reward_report(reward, read_task(reward / TASK_FILE, PreferencePair).held_out)
+    report_message("training on sums, where the best policy is known")
     curve, policies = train_on_sums()
     logs = {
         name: list(RunFolder(config.runs / name).read_log())
         for name in ("sft", "reward", "dpo", "ppo")
     }
-    picture = config.runs / "report.png"
-    save_stage_figure(picture, logs, curve, {name: [point] for name, point in policies.items()})
-    found["sums"] = {name: point._asdict() for name, point in policies.items()}
+    figure = config.runs / "report.png"
+    save_stage_figure(figure, logs, curve, {name: [point] for name, point in policies.items()})
+    report["sums"] = {name: point._asdict() for name, point in policies.items()}
     if config.json:
-        print(json_format.dumps(found))
+        print(json.dumps(report))
         return 0
-    print_demo_report(found, logs["ppo"])
-    print(
-        f"Curves and frontier: {picture}. Talk to it: finetune chat --model {config.runs / 'ppo'}"
-    )
+    print_demo_report(report, logs["ppo"])
+    print(f"Curves and frontier: {figure}. Talk to it: finetune chat --model {config.runs / 'ppo'}")
     return 0
 
 
 def train_all(pipeline: Pipeline) -> None:
-    """Base, SFT, reward model, DPO and PPO."""
+    """Train the base model, SFT, DPO, a reward model and PPO."""
     sft = pipeline.sft(pipeline.base())
-    own = pairs_from_model(sft, pipeline.lengths, 0)
-    pipeline.dpo(sft, own)
-    judge = pipeline.reward(sft, documentation_pairs(pipeline.lengths, 0) + own)
-    pipeline.ppo(sft, judge)
+    own_pairs = pairs_from_model(sft, pipeline.sizes, 0)
+    pipeline.dpo(sft, own_pairs)
+    reward = pipeline.reward(sft, documentation_pairs(pipeline.sizes, 0) + own_pairs)
+    pipeline.ppo(sft, reward)
 
 
 def train_on_sums() -> tuple[list[FrontierPoint], dict[str, FrontierPoint]]:
-    """The frontier of a small world of sums, and where DPO and PPO come to stand below it."""
+    """Return the frontier of the task of sums, and the points that DPO and PPO reach below it."""
     imitation = replace(experiment.IMITATION_LOOP, steps=100)
     made = experiment.prepare_experiment(loop=imitation, questions=QUESTIONS[::6])
     curve = frontier_points(made.reference, made.rewards, [10 ** (1 - n / 10) for n in range(31)])
     pairs = experiment.sample_imitator_pairs(made, 600, seed=0)
     dpo = replace(experiment.PREFERENCE_LOOP, steps=100)
-    ppo = replace(experiment.SUMS_PPO, phases=30, prompts=150)
+    ppo = replace(experiment.SUMS_PPO, n_phases=30, prompts_per_phase=150)
     policies = {
         "imitator": made.imitator,
         "dpo": experiment.dpo_on_sums(made, pairs, SUMS_BETA, loop=dpo),
@@ -106,14 +104,14 @@ def train_on_sums() -> tuple[list[FrontierPoint], dict[str, FrontierPoint]]:
     return curve, {**points, f"best at beta {SUMS_BETA}": best}
 
 
-def print_demo_report(found: dict[str, Any], phases: list[dict[str, Any]]) -> None:
-    """The report in a terminal."""
-    print_answers(found)
-    print("drawn answers: true reward, and KL from the sft model in nats")
-    print_intervals(found["standing"])
-    print_reward_report(found["reward"])
-    for name, title in (("score", "The reward model's score"), ("kl", "KL in nats an answer")):
+def print_demo_report(report: dict[str, Any], phases: list[dict[str, Any]]) -> None:
+    """Print the report as text."""
+    print_answers(report)
+    print("sampled answers: true reward, and KL from the sft model in nats per answer")
+    print_intervals(report["standing"])
+    print_reward_report(report["reward"])
+    for name, title in (("score", "The reward model's score"), ("kl", "KL in nats per answer")):
         print(f"\n{title}, by phase of PPO\n" + loss_chart([each[name] for each in phases]))
-    print("\nSums, where the best policy is known: share of right answers, and KL in nats")
-    for name, point in found["sums"].items():
+    print("\nSums, where the best policy is known: share of correct answers, and KL in nats")
+    for name, point in report["sums"].items():
         print(f"{name:>18}  {point['reward']:.2f} at {point['kl']:.2f}")

@@ -1,7 +1,10 @@
-"""`finetune eval`: how good a model's answers are, and whether they beat another's."""
+"""`finetune eval`: how good a model's answers are, also compared with another model's."""
 
-import json as json_format
+import json
 from dataclasses import dataclass
+from typing import Annotated
+
+from tyro.conf import arg
 
 from finetune.assistant.answering import question_items
 from finetune.datasets.tasks import question_task
@@ -12,38 +15,42 @@ from gpt.errors import BadInput
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Ask a model held-out questions about Python's library and judge its answers by the rule."""
+    """Score a model's answers to held-out questions about Python's library by the rule."""
 
     model: str = "runs/sft"
-    """A run, an adapter, smollm2, a folder in the layout of transformers, or a hub id."""
-    against: str | None = None
-    """Another model for the same questions; how often the first is better is counted."""
-    base: str | None = None
-    """The model below an adapter, if it is not where the adapter says."""
-    questions: int = 200
-    """How many are asked."""
-    shown: int = 5
-    """How many answers are printed: those to the first questions, whatever they are."""
+    """Run folder, adapter, smollm2, a folder in the layout of transformers, or a hub id."""
+    baseline: Annotated[str | None, arg(help_behavior_hint="(default: no comparison)")] = None
+    """Model that --model is compared with: its wins, losses and ties on the same questions."""
+    base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
+    """Base model, if a model is an adapter and its base is not where the adapter says."""
+    n_questions: int = 200
+    """Questions to answer. More questions give narrower intervals."""
+    n_samples: int = 5
+    """Answers to print: those to the first questions."""
     json: bool = False
     """Print one JSON document instead of a report."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be asked."""
-        check_base(self.base, self.model, self.against)
-        if self.questions < 1:
-            raise BadInput(f"questions must be at least 1, got {self.questions}")
-        if self.shown < 0:
-            raise BadInput(f"shown must be at least 0, got {self.shown}")
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is out of its range, or --base has no adapter.
+        """
+        check_base(self.base, self.model, self.baseline)
+        if self.n_questions < 1:
+            raise BadInput(f"n_questions must be at least 1, got {self.n_questions}")
+        if self.n_samples < 0:
+            raise BadInput(f"n_samples must be at least 0, got {self.n_samples}")
 
 
 def run(config: EvalConfig) -> int:
-    """Ask, judge, print."""
-    models = {"model": config.model} | ({"against": config.against} if config.against else {})
-    rival = "against" if config.against else None
-    items = question_items(question_task().held_out[: config.questions])
-    found = answers_report(models, items, config.shown, rival, config.base)
+    """Generate the answers, score them, and print means and samples."""
+    models = {"model": config.model} | ({"baseline": config.baseline} if config.baseline else {})
+    baseline = "baseline" if config.baseline else None
+    items = question_items(question_task().held_out[: config.n_questions])
+    report = answers_report(models, items, config.n_samples, baseline, config.base)
     if config.json:
-        print(json_format.dumps(found))
+        print(json.dumps(report))
     else:
-        print_answers(found)
+        print_answers(report)
     return 0

@@ -1,122 +1,34 @@
-"""`finetune reward`: a model that says which of two answers is better, from pairs of them."""
+"""`finetune reward`: a model that scores answers, from pairs of which one answer is better."""
 
-import json as json_format
-from dataclasses import dataclass
-from typing import ClassVar
+import json
+import shlex
 
-import torch
-import tyro
-from torch import nn
-
-from finetune.assistant.assistant import Assistant, load_assistant
-from finetune.assistant.sampled_pairs import sample_ranked_pairs
-from finetune.commands.dpo import encode_pairs, pair_selection
-from finetune.commands.rows import explain_unusable_rows, report_selection
-from finetune.commands.stage import (
-    N_VALIDATION,
-    TASK_FILE,
-    FinetuneConfig,
-    Stage,
-    describe_trained_weights,
-    run_stage,
-)
 from finetune.conversations.messages import PreferencePair
-from finetune.conversations.rows import EpochSampler, Rows, split_into_batches
-from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task, read_task
-from finetune.dpo.pairs import pair_rows
-from finetune.dpo.training import without_dropout
+from finetune.datasets.tasks import read_task
 from finetune.evaluation.reward_report import print_reward_report, reward_report
-from finetune.reward.loss import reward_loss
-from finetune.reward.scorer import as_scorer
-from gpt.runs.folder import RunFolder
-from gpt.runs.processes import local_rows
+from finetune.reward.run import RewardConfig, load_scored_pairs, run_reward
+from finetune.runs import TASK_FILE, create_run, load_initial_assistant, save_adapter
 from gpt.runs.progress import report_message
-from gpt.runs.training_run import PreparedLoop, load_last_checkpoint
-from gpt.training.loop import LoopConfig, train
-
-REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
-
-
-@dataclass(frozen=True)
-class RewardConfig(FinetuneConfig):
-    """Train a reward model; with no options, on the documentation's answers and spoilt ones."""
-
-    command: ClassVar[str] = "finetune reward"
-    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = REWARD_LOOP
-    model: str = "runs/sft"
-    name: str = "reward"
-    samples: str | None = None
-    """Learn from this model's own answers too, ranked by the rule."""
+from gpt.runs.training_run import TrainingRun
 
 
 def run(config: RewardConfig) -> int:
-    """Train and judge the judge."""
-    return run_stage(REWARD, config)
-
-
-def task(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
-    """The pairs that fit."""
-    selection = pair_selection(config, assistant)
-    with explain_unusable_rows():
-        found = pair_task(config.data, selection)
-    if config.samples is not None:
-        sampler = load_assistant(config.samples, base=config.base)
-        joined = found + keep_usable(sample_ranked_pairs(sampler), selection)
-        found = drop_held_out_prompts(joined)
-        if n := len(joined.train) - len(found.train):
-            report_message(f"{n} training pairs are dropped, as their questions are held out")
-    report_selection(selection)
-    return found
-
-
-def prepared(
-    config: RewardConfig,
-    folder: RunFolder,
-    assistant: Assistant,
-    task: Task[PreferencePair],
-    device: torch.device,
-) -> PreparedLoop:
-    """The loop over this run's pairs, from its newest checkpoint."""
-    scorer = as_scorer(assistant.model)
-    learned = encode_pairs(assistant, task.train, config.context)
-    judged = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
-    epochs = EpochSampler(len(learned), config.batch_size, config.loop.seed)
-    size = config.micro_batch or config.batch_size
-
-    def batches(step: int) -> list[Rows]:
-        mine = [learned[number] for number in local_rows(epochs(step))]
-        return [pair_rows(part).to(device) for part in split_into_batches(mine, size)]
-
-    @torch.no_grad()
-    def validate(model: nn.Module) -> float:
-        with without_dropout(model):
-            sums = [
-                reward_loss(model, pair_rows(part).to(device))
-                for part in split_into_batches(judged, size)
-            ]
-        return sum(float(part.total) for part in sums) / len(judged)
-
-    start, done = load_last_checkpoint(folder)
-    return PreparedLoop(
-        train(scorer, batches, reward_loss, config.loop, validate, start, folder.checkpoints),
-        done,
-        config.loop.steps,
-        describe_trained_weights(scorer),
-        2 * config.batch_size * config.context,
-    )
-
-
-def report(config: RewardConfig, folder: RunFolder) -> int:
-    """How well it judges held-out pairs, beside judges that only count."""
-    found = reward_report(folder.path, read_task(folder.path / TASK_FILE, PreferencePair).held_out)
-    if config.json:
-        print(json_format.dumps(found))
-    else:
-        print_reward_report(found)
-    report_message(
-        f"the run lies in {folder.path}; learn from it with: finetune ppo --reward {folder.path}"
-    )
-    return 0
-
-
-REWARD = Stage(task, PreferencePair, prepared, report)
+    """Train a reward model, then evaluate it on held-out pairs next to simple baselines."""
+    with TrainingRun(config) as run:
+        with run.setup() as is_first:
+            if is_first and config.resume is None:
+                assistant = load_initial_assistant(config, config.sample_from)
+                pairs = load_scored_pairs(config, assistant)
+                create_run(run.folder, config, assistant, pairs)
+        run_reward(run, config)
+        if run.is_finished:
+            save_adapter(run.folder.path)
+            held_out = read_task(run.folder.path / TASK_FILE, PreferencePair).held_out
+            report = reward_report(run.folder.path, held_out)
+            if config.json:
+                print(json.dumps(report))
+            else:
+                print_reward_report(report)
+            path = shlex.quote(str(run.folder.path))
+            report_message(f"the run is in {path}; use it with: finetune ppo --reward-model {path}")
+    return run.status

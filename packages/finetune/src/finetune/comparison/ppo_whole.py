@@ -1,16 +1,15 @@
-"""A complete PPO update recorded from trl, repeated by our code: scoring, then optimizer steps.
+"""One whole update of trl's PPO, recomputed with our functions in the order of `finetune.ppo.ppo`.
 
-Only inputs come from the recording: the answers, the order of the rows, and trl's settings where
-our defaults differ (its AdamW has an epsilon of 1e-5, and gradients are not clipped). In this case
-no answer ends early; in the others trl gives the score one token later, see `ppo_recorded`.
+Only the inputs are taken from the recording: the answers, the order of the rows, and trl's settings
+where our defaults differ (its AdamW adds 1e-5 to the root, and gradients are not clipped). In the
+recorded case no answer ends early; in others trl adds the score one token later than we do, see
+`ppo_recorded`.
 """
 
-from functools import partial
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, tensor
+from torch import tensor
 
 from finetune.comparison.ppo_recorded import (
     RecordedUpdate,
@@ -22,11 +21,15 @@ from finetune.comparison.ppo_recorded import (
 )
 from finetune.conversations.rows import pad_examples, prompt_answer_example
 from finetune.ppo.actor_critic import ActorCritic
-from finetune.ppo.phases import RolloutBatch, score_rollout
-from finetune.ppo.ppo import PPOConfig, minibatch_loss
-from finetune.ppo.rollouts import Rollout
+from finetune.ppo.advantages import gae, whiten
+from finetune.ppo.config import PPOHyperparameters
+from finetune.ppo.kl import k1
+from finetune.ppo.ppo import RolloutBatch, minibatch_loss
+from finetune.ppo.rewards import penalise_missing_stop, token_rewards
+from finetune.ppo.rollouts import align_answers, aligned_answer_mask
 from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
 from gpt.runs.state import TrainingState
+from gpt.training.accumulation import GradientAccumulator
 from gpt.training.loop import LoopConfig, update_weights
 from gpt.training.optimizer import make_adamw
 
@@ -52,17 +55,17 @@ def models_after_update(theirs: RecordedUpdate) -> ActorCritic:
     """Return policy and critic after our update on the recorded answers."""
     settings, n_rows = theirs.settings, len(theirs.answers)
     models = ActorCritic(initial_policy("policy"), initial_scorer("value"), settings["kl_coef"])
-    learned = recorded_rollout(theirs, models)
-    config = PPOConfig(
-        prompts=n_rows,
-        epochs=settings["num_ppo_epochs"],
-        minibatches=settings["num_mini_batches"],
-        epsilon=settings["cliprange"],
-        value_epsilon=settings["cliprange_value"],
-        value_weight=settings["vf_coef"],
+    batch = recorded_rollout(theirs, models)
+    config = PPOHyperparameters(
+        prompts_per_phase=n_rows,
+        n_epochs=settings["num_ppo_epochs"],
+        n_minibatches=settings["num_mini_batches"],
+        clip_epsilon=settings["cliprange"],
+        value_clip_epsilon=settings["cliprange_value"],
+        value_coef=settings["vf_coef"],
     )
     loop = LoopConfig(
-        steps=config.updates,
+        steps=config.updates_per_phase,
         learning_rate=settings["learning_rate"],
         final_rate=1.0,
         warmup=0.0,
@@ -70,29 +73,33 @@ def models_after_update(theirs: RecordedUpdate) -> ActorCritic:
     )
     state = recorded_training_state(models, settings)
     for rows in theirs.minibatches:
-        update_weights(
-            models, state, [learned.pick(rows)], partial(minibatch_loss, config=config), loop
-        )
+        gradient = GradientAccumulator(models, state.scaler)
+        for minibatch in gradient.micro_batches([batch.select_rows(rows)]):
+            gradient.backward(minibatch_loss(models, minibatch, config))
+        update_weights(state, gradient, loop)
         state.advance()
     return models
 
 
+@torch.no_grad()
 def recorded_rollout(theirs: RecordedUpdate, models: ActorCritic) -> RolloutBatch:
-    """Score the recorded answers with our code."""
-    pairs = zip(theirs.queries, theirs.answers, strict=True)
+    """Score the recorded answers and compute their advantages, as `ppo` does."""
     stop, settings = load_recording()["model"]["stop"], theirs.settings
-    rollout = Rollout(
-        pad_examples([prompt_answer_example(*pair) for pair in pairs]),
-        tensor([answer[-1] == stop for answer in theirs.answers]),
+    pairs = zip(theirs.queries, theirs.answers, strict=True)
+    rows = pad_examples([prompt_answer_example(*pair) for pair in pairs])
+    stopped = tensor([answer[-1] == stop for answer in theirs.answers])
+    mask = aligned_answer_mask(rows)
+    reference, scorer = initial_policy("reference"), initial_scorer("reward")
+    scores = scorer(rows.tokens, rows.lengths)
+    outputs = *models(rows.tokens, rows.mask), reference(rows.tokens, rows.mask)
+    logprobs, _, values, reference_logprobs = (
+        align_answers(each, rows, mask.shape[1]) for each in outputs
     )
-    reference, judge = initial_policy("reference"), initial_scorer("reward")
-
-    def score(made: Rollout) -> Float[Tensor, " B"]:
-        return judge(made.rows.tokens, made.rows.lengths)
-
-    penalty, gamma, lam = (settings[name] for name in ("missing_eos_penalty", "gamma", "lam"))
-    before = torch.no_grad()(lambda rows: reference(rows.tokens, rows.mask))
-    return score_rollout(models, before, score, rollout, penalty, gamma, lam)[0]
+    kl = k1(logprobs, reference_logprobs, mask)
+    final = penalise_missing_stop(scores, stopped, settings["missing_eos_penalty"])
+    rewards = token_rewards(kl, final, mask, models.beta.item())
+    advantages, returns = gae(rewards, values, mask, settings["gamma"], settings["lam"])
+    return RolloutBatch(rows, mask, logprobs, values, whiten(advantages, mask), returns)
 
 
 def recorded_training_state(models: ActorCritic, settings: dict[str, Any]) -> TrainingState:

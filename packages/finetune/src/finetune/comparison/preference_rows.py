@@ -6,6 +6,7 @@ both sides run KTO's reference model beforehand.
 """
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,16 +16,17 @@ from torch import Tensor
 
 from finetune.conversations.rows import Rows
 from finetune.dpo.losses import conservative_dpo_loss, dpo_loss, ipo_loss, robust_dpo_loss
-from finetune.dpo.margins import answer_logprob, mean_logprob, split_chosen_rejected
-from finetune.dpo.pairs import PairBatch
-from finetune.dpo.reference_free import odds_ratio_loss, simpo_loss
-from finetune.dpo.training import (
-    PairLoss,
-    preference_loss,
-    reference_free_loss,
-    sequence_logprobs,
+from finetune.dpo.margins import (
+    Reduction,
+    answer_logprob,
+    margin,
+    mean_logprob,
+    split_chosen_rejected,
+    sum_logprob,
 )
-from finetune.dpo.unpaired import KTOLoss, LabelledBatch
+from finetune.dpo.reference_free import odds_ratio_loss, simpo_loss
+from finetune.dpo.training import MarginLoss, sequence_logprobs
+from finetune.dpo.unpaired import KTOHyperparameters, LabelledBatch, kto_batch_loss
 from finetune.sft.policy import Policy
 from gpt.comparison.rows import (
     ComparisonRow,
@@ -32,18 +34,16 @@ from gpt.comparison.rows import (
     max_abs_difference_by_name,
     time_interleaved,
 )
-from gpt.training.accumulation import LossFunction, LossSum
 
 PREFERENCE_TOLERANCE = 1e-5
 SEED = 0
 
 
-class LossInputs(NamedTuple):
-    """Our model, loss and batch."""
+class PolicyLoss(NamedTuple):
+    """A policy, and the function that computes its mean loss on a fixed batch."""
 
     model: Policy
-    loss: LossFunction
-    batch: PairBatch | LabelledBatch
+    loss: Callable[[Policy], Tensor]
 
 
 def preference_rows() -> list[ComparisonRow]:
@@ -61,27 +61,30 @@ def dpo_loss_rows(folder: Path) -> list[ComparisonRow]:
 
     policy, reference = small_model("llama"), small_model("llama")
     robust = partial(robust_dpo_loss, smoothing=0.2)
-    kinds: dict[str, tuple[PairLoss, dict[str, Any]]] = {
-        "DPO": (preference_loss(dpo_loss, 0.3), {"loss_type": "sigmoid"}),
-        "IPO": (preference_loss(ipo_loss, 0.3, mean_logprob), {"loss_type": "ipo"}),
-        "robust DPO": (
-            preference_loss(robust, 0.3),
-            {"loss_type": "robust", "label_smoothing": 0.2},
-        ),
+    kinds: dict[str, tuple[MarginLoss, Reduction, dict[str, Any]]] = {
+        "DPO": (dpo_loss, sum_logprob, {"loss_type": "sigmoid"}),
+        "IPO": (ipo_loss, mean_logprob, {"loss_type": "ipo"}),
+        "robust DPO": (robust, sum_logprob, {"loss_type": "robust", "label_smoothing": 0.2}),
     }
     rows = []
-    for name, (loss, options) in kinds.items():
+    for name, (loss, reduction, options) in kinds.items():
         trainer = baselines.text_dpo_trainer(policy, reference, folder, SEED, beta=0.3, **options)
         batch = baselines.first_batch(trainer)
-        pairs = with_reference_logprobs(baselines.completion_rows(batch), our_policy(reference))
-        rows.append(loss_row(name, trainer, batch, LossInputs(our_policy(policy), loss, pairs)))
-    conservative = preference_loss(partial(conservative_dpo_loss, smoothing=0.2), 0.3)
+        ours = margin_loss(
+            partial(loss, beta=0.3),
+            baselines.completion_rows(batch),
+            our_policy(reference),
+            reduction,
+        )
+        side = PolicyLoss(our_policy(policy), ours)
+        rows.append(loss_row(name, trainer, batch, side))
     options = {"loss_type": "sigmoid", "label_smoothing": 0.2, "cpo_alpha": 0.0, "beta": 0.3}
     trainer = baselines.cpo_trainer(policy, folder, SEED, **options)
     batch = baselines.first_batch(trainer)
-    pairs = with_uniform_reference(baselines.chosen_rejected_rows(batch))
-    ours = LossInputs(our_policy(policy), conservative, pairs)
-    return [*rows, loss_row("conservative DPO, even reference", trainer, batch, ours)]
+    conservative = partial(conservative_dpo_loss, beta=0.3, smoothing=0.2)
+    ours = margin_loss(conservative, baselines.chosen_rejected_rows(batch), None)
+    side = PolicyLoss(our_policy(policy), ours)
+    return [*rows, loss_row("conservative DPO, even reference", trainer, batch, side)]
 
 
 def kto_rows(folder: Path) -> list[ComparisonRow]:
@@ -97,21 +100,28 @@ def kto_rows(folder: Path) -> list[ComparisonRow]:
             policy, reference, folder, SEED, precompute_ref_log_probs=True, **options
         )
         batch = baselines.first_batch(trainer)
-        both = baselines.stack_rows(
-            baselines.completion_rows(batch), baselines.completion_rows(batch, "KL_")
+        labelled = LabelledBatch(
+            baselines.completion_rows(batch),
+            baselines.completion_rows(batch, "KL_"),
+            batch["label"],
         )
-        ours, our_reference = our_policy(policy), our_policy(reference)
+        ours, kto = our_policy(policy), KTOHyperparameters(**options)
         with torch.no_grad():
-            reference_sums, sums = (
-                sequence_logprobs(each, both).logprob for each in (our_reference, ours)
+            matched, mismatched = (
+                sequence_logprobs(our_policy(reference), each) for each in labelled[:2]
             )
-        kl = (sums - reference_sums)[len(sums) // 2 :].mean().item()
-        labelled = LabelledBatch(both, reference_sums, batch["label"])
+            kl = (sequence_logprobs(ours, labelled.mismatched) - mismatched).mean().item()
+        loss = partial(mean_kto_loss, inputs=(labelled, matched, mismatched, kto))
         name = "KTO, positive KL" if kl > 0 else "KTO, KL raised to 0"
         note = f"the estimate is {kl:.3f}"
-        inputs = LossInputs(ours, KTOLoss(**options), labelled)
-        rows.append(loss_row(name, trainer, batch, inputs, True, note))
+        rows.append(loss_row(name, trainer, batch, PolicyLoss(ours, loss), True, note))
     return rows
+
+
+def mean_kto_loss(model: Policy, inputs: tuple[Any, ...]) -> Tensor:
+    """Mean of our KTO loss over a batch."""
+    total, terms = kto_batch_loss(model, *inputs)
+    return total / terms
 
 
 def orpo_row(folder: Path) -> ComparisonRow:
@@ -123,23 +133,20 @@ def orpo_row(folder: Path) -> ComparisonRow:
     policy = small_model("llama")
     trainer = baselines.orpo_trainer(policy, folder, SEED, beta=0.3)
     batch = baselines.first_batch(trainer)
-    loss = partial(orpo_loss_with_prompt, weight=0.3)
-    pairs = with_uniform_reference(baselines.chosen_rejected_rows(batch))
-    ours = LossInputs(our_policy(policy), loss, pairs)
-    return loss_row("ORPO", trainer, batch, ours, True, "both fine-tune on the prompt too")
+    rows = baselines.chosen_rejected_rows(batch)
+    loss = partial(orpo_loss_with_prompt, rows=rows, weight=0.3)
+    side = PolicyLoss(our_policy(policy), loss)
+    return loss_row("ORPO", trainer, batch, side, True, "both fine-tune on the prompt too")
 
 
-def orpo_loss_with_prompt(model: Policy, piece: PairBatch, weight: float) -> LossSum:
-    """Compute ORPO with trl's first term: the mean loss over all tokens of the chosen rows."""
-    rows = piece.rows
+def orpo_loss_with_prompt(model: Policy, rows: Rows, weight: float) -> Tensor:
+    """ORPO with the first term of TRL: the mean over all tokens of the chosen rows."""
     real = torch.arange(rows.tokens.shape[1]) < rows.lengths[:, None]
     logprobs, n_pairs = model(rows.tokens, real), len(rows.tokens) // 2
     nll = -logprobs[:n_pairs].sum() / real[:n_pairs, 1:].sum()
     kept = rows.mask[:, 1:]
     means = mean_logprob(answer_logprob(logprobs, kept), kept.sum(dim=-1))
-    return LossSum(
-        n_pairs * (nll + weight * odds_ratio_loss(*split_chosen_rejected(means))), n_pairs
-    )
+    return nll + weight * odds_ratio_loss(*split_chosen_rejected(means))
 
 
 def simpo_row(folder: Path) -> ComparisonRow:
@@ -152,28 +159,41 @@ def simpo_row(folder: Path) -> ComparisonRow:
     options = {"loss_type": "simpo", "cpo_alpha": 0.0, "beta": 2.5, "simpo_gamma": 1.4}
     trainer = baselines.cpo_trainer(policy, folder, SEED, **options)
     batch = baselines.first_batch(trainer)
-    loss = reference_free_loss(partial(simpo_loss, beta=2.5, gamma=1.4))
-    pairs = with_uniform_reference(baselines.chosen_rejected_rows(batch))
-    ours = LossInputs(our_policy(policy), loss, pairs)
-    return loss_row("SimPO", trainer, batch, ours, True)
+    rows = baselines.chosen_rejected_rows(batch)
+
+    def loss(model: Policy) -> Tensor:
+        means = mean_logprob(sequence_logprobs(model, rows), rows.mask[:, 1:].sum(dim=-1))
+        return simpo_loss(*split_chosen_rejected(means), beta=2.5, gamma=1.4)
+
+    side = PolicyLoss(our_policy(policy), loss)
+    return loss_row("SimPO", trainer, batch, side, True)
 
 
-def with_reference_logprobs(rows: Rows, reference: Policy) -> PairBatch:
-    """Add the reference model's log-probabilities to the rows."""
-    with torch.no_grad():
-        return PairBatch(rows, sequence_logprobs(reference, rows).logprob)
+def margin_loss(
+    loss: Callable[..., Tensor],
+    rows: Rows,
+    reference: Policy | None,
+    reduction: Reduction = sum_logprob,
+) -> Callable[[Policy], Tensor]:
+    """Return the loss of a policy on a batch of pairs; without a reference its margins are 0."""
+    n_tokens = rows.mask[:, 1:].sum(dim=-1)
+    reference_logprobs = torch.zeros(len(rows.tokens))
+    if reference is not None:
+        with torch.no_grad():
+            reference_logprobs = sequence_logprobs(reference, rows)
 
+    def policy_loss(model: Policy) -> Tensor:
+        logprobs = sequence_logprobs(model, rows)
+        return loss(*(margin(reduction(each, n_tokens)) for each in (logprobs, reference_logprobs)))
 
-def with_uniform_reference(rows: Rows) -> PairBatch:
-    """Add a reference to which all answers are equally likely."""
-    return PairBatch(rows, torch.zeros(len(rows.tokens)))
+    return policy_loss
 
 
 def loss_row(
     name: str,
     trainer: Any,
     batch: dict[str, Any],
-    ours: LossInputs,
+    ours: PolicyLoss,
     timed: bool = False,
     note: str = "",
 ) -> ComparisonRow:
@@ -183,9 +203,9 @@ def loss_row(
 
     def mine() -> Tensor:
         ours.model.zero_grad()
-        total, terms = ours.loss(ours.model, ours.batch)
-        (total / terms).backward()
-        return total / terms
+        loss = ours.loss(ours.model)
+        loss.backward()
+        return loss
 
     def theirs() -> Tensor:
         trainer.model.zero_grad()

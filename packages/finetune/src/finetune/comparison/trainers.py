@@ -4,20 +4,18 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-import torch
-
 from finetune.comparison.interleaved import Benchmark, LibraryRun, OurRun, benchmark_rows
 from finetune.conversations.rows import Example, Rows, pad_examples, prompt_answer_example
 from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
-from finetune.dpo.margins import mean_logprob
-from finetune.dpo.pairs import PairBatch, TokenPair, pair_rows
-from finetune.dpo.training import PairLoss, preference_loss, sequence_logprobs
-from finetune.reward.loss import reward_loss
+from finetune.dpo.margins import Reduction, mean_logprob, sum_logprob
+from finetune.dpo.pairs import TokenPair, pair_rows
+from finetune.dpo.training import MarginLoss, train_dpo
 from finetune.reward.scorer import Scorer
-from finetune.sft.loss import sft_loss
+from finetune.reward.training import train_reward_model
 from finetune.sft.policy import Policy
+from finetune.sft.training import train_sft
 from gpt.comparison.rows import ComparisonRow
-from gpt.training.loop import StepRecord, train
+from gpt.training.loop import StepRecord
 
 COMPARED_BETA = 0.1
 LABEL_SMOOTHING = 0.2
@@ -41,7 +39,7 @@ def sft_loop(benchmark: Benchmark, pairs: list[TokenPair], policy: Policy) -> It
     def batches(step: int) -> list[Rows]:
         return [pad_examples(benchmark.step_items(examples, step))]
 
-    return train(policy, batches, sft_loss, benchmark.loop())
+    return train_sft(policy, batches, benchmark.loop())
 
 
 def chosen_examples(pairs: list[TokenPair]) -> list[Example]:
@@ -68,7 +66,7 @@ def reward_loop(
     def batches(step: int) -> list[Rows]:
         return [pair_rows(benchmark.step_items(pairs, step))]
 
-    return train(scorer, batches, reward_loss, benchmark.loop())
+    return train_reward_model(scorer, batches, benchmark.loop())
 
 
 def dpo_trainer_rows(
@@ -91,24 +89,27 @@ def dpo_trainer_rows(
     return benchmark_rows(f"DPO, {kind}", benchmark, our_run, library_run, floor)
 
 
-def dpo_losses() -> dict[str, PairLoss]:
+def dpo_losses() -> dict[str, tuple[MarginLoss, Reduction]]:
     """Return our losses under trl's names; its IPO averages log-probabilities over tokens."""
     robust = partial(robust_dpo_loss, smoothing=LABEL_SMOOTHING)
     return {
-        "sigmoid": preference_loss(dpo_loss, COMPARED_BETA),
-        "ipo": preference_loss(ipo_loss, COMPARED_BETA, mean_logprob),
-        "robust": preference_loss(robust, COMPARED_BETA),
+        "sigmoid": (dpo_loss, sum_logprob),
+        "ipo": (ipo_loss, mean_logprob),
+        "robust": (robust, sum_logprob),
     }
 
 
 def dpo_loop(
-    benchmark: Benchmark, pairs: list[TokenPair], policy: Policy, reference: Policy, loss: PairLoss
+    benchmark: Benchmark,
+    pairs: list[TokenPair],
+    policy: Policy,
+    reference: Policy,
+    loss: tuple[MarginLoss, Reduction],
 ) -> Iterator[StepRecord]:
-    """Train our policy; `finetune dpo` is cheaper: it runs the reference once, before training."""
+    """Train our policy on pairs."""
 
-    def batches(step: int) -> list[PairBatch]:
-        rows = pair_rows(benchmark.step_items(pairs, step))
-        with torch.no_grad():
-            return [PairBatch(rows, sequence_logprobs(reference, rows).logprob)]
+    def batches(step: int) -> list[Rows]:
+        return [pair_rows(benchmark.step_items(pairs, step))]
 
-    return train(policy, batches, loss, benchmark.loop())
+    objective = loss[0], COMPARED_BETA, loss[1]
+    return train_dpo(policy, reference, batches, benchmark.loop(), *objective)

@@ -1,5 +1,6 @@
-"""Learning from preference pairs without a reward model.
+"""Direct preference optimisation: learning from pairs of answers without a reward model.
 
-Read `losses` (DPO, IPO and their variants), `margins`, `pairs`, `training`. Only chapters and
-`finetune compare` use `kto`, `unpaired` and `reference_free`.
+Read `losses` (DPO, IPO, conservative and robust DPO), `margins`, `training` (the step), `pairs`,
+then `run` (what `finetune dpo` does in a run folder). Only chapters and `finetune compare` use
+`kto` with `unpaired`, and `reference_free`.
 """

@@ -1,7 +1,7 @@
-r"""Direct preference optimisation and the losses beside it, each a function of two margins.
+r"""Direct preference optimisation and its variants, each a function of two margins.
 
-A margin is log p(chosen) - log p(rejected). For all but IPO it is made of sums over the tokens of
-the answers. h = beta (policy margin - reference margin) is the difference of the implicit rewards,
+A margin is log p(chosen) - log p(rejected), summed over the tokens of the answers (for IPO also
+averaged). h = beta (policy margin - reference margin) is the difference of the implicit rewards,
 and sigmoid(h) the policy's own probability that the chosen answer is the better one.
 """
 
@@ -17,12 +17,13 @@ def dpo_loss(
     reference_margin: Float[Tensor, " B"],
     beta: float = 0.1,
 ) -> Float[Tensor, ""]:
-    r"""How surprised the policy still is by the human preference.
+    r"""Negative log-likelihood of the human preference under the policy's implicit rewards.
 
     loss = -log sigmoid(beta (policy_margin - reference_margin))    (Rafailov et al. 2023, eq. 7)
 
-    Its gradient is -beta sigmoid(-h) (grad log pi(chosen) - grad log pi(rejected)): a pair that is
-    already told apart teaches little. At the start both margins agree: the loss is exactly ln 2.
+    Its gradient is -beta sigmoid(-h) (grad log pi(chosen) - grad log pi(rejected)): pairs that are
+    already ranked correctly contribute little. At the start both margins agree, so the loss is
+    exactly ln 2.
     """
     return -F.logsigmoid(beta * (policy_margin - reference_margin)).mean()
 
@@ -33,12 +34,12 @@ def conservative_dpo_loss(
     beta: float = 0.1,
     smoothing: float = 0.1,
 ) -> Float[Tensor, ""]:
-    r"""DPO for labels of which a share e is wrong: it wants to be as sure as that, and no surer.
+    r"""DPO with label smoothing, for a share e of wrong labels: limits the confidence to 1 - e.
 
     loss = -(1 - e) log sigmoid(h) - e log sigmoid(-h) = -log sigmoid(h) + e h
 
-    (Mitchell 2023, A note on DPO with noisy preferences.) It is lowest at sigmoid(h) = 1 - e
-    and rises beyond, where DPO would go on for ever.
+    (Mitchell 2023, A note on DPO with noisy preferences.) The minimum is at
+    sigmoid(h) = 1 - e, where DPO has none.
     """
     check_smoothing(smoothing)
     h = beta * (policy_margin - reference_margin)
@@ -51,13 +52,13 @@ def robust_dpo_loss(
     beta: float = 0.1,
     smoothing: float = 0.1,
 ) -> Float[Tensor, ""]:
-    r"""DPO whose mean over wrong and right labels is the loss that right ones would have given.
+    r"""Unbiased DPO for a share e of wrong labels: its expectation is the loss of correct labels.
 
     loss = (-(1 - e) log sigmoid(h) + e log sigmoid(-h)) / (1 - 2 e)
          = -log sigmoid(h) - e h / (1 - 2 e)    (Chowdhury et al. 2024)
 
-    Beside the conservative loss the sign of e is turned round, and so is what it does: it has no
-    lowest point, and keeps falling as h grows, by e / (1 - 2 e) for each unit.
+    Compared with the conservative loss, e has the opposite sign and the opposite effect: there is
+    no minimum, and the loss keeps falling as h grows, by e / (1 - 2 e) per unit.
     """
     check_smoothing(smoothing)
     h = beta * (policy_margin - reference_margin)
@@ -70,17 +71,17 @@ def ipo_loss(
     reference_margin: Float[Tensor, " B"],
     beta: float = 0.1,
 ) -> Float[Tensor, ""]:
-    r"""A square in place of the sigmoid: the margin shall grow by 1 / (2 beta), and stop there.
+    r"""Squared error instead of the log-sigmoid: regress the margin's growth to 1 / (2 beta).
 
     loss = (policy_margin - reference_margin - 1 / (2 beta))^2    (Azar et al. 2023, eq. 17; tau)
 
-    The paper writes sums over the tokens. TRL, with the authors' consent, takes margins of means
-    per token, so that long answers need not move further; this function takes either.
+    The paper sums over the tokens. TRL, with the authors' consent, uses means per token, so that
+    long answers need not change more; this function accepts margins of either.
     """
     return (policy_margin - reference_margin - 1 / (2 * beta)).square().mean()
 
 
 def check_smoothing(smoothing: float) -> None:
-    """Refuse a share of wrong labels at which the labels say nothing, or the opposite."""
+    """Check that fewer than half of the labels are assumed wrong."""
     if not 0 <= smoothing < 0.5:
         raise BadInput(f"smoothing must lie in [0, 0.5), got {smoothing}")

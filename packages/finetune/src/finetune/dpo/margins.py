@@ -1,7 +1,7 @@
-"""What the log-probabilities of two answers say: their margin, their rewards, which one leads.
+"""Margins and rewards of answer pairs, from the log-probabilities of their answers.
 
 A batch of B pairs is one block of N = 2B rows, the chosen answers above the rejected ones, so that
-one pass through the model scores them all.
+one pass through the model scores all of them.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from gpt.errors import BadInput
 def answer_logprob(
     logprobs: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, " B"]:
-    r"""The sum over the tokens of the answer, never over those of the prompt.
+    r"""Sum the log-probabilities of the answer's tokens, without those of the prompt.
 
     log pi(y | x) = sum over t of log pi(y_t | x, y_<t)
 
@@ -27,39 +27,37 @@ def answer_logprob(
 
 
 Reduction = Callable[[Float[Tensor, " N"], Int[Tensor, " N"]], Float[Tensor, " N"]]
-"""What an answer counts as, given the sum over its tokens and their number."""
+"""Maps the summed log-probability of an answer and its number of tokens to one number."""
 
 
 def sum_logprob(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
-    """The sum over its tokens, which falls with every token."""
+    """Return the sum over the tokens: longer answers have lower values."""
     return logprob
 
 
 def mean_logprob(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
-    """The mean over its tokens, log pi(y | x) / |y|."""
+    """Return the mean over the tokens, log pi(y | x) / |y|."""
     return logprob / n_tokens
 
 
-class ChosenRejected(NamedTuple):
-    """Numbers of the chosen answers, and of the rejected ones of the same pairs."""
-
-    chosen: Float[Tensor, " B"]
-    rejected: Float[Tensor, " B"]
-
-
-def split_chosen_rejected(values: Float[Tensor, " N"]) -> ChosenRejected:
-    """The chosen rows stand above the rejected ones.
+def split_chosen_rejected(
+    values: Float[Tensor, " N"],
+) -> tuple[Float[Tensor, " B"], Float[Tensor, " B"]]:
+    """Split the values of N rows into those of the chosen and of the rejected answers.
 
     Raises:
         BadInput: the rows do not come in pairs.
     """
     if len(values) % 2:
-        raise BadInput(f"{len(values)} rows are no pairs: chosen answers, then as many rejected")
-    return ChosenRejected(*values.chunk(2))
+        raise BadInput(
+            f"{len(values)} rows cannot be pairs: chosen answers, then as many rejected ones"
+        )
+    chosen, rejected = values.chunk(2)
+    return chosen, rejected
 
 
 def margin(values: Float[Tensor, " N"]) -> Float[Tensor, " B"]:
-    """By how much the chosen answer of each pair leads."""
+    """Return value of the chosen minus value of the rejected answer, per pair."""
     chosen, rejected = split_chosen_rejected(values)
     return chosen - rejected
 
@@ -67,36 +65,36 @@ def margin(values: Float[Tensor, " N"]) -> Float[Tensor, " B"]:
 def implicit_reward(
     policy: Float[Tensor, " N"], reference: Float[Tensor, " N"], beta: float
 ) -> Float[Tensor, " N"]:
-    r"""The reward under which the policy would be the best one near its reference.
+    r"""Implicit reward: the reward for which the policy is optimal, given its reference.
 
     r(x, y) = beta (log pi(y | x) - log pi_ref(y | x))    (Rafailov et al. 2023, eq. 5)
 
-    A term that depends on the prompt alone is left out: it cancels between two answers.
+    A term that depends only on the prompt is left out: it cancels between two answers.
     """
     return beta * (policy - reference)
 
 
 class PairMetrics(NamedTuple):
-    """What pairs show while the policy learns from them; means over the pairs."""
+    """Metrics of preference training; means over the pairs."""
 
     n_pairs: int
     chosen_reward: float
     """Implicit reward of the chosen answer; 0 at the start."""
     rejected_reward: float
-    """The same of the rejected answer."""
+    """Implicit reward of the rejected answer."""
     margin: float
-    """The first less the second. It is all that the loss asks for."""
+    """Chosen minus rejected reward, which is all that the loss depends on."""
     accuracy: float
     """Share of the pairs in which the chosen answer has the higher reward; a tie counts half."""
     chosen_logprob: float
-    """log pi(y | x) of the chosen answer. It may fall: a rejected answer that shares words with it
-    takes it down, and the margin grows all the same as long as that one falls faster."""
+    """log pi(y | x) of the chosen answer. It may fall together with that of a rejected answer that
+    shares words with it; the margin grows as long as the rejected one falls faster."""
     rejected_logprob: float
-    """The same of the rejected answer."""
+    """log pi(y | x) of the rejected answer."""
 
 
 def pair_metrics(logprob: Float[Tensor, " N"], reward: Float[Tensor, " N"]) -> PairMetrics:
-    """The means that are worth watching."""
+    """Compute the metrics of a micro-batch from the rows' log-probabilities and rewards."""
     lead = margin(reward.detach())
     accuracy = ((lead > 0).float() + (lead == 0).float() / 2).mean()
     rewards, logprobs = (
@@ -108,13 +106,13 @@ def pair_metrics(logprob: Float[Tensor, " N"], reward: Float[Tensor, " N"]) -> P
 
 
 def mean_pair_metrics(parts: Sequence[PairMetrics]) -> PairMetrics:
-    """One report of several micro-batches, each with the weight of its pairs.
+    """Average the metrics of several micro-batches, weighted by their pairs.
 
     Raises:
-        BadInput: there are none.
+        BadInput: there are no pairs.
     """
     n_pairs = sum(part.n_pairs for part in parts)
     if not n_pairs:
-        raise BadInput("no pair was seen since the last report")
+        raise BadInput("there are no pairs to average over")
     sums = (sum(part.n_pairs * part[i] for part in parts) for i in range(1, len(parts[0])))
     return PairMetrics(n_pairs, *(total / n_pairs for total in sums))

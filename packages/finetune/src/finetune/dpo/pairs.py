@@ -1,13 +1,13 @@
-"""Pairs of answers as token ids, and the micro-batches that a step of training makes of them."""
+"""Pairs of answers as token ids, and the micro-batches of a training step."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
-from jaxtyping import Float
-from torch import Tensor
 
+from finetune.assistant.assistant import Assistant
+from finetune.conversations.encoding import answer_example
+from finetune.conversations.messages import PreferencePair
 from finetune.conversations.rows import (
     EpochSampler,
     Rows,
@@ -15,6 +15,7 @@ from finetune.conversations.rows import (
     prompt_answer_example,
     split_into_batches,
 )
+from finetune.datasets.selection import TooLong
 from gpt.errors import BadInput
 from gpt.runs.processes import local_rows
 
@@ -27,79 +28,73 @@ class TokenPair(NamedTuple):
     rejected: list[int]
 
 
-class PairBatch(NamedTuple):
-    """B pairs as the loss reads them."""
+def encode_pair(assistant: Assistant, pair: PreferencePair, context: int) -> TokenPair:
+    """Encode a pair as tokens.
 
-    rows: Rows
-    """2B rows: the chosen answers, and below them the rejected ones."""
-    reference: Float[Tensor, " N"]
-    """log pi_ref of each row's answer, a sum over its tokens."""
+    Raises:
+        BadInput: both answers are the same tokens.
+        TooLong: prompt and answer do not fit into the context.
+        DelimiterInContent: a message contains a special token of the format.
+    """
+    chosen, rejected = (
+        answer_example(assistant.format, assistant.tokenizer, pair.messages, answer)
+        for answer in (pair.chosen, pair.rejected)
+    )
+    if chosen == rejected:  # texts that differ in white space, which a chat template may trim
+        raise BadInput(f"both answers are the same tokens: {pair.chosen[:40]!r}")
+    if max(len(chosen.tokens), len(rejected.tokens)) > context:
+        raise TooLong(f"a row does not fit into a context of {context} tokens")
+    begin = chosen.mask.index(True)
+    return TokenPair(chosen.tokens[:begin], chosen.tokens[begin:], rejected.tokens[begin:])
 
-    def to(self, device: torch.device) -> "PairBatch":
-        """The same batch on a device."""
-        return PairBatch(self.rows.to(device), self.reference.to(device))
+
+def encode_pairs(
+    assistant: Assistant, pairs: Sequence[PreferencePair], context: int
+) -> list[TokenPair]:
+    """Encode pairs as tokens; raises what `encode_pair` raises."""
+    return [encode_pair(assistant, pair, context) for pair in pairs]
 
 
 def pair_rows(pairs: Sequence[TokenPair]) -> Rows:
-    """The chosen answers above the rejected ones, each behind its prompt."""
+    """Pad pairs to 2B rows: prompts with chosen answers, then prompts with rejected answers."""
     chosen = [prompt_answer_example(pair.prompt, pair.chosen) for pair in pairs]
     rejected = [prompt_answer_example(pair.prompt, pair.rejected) for pair in pairs]
     return pad_examples(chosen + rejected)
 
 
 def pair_batches(
-    pairs: Sequence[TokenPair],
-    reference: Float[Tensor, "P 2"],
-    epochs: EpochSampler,
-    micro_batch: int,
-    device: torch.device,
-) -> Callable[[int], list[PairBatch]]:
-    """The micro-batches of every step, for the training loop; under torchrun, this process's own.
+    pairs: Sequence[TokenPair], epochs: EpochSampler, micro_batch: int, device: torch.device
+) -> Callable[[int], list[Rows]]:
+    """Return a function of the step that returns its micro-batches; under torchrun, this process's.
 
     Args:
-        pairs: what is learned from.
-        reference: log pi_ref of both answers of each pair, see `reference_logprobs`; zeros for a
-            loss that asks for none.
-        epochs: which pairs a step takes.
-        micro_batch: how many pairs pass through the model at once.
-        device: where the model is.
+        pairs: the pairs to train on.
+        epochs: chooses the pairs of a step.
+        micro_batch: pairs per pass through the model.
+        device: the device of the model.
 
     Raises:
-        BadInput: a pair teaches nothing, or there is not one reference for each.
+        BadInput: a pair has an empty part or equal answers, or `epochs` is for other data.
     """
     check_pairs(pairs)
-    check_equal_counts(len(pairs), len(reference), epochs.n_rows)
+    if epochs.n_rows != len(pairs):
+        raise BadInput(f"an order of {epochs.n_rows} rows is not for {len(pairs)} pairs")
 
-    def batch(numbers: Sequence[int]) -> PairBatch:
-        rows = pair_rows([pairs[number] for number in numbers])
-        return PairBatch(rows, rearrange(reference[numbers], "B side -> (side B)"))
-
-    def batches(step: int) -> list[PairBatch]:
-        return [
-            batch(part).to(device)
-            for part in split_into_batches(local_rows(epochs(step)), micro_batch)
-        ]
+    def batches(step: int) -> list[Rows]:
+        own = [pairs[number] for number in local_rows(epochs(step))]
+        return [pair_rows(part).to(device) for part in split_into_batches(own, micro_batch)]
 
     return batches
 
 
 def check_pairs(pairs: Sequence[TokenPair]) -> None:
-    """Refuse pairs that say nothing: a missing prompt or answer, or the same answer twice."""
+    """Check that each pair has a prompt and two different answers."""
     for number, pair in enumerate(pairs):
         for part, tokens in pair._asdict().items():
             if not tokens:
-                raise BadInput(f"pair {number} has an empty {part}; it must have a token at least")
+                raise BadInput(f"pair {number} has an empty {part}; it needs at least one token")
         if pair.chosen == pair.rejected:
             raise BadInput(
                 f"pair {number} has the same answer twice, {len(pair.chosen)} tokens that begin "
-                f"with {pair.chosen[:5]}; a tie prefers nothing"
+                f"with {pair.chosen[:5]}; equal answers cannot be ranked"
             )
-
-
-def check_equal_counts(n_rows: int, n_references: int, n_epoch: int) -> None:
-    """Refuse references, or an order of rows, that belong to other data."""
-    if not n_rows == n_references == n_epoch:
-        raise BadInput(
-            f"{n_rows} rows of data, reference log-probabilities of {n_references} and an order of "
-            f"{n_epoch} do not belong together"
-        )

@@ -1,19 +1,18 @@
-"""Preference losses as the training loop takes them: a model and a micro-batch in, a sum out.
+"""Training on preference pairs: one step compares the policy with its reference.
 
-One model is trained and one is held: the reference is asked once, before the first step, since it
-never changes. The policy is scored as it will be used, without dropout: that would thin the policy
-and not its reference, so their margins would differ by noise before anything was learned, and the
-first loss would not be ln 2.
+Both models are scored without dropout. Dropout would change the policy but not the reference, so
+their margins would differ by noise before anything is learned, and the first loss would not be
+ln 2.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any, NamedTuple
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
-from einops import rearrange
-from jaxtyping import Float, Int
-from torch import Tensor, nn
+from jaxtyping import Float
+from torch import Tensor
 
 from finetune.conversations.rows import Rows
 from finetune.dpo.losses import dpo_loss
@@ -23,147 +22,136 @@ from finetune.dpo.margins import (
     answer_logprob,
     implicit_reward,
     margin,
-    mean_logprob,
     mean_pair_metrics,
     pair_metrics,
-    split_chosen_rejected,
     sum_logprob,
 )
-from finetune.dpo.pairs import PairBatch
+from finetune.sft.policy import Policy, without_dropout
 from gpt.errors import BadInput
+from gpt.runs.checkpoints import Checkpoint
+from gpt.runs.processes import all_reduce_sum
 from gpt.training.accumulation import LossSum
+from gpt.training.loop import LoopConfig, StepRecord, Training, Validation
+
+MarginLoss = Callable[..., Float[Tensor, ""]]
+"""Takes the margins of policy and reference, and beta; see `finetune.dpo.losses`."""
 
 
-@contextmanager
-def without_dropout(model: nn.Module) -> Iterator[None]:
-    """The model as in use, gradients and all; afterwards every layer is in the mode it had.
+@dataclass(frozen=True, kw_only=True)
+class PairRecord(StepRecord):
+    """Measurements of one step on pairs; means over the pairs, before the update."""
 
-    In our models dropout is all that asks for the mode. Blocks that run again in the backward pass
-    do so in the mode of their first run, see `finetune.memory.checkpointing`.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-class SequenceLogprobs(NamedTuple):
-    """What one pass found of N answers."""
-
-    logprob: Float[Tensor, " N"]
-    """log pi(y | x), summed."""
-    n_tokens: Int[Tensor, " N"]
+    chosen_reward: float
+    """Implicit reward of the chosen answer; 0 at the start."""
+    rejected_reward: float
+    """Implicit reward of the rejected answer."""
+    accuracy: float
+    """Share of the pairs whose chosen answer has the higher reward; a tie counts half."""
+    chosen_logprob: float
+    """log pi(y | x) of the chosen answer. It may fall while the loss falls too."""
+    rejected_logprob: float
+    """log pi(y | x) of the rejected answer."""
 
 
-def sequence_logprobs(model: Any, rows: Rows) -> SequenceLogprobs:
-    """One pass through the policy, which gives log-probabilities, see `finetune.sft.policy`."""
-    with without_dropout(model):
-        logprobs = model(rows.tokens, rows.mask)
-    kept = rows.mask[:, 1:]
-    return SequenceLogprobs(answer_logprob(logprobs, kept), kept.sum(dim=-1))
-
-
-@torch.no_grad()
-def reference_logprobs(
-    model: nn.Module,
-    batches: Iterable[Rows],
-    aside: Callable[[nn.Module], AbstractContextManager[Any]] = nullcontext,
-) -> Float[Tensor, "P 2"]:
-    """The sums log pi_ref of every pair: of the chosen answer in column 0, of the rejected in 1.
+def train_dpo(
+    policy: Policy,
+    reference: Policy,
+    batches: Callable[[int], Iterable[Rows]],
+    config: LoopConfig,
+    loss: MarginLoss = dpo_loss,
+    beta: float = 0.1,
+    reduction: Reduction = sum_logprob,
+    validate: Validation | None = None,
+    start: Checkpoint | None = None,
+    folder: Path | None = None,
+) -> Generator[PairRecord, None, None]:
+    """Train a policy in place on pairs and yield a record after every step.
 
     Args:
-        model: the policy before its first step. Under autocast, ask in the format of the training.
-        batches: pairs, `stacked`.
-        aside: puts aside what the policy has learned. A policy that trains adapters is its own
-            reference at any time: `finetune.lora.merge.disable_adapters` switches them off.
-    """
-    with aside(model):
-        sums = [sequence_logprobs(model, rows).logprob for rows in batches]
-    return torch.cat([rearrange(each, "(side B) -> B side", side=2) for each in sums])
-
-
-class LossAndReward(NamedTuple):
-    """What N answers of B pairs are worth."""
-
-    loss: Float[Tensor, ""]
-    """The mean over the pairs."""
-    reward: Float[Tensor, " N"]
-
-
-PairObjective = Callable[
-    [Float[Tensor, " N"], Float[Tensor, " N"], Int[Tensor, " N"]],
-    LossAndReward,
-]
-"""Takes log pi and log pi_ref of the answers, and their lengths."""
-
-
-class PairLoss:
-    """A loss of pairs for the training loop, which also keeps what is worth watching."""
-
-    def __init__(self, judge: PairObjective) -> None:
-        self.judge = judge
-        self.seen: list[PairMetrics] = []
-
-    def __call__(self, model: Any, piece: PairBatch) -> LossSum:
-        """The loss summed over the pairs of a micro-batch, after one pass through the model."""
-        policy, n_tokens = sequence_logprobs(model, piece.rows)
-        loss, reward = self.judge(policy, piece.reference, n_tokens)
-        self.seen.append(pair_metrics(policy, reward))
-        n_pairs = len(policy) // 2
-        return LossSum(n_pairs * loss, n_pairs)
-
-    def report(self) -> PairMetrics:
-        """Over the pairs that this process has seen since the last report."""
-        seen, self.seen = self.seen, []
-        return mean_pair_metrics(seen)
-
-
-def preference_loss(
-    loss: Callable[..., Float[Tensor, ""]] = dpo_loss,
-    beta: float = 0.1,
-    measure: Reduction = sum_logprob,
-) -> PairLoss:
-    """DPO and the other losses of two margins.
-
-    `preference_loss(ipo_loss, measure=per_token)` is IPO as in TRL; wrong labels are allowed for by
-    `preference_loss(partial(conservative_dpo_loss, smoothing=0.1))`.
+        policy: the model to train.
+        reference: the model that it is kept close to, see `finetune.sft.policy.make_reference`.
+        batches: returns the micro-batches of a step, the chosen answers above the rejected ones.
+        config: the hyperparameters of the loop.
+        loss: one of `finetune.dpo.losses`.
+        beta: strength of the KL penalty.
+        reduction: `sum_logprob`, or `mean_logprob` for IPO as in TRL.
+        validate: returns the loss on held-out pairs.
+        start: the checkpoint to resume from.
+        folder: the folder to save checkpoints in.
 
     Raises:
         BadInput: beta is not a positive number.
     """
-    if not 0 < beta < float("inf"):
-        raise BadInput(f"beta must be a positive number, got {beta}")
+    check_beta(beta)
+    with Training(policy, config, validate, start, folder) as training:
+        for step in training.steps():
+            metrics = []
+            for rows in training.micro_batches(batches(step)):
+                with torch.no_grad():
+                    reference_logprobs = sequence_logprobs(reference, rows)
+                logprobs = sequence_logprobs(training.model, rows)
+                n_tokens = rows.mask[:, 1:].sum(dim=-1)
+                policy_margin = margin(reduction(logprobs, n_tokens))
+                reference_margin = margin(reduction(reference_logprobs, n_tokens))
+                n_pairs = len(policy_margin)
+                mean = loss(policy_margin, reference_margin, beta)
+                training.backward(LossSum(n_pairs * mean, n_pairs))
+                if training.gradient.is_counted:  # not a repetition for the other processes
+                    rewards = implicit_reward(logprobs, reference_logprobs, beta)
+                    metrics.append(pair_metrics(logprobs, rewards))
+            yield pair_record(training.update(), metrics)
 
-    def judge(policy: Tensor, reference: Tensor, n_tokens: Tensor) -> LossAndReward:
-        margins = (margin(measure(each, n_tokens)) for each in (policy, reference))
-        return LossAndReward(loss(*margins, beta), implicit_reward(policy, reference, beta))
 
-    return PairLoss(judge)
-
-
-def reference_free_loss(loss: Callable[..., Float[Tensor, ""]]) -> PairLoss:
-    """SimPO and ORPO; the reward that is reported is the mean log-probability itself."""
-
-    def judge(policy: Tensor, reference: Tensor, n_tokens: Tensor) -> LossAndReward:
-        means = mean_logprob(policy, n_tokens)
-        return LossAndReward(loss(*split_chosen_rejected(means)), means)
-
-    return PairLoss(judge)
+def sequence_logprobs(model: Any, rows: Rows) -> Float[Tensor, " N"]:
+    """Return log pi(y | x) of each row's answer, summed over its tokens, without dropout."""
+    with without_dropout(model):
+        logprobs = model(rows.tokens, rows.mask)
+    return answer_logprob(logprobs, rows.mask[:, 1:])
 
 
-class PairEvaluation(NamedTuple):
-    """What pairs say that were not trained on."""
+PAIR_COLUMNS = (
+    *("chosen_reward", "rejected_reward", "accuracy"),
+    *("chosen_logprob", "rejected_logprob"),
+)
+"""Metrics of pairs in a record."""
 
-    loss: float
-    report: PairMetrics
+
+def pair_record(record: StepRecord, metrics: list[PairMetrics]) -> PairRecord:
+    """Add to the record of a step the mean metrics of its pairs, over all processes."""
+    mean = mean_pair_metrics(metrics)
+    sums = (mean.n_pairs * getattr(mean, name) for name in PAIR_COLUMNS)
+    n_pairs, *totals = all_reduce_sum(mean.n_pairs, *sums)
+    means: dict[str, Any] = {
+        name: total / n_pairs for name, total in zip(PAIR_COLUMNS, totals, strict=True)
+    }
+    return PairRecord(**vars(record), **means)
 
 
 @torch.no_grad()
-def evaluate_pairs(model: Any, pieces: Iterable[PairBatch], loss: PairLoss) -> PairEvaluation:
-    """Mean loss and report; takes a loss object of its own, not the one that is training."""
-    sums = [loss(model, piece) for piece in pieces]
-    report = loss.report()
-    return PairEvaluation(sum(part.total.item() for part in sums) / report.n_pairs, report)
+def evaluate_pairs(
+    policy: Any,
+    reference: Policy,
+    batches: Iterable[Rows],
+    loss: MarginLoss = dpo_loss,
+    beta: float = 0.1,
+    reduction: Reduction = sum_logprob,
+) -> tuple[float, PairMetrics]:
+    """Return the mean loss and the metrics of held-out pairs."""
+    total, metrics = 0.0, []
+    for rows in batches:
+        logprobs, reference_logprobs = (
+            sequence_logprobs(model, rows) for model in (policy, reference)
+        )
+        n_tokens = rows.mask[:, 1:].sum(dim=-1)
+        margins = (margin(reduction(each, n_tokens)) for each in (logprobs, reference_logprobs))
+        total += len(rows.tokens) // 2 * loss(*margins, beta).item()
+        rewards = implicit_reward(logprobs, reference_logprobs, beta)
+        metrics.append(pair_metrics(logprobs, rewards))
+    means = mean_pair_metrics(metrics)
+    return total / means.n_pairs, means
+
+
+def check_beta(beta: float) -> None:
+    """Check that the strength of the KL penalty is a positive number."""
+    if not 0 < beta < float("inf"):
+        raise BadInput(f"beta must be a positive number, got {beta}")

@@ -1,15 +1,14 @@
-"""Single answers that were called good or bad, and KTO over them for the training loop.
+"""Training with KTO on single answers labelled good or bad.
 
-Departure from Ethayarajh et al. 2024, who put the answers of a batch behind one another's prompts:
-here each prompt gets the answer of the nearest row before it in the data that has another prompt,
-always the same one, so that the reference is asked about it once, before training.
+Departure from Ethayarajh et al. 2024, who combine the prompts of a batch with one another's
+answers: here each prompt is combined with the answer of the nearest earlier row of the data that
+has another prompt, always the same one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -21,15 +20,17 @@ from finetune.conversations.rows import (
     split_into_batches,
 )
 from finetune.dpo.kto import kto_loss, reference_point
-from finetune.dpo.pairs import TokenPair, check_equal_counts
+from finetune.dpo.pairs import TokenPair
 from finetune.dpo.training import sequence_logprobs
+from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
+from gpt.training.loop import LoopConfig, StepRecord, Training
 
 
 class LabelledAnswer(NamedTuple):
-    """A prompt, one answer, and whether it was called good."""
+    """A prompt, one answer, and its label."""
 
     prompt: list[int]
     answer: list[int]
@@ -37,112 +38,125 @@ class LabelledAnswer(NamedTuple):
 
 
 def labelled_answers(pairs: Sequence[TokenPair]) -> list[LabelledAnswer]:
-    """Pairs taken apart: all chosen answers, then all rejected ones."""
+    """Split pairs into labelled answers: all chosen answers, then all rejected ones."""
     good = [LabelledAnswer(pair.prompt, pair.chosen, True) for pair in pairs]
     return good + [LabelledAnswer(pair.prompt, pair.rejected, False) for pair in pairs]
 
 
 class LabelledBatch(NamedTuple):
-    """B verdicts as the loss reads them."""
+    """B labelled answers, and the same prompts with answers to other prompts."""
 
-    rows: Rows
-    """2B rows: each prompt with its own answer, and below them each with a borrowed one."""
-    reference: Float[Tensor, " N"]
-    """log pi_ref of each row's answer, a sum over its tokens."""
+    matched: Rows
+    mismatched: Rows
     desirable: Bool[Tensor, " B"]
 
     def to(self, device: torch.device) -> "LabelledBatch":
-        """The same batch on a device."""
+        """Return the batch on a device."""
         return LabelledBatch(
-            self.rows.to(device), self.reference.to(device), self.desirable.to(device)
+            self.matched.to(device), self.mismatched.to(device), self.desirable.to(device)
         )
 
 
-def matched_and_mismatched_rows(data: Sequence[LabelledAnswer], numbers: Sequence[int]) -> Rows:
-    """Prompts with their own answers, and below them with the answers of other prompts."""
-    own = [prompt_answer_example(data[number].prompt, data[number].answer) for number in numbers]
-    other = [
-        prompt_answer_example(data[number].prompt, mismatched_answer(data, number))
-        for number in numbers
+def labelled_batch(data: Sequence[LabelledAnswer], numbers: Sequence[int]) -> LabelledBatch:
+    """Return a batch of the given rows of the data."""
+    matched = [prompt_answer_example(data[n].prompt, data[n].answer) for n in numbers]
+    mismatched = [
+        prompt_answer_example(data[n].prompt, mismatched_answer(data, n)) for n in numbers
     ]
-    return pad_examples(own + other)
+    desirable = torch.tensor([data[n].desirable for n in numbers])
+    return LabelledBatch(pad_examples(matched), pad_examples(mismatched), desirable)
 
 
 def mismatched_answer(data: Sequence[LabelledAnswer], number: int) -> list[int]:
-    """The answer of the nearest row before, round the end, that has another prompt."""
+    """Return the answer of the nearest earlier row with another prompt, cyclically."""
     before = (data[other] for other in range(number - 1, number - len(data), -1))
     return next(row.answer for row in before if row.prompt != data[number].prompt)
 
 
 def labelled_batches(
-    data: Sequence[LabelledAnswer],
-    reference: Float[Tensor, "P 2"],
-    epochs: EpochSampler,
-    micro_batch: int,
-    device: torch.device,
+    data: Sequence[LabelledAnswer], epochs: EpochSampler, micro_batch: int, device: torch.device
 ) -> Callable[[int], list[LabelledBatch]]:
-    """The micro-batches of every step, as `pair_batches` makes them of pairs.
+    """Return a function of the step that returns its micro-batches, like `pair_batches`.
 
-    `reference` comes from `reference_logprobs` over `matched_and_mismatched_rows`. The reference
-    point is estimated from one micro-batch, so unlike other losses this one depends on how a batch
-    is cut.
+    The reference point is estimated from one micro-batch, so unlike other losses this one depends
+    on how a batch is split.
 
     Raises:
-        BadInput: a row has no prompt or no answer, there is one prompt only, or there is not one
-            reference for each.
+        BadInput: a row has no prompt or no answer, there is only one prompt, or `epochs` is for
+            other data.
     """
     check_labelled_answers(data)
-    check_equal_counts(len(data), len(reference), epochs.n_rows)
-    desirable = torch.tensor([verdict.desirable for verdict in data])
-
-    def batch(numbers: Sequence[int]) -> LabelledBatch:
-        both = rearrange(reference[numbers], "B side -> (side B)")
-        return LabelledBatch(matched_and_mismatched_rows(data, numbers), both, desirable[numbers])
+    if epochs.n_rows != len(data):
+        raise BadInput(f"an order of {epochs.n_rows} rows is not for {len(data)} answers")
 
     def batches(step: int) -> list[LabelledBatch]:
-        return [
-            batch(part).to(device)
-            for part in split_into_batches(local_rows(epochs(step)), micro_batch)
-        ]
+        parts = split_into_batches(local_rows(epochs(step)), micro_batch)
+        return [labelled_batch(data, part).to(device) for part in parts]
 
     return batches
 
 
 def check_labelled_answers(data: Sequence[LabelledAnswer]) -> None:
-    """Refuse rows without a prompt or an answer, and those that nobody can lend an answer to."""
-    n_prompts = len({tuple(verdict.prompt) for verdict in data})
+    """Check that rows have a prompt and an answer, and that there are two different prompts."""
+    n_prompts = len({tuple(row.prompt) for row in data})
     if n_prompts < 2:
-        raise BadInput(f"KTO puts answers behind other prompts, and there are {n_prompts}")
-    for number, verdict in enumerate(data):
-        if not verdict.prompt or not verdict.answer:
-            missing = "answer" if verdict.prompt else "prompt"
-            raise BadInput(f"row {number} has an empty {missing}; it must have a token at least")
+        raise BadInput(f"KTO combines answers with other prompts, and there are {n_prompts}")
+    for number, row in enumerate(data):
+        if not row.prompt or not row.answer:
+            missing = "answer" if row.prompt else "prompt"
+            raise BadInput(f"row {number} has an empty {missing}; it must have at least one token")
 
 
-class KTOLoss:
-    """KTO for the training loop: the borrowed answers are scored first, without gradients."""
+class KTOHyperparameters(NamedTuple):
+    """Hyperparameters of KTO."""
 
-    def __init__(
-        self, beta: float = 0.1, desirable_weight: float = 1.0, undesirable_weight: float = 1.0
-    ) -> None:
-        settings = {
-            "beta": beta,
-            "desirable_weight": desirable_weight,
-            "undesirable_weight": undesirable_weight,
-        }
-        for name, value in settings.items():
-            if not 0 < value < float("inf"):
-                raise BadInput(f"{name} must be a positive number, got {value}")
-        self.beta, self.weights = beta, (desirable_weight, undesirable_weight)
+    beta: float = 0.1
+    """Strength of the KL penalty."""
+    desirable_weight: float = 1.0
+    """Weight of the losses of good answers."""
+    undesirable_weight: float = 1.0
+    """Weight of the losses of bad answers."""
 
-    def __call__(self, model: Any, piece: LabelledBatch) -> LossSum:
-        """The loss summed over the answers of a micro-batch."""
-        halves = zip(*(each.chunk(2) for each in piece.rows), strict=True)
-        own, other = (Rows(*parts) for parts in halves)
-        own_reference, other_reference = piece.reference.chunk(2)
-        with torch.no_grad():
-            moved = sequence_logprobs(model, other).logprob
-        point = reference_point(moved, other_reference)
-        log_ratio = sequence_logprobs(model, own).logprob - own_reference
-        loss = kto_loss(log_ratio, piece.desirable, point, self.beta, *self.weights)
-        return LossSum(len(log_ratio) * loss, len(log_ratio))
+
+DEFAULT_KTO = KTOHyperparameters()
+
+
+def train_kto(
+    policy: Policy,
+    reference: Policy,
+    batches: Callable[[int], Iterable[LabelledBatch]],
+    config: LoopConfig,
+    kto: KTOHyperparameters = DEFAULT_KTO,
+) -> Generator[StepRecord, None, None]:
+    """Train a policy in place with KTO; compare with `finetune.dpo.training.train_dpo`.
+
+    Raises:
+        BadInput: a hyperparameter is not a positive number.
+    """
+    for name, value in kto._asdict().items():
+        if not 0 < value < float("inf"):
+            raise BadInput(f"{name} must be a positive number, got {value}")
+    with Training(policy, config) as training:
+        for step in training.steps():
+            for batch in training.micro_batches(batches(step)):
+                with torch.no_grad():
+                    matched = sequence_logprobs(reference, batch.matched)
+                    mismatched = sequence_logprobs(reference, batch.mismatched)
+                training.backward(kto_batch_loss(training.model, batch, matched, mismatched, kto))
+            yield training.update()
+
+
+def kto_batch_loss(
+    policy: Any,
+    batch: LabelledBatch,
+    reference_matched: Float[Tensor, " B"],
+    reference_mismatched: Float[Tensor, " B"],
+    kto: KTOHyperparameters = DEFAULT_KTO,
+) -> LossSum:
+    """Sum the KTO loss over a batch, given the log-probabilities of the reference."""
+    with torch.no_grad():
+        mismatched = sequence_logprobs(policy, batch.mismatched)
+    kl_estimate = reference_point(mismatched, reference_mismatched)
+    log_ratio = sequence_logprobs(policy, batch.matched) - reference_matched
+    loss = kto_loss(log_ratio, batch.desirable, kl_estimate, *kto)
+    return LossSum(len(log_ratio) * loss, len(log_ratio))

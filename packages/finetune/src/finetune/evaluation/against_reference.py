@@ -57,7 +57,7 @@ def evaluate_against_reference(
     generator = torch.Generator().manual_seed(seed)
     sampled = rollout(policy.model, prompts, MAX_NEW_TOKENS, policy.stop, generator)
     stopped = sampled.stopped.tolist()
-    texts = [decode(policy.tokenizer, answer) for _, answer in sampled.texts()]
+    texts = [decode(policy.tokenizer, answer) for _, answer in sampled.prompts_and_answers()]
     rewards = [float(rule_score(*each)) for each in zip(questions, texts, stopped, strict=True)]
     kl, kl_drawn = answer_kl(policy.model, reference.model, sampled.rows)
     return ReferenceEvaluation(

@@ -11,8 +11,7 @@ import torch
 from jaxtyping import Float
 
 from finetune.conversations.rows import Rows
-from finetune.dpo.training import without_dropout
-from finetune.sft.policy import Policy
+from finetune.sft.policy import Policy, without_dropout
 from gpt.errors import BadInput
 from gpt.evaluation.scores import Scores, compute_scores
 

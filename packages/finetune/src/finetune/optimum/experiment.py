@@ -12,7 +12,7 @@ right the loss has no optimum.
 
 import copy
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
@@ -23,14 +23,14 @@ from torch import Tensor
 
 from finetune.conversations.rows import EpochSampler, Rows, pad_examples
 from finetune.dpo.losses import conservative_dpo_loss
-from finetune.dpo.pairs import TokenPair, pair_batches, pair_rows
-from finetune.dpo.training import preference_loss, reference_logprobs
+from finetune.dpo.pairs import TokenPair, pair_batches
+from finetune.dpo.training import MarginLoss, train_dpo
 from finetune.optimum import sums
 from finetune.optimum.enumeration import answer_logprobs, enumerate_answers
 from finetune.optimum.frontier import FrontierPoint, exact_point
 from finetune.ppo.actor_critic import ActorCritic
-from finetune.ppo.phases import make_reference
-from finetune.ppo.ppo import PPOConfig, ppo
+from finetune.ppo.config import PPOHyperparameters
+from finetune.ppo.ppo import ppo
 from finetune.ppo.rollouts import Rollout, rollout
 from finetune.reward.scorer import as_scorer
 from finetune.sft.loss import sft_loss
@@ -64,8 +64,13 @@ PAIRS_PER_STEP = 128
 REINFORCEMENT_LOOP = LoopConfig(
     learning_rate=1e-3, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
 )
-SUMS_PPO = PPOConfig(
-    phases=60, prompts=200, room=sums.MAX_SUM_TOKENS, epochs=2, minibatches=2, missing_stop=0.0
+SUMS_PPO = PPOHyperparameters(
+    n_phases=60,
+    prompts_per_phase=200,
+    max_new_tokens=sums.MAX_SUM_TOKENS,
+    n_epochs=2,
+    n_minibatches=2,
+    missing_stop_penalty=0.0,
 )
 
 READER_ERROR_RATE = 1 / (1 + math.e)
@@ -131,7 +136,9 @@ def sample_imitator_pairs(task: SumsExperiment, n_each: int, seed: int) -> list[
 def rollout_rewards(sampled: Rollout) -> Float[Tensor, " B"]:
     """Compute the true reward of each answer."""
     rewards = []
-    for (prompt, answer), stopped in zip(sampled.texts(), sampled.stopped.tolist(), strict=True):
+    for (prompt, answer), stopped in zip(
+        sampled.prompts_and_answers(), sampled.stopped.tolist(), strict=True
+    ):
         question, text = (decode(sums.TOKENIZER, tokens) for tokens in (prompt, answer))
         rewards.append(sums.sum_reward(question, text, stopped))
     return torch.tensor(rewards)
@@ -141,45 +148,35 @@ def dpo_on_sums(
     task: SumsExperiment,
     pairs: list[TokenPair],
     beta: float,
-    loss: Callable[..., Float[Tensor, ""]] = noisy_preference_loss,
+    loss: MarginLoss = noisy_preference_loss,
     seed: int = 0,
     loop: LoopConfig = PREFERENCE_LOOP,
 ) -> Policy:
     """Train a copy of the imitator with DPO on these pairs."""
     policy, loop = copy.deepcopy(task.imitator), replace(loop, seed=seed)
-    reference = reference_logprobs(
-        policy, (pair_rows(pairs[n : n + 256]) for n in range(0, len(pairs), 256))
-    )
     epochs = EpochSampler(len(pairs), PAIRS_PER_STEP, seed)
-    batches = pair_batches(pairs, reference, epochs, PAIRS_PER_STEP, torch.device("cpu"))
-    for _ in train(policy, batches, preference_loss(loss, beta), loop):
+    batches = pair_batches(pairs, epochs, PAIRS_PER_STEP, torch.device("cpu"))
+    for _ in train_dpo(policy, task.imitator, batches, loop, loss, beta):
         pass
     return policy.eval()
 
 
 def ppo_on_sums(
-    task: SumsExperiment, beta: float, seed: int = 0, config: PPOConfig = SUMS_PPO
+    task: SumsExperiment, beta: float, seed: int = 0, config: PPOHyperparameters = SUMS_PPO
 ) -> Policy:
     """Train a copy of the imitator with PPO."""
     torch.manual_seed(seed)
     policy = copy.deepcopy(task.imitator)
     critic = as_scorer(copy.deepcopy(task.imitator))
     models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT_LOOP, seed=seed)
-    epochs = EpochSampler(len(task.prompts), config.prompts, seed)
+    epochs = EpochSampler(len(task.prompts), config.prompts_per_phase, seed)
 
     def prompts(phase: int) -> list[list[int]]:
         return [task.prompts[number] for number in epochs(phase)]
 
-    config = replace(config, beta=beta)
-    for _ in ppo(
-        models,
-        make_reference(task.imitator),
-        rollout_rewards,
-        prompts,
-        sums.STOP_TOKEN,
-        config,
-        loop,
-    ):
+    config = replace(config, kl_coef=beta)
+    stop, reference = sums.STOP_TOKEN, task.imitator
+    for _ in ppo(models, reference, rollout_rewards, prompts, stop, config, loop):
         pass
     return policy.eval()
 

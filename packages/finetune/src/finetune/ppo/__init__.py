@@ -1,4 +1,6 @@
-"""Learning from a score by proximal policy optimisation.
+"""Proximal policy optimisation: learning from scores of the policy's own answers.
 
-Read `rollouts`, `rewards`, `kl`, `advantages`, `losses`, `actor_critic`, `phases`, `ppo`.
+Read `ppo` first, the algorithm on one page, then its parts in the order of use: `rollouts`,
+`actor_critic`, `kl`, `rewards`, `advantages`, `losses`. `config` has the hyperparameters, and `run`
+is what `finetune ppo` does in a run folder.
 """

@@ -1,4 +1,4 @@
-"""The two models that PPO trains, as one module, so that one pass and one checkpoint hold both."""
+"""The two models that PPO trains, policy and critic, in one module with one forward pass."""
 
 from typing import NamedTuple
 
@@ -12,32 +12,33 @@ from gpt.model.loss import at_least_fp32
 
 
 class PolicyOutputs(NamedTuple):
-    """What both say of every token that counts; 0 at the others."""
+    """Log-probability, entropy and value of every answer token; 0 elsewhere."""
 
     logprobs: Float[Tensor, "B U"]
-    """log pi of the token."""
+    """log pi(token | tokens before it)."""
     entropy: Float[Tensor, "B U"]
-    """Of the distribution that the token was drawn from, in nats."""
+    """Entropy of the distribution of the token, in nats."""
     values: Float[Tensor, "B U"]
-    """The reward that the critic expects from here on, before the token is drawn."""
+    """Sum of the rewards from this token on, as predicted by the critic before it is sampled."""
 
 
 class ActorCritic(nn.Module):
-    """A policy, a value model, and the weight of the KL, which moves with them."""
+    """A policy and a critic, and the KL coefficient, which checkpoints keep with them."""
 
     beta: Tensor
+    """KL coefficient; a buffer, because it may adapt during training."""
 
-    def __init__(self, policy: Policy, critic: Scorer, beta: float) -> None:
+    def __init__(self, policy: Policy, critic: Scorer, kl_coef: float) -> None:
         super().__init__()
         self.policy, self.critic = policy, critic
-        self.register_buffer("beta", torch.tensor(beta, dtype=policy.head_weight.dtype))
+        self.register_buffer("beta", torch.tensor(kl_coef, dtype=policy.head_weight.dtype))
 
     def forward(self, tokens: Int[Tensor, "B T"], mask: Bool[Tensor, "B T"]) -> PolicyOutputs:
-        """`logprobs[:, t]` scores `tokens[:, t + 1]`, with U = T - 1; so do the other two."""
+        """Compute all outputs; column t belongs to `tokens[:, t + 1]`, so U = T - 1."""
         kept = mask[:, 1:]
-        seen = self.policy.hidden(tokens[:, :-1])[kept]
-        scores = self.policy.logits(seen)
-        log_p = at_least_fp32(scores).log_softmax(dim=-1)
+        hidden = self.policy.hidden(tokens[:, :-1])[kept]
+        logits = self.policy.logits(hidden)
+        log_p = at_least_fp32(logits).log_softmax(dim=-1)
         logprobs = log_p.gather(-1, tokens[:, 1:][kept][:, None])[:, 0]
         values = self.critic.values(tokens[:, :-1])
         blank = log_p.new_zeros(kept.shape)
@@ -49,5 +50,5 @@ class ActorCritic(nn.Module):
 
 
 def entropy(log_p: Float[Tensor, "*N V"]) -> Float[Tensor, "*N"]:
-    """-sum over v of p(v) log p(v), in nats, exact: ln V where all are alike."""
+    """Exact entropy in nats, -sum over v of p(v) log p(v); ln V for a uniform distribution."""
     return -(log_p.exp() * log_p).sum(dim=-1)

@@ -1,17 +1,17 @@
-"""How much better than expected each token of an answer was.
+"""Advantages: how much better each token of an answer was than the critic expected.
 
-The value V_t is what the critic expects the rest of an answer to be paid, before token t is chosen.
+The value V_t is the critic's prediction of the rewards from token t on, made before t is sampled.
 Generalised advantage estimation (Schulman et al. 2016, "High-dimensional continuous control using
-generalized advantage estimation", eq. 16) adds up the surprises from t on, each a little less:
+generalized advantage estimation", eq. 16) is a discounted sum of the prediction errors from t on:
 
     delta_t = r_t + gamma V_{t+1} - V_t
     A_t = sum over l >= 0 of (gamma lambda)^l delta_{t+l} = delta_t + gamma lambda A_{t+1}
 
 An answer is one episode. It ends with its last token, so the value after that is 0, whatever the
-critic says about the padding. lambda = 0 trusts the critic, lambda = 1 only what was paid.
+critic predicts on padding. lambda = 0 relies on the critic, lambda = 1 on the rewards only.
 
-Rows are answers and then padding, masks are True on the answer. Padding counts nowhere, neither
-its numbers nor its places, and gets zeros.
+Rows are answers followed by padding, and masks are True on the answer. Padding is ignored and gets
+zeros.
 """
 
 from typing import NamedTuple
@@ -24,12 +24,12 @@ from gpt.errors import BadInput
 
 
 class Advantages(NamedTuple):
-    """What an answer teaches the policy and the critic."""
+    """Learning signals of policy and critic, per token."""
 
     advantages: Float[Tensor, "B U"]
-    """Above 0 where a token did better than expected."""
+    """Positive where a token did better than expected."""
     returns: Float[Tensor, "B U"]
-    """What the critic should have said: advantages + values."""
+    """Targets of the critic: advantages + values."""
 
 
 def gae(
@@ -39,14 +39,14 @@ def gae(
     gamma: float = 1.0,
     lam: float = 0.95,
 ) -> Advantages:
-    """A_t = delta_t + gamma lambda A_{t+1}, from the last token back.
+    """A_t = delta_t + gamma lambda A_{t+1}, computed from the last token backwards.
 
     Raises:
         BadInput: gamma or lam lies outside [0, 1].
     """
-    for name, share in (("gamma", gamma), ("lam", lam)):
-        if not 0 <= share <= 1:
-            raise BadInput(f"{name} must lie in [0, 1], got {share}")
+    for name, value in (("gamma", gamma), ("lam", lam)):
+        if not 0 <= value <= 1:
+            raise BadInput(f"{name} must lie in [0, 1], got {value}")
     deltas = td_errors(rewards, values, mask, gamma)
     running, backwards = torch.zeros_like(deltas[:, 0]), []
     for delta in reversed(deltas.unbind(1)):
@@ -68,13 +68,21 @@ def td_errors(
     return rewards + gamma * following - values
 
 
+def explained_variance(
+    advantages: Float[Tensor, "B U"], returns: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
+) -> float:
+    """1 - mean (R - V)^2 / variance of R, from the advantages R - V; 0 if all returns are equal."""
+    residual, variance = masked_mean(advantages**2, mask), returns[mask].var(unbiased=False)
+    return (1 - residual / variance).item() if variance > 0 else 0.0
+
+
 def masked_mean(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
-    """The mean over all answer tokens of the batch, so a long answer counts for more."""
+    """Mean over all answer tokens of the batch, so a long answer counts for more."""
     return x.masked_fill(~mask, 0.0).sum() / count_answer_tokens(mask, at_least=1)
 
 
 def masked_variance(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
-    """The variance over the answer tokens, unbiased: divided by their number less one."""
+    """Unbiased variance over the answer tokens: divided by their number minus one."""
     squares = (x - masked_mean(x, mask)).masked_fill(~mask, 0.0) ** 2
     return squares.sum() / (count_answer_tokens(mask, at_least=2) - 1)
 
@@ -82,7 +90,7 @@ def masked_variance(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float
 def whiten(
     x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
 ) -> Float[Tensor, "B U"]:
-    """Mean 0 and variance 1 over the answer tokens: some get likelier, the others less so."""
+    """Shift and scale to mean 0 and variance 1 over the answer tokens."""
     centred = (x - masked_mean(x, mask)).masked_fill(~mask, 0.0)
     return centred / (masked_variance(x, mask) + eps).sqrt()
 
@@ -90,12 +98,12 @@ def whiten(
 def whiten_keeping_mean(
     x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
 ) -> Float[Tensor, "B U"]:
-    """Variance 1 about the mean that it had: for rewards, where a shift pays by the token."""
+    """Scale to variance 1 and keep the mean: a shift of rewards would reward long answers."""
     return (whiten(x, mask, eps) + masked_mean(x, mask)).masked_fill(~mask, 0.0)
 
 
 def count_answer_tokens(mask: Bool[Tensor, "B U"], at_least: int) -> Int[Tensor, ""]:
-    """How many answer tokens there are.
+    """Number of answer tokens.
 
     Raises:
         BadInput: fewer than the statistic needs.

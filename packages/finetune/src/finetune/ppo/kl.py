@@ -1,18 +1,18 @@
-"""How far the policy has moved from its reference, and what a nat of that distance costs.
+"""Estimators of the KL divergence between the policy and its reference, and its coefficient.
 
-KL(policy || reference) = E_policy[log policy - log reference], in nats. A sampled answer gives an
-estimate a token; both whole distributions give it exactly. Per token, from one sample x of the
-policy, with the log-ratio d = log policy(x) - log reference(x) (Schulman 2020, "Approximating KL
-divergence", whose r is exp(-d)):
+KL(policy || reference) = E_policy[log policy - log reference], in nats. Sampled answers give an
+estimate per token; the two full distributions give the exact value. Per token, from one sample x of
+the policy, with the log-ratio d = log policy(x) - log reference(x) (Schulman 2020, "Approximating
+KL divergence", whose r is exp(-d)):
 
-    k1 = d                   unbiased; below zero wherever the reference likes the token better
+    k1 = d                   unbiased; negative where the reference assigns x more probability
     k2 = d^2 / 2             never negative, biased
     k3 = exp(-d) - 1 + d     never negative, unbiased
 
-They are values to report or to subtract from a reward. As losses they are something else: samples
-do not move with the policy, so the expected gradient of k1 is zero; that of k2 is the KL's.
+These are values to report, or to subtract from a reward. They are not losses: the samples do not
+depend on the weights, so the expected gradient of k1 is zero, and that of k2 is the KL's.
 
-All are 0 where the mask is False, whatever stands there.
+All estimators are 0 where the mask is False, whatever the inputs are there.
 """
 
 from dataclasses import dataclass, replace
@@ -27,28 +27,28 @@ from gpt.errors import BadInput
 def log_ratio(
     logprobs: Float[Tensor, "B U"], reference: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, "B U"]:
-    """The log-ratio d of each token; 0 outside the mask."""
+    """Log-ratio d of each token; 0 outside the mask."""
     return (logprobs - reference).masked_fill(~mask, 0.0)
 
 
 def k1(
     logprobs: Float[Tensor, "B U"], reference: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, "B U"]:
-    """The log-ratio itself: right on average, noisy, and negative for some tokens."""
+    """Log-ratio d: unbiased but noisy, and negative for some tokens."""
     return log_ratio(logprobs, reference, mask)
 
 
 def k2(
     logprobs: Float[Tensor, "B U"], reference: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, "B U"]:
-    """Half the squared log-ratio: close to the KL while the two are close, and wrong beyond."""
+    """Half the squared log-ratio: close to the KL for similar models, biased for others."""
     return log_ratio(logprobs, reference, mask) ** 2 / 2
 
 
 def k3(
     logprobs: Float[Tensor, "B U"], reference: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, "B U"]:
-    """k1 plus exp(-d) - 1, whose mean is zero: right on average and never below zero."""
+    """k1 plus exp(-d) - 1, whose mean is zero: unbiased and never negative."""
     d = log_ratio(logprobs, reference, mask)
     return torch.expm1(-d) + d
 
@@ -56,7 +56,7 @@ def k3(
 def exact_kl(
     logits: Float[Tensor, "B U V"], reference: Float[Tensor, "B U V"], mask: Bool[Tensor, "B U"]
 ) -> Float[Tensor, "B U"]:
-    """KL = sum over v of p(v) (log p(v) - log q(v)): no sampling, but both rows of V scores."""
+    """Exact KL, sum over v of p(v) (log p(v) - log q(v)); needs all V logits of both models."""
     log_p, log_q = (
         each.masked_fill(~mask[..., None], 0.0).log_softmax(-1) for each in (logits, reference)
     )
@@ -65,34 +65,32 @@ def exact_kl(
 
 @dataclass(frozen=True)
 class AdaptiveKLController:
-    """A price that rises while the KL is above its target and falls below (Ziegler et al. 2019).
+    """A KL coefficient that grows while the KL is above its target and shrinks while it is below.
 
-    beta <- beta (1 + K clip(KL / target - 1, -0.2, 0.2))    (section 2.2)
+    kl_coef <- kl_coef (1 + K clip(KL / target_kl - 1, -0.2, 0.2))    (Ziegler et al. 2019, s. 2.2)
 
-    The paper's K is 0.1. Here it is n / horizon for an update of n answers, so that the price moves
-    as fast in a run of small updates as in one of large ones.
+    The paper's K is 0.1. Here K = n / horizon for an update with n answers, so that the coefficient
+    changes as fast in a run of small updates as in one of large updates.
     """
 
-    beta: float
-    """Reward given up for each nat of KL, now."""
-    target: float = 6.0
-    """Nats an answer: the KL of a whole answer, its tokens' sum."""
+    kl_coef: float
+    """Reward subtracted per nat of KL."""
+    target_kl: float = 6.0
+    """Target of the KL per answer, summed over its tokens, in nats."""
     horizon: int = 10_000
-    """Answers over which a KL that is 20 % off or more moves the price by about a fifth."""
+    """Answers over which a KL that is off by 20 % or more changes the coefficient by a fifth."""
 
     def __post_init__(self) -> None:
-        """Refuse what could never be reached or would turn the price around."""
-        check_positive("beta", self.beta)
-        check_positive("target", self.target)
-        check_positive("horizon", self.horizon)
+        """Check that all three are positive numbers.
 
-    def after(self, kl: float, n_answers: int) -> "AdaptiveKLController":
-        """The price of the next update, from the mean KL of this one's answers."""
-        error = min(max(kl / self.target - 1, -0.2), 0.2)
-        return replace(self, beta=self.beta * (1 + error * n_answers / self.horizon))
+        Raises:
+            BadInput: one of them is not.
+        """
+        for name, value in vars(self).items():
+            if not 0 < value < float("inf"):
+                raise BadInput(f"{name} must be a number above 0, got {value}")
 
-
-def check_positive(name: str, value: float | int) -> None:
-    """Refuse what is no finite number above zero."""
-    if not 0 < value < float("inf"):
-        raise BadInput(f"{name} must be a number above 0, got {value}")
+    def updated(self, kl: float, n_answers: int) -> "AdaptiveKLController":
+        """Return the controller of the next update, given the mean KL of this one's answers."""
+        error = min(max(kl / self.target_kl - 1, -0.2), 0.2)
+        return replace(self, kl_coef=self.kl_coef * (1 + error * n_answers / self.horizon))

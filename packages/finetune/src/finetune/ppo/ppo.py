@@ -1,141 +1,98 @@
 """Proximal policy optimisation of a language model (Ouyang et al. 2022, section 3.5).
 
-A phase: answer prompts, judge the answers, then a few updates on them (Schulman et al. 2017,
-algorithm 1). The updates are steps of the training loop that all of this workspace uses, which
-calls for the next minibatch and so, at the first of a phase, for a rollout. It brings clipping of
-the gradient, checkpoints and several processes with it.
+`ppo` reads as algorithm 1 of Schulman et al. (2017): generate answers with the current policy,
+compute their advantages, then update policy and critic several times on these answers.
 
-Every random number follows from the seed and the phase, and checkpoints are taken between phases,
-so a resumed run goes on with the same bits.
+Random numbers depend on the seed and the phase only, and checkpoints are saved between phases, so a
+resumed run continues with the same bits.
 """
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
 
-from finetune.dpo.training import without_dropout
+from finetune.conversations.rows import Rows
 from finetune.ppo.actor_critic import ActorCritic
-from finetune.ppo.advantages import masked_mean
-from finetune.ppo.kl import AdaptiveKLController
+from finetune.ppo.advantages import explained_variance, gae, masked_mean, whiten
+from finetune.ppo.config import PPOHyperparameters
+from finetune.ppo.kl import AdaptiveKLController, k1
 from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss, ppo_loss
-from finetune.ppo.phases import (
-    PhaseMetrics,
-    ReferenceLogprobs,
-    RewardFunction,
-    RolloutBatch,
-    align_answers,
-    score_rollout,
-)
-from finetune.ppo.rollouts import rollout
-from gpt.errors import BadInput
+from finetune.ppo.rewards import penalise_missing_stop, token_rewards
+from finetune.ppo.rollouts import Rollout, align_answers, aligned_answer_mask, rollout
+from finetune.sft.policy import Policy, without_dropout
 from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.passes import autocast
 from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
-from gpt.training.loop import LoopConfig, train
+from gpt.training.loop import LoopConfig, Training
+
+RewardFunction = Callable[[Rollout], Float[Tensor, " B"]]
+"""Returns one score per answer: a reward model, or a rule."""
 
 
-@dataclass(frozen=True)
-class PPOConfig:
-    """How to learn from scores."""
+class RolloutBatch(NamedTuple):
+    """Answers with everything that the updates of a phase are measured against.
 
-    phases: int = 40
-    """Times that the policy answers and then learns."""
-    prompts: int = 64
-    """Answers in a phase."""
-    room: int = 32
-    """Most tokens of an answer; one that has not stopped by then is cut off."""
-    epochs: int = 2
-    """Passes over the answers of a phase; more teach more of them, and trust them longer."""
-    minibatches: int = 4
-    """Updates in a pass."""
-    gamma: float = 1.0
-    """Worth of a reward one token later; an answer is short, so all count alike."""
-    lam: float = 0.95
-    """Lambda of GAE: 0 trusts the critic, 1 only what was paid."""
-    epsilon: float = 0.2
-    """How far the ratio of a token's probabilities may move in a phase."""
-    value_epsilon: float = 0.2
-    """How far the critic may move in a phase, in units of reward."""
-    value_weight: float = 0.1
-    """Weight of the critic's loss beside the policy's."""
-    entropy_weight: float = 0.0
-    """Bonus for a policy that stays undecided."""
-    beta: float = 0.2
-    """Reward given up for a nat of KL from the reference, at the start."""
-    target_kl: float | None = None
-    """Move beta until an answer's KL is this many nats; without it, beta stays."""
-    horizon: int = 1000
-    """Answers over which beta moves by a fifth."""
-    missing_stop: float = 1.0
-    """Reward given up by an answer that does not stop."""
+    Answers begin in column 0, and padding follows. The numbers are computed once per phase, by the
+    policy and the critic that generated the answers.
+    """
 
-    def __post_init__(self) -> None:
-        """Refuse what makes no phase."""
-        for name in ("phases", "prompts", "room", "epochs", "minibatches", "horizon"):
-            if getattr(self, name) < 1:
-                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.prompts < self.minibatches:
-            raise BadInput(
-                f"{self.prompts} prompts cannot be cut into {self.minibatches} minibatches"
-            )
-        for name in ("gamma", "lam"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadInput(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("epsilon", "value_epsilon"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise BadInput(f"{name} must be a positive number, got {getattr(self, name)}")
-        for name in ("value_weight", "entropy_weight", "beta", "missing_stop"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise BadInput(f"{name} must be a number from 0 up, got {getattr(self, name)}")
-        if self.target_kl is not None:
-            AdaptiveKLController(self.beta, self.target_kl, self.horizon)
-            if self.prompts >= 5 * self.horizon:
-                raise BadInput(
-                    f"{self.prompts} prompts a phase want a horizon above {self.prompts / 5:g}, or "
-                    f"the price of the KL could fall below 0; got {self.horizon}"
-                )
+    rows: Rows
+    mask: Bool[Tensor, "B A"]
+    """True on the tokens of the answer."""
+    old_logprobs: Float[Tensor, "B A"]
+    old_values: Float[Tensor, "B A"]
+    advantages: Float[Tensor, "B A"]
+    returns: Float[Tensor, "B A"]
 
-    @property
-    def updates(self) -> int:
-        """Updates in a phase."""
-        return self.epochs * self.minibatches
+    def select_rows(self, numbers: list[int]) -> "RolloutBatch":
+        """Return the rows of a minibatch."""
+        rows = Rows(*(each[numbers] for each in self.rows))
+        return RolloutBatch(rows, *(each[numbers] for each in self[1:]))
 
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """What happened in one phase."""
+    """Measurements of one phase; all but the first four are means over its answers or tokens."""
 
     step: int
     """Phases done, counting this one."""
     loss: float
-    """Of the last update."""
+    """Loss of the last update."""
     grad_norm: float
-    """Of the last update, before clipping."""
+    """Gradient norm of the last update, before clipping."""
     beta: float
-    """Price of a nat of KL in this phase."""
+    """KL coefficient in this phase."""
     score: float
+    """Score per answer, before any penalty."""
     kl: float
+    """KL from the reference per answer, in nats: k1 summed over its tokens."""
     entropy: float
+    """Entropy per token, in nats."""
     stopped: float
+    """Share of answers that end with the stop token."""
     length: float
+    """Tokens per answer."""
     explained: float
-    """These six: see `PhaseMetrics`."""
+    """Explained variance of the critic: 1 if it predicts all returns, 0 or less if it is no better
+    than their mean."""
     validation: float | None = None
-    """There is none: every phase is judged on answers that were not trained on yet."""
+    """Always None: each phase is scored on fresh answers, so there is no separate validation."""
 
 
 def ppo(
     models: ActorCritic,
-    reference: ReferenceLogprobs,
+    reference: Policy,
     score: RewardFunction,
     prompts: Callable[[int], list[list[int]]],
     stop: int,
-    config: PPOConfig,
+    config: PPOHyperparameters,
     loop: LoopConfig,
     start: Checkpoint | None = None,
     folder: Path | None = None,
@@ -143,103 +100,93 @@ def ppo(
     """Train policy and critic in place and yield a record after every phase.
 
     Args:
-        models: what is trained.
-        reference: log-probabilities of the policy that is not to be left far behind.
-        score: what an answer is worth.
-        prompts: the prompts of a phase; must depend on its number alone.
+        models: the policy and the critic.
+        reference: the frozen model that the policy is kept close to, in eval mode.
+        score: returns one score per answer.
+        prompts: returns the prompts of a phase; must depend on its number only.
         stop: the token that ends an answer.
-        config: how to learn.
-        loop: rates and clipping of the updates; its `steps` follow from the phases.
-        start: the checkpoint to go on from.
-        folder: where to save checkpoints.
+        config: the hyperparameters.
+        loop: optimizer and learning rate; its number of steps follows from the phases.
+        start: the checkpoint to resume from.
+        folder: the folder to save checkpoints in.
     """
-    phases = PhaseBatches(models, reference, score, prompts, stop, config, loop)
-    every = config.updates * max(1, loop.save_every // config.updates)
-    loop = replace(loop, steps=config.phases * config.updates, save_every=every)
-    loss = partial(minibatch_loss, config=config)
-    records = train(models, phases, loss, loop, start=start, folder=folder)
-    try:
-        for record in records:
-            if record.step % config.updates == 0:
-                phase, found = record.step // config.updates, phases.outcome._asdict()
-                yield PhaseRecord(phase, record.loss, record.grad_norm, phases.beta, **found)
-    finally:
-        records.close()
+    loop = config.loop_config(loop)
+    with Training(models, loop, start=start, folder=folder) as training:
+        for phase in range(training.state.step // config.updates_per_phase, config.n_phases):
+            # answer the prompts with the current policy
+            seed = int(np.random.default_rng([loop.seed, phase]).integers(2**62))
+            generator = torch.Generator().manual_seed(seed)
+            answers = rollout(models.policy, prompts(phase), config.max_new_tokens, stop, generator)
 
+            # score them, and keep what both models say of every token before the updates
+            rows, mask = answers.rows, aligned_answer_mask(answers.rows)
+            in_updates = autocast(training.device, loop.precision)  # the same format as below
+            with torch.no_grad(), without_dropout(models), in_updates:
+                scores = score(answers)
+                old_logprobs, entropy, old_values, reference_logprobs = (
+                    align_answers(each, rows, mask.shape[1])
+                    for each in (*models(rows.tokens, rows.mask), reference(rows.tokens, rows.mask))
+                )
 
-class PhaseBatches:
-    """The minibatches of every update, with a rollout before the first of a phase."""
+            # reward per token: the KL penalty, and the score on the last token
+            kl_coef = models.beta.item()
+            kl = k1(old_logprobs, reference_logprobs, mask)
+            final = penalise_missing_stop(scores, answers.stopped, config.missing_stop_penalty)
+            rewards = token_rewards(kl, final.to(kl), mask, kl_coef)
 
-    lesson: RolloutBatch
-    outcome: PhaseMetrics
-    beta: float
-    """The price of a nat of KL in this phase."""
-
-    def __init__(
-        self,
-        models: ActorCritic,
-        reference: ReferenceLogprobs,
-        score: RewardFunction,
-        prompts: Callable[[int], list[list[int]]],
-        stop: int,
-        config: PPOConfig,
-        loop: LoopConfig,
-    ) -> None:
-        self.models, self.reference, self.score = models, reference, score
-        self.prompts, self.stop, self.config = prompts, stop, config
-        self.seed, self.precision = loop.seed, loop.precision
-
-    def __call__(self, step: int) -> list[RolloutBatch]:
-        """This process's share of the minibatch of an update."""
-        phase, update = divmod(step, self.config.updates)
-        if update == 0:
-            self.begin(phase)
-        epoch, place = divmod(update, self.config.minibatches)
-        order = np.random.default_rng([self.seed, phase, epoch]).permutation(len(self.lesson.mask))
-        numbers = np.array_split(order, self.config.minibatches)[place]
-        return [self.lesson.pick(local_rows(numbers).tolist())]
-
-    def begin(self, phase: int) -> None:
-        """Answer the prompts, judge the answers, and move the price for the next phase."""
-        config, random = self.config, np.random.default_rng([self.seed, phase])
-        generator = torch.Generator().manual_seed(int(random.integers(2**62)))
-        policy, self.beta = self.models.policy, self.models.beta.item()
-        answers = rollout(policy, self.prompts(phase), config.room, self.stop, generator)
-        device = self.models.beta.device.type
-        with without_dropout(self.models), autocast(device, self.precision):  # as in the updates
-            self.lesson, self.outcome = score_rollout(
-                self.models,
-                self.reference,
-                self.score,
-                answers,
-                config.missing_stop,
-                config.gamma,
-                config.lam,
+            # advantages of the tokens, and the returns that the critic should have predicted
+            advantages, returns = gae(rewards, old_values, mask, config.gamma, config.gae_lambda)
+            batch = RolloutBatch(
+                rows, mask, old_logprobs, old_values, whiten(advantages, mask), returns
             )
-        if config.target_kl is not None:
-            price = AdaptiveKLController(self.beta, config.target_kl, config.horizon)
-            self.models.beta.fill_(price.after(self.outcome.kl, config.prompts).beta)
+
+            kl_per_answer = kl.sum(dim=1).mean().item()
+            if config.target_kl is not None:  # the coefficient of the next phase
+                now = AdaptiveKLController(kl_coef, config.target_kl, config.kl_horizon)
+                models.beta.fill_(now.updated(kl_per_answer, len(mask)).kl_coef)
+
+            # several epochs of minibatches on the same answers
+            updates = []
+            for epoch in range(config.n_epochs):
+                order = np.random.default_rng([loop.seed, phase, epoch]).permutation(len(mask))
+                for numbers in np.array_split(order, config.n_minibatches):
+                    minibatch = batch.select_rows(local_rows(numbers).tolist())
+                    for micro_batch in training.micro_batches([minibatch]):
+                        training.backward(minibatch_loss(training.model, micro_batch, config))
+                    updates.append(training.update())
+
+            yield PhaseRecord(
+                step=phase + 1,
+                loss=updates[-1].loss,
+                grad_norm=updates[-1].grad_norm,
+                beta=kl_coef,
+                score=scores.mean().item(),
+                kl=kl_per_answer,
+                entropy=masked_mean(entropy, mask).item(),
+                stopped=answers.stopped.float().mean().item(),
+                length=mask.sum(dim=1).float().mean().item(),
+                explained=explained_variance(advantages, returns, mask),
+            )
 
 
-def minibatch_loss(models: ActorCritic, piece: RolloutBatch, config: PPOConfig) -> LossSum:
-    """The loss of a minibatch, summed over its tokens."""
-    kept = piece.rows.mask[:, 1:]
+def minibatch_loss(models: Any, batch: RolloutBatch, config: PPOHyperparameters) -> LossSum:
+    """Sum the PPO loss over the answer tokens of a minibatch: policy, value and entropy terms."""
+    rows, mask = batch.rows, batch.mask
     with without_dropout(models):
-        outlook = models(piece.rows.tokens, piece.rows.mask)
-    width = piece.mask.shape[1]
-    logprobs, entropy, values = (
-        torch.nn.functional.pad(each, (0, width - each.shape[1]))
-        for each in (align_answers(each, kept) for each in outlook)
-    )
+        outputs = models(rows.tokens, rows.mask)
+    logprobs, entropy, values = (align_answers(each, rows, mask.shape[1]) for each in outputs)
     policy = clipped_policy_loss(
-        logprobs, piece.old_logprobs, piece.advantages, piece.mask, config.epsilon
+        logprobs, batch.old_logprobs, batch.advantages, mask, config.clip_epsilon
     )
     value = clipped_value_loss(
-        values, piece.old_values, piece.returns, piece.mask, config.value_epsilon
+        values, batch.old_values, batch.returns, mask, config.value_clip_epsilon
     )
-    mean_entropy = masked_mean(entropy, piece.mask)
     mean = ppo_loss(
-        policy.loss, value.loss, mean_entropy, config.value_weight, config.entropy_weight
+        policy.loss,
+        value.loss,
+        masked_mean(entropy, mask),
+        config.value_coef,
+        config.entropy_coef,
     )
-    n_tokens = int(piece.mask.sum())
+    n_tokens = int(mask.sum())
     return LossSum(n_tokens * mean, n_tokens)

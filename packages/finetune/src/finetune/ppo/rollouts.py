@@ -1,8 +1,8 @@
-"""Rollouts: the policy answers prompts, and what it wrote is what it learns from.
+"""Rollouts: the answers that a policy samples for a batch of prompts, to be trained on.
 
-Noise decides every answer: the token with the largest sum of score and Gumbel noise is a draw from
-the softmax (Gumbel 1954; Maddison et al. 2014, section 2). All processes of a run make the noise of
-all rows and each uses that of its own, so two processes write what one would have written.
+Sampling is argmax over logits plus Gumbel noise, which draws from the softmax (Gumbel 1954;
+Maddison et al. 2014, section 2). All processes of a run draw the noise of all rows and use that of
+their own rows, so two processes generate the same answers as one.
 """
 
 from collections.abc import Callable
@@ -19,15 +19,15 @@ from gpt.runs.processes import gather_rows, local_rows
 
 
 class Rollout(NamedTuple):
-    """Prompts with the answers that a policy gave."""
+    """Prompts with the answers of a policy."""
 
     rows: Rows
-    """The mask is True on the answer, its stop token included."""
+    """The mask is True on the answer, including its stop token."""
     stopped: Bool[Tensor, " B"]
-    """Whether the answer ended by itself, not for want of room."""
+    """Whether the answer ended with the stop token instead of being cut off."""
 
-    def texts(self) -> list[tuple[list[int], list[int]]]:
-        """Each prompt, and its answer without the stop token."""
+    def prompts_and_answers(self) -> list[tuple[list[int], list[int]]]:
+        """Return each prompt with its answer, without padding and stop token."""
         pairs = []
         for tokens, mask, length, stopped in zip(*self.rows, self.stopped, strict=True):
             begin, end = int(mask.int().argmax()), int(length) - int(stopped)
@@ -35,14 +35,14 @@ class Rollout(NamedTuple):
         return pairs
 
     def to(self, device: torch.device) -> "Rollout":
-        """The same on a device."""
+        """Return the rollout on a device."""
         return Rollout(self.rows.to(device), self.stopped.to(device))
 
 
 def gumbel_choice(
     n_rows: int, generator: torch.Generator
 ) -> Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]:
-    """A choice for `n_rows` rows, of which this process sees its own: argmax of scores + noise.
+    """Return a function that samples one token per row of logits, for this process's rows.
 
     With u uniform in (0, 1), -ln(-ln u) is Gumbel noise.
     """
@@ -56,19 +56,41 @@ def gumbel_choice(
 
 
 def rollout(
-    policy: GPT, prompts: list[list[int]], room: int, stop: int, generator: torch.Generator
+    policy: GPT,
+    prompts: list[list[int]],
+    max_new_tokens: int,
+    stop_token: int,
+    generator: torch.Generator,
 ) -> Rollout:
-    """An answer of up to `room` tokens to every prompt; the processes share the writing."""
-    device, mine = next(policy.parameters()).device, local_rows(prompts)
-    written = generate_batch(
-        policy, mine, room, gumbel_choice(len(prompts), generator), frozenset({stop})
-    )
-    block = [[*answer, *[stop] * (room - len(answer))] for answer in written]
+    """Sample an answer to every prompt; several processes share the prompts."""
+    device, own = next(policy.parameters()).device, local_rows(prompts)
+    choice = gumbel_choice(len(prompts), generator)
+    generated = generate_batch(policy, own, max_new_tokens, choice, frozenset({stop_token}))
+    block = [[*answer, *[stop_token] * (max_new_tokens - len(answer))] for answer in generated]
     answers = gather_rows(torch.tensor(block, device=device), len(prompts)).tolist()
-    lengths = [answer.index(stop) if stop in answer else room for answer in answers]
+    lengths = [
+        answer.index(stop_token) if stop_token in answer else max_new_tokens for answer in answers
+    ]
     examples = [
         prompt_answer_example(prompt, answer[: length + 1])  # with the stop token, if there is one
         for prompt, answer, length in zip(prompts, answers, lengths, strict=True)
     ]
-    stopped = torch.tensor([length < room for length in lengths])
+    stopped = torch.tensor([length < max_new_tokens for length in lengths])
     return Rollout(pad_examples(examples), stopped).to(device)
+
+
+def aligned_answer_mask(rows: Rows) -> Bool[Tensor, "B A"]:
+    """Return the mask of answers that begin in column 0; A is the length of the longest."""
+    lengths = rows.mask[:, 1:].sum(dim=1)
+    return torch.arange(int(lengths.max()), device=lengths.device) < lengths[:, None]
+
+
+def align_answers(x: Float[Tensor, "B U"], rows: Rows, width: int) -> Float[Tensor, "B A"]:
+    """Move the numbers of each row's answer to column 0; padding gets 0.
+
+    `x[:, t]` belongs to token t + 1 of the row, so U = T - 1. `width` is A, at least the length of
+    the longest answer.
+    """
+    mask = rows.mask[:, 1:]
+    order = mask.int().argsort(dim=1, descending=True, stable=True)
+    return x.masked_fill(~mask, 0.0).gather(1, order)[:, :width]

@@ -1,7 +1,7 @@
-"""The stream of a model where it is asked for, with the padding left out on the way there.
+"""Residual stream of a model at selected positions, computed without the padding.
 
-Answers differ in length, so a third of a batch and more is padding. On a CPU its cost is that of
-real text; a packed row has none.
+Answers differ in length, so a third of a batch or more is padding. On a CPU padding costs as much
+as real text; packing all rows into one avoids it.
 """
 
 from typing import Any
@@ -14,16 +14,16 @@ from gpt.model.fast.packing import SelectUniqueRows, packing_from_mask
 from gpt.model.gpt import GPT
 
 MAX_REAL_SHARE = 0.9
-"""The largest share of real positions at which packing gains more than it takes."""
+"""Share of real positions up to which packing is faster than padding."""
 
 
 def hidden_at(
     model: GPT, tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "N D"]:
-    """The stream after the last block at the wanted positions, row by row.
+    """Return the residual stream after the last block at the wanted positions, row by row.
 
-    What comes after the last wanted position of a row is padding or might as well be: no position
-    sees those behind it.
+    Tokens after the last wanted position of a row are treated as padding, because no earlier
+    position attends to them.
     """
     real = wanted.flip(1).cumsum(1).flip(1) > 0
     alibi = model.config.positions == "alibi"  # its bias belongs to a block
@@ -43,6 +43,6 @@ def hidden_at(
 
 
 def select_rows(x: Float[Tensor, "M D"], wanted: Bool[Tensor, " M"]) -> Float[Tensor, "N D"]:
-    """The wanted rows."""
+    """Select rows by mask; their gradients are copied back without a sum."""
     rows: Any = SelectUniqueRows.apply(x, wanted.nonzero()[:, 0])
     return rows

@@ -1,7 +1,7 @@
-"""A GPT with a number in place of a next token: the reward model, and the value model of PPO.
+"""A GPT that returns a number instead of logits: the reward model, and the critic of PPO.
 
-The head that scores tokens is left aside; one row reads a number off the stream (Ziegler et al.
-2019, section 2; Stiennon et al. 2020, section 3.4). It begins at zero: at first all answers are
+One linear row maps the residual stream to a number and replaces the output head (Ziegler et al.
+2019, section 2; Stiennon et al. 2020, section 3.4). It starts at zero, so at first all answers are
 equally good, and the loss of a pair is exactly ln 2.
 """
 
@@ -17,14 +17,14 @@ from gpt.model.gpt import GPT
 
 
 class Scorer(GPT):
-    """A GPT whose forward pass gives one number a text, read at its last real token."""
+    """A GPT whose forward pass returns one score per text, read at its last real token."""
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__(config)
-        self.change_head()
+        self.replace_head()
 
-    def change_head(self) -> None:
-        """Put the row that scores texts in the place of those that score tokens."""
+    def replace_head(self) -> None:
+        """Replace the output head by a linear row that scores texts, initialised to zero."""
         self.head = self.head_bias = None
         table = self.embedding.weight
         self.score = nn.Linear(
@@ -35,23 +35,23 @@ class Scorer(GPT):
     def forward(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, tokens: Int[Tensor, "B T"], lengths: Int[Tensor, " B"]
     ) -> Float[Tensor, " B"]:
-        """The score after the last real token, which has seen the whole text.
+        """Return the score at the last real token, which attends to the whole text.
 
         Raises:
             BadInput: a length is below 1 or above the width.
         """
         last = torch.arange(tokens.shape[1], device=tokens.device) == lengths[:, None] - 1
         if not last.any(dim=1).all():
-            raise BadInput(f"lengths lie in 1 to {tokens.shape[1]}, got {lengths.tolist()}")
+            raise BadInput(f"lengths must lie in 1 to {tokens.shape[1]}, got {lengths.tolist()}")
         return self.score(hidden_at(self, tokens, last))[:, 0]
 
     def values(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-        """A number at every position, which has seen the text up to there."""
+        """Return a score at every position, from the text up to there."""
         return self.score(self.hidden(tokens))[..., 0]
 
 
 def as_scorer(model: GPT) -> Scorer:
-    """A scorer around the layers of a model; its first scores are zero."""
+    """Return a scorer that shares the layers of a model; its first scores are zero."""
     scorer = share_layers_as(Scorer, model)
-    scorer.change_head()
+    scorer.replace_head()
     return scorer

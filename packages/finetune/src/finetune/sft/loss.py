@@ -1,7 +1,8 @@
-"""Supervised fine-tuning: the loss of pretraining, over the tokens of the answer alone.
+"""Loss of supervised fine-tuning: the loss of pretraining, over the tokens of the answer only.
 
-A prompt is read and not learned (Ouyang et al. 2022, section 3.5, fine-tune on demonstrations). The
-stop token is a part of the answer, so the model learns where to end.
+The model reads the prompt but is not trained to predict it (Ouyang et al. 2022, section 3.5,
+fine-tuning on demonstrations). The stop token belongs to the answer, so the model learns where to
+end.
 """
 
 from typing import Any
@@ -11,12 +12,12 @@ from gpt.training.accumulation import LossSum
 
 
 def sft_loss(model: Any, rows: Rows) -> LossSum:
-    r"""How surprised the model is by the answers (nats), and how many tokens those have.
+    r"""Sum the negative log-likelihood of the answers (nats), and count their tokens.
 
     total = -sum of ln pi(y_t | x, y_<t) over the answer tokens y_t of all rows
 
-    The training loop divides by the tokens of the whole step, so each token counts the same: a long
-    answer more than a short one, and no row more for the micro-batch that it happens to be in.
+    The training loop divides by the tokens of the whole step, so each token has the same weight: a
+    long answer counts more than a short one, however the step is split into micro-batches.
     """
     logprobs = model(rows.tokens, rows.mask)  # 0 outside the mask
     return LossSum(-logprobs.sum(), int(rows.mask[:, 1:].sum()))

@@ -1,0 +1,117 @@
+"""Preference training in a run folder: options, data and training."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import tyro
+from torch import nn
+from tyro.conf import arg
+
+from finetune.assistant.answering import EvaluationItem, question_items
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.assistant.sampled_pairs import sample_ranked_pairs
+from finetune.conversations.messages import PreferencePair
+from finetune.conversations.rows import EpochSampler, split_into_batches
+from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task, read_task
+from finetune.dpo.losses import dpo_loss, ipo_loss
+from finetune.dpo.margins import mean_logprob, sum_logprob
+from finetune.dpo.pairs import encode_pair, encode_pairs, pair_batches, pair_rows
+from finetune.dpo.training import check_beta, evaluate_pairs, train_dpo
+from finetune.options import DataOptions
+from finetune.runs import (
+    N_VALIDATION,
+    TASK_FILE,
+    describe_trained_weights,
+    load_to_train,
+    reported_selection,
+)
+from finetune.sft.policy import Policy, make_reference, share_layers_as
+from gpt.errors import BadInput
+from gpt.runs.folder import RunFolder
+from gpt.runs.progress import report_message
+from gpt.runs.training_run import TrainingRun
+from gpt.training.loop import LoopConfig
+
+LOSSES = {"dpo": (dpo_loss, sum_logprob), "ipo": (ipo_loss, mean_logprob)}
+DPO_LOOP = LoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_every=100)
+
+
+@dataclass(frozen=True)
+class DpoConfig(DataOptions):
+    """Train on pairs of answers; with no options, documented answers and corrupted copies."""
+
+    command: ClassVar[str] = "finetune dpo"
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DPO_LOOP
+    model: str = "runs/sft"
+    name: str = "dpo"
+    sample_from: Annotated[str | None, arg(help_behavior_hint="(default: the pairs of --data)")] = (
+        None
+    )
+    """Train on answers that this model generates, ranked by the rule, instead of --data."""
+    beta: float = 0.1
+    """Strength of the KL penalty that keeps the policy near its starting model. Smaller values
+    allow larger changes."""
+    loss: Literal["dpo", "ipo"] = "dpo"
+    """DPO, or IPO, whose margins do not grow without limit."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers, and that pairs have one source.
+
+        Raises:
+            BadInput: beta is not positive, or there are two sources.
+        """
+        super().__post_init__()
+        check_beta(self.beta)
+        if self.sample_from is not None and self.data != "python":
+            raise BadInput(
+                f"pairs come from --sample-from {self.sample_from} or --data {self.data}, not from "
+                "both"
+            )
+
+
+def load_preference_pairs(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
+    """Load the pairs that fit into the context, from data or from a model."""
+    selection = config.selection(lambda pair: encode_pair(assistant, pair, config.context), "pairs")
+    with reported_selection(selection):
+        if config.sample_from is None:
+            return pair_task(config.data, selection)
+        sampler = load_assistant(config.sample_from, base=config.base)
+        return keep_usable(sample_ranked_pairs(sampler), selection)
+
+
+def held_out_prompts(config: DpoConfig, folder: RunFolder) -> list[EvaluationItem]:
+    """Return the questions of the report: held-out ones, with the chosen answers as references."""
+    if config.data == "python":
+        return question_items(question_task().held_out)
+    held_out = read_task(folder.path / TASK_FILE, PreferencePair).held_out
+    return [EvaluationItem(each.messages, each.chosen) for each in held_out]
+
+
+def run_dpo(run: TrainingRun, config: DpoConfig) -> None:
+    """Train on the pairs of a run, from its last checkpoint."""
+    assistant, task = load_to_train(run, PreferencePair)
+    policy = share_layers_as(Policy, assistant.model)
+    reference = make_reference(policy)
+    pairs = encode_pairs(assistant, task.train, config.context)
+    held_out = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
+    epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
+    size = config.micro_batch or config.batch_size
+    batches = pair_batches(pairs, epochs, size, run.device)
+    objective = LOSSES[config.loss][0], config.beta, LOSSES[config.loss][1]
+
+    def validate(model: nn.Module) -> float:
+        rows = (pair_rows(part).to(run.device) for part in split_into_batches(held_out, size))
+        loss, metrics = evaluate_pairs(model, reference, rows, *objective)
+        report_message(
+            f"held-out pairs: {metrics.accuracy:.1%} ranked correctly, rewards "
+            f"{metrics.chosen_reward:+.2f} (chosen) and {metrics.rejected_reward:+.2f} (rejected)"
+        )
+        return loss
+
+    start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
+    records = train_dpo(
+        policy, reference, batches, config.loop, *objective, validate, start, checkpoints
+    )
+    title, n_tokens = describe_trained_weights(policy), 2 * config.batch_size * config.context
+    run.follow(records, config.loop.steps, title, n_tokens)

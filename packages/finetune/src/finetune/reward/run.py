@@ -1,0 +1,80 @@
+"""Training a reward model in a run folder: options, data and training."""
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import tyro
+from torch import nn
+from tyro.conf import arg
+
+from finetune.assistant.assistant import Assistant, load_assistant
+from finetune.assistant.sampled_pairs import sample_ranked_pairs
+from finetune.conversations.messages import PreferencePair
+from finetune.conversations.rows import EpochSampler, split_into_batches
+from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task
+from finetune.dpo.pairs import encode_pair, encode_pairs, pair_batches, pair_rows
+from finetune.options import DataOptions
+from finetune.reward.loss import reward_loss
+from finetune.reward.scorer import as_scorer
+from finetune.reward.training import train_reward_model
+from finetune.runs import (
+    N_VALIDATION,
+    describe_trained_weights,
+    load_to_train,
+    reported_selection,
+)
+from finetune.sft.training import validation_loss
+from gpt.runs.progress import report_message
+from gpt.runs.training_run import TrainingRun
+from gpt.training.loop import LoopConfig
+
+REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
+
+
+@dataclass(frozen=True)
+class RewardConfig(DataOptions):
+    """Train a reward model; with no options, on documented answers and corrupted copies of them."""
+
+    command: ClassVar[str] = "finetune reward"
+
+    loop: tyro.conf.OmitArgPrefixes[LoopConfig] = REWARD_LOOP
+    model: str = "runs/sft"
+    name: str = "reward"
+    sample_from: Annotated[str | None, arg(help_behavior_hint="(default: only --data)")] = None
+    """Add pairs of answers that this model generates, ranked by the rule, to those of --data."""
+
+
+def load_scored_pairs(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
+    """Load the pairs that fit into the context, from data and, if asked for, from a model."""
+    selection = config.selection(lambda pair: encode_pair(assistant, pair, config.context), "pairs")
+    with reported_selection(selection):
+        task = pair_task(config.data, selection)
+        if config.sample_from is not None:
+            sampler = load_assistant(config.sample_from, base=config.base)
+            joined = task + keep_usable(sample_ranked_pairs(sampler), selection)
+            task = drop_held_out_prompts(joined)
+            if n := len(joined.train) - len(task.train):
+                report_message(f"{n} training pairs are dropped, as their questions are held out")
+    return task
+
+
+def run_reward(run: TrainingRun, config: RewardConfig) -> None:
+    """Train a reward model on the pairs of a run, from its last checkpoint."""
+    assistant, task = load_to_train(run, PreferencePair)
+    scorer = as_scorer(assistant.model)
+    pairs = encode_pairs(assistant, task.train, config.context)
+    held_out = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
+    epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
+    size = config.micro_batch or config.batch_size
+    batches = pair_batches(pairs, epochs, size, run.device)
+
+    def validate(model: nn.Module) -> float:
+        parts = split_into_batches(held_out, size)
+        return validation_loss(
+            reward_loss, model, (pair_rows(part).to(run.device) for part in parts)
+        )
+
+    start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
+    records = train_reward_model(scorer, batches, config.loop, validate, start, checkpoints)
+    title, n_tokens = describe_trained_weights(scorer), 2 * config.batch_size * config.context
+    run.follow(records, config.loop.steps, title, n_tokens)
