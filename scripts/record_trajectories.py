@@ -20,13 +20,14 @@ import safetensors
 STEPS = "--steps 20 --save-every 20"
 RUNS = {
     "gpt": f"gpt train {STEPS} --batch-size 8",
-    "gpt-plain": f"gpt train {STEPS} --batch-size 8 --micro-batch 3 --recipe plain --ema 0.9",
-    "sft": f"finetune sft {STEPS} --model gpt --micro-batch 5",
+    "gpt-plain": f"gpt train {STEPS} --batch-size 8 --micro-batch-size 3 --recipe plain "
+    "--ema-decay 0.9",
+    "sft": f"finetune sft {STEPS} --model gpt --micro-batch-size 5",
     "sft-lora": f"finetune sft {STEPS} --model sft --rank 4",
     "reward": f"finetune reward {STEPS} --model sft",
     "reward-lora": f"finetune reward {STEPS} --model sft --rank 4",
     "dpo": f"finetune dpo {STEPS} --model sft",
-    "dpo-lora": f"finetune dpo {STEPS} --model sft --rank 4 --loss ipo --micro-batch 5",
+    "dpo-lora": f"finetune dpo {STEPS} --model sft --rank 4 --loss ipo --micro-batch-size 5",
     "ppo": "finetune ppo --n-phases 20 --prompts-per-phase 16 --save-every 8 --model sft "
     "--reward-model reward",
     "ppo-lora": "finetune ppo --n-phases 5 --prompts-per-phase 16 --model sft --reward-model rule "

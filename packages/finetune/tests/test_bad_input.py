@@ -14,7 +14,7 @@ CALLS = {
     "no steps": ("sft --steps 0", "steps must be at least 1, got 0"),
     "rate of zero": ("reward --learning-rate 0", "learning_rate must be a positive number"),
     "empty batch": ("sft --batch-size 0", "batch_size must be at least 1, got 0"),
-    "empty micro-batch": ("sft --micro-batch 0", "micro_batch must be at least 1, got 0"),
+    "empty micro-batch": ("sft --micro-batch-size 0", "micro_batch_size must be at least 1, got 0"),
     "no context": ("sft --context 0", "context must be at least 1, got 0"),
     "negative rank": ("sft --rank -1", "rank must be at least 0, got -1"),
     "four bits without adapters": (f"sft {BASE} --data rows.json --quantised",

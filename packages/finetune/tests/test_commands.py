@@ -115,7 +115,7 @@ def test_a_stopped_run_goes_on_with_the_same_bits(home, sft, trained, capsys):
 @pytest.mark.parametrize("how", ["--rank 0", "--rank 2", "--precision bf16"])
 def test_the_first_loss_of_dpo_is_ln_2(home, sft, how):
     data = ("--data", home / "pairs.jsonl", "--model", sft, *how.split())
-    short = "dpo --device cpu --steps 2 --batch-size 3 --name short --overwrite --warmup 0.9"
+    short = "dpo --device cpu --steps 2 --batch-size 3 --name short --overwrite --warmup-ratio 0.9"
     assert call(short, home, *data) == 0
     first, _ = RunFolder(home / "runs" / "short").read_log()
     assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)

@@ -36,7 +36,7 @@ PAIRS = [
     TokenPair([12, 13, 14], [15], [16, 17]),
     TokenPair([2, 1], [3, 5, 6], [3, 4]),
 ]
-ONE_STEP = LoopConfig(steps=1, learning_rate=1e-2, clip=1e9)
+ONE_STEP = LoopConfig(steps=1, learning_rate=1e-2, max_grad_norm=1e9)
 
 
 def policy(dtype=torch.float64, seed=0):

@@ -30,7 +30,12 @@ CONFIG = PPOHyperparameters(
     n_phases=6, prompts_per_phase=8, max_new_tokens=4, n_epochs=2, n_minibatches=2, kl_coef=0.02
 )
 LOOP = LoopConfig(
-    learning_rate=1e-2, weight_decay=0.0, warmup=0.0, final_rate=1.0, save_every=1, beta2=0.99
+    learning_rate=1e-2,
+    weight_decay=0.0,
+    warmup_ratio=0.0,
+    min_lr_ratio=1.0,
+    save_every=1,
+    beta2=0.99,
 )
 
 

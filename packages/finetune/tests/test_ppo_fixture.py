@@ -171,7 +171,9 @@ def difference_after_ppo(monkeypatch):
         missing_stop_penalty=settings["missing_eos_penalty"],
     )
     rate = settings["learning_rate"]
-    loop = LoopConfig(learning_rate=rate, final_rate=1.0, warmup=0.0, clip=ppo_whole.NO_CLIP)
+    loop = LoopConfig(
+        learning_rate=rate, min_lr_ratio=1.0, warmup_ratio=0.0, max_grad_norm=ppo_whole.NO_CLIP
+    )
     scorer, reference = initial_scorer("reward"), initial_policy("reference")
     score = lambda made: scorer(made.rows.tokens, made.rows.lengths)  # noqa: E731
     [_] = ppo_module.ppo(models, reference, score, lambda phase: [], stop, config, loop)

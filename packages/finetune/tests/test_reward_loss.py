@@ -88,7 +88,7 @@ def test_rows_that_are_no_pairs_are_refused():
 
 def test_three_preferences_are_learned_by_heart():
     rows, model = pad_examples(CHOSEN + REJECTED), Scorer(NANO)
-    config = LoopConfig(steps=40, learning_rate=1e-2, weight_decay=0.0, warmup=0.0)
+    config = LoopConfig(steps=40, learning_rate=1e-2, weight_decay=0.0, warmup_ratio=0.0)
     records = list(train(model, lambda step: [rows], reward_loss, config))
     assert records[0].loss == pytest.approx(math.log(2), abs=1e-6)  # all scores begin at zero
     assert records[-1].loss < 0.01

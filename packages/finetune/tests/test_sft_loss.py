@@ -60,7 +60,7 @@ def test_padding_changes_nothing_and_the_last_prompt_token_is_not_scored():
 
 def test_three_rows_are_learned_by_heart():
     rows, policy = pad_examples(EXAMPLES), share_layers_as(Policy, GPT(NANO))
-    config = LoopConfig(steps=100, learning_rate=1e-2, weight_decay=0.0, warmup=0.0)
+    config = LoopConfig(steps=100, learning_rate=1e-2, weight_decay=0.0, warmup_ratio=0.0)
     records = list(train(policy, lambda step: [rows], sft_loss, config))
     assert abs(records[0].loss - math.log(20)) < 0.1
     assert records[-1].loss < 0.05

@@ -110,7 +110,10 @@ def main(config: Config) -> int:
             for name, plain in loops.items():
                 loop = replace(plain, shard=shard)
                 several[name, layout] = run(folder / f"{name} {layout}", loop, device)
-                with_ema, stopped = replace(loop, ema=0.9), folder / f"{name} {layout} stopped"
+                with_ema, stopped = (
+                    replace(loop, ema_decay=0.9),
+                    folder / f"{name} {layout} stopped",
+                )
                 run(folder / f"{name} {layout} uninterrupted", with_ema, device, 0.1)
                 run(stopped, with_ema, device, 0.1, half)
                 run(stopped, with_ema, device, 0.1)

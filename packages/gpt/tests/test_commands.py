@@ -165,7 +165,7 @@ def test_the_other_kinds_train_and_generate(options, trained, tmp_path, capsys):
 def test_a_run_out_of_patience_is_a_finished_run(trained, tmp_path, capsys):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
     options = ["--steps", "50", "--save-every", "1", "--patience", "2"]
-    options += ["--learning-rate", "1e-15", "--muon-rate", "1e-15"]
+    options += ["--learning-rate", "1e-15", "--muon-learning-rate", "1e-15"]
     assert main(["train", *NANO, *data, *options, "--json"]) == 0
     # no step changes a weight, so the first validation stays the best
     assert len(RunFolder(tmp_path / "gpt").read_log()) == 3
@@ -182,7 +182,7 @@ def test_overwrite_replaces_a_run_and_its_checkpoints(trained, tmp_path):
 
 def test_micro_batches_change_nothing_but_memory(trained, tmp_path):
     data = ["--data", str(trained.parent / "text.txt"), "--runs", str(tmp_path)]
-    options = ["--steps", "6", "--save-every", "3", "--micro-batch", "3"]
+    options = ["--steps", "6", "--save-every", "3", "--micro-batch-size", "3"]
     assert main(["train", *NANO, *data, *options]) == 0
     ours, whole = RunFolder(tmp_path / "gpt").read_log(), RunFolder(trained).read_log()
     for a, b in zip(ours, whole, strict=True):

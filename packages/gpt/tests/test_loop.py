@@ -47,7 +47,7 @@ def run(config, **keywords):
 
 
 def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
-    config = replace(CONFIG, steps=1, clip=0.05, warmup=0.0)
+    config = replace(CONFIG, steps=1, max_grad_norm=0.05, warmup_ratio=0.0)
     ours = new_model(dropout=0.0)
     (record,) = train(ours, batches, next_token_loss, config)
     theirs = new_model(dropout=0.0)
@@ -66,7 +66,9 @@ def test_one_step_is_adamw_on_the_clipped_gradient_of_the_full_batch():
 
 
 def test_every_learning_rate_follows_the_schedule_from_its_own_peak():
-    config = LoopConfig(100, optimizer="muon", learning_rate=3e-3, muon_rate=0.02, warmup=0.1)
+    config = LoopConfig(
+        100, optimizer="muon", learning_rate=3e-3, muon_learning_rate=0.02, warmup_ratio=0.1
+    )
     model = new_model()
     optimizer = make_optimizer(model, config)
     state = TrainingState(model, optimizer, torch.amp.GradScaler("cpu", enabled=False), 0.0)
@@ -93,7 +95,7 @@ def test_validation_comes_every_so_many_steps_and_at_the_end():
 
 
 @pytest.mark.parametrize("stop", [1, 3, 4, 7])
-@pytest.mark.parametrize("changes", [{}, {"ema": 0.9}, {"optimizer": "muon"}])
+@pytest.mark.parametrize("changes", [{}, {"ema_decay": 0.9}, {"optimizer": "muon"}])
 def test_stopped_anywhere_and_resumed_it_ends_in_the_same_bits(stop, changes, tmp_path):
     config = replace(CONFIG, **changes)
     whole, records = run(config, folder=tmp_path / "whole")
@@ -149,7 +151,7 @@ def test_patience_ends_a_run_that_stops_improving():
 
 
 def test_the_average_follows_the_weights(tmp_path):
-    config = replace(CONFIG, steps=2, ema=0.75)
+    config = replace(CONFIG, steps=2, ema_decay=0.75)
     model = new_model()
     path = [weights(model)]
     for _ in train(model, batches, next_token_loss, config, folder=tmp_path):
@@ -199,10 +201,10 @@ def test_without_a_compiler_the_model_trains_uncompiled_with_a_warning(monkeypat
         ({"steps": 0}, "steps must be at least 1, got 0"),
         ({"seed": -1}, r"seed must lie in \[0, 2\^63\), got -1"),
         ({"seed": 2**63}, "seed must lie in"),
-        ({"ema": 1.0}, r"ema must lie in \[0, 1\), got 1.0"),
+        ({"ema_decay": 1.0}, r"ema_decay must lie in \[0, 1\), got 1.0"),
         ({"learning_rate": 0.0}, "learning_rate must be a positive number, got 0.0"),
         ({"learning_rate": math.nan}, "learning_rate must be a positive number, got nan"),
-        ({"warmup": 1.5}, r"warmup must lie in \[0, 1\], got 1.5"),
+        ({"warmup_ratio": 1.5}, r"warmup_ratio must lie in \[0, 1\], got 1.5"),
         ({"beta2": 1.0}, r"beta2 must lie in \[0, 1\), got 1.0"),
     ],
 )

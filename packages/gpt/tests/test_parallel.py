@@ -98,7 +98,7 @@ def options(folder, name):
     )
     sizes = ["--preset", "nano", "--steps", "12", "--save-every", "5", "--batch-size", "5"]
     where = ["--data", text, "--runs", folder, "--name", name, "--device", "cpu"]
-    return [*sizes, *where, "--micro-batch", "2", "--dropout", "0.1"]
+    return [*sizes, *where, "--micro-batch-size", "2", "--dropout", "0.1"]
 
 
 def steps(folder):

@@ -31,8 +31,8 @@ def test_an_option_that_is_given_overrides_the_recipe():
         config = parse("--recipe", recipe, *options)
         assert config.model_config(100).positions == "rotary"
         assert (config.loop.learning_rate, config.loop.optimizer) == (0.5, "adamw")
-    given = parse("--recipe", "plain", "--optimizer", "muon", "--muon-rate", "0.1")
-    assert (given.loop.optimizer, given.loop.muon_rate) == ("muon", 0.1)
+    given = parse("--recipe", "plain", "--optimizer", "muon", "--muon-learning-rate", "0.1")
+    assert (given.loop.optimizer, given.loop.muon_learning_rate) == ("muon", 0.1)
     assert given.model_config(100).norm_kind == "layer"
 
 

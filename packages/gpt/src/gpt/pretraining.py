@@ -175,7 +175,7 @@ def pretrain(run: TrainingRun, config: TrainConfig) -> None:
 
     def batches(step: int) -> list[Batch]:
         batch = Batch(*map(local_rows, windows(step))).to(run.device)
-        return micro_batches(batch, config.micro_batch or config.batch_size)
+        return micro_batches(batch, config.micro_batch_size or config.batch_size)
 
     def validate(model: nn.Module) -> float:
         return float(negative_log_likelihoods(model, validation, model_config.context).mean())

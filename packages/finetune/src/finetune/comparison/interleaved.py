@@ -59,8 +59,8 @@ class Benchmark:
         return LoopConfig(
             steps=self.steps,
             learning_rate=self.rate,
-            warmup=0.0,
-            final_rate=1.0,
+            warmup_ratio=0.0,
+            min_lr_ratio=1.0,
             beta2=0.999,
             weight_decay=0.0,
         )

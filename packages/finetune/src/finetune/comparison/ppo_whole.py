@@ -67,9 +67,9 @@ def models_after_update(theirs: RecordedUpdate) -> ActorCritic:
     loop = LoopConfig(
         steps=config.updates_per_phase,
         learning_rate=settings["learning_rate"],
-        final_rate=1.0,
-        warmup=0.0,
-        clip=NO_CLIP,
+        min_lr_ratio=1.0,
+        warmup_ratio=0.0,
+        max_grad_norm=NO_CLIP,
     )
     state = recorded_training_state(models, settings)
     for rows in theirs.minibatches:

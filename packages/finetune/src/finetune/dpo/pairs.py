@@ -63,14 +63,14 @@ def pair_rows(pairs: Sequence[TokenPair]) -> Rows:
 
 
 def pair_batches(
-    pairs: Sequence[TokenPair], epochs: EpochSampler, micro_batch: int, device: torch.device
+    pairs: Sequence[TokenPair], epochs: EpochSampler, micro_batch_size: int, device: torch.device
 ) -> Callable[[int], list[Rows]]:
     """Return a function of the step that returns its micro-batches; under torchrun, this process's.
 
     Args:
         pairs: the pairs to train on.
         epochs: chooses the pairs of a step.
-        micro_batch: pairs per pass through the model.
+        micro_batch_size: pairs per pass through the model.
         device: the device of the model.
 
     Raises:
@@ -82,7 +82,7 @@ def pair_batches(
 
     def batches(step: int) -> list[Rows]:
         own = [pairs[number] for number in local_rows(epochs(step))]
-        return [pair_rows(part).to(device) for part in split_into_batches(own, micro_batch)]
+        return [pair_rows(part).to(device) for part in split_into_batches(own, micro_batch_size)]
 
     return batches
 

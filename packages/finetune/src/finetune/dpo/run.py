@@ -96,7 +96,7 @@ def run_dpo(run: TrainingRun, config: DpoConfig) -> None:
     pairs = encode_pairs(assistant, task.train, config.context)
     held_out = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
     epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
-    size = config.micro_batch or config.batch_size
+    size = config.micro_batch_size or config.batch_size
     batches = pair_batches(pairs, epochs, size, run.device)
     objective = LOSSES[config.loss][0], config.beta, LOSSES[config.loss][1]
 

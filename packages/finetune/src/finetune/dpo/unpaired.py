@@ -74,7 +74,10 @@ def mismatched_answer(data: Sequence[LabelledAnswer], number: int) -> list[int]:
 
 
 def labelled_batches(
-    data: Sequence[LabelledAnswer], epochs: EpochSampler, micro_batch: int, device: torch.device
+    data: Sequence[LabelledAnswer],
+    epochs: EpochSampler,
+    micro_batch_size: int,
+    device: torch.device,
 ) -> Callable[[int], list[LabelledBatch]]:
     """Return a function of the step that returns its micro-batches, like `pair_batches`.
 
@@ -90,7 +93,7 @@ def labelled_batches(
         raise BadInput(f"an order of {epochs.n_rows} rows is not for {len(data)} answers")
 
     def batches(step: int) -> list[LabelledBatch]:
-        parts = split_into_batches(local_rows(epochs(step)), micro_batch)
+        parts = split_into_batches(local_rows(epochs(step)), micro_batch_size)
         return [labelled_batch(data, part).to(device) for part in parts]
 
     return batches

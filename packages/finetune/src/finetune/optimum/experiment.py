@@ -51,18 +51,18 @@ MODEL_SHAPE = GPTConfig(
 IMITATION_LOOP = LoopConfig(
     steps=300,
     optimizer="muon",
-    muon_rate=0.02,
+    muon_learning_rate=0.02,
     learning_rate=5e-3,
     weight_decay=0.01,
-    final_rate=0.0,
+    min_lr_ratio=0.0,
 )
 PREFERENCE_LOOP = LoopConfig(
-    steps=120, learning_rate=3e-3, weight_decay=0.0, warmup=0.1, final_rate=0.0, beta2=0.99
+    steps=120, learning_rate=3e-3, weight_decay=0.0, warmup_ratio=0.1, min_lr_ratio=0.0, beta2=0.99
 )
 PAIRS_PER_STEP = 128
 """Pairs per step of DPO."""
 REINFORCEMENT_LOOP = LoopConfig(
-    learning_rate=1e-3, weight_decay=0.0, warmup=0.0, final_rate=1.0, beta2=0.99
+    learning_rate=1e-3, weight_decay=0.0, warmup_ratio=0.0, min_lr_ratio=1.0, beta2=0.99
 )
 SUMS_PPO = PPOHyperparameters(
     n_phases=60,

@@ -45,7 +45,7 @@ class PPOLoopConfig(LoopConfig):
 
 DEFAULT_PPO = PPOHyperparameters()
 PPO_LOOP = PPOLoopConfig(
-    learning_rate=1e-4, final_rate=1.0, warmup=0.0, beta2=0.99, weight_decay=0.0
+    learning_rate=1e-4, min_lr_ratio=1.0, warmup_ratio=0.0, beta2=0.99, weight_decay=0.0
 )
 
 
@@ -60,7 +60,7 @@ class PpoConfig(FinetuneOptions):
     ppo: tyro.conf.OmitArgPrefixes[PPOHyperparameters] = DEFAULT_PPO
     """Hyperparameters of PPO."""
     batch_size: Hidden[int] = FinetuneOptions.batch_size
-    micro_batch: Hidden[int | None] = None
+    micro_batch_size: Hidden[int | None] = None
     model: str = "runs/sft"
     name: str = "ppo"
     reward_model: str = "runs/reward"

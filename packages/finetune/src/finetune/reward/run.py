@@ -65,7 +65,7 @@ def run_reward(run: TrainingRun, config: RewardConfig) -> None:
     pairs = encode_pairs(assistant, task.train, config.context)
     held_out = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
     epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
-    size = config.micro_batch or config.batch_size
+    size = config.micro_batch_size or config.batch_size
     batches = pair_batches(pairs, epochs, size, run.device)
 
     def validate(model: nn.Module) -> float:

@@ -101,7 +101,7 @@ def run_sft(run: TrainingRun, config: SftConfig) -> None:
             f"{rows.n_truncated} of {len(rows.examples)} conversations are cut at the context"
         )
     epochs = EpochSampler(len(rows.examples), config.batch_size, config.loop.seed)
-    size = config.micro_batch or config.batch_size
+    size = config.micro_batch_size or config.batch_size
 
     def batches(step: int) -> list[Rows]:
         own = [rows.examples[number] for number in local_rows(epochs(step))]

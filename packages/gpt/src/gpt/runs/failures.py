@@ -62,7 +62,7 @@ def report_run_failures(folder: RunFolder, command: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:  # torch has no error class for it on a CPU
         if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
             raise RunFailed(
-                "not enough memory; try a smaller --batch-size, --micro-batch or --d-model"
+                "not enough memory; try a smaller --batch-size, --micro-batch-size or --d-model"
             ) from error
         raise
 

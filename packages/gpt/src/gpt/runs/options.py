@@ -30,7 +30,9 @@ class RunOptions:
     """Hyperparameters of the training loop."""
     batch_size: int = 16
     """Sequences (or preference pairs) per step. More give steadier gradients and slower steps."""
-    micro_batch: Annotated[int | None, arg(help_behavior_hint="(default: the whole batch)")] = None
+    micro_batch_size: Annotated[
+        int | None, arg(help_behavior_hint="(default: the whole batch)")
+    ] = None
     """Sequences per pass through the model. Fewer need less memory; the gradient is the same."""
     name: str = "run"
     """Name of the run's folder inside --runs."""
@@ -51,7 +53,7 @@ class RunOptions:
         Raises:
             BadInput: one of them is below 1.
         """
-        for name in ("batch_size", "micro_batch"):
+        for name in ("batch_size", "micro_batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise BadInput(f"{name} must be at least 1, got {value}")

@@ -30,7 +30,7 @@ def wrap_for_data_parallelism(model: nn.Module, config: LoopConfig) -> ParallelM
     """
     if rank() > 0:
         torch.manual_seed(config.seed + rank())
-    ema_model = copy.deepcopy(model) if config.ema else None
+    ema_model = copy.deepcopy(model) if config.ema_decay else None
     if config.shard and ema_model is not None:
         shard_model(ema_model)
     wrapped = shard_model(model) if config.shard else replicate_model(model)

@@ -19,13 +19,13 @@ class LoopConfig:
     Larger models need a lower one (GPT-3 Small: 6e-4)."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """AdamW for all weights, or Muon for the matrices inside the blocks and AdamW for the rest."""
-    muon_rate: float = 0.02
+    muon_learning_rate: float = 0.02
     """Peak learning rate of Muon; about the same value suits models of any size."""
-    momentum: float = 0.95
+    muon_momentum: float = 0.95
     """Decay of Muon's running mean of the gradient. Higher averages over more steps."""
-    final_rate: float = 0.1
+    min_lr_ratio: float = 0.1
     """Learning rate of the last step, as a fraction of the peak; 0 decays to zero."""
-    warmup: float = 0.05
+    warmup_ratio: float = 0.05
     """Fraction of the steps in which the learning rate rises to its peak; higher is gentler."""
     beta1: float = 0.9
     """Decay of AdamW's running mean of the gradient. Higher averages over more steps."""
@@ -34,7 +34,7 @@ class LoopConfig:
     Higher averages over more steps; the usual 0.999 is for longer runs."""
     weight_decay: float = 0.1
     """Weight decay of the matrices: each step shrinks them by this times the learning rate."""
-    clip: float = 1.0
+    max_grad_norm: float = 1.0
     """Largest gradient norm; a longer gradient is scaled down to it. Lower limits outliers more."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of matrix products; weights stay in fp32. bf16 and fp16 are faster on a GPU."""
@@ -42,7 +42,7 @@ class LoopConfig:
     """Under torchrun, divide the weights among the processes (FSDP): less memory, slower steps."""
     compile: bool = False
     """Compile the model first (torch.compile): a slow start, then faster steps."""
-    ema: float = 0.0
+    ema_decay: float = 0.0
     """Decay of a running average of the weights. The average is validated, not the last weights.
     Higher averages over more steps; 0 keeps no average."""
     save_every: int = 200
@@ -62,20 +62,20 @@ class LoopConfig:
             if getattr(self, name) < low:
                 raise BadInput(f"{name} must be at least {low}, got {getattr(self, name)}")
         check_seed(self.seed)
-        for name in ("learning_rate", "muon_rate", "clip"):
+        for name in ("learning_rate", "muon_learning_rate", "max_grad_norm"):
             if not 0 < getattr(self, name) < math.inf:
                 raise BadInput(f"{name} must be a positive number, got {getattr(self, name)}")
-        for name in ("final_rate", "warmup", "weight_decay"):
+        for name in ("min_lr_ratio", "warmup_ratio", "weight_decay"):
             if not 0 <= getattr(self, name) <= 1:
                 raise BadInput(f"{name} must lie in [0, 1], got {getattr(self, name)}")
-        for name in ("momentum", "beta1", "beta2", "ema"):
+        for name in ("muon_momentum", "beta1", "beta2", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
                 raise BadInput(f"{name} must lie in [0, 1), got {getattr(self, name)}")
 
     def schedule_factor(self, step: int) -> float:
         """Return the factor, in [0, 1], on every peak learning rate in a step."""
         return warmup_cosine(
-            step, self.steps, round(self.warmup * self.steps), 1.0, self.final_rate
+            step, self.steps, round(self.warmup_ratio * self.steps), 1.0, self.min_lr_ratio
         )
 
     def learning_rate_at(self, step: int) -> float:

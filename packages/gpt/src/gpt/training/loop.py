@@ -105,7 +105,7 @@ class Training(AbstractContextManager["Training"]):
         self.device = next(model.parameters()).device.type
         scaler = torch.amp.GradScaler(self.device, enabled=config.precision == "fp16")
         optimizer = make_optimizer(model, config)
-        self.state = TrainingState(model, optimizer, scaler, config.ema, ema_model)
+        self.state = TrainingState(model, optimizer, scaler, config.ema_decay, ema_model)
         if start is not None:
             self.state.restore(start)
         self.gradient = GradientAccumulator(self.model, scaler)
@@ -158,7 +158,7 @@ def update_weights(
     parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
     loss = gradient.finish(parameters)
     state.scaler.unscale_(state.optimizer)
-    norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.clip)).item()
+    norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)).item()
     # in fp16 the scaler skips a step whose gradient overflowed, and lowers its factor
     if not math.isfinite(loss) or not (math.isfinite(norm) or state.scaler.is_enabled()):
         raise RunFailed(

@@ -23,7 +23,12 @@ def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimize
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         return make_adamw(parameters, config.learning_rate, betas, config.weight_decay)
     return make_muon_and_adamw(
-        model, config.muon_rate, config.momentum, config.learning_rate, betas, config.weight_decay
+        model,
+        config.muon_learning_rate,
+        config.muon_momentum,
+        config.learning_rate,
+        betas,
+        config.weight_decay,
     )
 
 

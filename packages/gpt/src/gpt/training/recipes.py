@@ -33,11 +33,11 @@ FAST_RECIPE = Recipe(
     # 0.02 are better
     LoopConfig(
         optimizer="muon",
-        muon_rate=0.04,
-        momentum=0.9,
+        muon_learning_rate=0.04,
+        muon_momentum=0.9,
         learning_rate=1e-2,
-        final_rate=0.0,
-        warmup=0.0,
+        min_lr_ratio=0.0,
+        warmup_ratio=0.0,
     ),
 )
 
