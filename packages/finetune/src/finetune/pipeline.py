@@ -12,7 +12,6 @@ from finetune.assistant.base_model import base_config, ensure_base
 from finetune.assistant.sampled_pairs import N_QUESTIONS, sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
-from finetune.dpo.pairs import encode_pair
 from finetune.dpo.run import DPO_LOOP, DpoConfig, run_dpo
 from finetune.evaluation.against_reference import evaluate_against_reference
 from finetune.evaluation.answers_report import answers_report
@@ -166,9 +165,7 @@ def pairs_that_fit(
     """Return a function that selects those of the given pairs that fit into the context."""
 
     def load(config: DataOptions, assistant: Assistant) -> Task[PreferencePair]:
-        selection = config.selection(
-            lambda pair: encode_pair(assistant, pair, config.context), "pairs"
-        )
+        selection = pair_selection(config, assistant)
         with reported_selection(selection):
             return keep_usable(task, selection)
 

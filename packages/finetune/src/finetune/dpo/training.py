@@ -122,7 +122,8 @@ def pair_record(record: StepRecord, metrics: list[PairMetrics]) -> PairRecord:
     sums = (mean.n_pairs * getattr(mean, name) for name in PAIR_COLUMNS)
     n_pairs, *totals = all_reduce_sum(mean.n_pairs, *sums)
     means = {name: total / n_pairs for name, total in zip(PAIR_COLUMNS, totals, strict=True)}
-    return PairRecord(**vars(record), **means)
+    columns = record.step, record.loss, record.rate, record.grad_norm, record.validation
+    return PairRecord(*columns, **means)
 
 
 @torch.no_grad()

@@ -30,7 +30,7 @@ from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.passes import autocast
 from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
-from gpt.training.loop import LoopConfig, Training
+from gpt.training.loop import LoopConfig, StepRecord, Training
 
 RewardFunction = Callable[[Rollout], Float[Tensor, " B"]]
 """Returns one score per answer: a reward model, or a rule."""
@@ -146,18 +146,19 @@ def ppo(
                 models.beta.fill_(now.updated(kl_per_answer, len(mask)).kl_coef)
 
             # several epochs of minibatches on the same answers
+            updates: list[StepRecord] = []
             for epoch in range(config.n_epochs):
                 order = np.random.default_rng([loop.seed, phase, epoch]).permutation(len(mask))
                 for numbers in np.array_split(order, config.n_minibatches):
                     minibatch = batch.select_rows(local_rows(numbers).tolist())
                     for micro_batch in training.micro_batches([minibatch]):
                         training.backward(minibatch_loss(training.model, micro_batch, config))
-                    update = training.update()
+                    updates.append(training.update())
 
             yield PhaseRecord(
                 step=phase + 1,
-                loss=update.loss,
-                grad_norm=update.grad_norm,
+                loss=updates[-1].loss,
+                grad_norm=updates[-1].grad_norm,
                 beta=kl_coef,
                 score=scores.mean().item(),
                 kl=kl_per_answer,
