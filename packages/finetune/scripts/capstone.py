@@ -1,4 +1,4 @@
-"""The whole path over three seeds, with intervals: `capstone`.
+"""Train the whole pipeline with three seeds and report intervals over the seeds.
 
     uv run python packages/finetune/scripts/capstone.py --json > capstone.json
 
@@ -58,7 +58,7 @@ class Config:
 
 
 def one_seed(config: Config, seed: int) -> dict[str, Any]:
-    """Train everything with a seed and measure it."""
+    """Train all stages with one seed and evaluate them."""
     pipeline = Pipeline(config.runs / str(seed), config.sizes, seed)
     sft = pipeline.sft(pipeline.base())
     documented = documentation_pairs(config.sizes, seed)
@@ -89,7 +89,7 @@ def phases(run: Path) -> dict[str, list[float]]:
 
 
 def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means with their intervals over the seeds."""
+    """Return means with their intervals over the seeds."""
 
     def interval(*path: str) -> list[float]:
         found: list[Any] = runs
@@ -118,14 +118,14 @@ def over_seeds(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def show(found: dict[str, Any]) -> None:
-    """The intervals over the seeds as tables."""
+    """Print the intervals over the seeds as tables."""
     for name in ("greedy", "standing", "reward"):
         print(f"{name}: mean over seeds with its 95 % interval")
         print_intervals(found["over_seeds"][name])
 
 
 def main(config: Config) -> int:
-    """Train, measure, report."""
+    """Train and evaluate all seeds, then print the report."""
     began = time.perf_counter()
     runs = [one_seed(config, seed) for seed in config.seeds]
     found = {

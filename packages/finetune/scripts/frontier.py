@@ -1,4 +1,4 @@
-"""How near DPO and PPO come to the best policy there is: `frontier_points`.
+"""Measure how close DPO and PPO come to the best possible policy, see `frontier_points`.
 
     uv run python packages/finetune/scripts/frontier.py --json
 
@@ -36,10 +36,10 @@ CURVE = tuple(10 ** (1 - n / 20) for n in range(61))
 
 @dataclass(frozen=True)
 class Config:
-    """How long to train."""
+    """Measure how close DPO and PPO come to the best possible policy."""
 
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Each with an imitator, pairs and policies of its own; all are reported."""
+    """Seeds; each has its own imitator, pairs and policies."""
     steps: int = experiment.PREFERENCE_LOOP.steps
     """Updates of DPO."""
     imitation: int = experiment.IMITATION_LOOP.steps
@@ -47,23 +47,27 @@ class Config:
     phases: int = experiment.SUMS_PPO.n_phases
     """Phases of PPO."""
     answers: int = 300
-    """Times that each question is answered twice; two of five such pairs hold one right answer."""
+    """Pairs of answers sampled per question; two of five contain exactly one correct answer."""
     betas: tuple[float, ...] = BETAS
-    """Prices of a nat of KL, the same for all methods."""
+    """KL coefficients, the same for all methods."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Refuse what measures nothing."""
+        """Check that there are seeds and betas.
+
+        Raises:
+            BadInput: there are none.
+        """
         for name in ("seeds", "betas"):
             if not getattr(self, name):
-                raise BadInput(f"{name} must hold a number at least")
+                raise BadInput(f"{name} must contain at least one number")
 
 
 def policies(
     made: SumsExperiment, config: Config, seed: int
 ) -> tuple[int, dict[str, Callable[[float], Any]]]:
-    """The number of pairs, and how each method makes a policy at a beta."""
+    """Return the number of pairs, and for each method the function that trains a policy at a beta."""
     pairs = experiment.sample_imitator_pairs(made, config.answers, seed)
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
     ppo = replace(experiment.SUMS_PPO, n_phases=config.phases)
@@ -77,7 +81,7 @@ def policies(
 
 
 def run(config: Config, seed: int, say: Callable[[str], None]) -> dict[str, Any]:
-    """One imitator, the frontier above it, and where all policies stand."""
+    """Train an imitator and all policies, and return their points and the frontier."""
     made = experiment.prepare_experiment(
         seed, replace(experiment.IMITATION_LOOP, steps=config.imitation)
     )
@@ -102,18 +106,18 @@ def run(config: Config, seed: int, say: Callable[[str], None]) -> dict[str, Any]
 
 
 def stood(made: SumsExperiment, point: FrontierPoint) -> dict[str, float]:
-    """Where a policy stands, and the most reward that its KL could buy."""
+    """Return the point of a policy, and the highest reward that is possible at its KL."""
     best = best_reward_at(point.kl, made.reference, made.rewards)
     return rounded(point) | {"best": round(best, 4)}
 
 
 def rounded(point: FrontierPoint) -> dict[str, float]:
-    """Four digits of each number."""
+    """Round each number to four digits."""
     return {name: round(number, 4) for name, number in point._asdict().items()}
 
 
 def show(found: dict[str, Any]) -> None:
-    """A line for each policy."""
+    """Print one line per policy."""
     print(f"{'seed':>4}  {'method':16}{'beta':>5}{'KL':>8}{'reward':>8}{'best':>8}")
     for each in found["runs"]:
         for name, points in each["methods"].items():
@@ -123,7 +127,7 @@ def show(found: dict[str, Any]) -> None:
 
 
 def main(config: Config) -> int:
-    """Measure and report."""
+    """Train with every seed and print the report."""
     torch.set_num_threads(1)
     runs = [run(config, seed, lambda line: print(line, file=sys.stderr)) for seed in config.seeds]
     found = {

@@ -99,10 +99,10 @@ STATISTICS = ("approxkl", "pg_clipfrac", "pg_loss", "vf_loss", "vf_clipfrac", "e
 
 @dataclass(frozen=True)
 class Config:
-    """Where to write."""
+    """Options of the recording."""
 
     output: Path = RECORDED
-    """The JSON file."""
+    """JSON file to write."""
 
 
 def state_weights(model: torch.nn.Module, phase: float) -> None:
@@ -119,7 +119,7 @@ def state_weights(model: torch.nn.Module, phase: float) -> None:
 
 
 def built() -> dict[str, Any]:
-    """The four models by role."""
+    """Return the four models by their roles."""
     dry = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     marks = {"bos_token_id": STOP, "eos_token_id": STOP, "pad_token_id": PAD}
     kind: dict[str, Any] = {"num_labels": 1, "attn_implementation": "eager"}
@@ -134,7 +134,7 @@ def built() -> dict[str, Any]:
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Ten words; padding at the left, as the trainer wants its queries."""
+    """Tokenizer of ten words; pads on the left, as the trainer expects of queries."""
     words = Tokenizer(models.WordLevel({str(i): i for i in range(10)}, unk_token="0"))
     return PreTrainedTokenizerFast(
         tokenizer_object=words, eos_token=str(STOP), pad_token=str(PAD), padding_side="left"
@@ -142,7 +142,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def given(answers: list[list[int]]) -> Any:
-    """In place of generation: the answers, and the policy's scores for them."""
+    """Return given answers and the policy's logits for them, instead of generating."""
 
     def generation(policy: Any, queries: Tensor, *_: Any) -> tuple[Tensor, Tensor]:
         tokens = torch.cat([queries, torch.tensor(answers)], dim=1)
@@ -153,13 +153,13 @@ def given(answers: list[list[int]]) -> Any:
 
 
 class Watch:
-    """Looks at the local variables of the trainer's `train`, through what it calls on the way."""
+    """Record local variables of the trainer's `train` when it calls functions given by us."""
 
     def __init__(self) -> None:
         self.seen: dict[str, Any] = {"orders": [], "steps": []}
 
     def permutation(self, n: int) -> Tensor:
-        """Called when an epoch begins: the rollout is complete. Answers with a stated order."""
+        """Record the complete rollout at the start of an epoch; return a fixed order of rows."""
         orders = self.seen["orders"]
         if not orders:
             names = sys._getframe(1).f_locals
@@ -170,20 +170,20 @@ class Watch:
         return torch.tensor(orders[-1])
 
     def backward(self, loss: Tensor) -> None:
-        """Called for every minibatch: both models have answered."""
+        """Record a minibatch after the forward passes of both models."""
         names = sys._getframe(1).f_locals
         self.seen["steps"].append({name: names[name].detach().clone() for name in ANSWERED})
         loss.backward()
 
     def log(self, metrics: dict[str, float]) -> None:
-        """Called when all epochs are done."""
+        """Record the state after all epochs."""
         names = sys._getframe(1).f_locals
         self.seen["statistics"] = {name: names[f"{name}_stats"][..., 0] for name in STATISTICS}
         self.seen["logged"] = {name: value for name, value in metrics.items() if name != "eps"}
 
 
 def recorded_update(answers: list[list[int]], differing: dict[str, Any]) -> dict[str, Any]:
-    """One update of the trainer."""
+    """Run one update of the trainer and return what was recorded."""
     roles, watch, settings = built(), Watch(), SETTINGS | differing
     ppo_trainer.batch_generation = given(answers)
     ppo_trainer.np = SimpleNamespace(random=SimpleNamespace(permutation=watch.permutation))
@@ -204,12 +204,12 @@ def recorded_update(answers: list[list[int]], differing: dict[str, Any]) -> dict
 
 
 def stored(model: torch.nn.Module) -> dict[str, Tensor]:
-    """The trained weights by name."""
+    """Return the trained weights by name."""
     return {name: tensor.detach() for name, tensor in model.named_parameters()}
 
 
 def plain(value: Any) -> Any:
-    """Tensors as lists, numbers to twelve digits."""
+    """Convert tensors to lists, numbers to twelve digits."""
     if isinstance(value, dict):
         return {key: plain(each) for key, each in value.items()}
     if isinstance(value, Tensor):
@@ -220,7 +220,7 @@ def plain(value: Any) -> Any:
 
 
 def main(config: Config) -> None:
-    """Record every case."""
+    """Record every case and write the file."""
     torch.set_default_dtype(torch.float64)
     with redirect_stdout(sys.stderr):  # the trainer prints
         cases = {name: recorded_update(*case) for name, case in CASES.items()}

@@ -1,4 +1,4 @@
-"""A real model learns the documentation's way of answering: `smollm2`.
+"""Fine-tune a real model, SmolLM2, to answer like the documentation.
 
     uv run python packages/finetune/scripts/smollm2.py --json > smollm2.json
 
@@ -32,29 +32,33 @@ from gpt.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class Config:
-    """How long to train."""
+    """Fine-tune SmolLM2 with LoRA and compare its answers before and after."""
 
     runs: Path = Path("runs")
-    """Where the runs `smol` and `smol-dpo` go; they are replaced."""
+    """Folder of the runs `smol` and `smol-dpo`, which are replaced."""
     model: str = "smollm2"
-    """What to begin with."""
+    """Model to start from."""
     sft_steps: int = 80
-    """Updates of supervised fine-tuning, 16 rows each."""
+    """Updates of supervised fine-tuning, 16 rows per update."""
     dpo_steps: int = 30
-    """Updates of DPO, 8 pairs each."""
+    """Updates of DPO, 8 pairs per update."""
     shown: int = 10
-    """Held-out questions whose answers are kept; they lie evenly among all."""
+    """Held-out questions whose answers are kept, evenly spaced among all of them."""
     json: bool = False
     """Print one JSON document instead of the answers."""
 
     def __post_init__(self) -> None:
-        """Refuse what shows nothing."""
+        """Check that answers are kept.
+
+        Raises:
+            BadInput: none would be.
+        """
         if self.shown < 1:
             raise BadInput(f"shown must be at least 1, got {self.shown}")
 
 
 def commands(config: Config) -> dict[str, list[str]]:
-    """The two stages as they are typed."""
+    """Return the command lines of the two stages."""
     runs = str(config.runs)
     shared = ["--runs", runs, "--save-every", "1000", "--overwrite", "--json"]
     sft = ["--model", config.model, "--name", "smol", "--steps", str(config.sft_steps)]
@@ -66,7 +70,7 @@ def commands(config: Config) -> dict[str, list[str]]:
 
 
 def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
-    """Run a command to its end: its seconds, and the losses of its log."""
+    """Run a command and return its seconds, losses and report."""
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, check=False)
     if done.returncode:
@@ -83,7 +87,7 @@ def stage(name: str, command: list[str], config: Config) -> dict[str, Any]:
 
 
 def samples(config: Config) -> list[dict[str, Any]]:
-    """Answers before and after to held-out questions, by their number."""
+    """Return the answers of all models to evenly spaced held-out questions."""
     held_out = question_task().held_out
     numbers = [len(held_out) * n // config.shown for n in range(config.shown)]
     items = question_items([held_out[number] for number in numbers])
@@ -98,7 +102,7 @@ def samples(config: Config) -> list[dict[str, Any]]:
 
 
 def main(config: Config) -> int:
-    """Train twice, ask three models."""
+    """Train two stages, compare three models, and print the report."""
     stages = {name: stage(name, each, config) for name, each in commands(config).items()}
     found = {
         "stages": stages,

@@ -12,6 +12,7 @@ from finetune.assistant.base_model import base_config, ensure_base
 from finetune.assistant.sampled_pairs import N_QUESTIONS, sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
+from finetune.dpo.pairs import pair_selection
 from finetune.dpo.run import DPO_LOOP, DpoConfig, run_dpo
 from finetune.evaluation.against_reference import evaluate_against_reference
 from finetune.evaluation.answers_report import answers_report

@@ -52,20 +52,20 @@ logging.getLogger("trl").setLevel(logging.ERROR)
 
 
 def trl_version() -> str:
-    """The library and its version."""
+    """Name and version of trl."""
     return f"trl {installed('trl')}"
 
 
 @contextmanager
 def without_trl_warnings() -> Iterator[None]:
-    """Without what trl makes transformers say about settings that are about to be renamed."""
+    """Silence the warnings of transformers about settings that trl uses and that will be renamed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
 
 
 def word_tokenizer() -> PreTrainedTokenizerFast:
-    """96 words, w3 to w95 and three marks; a word is its number, so boundaries cannot move."""
+    """Tokenizer of 96 words, w3 to w95 and three special tokens; every word is one token."""
     words = Tokenizer(models.WordLevel(dict(zip(WORDS, range(96), strict=True)), WORDS[2]))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     marks = dict(zip(("eos_token", "pad_token", "unk_token"), WORDS, strict=False))
@@ -73,7 +73,7 @@ def word_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def random_text(generator: random.Random, low: int, high: int) -> str:
-    """So many words, at random."""
+    """Return n random words."""
     return "".join(f" w{generator.randint(3, 95)}" for _ in range(generator.randint(low, high)))
 
 
@@ -103,7 +103,7 @@ def labelled_dataset(seed: int) -> datasets.Dataset:
 
 
 def trl_options(folder: Path) -> dict[str, Any]:
-    """What every comparison needs: full precision, one order, no files, no reports."""
+    """Settings of every comparison: full precision, fixed order of rows, no files, no reports."""
     return {
         "output_dir": str(folder),
         "report_to": "none",
@@ -121,7 +121,7 @@ def trl_options(folder: Path) -> dict[str, Any]:
 def text_dpo_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> DPOTrainer:
-    """DPO, IPO and robust DPO, by `loss_type`."""
+    """Trainer of DPO, IPO or robust DPO, chosen by `loss_type`."""
     with without_trl_warnings():
         return DPOTrainer(
             copy.deepcopy(policy),
@@ -135,7 +135,7 @@ def text_dpo_trainer(
 def kto_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> KTOTrainer:
-    """KTO."""
+    """Trainer of KTO, with the reference model given."""
     with without_trl_warnings():
         return KTOTrainer(
             copy.deepcopy(policy),
@@ -147,7 +147,7 @@ def kto_trainer(
 
 
 def orpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> ORPOTrainer:
-    """ORPO."""
+    """Trainer of ORPO, which needs no reference model."""
     with without_trl_warnings():
         return ORPOTrainer(
             copy.deepcopy(policy),
@@ -158,7 +158,7 @@ def orpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: An
 
 
 def cpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> CPOTrainer:
-    """SimPO by `loss_type`, and a conservative loss by `label_smoothing`."""
+    """Trainer of SimPO, chosen by `loss_type`, or of a conservative loss with `label_smoothing`."""
     with without_trl_warnings():
         return CPOTrainer(
             copy.deepcopy(policy),
@@ -169,28 +169,28 @@ def cpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any
 
 
 def first_batch(trainer: Any) -> dict[str, Any]:
-    """The first batch as the trainer's own loader makes it."""
+    """Return the first batch of the trainer's own data loader."""
     return dict(next(iter(trainer.get_train_dataloader())))
 
 
 def library_loss(trainer: Any, batch: dict[str, Any]) -> Float[Tensor, ""]:
-    """What the trainer would step on."""
+    """Return the loss that the trainer would use for its step."""
     with without_trl_warnings():
         return trainer.compute_loss(trainer.model, dict(batch))
 
 
 def library_gradients(trainer: Any, ours: Policy) -> dict[str, Tensor]:
-    """What the last backward pass left in the trainer's model, under our names."""
+    """Return the gradients in the trainer's model, under our names."""
     return weights_from_transformers(named_gradients(trainer.model), ours.config)
 
 
 def policy_copy(model: PreTrainedModel) -> Policy:
-    """Our policy with copies of its weights."""
+    """Return our policy with copies of a library model's weights."""
     return share_layers_as(Policy, to_our_model(model))
 
 
 def completion_rows(batch: dict[str, Any], prefix: str = "") -> Rows:
-    """The rows of a DPO or KTO batch; KTO's borrowed answers have the prefix KL_."""
+    """Return the rows of a DPO or KTO batch; KTO's mismatched answers have the prefix KL_."""
     tokens, mask, real = (
         batch[prefix + name] for name in ("input_ids", "completion_mask", "attention_mask")
     )
@@ -198,7 +198,7 @@ def completion_rows(batch: dict[str, Any], prefix: str = "") -> Rows:
 
 
 def chosen_rejected_rows(batch: dict[str, Any]) -> Rows:
-    """The rows of an ORPO or CPO batch, whose two halves have widths of their own."""
+    """Return the rows of an ORPO or CPO batch, whose two halves are padded separately."""
     halves = [
         Rows(
             batch[f"{side}_input_ids"],
@@ -211,7 +211,7 @@ def chosen_rejected_rows(batch: dict[str, Any]) -> Rows:
 
 
 def stack_rows(upper: Rows, lower: Rows) -> Rows:
-    """One block of two, as wide as the wider."""
+    """Stack two blocks of rows, padded to the wider one."""
     width = max(upper.tokens.shape[1], lower.tokens.shape[1])
     tokens, mask = (
         torch.cat([F.pad(each, (0, width - each.shape[1])) for each in both])

@@ -1,4 +1,4 @@
-"""PPO's pieces as torchrl writes them; needs the extra `baselines`."""
+"""The parts of PPO as torchrl implements them; needs the extra `baselines`."""
 
 from importlib.metadata import version as installed
 from typing import NamedTuple
@@ -35,7 +35,7 @@ def torchrl_gae(
     gamma: float,
     lam: float,
 ) -> Advantages:
-    """GAE of torchrl, which knows no padding, but ends: an episode is done at its last token."""
+    """GAE of torchrl, which has no padding mask: an episode is marked as done at its last token."""
     following = torch.cat([values[:, 1:], torch.zeros_like(values[:, :1])], dim=1)
     columns = (each[..., None] for each in (values, following, rewards, last_tokens(mask)))
     advantages, returns = generalized_advantage_estimate(gamma, lam, *columns)
@@ -43,7 +43,7 @@ def torchrl_gae(
 
 
 class TokenBatch(NamedTuple):
-    """What the losses see of N answer tokens, without padding."""
+    """Inputs of the losses for N answer tokens, without padding."""
 
     logits: Float[Tensor, "N V"]
     tokens: Int[Tensor, " N"]
