@@ -67,7 +67,7 @@ class Config:
 def policies(
     made: SumsExperiment, config: Config, seed: int
 ) -> tuple[int, dict[str, Callable[[float], Any]]]:
-    """Return the number of pairs, and for each method the function that trains a policy at a beta."""
+    """Return the number of pairs, and each method's function that trains a policy at a beta."""
     pairs = experiment.sample_imitator_pairs(made, config.answers, seed)
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
     ppo = replace(experiment.SUMS_PPO, n_phases=config.phases)

@@ -58,7 +58,7 @@ def trl_version() -> str:
 
 @contextmanager
 def without_trl_warnings() -> Iterator[None]:
-    """Silence the warnings of transformers about settings that trl uses and that will be renamed."""
+    """Silence warnings of transformers about settings of trl that will be renamed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield
