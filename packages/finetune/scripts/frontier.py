@@ -72,11 +72,11 @@ def policies(
     dpo = replace(experiment.PREFERENCE_LOOP, steps=config.steps)
     ppo = replace(experiment.SUMS_PPO, n_phases=config.phases)
     return len(pairs), {
-        "dpo": lambda beta: experiment.train_dpo(made, pairs, beta, seed=seed, loop=dpo),
-        "dpo, nobody errs": lambda beta: experiment.train_dpo(
+        "dpo": lambda beta: experiment.train_dpo_on_sums(made, pairs, beta, seed=seed, loop=dpo),
+        "dpo, nobody errs": lambda beta: experiment.train_dpo_on_sums(
             made, pairs, beta, dpo_loss, seed, dpo
         ),
-        "ppo": lambda beta: experiment.train_ppo(made, beta, seed, ppo),
+        "ppo": lambda beta: experiment.train_ppo_on_sums(made, beta, seed, ppo),
     }
 
 

@@ -154,8 +154,8 @@ def test_both_methods_raise_the_exact_reward_and_stay_below_the_frontier(made):
     steps = replace(experiment.PREFERENCE_LOOP, steps=15)
     small = replace(experiment.SUMS_PPO, n_phases=8, prompts_per_phase=48)
     policies = [
-        experiment.train_dpo(made, pairs, beta=0.5, loop=steps),
-        experiment.train_ppo(made, beta=0.5, config=small),
+        experiment.train_dpo_on_sums(made, pairs, beta=0.5, loop=steps),
+        experiment.train_ppo_on_sums(made, beta=0.5, config=small),
     ]
     for policy in policies:
         point = experiment.policy_point(made, policy)

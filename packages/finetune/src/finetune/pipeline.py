@@ -20,7 +20,7 @@ from finetune.options import DataOptions, FinetuneOptions
 from finetune.ppo.run import DEFAULT_PPO, PPO_LOOP, PpoConfig, load_questions, run_ppo
 from finetune.reward.run import REWARD_LOOP, RewardConfig, run_reward
 from finetune.runs import create_run, load_initial_assistant, reported_selection, save_adapter
-from finetune.sft.run import SFT_LOOP, SftConfig, load_conversations, run_sft
+from finetune.sft.run import SFT_LOOP, SftConfig, run_sft, select_conversations
 from gpt.errors import BadInput
 from gpt.runs.training_run import TrainingRun
 
@@ -83,7 +83,7 @@ class Pipeline:
         """Teach the base model to answer."""
         loop = replace(SFT_LOOP, steps=self.sizes.sft_steps, seed=self.seed)
         config = SftConfig(loop, model=base, **self.shared_options())
-        return run_stage(config, load_conversations, run_sft)
+        return run_stage(config, select_conversations, run_sft)
 
     def reward(self, sft: str, pairs: Task[PreferencePair], name: str = "reward") -> str:
         """Train a reward model on pairs."""

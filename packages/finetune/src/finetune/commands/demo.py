@@ -96,8 +96,8 @@ def train_on_sums() -> tuple[list[FrontierPoint], dict[str, FrontierPoint]]:
     ppo = replace(experiment.SUMS_PPO, n_phases=30, prompts_per_phase=150)
     policies = {
         "imitator": made.imitator,
-        "dpo": experiment.train_dpo(made, pairs, SUMS_BETA, loop=dpo),
-        "ppo": experiment.train_ppo(made, SUMS_BETA, config=ppo),
+        "dpo": experiment.train_dpo_on_sums(made, pairs, SUMS_BETA, loop=dpo),
+        "ppo": experiment.train_ppo_on_sums(made, SUMS_BETA, config=ppo),
     }
     [best] = frontier_points(made.reference, made.rewards, [SUMS_BETA])
     points = {name: experiment.policy_point(made, policy) for name, policy in policies.items()}

@@ -23,8 +23,7 @@ from torch import Tensor
 from finetune.conversations.rows import EpochSampler, Rows, pad_examples
 from finetune.dpo.losses import conservative_dpo_loss
 from finetune.dpo.pairs import TokenPair, pair_batches
-from finetune.dpo.training import MarginLoss
-from finetune.dpo.training import train_dpo as train_on_pairs
+from finetune.dpo.training import MarginLoss, train_dpo
 from finetune.optimum import sums
 from finetune.optimum.enumeration import answer_logprobs, enumerate_answers
 from finetune.optimum.frontier import FrontierPoint, exact_point
@@ -151,7 +150,7 @@ def rollout_rewards(made: Rollout) -> Float[Tensor, " B"]:
     return torch.tensor(found)
 
 
-def train_dpo(
+def train_dpo_on_sums(
     made: SumsExperiment,
     pairs: list[TokenPair],
     beta: float,
@@ -163,12 +162,12 @@ def train_dpo(
     policy, loop = copy.deepcopy(made.imitator), replace(loop, seed=seed)
     epochs = EpochSampler(len(pairs), PAIRS_PER_STEP, seed)
     batches = pair_batches(pairs, epochs, PAIRS_PER_STEP, torch.device("cpu"))
-    for _ in train_on_pairs(policy, made.imitator, batches, loop, loss, beta):
+    for _ in train_dpo(policy, made.imitator, batches, loop, loss, beta):
         pass
     return policy.eval()
 
 
-def train_ppo(
+def train_ppo_on_sums(
     made: SumsExperiment, beta: float, seed: int = 0, config: PPOHyperparameters = SUMS_PPO
 ) -> Policy:
     """The imitator after PPO."""
