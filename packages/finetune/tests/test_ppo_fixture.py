@@ -68,7 +68,7 @@ def test_the_stated_models_see_what_was_recorded(case):
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_scores_are_those_of_the_last_token_less_the_penalty_where_it_is_no_stop(case):
+def test_scores_belong_to_the_last_token_minus_the_penalty_of_a_missing_stop(case):
     update, stop = load_recorded_update(case), load_recording()["model"]["stop"]
     block, _ = texts(update)
     stopped = tensor([answer[-1] == stop for answer in update.answers])
@@ -86,7 +86,7 @@ def test_every_recorded_number_is_ours():
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_a_whole_update_moves_every_weight_as_it_did_there(case):
+def test_a_whole_update_gives_every_weight_its_recorded_value(case):
     update = load_recorded_update(case)
     settings, before = update.settings, update.rollout
     policy, critic = initial_policy("policy"), initial_scorer("value")
@@ -204,7 +204,7 @@ def test_a_phase_or_a_step_that_goes_wrong_is_found(monkeypatch, place, wrong):
 
 
 @pytest.mark.parametrize("case", RECORDED_CASES)
-def test_the_recorded_update_is_no_trifle(case):
+def test_the_recorded_update_clips_and_changes_every_weight(case):
     update = load_recorded_update(case)
     assert max(step["pg_clipfrac"] for step in update.steps) > 0.3
     assert max(step["vf_clipfrac"] for step in update.steps) > 0.3
@@ -226,7 +226,7 @@ def test_the_entropy_of_whole_answers_is_the_one_logged():
     close(mean, update.steps[0]["entropy"])
 
 
-def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_token_here():
+def test_trl_adds_the_score_of_an_early_stop_on_padding_and_we_on_the_stop_token():
     update = load_recorded_update("stopped")
     settings, theirs = update.settings, update.rollout
     answers = update.answer_mask
@@ -248,7 +248,7 @@ def test_the_score_of_an_early_stop_stands_on_padding_there_and_on_the_stop_toke
         ("clipped_value_loss", "PPO, value loss"),
     ],
 )
-def test_a_wrong_piece_is_found(monkeypatch, piece, row):
+def test_a_wrong_part_is_found(monkeypatch, piece, row):
     def k1_turned_around(logprobs, reference, mask):
         return -k1(logprobs, reference, mask)
 
