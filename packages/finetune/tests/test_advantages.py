@@ -38,7 +38,7 @@ def by_the_sum(rewards, values, mask, gamma, lam):
     return advantages
 
 
-def test_surprises_by_hand():
+def test_td_errors_by_hand():
     # first row: 1 + 2 - 1, 0 + 4 - 2, and 2 + 0 - 4, for nothing comes after the last token
     expected = tensor([[2.0, 2.0, -2.0, 0.0], [0.0, 0.0, 0.0, 4.0]])
     torch.testing.assert_close(td_errors(REWARDS, VALUES, MASK), expected, rtol=0, atol=0)
@@ -66,7 +66,7 @@ def test_the_loop_is_the_sum_of_the_paper(gamma, lam):
     torch.testing.assert_close(returns, (expected + values) * mask, rtol=0, atol=1e-12)
 
 
-def test_with_lambda_one_the_returns_are_what_was_paid_whatever_the_critic_says():
+def test_with_lambda_one_the_returns_are_sums_of_rewards_whatever_the_critic_predicts():
     rewards = tensor([[0.0, 0.0, 8.0, 99.0]])
     mask = tensor([[True, True, True, False]])
     for values in (torch.zeros(1, 4), tensor([[5.0, -3.0, 2.0, 7.0]])):
@@ -81,7 +81,7 @@ def test_a_critic_that_is_right_leaves_no_advantage():
     torch.testing.assert_close(advantages, torch.zeros_like(rewards), rtol=0, atol=1e-12)
 
 
-def test_every_row_is_what_it_is_alone_and_without_padding():
+def test_each_row_equals_the_row_computed_alone_without_padding():
     rewards, values, mask = random_answers()
     together = gae(rewards, values, mask, 0.9, 0.8)
     for row, n in enumerate(mask.sum(1).tolist()):
@@ -92,7 +92,7 @@ def test_every_row_is_what_it_is_alone_and_without_padding():
 
 
 @pytest.mark.parametrize("rubbish", [1e9, torch.inf, torch.nan])
-def test_what_stands_on_padding_changes_no_number_and_no_gradient(rubbish):
+def test_values_on_padding_change_no_number_and_no_gradient(rubbish):
     def computed(filler):
         rewards, values, mask = random_answers()
         rewards, values = (
@@ -121,7 +121,7 @@ def test_whitening_by_hand():
     torch.testing.assert_close(whiten_keeping_mean(x, mask), expected, rtol=0, atol=1e-6)
 
 
-def test_statistics_are_those_of_the_answer_tokens_alone():
+def test_statistics_are_those_of_the_answer_tokens_only():
     x, _, mask = random_answers()
     torch.testing.assert_close(masked_mean(x, mask), x[mask].mean(), rtol=0, atol=1e-12)
     torch.testing.assert_close(masked_variance(x, mask), x[mask].var(), rtol=0, atol=1e-12)

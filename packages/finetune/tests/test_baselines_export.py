@@ -31,7 +31,9 @@ def runs(home):
 def exported(runs, tmp_path_factory):
     """The base of the runs, with the adapter of one below."""
     folder = tmp_path_factory.mktemp("exported") / "model"
-    assert main(["export", str(runs / "peft-sft"), str(folder), "--adapter"]) == 0
+    assert (
+        main(["export", "--run", str(runs / "peft-sft"), "--output", str(folder), "--adapter"]) == 0
+    )
     return folder
 
 
@@ -50,7 +52,7 @@ def test_peft_puts_the_adapter_of_a_run_onto_the_exported_base(runs, exported):
 
 @torch.no_grad()
 def test_transformers_opens_the_merged_run(runs, tmp_path):
-    assert main(["export", str(runs / "peft-sft"), str(tmp_path / "out")]) == 0
+    assert main(["export", "--run", str(runs / "peft-sft"), "--output", str(tmp_path / "out")]) == 0
     ours, (theirs, _) = load_assistant(str(runs / "peft-sft")), load_library_model(tmp_path / "out")
     torch.testing.assert_close(theirs(TOKENS).logits, ours.model(TOKENS), **CLOSE)
     assert theirs.generation_config.eos_token_id == ours.stop

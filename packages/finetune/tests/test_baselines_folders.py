@@ -163,7 +163,7 @@ def test_a_run_in_another_format_than_the_base_exports_its_own_template_and_stop
     files = ["--model", published, "--data", rows, "--runs", tmp_path / "runs"]
     assert main(["sft", *options, "--format", "alpaca", *map(str, files), "--name", "a"]) == 0
     out = tmp_path / "out"
-    assert main(["export", str(tmp_path / "runs" / "a"), str(out)]) == 0
+    assert main(["export", "--run", str(tmp_path / "runs" / "a"), "--output", str(out)]) == 0
     library = AutoTokenizer.from_pretrained(out)
     assert library.chat_template != PUBLISHED.chat_template
     asked = library.apply_chat_template([QUESTION], add_generation_prompt=True, return_dict=False)
@@ -218,7 +218,7 @@ def test_the_base_of_an_adapter_may_be_elsewhere(published, tmp_path, capsys):
     tokens = torch.arange(24)[None]
     again = load_assistant(str(adapter), base=str(published))
     assert torch.equal(again.model(tokens), found.model(tokens))
-    chat = ["chat", "--model", str(adapter), "--question", "Add 1.", "--tokens", "2"]
+    chat = ["chat", "--model", str(adapter), "--question", "Add 1.", "--max-new-tokens", "2"]
     assert main([*chat, "--base", str(published)]) == 0
     capsys.readouterr()
     assert main([*chat[:1], "--model", str(published), "--base", str(published)]) == 2
@@ -230,7 +230,7 @@ def test_an_export_with_its_adapter_survives_a_move(published, rows, tmp_path, m
     options = ["--device", "cpu", "--steps", "2", "--batch-size", "2", "--context", "64"]
     files = ["--model", str(published), "--data", str(rows), "--rank", "2", "--name", "a"]
     assert main(["sft", *options, *files]) == 0
-    assert main(["export", "runs/a", "out", "--adapter"]) == 0
+    assert main(["export", "--run", "runs/a", "--output", "out", "--adapter"]) == 0
     tokens = torch.arange(24)[None]
     before = load_assistant("out/adapter").model(tokens)
     shutil.move("out", "elsewhere")

@@ -50,7 +50,7 @@ def test_losses_and_gradients_equal_those_of_torchrl(epsilon):
     logprobs = logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
     policy = clipped_policy_loss(logprobs, old_logprobs, advantages, mask, epsilon)
     value = clipped_value_loss(values, old_values, returns, mask, epsilon)
-    assert 0 < policy.clipped < 1 and 0 < value.clipped < 1
+    assert 0 < policy.clip_fraction < 1 and 0 < value.clip_fraction < 1
     batch = (logits, tokens, old_logprobs, advantages, values, old_values, returns)
     theirs = baselines.torchrl_losses(
         baselines.TokenBatch(*(each[mask] for each in batch)), epsilon

@@ -69,7 +69,7 @@ def same(ours, theirs):
     return ours.keys() == theirs.keys() and all(torch.equal(ours[n], theirs[n]) for n in ours)
 
 
-def test_the_help_lists_every_command_that_there_is(capsys):
+def test_the_help_lists_every_command(capsys):
     assert main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == list(FINETUNE.commands)
@@ -86,7 +86,7 @@ def test_sft_writes_a_run_that_gpt_can_sample_from(home, sft, capsys):
     assert capsys.readouterr().out.startswith("The")
 
 
-def test_a_small_model_gets_two_tokens_for_the_marks_of_a_conversation(home, sft):
+def test_a_small_model_gets_two_special_tokens_for_conversations(home, sft):
     base, tuned = (RunFolder(each).read_config()["model"] for each in (home / "runs" / "base", sft))
     assert tuned["vocab_size"] == base["vocab_size"] + 2
     assistant = load_assistant(str(sft))
@@ -95,7 +95,7 @@ def test_a_small_model_gets_two_tokens_for_the_marks_of_a_conversation(home, sft
 
 
 @pytest.mark.parametrize("trained", TRAINED)
-def test_a_stopped_run_goes_on_with_the_same_bits(home, sft, trained, capsys):
+def test_a_stopped_run_resumes_with_the_same_bits(home, sft, trained, capsys):
     data = ("--data", home / "pairs.jsonl", "--model", sft)
     names = [f"whole-{trained}", f"cut-{trained}"]
     for name in names:
@@ -187,7 +187,7 @@ def test_pairs_that_cannot_be_read_are_counted_and_left_out(home, sft, capsys):
     assert re.search(r"3 of 10 pairs are left out: .* 3 contain a delimiter", stderr)
 
 
-def test_reading_a_run_does_not_set_its_readers_random_numbers(home, sft):
+def test_loading_a_run_does_not_change_the_random_state(home, sft):
     drawn = []
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -219,7 +219,7 @@ def test_the_answers_of_every_stage_can_be_read(home, sft, reward_run, capsys):
     assert torch.isfinite(scorer(torch.tensor([[1, 2, 3]]), torch.tensor([3]))).all()
 
 
-def test_a_run_with_adapters_answers_as_its_merged_weights_do(home, sft):
+def test_a_run_with_adapters_is_loaded_with_merged_weights(home, sft):
     data = ("--data", home / "rows.json", "--model", sft)
     assert call(f"sft {TINY} --learning-rate 0.05 --rank 2 --name adapted", home, *data) == 0
     tuned, before = (load_assistant(str(home / "runs" / name)).model for name in ("adapted", "sft"))

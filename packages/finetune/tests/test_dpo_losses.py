@@ -30,7 +30,7 @@ def double(*numbers):
     return torch.tensor(numbers, dtype=torch.float64)
 
 
-def test_an_answer_counts_by_its_own_tokens():
+def test_an_answer_is_scored_by_its_own_tokens():
     logprobs, mask = torch.tensor(LOGPROBS), torch.tensor(ANSWERS)
     sums = answer_logprob(logprobs, mask)
     assert sums.tolist() == [-3, -4]
@@ -38,13 +38,13 @@ def test_an_answer_counts_by_its_own_tokens():
     assert mean_logprob(sums, mask.sum(-1)).tolist() == [-1.5, -4]
 
 
-def test_what_the_prompt_scores_changes_nothing():
+def test_log_probabilities_of_the_prompt_change_nothing():
     logprobs, mask = torch.tensor(LOGPROBS), torch.tensor(ANSWERS)
     other = logprobs.masked_fill(~mask, 5.0)
     assert torch.equal(answer_logprob(other, mask), answer_logprob(logprobs, mask))
 
 
-def test_chosen_rows_stand_above_rejected_ones():
+def test_chosen_rows_come_before_rejected_ones():
     values = double(-3, -1, -4, -8)
     assert split_chosen_rejected(values)[0].tolist() == [-3, -1]
     assert split_chosen_rejected(values)[1].tolist() == [-4, -8]
@@ -128,7 +128,7 @@ def test_the_robust_loss_averages_over_wrong_labels_to_the_true_one(h, e):
 
 @pytest.mark.parametrize("smoothing", [-0.1, 0.5, 1.0, float("nan")])
 @pytest.mark.parametrize("smoothed", [conservative_dpo_loss, robust_dpo_loss])
-def test_labels_that_say_nothing_are_refused(smoothed, smoothing):
+def test_smoothing_of_half_or_more_is_refused(smoothed, smoothing):
     with pytest.raises(BadInput, match=f"smoothing must lie in .*, got {smoothing}"):
         smoothed(double(1), double(0), 0.1, smoothing)
 
@@ -149,7 +149,7 @@ def test_every_loss_pulls_the_chosen_answer_up_and_the_rejected_one_down(loss):
     assert (logprobs.grad[:2] < 0).all() and (logprobs.grad[2:] > 0).all()
 
 
-def test_a_small_beta_makes_every_pair_count_alike():
+def test_with_a_small_beta_every_pair_has_the_same_weight():
     policy, reference = double(8, -9).requires_grad_(), double(0, 0)
     loss = dpo_loss(policy, reference, 1e-9)
     loss.backward()
@@ -157,14 +157,14 @@ def test_a_small_beta_makes_every_pair_count_alike():
     assert (policy.grad / 1e-9).tolist() == pytest.approx([-0.25, -0.25])  # half, over two pairs
 
 
-def test_far_margins_overflow_nothing():
+def test_large_margins_do_not_overflow():
     policy = torch.tensor([1e6, -1e6], requires_grad=True)
     for loss in (dpo_loss, conservative_dpo_loss, robust_dpo_loss):
         loss(policy, torch.zeros(2)).backward()
     assert policy.grad.isfinite().all()
 
 
-def test_ipo_wants_a_margin_and_no_more():
+def test_ipo_has_no_gradient_at_its_target_margin():
     policy = double(5, 4, 6).requires_grad_()
     ipo_loss(policy, double(0, 0, 0), beta=0.1).backward()  # 1 / (2 * 0.1) = 5
     assert policy.grad[0] == 0 and policy.grad[1] < 0 < policy.grad[2]

@@ -38,7 +38,7 @@ def runs(home):
 
 
 @pytest.mark.parametrize("verb", ["sft", "dpo"])
-def test_a_run_leaves_its_adapter_and_that_is_all_it_has_learned(verb, runs):
+def test_a_run_saves_its_adapter_which_holds_all_that_it_learned(verb, runs):
     run = runs / f"thin-{verb}"
     assert {path.name for path in (run / "adapter").iterdir()} == ADAPTER_FILES
     model = load_assistant(str(runs / "start")).model
@@ -49,7 +49,7 @@ def test_a_run_leaves_its_adapter_and_that_is_all_it_has_learned(verb, runs):
     assert torch.equal(merged_copy(model)(TOKENS), after)
 
 
-def test_a_reward_model_leaves_its_row_beside_its_adapter(runs):
+def test_a_reward_model_saves_its_score_row_with_its_adapter(runs):
     scorer = as_scorer(load_assistant(str(runs / "start")).model)
     read_adapter(runs / "thin-reward" / "adapter", scorer)
     lengths = torch.tensor([20, 7])
@@ -58,7 +58,7 @@ def test_a_reward_model_leaves_its_row_beside_its_adapter(runs):
     assert torch.equal(scorer.eval()(TOKENS, lengths), ours(TOKENS, lengths))
 
 
-def test_where_all_weights_are_trained_there_is_no_adapter(runs, home):
+def test_a_run_that_trains_all_weights_has_no_adapter(runs, home):
     assert not (runs / "start" / "adapter").exists()
     again = ("--data", home / "rows.json", "--model", runs / "start")
     assert call(f"sft {TINY} --rank 2 --name changed", home, *again) == 0
@@ -81,7 +81,7 @@ def test_an_exported_run_answers_as_the_run_does(name, runs, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["thin-sft", "small-sft"])
-def test_an_adapter_apart_is_a_model_of_its_own_name(name, runs, tmp_path):
+def test_a_separate_adapter_can_be_loaded_by_its_folder(name, runs, tmp_path):
     folder, run = tmp_path / "out", str(runs / name)
     assert main(["export", "--run", run, "--output", str(folder), "--adapter"]) == 0
     base, start = load_pretrained(str(folder)).model, load_assistant(str(runs / "start")).model
@@ -118,7 +118,7 @@ def test_a_wrong_call_is_one_sentence_and_leaves_nothing(
     ("base", "message"),
     [(None, "does not name its base model"), ("other", "'other', also an adapter")],
 )
-def test_an_adapter_without_a_base_is_no_model(base, message, runs, tmp_path, monkeypatch):
+def test_an_adapter_without_a_base_is_refused(base, message, runs, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     model = load_assistant(str(runs / "start")).model
     inject(model, LoraConfig(2))

@@ -74,7 +74,7 @@ def test_the_mean_over_samples_lies_within_four_standard_errors(kind):
     assert abs(values.mean() - LN2 / 4) < 4 * values.std() / math.sqrt(20_000)
 
 
-def test_k2_is_biased_and_the_less_so_the_closer_the_two_are():
+def test_the_bias_of_k2_shrinks_as_the_two_distributions_approach():
     def bias(scale):
         logits, reference = two_distributions(scale=scale)
         values, p = estimates(k2, logits, reference)

@@ -70,19 +70,19 @@ def test_good_answers_are_pulled_up_and_bad_ones_down_by_the_slope_of_the_sigmoi
     assert ratio.grad.tolist() == pytest.approx([-slope, slope])
 
 
-def test_what_lies_far_from_the_reference_point_is_hardly_felt():
+def test_far_from_the_reference_point_gradients_vanish():
     ratio = double(0, 60, -60).requires_grad_()
     kto_loss(ratio, torch.tensor([True] * 3), double(0)[0], beta=0.5).backward()
     near, above, below = ratio.grad.abs().tolist()
     assert max(above, below) < 1e-9 < near
 
 
-def test_a_beta_of_almost_nothing_tells_nothing_apart():
+def test_with_a_tiny_beta_all_answers_have_half_the_value():
     loss = kto_loss(double(9, -30), torch.tensor([True, False]), double(1)[0], beta=1e-12)
     assert loss.item() == pytest.approx(0.5)
 
 
-def test_pairs_are_taken_apart():
+def test_pairs_are_split_into_labelled_answers():
     assert labelled_answers([TokenPair([1], [2], [3]), TokenPair([4], [5], [6])]) == [
         ([1], [2], True),
         ([4], [5], True),
@@ -141,7 +141,7 @@ def test_an_order_for_other_data_is_refused():
 
 
 @pytest.mark.parametrize("name", ["beta", "desirable_weight", "undesirable_weight"])
-def test_settings_must_be_positive(name):
+def test_hyperparameters_must_be_positive(name):
     model, batches = policy(), labelled_batches(DATA, EpochSampler(3, 3, 0), 3, CPU)
     kto = KTOHyperparameters(**{name: 0.0})
     with pytest.raises(BadInput, match=f"{name} must be a positive number, got 0"):

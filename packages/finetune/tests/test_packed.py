@@ -25,7 +25,7 @@ TOKENS = torch.tensor(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_stream_is_that_of_the_padded_block(kind):
+def test_the_residual_stream_equals_that_of_the_padded_block(kind):
     model = GPT(KINDS[kind]).double()
     weights = torch.randn(6, 16, dtype=torch.float64)
     expected, found = model.hidden(TOKENS)[WANTED], hidden_at(model, TOKENS, WANTED)
@@ -48,7 +48,7 @@ def positions_seen(model, tokens, wanted):
     return seen[-1]
 
 
-def test_padding_and_what_nobody_asks_for_do_not_pass_through_the_layers():
+def test_padding_and_later_tokens_do_not_pass_through_the_layers():
     model = GPT(KINDS["learned positions"])
     assert positions_seen(model, TOKENS, WANTED) == 6 + 2 + 3 + 0
     assert positions_seen(model, TOKENS[:1], WANTED[:1]) == 6  # as a block

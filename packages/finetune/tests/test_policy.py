@@ -23,7 +23,7 @@ def test_log_probabilities_are_those_of_the_next_tokens_and_zero_elsewhere():
     assert (ours == 0).int().tolist() == [[1, 1, 0, 0], [0, 0, 0, 1]]
 
 
-def test_gradients_flow_from_every_token_that_counts():
+def test_gradients_flow_from_every_scored_token():
     model, (tokens, mask, _) = GPT(NANO).double(), rows()
     weights = torch.randn(2, 4).double()
     scores = model(tokens)[:, :-1].log_softmax(-1).gather(-1, tokens[:, 1:, None])[..., 0]
@@ -34,7 +34,7 @@ def test_gradients_flow_from_every_token_that_counts():
         torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
 
 
-def test_another_kind_shares_the_weights_and_their_names():
+def test_a_model_of_another_class_shares_the_weights_and_their_names():
     model = GPT(NANO)
     policy = share_layers_as(Policy, model)
     assert [*policy.state_dict()] == [*model.state_dict()]
@@ -57,7 +57,7 @@ def test_every_answer_begins_with_the_score_zero():
     assert Scorer(NANO)(tokens, lengths).tolist() == [0, 0]
 
 
-def test_a_scorer_made_of_a_model_shares_its_body_in_its_format():
+def test_a_scorer_shares_the_layers_of_its_model_in_their_number_format():
     model, (tokens, _, lengths) = GPT(NANO).double(), rows()
     scorer = as_scorer(model)
     assert scorer.embedding.weight is model.embedding.weight

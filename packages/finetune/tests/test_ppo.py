@@ -92,7 +92,9 @@ def test_a_resumed_run_ends_with_the_same_bits(tmp_path):
     with closing(run_ppo(parts, config=adaptive, folder=tmp_path)) as records:
         while next(records).step < 3:
             pass
-    start, _ = newest_checkpoint(tmp_path)
+    found = newest_checkpoint(tmp_path)
+    assert found is not None
+    start = found[0]
     again = [record.beta for record in run_ppo(resumed, config=adaptive, start=start)]
     assert again == betas[3:]
     pairs = zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True)
@@ -215,7 +217,8 @@ def test_minibatches_of_an_epoch_take_every_row_once(monkeypatch):
 def test_checkpoints_are_saved_between_phases_only(tmp_path):
     with closing(run_ppo(new_models(), folder=tmp_path)) as records:
         assert next(records).step == 1
-    assert newest_checkpoint(tmp_path)[0].values["step"] == CONFIG.updates_per_phase
+    found = newest_checkpoint(tmp_path)
+    assert found is not None and found[0].values["step"] == CONFIG.updates_per_phase
     assert CONFIG.loop_config(replace(LOOP, save_every=5)).save_every == 4
     assert CONFIG.loop_config(replace(LOOP, save_every=9)).save_every == 8
 

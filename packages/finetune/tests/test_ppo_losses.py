@@ -36,7 +36,7 @@ def test_the_policy_loss_by_hand():
     assert clipped == 0.5
 
 
-def test_a_token_that_is_cut_off_has_no_gradient():
+def test_a_clipped_token_has_no_gradient():
     logprobs = RATIOS.log().requires_grad_()
     loss, _ = clipped_policy_loss(logprobs, OLD, ADVANTAGES, MASK)
     # of the others it is -advantage * ratio / 4
@@ -45,7 +45,7 @@ def test_a_token_that_is_cut_off_has_no_gradient():
     torch.testing.assert_close(gradient, expected, rtol=0, atol=1e-6)
 
 
-def test_at_the_start_it_is_the_plain_policy_gradient_and_nothing_is_cut():
+def test_at_the_start_it_is_the_plain_policy_gradient_and_nothing_is_clipped():
     (logprobs, _, advantages, *_), mask = random_step()
     logprobs.requires_grad_()
     loss, clipped = clipped_policy_loss(logprobs, logprobs.detach(), advantages, mask)
@@ -55,7 +55,7 @@ def test_at_the_start_it_is_the_plain_policy_gradient_and_nothing_is_cut():
     assert clipped == 0
 
 
-def test_a_token_with_a_good_advantage_becomes_likelier():
+def test_a_token_with_a_positive_advantage_becomes_more_likely():
     logits = torch.zeros(1, 2, 3, requires_grad=True)
     mask = tensor([[True, True]])
     logprobs = logits.log_softmax(-1)[..., 1]
@@ -65,7 +65,7 @@ def test_a_token_with_a_good_advantage_becomes_likelier():
     assert after[0] > 1 / 3 > after[1]
 
 
-def test_the_loss_only_ever_promises_less_than_the_plain_one():
+def test_the_clipped_loss_is_never_below_the_plain_loss():
     (logprobs, old, advantages, *_), mask = random_step()
     plain = -masked_mean((logprobs - old).exp() * advantages, mask)
     assert clipped_policy_loss(logprobs, old, advantages, mask, 0.1).loss > plain
@@ -87,7 +87,7 @@ def test_the_value_loss_by_hand():
     assert clipped == 0.25
 
 
-def test_the_value_loss_is_half_the_squared_error_while_nothing_moves_far():
+def test_the_value_loss_is_half_the_squared_error_within_the_clip_range():
     (values, old, returns, *_), mask = random_step()
     loss, clipped = clipped_value_loss(values, old, returns, mask, epsilon=100.0)
     expected = 0.5 * torch.nn.functional.mse_loss(values[mask], returns[mask])
@@ -95,7 +95,7 @@ def test_the_value_loss_is_half_the_squared_error_while_nothing_moves_far():
     assert clipped == 0
 
 
-def test_a_value_that_has_moved_too_far_has_no_gradient_towards_its_return():
+def test_a_value_outside_the_clip_range_has_no_gradient_towards_its_return():
     values = tensor([[1.0, 0.1]]).requires_grad_()
     mask = tensor([[True, True]])
     loss, _ = clipped_value_loss(values, torch.zeros(1, 2), tensor([[1.5, 1.5]]), mask)
@@ -110,7 +110,7 @@ def test_the_losses_add_up_with_their_weights():
     assert total == 1 + 0.5 * 2 - 0.25 * 3
 
 
-def test_the_bonus_keeps_the_policy_undecided():
+def test_the_entropy_bonus_raises_the_entropy():
     logits = tensor([[[2.0, 0.0, -1.0]]], requires_grad=True)
     before = entropy(logits.log_softmax(-1)).mean()
     loss = ppo_loss(tensor(0.0), tensor(0.0), before, entropy_coef=0.1)
@@ -118,7 +118,7 @@ def test_the_bonus_keeps_the_policy_undecided():
     assert entropy((logits - gradient).log_softmax(-1)).mean() > before
 
 
-def test_the_approximate_divergence_runs_from_the_old_policy_to_the_new():
+def test_the_approximate_kl_is_that_of_the_new_policy_from_the_old():
     generator = torch.Generator().manual_seed(0)
     old, new = torch.randn(2, 1, 4, generator=generator).double().log_softmax(-1)
     # a token of the vocabulary for each of 4 rows, weighed by how often the old policy draws it
@@ -140,7 +140,7 @@ def every_loss(numbers, mask):
 
 
 @pytest.mark.parametrize("rubbish", [1e9, torch.inf, torch.nan])
-def test_what_stands_on_padding_changes_no_number_and_no_gradient(rubbish):
+def test_values_on_padding_change_no_number_and_no_gradient(rubbish):
     def computed(filler):
         numbers, mask = random_step(filler)
         numbers = [each.requires_grad_() for each in numbers]

@@ -57,7 +57,7 @@ def test_a_score_moves_by_the_probability_of_being_wrong():
     torch.testing.assert_close(rejected.grad, tensor([0.75]))
 
 
-def test_a_batch_loses_what_its_pairs_lose_alone():
+def test_the_loss_of_a_batch_is_the_sum_of_its_pairs_losses():
     model = scorer()
     total, terms = reward_loss(model, pad_examples(CHOSEN + REJECTED))
     alone = [
@@ -67,7 +67,7 @@ def test_a_batch_loses_what_its_pairs_lose_alone():
     assert terms == sum(part.terms for part in alone) == 3
 
 
-def test_the_upper_half_is_the_chosen_one():
+def test_the_upper_half_of_the_rows_is_the_chosen_one():
     def model(tokens, lengths):
         return lengths.float()  # the longer the better
 
@@ -80,7 +80,7 @@ def test_the_upper_half_is_the_chosen_one():
     )
 
 
-def test_rows_that_are_no_pairs_are_refused():
+def test_an_odd_number_of_rows_is_refused():
     rows = Rows(torch.zeros(3, 2, dtype=torch.long), torch.ones(3, 2).bool(), torch.ones(3).long())
     with pytest.raises(BadInput, match="3 rows cannot be pairs"):
         reward_loss(scorer(), rows)

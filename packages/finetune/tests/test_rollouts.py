@@ -23,14 +23,14 @@ def bold_model():
     return model
 
 
-def test_draws_have_the_probabilities_of_the_softmax():
+def test_samples_have_the_probabilities_of_the_softmax():
     scores, n = torch.tensor([0.0, 1.0, -1.0]), 20_000
     counts = gumbel_choice(n, seeded())(scores.expand(n, 3)).bincount(minlength=3)
     for share, p in zip((counts / n).tolist(), scores.softmax(-1).tolist(), strict=True):
         assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / n)
 
 
-def test_an_answer_that_stopped_has_the_stop_token_and_another_has_not():
+def test_only_an_answer_that_stopped_has_the_stop_token():
     made = rollout(bold_model(), [[1, 2], [3], [0, 1, 2]] * 5, 4, STOP, seeded())
     assert 0 < made.stopped.sum() < 15
     for tokens, mask, length, stopped in zip(*made.rows, made.stopped, strict=True):

@@ -31,7 +31,7 @@ from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 
 CONFIGS = {sft: sft.SftConfig, dpo: dpo.DpoConfig, reward: reward.RewardConfig}
 LOADERS = {
-    sft: sft.load_conversations,
+    sft: sft.select_conversations,
     dpo: dpo.load_preference_pairs,
     reward: reward.load_scored_pairs,
 }
@@ -338,7 +338,7 @@ def test_both_options_are_recorded_in_the_run(home, tmp_path):
     )  # fmt: skip
     folder = RunFolder(tmp_path / "run")
     before = load_assistant(config.model)
-    create_run(folder, config, before, sft.load_conversations(config, before))
+    create_run(folder, config, before, sft.select_conversations(config, before))
     saved = folder.read_config()["command"]
     assert (saved["ignore_columns"], saved["skip_unusable"]) == ("persona, mood", True)
     resumed = sft.SftConfig(resume=folder.path).with_defaults()
@@ -396,7 +396,7 @@ def test_the_error_names_the_side_of_the_split_that_does_not_fit(home, assistant
     monkeypatch.setattr("finetune.datasets.tasks.question_task", lambda: Task([short], [long]))
     config = sft.SftConfig(model=str(home / "runs" / "base"), context=60)
     with pytest.raises(BadInput, match="none of 1 held-out conversations fits into a context"):
-        sft.load_conversations(config, assistant)
+        sft.select_conversations(config, assistant)
 
 
 def test_questions_without_space_for_an_answer_are_counted_and_reported(

@@ -41,7 +41,7 @@ def test_it_is_the_cross_entropy_of_the_answer_tokens():
     assert terms == n_tokens == 7
 
 
-def test_a_batch_loses_what_its_rows_lose_alone():
+def test_the_loss_of_a_batch_is_the_sum_of_its_rows_losses():
     policy = share_layers_as(Policy, GPT(NANO).double())
     total, terms = sft_loss(policy, pad_examples(EXAMPLES))
     alone = [sft_loss(policy, pad_examples([example])) for example in EXAMPLES]

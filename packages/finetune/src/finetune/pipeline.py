@@ -12,7 +12,7 @@ from finetune.assistant.base_model import base_config, ensure_base
 from finetune.assistant.sampled_pairs import N_QUESTIONS, sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
-from finetune.dpo.pairs import encode_pair
+from finetune.dpo.pairs import pair_selection
 from finetune.dpo.run import DPO_LOOP, DpoConfig, run_dpo
 from finetune.evaluation.against_reference import evaluate_against_reference
 from finetune.evaluation.answers_report import answers_report
@@ -20,7 +20,7 @@ from finetune.options import DataOptions, FinetuneOptions
 from finetune.ppo.run import DEFAULT_PPO, PPO_LOOP, PpoConfig, load_questions, run_ppo
 from finetune.reward.run import REWARD_LOOP, RewardConfig, run_reward
 from finetune.runs import create_run, load_initial_assistant, reported_selection, save_adapter
-from finetune.sft.run import SFT_LOOP, SftConfig, load_conversations, run_sft
+from finetune.sft.run import SFT_LOOP, SftConfig, run_sft, select_conversations
 from gpt.errors import BadInput
 from gpt.runs.training_run import TrainingRun
 
@@ -83,7 +83,7 @@ class Pipeline:
         """Teach the base model to answer."""
         loop = replace(SFT_LOOP, steps=self.sizes.sft_steps, seed=self.seed)
         config = SftConfig(loop, model=base, **self.shared_options())
-        return run_stage(config, load_conversations, run_sft)
+        return run_stage(config, select_conversations, run_sft)
 
     def reward(self, sft: str, pairs: Task[PreferencePair], name: str = "reward") -> str:
         """Train a reward model on pairs."""
@@ -166,9 +166,7 @@ def pairs_that_fit(
     """Return a function that selects those of the given pairs that fit into the context."""
 
     def load(config: DataOptions, assistant: Assistant) -> Task[PreferencePair]:
-        selection = config.selection(
-            lambda pair: encode_pair(assistant, pair, config.context), "pairs"
-        )
+        selection = pair_selection(config, assistant)
         with reported_selection(selection):
             return keep_usable(task, selection)
 

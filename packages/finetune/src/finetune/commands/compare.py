@@ -1,4 +1,4 @@
-"""`finetune compare`: ours beside trl, peft and torchrl, in one process, row by row."""
+"""`finetune compare`: our values and times next to those of trl, peft and torchrl, row by row."""
 
 import os
 from collections.abc import Iterator
@@ -18,22 +18,22 @@ class CompareConfig:
     """
 
     only: str = ""
-    """Compute only the groups whose name holds this, such as `DPO` or `LoRA`."""
+    """Compute only the groups whose name contains this text, such as `DPO` or `LoRA`."""
     speed: bool = True
-    """Also the rows that are timed."""
+    """Include the timed rows, which take many minutes."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
 
 def run(config: CompareConfig) -> int:
-    """Compute the rows one after the other, print them, and say whether all are equal."""
+    """Compute the rows, print them, and return 1 if any of them is not equal or too slow."""
     return report_comparison(
         all_groups(config.speed), config.only, config.json, "finetune.baselines"
     )
 
 
 def all_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
-    """Names of what can be computed here, and how."""
+    """Return the groups of rows by name, each with the function that computes them."""
     tiny = TINY_BENCHMARK if timed else without_timing(TINY_BENCHMARK)
     yield "SFT tiny", partial(trainers.sft_trainer_rows, tiny, 1.2)
     yield "reward tiny", partial(trainers.reward_trainer_rows, tiny, 1.2)
@@ -48,7 +48,7 @@ def all_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
 
 
 def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
-    """Those that are about nothing but time and memory."""
+    """Return the groups that measure only time and memory."""
     yield "LoRA step tiny", partial(lora_rows.lora_step_row, "tiny", 1.2)
     yield "SFT smollm2", partial(trainers.sft_trainer_rows, SMOLLM2_BENCHMARK, 1.0)
     yield "reward smollm2", partial(trainers.reward_trainer_rows, SMOLLM2_BENCHMARK, 1.0)

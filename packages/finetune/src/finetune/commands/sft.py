@@ -10,7 +10,7 @@ from finetune.runs import (
     report_answers,
     save_adapter,
 )
-from finetune.sft.run import SftConfig, held_out_questions, load_conversations, run_sft
+from finetune.sft.run import SftConfig, held_out_questions, run_sft, select_conversations
 from gpt.runs.training_run import TrainingRun
 
 
@@ -22,7 +22,7 @@ def run(config: SftConfig) -> int:
         with run.setup() as is_first:
             if is_first and config.resume is None:
                 assistant = load_initial_assistant(config)
-                conversations = load_conversations(config, assistant)
+                conversations = select_conversations(config, assistant)
                 create_run(run.folder, config, assistant, conversations)
         run_sft(run, config)
         if run.is_finished:
@@ -34,7 +34,7 @@ def run(config: SftConfig) -> int:
 def print_masks(config: SftConfig) -> int:
     """Print the first three rows, with the tokens that the loss scores in colour."""
     assistant = load_initial_assistant(config)
-    rows = load_conversations(config, assistant).train[:3]
+    rows = select_conversations(config, assistant).train[:3]
     format, tokenizer = assistant.format, assistant.tokenizer
     console = Console(highlight=False)
     for row in encode_conversations(format, tokenizer, rows, config.context).examples:

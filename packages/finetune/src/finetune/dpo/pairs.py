@@ -15,7 +15,8 @@ from finetune.conversations.rows import (
     prompt_answer_example,
     split_into_batches,
 )
-from finetune.datasets.selection import TooLong
+from finetune.datasets.selection import Selection, TooLong
+from finetune.options import DataOptions
 from gpt.errors import BadInput
 from gpt.runs.processes import local_rows
 
@@ -53,6 +54,15 @@ def encode_pairs(
 ) -> list[TokenPair]:
     """Encode pairs as tokens; raises what `encode_pair` raises."""
     return [encode_pair(assistant, pair, context) for pair in pairs]
+
+
+def pair_selection(config: DataOptions, assistant: Assistant) -> Selection[PreferencePair]:
+    """Return the selection of pairs that fit into the context of a run."""
+
+    def check(pair: PreferencePair) -> None:
+        encode_pair(assistant, pair, config.context)
+
+    return config.selection(check, "pairs")
 
 
 def pair_rows(pairs: Sequence[TokenPair]) -> Rows:

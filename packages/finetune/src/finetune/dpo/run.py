@@ -15,7 +15,7 @@ from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task, read_task
 from finetune.dpo.losses import dpo_loss, ipo_loss
 from finetune.dpo.margins import mean_logprob, sum_logprob
-from finetune.dpo.pairs import encode_pair, encode_pairs, pair_batches, pair_rows
+from finetune.dpo.pairs import encode_pairs, pair_batches, pair_rows, pair_selection
 from finetune.dpo.training import check_beta, evaluate_pairs, train_dpo
 from finetune.options import DataOptions
 from finetune.runs import (
@@ -72,7 +72,7 @@ class DpoConfig(DataOptions):
 
 def load_preference_pairs(config: DpoConfig, assistant: Assistant) -> Task[PreferencePair]:
     """Load the pairs that fit into the context, from data or from a model."""
-    selection = config.selection(lambda pair: encode_pair(assistant, pair, config.context), "pairs")
+    selection = pair_selection(config, assistant)
     with reported_selection(selection):
         if config.sample_from is None:
             return pair_task(config.data, selection)

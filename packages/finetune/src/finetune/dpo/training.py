@@ -121,10 +121,9 @@ def pair_record(record: StepRecord, metrics: list[PairMetrics]) -> PairRecord:
     mean = mean_pair_metrics(metrics)
     sums = (mean.n_pairs * getattr(mean, name) for name in PAIR_COLUMNS)
     n_pairs, *totals = all_reduce_sum(mean.n_pairs, *sums)
-    means: dict[str, Any] = {
-        name: total / n_pairs for name, total in zip(PAIR_COLUMNS, totals, strict=True)
-    }
-    return PairRecord(**vars(record), **means)
+    means = {name: total / n_pairs for name, total in zip(PAIR_COLUMNS, totals, strict=True)}
+    columns = record.step, record.loss, record.rate, record.grad_norm, record.validation
+    return PairRecord(*columns, **means)
 
 
 @torch.no_grad()

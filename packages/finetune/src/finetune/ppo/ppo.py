@@ -30,7 +30,7 @@ from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.passes import autocast
 from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
-from gpt.training.loop import LoopConfig, Training
+from gpt.training.loop import LoopConfig, StepRecord, Training
 
 RewardFunction = Callable[[Rollout], Float[Tensor, " B"]]
 """Returns one score per answer: a reward model, or a rule."""
@@ -146,7 +146,7 @@ def ppo(
                 models.beta.fill_(now.updated(kl_per_answer, len(mask)).kl_coef)
 
             # several epochs of minibatches on the same answers
-            updates = []
+            updates: list[StepRecord] = []
             for epoch in range(config.n_epochs):
                 order = np.random.default_rng([loop.seed, phase, epoch]).permutation(len(mask))
                 for numbers in np.array_split(order, config.n_minibatches):

@@ -12,7 +12,7 @@ from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task
-from finetune.dpo.pairs import encode_pair, encode_pairs, pair_batches, pair_rows
+from finetune.dpo.pairs import encode_pairs, pair_batches, pair_rows, pair_selection
 from finetune.options import DataOptions
 from finetune.reward.loss import reward_loss
 from finetune.reward.scorer import as_scorer
@@ -46,7 +46,7 @@ class RewardConfig(DataOptions):
 
 def load_scored_pairs(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:
     """Load the pairs that fit into the context, from data and, if asked for, from a model."""
-    selection = config.selection(lambda pair: encode_pair(assistant, pair, config.context), "pairs")
+    selection = pair_selection(config, assistant)
     with reported_selection(selection):
         task = pair_task(config.data, selection)
         if config.sample_from is not None:

@@ -50,7 +50,7 @@ class SftConfig(DataOptions):
     """Print the first rows with the scored tokens in colour, and do not train."""
 
 
-def load_conversations(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
+def select_conversations(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
     """Load the conversations that have an answer, or the start of one, within the context."""
 
     def check(conversation: Conversation) -> None:
