@@ -8,14 +8,14 @@ import pytest
 pytest.importorskip("transformers", reason="baselines: needs the extra baselines")
 
 from gpt.cli import main
-from gpt.commands.compare import all_groups
+from gpt.commands.compare import equality_groups
 
 pytestmark = pytest.mark.baselines
 
 FIELDS = {
     "name", "library", "max_abs_diff", "tolerance", "ours_s", "library_s", "speedup", "floor", "ok",
 }  # fmt: skip
-QUICK = [name for name, _ in all_groups(timed=False) if name != "SmolLM2"]
+QUICK = [name for name, _ in equality_groups() if name != "SmolLM2"]
 
 
 def rows_of(capsys, *options):
