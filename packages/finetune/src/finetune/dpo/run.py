@@ -98,20 +98,28 @@ def run_dpo(run: TrainingRun, config: DpoConfig) -> None:
     epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
     batches = pair_batches(pairs, epochs, size, run.device)
-    objective = LOSSES[config.loss][0], config.beta, LOSSES[config.loss][1]
+    loss, reduction = LOSSES[config.loss]
 
     def validate(model: nn.Module) -> float:
         rows = (pair_rows(part).to(run.device) for part in split_into_batches(held_out, size))
-        loss, metrics = evaluate_pairs(model, reference, rows, *objective)
+        value, metrics = evaluate_pairs(model, reference, rows, loss, config.beta, reduction)
         report_message(
             f"held-out pairs: {metrics.accuracy:.1%} ranked correctly, rewards "
             f"{metrics.chosen_reward:+.2f} (chosen) and {metrics.rejected_reward:+.2f} (rejected)"
         )
-        return loss
+        return value
 
-    start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
     records = train_dpo(
-        policy, reference, batches, config.loop, *objective, validate, start, checkpoints
+        policy,
+        reference,
+        batches,
+        config.loop,
+        loss,
+        config.beta,
+        reduction,
+        validate,
+        run.last_checkpoint(),
+        run.folder.checkpoints,
     )
     title, n_tokens = describe_trained_weights(policy), 2 * config.batch_size * config.context
     run.follow(records, config.loop.steps, title, n_tokens)
