@@ -80,7 +80,7 @@ def test_a_loss_that_includes_the_prompt_makes_the_losses_unequal(monkeypatch):
         logprobs = model(rows.tokens, rows.tokens > 0)
         return LossSum(-logprobs.sum(), int((rows.tokens[:, 1:] > 0).sum()))
 
-    monkeypatch.setattr(sft_training, "sft_loss", of_all)
+    monkeypatch.setattr(sft_training, "sft_loss", loss_of_all_tokens)
     assert not trainers.sft_trainer_rows(SHORT, 1.2)[0].is_equal
 
 

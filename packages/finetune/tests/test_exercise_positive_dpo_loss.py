@@ -8,32 +8,32 @@ from finetune.exercises.check_positive_dpo_loss import check
 
 
 def charge_beside_the_sigmoid(policy, reference, beta, weight):
-    lost = (-split_chosen_rejected(policy - reference).chosen).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference)[0]).clamp(min=0)
     return (-F.logsigmoid(beta * margin(policy - reference)) + weight * lost).mean()
 
 
 def charge_outside_beta(policy, reference, beta, weight):
-    lost = (-split_chosen_rejected(policy - reference).chosen).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference)[0]).clamp(min=0)
     return -F.logsigmoid(beta * margin(policy - reference) - weight * lost).mean()
 
 
 def charge_is_added(policy, reference, beta, weight):
-    lost = (-split_chosen_rejected(policy - reference).chosen).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference)[0]).clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) + weight * lost)).mean()
 
 
 def ratio_upside_down(policy, reference, beta, weight):
-    won = split_chosen_rejected(policy - reference).chosen.clamp(min=0)
+    won = split_chosen_rejected(policy - reference)[0].clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) - weight * won)).mean()
 
 
 def rejected_is_charged(policy, reference, beta, weight):
-    lost = (-split_chosen_rejected(policy - reference).rejected).clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference)[1]).clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) - weight * lost)).mean()
 
 
 def mean_before_the_maximum(policy, reference, beta, weight):
-    lost = (-split_chosen_rejected(policy - reference).chosen).mean().clamp(min=0)
+    lost = (-split_chosen_rejected(policy - reference)[0]).mean().clamp(min=0)
     return -F.logsigmoid(beta * (margin(policy - reference) - weight * lost)).mean()
 
 

@@ -76,7 +76,7 @@ def quantise_matrix(weight: Float[Tensor, "N D"]) -> QuantisedMatrix:
     )
 
 
-def pad_to_rows(flat: Float[Tensor, " n"], width: int) -> Float[Tensor, "rows width"]:
+def pad_to_rows(flat: Float[Tensor, " N"], width: int) -> Float[Tensor, "rows width"]:
     """Reshape to rows of this width, filling the last row with zeros."""
     return F.pad(flat, (0, -len(flat) % width)).view(-1, width)
 
