@@ -185,7 +185,7 @@ def test_a_tensor_of_another_shape_is_named(written):
     model, folder = written
     last = "transformer.ln_f.weight" if model.config.norm_kind == "layer" else "model.norm.weight"
     rewrite(folder, lambda tensors: tensors.update({last: torch.ones(5)}))
-    with pytest.raises(BadInput, match=r"final_norm.gain has shape \(5,\), .* wants \(32,\)"):
+    with pytest.raises(BadInput, match=r"final_norm.gain has shape \(5,\), .* needs \(32,\)"):
         read_model(folder)
 
 

@@ -14,6 +14,7 @@ states another id, because the file and the library would disagree.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ STANDARD_ROLES = (
 )  # fmt: skip
 
 
+@dataclass
 class Vocabulary:
     """A vocabulary that tokens are added to, one by one."""
 
-    def __init__(self, vocab: Mapping[str, int]) -> None:
-        self.vocab = vocab
-        self.added: dict[str, AddedToken] = {}
+    vocab: Mapping[str, int]
+    added: dict[str, AddedToken] = field(default_factory=dict)
 
     def id_of(self, content: str) -> int:
         """Return the id of a token, or the next free id for a new token."""

@@ -55,9 +55,8 @@ def decode(tokenizer: Tokenizer, tokens: list[int]) -> str:
 
 def end_tokens(tokenizer: Tokenizer) -> frozenset[int]:
     """Return the ids at which generation stops; published models often have several."""
-    if isinstance(tokenizer, PretrainedTokenizer):
-        return tokenizer.end_tokens
-    return frozenset({tokenizer.end_of_text})
+    named = tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else []
+    return frozenset({tokenizer.end_of_text, *named})
 
 
 class CharacterTokenizer:

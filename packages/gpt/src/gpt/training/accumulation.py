@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gpt.runs.processes import all_reduce_max, all_reduce_sum, n_processes
+from gpt.runs.processes import all_reduce, all_reduce_max, n_processes
 from gpt.runs.sharding import without_gradient_averaging
 from gpt.text.token_files import Batch
 
@@ -78,7 +78,7 @@ class GradientAccumulator:
 
     def finish(self, parameters: list[nn.Parameter]) -> float:
         """Divide by the number of terms: scale the gradients and return the mean loss."""
-        total, terms = all_reduce_sum(self.total, self.terms)
+        total, terms = all_reduce(self.total, self.terms)
         factor = n_processes() * self.unit / terms
         if factor != 1:  # one micro-batch in one process needs no scaling
             for parameter in parameters:
