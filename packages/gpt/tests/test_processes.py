@@ -57,14 +57,15 @@ def test_a_process_with_fewer_batches_repeats_its_last_one_uncounted(monkeypatch
     monkeypatch.setattr(accumulation, "all_reduce_max", lambda number: 3)  # the other has three
     averaged = [True]  # the last entry: whether gradients are averaged now
 
-    @contextmanager
-    def without_averaging(model):
-        averaged.append(False)
-        yield
-        averaged.pop()
+    class Replicated:
+        @contextmanager
+        def no_sync(self):
+            averaged.append(False)
+            yield
+            averaged.pop()
 
-    monkeypatch.setattr(accumulation, "without_gradient_averaging", without_averaging)
-    gradient = GradientAccumulator(None, NO_SCALE)
+    monkeypatch.setattr(accumulation, "DistributedDataParallel", Replicated)
+    gradient = GradientAccumulator(Replicated(), NO_SCALE)
     passes = [
         (batch, gradient.is_counted, averaged[-1]) for batch in gradient.micro_batches(["a", "b"])
     ]

@@ -6,7 +6,6 @@ Both sides have the same weights, threads and precision, and are timed in altern
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import torch
@@ -138,13 +137,13 @@ def smollm2_prefill_row(batch_size: int, precision: str, floor: float) -> Compar
 
     tokens = torch.tensor([(prompt * 60)[:256]] * batch_size)
 
-    def mine() -> Tensor:
-        return last_logits(ours, tokens, ours.cache(batch_size, 256))
-
-    theirs = partial(library, tokens, use_cache=True, logits_to_keep=1)
+    sides = (
+        lambda: last_logits(ours, tokens, ours.cache(batch_size, 256)),
+        lambda: library(tokens, use_cache=True, logits_to_keep=1).logits[:, 0],
+    )
     with torch.no_grad():
-        largest = max_abs_difference(mine(), theirs().logits[:, 0])
-        seconds = time_interleaved(mine, theirs, repeats=15 if batch_size == 1 else 5)
+        largest = max_abs_difference(*(side() for side in sides))
+        seconds = time_interleaved(*sides, repeats=15 if batch_size == 1 else 5)
     name = f"SmolLM2, prefill of 256 tokens, batch {batch_size}, {precision}"
     tolerance = {"fp32": 2e-4, "bf16": 0.5}[precision]  # bf16 keeps 8 bits; logits reach 30
     version = baselines.library_version("transformers")
