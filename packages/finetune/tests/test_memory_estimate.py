@@ -54,7 +54,7 @@ def bytes_of(tensors) -> int:
 
 def tables(model):
     """Return tensors that the model makes once, such as rotary tables."""
-    modules = (model.rotation, model.positions)
+    modules = [each for each in (model.rotation, model.positions) if each is not None]
     return [each for m in modules for each in vars(m).values() if isinstance(each, torch.Tensor)]
 
 

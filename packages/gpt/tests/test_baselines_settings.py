@@ -25,7 +25,7 @@ from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
 from gpt.text.tokenizer_export import to_pretrained_tokenizer, write_hugging_face_tokenizer
 from gpt.text.tokenizer_json import read_hugging_face_tokenizer
-from gpt.text.tokenizers import decode
+from gpt.text.tokenizers import decode, end_tokens
 
 pytestmark = pytest.mark.baselines
 
@@ -392,4 +392,4 @@ def test_generation_stops_at_each_end_that_the_files_name_as_in_the_library(plac
         theirs = library.generate(torch.tensor([[start]]), max_new_tokens=20, pad_token_id=0)
         expected = theirs[0, 1:].tolist()
         assert expected[-1] in (50, 60)
-        assert [*generate(ours, [start], 20, stop_tokens=read.end_tokens)] == expected[:-1]
+        assert [*generate(ours, [start], 20, stop_tokens=end_tokens(read))] == expected[:-1]

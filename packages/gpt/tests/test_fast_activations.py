@@ -2,11 +2,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt.model.fast.activations import fast_gelu, fast_squared_relu
+from gpt.model.fast.activations import FastSquaredReLU, fast_gelu
 from gpt.model.feed_forward import gelu, squared_relu
 
 
-@pytest.mark.parametrize(("fast", "plain"), [(fast_gelu, gelu), (fast_squared_relu, squared_relu)])
+@pytest.mark.parametrize(
+    ("fast", "plain"), [(fast_gelu, gelu), (FastSquaredReLU.apply, squared_relu)]
+)
 def test_a_fast_activation_has_the_values_and_derivatives_of_the_equation(fast, plain):
     x = torch.linspace(-30, 30, 601, dtype=torch.float64, requires_grad=True)
     upstream = torch.randn_like(x)

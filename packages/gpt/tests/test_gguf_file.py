@@ -5,17 +5,18 @@ import torch
 from einops import rearrange
 
 from gpt.errors import BadInput
-from gpt.pretrained.gguf_file import read_gguf, unpermute_rows
+from gpt.model.rotary import interleaved_to_halves
+from gpt.pretrained.gguf_file import read_gguf
 from gpt.pretrained.smollm2 import ensure_converted
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizer_json import read_hugging_face_tokenizer
-from gpt.text.tokenizers import decode
+from gpt.text.tokenizers import decode, end_tokens
 
 
 def test_rows_worked_by_hand():
     # Two heads of six rows, three pairs each: neighbours become rows that are three apart.
     rows = torch.arange(12.0)[:, None]
-    assert unpermute_rows(rows, 2)[:, 0].tolist() == [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
+    assert interleaved_to_halves(rows, 2)[:, 0].tolist() == [0, 2, 4, 1, 3, 5, 6, 8, 10, 7, 9, 11]
 
 
 def test_rotating_halves_of_reordered_rows_is_rotating_neighbours():
@@ -23,7 +24,7 @@ def test_rotating_halves_of_reordered_rows_is_rotating_neighbours():
     file = torch.randn(8, 5)  # one head of width 8, as in llama.cpp
     x = torch.randn(5)
     even, odd = rearrange(file @ x, "(pair two) -> two pair", two=2)
-    first, second = rearrange(unpermute_rows(file, 1) @ x, "(two pair) -> two pair", two=2)
+    first, second = rearrange(interleaved_to_halves(file, 1) @ x, "(two pair) -> two pair", two=2)
     for a, b in [(even, first), (odd, second)]:
         torch.testing.assert_close(a, b, rtol=0, atol=0)
     assert math.isclose(
@@ -132,7 +133,7 @@ def test_a_file_may_name_several_tokens_that_end_generation(write_gguf, tmp_path
     found = read_gguf(write_gguf(tmp_path / "a.gguf", fields=fields))
     end = found.tokenizer.end_of_text
     assert found.config["eos_token_id"] == [end, 5, 6]
-    assert found.tokenizer.end_tokens == {end, 5, 6}
+    assert end_tokens(found.tokenizer) == {end, 5, 6}
     folder = ensure_converted(tmp_path / "a.gguf", tmp_path / "cache")
     assert read_hugging_face_tokenizer(folder).end_ids == [end, 5, 6]
 

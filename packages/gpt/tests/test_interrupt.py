@@ -3,12 +3,12 @@ import signal
 
 import pytest
 
-from gpt.runs.interrupt import DeferredInterrupt, RecordingInterruptHandler
+from gpt.runs.interrupt import RecordingInterruptHandler, defer_interrupt
 
 
 def test_the_first_ctrl_c_is_deferred_and_the_second_interrupts():
     before = signal.getsignal(signal.SIGINT)
-    with DeferredInterrupt() as interrupt:
+    with defer_interrupt() as interrupt:
         assert not interrupt.requested
         signal.raise_signal(signal.SIGINT)
         assert interrupt.requested
@@ -20,11 +20,11 @@ def test_the_first_ctrl_c_is_deferred_and_the_second_interrupts():
 def test_a_ctrl_c_that_a_library_swallowed_counts_as_the_first():
     before = signal.signal(signal.SIGINT, RecordingInterruptHandler())
     try:
-        with DeferredInterrupt() as interrupt:
+        with defer_interrupt() as interrupt:
             assert not interrupt.requested
         with contextlib.suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
-        with DeferredInterrupt() as interrupt:
+        with defer_interrupt() as interrupt:
             assert interrupt.requested
     finally:
         signal.signal(signal.SIGINT, before)

@@ -27,5 +27,5 @@ def test_a_single_step_or_a_flat_curve_can_be_drawn(losses):
 
 def test_the_plot_is_a_picture_with_every_line(tmp_path):
     records = [{"step": n, "loss": 3.0, "validation": 2.0 if n == 2 else None} for n in (1, 2)]
-    save_loss_plot(tmp_path / "loss.png", records, {"unigram": 5.0})
+    save_loss_plot(tmp_path / "loss.png", records, {"gpt": {"loss": 2.0}, "unigram": {"loss": 5.0}})
     assert (tmp_path / "loss.png").read_bytes().startswith(b"\x89PNG")

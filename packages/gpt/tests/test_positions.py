@@ -4,14 +4,7 @@ import pytest
 import torch
 
 from gpt.errors import BadInput
-from gpt.model.positions import (
-    LearnedPositions,
-    NoDistanceBias,
-    NoPositions,
-    NoRotation,
-    SinusoidalPositions,
-    sinusoids,
-)
+from gpt.model.positions import LearnedPositions, SinusoidalPositions, sinusoids
 
 
 def test_learned_positions_add_one_row_per_position():
@@ -54,10 +47,3 @@ def test_moving_by_three_positions_rotates_every_pair_by_the_same_angle():
 def test_the_table_of_sinusoids_grows(index):
     short, x = SinusoidalPositions(8), torch.randn(2, 9, 8, dtype=torch.float64)
     torch.testing.assert_close(short(x, index), x + sinusoids(9, 8), rtol=0, atol=1e-15)
-
-
-def test_the_modules_of_other_schemes_do_nothing():
-    x, mask = torch.randn(1, 2, 3, 4), torch.ones(1, 1, 3, 3, dtype=torch.bool)
-    assert torch.equal(NoPositions()(x[0], slice(0, 3)), x[0])
-    assert torch.equal(NoRotation()(slice(0, 3), x)(x), x)
-    assert NoDistanceBias()(mask, 3, 3, x) is mask

@@ -8,9 +8,8 @@ from gpt.model.gpt import GPT, GPTConfig
 from gpt.runs import processes
 from gpt.runs.processes import (
     all_gather_bytes,
+    all_reduce,
     all_reduce_max,
-    all_reduce_sum,
-    broadcast_from_rank_zero,
     local_rows,
     rank_zero_first,
 )
@@ -29,11 +28,7 @@ NO_SCALE = torch.amp.GradScaler("cpu", enabled=False)
 
 def test_a_single_process_gets_its_arguments_back():
     model, bits = torch.nn.Linear(2, 2), torch.zeros(3, dtype=torch.uint8)
-    assert (
-        all_reduce_sum(1.5, 2) == [1.5, 2]
-        and all_reduce_max(3) == 3
-        and broadcast_from_rank_zero(0.1) == 0.1
-    )
+    assert all_reduce(1.5, 2) == [1.5, 2] and all_reduce_max(3) == 3
     assert all_gather_bytes(bits).tolist() == [[0, 0, 0]]
     assert replicate_model(model) is model and shard_model(model) is model
     assert gather_full_tensor(bits) is bits and shard_like(bits, bits) is bits
@@ -62,14 +57,15 @@ def test_a_process_with_fewer_batches_repeats_its_last_one_uncounted(monkeypatch
     monkeypatch.setattr(accumulation, "all_reduce_max", lambda number: 3)  # the other has three
     averaged = [True]  # the last entry: whether gradients are averaged now
 
-    @contextmanager
-    def without_averaging(model):
-        averaged.append(False)
-        yield
-        averaged.pop()
+    class Replicated:
+        @contextmanager
+        def no_sync(self):
+            averaged.append(False)
+            yield
+            averaged.pop()
 
-    monkeypatch.setattr(accumulation, "without_gradient_averaging", without_averaging)
-    gradient = GradientAccumulator(None, NO_SCALE)
+    monkeypatch.setattr(accumulation, "DistributedDataParallel", Replicated)
+    gradient = GradientAccumulator(Replicated(), NO_SCALE)
     passes = [
         (batch, gradient.is_counted, averaged[-1]) for batch in gradient.micro_batches(["a", "b"])
     ]
@@ -80,9 +76,7 @@ def test_the_mean_over_two_processes_by_hand(monkeypatch):
     # This process has 6 w of 3 terms and the other 10 w of 1 term: the mean is 16 w / 4. Both
     # divide by 3 first, so the average is (6 / 3 + 10 / 3) / 2 = 8 / 3, and 8 / 3 * 2 * 3 / 4 = 4.
     monkeypatch.setattr(accumulation, "n_processes", lambda: 2)
-    monkeypatch.setattr(
-        accumulation, "all_reduce_sum", lambda total, terms: [total + 10, terms + 1]
-    )
+    monkeypatch.setattr(accumulation, "all_reduce", lambda total, terms: [total + 10, terms + 1])
     w = torch.nn.Parameter(torch.tensor(1.0))
     w.register_hook(lambda gradient: (gradient + 10 / 3) / 2)
     mean = accumulate_gradient(

@@ -5,8 +5,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt.evaluation.scores import compute_scores, count_scored_bytes, negative_log_likelihoods
+from gpt.evaluation.report import compare_with_ngrams
+from gpt.evaluation.scores import compute_scores, negative_log_likelihoods
 from gpt.model.gpt import GPT, GPTConfig
+from gpt.runs.folder import RunFolder
 from gpt.text.tokenizers import CharacterTokenizer
 
 
@@ -60,7 +62,10 @@ def test_scoring_leaves_the_model_in_the_mode_it_was_in():
     assert model.training
 
 
-def test_end_of_text_is_scored_and_spells_no_byte():
-    tokenizer = CharacterTokenizer(["a", "é"])
+def test_end_of_text_is_scored_and_spells_no_byte(monkeypatch, tmp_path):
+    tokenizer, model = CharacterTokenizer(["a", "é"]), GPT(GPTConfig(3, 8, 1, 2, 8, 16))
     # the first token is not scored; then é (2 bytes), END_OF_TEXT, a (1 byte)
-    assert count_scored_bytes(tokenizer, np.array([0, 1, 2, 0])) == 3
+    tokens = np.array([0, 1, 2, 0])
+    monkeypatch.setattr(RunFolder, "load_token_streams", lambda *_: (tokens, tokens))
+    report = compare_with_ngrams(model, tokenizer, RunFolder(tmp_path))
+    assert (report["tokens"], report["bytes"]) == (3, 3)

@@ -165,21 +165,13 @@ def bloom_output(layer: bloom.BloomAttention, x: torch.Tensor) -> torch.Tensor:
     return layer(x, torch.zeros_like(x), alibi=distances, attention_mask=mask)[0]
 
 
-def rotate_as_llama(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-    """Rotate (batch, heads, positions, width) with Llama's function."""
+def library_rotations(x: torch.Tensor, angles: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rotate (batch, heads, positions, width) with Llama's function and with GPT-J's."""
     both = torch.cat([angles, angles], dim=-1)[None]
-    return llama.apply_rotary_pos_emb(x, x, both.cos(), both.sin())[0]
-
-
-def rotate_as_gptj(x: torch.Tensor, angles: torch.Tensor) -> torch.Tensor:
-    """Rotate with GPT-J's function, whose layout is (batch, positions, heads, width)."""
-    rotated = gptj.apply_rotary_pos_emb(x.transpose(1, 2), angles.sin()[None], angles.cos()[None])
-    return rotated.transpose(1, 2)
-
-
-def generate_greedy(model: PreTrainedModel, prompt: list[int], n_tokens: int) -> list[int]:
-    """Generate the most likely tokens after a prompt."""
-    return generate_new_tokens(model, [prompt], n_tokens)[0]
+    halves = llama.apply_rotary_pos_emb(x, x, both.cos(), both.sin())[0]
+    x = x.transpose(1, 2)  # GPT-J's layout is (batch, positions, heads, width)
+    neighbours = gptj.apply_rotary_pos_emb(x, angles.sin()[None], angles.cos()[None])
+    return halves, neighbours.transpose(1, 2)
 
 
 def generate_new_tokens(

@@ -12,8 +12,16 @@ from gpt.files import write_atomically
 BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
-def save_loss_plot(path: Path, records: list[dict[str, Any]], baselines: dict[str, float]) -> None:
-    """Plot training and validation loss per step, with baseline losses as horizontal lines."""
+def save_loss_plot(
+    path: Path, records: list[dict[str, Any]], models: dict[str, dict[str, float]]
+) -> None:
+    """Plot training and validation loss per step, with baseline losses as horizontal lines.
+
+    Args:
+        path: the image file to write.
+        records: the log of the run.
+        models: scores by model, as in a report of `evaluation.report`; all but `gpt` are baselines.
+    """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     steps = [record["step"] for record in records]
@@ -26,7 +34,9 @@ def save_loss_plot(path: Path, records: list[dict[str, Any]], baselines: dict[st
         color="black",
         label="validation",
     )
-    for style, (name, loss) in zip((":", "-.", "--"), baselines.items(), strict=False):
+    baselines = [name for name in models if name != "gpt"]
+    for style, name in zip((":", "-.", "--"), baselines, strict=False):
+        loss = models[name]["loss"]
         axes.axhline(loss, color="grey", ls=style, lw=1, label=f"{name}, validation")
     axes.set(xlabel="step", ylabel="loss (nats per token)")
     axes.spines[["top", "right"]].set_visible(False)

@@ -25,6 +25,8 @@ from gpt.runs.interrupt import RecordingInterruptHandler
 
 REPORT_DELAY_S = 10
 HELP = ("-h", "--help")
+IS_RANK_ZERO = os.environ.get("RANK", "0") == "0"
+"""Whether this is the first process of a run, or the only one."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ class CommandLine(ABC):
         Once rank 0 has reported the error, torchrun stops the other processes; they report it
         themselves only if rank 0 does not.
         """
-        if not is_rank_zero():
+        if not IS_RANK_ZERO:
             time.sleep(REPORT_DELAY_S)
         return self.report(message, status)
 
@@ -107,7 +109,7 @@ class CommandLine(ABC):
 
     def report_interrupt(self) -> int:
         """Report Ctrl-C, which all processes of a run receive, in the first process only."""
-        return self.report("interrupted", 130) if is_rank_zero() else 130
+        return self.report("interrupted", 130) if IS_RANK_ZERO else 130
 
     def report(self, message: str, status: int) -> int:
         """Print one line on stderr, if possible, and return the exit status."""
@@ -193,8 +195,3 @@ def message_in_box(text: str) -> str:
 def discard_output() -> None:
     """Discard the output that is still buffered, so that Python's exit does not write it again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def is_rank_zero() -> bool:
-    """Whether this is the first process of a run, or the only one."""
-    return os.environ.get("RANK", "0") == "0"

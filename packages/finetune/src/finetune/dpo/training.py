@@ -29,7 +29,7 @@ from finetune.dpo.margins import (
 from finetune.sft.policy import Policy, without_dropout
 from gpt.errors import BadInput
 from gpt.runs.checkpoints import Checkpoint
-from gpt.runs.processes import all_reduce_sum
+from gpt.runs.processes import all_reduce
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import LoopConfig, StepRecord, Training, Validation
 
@@ -120,7 +120,7 @@ def pair_record(record: StepRecord, metrics: list[PairMetrics]) -> PairRecord:
     """Add to the record of a step the mean metrics of its pairs, over all processes."""
     mean = mean_pair_metrics(metrics)
     sums = (mean.n_pairs * getattr(mean, name) for name in PAIR_COLUMNS)
-    n_pairs, *totals = all_reduce_sum(mean.n_pairs, *sums)
+    n_pairs, *totals = all_reduce(mean.n_pairs, *sums)
     means = {name: total / n_pairs for name, total in zip(PAIR_COLUMNS, totals, strict=True)}
     columns = record.step, record.loss, record.rate, record.grad_norm, record.validation
     return PairRecord(*columns, **means)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gpt.device import is_eager_cpu
-from gpt.model.fast.packing import SelectUniqueRows, packing_from_mask
+from gpt.model.fast.packing import Packing, SelectUniqueRows
 from gpt.model.gpt import GPT
 
 MAX_REAL_SHARE = 0.9
@@ -33,10 +33,12 @@ def hidden_at(
         or real.sum() > MAX_REAL_SHARE * real.numel()
     ):
         return select_rows(model.hidden(tokens).flatten(0, 1), wanted.flatten())
-    layout = packing_from_mask(real)
+    layout = Packing(real.flatten().nonzero()[:, 0], *real.shape)
     x = model.embedding(tokens[real][None])
-    x = model.dropout(model.positions(x, layout.positions))
-    rotate = model.rotation(layout.positions, x)
+    if model.positions is not None:
+        x = model.positions(x, layout.positions)
+    x = model.dropout(x)
+    rotate = None if model.rotation is None else model.rotation(layout.positions, x)
     for block in model.blocks:
         x = block(x, rotate, layout)
     return select_rows(model.final_norm(x)[0], wanted[real])

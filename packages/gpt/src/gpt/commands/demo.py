@@ -9,10 +9,10 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.evaluation.originality import measure_originality
-from gpt.evaluation.report import compare_with_ngrams, plot_losses, print_evaluation
+from gpt.evaluation.report import compare_with_ngrams, print_evaluation
 from gpt.generation.generate import generate
 from gpt.generation.sampling import sample_token
-from gpt.plots import loss_chart
+from gpt.plots import loss_chart, save_loss_plot
 from gpt.pretraining import TrainConfig, create_run, load_text, pretrain
 from gpt.runs.folder import load_model
 from gpt.runs.progress import report_message
@@ -61,7 +61,7 @@ def run(config: DemoConfig) -> int:
         return run.status
     model, tokenizer, _ = load_model(run.folder.path, run.device)
     report = compare_with_ngrams(model, tokenizer, run.folder)
-    plot_losses(run.folder, report)
+    save_loss_plot(run.folder.path / "loss.png", run.folder.read_log(), report["models"])
     generator = torch.Generator(run.device).manual_seed(0)
     sampler = partial(sample_token, temperature=0.8, top_p=0.95, generator=generator)
     tokens = generate(model, tokenizer.encode(PROMPT), config.max_new_tokens, sampler)

@@ -3,7 +3,8 @@
 import shlex
 
 from gpt.errors import BadInput
-from gpt.evaluation.report import evaluate_run, plot_losses, print_evaluation
+from gpt.evaluation.report import evaluate_run, print_evaluation
+from gpt.plots import save_loss_plot
 from gpt.pretraining import TrainConfig, create_run, load_text, pretrain
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
@@ -21,7 +22,7 @@ def run(config: TrainConfig) -> int:
         pretrain(run, config)
         if run.is_finished:
             report = evaluate_run(run.folder, run.device)
-            plot_losses(run.folder, report)
+            save_loss_plot(run.folder.path / "loss.png", run.folder.read_log(), report["models"])
             print_evaluation(report, config.json)
             path = shlex.quote(str(run.folder.path))
             report_message(f"the run is in {path}; sample from it with: gpt sample --run {path}")

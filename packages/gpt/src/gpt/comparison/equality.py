@@ -87,8 +87,9 @@ def rotary_rows() -> list[ComparisonRow]:
 
     x, angles = torch.randn(2, 3, 30, 16, dtype=torch.float64), rotary_angles(30, 16)
     library = baselines.library_version("transformers")
-    halves = max_abs_difference(rotate(x, angles), baselines.rotate_as_llama(x, angles))
-    pairs = max_abs_difference(rotate_interleaved(x, angles), baselines.rotate_as_gptj(x, angles))
+    as_llama, as_gptj = baselines.library_rotations(x, angles)
+    halves = max_abs_difference(rotate(x, angles), as_llama)
+    pairs = max_abs_difference(rotate_interleaved(x, angles), as_gptj)
     return [
         ComparisonRow("RoPE, halves (Llama)", library, halves, 1e-12),
         ComparisonRow("RoPE, interleaved (GPT-J)", library, pairs, 1e-12),
@@ -165,7 +166,8 @@ def text_rows(family: str) -> list[ComparisonRow]:
     ours, version = baselines.to_our_model(library), baselines.library_version("transformers")
     prompt, seeds = [3, 14, 15, 92, 65], range(5)
     greedy = count_unequal(
-        generate(ours, prompt, 40, GREEDY_SAMPLER), baselines.generate_greedy(library, prompt, 40)
+        generate(ours, prompt, 40, GREEDY_SAMPLER),
+        baselines.generate_new_tokens(library, [prompt], 40)[0],
     )
     sampled = 0.0
     for seed in seeds:
@@ -178,7 +180,7 @@ def text_rows(family: str) -> list[ComparisonRow]:
     prompts = [prompt, prompt[:2], prompt[1:]]
     batch = generate_batch(ours, prompts, 30, GREEDY_SAMPLER)
     ragged = sum(
-        count_unequal(row, baselines.generate_greedy(library, each, 30))
+        count_unequal(row, baselines.generate_new_tokens(library, [each], 30)[0])
         for row, each in zip(batch, prompts, strict=True)
     )
     name = {"gpt2": "GPT-2", "llama": "Llama"}[family]
@@ -209,7 +211,7 @@ def export_rows() -> list[ComparisonRow]:
         )
     greedy = count_unequal(
         generate(ours, tokens[:9], 40, GREEDY_SAMPLER),
-        baselines.generate_greedy(library, tokens[:9], 40),
+        baselines.generate_new_tokens(library, [tokens[:9]], 40)[0],
     )
     version = baselines.library_version("transformers")
     return [

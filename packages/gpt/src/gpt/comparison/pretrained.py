@@ -36,7 +36,8 @@ def smollm2_rows() -> list[ComparisonRow]:
     chat = render_chat(tokenizer.chat_template, messages, tokenizer.roles)
     prompt = tokenizer.encode_with_specials(chat)
     wrong_answer = count_unequal(
-        generate(ours, prompt, 24, GREEDY_SAMPLER), baselines.generate_greedy(library, prompt, 24)
+        generate(ours, prompt, 24, GREEDY_SAMPLER),
+        baselines.generate_new_tokens(library, [prompt], 24)[0],
     )
     version = baselines.library_version("transformers")
     return [

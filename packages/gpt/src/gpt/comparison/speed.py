@@ -17,8 +17,6 @@ from gpt.comparison.equality import GREEDY_SAMPLER
 from gpt.comparison.rows import ComparisonRow, count_unequal, max_abs_difference, time_interleaved
 from gpt.generation.generate import generate, generate_batch, last_logits
 from gpt.model.gpt import GPT
-from gpt.text.token_files import Batch
-from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import make_adamw
 
 BATCHES = {"tiny": (12, 64), "small": (2, 512)}
@@ -49,13 +47,8 @@ def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable
     for group in optimizer.param_groups:
         group["lr"] = group["peak_lr"]
     forward: Any = torch.compile(model) if compiled else model
-    batch = Batch(tokens[:, :-1], tokens[:, 1:])
-
-    def loss() -> Tensor:
-        nats = next_token_loss(forward, batch)
-        return nats.total / nats.terms
-
-    return stepper(optimizer, loss)
+    inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    return stepper(optimizer, lambda: forward(inputs, targets=targets) / targets.numel())
 
 
 def library_step(model: Any, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
@@ -114,7 +107,7 @@ def decoding_row(size: str, floor: float) -> ComparisonRow:
         f"200 tokens, GPT-2 {size} shape, batch 1",
         baselines.library_version("transformers"),
         lambda: list(generate(ours, prompt, 200, GREEDY_SAMPLER)),
-        lambda: baselines.generate_greedy(library, prompt, 200),
+        lambda: baselines.generate_new_tokens(library, [prompt], 200)[0],
         floor,
     )
 
@@ -144,15 +137,13 @@ def smollm2_prefill_row(batch_size: int, precision: str, floor: float) -> Compar
 
     tokens = torch.tensor([(prompt * 60)[:256]] * batch_size)
 
-    def mine() -> Tensor:
-        return last_logits(ours, tokens, ours.cache(batch_size, 256))
-
-    @torch.no_grad()
-    def theirs() -> Tensor:
-        return library(tokens, use_cache=True, logits_to_keep=1).logits[:, 0]
-
-    largest = max_abs_difference(mine(), theirs())
-    seconds = time_interleaved(mine, theirs, repeats=15 if batch_size == 1 else 5)
+    sides = (
+        lambda: last_logits(ours, tokens, ours.cache(batch_size, 256)),
+        lambda: library(tokens, use_cache=True, logits_to_keep=1).logits[:, 0],
+    )
+    with torch.no_grad():
+        largest = max_abs_difference(*(side() for side in sides))
+        seconds = time_interleaved(*sides, repeats=15 if batch_size == 1 else 5)
     name = f"SmolLM2, prefill of 256 tokens, batch {batch_size}, {precision}"
     tolerance = {"fp32": 2e-4, "bf16": 0.5}[precision]  # bf16 keeps 8 bits; logits reach 30
     version = baselines.library_version("transformers")

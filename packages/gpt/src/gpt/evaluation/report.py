@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from gpt.evaluation.ngram import kneser_ney
-from gpt.evaluation.scores import compute_scores, count_scored_bytes, negative_log_likelihoods
+from gpt.evaluation.scores import compute_scores, negative_log_likelihoods
 from gpt.model.gpt import GPT
-from gpt.plots import save_loss_plot
 from gpt.runs.folder import RunFolder, load_model
 from gpt.text.tokenizers import Tokenizer
 
@@ -29,7 +28,9 @@ def evaluate_run(folder: RunFolder, device: torch.device) -> dict[str, Any]:
 def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:
     """Return loss, perplexity and bits per byte of each model, and how much text was scored."""
     train, validation = folder.load_token_streams(tokenizer.vocab_size)
-    n_bytes = count_scored_bytes(tokenizer, validation)
+    # the first token is not scored, and END_OF_TEXT spells nothing
+    text = [int(token) for token in validation[1:] if token != tokenizer.end_of_text]
+    n_bytes = len(tokenizer.decode_bytes(text))
     nats = {"gpt": negative_log_likelihoods(model, validation, model.config.context)}
     for name, order in ORDERS.items():
         nats[name] = -np.log(kneser_ney(train, validation, order, tokenizer.vocab_size))
@@ -55,9 +56,3 @@ def print_evaluation(report: dict[str, Any], as_json: bool = False) -> None:
     with console.capture() as text:
         console.print(table)
     print(text.get(), end="")  # rich itself would end the program where nobody reads its output
-
-
-def plot_losses(folder: RunFolder, report: dict[str, Any]) -> None:
-    """Draw the losses of a run, with those of the n-gram models as level lines."""
-    ngrams = {name: each["loss"] for name, each in report["models"].items() if name != "gpt"}
-    save_loss_plot(folder.path / "loss.png", folder.read_log(), ngrams)

@@ -15,8 +15,6 @@ from einops import rearrange
 from jaxtyping import Float, Int, Integer
 from torch import Tensor, nn
 
-from gpt.text.tokenizers import Tokenizer
-
 
 @dataclass(frozen=True)
 class Scores:
@@ -37,12 +35,6 @@ def compute_scores(nats: Float[np.ndarray, " N"], n_bytes: int) -> Scores:
         perplexity = float(np.exp(loss))
     bits = float(nats.sum()) / math.log(2)
     return Scores(loss=loss, perplexity=perplexity, bits_per_byte=bits / n_bytes)
-
-
-def count_scored_bytes(tokenizer: Tokenizer, tokens: Integer[np.ndarray, " N"]) -> int:
-    """Count the bytes of the scored tokens, which are all but the first; END_OF_TEXT has none."""
-    text = [int(token) for token in tokens[1:] if token != tokenizer.end_of_text]
-    return len(tokenizer.decode_bytes(text))
 
 
 @torch.no_grad()

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from gpt.model.attention import AttentionMask
 from gpt.model.cache import LayerCache
 from gpt.model.dropout import Dropout
-from gpt.model.positions import identity_rotation
 
 
 class Block(nn.Module):
@@ -40,7 +39,7 @@ class PreNormBlock(Block):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        rotate: Callable[[Tensor], Tensor] = identity_rotation,
+        rotate: Callable[[Tensor], Tensor] | None = None,
         mask: AttentionMask = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
@@ -55,7 +54,7 @@ class PostNormBlock(Block):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        rotate: Callable[[Tensor], Tensor] = identity_rotation,
+        rotate: Callable[[Tensor], Tensor] | None = None,
         mask: AttentionMask = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:

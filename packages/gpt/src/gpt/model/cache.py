@@ -8,6 +8,8 @@ Prompts of different lengths share a batch by padding on the left: `padding[b]` 
 before its first token, are seen by no token, and do not count as positions.
 """
 
+from dataclasses import dataclass
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -17,12 +19,14 @@ from gpt.model.attention import causal_mask
 from gpt.model.positions import PositionIndex
 
 
+@dataclass(eq=False)
 class LayerCache:
     """Keys and values of one layer, in slots filled from the left."""
 
-    def __init__(self, slots: Float[Tensor, "two B J S K"]) -> None:
-        self.keys, self.values = slots[0], slots[1]
-        self.length = 0
+    keys: Float[Tensor, "B J S K"]
+    values: Float[Tensor, "B J S K"]
+    length: int = 0
+    """Number of filled slots."""
 
     def extend(
         self, k: Float[Tensor, "B J T K"], v: Float[Tensor, "B J T K"]
@@ -40,7 +44,7 @@ class KVCache:
     def __init__(
         self, slots: Float[Tensor, "L two B J S K"], padding: Int[Tensor, " B"] | None = None
     ) -> None:
-        self.layers = [LayerCache(layer) for layer in slots]
+        self.layers = [LayerCache(keys, values) for keys, values in slots]
         self.n_slots = slots.shape[4]
         self.padding = padding
 

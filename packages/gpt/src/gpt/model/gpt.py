@@ -26,14 +26,7 @@ from gpt.model.feed_forward import make_feed_forward
 from gpt.model.heads import MultiHeadAttention
 from gpt.model.loss import linear_cross_entropy
 from gpt.model.norms import NORMS
-from gpt.model.positions import (
-    LearnedPositions,
-    NoDistanceBias,
-    NoPositions,
-    NoRotation,
-    PositionIndex,
-    SinusoidalPositions,
-)
+from gpt.model.positions import LearnedPositions, PositionIndex, SinusoidalPositions
 from gpt.model.rotary import Rotary
 
 
@@ -60,9 +53,9 @@ class GPT(nn.Module):
         scale = math.sqrt(d_model) if config.embedding_scale else 1.0
         self.embedding = TokenEmbedding(vocab_size, d_model, scale)
         # positions enter in one of three places: the embedding, queries and keys, or the scores
-        self.positions = NoPositions()
-        self.rotation = NoRotation()
-        self.distance_bias = NoDistanceBias()
+        self.positions: LearnedPositions | SinusoidalPositions | None = None
+        self.rotation: Rotary | None = None
+        self.distance_bias: Alibi | None = None
         match config.positions:
             case "learned":
                 self.positions = LearnedPositions(config.context, d_model)
@@ -137,11 +130,15 @@ class GPT(nn.Module):
         if cache is not None:
             n_past, layer_caches, index = cache.length, cache.layers, cache.index(n_tokens)
             mask = cache.mask(n_tokens) if mask is None else mask
-        x = self.dropout(self.positions(self.embedding(tokens), index))
-        rotate = self.rotation(index, x)
-        attention_mask = self.distance_bias(mask, n_tokens, n_past + n_tokens, x)
+        x = self.embedding(tokens)
+        if self.positions is not None:
+            x = self.positions(x, index)
+        x = self.dropout(x)
+        rotate = None if self.rotation is None else self.rotation(index, x)
+        if self.distance_bias is not None:
+            mask = self.distance_bias(mask, n_tokens, n_past + n_tokens, x)
         for block, layer_cache in zip(self.blocks, layer_caches, strict=True):
-            x = block(x, rotate, attention_mask, layer_cache)
+            x = block(x, rotate, mask, layer_cache)
         return self.final_norm(x)
 
     def logits(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B V"]:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 
 from gpt.model.attention import AttentionMask, attention, causal_mask, fused_attention
 from gpt.model.cache import LayerCache
-from gpt.model.positions import identity_rotation
 
 
 class MultiHeadAttention(nn.Module):
@@ -36,21 +35,23 @@ class MultiHeadAttention(nn.Module):
     def forward(
         self,
         x: Float[Tensor, "B T D"],
-        rotate: Callable[[Tensor], Tensor] = identity_rotation,
+        rotate: Callable[[Tensor], Tensor] | None = None,
         mask: AttentionMask = None,
         cache: LayerCache | None = None,
     ) -> Float[Tensor, "B T D"]:
         """Let each position attend to those that the mask keeps; without a mask, to its past.
 
-        `rotate` applies rotary positions to queries and keys. A cache holds the keys and values of
-        earlier calls, to which those of x are added.
+        `rotate` applies rotary positions to queries and keys, if the model has them. A cache
+        holds the keys and values of earlier calls, to which those of x are added.
         """
         n_heads, n_kv_heads = self.n_heads, self.n_kv_heads
         # views rather than einops, whose lookups are visible in the time of a generated token
         heads = self.qkv(x).view(*x.shape[:2], -1, self.d_head).transpose(1, 2)  # B H+2J T K
         # queries and keys stay together until they are rotated, by one call
         q_and_k, v = heads.split_with_sizes((n_heads + n_kv_heads, n_kv_heads), dim=1)
-        q, k = rotate(q_and_k).split_with_sizes((n_heads, n_kv_heads), dim=1)
+        if rotate is not None:
+            q_and_k = rotate(q_and_k)
+        q, k = q_and_k.split_with_sizes((n_heads, n_kv_heads), dim=1)
         if cache is not None:
             k, v = cache.extend(k, v)  # B J S K
         mixed = self.attend(q, k, v, mask)  # B H T K

@@ -2,16 +2,14 @@ r"""Position embeddings: attention ignores the order of tokens, so their positio
 
 The vector of its position is added to each token before the first block: a learned vector (Gehring
 et al. 2017; GPT-2) or sinusoids (Vaswani et al. 2017, section 3.5). `rotary` and `alibi` act inside
-attention instead; the three modules at the end do nothing, for the schemes that act elsewhere.
+attention instead.
 
 A position index is a slice if all rows of the batch have the same positions, and a tensor with the
 position of each token if prompts of different lengths share a batch.
 """
 
-from collections.abc import Callable
-
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gpt.errors import BadInput
@@ -76,34 +74,3 @@ class SinusoidalPositions(nn.Module):
                 # the format first: Apple's GPU has no float64
                 self.table = sinusoids(rows, x.shape[-1]).to(x.dtype).to(x.device)
         return x + self.table[index]
-
-
-class NoPositions(nn.Module):
-    """Leaves the tokens unchanged, for position schemes that act inside attention."""
-
-    def forward(self, x: Float[Tensor, "B T D"], index: PositionIndex) -> Float[Tensor, "B T D"]:
-        """Return x, without adding anything."""
-        return x
-
-
-def identity_rotation(x: Float[Tensor, "B H T K"]) -> Float[Tensor, "B H T K"]:
-    """Return x: the rotation of position schemes other than rotary."""
-    return x
-
-
-class NoRotation(nn.Module):
-    """Leaves queries and keys unchanged, for position schemes other than rotary."""
-
-    def forward(self, index: PositionIndex, like: Tensor) -> Callable[[Tensor], Tensor]:
-        """Return the identity for all positions."""
-        return identity_rotation
-
-
-class NoDistanceBias(nn.Module):
-    """Leaves the attention mask unchanged, for position schemes other than ALiBi."""
-
-    def forward(
-        self, mask: Bool[Tensor, "#B #H #T S"] | None, n_queries: int, n_keys: int, like: Tensor
-    ) -> Bool[Tensor, "#B #H #T S"] | None:
-        """Return the mask, without adding a bias."""
-        return mask

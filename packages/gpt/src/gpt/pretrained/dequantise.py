@@ -17,6 +17,7 @@ upper half to integer i + 16. Bit i of `high` is the fifth bit of integer i.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -25,9 +26,17 @@ from jaxtyping import Float32, UInt8
 from gpt.errors import BadInput
 
 
-def half_precision(pair: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
-    """Read two bytes as a float16, the format of every scale and offset."""
-    return np.ascontiguousarray(pair).view("<f2").astype(np.float32)
+def read_floats(
+    blocks: UInt8[np.ndarray, "N bytes"], kind: str
+) -> Float32[np.ndarray, "N numbers"]:
+    """Read bytes as little-endian floats; kind `<f2`, float16, is that of scales and offsets."""
+    return np.ascontiguousarray(blocks).view(kind).astype(np.float32)
+
+
+def read_bf16(blocks: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
+    """Read bfloat16: the upper half of a float32 whose lower half is zero."""
+    upper = np.ascontiguousarray(blocks).view("<u2").astype(np.uint32)
+    return (upper << 16).view(np.float32)
 
 
 def four_bits(low: UInt8[np.ndarray, "N 16"]) -> UInt8[np.ndarray, "N 32"]:
@@ -41,42 +50,20 @@ def five_bits(packed: UInt8[np.ndarray, "N 20"]) -> UInt8[np.ndarray, "N 32"]:
     return four_bits(packed[:, 4:]) | fifth << 4
 
 
-def q4_0(blocks: UInt8[np.ndarray, "N 18"]) -> Float32[np.ndarray, "N 32"]:
-    """Return d (q - 8), with q of four bits."""
-    return half_precision(blocks[:, :2]) * (four_bits(blocks[:, 2:]).astype(np.float32) - 8)
+def symmetric(
+    blocks: UInt8[np.ndarray, "N size"], unpack: Callable[..., np.ndarray], middle: int
+) -> Float32[np.ndarray, "N 32"]:
+    """Return d (q - middle); `unpack` returns the integers q."""
+    scale, q = read_floats(blocks[:, :2], "<f2"), unpack(blocks[:, 2:])
+    return scale * (q.astype(np.float32) - middle)
 
 
-def q4_1(blocks: UInt8[np.ndarray, "N 20"]) -> Float32[np.ndarray, "N 32"]:
-    """Return d q + m, with q of four bits."""
-    scale, offset = half_precision(blocks[:, :2]), half_precision(blocks[:, 2:4])
-    return scale * four_bits(blocks[:, 4:]).astype(np.float32) + offset
-
-
-def q5_0(blocks: UInt8[np.ndarray, "N 22"]) -> Float32[np.ndarray, "N 32"]:
-    """Return d (q - 16), with q of five bits."""
-    return half_precision(blocks[:, :2]) * (five_bits(blocks[:, 2:]).astype(np.float32) - 16)
-
-
-def q5_1(blocks: UInt8[np.ndarray, "N 24"]) -> Float32[np.ndarray, "N 32"]:
-    """Return d q + m, with q of five bits."""
-    scale, offset = half_precision(blocks[:, :2]), half_precision(blocks[:, 2:4])
-    return scale * five_bits(blocks[:, 4:]).astype(np.float32) + offset
-
-
-def q8_0(blocks: UInt8[np.ndarray, "N 34"]) -> Float32[np.ndarray, "N 32"]:
-    """Return d q, with q a signed byte."""
-    return half_precision(blocks[:, :2]) * blocks[:, 2:].view(np.int8).astype(np.float32)
-
-
-def bf16(blocks: UInt8[np.ndarray, "N 2"]) -> Float32[np.ndarray, "N 1"]:
-    """Read bfloat16: the upper half of a float32 whose lower half is zero."""
-    upper = np.ascontiguousarray(blocks).view("<u2").astype(np.uint32)
-    return (upper << 16).view(np.float32)
-
-
-def f32(blocks: UInt8[np.ndarray, "N 4"]) -> Float32[np.ndarray, "N 1"]:
-    """Read little-endian float32 numbers."""
-    return np.ascontiguousarray(blocks).view("<f4").astype(np.float32)
+def affine(
+    blocks: UInt8[np.ndarray, "N size"], unpack: Callable[..., np.ndarray]
+) -> Float32[np.ndarray, "N 32"]:
+    """Return d q + m; `unpack` returns the integers q."""
+    scale, offset = read_floats(blocks[:, :2], "<f2"), read_floats(blocks[:, 2:4], "<f2")
+    return scale * unpack(blocks[:, 4:]).astype(np.float32) + offset
 
 
 class Format(NamedTuple):
@@ -87,14 +74,14 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "BF16": Format(2, bf16),
-    "F16": Format(2, half_precision),
-    "F32": Format(4, f32),
-    "Q4_0": Format(18, q4_0),
-    "Q4_1": Format(20, q4_1),
-    "Q5_0": Format(22, q5_0),
-    "Q5_1": Format(24, q5_1),
-    "Q8_0": Format(34, q8_0),
+    "BF16": Format(2, read_bf16),
+    "F16": Format(2, partial(read_floats, kind="<f2")),
+    "F32": Format(4, partial(read_floats, kind="<f4")),
+    "Q4_0": Format(18, partial(symmetric, unpack=four_bits, middle=8)),
+    "Q4_1": Format(20, partial(affine, unpack=four_bits)),
+    "Q5_0": Format(22, partial(symmetric, unpack=five_bits, middle=16)),
+    "Q5_1": Format(24, partial(affine, unpack=five_bits)),
+    "Q8_0": Format(34, partial(symmetric, unpack=lambda q: q.view(np.int8), middle=0)),
 }
 
 

@@ -50,7 +50,10 @@ def write_pretrained(
     (folder / ADAPTER_CONFIG_FILE).unlink(missing_ok=True)  # with it the folder would be an adapter
     with report_unfinished_export(folder):
         write_hugging_face_tokenizer(tokenizer, folder, chat_template)
-        generation = {} if sampling is None else sampling.settings()
+        generation = {} if sampling is None else sampling._asdict()
+        generation = {name: value for name, value in generation.items() if value is not None}
+        if generation:
+            generation["do_sample"] = True
         ids = (
             generation_end_ids(tokenizer, stop),
             role_token_id(tokenizer, "bos_token"),

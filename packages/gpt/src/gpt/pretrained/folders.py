@@ -117,10 +117,6 @@ def write_model(
     tensors = {name: tensor.cpu() for name, tensor in tensors.items()}
     stored = safetensors.torch.save(tensors, {"format": "pt"})
     write_atomically(folder / "model.safetensors", stored)
-    write_json(folder / "generation_config.json", {**special, **generation})
-    write_json(folder / "config.json", config)
-
-
-def write_json(path: Path, content: JsonObject) -> None:
-    """Write a JSON file with one entry per line."""
-    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
+    files = {"generation_config.json": {**special, **generation}, "config.json": config}
+    for name, content in files.items():
+        write_atomically(folder / name, (json.dumps(content, indent=2) + "\n").encode())

@@ -23,11 +23,6 @@ class SamplingDefaults(NamedTuple):
     """Number of most likely tokens to sample from; 0 keeps all."""
     top_p: float | None = None
 
-    def settings(self) -> dict[str, Any]:
-        """Return the settings in the format of `generation_config.json`; empty without defaults."""
-        settings = {name: value for name, value in self._asdict().items() if value is not None}
-        return {"do_sample": True, **settings} if settings else {}
-
 
 def sampling_defaults(folder: Path) -> SamplingDefaults:
     """Return the sampling defaults of a model folder; a model without `do_sample` has none.

@@ -16,7 +16,7 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.model.rotary import interleaved_to_halves
 from gpt.pretrained.dequantise import dequantise
-from gpt.pretrained.gguf_settings import check_fields, check_sizes
+from gpt.pretrained.gguf_settings import FIELDS, IGNORED_PREFIXES, check_sizes
 from gpt.pretrained.gguf_tokenizer import gguf_end_ids, gguf_tokenizer
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
 
@@ -97,7 +97,8 @@ def llama_config(fields: dict[str, Any]) -> dict[str, Any]:
     kind = fields["general.architecture"]
     if kind != "llama":
         raise BadInput(f"a model of kind {kind!r}; only 'llama' is supported")
-    check_fields(fields)
+    in_table = {k: v for k, v in fields.items() if not k.startswith(IGNORED_PREFIXES)}
+    FIELDS.check(in_table, "the file")
     n_heads, d_model = fields["llama.attention.head_count"], fields["llama.embedding_length"]
     eps = np.float32(fields["llama.attention.layer_norm_rms_epsilon"])
     tokens = fields["tokenizer.ggml.tokens"]
@@ -139,31 +140,21 @@ def llama_name(name: str) -> str:
 
 
 def llama_tensor(tensor: Any, config: dict[str, Any]) -> Float[Tensor, "..."]:
-    """Convert a tensor to float32, with its rows in the order of transformers."""
+    """Convert a tensor to float32, with its rows in the order of transformers.
+
+    The converter of llama.cpp reordered the rows of queries and keys, because llama.cpp rotates the
+    rows 2i and 2i + 1 of a head, as in Su et al. 2021, and transformers the rows i and i + K/2.
+    """
     data = np.ascontiguousarray(tensor.data).reshape(-1).view(np.uint8)
-    weight = torch.from_numpy(dequantise(data, tensor.tensor_type.name)).reshape(shape_of(tensor))
+    numbers = torch.from_numpy(dequantise(data, tensor.tensor_type.name))
+    weight = numbers.reshape(tensor.shape.tolist()[::-1])  # the file lists the axes in reverse
     if not weight.isfinite().all():
         raise BadInput(f"the tensor {tensor.name!r} contains numbers that are not finite")
     if ".attn_q." in tensor.name:
-        return unpermute_rows(weight, config["num_attention_heads"])
+        return interleaved_to_halves(weight, config["num_attention_heads"]).contiguous()
     if ".attn_k." in tensor.name:
-        return unpermute_rows(weight, config["num_key_value_heads"])
+        return interleaved_to_halves(weight, config["num_key_value_heads"]).contiguous()
     return weight
-
-
-def unpermute_rows(weight: Float[Tensor, "rows D"], n_heads: int) -> Float[Tensor, "rows D"]:
-    """Put the rows of a query or key matrix into the order of transformers.
-
-    A rotary position rotates pairs of rows of each head. llama.cpp pairs neighbours, rows 2i and
-    2i + 1, as in Su et al. 2021; transformers pairs rows i and i + K/2. The converter of llama.cpp
-    reordered the rows of each head from (half pair) to (pair half); this function undoes it.
-    """
-    return interleaved_to_halves(weight, n_heads).contiguous()
-
-
-def shape_of(tensor: Any) -> tuple[int, ...]:
-    """Return the shape in PyTorch's order; the file lists the axes in reverse."""
-    return tuple(int(size) for size in reversed(tensor.shape))
 
 
 def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:
@@ -195,7 +186,7 @@ def check_shapes(tensors: list[Any], config: dict[str, Any]) -> None:
     shapes |= {"token_embd.weight": table, "output_norm.weight": (d_model,)}
     if not config["tie_word_embeddings"]:
         shapes["output.weight"] = table
-    found = {each.name: shape_of(each) for each in tensors}
+    found = {each.name: tuple(each.shape.tolist()[::-1]) for each in tensors}
     for name in shapes.keys() | found.keys():
         if shapes.get(name) != found.get(name):
             raise BadInput(

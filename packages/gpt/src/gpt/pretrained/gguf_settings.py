@@ -9,8 +9,9 @@ from typing import Any
 from gpt.errors import BadInput
 from gpt.pretrained.settings import Settings, accepted_values, split_names
 
-# Fields that describe the file: its name, its licence, how it was quantised.
-DESCRIPTIONS = ("GGUF.", "general.", "quantize.")
+# Fields that describe the file (its name, its licence, how it was quantised), and chat templates
+# besides the default one.
+IGNORED_PREFIXES = ("GGUF.", "general.", "quantize.", "tokenizer.chat_template.")
 FIELDS = Settings(
     used=split_names(
         "llama.attention.head_count llama.attention.head_count_kv llama.attention.key_length "
@@ -46,16 +47,6 @@ FIELDS = Settings(
         "tokenizer.ggml.token_type_count tokenizer.huggingface.json"
     ),
 )
-
-
-def check_fields(fields: dict[str, Any]) -> None:
-    """Refuse a field that would change the model or its tokens in a way that is not supported.
-
-    Raises:
-        BadInput: a field is unknown, or has a value that is not accepted.
-    """
-    known = (*DESCRIPTIONS, "tokenizer.chat_template.")  # templates besides the default one
-    FIELDS.check({k: v for k, v in fields.items() if not k.startswith(known)}, "the file")
 
 
 def check_sizes(fields: dict[str, Any], n_tokens: int, d_head: int) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 from gpt.errors import BadInput
 from gpt.text import bpe
 from gpt.text.pretrained_tokenizer import AddedToken, PretrainedTokenizer
-from gpt.text.tokenizer_json import parse_merge
 
 LLAMA_3 = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -48,9 +47,10 @@ def gguf_tokenizer(fields: dict[str, Any]) -> PretrainedTokenizer:
     }
     prefix = [role_ids["bos_token"]] if fields.get("tokenizer.ggml.add_bos_token") else []
     tokens, kinds = fields["tokenizer.ggml.tokens"], fields["tokenizer.ggml.token_type"]
+    merges = [merge.split(" ") for merge in fields["tokenizer.ggml.merges"]]
     return PretrainedTokenizer(
         vocab={text: token for token, text in enumerate(tokens)},
-        merges=[parse_merge(merge) for merge in fields["tokenizer.ggml.merges"]],
+        merges=[(left, right) for left, right in merges],
         splits=SPLITS[split],
         added=[
             AddedToken(token, tokens[token], special=kind == CONTROL)

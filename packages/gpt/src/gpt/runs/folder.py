@@ -66,10 +66,18 @@ class RunFolder:
     ) -> None:
         """Write `config.json`: command, model config, checksums of text and tokens, settings."""
         config = {"kind": kind, "model": asdict(model), "text_sha256": text_sha256}
-        files = (self.train_tokens, self.validation_tokens)
-        config["tokens_sha256"] = {file.name: file_sha256(file) for file in files if file.is_file()}
+        config["tokens_sha256"] = self.token_checksums()
         config["command"] = command
         write_atomically(self.config, json.dumps(config, indent=2).encode())
+
+    def token_checksums(self) -> dict[str, str]:
+        """Return the SHA-256 of each token file by its name."""
+        checksums = {}
+        for file in (self.train_tokens, self.validation_tokens):
+            if file.is_file():
+                with file.open("rb") as opened:
+                    checksums[file.name] = hashlib.file_digest(opened, "sha256").hexdigest()
+        return checksums
 
     def load_token_streams(self, vocab_size: int) -> tuple[Any, Any]:
         """Return the training and the validation tokens, memory-mapped.
@@ -79,9 +87,9 @@ class RunFolder:
         """
         files = (self.train_tokens, self.validation_tokens)
         streams = [load_tokens(file, vocab_size) for file in files]
-        written = self.read_config()["tokens_sha256"]
+        written, current = self.read_config()["tokens_sha256"], self.token_checksums()
         for file in files:
-            if file.name in written and file_sha256(file) != written[file.name]:
+            if file.name in written and written[file.name] != current[file.name]:
                 raise BadInput(
                     f"token file {str(file)!r} has changed since the run was created; "
                     "start the run again with --overwrite"
@@ -104,12 +112,6 @@ class RunFolder:
         kept = [record for record in self.read_log() if record["step"] <= step]
         lines = "".join(json.dumps(record) + "\n" for record in kept)
         write_atomically(self.log, lines.encode())
-
-
-def file_sha256(file: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def load_model(path: Path, device: torch.device | None = None) -> tuple[GPT, Tokenizer, Checkpoint]:

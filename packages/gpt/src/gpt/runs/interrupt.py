@@ -1,7 +1,9 @@
 """Handlers of Ctrl-C: one records it, one defers it to the end of the current step."""
 
 import signal
-from types import FrameType, TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import NoReturn
 
 
@@ -19,30 +21,26 @@ class RecordingInterruptHandler:
         raise KeyboardInterrupt
 
 
-class DeferredInterrupt:
-    """Context in which the first Ctrl-C only sets `requested` and the second one interrupts.
-
-    An earlier Ctrl-C that a library swallowed counts as the first.
-    """
+class DeferringInterruptHandler:
+    """Signal handler that only sets `requested` at the first Ctrl-C, and raises at the second."""
 
     requested = False
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
+    def __call__(self, number: int, frame: FrameType | None) -> None:
         """Set `requested`, or raise KeyboardInterrupt if it is set already."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
 
-    def __enter__(self) -> "DeferredInterrupt":
-        self.before = signal.signal(signal.SIGINT, self.handle)
-        if isinstance(self.before, RecordingInterruptHandler):
-            self.requested = self.before.received
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        signal.signal(signal.SIGINT, self.before)
+@contextmanager
+def defer_interrupt() -> Iterator[DeferringInterruptHandler]:
+    """Defer the first Ctrl-C; an earlier one that a library swallowed counts as the first."""
+    handler = DeferringInterruptHandler()
+    before = signal.signal(signal.SIGINT, handler)
+    if isinstance(before, RecordingInterruptHandler):
+        handler.requested = before.received
+    try:
+        yield handler
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -142,33 +142,23 @@ def local_rows(rows: Any) -> Any:
     return rows[rank() :: n_processes()]
 
 
-def all_reduce_sum(*numbers: float | int) -> list[float | int]:
-    """Return each number, summed over the processes."""
-    return all_reduce(numbers, dist.ReduceOp.SUM)
-
-
-def all_reduce_max(number: float | int) -> float | int:
-    """Return the largest of the processes' numbers."""
-    return all_reduce((number,), dist.ReduceOp.MAX)[0]
-
-
-def broadcast_from_rank_zero(number: float | int) -> float | int:
-    """Return the number of process 0."""
-    return all_reduce_sum(number if rank() == 0 else 0.0)[0]
-
-
-def barrier() -> None:
-    """Wait until all processes have reached this call."""
-    all_reduce_sum(0.0)
-
-
-def all_reduce(numbers: tuple[float | int, ...], how: Any) -> list[float | int]:
-    """Reduce the numbers over the processes, in float64; all processes get the same bits."""
+def all_reduce(*numbers: float | int, how: Any = dist.ReduceOp.SUM) -> list[float | int]:
+    """Return each number, summed over the processes in float64; all processes get the same bits."""
     if n_processes() == 1:
         return list(numbers)
     reduced = torch.tensor(numbers, dtype=torch.float64)
     dist.all_reduce(reduced, how)
     return reduced.tolist()
+
+
+def all_reduce_max(number: float | int) -> float | int:
+    """Return the largest of the processes' numbers."""
+    return all_reduce(number, how=dist.ReduceOp.MAX)[0]
+
+
+def barrier() -> None:
+    """Wait until all processes have reached this call."""
+    all_reduce(0.0)
 
 
 def all_gather_bytes(bits: UInt8[Tensor, " N"]) -> UInt8[Tensor, "P N"]:

@@ -10,8 +10,6 @@ so `GradientAccumulator` multiplies by the number of processes and divides by th
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
 
 from jaxtyping import Shaped
 from torch import Tensor, nn
@@ -47,16 +45,6 @@ def stacked_blocks(model: nn.Module) -> Iterator[nn.Module]:
     """Yield the blocks of a model: the modules in its outermost ModuleLists."""
     for child in model.children():
         yield from child if isinstance(child, nn.ModuleList) else stacked_blocks(child)
-
-
-def without_gradient_averaging(model: Any) -> AbstractContextManager[Any]:
-    """Return a context in which a replicated model does not average its gradients.
-
-    Only the sum over the micro-batches needs averaging. A sharded model has no memory for full
-    gradients, so it averages those of each micro-batch.
-    """
-    inner = getattr(model, "_orig_mod", model)  # the model that torch.compile has wrapped
-    return inner.no_sync() if isinstance(inner, DistributedDataParallel) else nullcontext()
 
 
 def gather_full_tensor(tensor: Shaped[Tensor, "*B"]) -> Shaped[Tensor, "*B"]:

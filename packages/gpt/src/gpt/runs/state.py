@@ -5,18 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from gpt.errors import BadInput
 from gpt.runs.checkpoints import Checkpoint, save_checkpoint
-from gpt.runs.processes import all_gather_bytes, barrier, broadcast_from_rank_zero, rank
+from gpt.runs.processes import all_gather_bytes, all_reduce, barrier, rank
 from gpt.runs.sharding import gather_full_tensor, shard_like
-
-
-def ema_update(average: Float[Tensor, "*B"], value: Float[Tensor, "*B"], decay: float) -> None:
-    """Update a running average in place: average <- d average + (1 - d) value."""
-    average.lerp_(value.detach(), 1 - decay)
 
 
 class TrainingState:
@@ -43,11 +37,11 @@ class TrainingState:
         if self.ema_model is not None:
             pairs = zip(self.ema_model.parameters(), self.model.parameters(), strict=True)
             for average, parameter in pairs:
-                ema_update(average.data, parameter, self.ema)
+                average.data.lerp_(parameter.detach(), 1 - self.ema)  # d average + (1 - d) weight
 
     def record_validation(self, loss: float) -> float:
         """Record whether this step has the lowest validation loss; return that of process 0."""
-        validation = broadcast_from_rank_zero(loss)
+        (validation,) = all_reduce(loss if rank() == 0 else 0.0)
         if validation < self.best_loss:
             self.best_loss, self.best_step = validation, self.step
             self.validations_since_best = 0

@@ -17,7 +17,6 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
-from types import TracebackType
 from typing import Any
 
 from gpt.device import pick_device
@@ -30,7 +29,7 @@ from gpt.runs.failures import (
     resume_command,
 )
 from gpt.runs.folder import RunFolder
-from gpt.runs.interrupt import DeferredInterrupt
+from gpt.runs.interrupt import defer_interrupt
 from gpt.runs.options import RunOptions
 from gpt.runs.processes import (
     all_reduce_max,
@@ -48,7 +47,7 @@ INTERRUPTED_STATUS = 130
 """Exit status of a program that was interrupted by Ctrl-C."""
 
 
-class TrainingRun:
+class TrainingRun(ExitStack):
     """A training command at work in its run folder.
 
     Every failure, and Ctrl-C, ends with a message that says how to resume the run. `status` is the
@@ -56,25 +55,17 @@ class TrainingRun:
     """
 
     def __init__(self, options: RunOptions) -> None:
+        super().__init__()
         self.options, self.folder = options, options.folder
         self.device = local_device(pick_device(options.device))
         self.status, self.done, self.is_finished = 0, 0, False
-        self.contexts = ExitStack()
 
     def __enter__(self) -> "TrainingRun":
         with ExitStack() as contexts:
             contexts.enter_context(report_run_failures(self.folder, self.options.command))
             contexts.enter_context(process_group(self.device))
-            self.contexts = contexts.pop_all()
+            self.push(contexts.pop_all())
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> bool | None:
-        return self.contexts.__exit__(kind, error, trace)
 
     @contextmanager
     def setup(self) -> Iterator[bool]:
@@ -116,7 +107,7 @@ class TrainingRun:
         step, stop, command = self.done, False, self.options.command
         with (
             report_interrupt(self.folder, command),
-            DeferredInterrupt() as interrupt,
+            defer_interrupt() as interrupt,
             closing_loop(records),
             closing(show_progress(records, steps, step, tokens_per_step, title)) as shown,
         ):

@@ -14,6 +14,7 @@ states another id, because the file and the library would disagree.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,12 @@ STANDARD_ROLES = (
 )  # fmt: skip
 
 
+@dataclass
 class Vocabulary:
     """A vocabulary that tokens are added to, one by one."""
 
-    def __init__(self, vocab: Mapping[str, int]) -> None:
-        self.vocab = vocab
-        self.added: dict[str, AddedToken] = {}
+    vocab: Mapping[str, int]
+    added: dict[str, AddedToken] = field(default_factory=dict)
 
     def id_of(self, content: str) -> int:
         """Return the id of a token, or the next free id for a new token."""
@@ -109,17 +110,14 @@ def special_tokens(config: JsonObject) -> tuple[dict[str, JsonObject], list[Json
     for value in (extra, config.get("model_specific_special_tokens")):
         by_role |= value if isinstance(value, dict) else {}
     listed = (extra if extra and not isinstance(extra, dict) else legacy) or []
-    return {role: as_entry(value) for role, value in by_role.items()}, [*map(as_entry, listed)]
+    entries = [*by_role.values(), *listed]  # some files give only the text of a token
+    entries = [{"content": each} if isinstance(each, str) else each for each in entries]
+    return dict(zip(by_role, entries, strict=False)), entries[len(by_role) :]
 
 
 def is_token_setting(role: str, value: Any) -> bool:
     """Whether an entry of `tokenizer_config.json` gives a token a role, such as "eos_token"."""
     return role.endswith("_token") and isinstance(value, (str, dict))
-
-
-def as_entry(value: str | JsonObject) -> JsonObject:
-    """Return a token as an object, even if a file gives only its text."""
-    return {"content": value} if isinstance(value, str) else value
 
 
 def legacy_added_tokens(

@@ -65,7 +65,7 @@ def added_token_regex(added: list[AddedToken]) -> regex.Pattern[str]:
     return regex.compile("|".join(groups) or "(?!)")  # "(?!)" never matches
 
 
-@dataclass(frozen=True)
+@dataclass
 class PretrainedTokenizer:
     """A tokenizer from the parts listed in a published `tokenizer.json` or GGUF file."""
 
@@ -82,52 +82,25 @@ class PretrainedTokenizer:
     )  # ids that end generation, from the model's files
 
     def __post_init__(self) -> None:
-        """Refuse parts that contradict each other."""
+        """Refuse parts that contradict each other, and number the tokens."""
         for left, right in self.merges:
             if not {left, right, left + right} <= self.vocab.keys():
                 raise BadInput(
                     f"the merge of {left!r} and {right!r} is not in the vocabulary; it must "
                     "hold both tokens and their merge"
                 )
+        self.ids = self.vocab | {each.content: each.token for each in self.added}
         if self.roles.get("eos_token") not in self.ids:
             raise BadInput(
                 f"no token ends a text: eos_token is {self.roles.get('eos_token')!r}; "
                 "it must be a token of the vocabulary"
             )
+        self.end_of_text = self.ids[self.roles["eos_token"]]
+        self.vocab_size = max(self.ids.values()) + 1  # the highest id need not be listed last
         try:
-            _ = self.patterns
+            self.patterns = [regex.compile(split) for split in self.splits]
         except regex.error as error:
             raise BadInput(f"cannot split text by {self.splits}: {error}") from error
-
-    @cached_property
-    def patterns(self) -> list[regex.Pattern[str]]:
-        """The patterns in `splits`, compiled."""
-        return [regex.compile(split) for split in self.splits]
-
-    @cached_property
-    def ids(self) -> dict[str, int]:
-        """Ids by token, including added tokens."""
-        return self.vocab | {each.content: each.token for each in self.added}
-
-    @cached_property
-    def highest_id(self) -> int:
-        """The highest id, which need not be listed last."""
-        return max(self.ids.values())
-
-    @property
-    def vocab_size(self) -> int:
-        """Number of token ids, from 0 to the highest id."""
-        return self.highest_id + 1
-
-    @property
-    def end_of_text(self) -> int:
-        """Id of the token that ends an answer or a document."""
-        return self.ids[self.roles["eos_token"]]
-
-    @property
-    def end_tokens(self) -> frozenset[int]:
-        """Ids at which generation stops: those that its files name, and `end_of_text`."""
-        return frozenset({self.end_of_text, *self.end_ids})
 
     @cached_property
     def ranked_merges(self) -> dict[bpe.Pair, MergeRule]:
@@ -151,14 +124,17 @@ class PretrainedTokenizer:
     @cached_property
     def word_tokens(self) -> Any:
         """Function from a word to its ids, with a cache: most words of a text occur repeatedly."""
-        return lru_cache(maxsize=2**16)(self._word_tokens)
+        vocab, merges = self.vocab, self.ranked_merges
 
-    def _word_tokens(self, word: str) -> bpe.Word:
-        printed = "".join(CHARACTER_OF_BYTE[byte] for byte in word.encode())
-        if self.ignore_merges and printed in self.vocab:
-            return (self.vocab[printed],)
-        known = tuple(self.vocab[character] for character in printed if character in self.vocab)
-        return apply_merges_with_queue(known, self.ranked_merges)
+        @lru_cache(maxsize=2**16)
+        def word_tokens(word: str) -> bpe.Word:
+            printed = "".join(CHARACTER_OF_BYTE[byte] for byte in word.encode())
+            if self.ignore_merges and printed in vocab:
+                return (vocab[printed],)
+            known = tuple(vocab[character] for character in printed if character in vocab)
+            return apply_merges_with_queue(known, merges)
+
+        return word_tokens
 
     def words(self, text: str) -> list[str]:
         """Split a text into the pieces that no merge crosses."""

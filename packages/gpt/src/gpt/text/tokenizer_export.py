@@ -136,15 +136,17 @@ def prefix_post_processor(tokenizer: PretrainedTokenizer) -> JsonObject:
     """Return the post-processor that puts the prefix before a text, or before each of two."""
     content = {token: text for text, token in tokenizer.ids.items()}
     names = [content[token] for token in tokenizer.prefix]
-
-    def single(sequence: str, type_id: int) -> list[JsonObject]:
-        before = [{"SpecialToken": {"id": name, "type_id": type_id}} for name in names]
-        return [*before, {"Sequence": {"id": sequence, "type_id": type_id}}]
-
+    first, second = (
+        [
+            *({"SpecialToken": {"id": name, "type_id": type_id}} for name in names),
+            {"Sequence": {"id": sequence, "type_id": type_id}},
+        ]
+        for type_id, sequence in enumerate("AB")
+    )
     return {
         "type": "TemplateProcessing",
-        "single": single("A", 0),
-        "pair": single("A", 0) + single("B", 1),
+        "single": first,
+        "pair": first + second,
         "special_tokens": {
             name: {"id": name, "ids": [tokenizer.ids[name]], "tokens": [name]} for name in names
         },

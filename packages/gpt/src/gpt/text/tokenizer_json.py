@@ -55,9 +55,11 @@ def read_hugging_face_tokenizer(folder: Path) -> PretrainedTokenizer:
             ids = model["vocab"] | {each.content: each.token for each in added}
             content = next((content for content, token in ids.items() if token == ends[0]), None)
             roles = ({"eos_token": content} if content is not None else {}) | roles
+        # older files write a merge as one string with a space
+        merges = [each.split(" ") if isinstance(each, str) else each for each in model["merges"]]
         return PretrainedTokenizer(
             vocab={str(text): int(token) for text, token in model["vocab"].items()},
-            merges=[parse_merge(each) for each in model["merges"]],
+            merges=[(left, right) for left, right in merges],
             splits=split_patterns(pipeline["pre_tokenizer"]),
             added=added,
             roles=roles,
@@ -95,12 +97,6 @@ def bpe_model(pipeline: JsonObject) -> JsonObject:
     if decoder.get("type") != "ByteLevel":
         raise BadInput(f"a decoder of type {decoder.get('type')}; {SUPPORTED_KINDS}")
     return model
-
-
-def parse_merge(each: str | list[str]) -> tuple[str, str]:
-    """Parse a merge, which older files write as one string with a space."""
-    left, right = each.split(" ") if isinstance(each, str) else each
-    return left, right
 
 
 def split_patterns(pre_tokenizer: JsonObject | None) -> list[str]:

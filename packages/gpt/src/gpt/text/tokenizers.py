@@ -25,15 +25,10 @@ from gpt.text.pretrained_tokenizer import PretrainedTokenizer as PretrainedToken
 class Tokenizer(Protocol):
     """Interface that the rest of the package expects of a tokenizer."""
 
-    @property
-    def vocab_size(self) -> int:
-        """Number of token ids, END_OF_TEXT included."""
-        ...
-
-    @property
-    def end_of_text(self) -> int:
-        """Id that separates documents: the last id, except in pretrained tokenizers."""
-        ...
+    vocab_size: int
+    """Number of token ids, END_OF_TEXT included."""
+    end_of_text: int
+    """Id that separates documents: the last id, except in pretrained tokenizers."""
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of the text."""
@@ -55,9 +50,8 @@ def decode(tokenizer: Tokenizer, tokens: list[int]) -> str:
 
 def end_tokens(tokenizer: Tokenizer) -> frozenset[int]:
     """Return the ids at which generation stops; published models often have several."""
-    if isinstance(tokenizer, PretrainedTokenizer):
-        return tokenizer.end_tokens
-    return frozenset({tokenizer.end_of_text})
+    named = tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else []
+    return frozenset({tokenizer.end_of_text, *named})
 
 
 class CharacterTokenizer:

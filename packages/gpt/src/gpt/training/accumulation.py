@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
-from gpt.runs.processes import all_reduce_max, all_reduce_sum, n_processes
-from gpt.runs.sharding import without_gradient_averaging
+from gpt.runs.processes import all_reduce, all_reduce_max, n_processes
 from gpt.text.token_files import Batch
 
 
@@ -57,15 +57,17 @@ class GradientAccumulator:
         """Yield the batches of this process, repeating the last until no process has more.
 
         Each forward pass of a sharded model needs all processes, so a process with fewer batches
-        repeats its last one, which is not counted. Gradients are averaged over the processes only
-        after the last batch.
+        repeats its last one, which is not counted. A replicated model averages its gradients over
+        the processes only after the last batch. A sharded one has no memory for full gradients, so
+        it averages those of each batch.
         """
         own = list(batches)
+        inner = getattr(self.model, "_orig_mod", self.model)  # the model that torch.compile wrapped
         n_passes = int(all_reduce_max(len(own)))
         for number in range(n_passes):
             self.is_counted = number < len(own)
-            is_last = number == n_passes - 1
-            with nullcontext() if is_last else without_gradient_averaging(self.model):
+            averages_now = number == n_passes - 1 or not isinstance(inner, DistributedDataParallel)
+            with nullcontext() if averages_now else inner.no_sync():
                 yield own[min(number, len(own) - 1)]
 
     def backward(self, loss: LossSum) -> None:
@@ -78,7 +80,7 @@ class GradientAccumulator:
 
     def finish(self, parameters: list[nn.Parameter]) -> float:
         """Divide by the number of terms: scale the gradients and return the mean loss."""
-        total, terms = all_reduce_sum(self.total, self.terms)
+        total, terms = all_reduce(self.total, self.terms)
         factor = n_processes() * self.unit / terms
         if factor != 1:  # one micro-batch in one process needs no scaling
             for parameter in parameters:

@@ -77,7 +77,3 @@ class LoopConfig:
         return warmup_cosine(
             step, self.steps, round(self.warmup_ratio * self.steps), 1.0, self.min_lr_ratio
         )
-
-    def learning_rate_at(self, step: int) -> float:
-        """Return AdamW's learning rate in a step; Muon's follows the same schedule."""
-        return self.schedule_factor(step) * self.learning_rate

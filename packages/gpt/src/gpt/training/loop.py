@@ -135,7 +135,7 @@ class Training(AbstractContextManager["Training"]):
         Clipping scales a gradient longer than c to the length c (Pascanu et al. 2013, algorithm 1).
         """
         state, config = self.state, self.config
-        rate = config.learning_rate_at(state.step)
+        rate = config.schedule_factor(state.step) * config.learning_rate
         loss, grad_norm = update_weights(state, self.gradient, config)
         state.advance()
         due = state.step % config.save_every == 0 or state.step == config.steps
@@ -161,9 +161,10 @@ def update_weights(
     norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)).item()
     # in fp16 the scaler skips a step whose gradient overflowed, and lowers its factor
     if not math.isfinite(loss) or not (math.isfinite(norm) or state.scaler.is_enabled()):
+        rate = config.schedule_factor(state.step) * config.learning_rate
         raise RunFailed(
             f"step {state.step + 1}: loss {loss}, gradient norm {norm} are not finite at "
-            f"learning rate {config.learning_rate_at(state.step):g}; "
+            f"learning rate {rate:g}; "
             "start another run with a smaller one"
         )
     for group in state.optimizer.param_groups:

@@ -46,33 +46,29 @@ def newton_schulz(matrices: Float[Tensor, "B R C"], steps: int = 5) -> Float[Ten
     return x.mT if tall else x
 
 
-def shape_scale(rows: int, columns: int) -> float:
-    """Return the factor that lengthens the step of a tall matrix, whose outputs would move less.
-
-    sqrt(max(1, rows / columns))    (Jordan et al. 2024)
-    """
-    return math.sqrt(max(1, rows / columns))
-
-
 def orthogonalise(
     momenta: list[Float[Tensor, "_ _"]], row_splits: tuple[int, ...]
 ) -> list[Float[Tensor, "_ _"]]:
     """Return the step of each parameter; stacked matrices are orthogonalised separately.
 
-    Matrices of equal shape are orthogonalised in one batch.
+    step = sqrt(max(1, rows / columns)) NewtonSchulz(momentum)    (Jordan et al. 2024)
+
+    Without the scale, the outputs of a tall matrix would move less. Matrices of equal shape are
+    orthogonalised in one batch.
     """
     steps = [torch.empty_like(momentum) for momentum in momenta]
     shapes: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
     for momentum, step in zip(momenta, steps, strict=True):
-        rows = row_splits or (len(momentum),)
-        for pair in zip(momentum.split(rows), step.split(rows), strict=True):
+        splits = row_splits or (len(momentum),)
+        for pair in zip(momentum.split(splits), step.split(splits), strict=True):
             shapes[pair[0].shape].append(pair)
-    for shape, pairs in shapes.items():
+    for (rows, columns), pairs in shapes.items():
+        scale = math.sqrt(max(1, rows / columns))
         stacked = torch.stack([momentum for momentum, _ in pairs])
         dtype = torch.bfloat16 if stacked.device.type == "cuda" else torch.float32
         directions = newton_schulz(stacked.to(dtype))
         for (_, step), direction in zip(pairs, directions, strict=True):
-            step.copy_(shape_scale(*shape) * direction)
+            step.copy_(scale * direction)
     return steps
 
 

@@ -50,11 +50,6 @@ class FastGELU(torch.autograd.Function):
         return x_du.addcmul_(x_du, s, value=-1).add_(1).mul_(s).mul_(upstream[0])
 
 
-def fast_squared_relu(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-    """`squared_relu` by `FastSquaredReLU`."""
-    return cast(Tensor, FastSquaredReLU.apply(x))
-
-
 class FastSquaredReLU(torch.autograd.Function):
     """`squared_relu`, which keeps only max(x, 0) for its gradient."""
 

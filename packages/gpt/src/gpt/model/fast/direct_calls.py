@@ -19,15 +19,14 @@ def with_direct_calls(model: GPT) -> GPT:
     A model with hooks or with a replaced `forward` is returned unchanged, because the copy would
     skip them.
     """
-    if _has_any_global_hook() or not all(map(has_plain_forward, model.modules())):
+    if _has_any_global_hook():
         return model
+    for module in model.modules():
+        if module._forward_hooks or module._forward_pre_hooks:
+            return model
+        if "forward" in vars(module) or module._compiled_call_impl is not None:
+            return model
     return copy_with_direct_calls(model).eval()
-
-
-def has_plain_forward(module: nn.Module) -> bool:
-    """Whether calling the module runs the `forward` of its class and nothing else."""
-    changed = "forward" in vars(module) or module._compiled_call_impl is not None
-    return not (changed or module._forward_hooks or module._forward_pre_hooks)
 
 
 def copy_with_direct_calls(module: nn.Module) -> Any:

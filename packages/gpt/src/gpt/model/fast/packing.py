@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -38,11 +38,6 @@ class Packing(NamedTuple):
         block = x.new_zeros(self.n_rows * self.n_columns, x.shape[1], x.shape[3])
         block.index_copy_(0, self.indices, rearrange(x, "1 H N K -> N H K"))
         return rearrange(block, "(B T) H K -> B H T K", B=self.n_rows)
-
-
-def packing_from_mask(mask: Bool[Tensor, "B T"]) -> Packing:
-    """Return the packing of the positions where the mask is True, row by row."""
-    return Packing(mask.flatten().nonzero()[:, 0], *mask.shape)
 
 
 class SelectUniqueRows(torch.autograd.Function):
