@@ -114,8 +114,7 @@ def table(name: str, formula: str, value: Any, words: list[str]) -> str:
     lines = [f"\n{name}{size}    {formula}"]
     for label, row in zip(labels, rows, strict=True):
         # exponents where four decimals would lose the number
-        cells = [f"{x:9.1e}" if x and abs(x) < 5e-4 else f"{x:9.4f}" for x in row[:MAX_COLUMNS]] + [
-            "..."
-        ] * (len(row) > MAX_COLUMNS)
-        lines.append(f"  {label}{' '.join(cells)}")
+        shown = [f"{x:9.1e}" if x and abs(x) < 5e-4 else f"{x:9.4f}" for x in row[:MAX_COLUMNS]]
+        dots = " ..." if len(row) > MAX_COLUMNS else ""
+        lines.append(f"  {label}{' '.join(shown)}{dots}")
     return "\n".join(lines)

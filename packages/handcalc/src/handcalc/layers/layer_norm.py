@@ -26,7 +26,7 @@ EPSILON = 1e-5  # keeps the norm from dividing by zero
 
 
 def mean(x: Vector) -> float:
-    """Return the mean: sum over k of x[k], divided by the count of the numbers."""
+    """Return the mean: the sum of the numbers divided by their count."""
     total = x[0]
     for number in x[1:]:
         total = total + number
