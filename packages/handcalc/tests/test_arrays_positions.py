@@ -20,7 +20,6 @@ from handcalc.arrays.positions import (
     rotate,
     rotate_interleaved,
     sinusoids,
-    zero_rows,
 )
 from handcalc.gradients.differences import differences
 
@@ -39,7 +38,6 @@ def test_sinusoids_by_hand():
     rows = [[math.sin(t), math.cos(t), math.sin(t / 100), math.cos(t / 100)] for t in range(3)]
     assert_allclose(sinusoids(3, 4), rows, rtol=0, atol=1e-15)
     assert sinusoids(1, 5).tolist() == [[0, 1, 0, 1, 0]]
-    assert zero_rows(2, 3).tolist() == [[0, 0, 0], [0, 0, 0]]
 
 
 def test_an_offset_rotates_each_pair_of_sinusoids_by_one_angle_from_any_start():

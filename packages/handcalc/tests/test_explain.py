@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from handcalc.explaining.explain import Explainer
-from handcalc.explaining.expression import Expression, formula, leaf_name, leaf_names, leaf_value
+from handcalc.explaining.expression import Expression, formula, leaf_names
 from handcalc.gradients.check import TARGETS, TOKENS
 from handcalc.model.transformer import BLOCKS, forward
 from handcalc.model.weights import Shape, initial_weights
@@ -99,7 +99,7 @@ def told(explain, name):
 )
 def test_every_number_of_the_step_leads_down_to_leaves(block):
     explain = explainer(block)
-    names = list(explain.names())
+    names = explain.names
     seen, found_leaves = walk(explain, names)
     assert seen == set(names)
     draws = {name: how for name, how in found_leaves.items() if how.startswith("draw")}
@@ -123,7 +123,7 @@ def test_every_number_of_the_step_leads_down_to_leaves(block):
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 def test_the_other_updates_are_explained_too(optimizer):
     explain = explainer("classic", optimizer)
-    names = [name for name in explain.names() if re.fullmatch(r"b_1.*", name)]
+    names = [name for name in explain.names if re.fullmatch(r"b_1.*", name)]
     assert "b_1[7].new" in names
     walk(explain, names)
 
@@ -195,6 +195,6 @@ FORMULAS = {
 @pytest.mark.parametrize("text", FORMULAS)
 def test_parentheses_are_written_where_they_are_needed(text):
     made = FORMULAS[text]
-    assert formula(made, leaf_name) == text
-    assert arithmetic(formula(made, leaf_value)) == made.value
+    assert formula(made) == text
+    assert arithmetic(formula(made, lambda leaf: repr(leaf.value))) == made.value
     assert list(leaf_names(made)) == re.findall(r"\b[abc]\b", text)

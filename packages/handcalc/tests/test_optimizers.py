@@ -11,7 +11,7 @@ def two_steps(name, **constants):
     weights, memory, found = {"w": [1.0]}, {}, []
     for step, gradient in ((1, 2.0), (2, -1.0)):
         c = Calculation(weights)
-        c.input("w.grad", [gradient])
+        c.values["w.grad"] = [gradient]
         weights, memory = update(c, OPTIMIZERS[name], memory, step, **constants)
         found.append(weights["w"][0])
     return found

@@ -12,7 +12,6 @@ from handcalc.model.transformer import forward
 from handcalc.model.weights import Shape, initial_weights
 from handcalc.toys.dropout import (
     dropout,
-    dropout_backward,
     dropout_mask,
     forward_with_dropout,
 )
@@ -22,7 +21,7 @@ def test_kept_numbers_are_scaled_up_and_dropped_ones_are_zero():
     # p = 3/4: what stays is four times as large
     mask = [[0.0, 4.0], [4.0, 0.0]]
     assert dropout([[1.0, 2.0], [3.0, 5.0]], mask) == [[0, 8], [12, 0]]
-    assert dropout_backward(mask, [[10.0, 1.0], [-1.0, 7.0]]) == [[0, 4], [-4, 0]]
+    assert dropout([[10.0, 1.0], [-1.0, 7.0]], mask) == [[0, 4], [-4, 0]]
 
 
 def test_a_draw_below_p_drops():
@@ -60,7 +59,7 @@ def test_the_backward_pass_is_the_derivative():
     tried = differences(
         lambda: math.fsum(dot(*rows) for rows in zip(slopes, dropout(x, mask), strict=True)), x
     )
-    for found, expected in zip(dropout_backward(mask, slopes), tried, strict=True):
+    for found, expected in zip(dropout(slopes, mask), tried, strict=True):
         assert found == pytest.approx(expected, abs=1e-9)
 
 

@@ -170,7 +170,7 @@ def test_every_value_except_the_inputs_has_a_line():
 @pytest.mark.parametrize("head", [attention, full_attention])
 def test_every_number_can_be_explained_and_its_formula_gives_it_again(head):
     explain = Explainer(walk(pencil_weights(), head))
-    formulas = [found for found in map(explain, explain.names()) if found.formula]
+    formulas = [found for found in map(explain, explain.names) if found.formula]
     assert len(formulas) > 400
     for found in formulas:
         again = eval(found.numbers, {"exp": math.exp, "inf": math.inf})

@@ -13,8 +13,7 @@ from handcalc.toys.position_schemes import (
     findings,
     largest_number,
     least_distance,
-    least_far_distance,
-    least_near_distance,
+    near_and_far,
     unevenness,
 )
 from handcalc.toys.sinusoids import divisors, rotation, sinusoid, sinusoids
@@ -112,8 +111,8 @@ def test_every_requirement_is_failed_by_some_scheme():
 def test_the_index_grows_until_neighbours_hardly_differ():
     assert [raw_index(t, 9) for t in (0, 3)] == [[0], [3]]
     assert largest_number(raw_index, 64) == 63
-    assert least_near_distance(raw_index, 64) == pytest.approx(1 / 63)
-    assert least_far_distance(raw_index, 64) == pytest.approx(32 / 63)
+    assert near_and_far(raw_index, 64)[0] == pytest.approx(1 / 63)
+    assert near_and_far(raw_index, 64)[1] == pytest.approx(32 / 63)
     assert least_distance(raw_index, 64) == 1
     assert change_with_length(raw_index, 64) == unevenness(raw_index, 64) == 0
 
@@ -124,7 +123,7 @@ def test_a_fraction_of_the_length_means_another_position_in_every_text():
     assert change_with_length(index_over_length, 64) == pytest.approx(63 / 64 - 63 / 128)
     # a step of k is k/64 in the short text and k/128 in the long one: most for k = 63
     assert unevenness(index_over_length, 64) == pytest.approx(63 / 128)
-    assert least_near_distance(index_over_length, 64) == pytest.approx(1 / 63)
+    assert near_and_far(index_over_length, 64)[0] == pytest.approx(1 / 63)
 
 
 def test_multiples_are_one_number_written_six_times():
@@ -132,23 +131,21 @@ def test_multiples_are_one_number_written_six_times():
     assert largest_number(multiples, 64) == 63
     length = math.sqrt(1 + 0.25 + 0.01 + 0.0025 + 0.0001 + 0.000001)
     assert least_distance(multiples, 64) == pytest.approx(length)
-    assert least_near_distance(multiples, 64) == pytest.approx(length / 63)
+    assert near_and_far(multiples, 64)[0] == pytest.approx(length / 63)
     for t in range(1, 64):
         assert [x / t for x in multiples(t, 64)] == pytest.approx(multiples(1, 64))
 
 
 def test_one_clock_hand_comes_back_after_44_positions():
     assert math.dist(one_wave(44, 64), one_wave(0, 64)) == pytest.approx(2 * abs(math.sin(22)))
-    assert least_far_distance(one_wave, 64) == pytest.approx(2 * abs(math.sin(22)))
-    assert least_near_distance(one_wave, 64) == pytest.approx(
-        2 * math.sin(0.5)
-    )  # a chord of angle 1
+    assert near_and_far(one_wave, 64)[1] == pytest.approx(2 * abs(math.sin(22)))
+    assert near_and_far(one_wave, 64)[0] == pytest.approx(2 * math.sin(0.5))  # a chord of angle 1
 
 
 def test_three_waves_distinguish_near_and_far_positions():
-    assert least_near_distance(waves, 64) == pytest.approx(2 * math.sqrt(
+    assert near_and_far(waves, 64)[0] == pytest.approx(2 * math.sqrt(
         sum(math.sin(1 / divisor / 2) ** 2 for divisor in divisors(6))))  # fmt: skip
-    assert least_far_distance(waves, 64) > 1.4
+    assert near_and_far(waves, 64)[1] > 1.4
     assert unevenness(waves, 64) < 1e-12
 
 

@@ -6,19 +6,21 @@ from itertools import product
 import pytest
 
 from handcalc.calculation import dot
-from handcalc.toys.scaling import divide_by_root, random_scores, score_statistics, variance
+from handcalc.toys.scaling import divide_by_root, random_scores, score_statistics
 
 WIDTHS = [4, 16, 64, 256]
 
 
 def test_a_variance_by_hand():
-    assert variance([1.0, 3.0, 5.0, 7.0]) == 5  # distances -3 -1 1 3: (9 + 1 + 1 + 9) / 4
+    assert (
+        score_statistics([[1.0, 3.0], [5.0, 7.0]]).variance == 5
+    )  # distances -3 -1 1 3: (9 + 1 + 1 + 9) / 4
 
 
 @pytest.mark.parametrize("d_k", [1, 2, 3, 4])
 def test_over_all_rows_of_signs_the_variance_is_exactly_the_width(d_k):
     rows = list(product([-1.0, 1.0], repeat=d_k))
-    assert variance([dot(q, k) for q in rows for k in rows]) == d_k
+    assert score_statistics([[dot(q, k) for k in rows] for q in rows]).variance == d_k
 
 
 def test_the_scores_are_dot_products_of_the_draws_of_a_seed():

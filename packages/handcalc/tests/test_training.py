@@ -176,7 +176,9 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path):
     *_, expected = train(TINY, words, initial_state(TINY, words))
     folder.begin(TINY, words, initial_state(TINY, words))
     for record in train(TINY, words, initial_state(TINY, words)):
-        folder.add({"step": record.step, "loss": record.loss, "seconds": 0.0})
+        with folder.log.open("a") as log:
+            entry = {"step": record.step, "loss": record.loss, "seconds": 0.0}
+            log.write(json.dumps(entry) + "\n")
         if record.step == 5:
             folder.save(TINY, words, record.state)
         if record.step == 7:  # two steps are logged that no file of weights holds
@@ -185,7 +187,8 @@ def test_a_stopped_run_resumes_to_the_same_bits(tmp_path):
     assert (config, again, state.step) == (TINY, words, 5)
     assert len(folder.log.read_text("utf-8").splitlines()) == 5
     *_, found = train(config, again, state)
-    assert found == expected
+    assert (found.step, found.loss) == (expected.step, expected.loss)
+    assert vars(found.state) == vars(expected.state)
 
 
 CALL = [sys.executable, "-m", "handcalc", "train"]

@@ -154,18 +154,16 @@ class Line:
 
 
 class Calculation:
-    """Values by name, those of the weights first, and the lines that computed them, in order."""
+    """Values by name, those of the weights first, and the lines that computed them, in order.
+
+    Values that no line computes, such as the tokens or a constant, are put into `values` directly.
+    """
 
     def __init__(self, weights: "dict[Name, Any]") -> None:
         self.weights = list(weights)
         self.values = dict(weights)
         self.lines: list[Line] = []
         self.back: Callable[[], None] | None = None
-
-    def input(self, name: Name, value: "Any") -> Name:
-        """Set a value that no line computes, such as a text or a constant; return its name."""
-        self.values[name] = value
-        return name
 
     def line(self, name: Name, function: "Any", *inputs: Name) -> Name:
         """Compute function(inputs), store the result under this name, and return the name."""

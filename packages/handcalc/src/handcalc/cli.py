@@ -46,17 +46,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return fail(f"{where}{error.strerror or error}", 2)
+        message, status = f"{where}{error.strerror or error}", 2
     except ValueError as error:
-        return fail(str(error), 2)
+        message, status = str(error), 2
     except MemoryError:
-        return fail("there is not enough memory for a model of this size", 2)
+        message, status = "there is not enough memory for a model of this size", 2
     except KeyboardInterrupt:
-        return fail("interrupted", 130)
-
-
-def fail(message: str, status: int) -> int:
-    """Print an error and return the exit status."""
+        message, status = "interrupted", 130
     print(f"handcalc: {message}", file=sys.stderr)
     return status
 

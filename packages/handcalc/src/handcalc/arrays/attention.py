@@ -41,15 +41,6 @@ def softmax(scores: Array, mask: Mask) -> tuple[Array, Back[Array]]:
     return p, lambda p_grad: p * (p_grad - (p_grad * p).sum(axis=-1, keepdims=True))
 
 
-def softmax_jacobian(p: Array) -> Array:
-    """J[i, j] = dp[i] / ds[j] = p[i] ([i = j] - p[j]), the Jacobian for one row of probabilities.
-
-    There is one such matrix per row of scores, so the backward pass multiplies by it without
-    building it.
-    """
-    return np.diag(p) - np.outer(p, p)
-
-
 def attention_weights(
     q: Array, k: Array, mask: Mask, bias: Array | float = 0.0
 ) -> tuple[Array, Back[tuple[Array, Array]]]:

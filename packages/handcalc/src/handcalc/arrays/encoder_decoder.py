@@ -41,8 +41,8 @@ def encoder_decoder(
 ) -> tuple[Array, Back[EncoderDecoder]]:
     """Return logits, B T V: logits[:, t] score the target token at t + 1, given the source, B S.
 
-    The masks are B 1 S for the source, and T T or B T T for the target. `rows` is `sinusoids` or
-    `zero_rows`.
+    The masks are B 1 S for the source, and T T or B T T for the target. `rows` is a
+    function such as `sinusoids`.
     """
     x, source_back = embed_text(source, w.token, rows)
     y, target_back = embed_text(target, w.token, rows)

@@ -25,13 +25,10 @@ def gelu(x: Array) -> tuple[Array, Back[Array]]:
     A smooth ReLU, in the tanh form of Hendrycks and Gimpel 2016, section 2.
     """
     t = np.tanh(ROOT * (x + CUBE * x**3))
-
-    def back(y_grad: Array) -> Array:
-        # dy/dx = (1 + tanh(u))/2 + x/2 (1 - tanh(u)^2) du/dx
-        u_slope = ROOT * (1 + 3 * CUBE * x**2)
-        return y_grad * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * u_slope)
-
-    return 0.5 * x * (1 + t), back
+    # dy/dx = (1 + tanh(u))/2 + x/2 (1 - tanh(u)^2) du/dx
+    u_slope = ROOT * (1 + 3 * CUBE * x**2)
+    slope = 0.5 * (1 + t) + 0.5 * x * (1 - t**2) * u_slope
+    return 0.5 * x * (1 + t), lambda y_grad: y_grad * slope
 
 
 class FeedForward(NamedTuple):

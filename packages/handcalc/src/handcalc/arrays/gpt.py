@@ -59,7 +59,10 @@ class GPT(NamedTuple):
     blocks: tuple[Block, ...]
     norm: Norm
     head: Array
-    """V D; the array `token` itself in a tied model (Press and Wolf 2017)."""
+    """V D; the array `token` itself in a tied model (Press and Wolf 2017).
+
+    The gradient of a tied array is the sum of the gradients of `token` and `head`.
+    """
 
 
 def gpt(tokens: Tokens, w: GPT, positions: Positions) -> tuple[Array, Back[tuple[GPT, Array]]]:
@@ -81,12 +84,6 @@ def gpt(tokens: Tokens, w: GPT, positions: Positions) -> tuple[Array, Back[tuple
         return GPT(embedding_back(x_grad), blocks, norm, head), x_grad.sum(axis=0)
 
     return logits, back
-
-
-def tie_gradients(w_grad: GPT) -> GPT:
-    """Add the gradients of `token` and `head`, for a model in which they are one array."""
-    both = w_grad.token + w_grad.head
-    return w_grad._replace(token=both, head=both)
 
 
 def gpt_step(

@@ -21,7 +21,7 @@ from handcalc.arrays.layers import Array, Back
 
 Rotation: TypeAlias = Callable[[Array], tuple[Array, Back[Array]]]
 PositionRows: TypeAlias = Callable[[int, int], Array]
-"""From n_positions and d_model to rows, T D: `sinusoids` or `zero_rows`."""
+"""From n_positions and d_model to rows, T D, such as `sinusoids`."""
 
 
 def no_rotation(x: Array) -> tuple[Array, Back[Array]]:
@@ -66,11 +66,6 @@ def sinusoids(n_positions: int, d_model: int) -> Array:
     angles = np.arange(n_positions)[:, None] / 10_000 ** (np.arange(0, d_model, 2) / d_model)
     waves = np.stack([np.sin(angles), np.cos(angles)], axis=-1)
     return waves.reshape(n_positions, -1)[:, :d_model]
-
-
-def zero_rows(n_positions: int, d_model: int) -> Array:
-    """Return zeros, T D, for a model without positions."""
-    return np.zeros((n_positions, d_model))
 
 
 def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Array:

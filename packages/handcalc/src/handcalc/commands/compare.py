@@ -24,8 +24,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         computed = ("speedup", "ok", "slow")
         found = [vars(row) | {name: getattr(row, name) for name in computed} for row in rows]
-        cost = [each._asdict() | {"nanoseconds": each.nanoseconds} for each in costs]
-        print(json.dumps({"rows": found, "cost": cost}))
+        print(json.dumps({"rows": found, "cost": [cost._asdict() for cost in costs]}))
     else:
         print_rows(rows)
         print_costs(costs)

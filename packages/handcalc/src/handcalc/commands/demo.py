@@ -80,23 +80,18 @@ def print_memorising(losses: list[float], last: Calculation) -> None:
     """Print the falling loss, and the probability of each correct word in the end."""
     print("The same step a hundred times, with AdamW. Loss in nats:")
     for step in PRINTED_STEPS:
-        print(f"  {step:3}  {losses[step]:.6f}  {bar(losses[step] / losses[0])}")
+        print(f"  {step:3}  {losses[step]:.6f}  {'#' * round(40 * losses[step] / losses[0])}")
     print("\nAfterwards, the probability of the correct next word:")
     for t, target in enumerate(TARGETS):
         p = last.values["probabilities"][t][target]
-        print(f"  after {WORDS[TOKENS[t]]:13}{WORDS[target]:13}{p:6.1%}  {bar(p)}")
-
-
-def bar(share: float) -> str:
-    """Return a bar of up to 40 characters for a share of up to 1."""
-    return "#" * round(min(share, 1.0) * 40)
+        print(f"  after {WORDS[TOKENS[t]]:13}{WORDS[target]:13}{p:6.1%}  {'#' * round(40 * p)}")
 
 
 def train_on_names(config: TrainConfig) -> dict[str, Any]:
     """Train the same code on the names in this Python's standard library."""
     words = split_words(library_names(), config.seed)
     words = words._replace(held_out=words.held_out[:200])
-    state, progress = initial_state(config, words), Progress(config.steps, spent=0.0)
+    state, progress = initial_state(config, words), Progress(config.steps)
     for record in train(config, words, state):
         state = record.state
         progress.show(record)

@@ -27,8 +27,7 @@ def run(options: argparse.Namespace) -> int:
     c, _ = training_step(state, tokens, tokens[1:], options.block, optimizer)
     explain = Explainer(c)
     if options.list:
-        names = list(explain.names())
-        print(json.dumps(names) if options.json else "\n".join(names))
+        print(json.dumps(explain.names) if options.json else "\n".join(explain.names))
         return 0
     explanation = explain(options.name)
     if options.json:

@@ -9,15 +9,11 @@ from handcalc.training.training import Record
 class Progress:
     """A line on the terminal that every step overwrites; in a file, five lines per run."""
 
-    def __init__(self, steps: int, spent: float) -> None:
-        self.steps, self.spent, self.begin = steps, spent, time.perf_counter()
+    def __init__(self, steps: int) -> None:
+        self.steps, self.begin = steps, time.perf_counter()
         self.first, self.loss = 0, 0.0
         self.on_screen = sys.stderr.isatty()
         self.closed = False
-
-    def seconds(self) -> float:
-        """Return the time since the start of the run, earlier sessions included."""
-        return self.spent + time.perf_counter() - self.begin
 
     def show(self, record: Record) -> None:
         """Show the step, a running mean of the loss, and the time that is left."""

@@ -103,22 +103,18 @@ def print_summary(summary: dict[str, Any], options: argparse.Namespace) -> None:
 def table(name: str, formula: str, value: Any, words: list[str]) -> str:
     """Return a heading with name, size and formula, and the rows; one row per word is labelled."""
     if not is_list(value):
-        return f"\n{name}    {formula}\n  {cell(value)}"
-    if not is_list(value[0]):
-        return f"\n{name} ({len(value)})    {formula}\n  {table_row(value)}"
-    labels = words if len(words) == len(value) else [str(i) for i in range(len(value))]
-    width = max(map(len, labels))
-    heading = f"\n{name} ({len(value)} x {len(value[0])})    {formula}\n"
-    return heading + "\n".join(
-        f"  {label:{width}}  {table_row(row)}" for label, row in zip(labels, value, strict=True)
-    )
-
-
-def table_row(numbers: list[float]) -> str:
-    """Return the first numbers of a row, with dots if there are more."""
-    return " ".join(map(cell, numbers[:MAX_COLUMNS])) + " ..." * (len(numbers) > MAX_COLUMNS)
-
-
-def cell(number: float) -> str:
-    """Return a number in nine characters, in exponent form if four decimals would lose it."""
-    return f"{number:9.1e}" if number and abs(number) < 5e-4 else f"{number:9.4f}"
+        size, labels, rows = "", [""], [[value]]
+    elif not is_list(value[0]):
+        size, labels, rows = f" ({len(value)})", [""], [value]
+    else:
+        size, rows = f" ({len(value)} x {len(value[0])})", value
+        labels = words if len(words) == len(rows) else [str(i) for i in range(len(rows))]
+        width = max(map(len, labels))
+        labels = [f"{label:{width}}  " for label in labels]
+    lines = [f"\n{name}{size}    {formula}"]
+    for label, row in zip(labels, rows, strict=True):
+        # exponents where four decimals would lose the number
+        shown = [f"{x:9.1e}" if x and abs(x) < 5e-4 else f"{x:9.4f}" for x in row[:MAX_COLUMNS]]
+        dots = " ..." if len(row) > MAX_COLUMNS else ""
+        lines.append(f"  {label}{' '.join(shown)}{dots}")
+    return "\n".join(lines)

@@ -2,9 +2,9 @@
 
 import argparse
 import json
-import shlex
 import signal
 import sys
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -53,12 +53,15 @@ def run(options: argparse.Namespace) -> int:
     start = resume_run if options.resume else start_run
     config, words, state = start(folder, options)
     spent = max((record["seconds"] for record in folder.records()), default=0.0)
-    progress = Progress(config.steps, spent)
-    state = train_and_save(folder, config, words, state, progress)
+    begin = time.perf_counter() - spent
+    state = train_and_save(folder, config, words, state, begin)
     if state.step < config.steps:
-        print(f"stopped after step {state.step}; {resume_hint(folder)}", file=sys.stderr)
+        print(
+            f"stopped after step {state.step}; continue with: {folder.resume_command}",
+            file=sys.stderr,
+        )
         return 130
-    report = evaluate(config, words, state) | {"seconds": progress.seconds()}
+    report = evaluate(config, words, state) | {"seconds": time.perf_counter() - begin}
     if options.json:
         print(json.dumps(report))
     else:
@@ -83,7 +86,8 @@ def start_run(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConf
     config = TrainConfig(**{name: value for name, value in settings.items() if value is not None})
     if folder.config.is_file() and not options.overwrite:
         raise ValueError(
-            f"{str(folder.path)!r} already holds a run; {resume_hint(folder)}, "
+            f"{str(folder.path)!r} already holds a run; "
+            f"continue with: {folder.resume_command}, "
             "replace it with --overwrite, or choose another --name"
         )
     texts = read_words(options.file) if options.file else library_names()
@@ -93,19 +97,20 @@ def start_run(folder: RunFolder, options: argparse.Namespace) -> tuple[TrainConf
     return config, words, state
 
 
-def resume_hint(folder: RunFolder) -> str:
-    """Return the command that resumes a run, quoted for a shell."""
-    return f"continue with: handcalc train --resume {shlex.quote(str(folder.path))}"
-
-
 def train_and_save(
-    folder: RunFolder, config: TrainConfig, words: Words, state: State, progress: Progress
+    folder: RunFolder, config: TrainConfig, words: Words, state: State, begin: float
 ) -> State:
-    """Train to the last step, or to the one during which Ctrl-C was pressed, and save the state."""
-    with deferred_interrupts() as interrupts:
+    """Train to the last step, or to the one during which Ctrl-C was pressed, and save the state.
+
+    `begin` is the start of the run, on the clock of `perf_counter`.
+    """
+    progress = Progress(config.steps)
+    with deferred_interrupts() as interrupts, folder.log.open("a", encoding="utf-8") as log:
         for record in train(config, words, state):
             state = record.state
-            folder.add({"step": record.step, "loss": record.loss, "seconds": progress.seconds()})
+            seconds = time.perf_counter() - begin
+            entry = {"step": record.step, "loss": record.loss, "seconds": seconds}
+            print(json.dumps(entry), file=log, flush=True)
             progress.show(record)
             if record.step % SAVE_EVERY == 0:
                 folder.save(config, words, state)

@@ -4,10 +4,11 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from math import prod
 from typing import Any, NamedTuple
 
-from handcalc.calculation import Calculation, Tokens, flatten, map_numbers
+from handcalc.calculation import Calculation, flatten, map_numbers
 from handcalc.comparison.rows import Row, time_interleaved
 from handcalc.gradients.autograd import Number, topological_order
 from handcalc.gradients.check import autograd_step, max_difference
@@ -23,22 +24,23 @@ TIMED_BLOCK, FLOOR = "pre-ln", 20.0
 def speed_row() -> Row:
     """Time forward pass, backward pass and AdamW on one word, by formulas and by the engine."""
     targets = [*WORD[1:], 0]
-    state = state_after_first_step(SHAPE, WORD, targets)
+    # after a first step, so that the optimizer has a memory and the timed step is a usual one
+    state = State(0, initial_weights(SHAPE, TIMED_BLOCK), {})
+    _, state = training_step(state, WORD, targets, TIMED_BLOCK)
     n_weights = sum(len(flatten(tensor)) for tensor in state.weights.values())
 
-    def ours() -> dict[str, Any]:
-        return training_step(state, WORD, targets, TIMED_BLOCK)[1].weights
+    formulas = partial(training_step, state, WORD, targets, TIMED_BLOCK)
 
     def engine() -> dict[str, Any]:
         c = Calculation(state.weights)
         _, gradients = autograd_step(state.weights, WORD, targets, TIMED_BLOCK)
         for name, gradient in gradients.items():
-            c.input(f"{name}.grad", gradient)
+            c.values[f"{name}.grad"] = gradient
         return update(c, ADAMW, state.memory, state.step + 1)[0]
 
-    by_formulas, by_engine = ours(), engine()
+    by_formulas, by_engine = formulas()[1].weights, engine()
     largest = max(max_difference(by_formulas[name], by_engine[name]) for name in state.weights)
-    seconds = time_interleaved(ours, engine)
+    seconds = time_interleaved(formulas, engine)
     numbers = {name: map_numbers(Number, tensor) for name, tensor in state.weights.items()}
     loss = forward(numbers, WORD, targets, TIMED_BLOCK).values["loss"]
     nodes = len(topological_order(loss))
@@ -47,23 +49,14 @@ def speed_row() -> Row:
     return Row(name, "our autograd engine", largest, 1e-12, *seconds, FLOOR, note)
 
 
-def state_after_first_step(shape: Shape, tokens: Tokens, targets: Tokens) -> State:
-    """Take the first step, so that the optimizer has a memory and the timed step is a usual one."""
-    state = State(0, initial_weights(shape, TIMED_BLOCK), {})
-    return training_step(state, tokens, targets, TIMED_BLOCK)[1]
-
-
 class Cost(NamedTuple):
     """The time of a step at one size."""
 
     tokens: int
     weights: int
     seconds: float
-
-    @property
-    def nanoseconds(self) -> float:
-        """Time per token and weight."""
-        return 1e9 * self.seconds / (self.tokens * self.weights)
+    nanoseconds: float
+    """Time per token and weight."""
 
 
 def measure_costs(repeats: int = 7) -> list[Cost]:
@@ -79,13 +72,17 @@ def measure_costs(repeats: int = 7) -> list[Cost]:
         for _, d_ff in sizes
     ]
     seconds = [statistics.median(each) for each in zip(*times, strict=True)]
-    return [Cost(n, w, s) for (n, _), w, s in zip(sizes, n_weights, seconds, strict=True)]
+    return [
+        Cost(n, w, s, 1e9 * s / (n * w))
+        for (n, _), w, s in zip(sizes, n_weights, seconds, strict=True)
+    ]
 
 
 def timed_step(n_tokens: int, d_ff: int) -> Callable[[], float]:
     """Return a function that takes a step of this size and returns its time in seconds."""
     tokens = [(7 * i) % SHAPE.vocab_size for i in range(n_tokens + 1)]
-    state = state_after_first_step(replace(SHAPE, d_ff=d_ff), tokens[:-1], tokens[1:])
+    state = State(0, initial_weights(replace(SHAPE, d_ff=d_ff), TIMED_BLOCK), {})
+    _, state = training_step(state, tokens[:-1], tokens[1:], TIMED_BLOCK)
 
     def step() -> float:
         begin = time.perf_counter()

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from handcalc.training.optimizers import adam_move, mean_gradient, mean_square
+from handcalc.training.optimizers import adam_move, moments
 
 Path = Callable[[float, list[float], float, float], list[float]]
 
@@ -27,7 +27,7 @@ def path(w: float, gradients: list[float], rate: float, decay: float) -> list[fl
     """Return the path by the functions of the package."""
     m, v, found = [0.0], [0.0], [w]
     for step, g in enumerate(gradients, start=1):
-        m, v = mean_gradient(m, [g], 0.9), mean_square(v, [g], 0.999)
+        m, v = moments(m, v, [g], 0.9, 0.999)
         found += adam_move([found[-1]], m, v, rate, 0.9, 0.999, 1e-8, decay, float(step))
     return found[1:]
 

@@ -14,9 +14,7 @@ from handcalc.explaining.expression import (
     Expression,
     Operand,
     formula,
-    leaf_name,
     leaf_names,
-    leaf_value,
     value,
 )
 
@@ -46,20 +44,16 @@ class Ids(NamedTuple):
 
 
 class Explainer:
-    """Explains the numbers of one calculation."""
+    """Explains the numbers of one calculation; `names` has all of them, in its order."""
 
     def __init__(self, c: Calculation) -> None:
         self.c = c
         self.line_of = {name: line for line in c.lines for name in line.names}
+        self.names = [name for pair in c.values.items() for name in element_names(*pair)]
         self.results: dict[tuple[Line, Ids | None], dict[Name, Any]] = {}
         random_weights = [name for name in c.weights if not name.startswith(("gamma", "beta"))]
         elements = (each for name in random_weights for each in element_names(name, c.values[name]))
         self.draws = {name: n for n, name in enumerate(elements, start=1)}
-
-    def names(self) -> Iterator[str]:
-        """Yield the name of every number, in the order of the calculation."""
-        for tensor, numbers in self.c.values.items():
-            yield from element_names(tensor, numbers)
 
     def __call__(self, name: str) -> Explanation:
         """Explain the number of this name.
@@ -75,7 +69,7 @@ class Explainer:
         line, made = self.line_of[tensor], self.expression(tensor, indices)
         how = f"{line.function.__name__}({', '.join(line.inputs)})"
         inputs = list(dict.fromkeys([*leaf_names(made), *self.deciding_ids(tensor, indices)]))
-        in_names, in_numbers = formula(made, leaf_name), formula(made, leaf_value)
+        in_names, in_numbers = formula(made), formula(made, lambda leaf: repr(leaf.value))
         return Explanation(name, value(made), how, in_names, in_numbers, inputs)
 
     def locate(self, name: str) -> tuple[Name, tuple[int, ...]]:
@@ -84,7 +78,11 @@ class Explainer:
         if tensor not in self.c.values:
             raise ValueError(f"there is no number called {name!r}; explain --list prints all names")
         indices = tuple(int(index) for index in re.findall(r"\[(\d+)\]", name))
-        sizes = nested_sizes(self.c.values[tensor])
+        sizes: list[int] = []
+        rows = self.c.values[tensor]
+        while is_list(rows):
+            sizes.append(len(rows))
+            rows = rows[0]
         if len(indices) != len(sizes) or any(i >= n for i, n in zip(indices, sizes, strict=True)):
             size = " x ".join(map(str, sizes)) or "a single number"
             last = element_name(tensor, tuple(n - 1 for n in sizes))
@@ -112,7 +110,7 @@ class Explainer:
 
     def deciding_ids(self, tensor: Name, indices: tuple[int, ...]) -> Iterator[str]:
         """Yield the names of the token ids that would change the formula if they were different."""
-        in_names = formula(self.expression(tensor, indices), leaf_name)
+        in_names = formula(self.expression(tensor, indices))
         for name in self.line_of[tensor].inputs:
             if name in ("tokens", "targets"):
                 ids = self.c.values[name]
@@ -122,7 +120,7 @@ class Explainer:
                         for other in range(len(self.c.values["token"]))
                     ]
                     made = (self.expression(tensor, indices, each) for each in tried)
-                    if any(formula(other, leaf_name) != in_names for other in made):
+                    if any(formula(other) != in_names for other in made):
                         yield element_name(name, (t,))
 
 
@@ -155,8 +153,3 @@ def element(numbers: Any, indices: tuple[int, ...]) -> Any:
     for index in indices:
         numbers = numbers[index]
     return numbers
-
-
-def nested_sizes(numbers: Any) -> tuple[int, ...]:
-    """Return the lengths of nested lists, outermost first; () for a number."""
-    return (len(numbers), *nested_sizes(numbers[0])) if is_list(numbers) else ()

@@ -54,43 +54,28 @@ def value(number: Operand) -> float:
     return number.value if isinstance(number, Expression) else number
 
 
-def leaf_name(number: Operand) -> str:
-    """Return the name of a leaf; of a plain float, its digits."""
-    return number.operation if isinstance(number, Expression) else repr(number)
+def formula(
+    number: Operand,
+    leaf: Callable[[Expression], str] = lambda leaf: leaf.operation,
+    least: int = 0,
+) -> str:
+    """Return the formula of a number, in parentheses if its precedence is below `least`.
 
-
-def leaf_value(number: Operand) -> str:
-    """Return the value of a leaf with all its digits."""
-    return repr(value(number))
-
-
-def formula(number: Operand, leaf: Callable[[Operand], str]) -> str:
-    """Return the formula of a number; `leaf` is `leaf_name` or `leaf_value`."""
-    return formula_and_precedence(number, leaf)[0]
-
-
-def formula_and_precedence(number: Operand, leaf: Callable[[Operand], str]) -> tuple[str, int]:
-    """Return the formula and the precedence of its outermost operation.
-
-    An operand of lower precedence gets parentheses; so does a right operand of equal precedence:
-    a - (b - c) is not a - b - c, and with rounding a + (b + c) is not a + b + c. Powers associate
-    to the right, so there it is the left operand.
+    `leaf` writes an expression without operands: its name, unless another form is given. A right
+    operand of equal precedence gets parentheses: a - (b - c) is not a - b - c, and with rounding
+    a + (b + c) is not a + b + c. Powers associate to the right, so there it is the left operand.
     """
     if not isinstance(number, Expression) or not number.operands:
-        text = leaf(number)
-        return text, 0 if text.startswith("-") else ATOM
-    if number.operation not in PRECEDENCE:
-        return f"{number.operation}({formula(number.operands[0], leaf)})", ATOM
-    precedence = PRECEDENCE[number.operation]
-    (left, left_precedence), (right, right_precedence) = (
-        formula_and_precedence(operand, leaf) for operand in number.operands
-    )
-    is_power = number.operation == "**"
-    if left_precedence < precedence + is_power:
-        left = f"({left})"
-    if right_precedence <= precedence - is_power:
-        right = f"({right})"
-    return f"{left} {number.operation} {right}", precedence
+        text = leaf(number) if isinstance(number, Expression) else repr(number)
+        precedence = 0 if text.startswith("-") else ATOM
+    elif number.operation not in PRECEDENCE:
+        text, precedence = f"{number.operation}({formula(number.operands[0], leaf)})", ATOM
+    else:
+        precedence, is_power = PRECEDENCE[number.operation], number.operation == "**"
+        left = formula(number.operands[0], leaf, precedence + is_power)
+        right = formula(number.operands[1], leaf, precedence + (not is_power))
+        text = f"{left} {number.operation} {right}"
+    return f"({text})" if precedence < least else text
 
 
 def leaf_names(number: Operand) -> Iterator[str]:

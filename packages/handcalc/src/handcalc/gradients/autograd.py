@@ -38,9 +38,6 @@ class Number:
             return Number(self.value - other.value, (self, other), (1.0, -1.0))
         return Number(self.value - other, (self,), (1.0,))
 
-    def __rsub__(self, other: float) -> "Number":
-        return Number(other - self.value, (self,), (-1.0,))
-
     def __mul__(self, other: "Number | float") -> "Number":
         if isinstance(other, Number):
             return Number(self.value * other.value, (self, other), (other.value, self.value))
@@ -57,12 +54,6 @@ class Number:
 
     __radd__ = __add__
     __rmul__ = __mul__
-
-    def __neg__(self) -> "Number":
-        return self * -1.0
-
-    def __rtruediv__(self, other: float) -> "Number":
-        return Number(other) / self
 
     def __gt__(self, other: "Number | float") -> bool:
         return self.value > (other.value if isinstance(other, Number) else other)

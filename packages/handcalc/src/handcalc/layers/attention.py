@@ -9,6 +9,7 @@ W_O as outputs x inputs. The array versions are `arrays/attention.py` and `array
 """
 
 from handcalc.calculation import (
+    TYPE_CHECKING,
     Calculation,
     Matrix,
     Name,
@@ -25,7 +26,6 @@ from handcalc.calculation import (
     weighted_sum,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -130,11 +130,6 @@ def project(x: Matrix, *weights: Matrix) -> "tuple[Matrix, ...]":
     return split(times(x, concatenate(*weights)), len(weights))
 
 
-def project_weights_backward(x: Matrix, *gradients: Matrix) -> "tuple[Matrix, ...]":
-    """W.grad = X^T Y.grad for each Y = X W, again as one product."""
-    return split(transposed_times(x, concatenate(*gradients)), len(gradients))
-
-
 def project_backward(n_heads: int, *matrices: Matrix) -> Matrix:
     """X.grad = sum over Y = X W of Y.grad W^T, plus the gradients along other paths to X.
 
@@ -162,7 +157,8 @@ def multi_head_attention(c: Calculation, x: Name) -> "tuple[Name, Back]":
         o_grads = c.tuple_line([o + ".grad" for o, _ in heads], split, concat_grad, "n_heads")
         by_head = [head_back(o_grad) for (_, head_back), o_grad in zip(heads, o_grads)]
         qkv_grads = [gradient for letter in zip(*by_head) for gradient in letter]
-        c.tuple_line([w + ".grad" for w in weights], project_weights_backward, x, *qkv_grads)
+        for w, gradient in zip(weights, qkv_grads):
+            c.line(w + ".grad", transposed_times, x, gradient)
         return c.line(x + ".grad", project_backward, "n_heads", *qkv_grads, *weights, *others)
 
     return m, back

@@ -3,9 +3,8 @@
 X[t] = token[tokens[t]] + position[t]    (Vaswani et al. 2017, sections 3.4 and 3.5)
 """
 
-from handcalc.calculation import Calculation, Matrix, Name, Tokens, plus
+from handcalc.calculation import TYPE_CHECKING, Calculation, Matrix, Name, Tokens, plus
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

@@ -6,6 +6,7 @@ W_1 and W_2 are stored as outputs x inputs. The array version is `arrays/feed_fo
 """
 
 from handcalc.calculation import (
+    TYPE_CHECKING,
     Calculation,
     Matrix,
     Name,
@@ -18,7 +19,6 @@ from handcalc.calculation import (
     transposed_times,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from handcalc.calculation import Back
 

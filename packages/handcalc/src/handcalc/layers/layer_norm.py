@@ -8,6 +8,7 @@ Rows have D numbers; gamma and beta are D numbers that all rows share. The array
 """
 
 from handcalc.calculation import (
+    TYPE_CHECKING,
     Calculation,
     Matrix,
     Name,
@@ -18,7 +19,6 @@ from handcalc.calculation import (
     transpose,
 )
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from handcalc.calculation import Back
 
@@ -26,7 +26,7 @@ EPSILON = 1e-5  # keeps the norm from dividing by zero
 
 
 def mean(x: Vector) -> float:
-    """Return the sum of the numbers divided by their count."""
+    """Return the mean: the sum of the numbers divided by their count."""
     total = x[0]
     for number in x[1:]:
         total = total + number
@@ -59,17 +59,12 @@ def standardise_backward(z: Matrix, stds: Vector, z_grad: Matrix, *others: Matri
     A change of x[i] also moves the mean and the variance, and so every z of its row. `others` are
     gradients that reach x along other paths; they are added.
     """
-    rows = [standardise_row_backward(*row) for row in zip(z, stds, z_grad)]
-    return plus(rows, *others)
-
-
-def standardise_row_backward(z: Vector, std: float, z_grad: Vector) -> Vector:
-    """Return x.grad for one row."""
-    by_mean = mean(z_grad)
-    by_variance = dot(z_grad, z) / len(z)
-    return [
-        (gradient - by_mean - number * by_variance) / std for gradient, number in zip(z_grad, z)
-    ]
+    x_grad: Matrix = []
+    for row, std, gradients in zip(z, stds, z_grad):
+        by_mean = mean(gradients)
+        by_variance = dot(gradients, row) / len(row)
+        x_grad.append([(g - by_mean - x * by_variance) / std for g, x in zip(gradients, row)])
+    return plus(x_grad, *others)
 
 
 def scale_and_shift(z: Matrix, gamma: Vector, beta: Vector) -> Matrix:

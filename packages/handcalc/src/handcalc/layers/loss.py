@@ -7,6 +7,7 @@ Losses are in nats; e^loss is the perplexity. The array version is `arrays/loss.
 """
 
 from handcalc.calculation import (
+    TYPE_CHECKING,
     Calculation,
     Matrix,
     Name,
@@ -21,7 +22,6 @@ from handcalc.calculation import (
 from handcalc.layers.attention import softmax
 from handcalc.layers.layer_norm import mean
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -42,11 +42,6 @@ def losses(logits: Matrix, targets: Tokens) -> Vector:
             total = total + power
         found.append(log(total) - (row[target] - largest))
     return found
-
-
-def loss(losses: Vector) -> float:
-    """Return the mean: sum over t of losses[t] / n."""
-    return mean(losses)
 
 
 def loss_backward(p: Matrix, targets: Tokens) -> Matrix:
@@ -70,7 +65,8 @@ def head(c: Calculation, n: Name) -> "tuple[Name, Name, Callable[[Name], Name]]"
     return logits, p, back
 
 
-def cross_entropy(c: Calculation, logits: Name, p: Name, targets: Name) -> "Callable[[], Name]":
+def cross_entropy(c: Calculation, logits: Name, p: Name, targets: Tokens) -> "Callable[[], Name]":
     """Add the lines of the loss; return the function that adds the line of logits.grad."""
-    c.line("loss", loss, c.line("losses", losses, logits, targets))
-    return lambda: c.line(logits + ".grad", loss_backward, p, targets)
+    c.values["targets"] = targets
+    c.line("loss", mean, c.line("losses", losses, logits, "targets"))
+    return lambda: c.line(logits + ".grad", loss_backward, p, "targets")

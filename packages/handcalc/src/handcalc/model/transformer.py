@@ -21,14 +21,13 @@ b_1, W_2, b_2, head, and gamma, beta or gamma.0, beta.0, ... W_Q, W_K and W_V ar
 outputs, every other matrix as outputs x inputs.
 """
 
-from handcalc.calculation import Calculation, Name, Tokens, plus
+from handcalc.calculation import TYPE_CHECKING, Calculation, Name, Tokens, plus
 from handcalc.layers.attention import multi_head_attention
 from handcalc.layers.embedding import embedding
 from handcalc.layers.feed_forward import feed_forward
 from handcalc.layers.layer_norm import EPSILON, layer_norm
 from handcalc.layers.loss import cross_entropy, head
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
@@ -116,10 +115,10 @@ def text_calculation(weights: "dict[str, Any]", tokens: Tokens) -> Calculation:
     if len(tokens) > len(weights["position"]):
         raise ValueError(f"{len(tokens)} tokens do not fit {len(weights['position'])} positions")
     c = Calculation(weights)
-    c.input("tokens", tokens)
-    c.input("n_heads", len([name for name in weights if name.startswith("W_Q.")]))
-    c.input("d_k", float(len(weights["W_Q.0"][0])))
-    c.input("epsilon", EPSILON)
+    c.values["tokens"] = tokens
+    c.values["n_heads"] = len([name for name in weights if name.startswith("W_Q.")])
+    c.values["d_k"] = float(len(weights["W_Q.0"][0]))
+    c.values["epsilon"] = EPSILON
     return c
 
 
@@ -138,7 +137,7 @@ def forward(weights: "dict[str, Any]", tokens: Tokens, targets: Tokens, block: s
     x, embedding_back = embedding(c)
     n, block_back = BLOCKS[block](c, x)
     logits, p, head_back = head(c, n)
-    loss_back = cross_entropy(c, logits, p, c.input("targets", targets))
+    loss_back = cross_entropy(c, logits, p, targets)
 
     def back() -> None:
         logits_grad = loss_back()

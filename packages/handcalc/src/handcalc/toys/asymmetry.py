@@ -13,9 +13,3 @@ from handcalc.calculation import Matrix, times, times_transposed
 def query_key_scores(x: Matrix, w_q: Matrix, w_k: Matrix) -> Matrix:
     """Return the dot product of every query, x[t] W_Q, with every key, x[s] W_K."""
     return times_transposed(times(x, w_q), times(x, w_k))
-
-
-def asymmetry(scores: Matrix) -> float:
-    """Return the largest difference of a score and its mirror image, scores[t][s] and [s][t]."""
-    n = len(scores)
-    return max([abs(scores[t][s] - scores[s][t]) for t in range(n) for s in range(n)])

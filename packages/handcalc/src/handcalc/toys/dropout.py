@@ -29,13 +29,12 @@ def dropout_mask(draws: random.Random, n_rows: int, width: int, p: float) -> Mat
 
 
 def dropout(x: Matrix, mask: Matrix) -> Matrix:
-    """y[t][i] = mask[t][i] x[t][i]."""
+    """y[t][i] = mask[t][i] x[t][i].
+
+    The gradient has the same form, x.grad[t][i] = mask[t][i] y.grad[t][i], so the backward pass is
+    this function once more: a dropped number has no gradient.
+    """
     return [[scale * number for scale, number in zip(*rows)] for rows in zip(mask, x)]
-
-
-def dropout_backward(mask: Matrix, y_grad: Matrix) -> Matrix:
-    """x.grad[t][i] = mask[t][i] y.grad[t][i]: a dropped number has no gradient."""
-    return dropout(y_grad, mask)
 
 
 def forward_with_dropout(
@@ -47,15 +46,16 @@ def forward_with_dropout(
     """
     c = text_calculation(weights, tokens)
     e, embedding_back = embedding(c, "E")
-    x = c.line("X", dropout, e, c.input("mask", mask))
+    c.values["mask"] = mask
+    x = c.line("X", dropout, e, "mask")
     n, block_back = BLOCKS[block](c, x)
     logits, p, head_back = head(c, n)
-    loss_back = cross_entropy(c, logits, p, c.input("targets", targets))
+    loss_back = cross_entropy(c, logits, p, targets)
 
     def back() -> None:
         n_grad = head_back(loss_back())
         x_grad = block_back(n_grad)
-        embedding_back(c.line("E.grad", dropout_backward, "mask", x_grad))
+        embedding_back(c.line("E.grad", dropout, x_grad, "mask"))
 
     c.back = back
     return c

@@ -23,11 +23,11 @@ from handcalc.calculation import (
     times,
     times_transposed,
 )
-from handcalc.layers.attention import softmax
 from handcalc.layers.embedding import embedding
 from handcalc.layers.feed_forward import affine, relu
 from handcalc.layers.layer_norm import EPSILON, layer_norm
 from handcalc.layers.loss import probabilities
+from handcalc.toys.scaling import divide_by_root
 from handcalc.toys.sinusoids import sinusoids
 
 PIZZA_WORDS = ["I", "love", "pizza"]
@@ -87,10 +87,10 @@ def walk(weights: dict[str, Any], head: Head) -> Calculation:
     or `full_attention`.
     """
     c = Calculation(weights)
-    c.input("tokens", [0, 1, 2])
-    c.input("n_heads", N_HEADS)
-    c.input("d_k", float(D_HEAD))
-    c.input("epsilon", EPSILON)
+    c.values["tokens"] = [0, 1, 2]
+    c.values["n_heads"] = N_HEADS
+    c.values["d_k"] = float(D_HEAD)
+    c.values["epsilon"] = EPSILON
     x, _ = embedding(c)
     m = separate_heads(c, x, head)
     n0, _ = layer_norm(c, c.line("R.0", plus, x, m), ".0")
@@ -115,19 +115,9 @@ def separate_heads(c: Calculation, x: Name, head: Head) -> Name:
 def full_attention(c: Calculation, h: int, q: Name, k: Name, v: Name) -> tuple[Name, None]:
     """Add the lines of a head in which every word sees all words, as in an encoder."""
     qk = c.line(f"QK.{h}", times_transposed, q, k)
-    s = c.line(f"S.{h}", full_scores, qk, "d_k")
-    a = c.line(f"A.{h}", full_weights, s)
+    s = c.line(f"S.{h}", divide_by_root, qk, "d_k")
+    a = c.line(f"A.{h}", probabilities, s)
     return c.line(f"O.{h}", times, a, v), None
-
-
-def full_scores(qk: Matrix, d_k: float) -> Matrix:
-    """S[t][s] = QK[t][s] / sqrt(d_k), for all s."""
-    return [[score / d_k**0.5 for score in row] for row in qk]
-
-
-def full_weights(s: Matrix) -> Matrix:
-    """A[t] = softmax of S[t]."""
-    return [softmax(row) for row in s]
 
 
 def relu_rows(h: Matrix) -> Matrix:

@@ -69,17 +69,16 @@ def unevenness(scheme: Scheme, n: int) -> float:
     )
 
 
-def least_near_distance(scheme: Scheme, n: int) -> float:
-    """Return the least distance of neighbours, divided by the largest number."""
-    rows = [scheme(t, n) for t in range(n)]
-    return min(math.dist(a, b) for a, b in pairwise(rows)) / largest_number(scheme, n)
+def near_and_far(scheme: Scheme, n: int) -> tuple[float, float]:
+    """Near and far: return the least distance of neighbours, and of rows at least n/2 apart.
 
-
-def least_far_distance(scheme: Scheme, n: int) -> float:
-    """Return the least distance of rows at least n/2 apart, divided by the largest number."""
+    Both are divided by the largest number.
+    """
     rows = [scheme(t, n) for t in range(n)]
-    pairs = [(rows[t], row) for s, row in enumerate(rows) for t in range(s - n // 2 + 1)]
-    return min(math.dist(a, b) for a, b in pairs) / largest_number(scheme, n)
+    far_pairs = [(rows[t], row) for s, row in enumerate(rows) for t in range(s - n // 2 + 1)]
+    near = min(math.dist(a, b) for a, b in pairwise(rows))
+    far = min(math.dist(a, b) for a, b in far_pairs)
+    return near / largest_number(scheme, n), far / largest_number(scheme, n)
 
 
 REQUIREMENTS: dict[str, tuple[Callable[[Scheme, int], float], Callable[[float], bool]]] = {
@@ -87,10 +86,7 @@ REQUIREMENTS: dict[str, tuple[Callable[[Scheme, int], float], Callable[[float], 
     "bounded": (largest_number, lambda x: x <= BOUND),
     "any length": (change_with_length, lambda x: x < TINY),
     "equal steps": (unevenness, lambda x: x < TINY),
-    "near and far": (
-        lambda scheme, n: min(least_near_distance(scheme, n), least_far_distance(scheme, n)),
-        lambda x: x >= VISIBLE,
-    ),
+    "near and far": (lambda scheme, n: min(near_and_far(scheme, n)), lambda x: x >= VISIBLE),
 }
 """The measurement of each requirement, and the condition that it must meet."""
 

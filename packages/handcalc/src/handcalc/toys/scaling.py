@@ -8,18 +8,12 @@ Here q and k are seeded draws from a normal distribution, and we measure what th
 their scores.
 """
 
-import math
 import random
 from typing import NamedTuple
 
-from handcalc.calculation import Matrix, Vector, times_transposed
+from handcalc.calculation import Matrix, times_transposed
 from handcalc.layers.attention import softmax
 from handcalc.layers.layer_norm import mean, variances
-
-
-def variance(values: Vector) -> float:
-    """Return the mean of the squared distances from the mean."""
-    return variances([values], [mean(values)])[0]
 
 
 def random_scores(d_k: int, n_queries: int, n_keys: int, seed: int) -> Matrix:
@@ -41,10 +35,11 @@ class ScoreStatistics(NamedTuple):
 def score_statistics(scores: Matrix) -> ScoreStatistics:
     """Return the variance of the scores and the mean of each query's largest attention weight."""
     flat = [score for row in scores for score in row]
-    return ScoreStatistics(variance(flat), mean([max(softmax(row)) for row in scores]))
+    (variance,) = variances([flat], [mean(flat)])
+    return ScoreStatistics(variance, mean([max(softmax(row)) for row in scores]))
 
 
-def divide_by_root(scores: Matrix, d_k: int) -> Matrix:
+def divide_by_root(scores: Matrix, d_k: float) -> Matrix:
     """Divide all scores by sqrt(d_k)."""
-    root = math.sqrt(d_k)
+    root = d_k**0.5
     return [[score / root for score in row] for row in scores]

@@ -4,10 +4,9 @@ A step turns each weight w into w.new. The state that an optimizer keeps for it,
 called w.m.before at the start of the step, and is 0 before the first.
 """
 
-from handcalc.calculation import Calculation, Name, Tokens, Vector, map_numbers
+from handcalc.calculation import TYPE_CHECKING, Calculation, Name, Tokens, Vector, map_numbers
 from handcalc.model.transformer import forward
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, TypeAlias
@@ -34,16 +33,17 @@ def speed(before: Tensor, gradient: Tensor, friction: float) -> Tensor:
     return map_rows(lambda u, g: [friction * x + y for x, y in zip(u, g)], before, gradient)
 
 
-def mean_gradient(before: Tensor, gradient: Tensor, beta1: float) -> Tensor:
-    """Return m = beta1 m.before + (1 - beta1) g."""
-    rest = 1.0 - beta1
-    return map_rows(lambda m, g: [beta1 * x + rest * y for x, y in zip(m, g)], before, gradient)
+def moments(
+    m_before: Tensor, v_before: Tensor, gradient: Tensor, beta1: float, beta2: float
+) -> "tuple[Tensor, Tensor]":
+    """Return m = beta1 m.before + (1 - beta1) g and v = beta2 v.before + (1 - beta2) g^2.
 
-
-def mean_square(before: Tensor, gradient: Tensor, beta2: float) -> Tensor:
-    """Return v = beta2 v.before + (1 - beta2) g^2."""
-    rest = 1.0 - beta2
-    return map_rows(lambda v, g: [beta2 * x + rest * y * y for x, y in zip(v, g)], before, gradient)
+    These are running means of the gradient and of its square, the first and second moment.
+    """
+    rest1, rest2 = 1.0 - beta1, 1.0 - beta2
+    m = map_rows(lambda m, g: [beta1 * x + rest1 * y for x, y in zip(m, g)], m_before, gradient)
+    v = map_rows(lambda v, g: [beta2 * x + rest2 * y * y for x, y in zip(v, g)], v_before, gradient)
+    return m, v
 
 
 def adam_move(
@@ -91,8 +91,8 @@ def adam(c: Calculation, w: Name) -> None:
     Each weight moves by about the rate, against the sign of its recent gradients.
     (Kingma and Ba 2015, algorithm 1)
     """
-    m = c.line(w + ".m", mean_gradient, w + ".m.before", w + ".grad", "beta1")
-    v = c.line(w + ".v", mean_square, w + ".v.before", w + ".grad", "beta2")
+    befores = [w + ".m.before", w + ".v.before"]
+    m, v = c.tuple_line([w + ".m", w + ".v"], moments, *befores, w + ".grad", "beta1", "beta2")
     constants = ["rate", "beta1", "beta2", "adam_epsilon", "decay", "step"]
     c.line(w + ".new", adam_move, w, m, v, *constants)
 
@@ -130,15 +130,15 @@ def update(
     `memory` is what the step before returned, with entries such as W_O.m; steps count from 1.
     `constants` replace the optimizer's own.
     """
-    c.input("step", float(step))
+    c.values["step"] = float(step)
     for name, value in optimizer.constants.items():
-        c.input(name, constants.get(name, value))
+        c.values[name] = constants.get(name, value)
     remembered: list[Name] = []
     for w in c.weights:
         for kind in optimizer.memory:
             name = w + "." + kind
             past = memory[name] if name in memory else map_numbers(lambda x: 0.0, c.values[w])
-            c.input(name + ".before", past)
+            c.values[name + ".before"] = past
             remembered.append(name)
         optimizer.lines(c, w)
     new_weights = {w: c.values[w + ".new"] for w in c.weights}
@@ -152,9 +152,6 @@ class State:
         self.step = step
         self.weights = weights
         self.memory = memory
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, State) and self.__dict__ == other.__dict__
 
 
 def training_step(

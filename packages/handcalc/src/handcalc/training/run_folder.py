@@ -5,6 +5,7 @@ run continues to the same bits. It is replaced in one step: after a crash the on
 """
 
 import json
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ class RunFolder:
         self.path = path
         self.config, self.log = path / "config.json", path / "log.jsonl"
         self.model = path / "model.json"
+        self.resume_command = f"handcalc train --resume {shlex.quote(str(path))}"
 
     def begin(self, config: TrainConfig, words: Words, state: State) -> None:
         """Write settings, words and initial weights, replacing the run that was here before."""
@@ -65,11 +67,6 @@ class RunFolder:
         kept = [record for record in self.records() if record["step"] <= state.step]
         replace_file(self.log, "".join(json.dumps(record) + "\n" for record in kept))
         return config, words, state
-
-    def add(self, record: dict[str, Any]) -> None:
-        """Append a line to the log."""
-        with self.log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
 
     def records(self) -> list[dict[str, Any]]:
         """Return the steps in the log, up to the first line that a kill cut off."""
