@@ -38,6 +38,12 @@ class Number:
             return Number(self.value - other.value, (self, other), (1.0, -1.0))
         return Number(self.value - other, (self,), (1.0,))
 
+    def __rsub__(self, other: float) -> "Number":
+        return Number(other - self.value, (self,), (-1.0,))
+
+    def __neg__(self) -> "Number":
+        return self * -1.0
+
     def __mul__(self, other: "Number | float") -> "Number":
         if isinstance(other, Number):
             return Number(self.value * other.value, (self, other), (other.value, self.value))
@@ -48,6 +54,9 @@ class Number:
             y = self.value / other.value
             return Number(y, (self, other), (1.0 / other.value, -y / other.value))
         return Number(self.value / other, (self,), (1.0 / other,))
+
+    def __rtruediv__(self, other: float) -> "Number":
+        return Number(other) / self
 
     def __pow__(self, power: float) -> "Number":
         return Number(self.value**power, (self,), (power * self.value ** (power - 1.0),))
