@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
+from gpt.errors import BadInput
+from gpt.pretraining import TrainConfig
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"
@@ -98,7 +100,7 @@ CALLS = {
                    "already holds a run; .*--overwrite"),
     "file where a folder should be": (f"train {NANO} --data text.txt --runs text.txt", "text.txt"),
     "no such device": ("train --data text.txt --device abacus", "no device 'abacus'"),
-    "resume nothing": ("train --resume nowhere", "no run in 'nowhere'; make one with: gpt train"),
+    "resume nothing": ("train --resume nowhere", "no run in 'nowhere'; start one with: gpt train"),
     "resume on another text": ("train --resume run --data other.txt",
                                "'other.txt' is not the text that 'run' was trained on"),
     "resume with another shape": ("train --resume run --d-model 64",
@@ -284,9 +286,9 @@ def test_token_files_that_have_changed_are_refused(name, call, home, tmp_path, c
     assert files(run) == before
 
 
-def test_a_new_run_needs_a_text(home, capsys, monkeypatch):
-    monkeypatch.chdir(home)
-    refused(capsys, "train --data None", "no text to train on; name one with --data")
+def test_a_new_run_needs_a_text():
+    with pytest.raises(BadInput, match="no text to train on; name one with --data"):
+        TrainConfig(data=None)
 
 
 def test_a_folder_without_write_permission_is_named(home, tmp_path, capsys, monkeypatch):

@@ -168,7 +168,7 @@ def test_a_run_that_is_not_there_is_not_taken_for_a_model_of_the_hub(
     monkeypatch.setattr(
         "gpt.pretrained.loading.download_from_hub", lambda name: pytest.fail("asked a hub")
     )
-    refused(capsys, [command], "; make one with: gpt train")
+    refused(capsys, [command], "; start one with: gpt train")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -37,7 +37,7 @@ def test_an_option_that_is_given_overrides_the_recipe():
 
 
 def test_the_preset_decides_the_size_and_the_recipe_the_architecture():
-    model = parse("--preset", "nano", "--d-model", "64", "--ff-bias", "True").model_config(100)
+    model = parse("--preset", "nano", "--d-model", "64", "--ff-bias").model_config(100)
     assert (model.n_layers, model.d_model, model.d_ff, model.ff_bias) == (2, 64, 256, True)
 
 

@@ -72,13 +72,13 @@ def library_model(config: PretrainedConfig, scale: float = 0.05) -> PreTrainedMo
 
 
 def to_our_model(model: PreTrainedModel) -> GPT:
-    """Convert a model of transformers to ours, with copies of its weights."""
+    """Convert a transformers model to our GPT, copying its weights."""
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     return from_transformers(model.config.to_dict(), weights).eval()
 
 
 def to_library_model(model: GPT) -> PreTrainedModel:
-    """Convert our model to transformers."""
+    """Convert our GPT to a transformers model with the same weights."""
     config, weights = to_transformers(model)
     kind = config.pop("model_type")
     library = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **config))

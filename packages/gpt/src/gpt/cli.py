@@ -7,7 +7,7 @@ GPT_PROGRAM = Program(
     {
         "train": "train a GPT on a text (by default, this Python's documentation)",
         "sample": "generate text, or an answer with a chat model",
-        "eval": "score a model next to n-gram models of the same text",
+        "eval": "score a model against n-gram models of the same text",
         "export": "write a model in the layout of transformers",
         "compare": "compare results and speed with transformers, tokenizers and torch",
         "demo": "read text, train, score and generate, in under two minutes",

@@ -38,49 +38,59 @@ class TrainConfig(RunOptions):
     changeable: ClassVar[tuple[str, ...]] = (*RunOptions.changeable, "data")
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = FAST_RECIPE.loop
-    """Hyperparameters of the training loop; their defaults come from --recipe."""
+    """Hyperparameters of the training loop.
+    The defaults of optimizer, learning rates, momentum and schedule come from --recipe."""
     name: str = "gpt"
     data: str | None = "python"
-    """`python` (its documentation), a file, a folder, or hub:OWNER/NAME[:CONFIGURATION].
-    Not needed with --resume; if given, it must be the same text."""
+    """Text to train on: a file, a folder, or hub:OWNER/NAME[:CONFIGURATION].
+    python is the documentation inside this Python.
+    With --resume, leave --data out, or name the run's own text."""
     max_characters: int = 50_000_000
     """Number of characters after which a larger source is cut off."""
     validation_share: float = 0.1
-    """Fraction of the text, in whole documents, that is held out for validation."""
+    """Fraction of the text, in whole documents, that is held out for validation.
+    A larger one gives a steadier score and leaves less to train on."""
     tokenizer: Literal["bpe", "character"] = "bpe"
-    """Byte-pair encoding trained on the text, or one token per character."""
+    """bpe: byte-pair encoding trained on the text, which fits more text into the context.
+    character: one token per character."""
     vocab_size: int = 1024
-    """Vocabulary size of the byte-pair encoding. More tokens shorten texts, but each is rarer."""
+    """Vocabulary size of the byte-pair encoding, unused with --tokenizer character.
+    A larger one shortens texts, but each token is rarer."""
     recipe: RecipeName = "fast"
-    """Architecture and hyperparameters: those of GPT-2, or newer ones that learn faster."""
+    """plain: architecture and hyperparameters of GPT-2. fast: newer ones that learn faster."""
     preset: str = "small"
-    """Size of the model: nano, tiny, small or gpt2."""
+    """Size of the model, from smallest to largest: nano, tiny, small or gpt2."""
     context: Annotated[int | None, FromPreset] = None
     """Context length in tokens. A longer one shows the model more text, but is slower."""
     n_layers: Annotated[int | None, FromPreset] = None
-    """Number of transformer blocks."""
+    """Transformer blocks. More learn more, but are slower and need more memory."""
     n_heads: Annotated[int | None, FromPreset] = None
-    """Attention heads per block."""
-    n_kv_heads: Annotated[int | None, arg(help_behavior_hint="(default: n_heads)")] = None
-    """Key-value heads per block. Fewer than n_heads are shared by groups of heads (GQA)."""
+    """Attention heads per block, which divide --d-model equally. More heads are narrower."""
+    n_kv_heads: Annotated[int | None, arg(help_behavior_hint="(default: --n-heads)")] = None
+    """Key-value heads per block.
+    With fewer than --n-heads, several heads share each (GQA), which makes the cache smaller."""
     d_model: Annotated[int | None, FromPreset] = None
-    """Width of the residual stream; the feed-forward layer is four times as wide."""
+    """Width of the residual stream. A wider one learns more, but is slower.
+    The feed-forward layer is four times as wide."""
     positions: Annotated[PositionKind | None, FromRecipe] = None
-    """Position encoding."""
+    """Position encoding: how the model knows the order of tokens.
+    learned and sinusoidal are added to the embeddings; rotary and alibi act inside attention."""
     norm: Annotated[Literal["pre", "post"] | None, FromPreset] = None
-    """Normalise before each half of a block (GPT-2), or after it (the original transformer)."""
+    """pre: normalise before attention and before the feed-forward layer, as in GPT-2.
+    post: after each of them, as in the original transformer."""
     norm_kind: Annotated[Literal["layer", "rms"] | None, FromRecipe] = None
-    """LayerNorm or RMSNorm."""
+    """layer: LayerNorm. rms: RMSNorm, which only scales and is faster."""
     feed_forward: Annotated[FeedForwardKind | None, FromRecipe] = None
-    """Activation function of the feed-forward layer; the names with `glu` are gated."""
+    """Activation function of the feed-forward layer.
+    Those with glu in their name multiply it by a second projection (a gate)."""
     ff_bias: Annotated[bool | None, FromRecipe] = None
-    """Whether the feed-forward layer has biases."""
+    """Whether the feed-forward layer has biases, as in GPT-2."""
     attention_bias: Annotated[bool | None, FromPreset] = None
-    """Whether the projections of attention have biases."""
+    """Whether the projections of attention have biases, as in GPT-2."""
     head_bias: Annotated[bool | None, FromPreset] = None
-    """Whether the output head has a bias per token."""
+    """Whether the output head has a bias for each token of the vocabulary."""
     tied_head: Annotated[bool | None, FromPreset] = None
-    """Whether the output head shares its weights with the embedding."""
+    """Whether the output head shares its weights with the embedding, for a smaller model."""
     dropout: Annotated[float | None, FromPreset] = None
     """Probability that dropout zeroes a number in training. Higher regularises more."""
 

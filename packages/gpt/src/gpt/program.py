@@ -76,7 +76,8 @@ class CommandLine(ABC):
         messages = io.StringIO()
         try:
             with contextlib.redirect_stderr(messages):
-                return tyro.cli(config, prog=prog, args=options, default=default)
+                markers = (tyro.conf.DisallowNone,)  # so that --help offers no None as a value
+                return tyro.cli(config, prog=prog, args=options, default=default, config=markers)
         except SystemExit as stop:
             if not stop.code:
                 raise  # --help
@@ -162,7 +163,7 @@ class Program(CommandLine):
     def import_command(self, command: str) -> ModuleType:
         """Import the module of a command; Ctrl-C during the import ends the program at once.
 
-        Raising KeyboardInterrupt would not do: C code imports some libraries and swallows it.
+        KeyboardInterrupt would not do: some libraries are imported from C code, which swallows it.
         """
         before = signal.signal(signal.SIGINT, lambda *_: os._exit(self.report_interrupt()))
         try:

@@ -23,7 +23,7 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
 
 
 def measurement_conditions(device: torch.device, started: float) -> dict[str, Any]:
-    """Return command, device, threads, minutes and versions, as the last entries of a report.
+    """Return the entries that end a report: command, device, threads, minutes and versions.
 
     Args:
         device: the device that the work ran on.

@@ -1,4 +1,4 @@
-"""`gpt compare`: our results and times next to those of the production libraries."""
+"""`gpt compare`: our results and times compared with those of the production libraries."""
 
 import os
 from collections.abc import Iterator
@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from itertools import chain
+from typing import Annotated
+
+from tyro.conf import arg
 
 from gpt.comparison import equality, memory, pretrained, speed
 from gpt.comparison.report import ComputeRows, report_comparison
@@ -15,15 +18,15 @@ from gpt.runs.progress import report_message
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Compare with transformers, tokenizers and torch: equal or not, and how fast.
+    """Compare our results and speed with those of transformers, tokenizers and torch.
 
-    The exit status is 1 if a row is not equal. The timed rows take many minutes.
+    The exit status is 1 if a result differs from the library's; slow rows do not count.
     """
 
-    only: str = ""
-    """Compute only the groups whose name contains this, such as `ALiBi` or `training step`."""
+    only: Annotated[str, arg(help_behavior_hint="(default: all groups)")] = ""
+    """Compute only the groups whose name contains this text, such as ALiBi or training step."""
     speed: bool = True
-    """Compute the timed rows too."""
+    """Include the timed rows, which take many minutes."""
     json: bool = False
     """Print one JSON document instead of a table."""
 

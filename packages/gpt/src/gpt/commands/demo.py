@@ -32,7 +32,7 @@ class DemoConfig:
     steps: int = 600
     """Training steps. More steps learn more and take longer."""
     max_new_tokens: int = 300
-    """Tokens to generate after training."""
+    """Largest number of tokens to generate after training."""
     device: str = "auto"
     """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False

@@ -1,4 +1,4 @@
-"""`gpt eval`: score a model next to n-gram models of the same text."""
+"""`gpt eval`: score a model against n-gram models of the same text."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +10,10 @@ from gpt.runs.folder import RunFolder
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Score a model on its validation text, next to unigram, bigram and trigram models."""
+    """Score a model on its validation text, against unigram, bigram and trigram models."""
 
     run: Path = Path("runs/gpt")
-    """Folder of the run."""
+    """Folder of the run whose model is scored."""
     device: str = "auto"
     """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False

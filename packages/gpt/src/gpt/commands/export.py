@@ -18,13 +18,13 @@ class ExportConfig:
     """Write model and tokenizer into a folder that transformers opens with `from_pretrained`."""
 
     run: Path = Path("runs/gpt")
-    """Folder of the run."""
+    """Folder of the run whose model is exported."""
     model: Annotated[str | None, arg(help_behavior_hint="(default: the model of --run)")] = None
-    """Export a published model instead: smollm2, a folder of transformers, or a hub id."""
+    """Published model to export instead: smollm2, a folder in transformers' format, or a hub id."""
     output: Path = Path("exported")
     """Folder to write to."""
     overwrite: bool = False
-    """Replace the files of an earlier export."""
+    """Write into --output even if it is not empty, replacing an earlier export."""
 
 
 def run(config: ExportConfig) -> int:

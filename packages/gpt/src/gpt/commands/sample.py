@@ -28,27 +28,29 @@ class SampleConfig:
     """Generate text with a trained model, printed token by token."""
 
     run: Path = Path("runs/gpt")
-    """Folder of the run."""
+    """Folder of the run whose model generates."""
     model: Annotated[str | None, arg(help_behavior_hint="(default: the model of --run)")] = None
-    """Use a published model instead: smollm2, a folder of transformers, or a hub id."""
-    prompt: str = ""
-    """Text to continue. An empty prompt begins a new document."""
+    """Published model to use instead: smollm2, a folder in transformers' format, or a hub id."""
+    prompt: Annotated[str, arg(help_behavior_hint="(default: begin a new document)")] = ""
+    """Text to continue."""
     chat: Annotated[str | None, arg(help_behavior_hint="(default: continue --prompt)")] = None
     """Message that a chat model, such as smollm2, answers."""
     system: Annotated[str | None, arg(help_behavior_hint="(default: the template's own)")] = None
-    """System message of the chat, placed before the message."""
+    """System message, placed before --chat."""
     max_new_tokens: int = 200
     """Largest number of tokens to generate; a document or an answer may end earlier."""
     temperature: Annotated[float | None, arg(help_behavior_hint=TEMPERATURE_DEFAULT)] = None
     """Sampling temperature. Lower is more predictable; 0 always takes the most likely token."""
     top_k: Annotated[int | None, arg(help_behavior_hint=f"({MODEL_DEFAULT} all)")] = None
-    """Sample from the k most likely tokens only. Fewer are more predictable."""
+    """Sample only from this many of the most likely tokens. Lower is more predictable."""
     top_p: Annotated[float | None, arg(help_behavior_hint=f"({MODEL_DEFAULT} 0.95)")] = None
-    """Sample from the most likely tokens with this total probability only; 1 allows all."""
+    """Sample only from the most likely tokens whose probabilities add up to this.
+    Lower is more predictable; 1 allows all."""
     seed: int = 0
     """Random seed; the same seed generates the same text."""
     precision: Literal["fp32", "bf16"] = "fp32"
-    """Number format of the weights. bf16 needs half the memory, and less time if memory is slow."""
+    """Number format of the weights. bf16 needs half the memory and is less exact.
+    It is faster where most of the time goes into reading the weights."""
     device: str = "auto"
     """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
 

@@ -28,7 +28,8 @@ def render_chat(
     Args:
         template: the chat template of the model.
         messages: the messages, the oldest first.
-        roles: special tokens by role, such as "eos_token"; the template may write them.
+        roles: the special tokens that the template may insert, by the names that it uses, such as
+            "eos_token".
         add_generation_prompt: whether to append the tokens after which the model answers.
         variables: other variables of the template: `tools`, `documents`, `enable_thinking`, ...
 

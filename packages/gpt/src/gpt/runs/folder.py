@@ -33,14 +33,14 @@ class RunFolder:
         self.train_tokens, self.validation_tokens = path / "train.npy", path / "validation.npy"
         self.log, self.checkpoints = path / "log.jsonl", path / "checkpoints"
 
-    def read_config(self) -> dict[str, Any]:
-        """Return the contents of `config.json`.
+    def read_config(self, command: str = TRAIN_COMMAND) -> dict[str, Any]:
+        """Return the contents of `config.json`; `command` is what would start a missing run.
 
         Raises:
             BadInput: there is no run in this folder, or its config is damaged.
         """
         if not self.config.is_file():
-            raise BadInput(f"there is no run in {str(self.path)!r}; make one with: gpt train")
+            raise BadInput(f"there is no run in {str(self.path)!r}; start one with: {command}")
         try:
             config = json.loads(self.config.read_text(encoding="utf-8"))
             kind = config.get("kind", TRAIN_COMMAND)

@@ -29,11 +29,12 @@ class RunOptions:
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DEFAULT_LOOP
     """Hyperparameters of the training loop."""
     batch_size: int = 16
-    """Sequences (or preference pairs) per step. More give steadier gradients and slower steps."""
+    """Training examples per step. More give steadier gradients, but slower steps."""
     micro_batch_size: Annotated[
         int | None, arg(help_behavior_hint="(default: the whole batch)")
     ] = None
-    """Sequences per pass through the model. Fewer need less memory; the gradient is the same."""
+    """Training examples per forward and backward pass.
+    Fewer need less memory but are slower; the gradient is the same."""
     name: str = "run"
     """Name of the run's folder inside --runs."""
     runs: Path = Path("runs")
@@ -74,7 +75,7 @@ class RunOptions:
         Raises:
             BadInput: there is no run in the folder, or another command made it.
         """
-        config = RunFolder(folder).read_config()
+        config = RunFolder(folder).read_config(cls.command)
         if config["kind"] != cls.command:
             raise BadInput(
                 f"{str(folder)!r} was made by {config['kind']}; {cls.command} cannot resume it"

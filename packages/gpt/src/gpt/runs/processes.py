@@ -86,7 +86,7 @@ def process_group(device: torch.device) -> Iterator[None]:
 
 
 def leave_process_group() -> None:
-    """Leave the process group, if there is one; a failed run does so when its program exits.
+    """Leave torch's process group, if there is one; called as a failed run exits.
 
     Otherwise one of gloo's threads might free a tensor while Python shuts down, which ends the
     process by SIGABRT instead of with its exit status.

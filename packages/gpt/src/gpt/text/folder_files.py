@@ -78,5 +78,5 @@ def all_files(folder: Path) -> Iterator[Path]:
 
 
 def raise_error(error: OSError) -> NoReturn:
-    """Raise an error that os.walk would ignore."""
+    """Raise the error, as `onerror` of os.walk, which otherwise ignores errors."""
     raise error

@@ -16,41 +16,50 @@ class LoopConfig:
     """Training steps: updates of the weights. More learn more and take longer."""
     learning_rate: float = 3e-3
     """Peak learning rate of AdamW. Higher learns faster, until training becomes unstable.
-    Larger models need a lower one (GPT-3 Small: 6e-4)."""
+    Larger models need a lower one (GPT-3 Small: 6e-4).
+    With --optimizer muon, it applies to all weights but the matrices inside the blocks."""
     optimizer: Literal["adamw", "muon"] = "adamw"
     """AdamW for all weights, or Muon for the matrices inside the blocks and AdamW for the rest."""
     muon_learning_rate: float = 0.02
-    """Peak learning rate of Muon; about the same value suits models of any size."""
+    """Peak learning rate of Muon. Higher learns faster, until training becomes unstable.
+    About the same value suits models of any size."""
     muon_momentum: float = 0.95
-    """Decay of Muon's running mean of the gradient. Higher averages over more steps."""
+    """Decay of Muon's running mean of the gradient.
+    Higher averages over more steps and reacts more slowly."""
     min_lr_ratio: float = 0.1
-    """Learning rate of the last step, as a fraction of the peak; 0 decays to zero."""
+    """Final learning rate, as a fraction of the peak. 0 decays to zero, 1 never decays."""
     warmup_ratio: float = 0.05
-    """Fraction of the steps in which the learning rate rises to its peak; higher is gentler."""
+    """Fraction of the steps over which the learning rate rises to its peak.
+    Higher starts more gently."""
     beta1: float = 0.9
-    """Decay of AdamW's running mean of the gradient. Higher averages over more steps."""
+    """Decay of AdamW's running mean of the gradient.
+    Higher averages over more steps and reacts more slowly."""
     beta2: float = 0.95
     """Decay of AdamW's running mean of the squared gradient.
-    Higher averages over more steps; the usual 0.999 is for longer runs."""
+    Higher averages over more steps and reacts more slowly; the usual 0.999 is for longer runs."""
     weight_decay: float = 0.1
-    """Weight decay of the matrices: each step shrinks them by this times the learning rate."""
+    """Each step shrinks the matrices by this fraction, times the learning rate.
+    Higher regularises more."""
     max_grad_norm: float = 1.0
-    """Largest gradient norm; a longer gradient is scaled down to it. Lower limits outliers more."""
+    """A gradient with a larger norm is scaled down to this norm. Lower scales down more steps."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
-    """Number format of matrix products; weights stay in fp32. bf16 and fp16 are faster on a GPU."""
+    """Number format of matrix products; weights stay in fp32.
+    bf16 and fp16 are faster on a GPU, and less exact."""
     shard: bool = False
     """Under torchrun, divide the weights among the processes (FSDP): less memory, slower steps."""
     compile: bool = False
     """Compile the model first (torch.compile): a slow start, then faster steps."""
     ema_decay: float = 0.0
-    """Decay of a running average of the weights. The average is validated, not the last weights.
+    """Decay of a running average of the weights, which is the model that is kept.
     Higher averages over more steps; 0 keeps no average."""
     save_every: int = 200
-    """Steps between validations; each one also saves a checkpoint, as does the last step."""
+    """Steps between validations. Each validation also saves a checkpoint, as does the last step.
+    Fewer steps lose less after a crash, but the run takes longer."""
     patience: int = 0
-    """Stop after this many validations in a row without a new best; 0 never stops early."""
+    """Stop after this many validations in a row without a new lowest loss.
+    0 never stops early."""
     seed: int = 0
-    """Random seed of the initial weights, the batches and the dropout."""
+    """Random seed of new weights and of every random choice in training, such as the batches."""
 
     def __post_init__(self) -> None:
         """Check the numbers.

@@ -35,7 +35,7 @@ def make_optimizer(model: nn.Module, config: LoopConfig) -> torch.optim.Optimize
 def make_adamw(
     parameters: list[nn.Parameter], peak_lr: float, betas: tuple[float, float], weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Return torch's fused AdamW (see `training.adamw`), where only matrices decay."""
+    """Return torch's fused AdamW (see `training.adamw`), with weight decay on matrices only."""
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},

@@ -33,7 +33,7 @@ class FastGELU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
-        """Compute y = x s and keep s for the derivative."""
+        """Compute y = x s, where s = sigmoid(u) as above, and keep s for the derivative."""
         scale = x.new_full((), FastGELU.SCALE)
         u = torch.addcmul(scale, x, x, value=FastGELU.SCALE * FastGELU.CUBE).mul_(x)
         s = u.sigmoid_()
