@@ -1,8 +1,8 @@
 r"""GPT-2 on one page: token ids in, logits and loss out, with nothing but torch.
 
-Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3. `gpt.model`
-builds the same model from parts that can be exchanged, and a test holds both equal in values and
-gradients. Departure from GPT-2, here as there: no dropout on the attention weights.
+Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3. Departure
+from GPT-2: no dropout on the attention weights. `model/gpt.py` builds the same model from parts
+that can be exchanged; `tests/test_gpt2.py` checks that values and gradients are equal.
 
 Letters of the shapes: B sequences, T tokens, D width, H heads of width K, V vocabulary.
 """
@@ -37,9 +37,10 @@ class CausalSelfAttention(nn.Module):
         self.output = nn.Linear(config.d_model, config.d_model)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Compute softmax(Q K^T / sqrt(K)) V in every head, with the future masked out."""
+        """Compute softmax(q k^T / sqrt(K)) v in every head, with the future masked out."""
         B, T, D = x.shape
-        q, k, v = self.qkv(x).view(B, T, 3, self.n_heads, -1).permute(2, 0, 3, 1, 4)  # B H T K
+        qkv = self.qkv(x).view(B, T, 3, self.n_heads, -1)  # B T 3 H K
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # each B H T K
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.shape[-1])  # B H T T
         future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(diagonal=1)
         weights = scores.masked_fill(future, -torch.inf).softmax(dim=-1)
@@ -102,7 +103,14 @@ class GPT2(nn.Module):
                 nn.init.normal_(block.get_parameter(name), std=residual_std)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the logits (B T V): those at position t score the token at t + 1."""
+        """Return the logits (B T V): those at position t score the token at t + 1.
+
+        Raises:
+            ValueError: the sequences are longer than the context.
+        """
+        context = self.position_embedding.num_embeddings
+        if tokens.shape[1] > context:
+            raise ValueError(f"{tokens.shape[1]} tokens are too many; the context has {context}")
         positions = torch.arange(tokens.shape[1], device=tokens.device)
         x = self.dropout(self.token_embedding(tokens) + self.position_embedding(positions))  # B T D
         for block in self.blocks:

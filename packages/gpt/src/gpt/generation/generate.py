@@ -68,13 +68,13 @@ def generate_columns(
 ) -> Iterator[list[int]]:
     """Yield the next token of every row, `n_tokens` times.
 
-    The first pass reads the prompts into a cache, each later pass only the newest tokens. Once the
-    text is longer than the context, every new token shifts the window: all positions change, the
-    cached keys and values are no longer right, and the whole window is read again.
+    The first pass reads the prompts into a cache, each later pass only the newest tokens. A text
+    longer than the context loses its oldest token at every step. All positions then shift by one
+    and the cached keys and values are wrong, so the model reads the last `context` tokens again.
     """
     for prompt in prompts:
         check_prompt(model, prompt)
-    model = with_direct_calls(model)  # the same numbers with less overhead per layer
+    model = with_direct_calls(model)  # computes the same; calling small layers costs less
     unread, padding = left_pad_prompts(prompts, next(model.parameters()).device)
     text, length, context = [unread], unread.shape[1], model.config.context
     cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
@@ -84,7 +84,7 @@ def generate_columns(
             unread = torch.cat(text, dim=1)[:, excess:]
             padding_left = None if padding is None else (padding - excess).clamp(min=0)
             cache = model.cache(len(prompts), context, padding_left)
-        logits = last_logits(model, unread, cache).float()  # half formats sample badly
+        logits = last_logits(model, unread, cache).float()  # bf16 is too coarse for softmax
         unread = sampler(logits)[:, None]
         text.append(unread)
         length += 1

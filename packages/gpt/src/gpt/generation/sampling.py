@@ -18,15 +18,17 @@ def keep_top_k(logits: Float[Tensor, "B V"], k: int) -> Float[Tensor, "B V"]:
 
 
 def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
-    """Set all logits to minus infinity but those of the fewest tokens whose probabilities reach p.
+    """Keep the most likely tokens until their probabilities reach p; set the rest to -infinity.
 
-    Nucleus sampling (Holtzman et al. 2020, section 3.1). The token that crosses p stays, so at
-    least one always does.
+    Nucleus sampling (Holtzman et al. 2020, section 3.1). The token that crosses p is kept, so at
+    least one always is.
     """
     ordered, order = logits.sort(descending=True)
     probabilities = ordered.softmax(dim=-1)
-    before = probabilities.cumsum(dim=-1) - probabilities
-    return logits.masked_fill((before >= p).scatter(-1, order, before >= p), -torch.inf)
+    likelier_tokens = probabilities.cumsum(dim=-1) - probabilities  # their total probability
+    beyond = likelier_tokens >= p
+    dropped = torch.empty_like(beyond).scatter(-1, order, beyond)  # by id instead of by rank
+    return logits.masked_fill(dropped, -torch.inf)
 
 
 def sample_token(
@@ -46,7 +48,8 @@ def sample_token(
     check_sampling_settings(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(dim=-1)
-    # the highest logit becomes 0, so that no temperature overflows
+    # the highest logit becomes 0 and the others negative, so a low temperature cannot overflow to
+    # +infinity; fp32 would round the lowest ones to 0, and 0 / 0 is NaN
     scaled = (logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, 1e-30)
     if top_k is not None:
         scaled = keep_top_k(scaled, top_k)

@@ -3,6 +3,9 @@ r"""Scaled dot-product attention: each position takes a weighted mean of the val
 Vaswani et al. 2017, "Attention Is All You Need", section 3.2.1. Masks are True where a query may
 attend. Departure from the paper: a query that may attend to nothing gets zeros, where a softmax
 over minus infinities would give NaN.
+
+Letters of the shapes: B sequences, T queries, S keys, H heads of width K, J key-value heads. In
+the equations, Q, K and V are the matrices of queries, keys and values; sqrt(K) is of the width.
 """
 
 import math
@@ -14,13 +17,6 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gpt.model.fast.packing import Packing
-
-AttentionMask = Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None
-"""The keys that each query may attend to.
-
-A boolean mask is True where it may; a mask of numbers is added to the scores, minus infinity
-forbidding a key; a packing says which positions of a row belong to the same text; None is causal.
-"""
 
 
 def causal_mask(
@@ -89,3 +85,11 @@ def fused_attention(
         is_causal=mask is None and n_queries > 1,
         enable_gqa=q.shape[1] != k.shape[1],
     )
+
+
+AttentionMask = Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None
+"""The keys that each query of a layer may attend to.
+
+A boolean mask is True where it may; a mask of numbers is added to the scores, minus infinity
+forbidding a key; a packing says which positions of a row belong to the same text; None is causal.
+"""

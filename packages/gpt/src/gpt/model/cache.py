@@ -74,8 +74,9 @@ class KVCache:
         end, device = self.length + n_tokens, self.padding.device
         real = torch.arange(end, device=device) >= self.padding[:, None, None, None]
         past = causal_mask(n_tokens, end, device)
-        # padding sees itself: some kernels give NaN for a query without any key
-        return (past & real) | past.triu(end - n_tokens)
+        # every token may see itself, padding too: some kernels give NaN for a query without any key
+        itself = past.triu(end - n_tokens)  # the last true entry of each row
+        return (past & real) | itself
 
 
 def cache_bytes(

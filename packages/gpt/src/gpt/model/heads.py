@@ -4,7 +4,8 @@ MultiHead(x) = Concat(head_1, ..., head_H) W_O, head_i = Attention(x W_Q,i, x W_
 (Vaswani et al. 2017, section 3.2.2).
 
 Grouped-query attention: J key-value heads serve H / J query heads each (Ainslie et al. 2023, "GQA",
-section 2.2); J = 1 is multi-query attention (Shazeer 2019). The cache shrinks by a factor of H / J.
+section 2.2), so J must divide H; J = 1 is multi-query attention (Shazeer 2019). The cache in which
+generation keeps the keys and values of earlier tokens is smaller by a factor of H / J.
 
 `PerHeadAttention` is written as in the papers. `MultiHeadAttention` is the same function with the
 projections of all heads in one matrix; the model uses this one.
@@ -30,6 +31,7 @@ class MultiHeadAttention(nn.Module):
         self.n_heads, self.n_kv_heads, self.d_head = n_heads, n_kv_heads, d_head
         self.qkv = nn.Linear(d_model, (n_heads + 2 * n_kv_heads) * d_head, bias=bias)
         self.output = nn.Linear(n_heads * d_head, d_model, bias=bias)
+        # an attribute, so that `model/fast/choose.py` can replace it
         self.attend: Callable[..., Tensor] = fused_attention
 
     def forward(
@@ -47,10 +49,9 @@ class MultiHeadAttention(nn.Module):
         n_heads, n_kv_heads = self.n_heads, self.n_kv_heads
         # views rather than einops, whose lookups are visible in the time of a generated token
         heads = self.qkv(x).view(*x.shape[:2], -1, self.d_head).transpose(1, 2)  # B H+2J T K
-        # queries and keys stay together until they are rotated, by one call
         q_and_k, v = heads.split_with_sizes((n_heads + n_kv_heads, n_kv_heads), dim=1)
         if rotate is not None:
-            q_and_k = rotate(q_and_k)
+            q_and_k = rotate(q_and_k)  # one call for both is faster than two
         q, k = q_and_k.split_with_sizes((n_heads, n_kv_heads), dim=1)
         if cache is not None:
             k, v = cache.extend(k, v)  # B J S K
@@ -73,6 +74,7 @@ class PerHeadAttention(nn.Module):
     def forward(self, x: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
         """Let each position attend to its past, head by head."""
         mask = causal_mask(x.shape[1], x.shape[1], x.device)[None, None]
+        # `attention` expects an axis of heads, which [:, None] adds and [:, 0] removes
         heads_per_group = len(self.queries) // len(self.keys)
         heads = []
         for i, query in enumerate(self.queries):

@@ -2,7 +2,9 @@ r"""Byte-pair encoding: the most frequent pair of neighbours becomes one token, 
 
 Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", section 3.2, on
 bytes as in GPT-2 (Radford et al. 2019, section 2.2): 256 byte tokens spell any text, and merges
-shorten it. A word is a tuple of token ids.
+shorten it. A word is a tuple of token ids. To encode a text, `WORD_REGEX` splits it into words,
+`byte_tokens` spells each in bytes, and `apply_merges` shortens it. To decode, the bytes of all
+tokens (`token_bytes`) are joined.
 
 Departures from the paper: the alphabet is bytes instead of characters, a word is marked by the
 space before it instead of a symbol after it, and ties are broken by the lowest ids. This module is
@@ -25,20 +27,12 @@ WORD_REGEX = regex.compile(
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 )
 
-# Ids 0 to 255 are the bytes: first the 188 that are printable in Latin-1, then the others. Any
-# order could spell text; this one is GPT-2's, so that ids and ties agree with other libraries.
-PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
-BYTE_OF_ID = bytes([*PRINTABLE, *sorted(set(range(256)) - set(PRINTABLE))])
-ID_OF_BYTE = {byte: token for token, byte in enumerate(BYTE_OF_ID)}
-
-
-def byte_tokens(text: str) -> Word:
-    """Return the text as single-byte tokens."""
-    return tuple(ID_OF_BYTE[byte] for byte in text.encode("utf-8"))
-
 
 def merge(word: Word, pair: Pair, token: int) -> Word:
-    """Replace every occurrence of `pair`, from left to right, by `token`."""
+    """Replace every occurrence of `pair`, from left to right, by `token`.
+
+    For example, merge((1, 2, 2, 1), (1, 2), 300) is (300, 2, 1).
+    """
     merged, position = [], 0
     while position < len(word):
         if word[position : position + 2] == pair:
@@ -85,6 +79,18 @@ def apply_merges(word: Word, ranks: dict[Pair, int]) -> Word:
             break
         word = merge(word, first, 256 + ranks[first])
     return word
+
+
+# Ids 0 to 255 are the bytes: first the 188 that are printable in Latin-1, then the others. Any
+# order could spell text; this one is GPT-2's, so that ids and ties agree with other libraries.
+PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+BYTE_OF_ID = bytes([*PRINTABLE, *sorted(set(range(256)) - set(PRINTABLE))])
+ID_OF_BYTE = {byte: token for token, byte in enumerate(BYTE_OF_ID)}
+
+
+def byte_tokens(text: str) -> Word:
+    """Return the text as single-byte tokens."""
+    return tuple(ID_OF_BYTE[byte] for byte in text.encode("utf-8"))
 
 
 def token_bytes(merges: list[Pair]) -> list[bytes]:

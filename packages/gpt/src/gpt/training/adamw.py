@@ -1,8 +1,8 @@
 r"""AdamW: Adam, where each weight has its own step size, with decoupled weight decay.
 
 Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", algorithm 2;
-`adamw_update` is its lines 6 to 12. Departures, as in torch: the decay is multiplied by the
-learning rate, and is applied first, to the old weights. The training loop uses
+`adamw_update` is its lines 7 to 10 and 12. Departure, as in torch: the decay is multiplied by the
+learning rate, and not only by the factor of the schedule. The training loop uses
 `torch.optim.AdamW`, which is faster because one fused kernel computes the same equation; a test
 holds the two equal over 100 steps.
 """
@@ -17,7 +17,7 @@ from torch import Tensor
 
 
 class AdamWUpdate(NamedTuple):
-    """Weight after a step, with the running means of the gradient and of its square."""
+    """Weight after a step, of any shape, with the running means of the gradient and its square."""
 
     weight: Float[Tensor, "*B"]
     mean: Float[Tensor, "*B"]
@@ -43,8 +43,8 @@ def adamw_update(
     w <- w - rate m_hat / (sqrt(v_hat) + eps)       (line 12)
 
     m_hat = m / (1 - b1^t) and v_hat = v / (1 - b2^t) correct the bias of a start at zero (lines 9
-    and 10): the coefficients of the first t gradients in m only add up to 1 - b1^t. At step 1, w
-    moves by the learning rate against the sign of g.
+    and 10): the coefficients of the first t gradients in m add up to 1 - b1^t, not to 1. Without
+    decay, step 1 moves w by almost the learning rate, against the sign of g.
 
     As in torch, the correction of m divides the rate: rate m_hat = corrected_rate m.
     """
@@ -73,7 +73,7 @@ class AdamW(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Update every parameter that has a gradient; the running means start at zero."""
+        """Update every parameter that has a gradient; `closure` is torch's and unused."""
         for group in self.param_groups:
             settings = [group[name] for name in ("lr", "betas", "eps", "weight_decay")]
             for weight in group["params"]:

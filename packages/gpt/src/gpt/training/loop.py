@@ -2,7 +2,7 @@ r"""The training loop of this workspace, for any model, batches and loss.
 
 Each step adds up the gradient over the micro-batches, clips it, sets the learning rate and updates
 the weights. `train` is a generator, so its caller decides what to print, plot or stop. Algorithms
-with a training step of their own (DPO, PPO) write the same four lines with `Training`.
+with another training step (DPO, PPO) write the lines of `train` themselves, with `Training`.
 
 The loop knows nothing about text. The batches depend only on the step, so the number of the step is
 all that a resumed run needs to continue with the next batch.
@@ -76,13 +76,14 @@ def train(
         folder: the folder to save checkpoints in.
 
     Raises:
-        RunFailed: the loss or the gradient is not finite; it did not change the weights.
+        RunFailed: the loss or the gradient is not finite; the weights are those before the step.
     """
     with Training(model, config, validate, start, folder) as training:
         for step in training.steps():
             for batch in training.micro_batches(batches(step)):
+                # adds up gradients and number of terms (`training/accumulation.py`)
                 training.backward(loss(training.model, batch))
-            yield training.update()
+            yield training.update()  # divides, clips and updates: `update_weights` below
 
 
 class Training(AbstractContextManager["Training"]):
@@ -90,6 +91,9 @@ class Training(AbstractContextManager["Training"]):
 
     As a context in a generator, it saves a checkpoint when the generator is closed early.
     """
+
+    gradient: GradientAccumulator
+    """Gradient of the current step."""
 
     def __init__(
         self,
@@ -108,7 +112,6 @@ class Training(AbstractContextManager["Training"]):
         self.state = TrainingState(model, optimizer, scaler, config.ema_decay, ema_model)
         if start is not None:
             self.state.restore(start)
-        self.gradient = GradientAccumulator(self.model, scaler)
         model.train()
 
     def steps(self) -> Iterator[int]:
@@ -120,7 +123,11 @@ class Training(AbstractContextManager["Training"]):
             yield state.step
 
     def micro_batches(self, batches: Iterable[Any]) -> Iterator[Any]:
-        """Yield the micro-batches of a step; products are computed in the config's precision."""
+        """Yield the micro-batches of a step.
+
+        Between two of them, which is in the body of the caller's loop, matrix products are computed
+        in the config's precision.
+        """
         self.gradient = GradientAccumulator(self.model, self.state.scaler)
         with autocast(self.device, self.config.precision):
             yield from self.gradient.micro_batches(batches)
@@ -130,10 +137,7 @@ class Training(AbstractContextManager["Training"]):
         self.gradient.backward(loss)
 
     def update(self) -> StepRecord:
-        """Clip the gradient and step the optimizer; validate and save when due.
-
-        Clipping scales a gradient longer than c to the length c (Pascanu et al. 2013, algorithm 1).
-        """
+        """Update the weights from the gradient; validate and save when due."""
         state, config = self.state, self.config
         rate = config.schedule_factor(state.step) * config.learning_rate
         loss, grad_norm = update_weights(state, self.gradient, config)
@@ -154,21 +158,25 @@ class Training(AbstractContextManager["Training"]):
 def update_weights(
     state: TrainingState, gradient: GradientAccumulator, config: LoopConfig
 ) -> tuple[float, float]:
-    """Clip the gradient and step the optimizer; return the mean loss and the gradient norm."""
+    """Clip the gradient and step the optimizer; return the mean loss and the gradient norm.
+
+    A gradient whose norm exceeds c is scaled down to norm c (Pascanu et al. 2013, algorithm 1). The
+    learning rate follows `training/schedule.py`. The optimizer, which also decays the matrices, is
+    chosen in `training/optimizer.py`; its equations are in `training/adamw.py` and `muon.py`.
+    """
     parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]
-    loss = gradient.finish(parameters)
+    loss = gradient.finish(parameters)  # the mean: sums divided by the number of terms
+    factor = config.schedule_factor(state.step)
     state.scaler.unscale_(state.optimizer)
     norm = gather_full_tensor(nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)).item()
     # in fp16 the scaler skips a step whose gradient overflowed, and lowers its factor
     if not math.isfinite(loss) or not (math.isfinite(norm) or state.scaler.is_enabled()):
-        rate = config.schedule_factor(state.step) * config.learning_rate
         raise RunFailed(
             f"step {state.step + 1}: loss {loss}, gradient norm {norm} are not finite at "
-            f"learning rate {rate:g}; "
-            "start another run with a smaller one"
+            f"learning rate {factor * config.learning_rate:g}; start another run with a smaller one"
         )
     for group in state.optimizer.param_groups:
-        group["lr"] = config.schedule_factor(state.step) * group["peak_lr"]
+        group["lr"] = factor * group["peak_lr"]
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad()
