@@ -31,8 +31,9 @@ class FinetuneOptions(RunOptions):
     """Options of every training command: the model to start from, and its adapters."""
 
     model: str = BASE_NAME
-    """Model to start from: `base`, run folder, adapter, transformers folder, smollm2 or hub id.
-    `base` is a small model inside --runs, which is trained first if it does not exist yet."""
+    """Model to start from: `base`, `smollm2`, a hub id or a folder.
+    `base` is a small model inside --runs, which is trained first if it does not exist yet.
+    A folder holds a run, an adapter or a model in transformers' format."""
     base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
     """Base model of the adapter in --model, if it has moved from the path in the adapter's config.
     """

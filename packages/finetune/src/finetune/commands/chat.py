@@ -24,7 +24,8 @@ class ChatConfig:
     """Talk to a model; an empty line or the end of the input ends the conversation."""
 
     model: str = "runs/sft"
-    """Model to talk to: run folder, adapter, transformers folder, smollm2 or hub id."""
+    """Model to talk to: `smollm2`, a hub id or a folder.
+    A folder holds a run, an adapter or a model in transformers' format."""
     base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
     """Base model of the adapter in --model, if it has moved from the path in the adapter's config.
     """

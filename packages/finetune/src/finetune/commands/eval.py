@@ -21,12 +21,12 @@ class EvalConfig:
     """
 
     model: str = "runs/sft"
-    """Model to score: run folder, adapter, transformers folder, smollm2 or hub id."""
+    """Model to score: `smollm2`, a hub id or a folder.
+    A folder holds a run, an adapter or a model in transformers' format."""
     baseline: Annotated[str | None, arg(help_behavior_hint="(default: no comparison)")] = None
     """Model to compare with. The report adds how often --model wins, loses or ties against it."""
     base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
-    """Base model of adapters in --model or --baseline, if it has moved from the path in their
-    config."""
+    """Base model of an adapter, if it has moved from the path in the adapter's config."""
     n_questions: int = 200
     """Questions to answer. More questions give narrower intervals."""
     n_samples: int = 5
