@@ -11,6 +11,7 @@ from finetune.assistant.base_model import BASE_NAME
 from finetune.datasets.selection import Selection
 from gpt.errors import BadInput
 from gpt.runs.options import RunOptions
+from gpt.training.config import LoopConfig
 
 _Value = TypeVar("_Value")
 Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
@@ -18,25 +19,38 @@ Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
 
 
 @dataclass(frozen=True)
+class FinetuneLoopConfig(LoopConfig):
+    """Hyperparameters of the training loop, for a model that is already trained."""
+
+    seed: int = LoopConfig.seed
+    """Random seed of new adapters, of the order of the rows, and of the dropout."""
+
+
+@dataclass(frozen=True)
 class FinetuneOptions(RunOptions):
     """Options of every training command: the model to start from, and its adapters."""
 
     model: str = BASE_NAME
-    """Model to start from: base (a small model, trained first if there is none), a run folder,
-    smollm2, a folder in the layout of transformers, or a hub id."""
+    """Model to start from: `base`, `smollm2`, a hub id or a folder.
+    `base` is a small model inside --runs, which is trained first if it does not exist yet.
+    A folder holds a run, an adapter or a model in transformers' format."""
     base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
-    """Base model, if --model is an adapter and its base is not where the adapter says."""
+    """Base model of the adapter in --model, if it has moved from the path in the adapter's config.
+    """
     format: str = "auto"
-    """Format of conversations: auto (the model's own), template, alpaca, chatml, llama-2 or plain.
+    """Format of conversations: alpaca, chatml, llama-2, plain, template or auto.
+    `template` is the chat template of the model's tokenizer; `auto` takes the model's own format.
     """
     rank: Annotated[
-        int | None, arg(help_behavior_hint="(default: 16 for large models, else 0)")
+        int | None, arg(help_behavior_hint="(default: 16 above 20 million weights, else 0)")
     ] = None
     """Rank of the LoRA adapters. Higher ranks train more weights; 0 trains all weights."""
     alpha: float = 32.0
-    """LoRA's update is scaled by alpha / rank; higher values learn faster."""
+    """Scale of LoRA's update, which is divided by the rank. Higher learns faster.
+    Unused with --rank 0."""
     quantised: bool = False
-    """Store the frozen matrices in four bits (nf4) to save memory, as QLoRA does."""
+    """Store the frozen matrices in four bits (nf4) to save memory, as QLoRA does.
+    Steps become slower and the weights less exact; needs --rank above 0."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -56,15 +70,16 @@ class DataOptions(FinetuneOptions):
     """Options of commands that train on conversations or pairs."""
 
     data: str = "python"
-    """`python` (questions about its library), a file, or hub:OWNER/NAME."""
-    ignore_columns: str = ""
-    """Columns of --data, or keys of its turns, to ignore, separated by commas. Without it, a column
-    whose meaning would be lost is an error."""
+    """Conversations to train on: `python`, a file, or hub:OWNER/NAME[:CONFIGURATION].
+    `python` means questions about the library of this Python, with the documented answers."""
+    ignore_columns: Annotated[str, arg(help_behavior_hint="(default: none)")] = ""
+    """Columns of --data, or keys inside its turns, to ignore; separate them by commas.
+    Any other column is an error if training would silently lose its content."""
     skip_unusable: bool = False
-    """Leave out rows of --data that cannot be used, such as those with an empty answer, and show
-    the first three. Without it, the first such row is an error."""
+    """Leave out rows of --data that cannot be used, such as those with an empty answer.
+    The first three are printed. By default, the first such row is an error."""
     context: int = 128
-    """Longest row, in tokens. Longer conversations are truncated; longer pairs are left out."""
+    """Longest row, in tokens; longer conversations are cut. Longer rows need more memory."""
 
     def __post_init__(self) -> None:
         """Check the numbers, and that options for the rows of a file come with a file.
@@ -85,3 +100,22 @@ class DataOptions(FinetuneOptions):
         """Return the selection of the data's items that pass a check."""
         names = tuple(filter(None, map(str.strip, self.ignore_columns.split(","))))
         return Selection(check, noun, self.context, names, self.skip_unusable)
+
+
+@dataclass(frozen=True)
+class PairOptions(DataOptions):
+    """Options of commands that train on pairs of a better and a worse answer."""
+
+    model: str = "runs/sft"
+    batch_size: int = DataOptions.batch_size
+    """Preference pairs per step. Larger batches give steadier gradients but slower steps."""
+    micro_batch_size: Annotated[
+        int | None, arg(help_behavior_hint="(default: the whole batch)")
+    ] = None
+    """Pairs per forward and backward pass.
+    Fewer need less memory but are slower; the gradient is the same."""
+    data: str = DataOptions.data
+    """Pairs to train on: `python`, a file, or hub:OWNER/NAME[:CONFIGURATION].
+    `python` pairs documented answers about the library of this Python with corrupted copies."""
+    context: int = DataOptions.context
+    """Longest row, in tokens; longer pairs are left out. Longer rows need more memory."""

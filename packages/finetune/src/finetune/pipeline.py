@@ -29,26 +29,29 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True)
 class PipelineSizes:
-    """Length of each stage, and size of the evaluation."""
+    """Length of each stage, and amounts of data; more learns more and takes longer."""
 
     base_steps: int = 600
-    """Updates of the base model, on text."""
+    """Training steps of the base model, on text."""
     base_batch_size: int = 16
-    """Sequences per update of the base model."""
+    """Sequences per training step of the base model."""
     sft_steps: int = SFT_LOOP.steps
-    """Updates of supervised fine-tuning."""
+    """Training steps of supervised fine-tuning."""
     reward_steps: int = REWARD_LOOP.steps
-    """Updates of the reward model."""
+    """Training steps of the reward model."""
     dpo_steps: int = DPO_LOOP.steps
-    """Updates of DPO."""
+    """Training steps of DPO."""
     ppo_phases: int = DEFAULT_PPO.n_phases
-    """Phases of PPO."""
+    """Phases of PPO: each generates answers, then trains on them."""
     n_pairs: int = 10_000
-    """Most pairs of documented and corrupted answers, to train on and held out."""
+    """At most this many pairs of a documented and a corrupted answer for training the reward model.
+    At most as many again are held out."""
     n_sampled_questions: int = N_QUESTIONS
-    """Questions that the model answers several times, to rank its answers."""
+    """Questions that the sft model answers eight times each, for pairs of its own answers.
+    DPO and the reward model learn from these pairs."""
     n_questions: int = 1000
-    """Most held-out questions that the models are evaluated on."""
+    """At most this many held-out questions to evaluate the models on.
+    More give narrower intervals."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -143,7 +146,7 @@ def run_stage(
 
 
 def documentation_pairs(sizes: PipelineSizes, seed: int) -> Task[PreferencePair]:
-    """Pairs of documented and corrupted answers."""
+    """Return pairs of documented and corrupted answers, at most `n_pairs` per split."""
     task = pair_task("python")
     return Task(
         *(sample_at_most(side, sizes.n_pairs, seed) for side in (task.train, task.held_out))
@@ -151,7 +154,7 @@ def documentation_pairs(sizes: PipelineSizes, seed: int) -> Task[PreferencePair]
 
 
 def pairs_from_model(sft: str, sizes: PipelineSizes, seed: int) -> Task[PreferencePair]:
-    """Pairs of the model's own answers, ranked by the rule."""
+    """Return pairs of the model's own answers, ranked by `rule_score`."""
     return sample_ranked_pairs(load_assistant(sft), sizes.n_sampled_questions, seed)
 
 

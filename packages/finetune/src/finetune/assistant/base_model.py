@@ -56,7 +56,7 @@ def ensure_base(config: TrainConfig) -> Path:
 
 
 def steps_done(folder: RunFolder) -> int:
-    """Return the number of steps in the newest checkpoint."""
+    """Return how many steps were done when the newest checkpoint was saved."""
     if not checkpoint_files(folder.checkpoints):
         return 0
     found = newest_checkpoint(folder.checkpoints)

@@ -24,19 +24,23 @@ class ChatConfig:
     """Talk to a model; an empty line or the end of the input ends the conversation."""
 
     model: str = "runs/sft"
-    """Run folder, adapter, smollm2, a folder in the layout of transformers, or a hub id."""
+    """Model to talk to: `smollm2`, a hub id or a folder.
+    A folder holds a run, an adapter or a model in transformers' format."""
     base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
-    """Base model, if --model is an adapter and its base is not where the adapter says."""
-    question: Annotated[str | None, arg(help_behavior_hint="(default: read questions)")] = None
+    """Base model of the adapter in --model, if it has moved from the path in the adapter's config.
+    """
+    question: Annotated[
+        str | None, arg(help_behavior_hint="(default: read questions from standard input)")
+    ] = None
     """Answer this question and exit."""
     system: Annotated[str | None, arg(help_behavior_hint="(default: no system message)")] = None
-    """System message, which the format puts before the conversation."""
+    """System message, placed before the conversation."""
     max_new_tokens: int = 200
-    """Most tokens per answer."""
+    """Longest answer, in tokens; a longer one is cut off."""
     temperature: float = 0.0
     """0 always takes the most likely token; higher values make answers more random."""
     seed: int = 0
-    """Seed of the sampling; the same seed gives the same answers."""
+    """Random seed of the sampling; the same seed gives the same answers."""
 
     def __post_init__(self) -> None:
         """Check the numbers.

@@ -4,6 +4,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
+
+from tyro.conf import arg
 
 from finetune.comparison import lora_rows, memory_rows, ppo_rows, preference_rows, trainers
 from finetune.comparison.interleaved import SMOLLM2_BENCHMARK, TINY_BENCHMARK, without_timing
@@ -12,21 +15,21 @@ from gpt.comparison.report import ComputeRows, report_comparison
 
 @dataclass(frozen=True)
 class CompareConfig:
-    """Ours beside trl, peft and torchrl: equal, and how fast?
+    """Compare our results and speed with those of trl, peft and torchrl.
 
-    Exit status 1 if a row is not equal. The timed rows at SmolLM2's shape take many minutes.
+    The exit status is 1 if any result differs from the library's; slow rows do not count.
     """
 
-    only: str = ""
+    only: Annotated[str, arg(help_behavior_hint="(default: all groups)")] = ""
     """Compute only the groups whose name contains this text, such as `DPO` or `LoRA`."""
     speed: bool = True
-    """Include the timed rows, which take many minutes."""
+    """Measure times as well, which takes many minutes at SmolLM2's shape."""
     json: bool = False
     """Print one JSON document instead of a table."""
 
 
 def run(config: CompareConfig) -> int:
-    """Compute the rows, print them, and return 1 if any of them is not equal or too slow."""
+    """Compute the rows, print them, and return 1 if any result differs from the library's."""
     return report_comparison(
         all_groups(config.speed), config.only, config.json, "finetune.baselines"
     )

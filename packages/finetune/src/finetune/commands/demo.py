@@ -43,11 +43,12 @@ class DemoConfig:
     """Pretrain, fine-tune, train a reward model, then DPO and PPO, and compare the results."""
 
     runs: Path = Path("runs/demo")
-    """Folder of the runs; they replace those of an earlier demo, except its base model."""
+    """Folder that holds the demo's runs.
+    Those of an earlier demo are replaced, but its base model is reused."""
     sizes: tyro.conf.OmitArgPrefixes[PipelineSizes] = DEMO_SIZES
-    """Length of each stage."""
+    """Length of each stage, and amounts of data; more learns more and takes longer."""
     device: str = "auto"
-    """auto, cpu, cuda or mps."""
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
     """Print one JSON document instead of a report."""
 

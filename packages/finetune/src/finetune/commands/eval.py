@@ -15,18 +15,22 @@ from gpt.errors import BadInput
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Score a model's answers to held-out questions about Python's library by the rule."""
+    """Score a model's answers to held-out questions about Python's library with a fixed rule.
+
+    The rule checks that answers end, are brief, do not repeat themselves and are on topic.
+    """
 
     model: str = "runs/sft"
-    """Run folder, adapter, smollm2, a folder in the layout of transformers, or a hub id."""
+    """Model to score: `smollm2`, a hub id or a folder.
+    A folder holds a run, an adapter or a model in transformers' format."""
     baseline: Annotated[str | None, arg(help_behavior_hint="(default: no comparison)")] = None
-    """Model that --model is compared with: its wins, losses and ties on the same questions."""
+    """Model to compare with. The report adds how often --model wins, loses or ties against it."""
     base: Annotated[str | None, arg(help_behavior_hint="(default: named by the adapter)")] = None
-    """Base model, if a model is an adapter and its base is not where the adapter says."""
+    """Base model of an adapter, if it has moved from the path in the adapter's config."""
     n_questions: int = 200
     """Questions to answer. More questions give narrower intervals."""
     n_samples: int = 5
-    """Answers to print: those to the first questions."""
+    """Number of questions, from the first, whose answers are printed."""
     json: bool = False
     """Print one JSON document instead of a report."""
 

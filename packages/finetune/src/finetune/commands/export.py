@@ -18,17 +18,17 @@ from gpt.runs.progress import report_message
 
 @dataclass(frozen=True)
 class ExportConfig:
-    """Write the model of a run into a folder that `from_pretrained` of transformers reads."""
+    """Write a run's model into a folder that `from_pretrained` of transformers can open."""
 
     run: Path = Path("runs/sft")
-    """Folder of the run."""
+    """Folder of the run whose model to export."""
     output: Path = Path("exported")
-    """Folder to write."""
+    """Folder to write to."""
     adapter: bool = False
-    """Keep the adapter separate: write the model that the run started from, and the adapter in a
-    folder below it."""
+    """Write the base model and, in a folder inside --output, the adapter, instead of merging them.
+    """
     overwrite: bool = False
-    """Replace the files of an earlier export."""
+    """Write into --output even if it is not empty, replacing an earlier export."""
 
 
 def run(config: ExportConfig) -> int:

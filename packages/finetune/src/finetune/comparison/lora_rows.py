@@ -128,7 +128,7 @@ def lora_differences(models: ComparedModels) -> dict[str, float]:
 
 
 def mean_next_token_loss(model: Any, tokens: Int[Tensor, "B T"]) -> Tensor:
-    """Return the mean next-token loss of our model or of theirs."""
+    """Return the mean next-token loss of a model, ours or peft's."""
     out = model(tokens[:, :-1])
     logits = out if isinstance(out, Tensor) else out.logits
     return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())

@@ -76,7 +76,7 @@ class RecordedUpdate:
 
     @property
     def reward_mask(self) -> Bool[Tensor, "B U"]:
-        """True on the answer's tokens, and on one padding token if it stopped early."""
+        """True on the answer's tokens, and on the first padding token after an early stop."""
         return ~self.rollout["padding_mask_p1"]
 
 

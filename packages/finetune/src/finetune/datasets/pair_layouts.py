@@ -121,7 +121,7 @@ def pair_from_conversations(chosen: list[Message], rejected: list[Message]) -> P
 
 
 def pair_from_scores(question: str, columns: Columns) -> PreferencePair:
-    """Return the best and the worst of several answers as a pair; among equal scores the first."""
+    """Return the best- and worst-scored answers as a pair. The first answer wins a tie."""
     answers = columns["completions"]
     if not isinstance(answers, list) or len(answers) < 2:
         raise BadInput(f"'completions' must hold at least two answers, found {answers!r:.40}")

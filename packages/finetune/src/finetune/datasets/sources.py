@@ -44,7 +44,7 @@ def read_rows(source: str) -> Iterator[SourceRow]:
             streamed.
 
     Raises:
-        BadInput: the source does not exist, is empty, or has another format than its name says.
+        BadInput: the source does not exist, is empty, or is not in the format of its suffix.
     """
     if source.startswith("hub:"):
         name, _, configuration = source.removeprefix("hub:").partition(":")
@@ -114,7 +114,7 @@ def parse_json(text: str) -> Any:
     """Return the value of a JSON text.
 
     Raises:
-        BadInput: the text is not JSON, or an object has a key twice (one value would be lost).
+        BadInput: the text is not JSON, or an object repeats a key (one value would be lost).
     """
     try:
         return json.loads(text, object_pairs_hook=reject_duplicate_keys)

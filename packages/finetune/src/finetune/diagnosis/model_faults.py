@@ -84,7 +84,10 @@ def noisy_scores(score: Callable[[], Tensor], model_name: str = "policy") -> Fin
 
 
 def few_trained_weights(model: nn.Module, least: float = 1e-4) -> Finding | None:
-    """Find a model in which almost nothing is trained, as with misspelled adapter targets."""
+    """Report that less than a share `least` of the weights is trained.
+
+    Misspelled adapter targets cause this.
+    """
     counts = count_trainable(model)
     share = counts.trained / counts.total
     return Finding.unless(

@@ -18,7 +18,7 @@ from gpt.errors import BadInput
 
 
 def collect_findings(checks: Iterable[Finding | None]) -> list[Finding]:
-    """Keep the checks that found something."""
+    """Return the findings of the checks that found something."""
     return [each for each in checks if each is not None]
 
 

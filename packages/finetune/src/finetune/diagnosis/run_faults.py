@@ -155,7 +155,12 @@ def collapsed_entropy(entropies: Sequence[float], share: float = 0.1) -> Finding
 
 
 def never_stops(stopped: Sequence[bool] | Sequence[float], least: float = 0.5) -> Finding | None:
-    """Find answers that are cut off; `stopped` says whether each ended by itself, or what share."""
+    """Report that fewer than a share `least` of the answers end by themselves.
+
+    Args:
+        stopped: whether each answer ended by itself, or the share that did in each phase.
+        least: the smallest share that is not reported.
+    """
     share = fmean(stopped)
     return Finding.unless(
         share >= least,

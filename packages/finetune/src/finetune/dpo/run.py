@@ -17,7 +17,7 @@ from finetune.dpo.losses import dpo_loss, ipo_loss
 from finetune.dpo.margins import mean_logprob, sum_logprob
 from finetune.dpo.pairs import encode_pairs, pair_batches, pair_rows, pair_selection
 from finetune.dpo.training import check_beta, evaluate_pairs, train_dpo
-from finetune.options import DataOptions
+from finetune.options import FinetuneLoopConfig, PairOptions
 from finetune.runs import (
     N_VALIDATION,
     TASK_FILE,
@@ -33,27 +33,27 @@ from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import LoopConfig
 
 LOSSES = {"dpo": (dpo_loss, sum_logprob), "ipo": (ipo_loss, mean_logprob)}
-DPO_LOOP = LoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_every=100)
+DPO_LOOP = FinetuneLoopConfig(steps=200, learning_rate=1e-4, weight_decay=0.0, save_every=100)
 
 
 @dataclass(frozen=True)
-class DpoConfig(DataOptions):
-    """Train on pairs of answers; with no options, documented answers and corrupted copies."""
+class DpoConfig(PairOptions):
+    """Train on pairs of answers, by default pairs of a documented answer and a corrupted copy."""
 
     command: ClassVar[str] = "finetune dpo"
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = DPO_LOOP
-    model: str = "runs/sft"
     name: str = "dpo"
     sample_from: Annotated[str | None, arg(help_behavior_hint="(default: the pairs of --data)")] = (
         None
     )
-    """Train on answers that this model generates, ranked by the rule, instead of --data."""
+    """Instead of --data, train on pairs of answers of this model, ranked by a fixed rule.
+    The rule checks that answers end, are brief, do not repeat themselves and are on topic."""
     beta: float = 0.1
-    """Strength of the KL penalty that keeps the policy near its starting model. Smaller values
-    allow larger changes."""
+    """Strength of the KL penalty that keeps the policy near the model that it starts from.
+    Smaller values allow larger changes."""
     loss: Literal["dpo", "ipo"] = "dpo"
-    """DPO, or IPO, whose margins do not grow without limit."""
+    """dpo, or ipo, which regresses the margin to a fixed target instead of letting it grow."""
 
     def __post_init__(self) -> None:
         """Check the numbers, and that pairs have one source.

@@ -68,7 +68,10 @@ def labelled_batch(data: Sequence[LabelledAnswer], numbers: Sequence[int]) -> La
 
 
 def mismatched_answer(data: Sequence[LabelledAnswer], number: int) -> list[int]:
-    """Return the answer of the nearest earlier row with another prompt, cyclically."""
+    """Return the answer of the nearest earlier row with a different prompt.
+
+    The search continues from the last row if no earlier row has one.
+    """
     before = (data[other] for other in range(number - 1, number - len(data), -1))
     return next(row.answer for row in before if row.prompt != data[number].prompt)
 

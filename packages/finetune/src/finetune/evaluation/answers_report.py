@@ -91,16 +91,16 @@ def answers_report(
     baseline: str | None = None,
     base: str | None = None,
 ) -> dict[str, Any]:
-    """Let each model answer the items and score the answers; keep the first ones as samples.
+    """Have each model answer the items, score the answers, and report the first items as samples.
 
-    In the result, `judges` counts the items per judge.
+    `judges` in the result says how many items each judge scored.
 
     Args:
         models: folders or names of models, by the label used in the report.
         items: the questions with their reference answers.
         n_samples: how many items are reported with all answers.
         baseline: label of the model that the others are compared with.
-        base: base model of adapters, if it is not where their config says.
+        base: base model of the adapters, if it has moved from the path in their config.
     """
     texts = [item.messages for item in items]
     answers = {

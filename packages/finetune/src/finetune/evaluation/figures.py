@@ -59,7 +59,7 @@ def draw_losses(axes: Axes, logs: Mapping[str, LogRecords], unit: str, title: st
 
 
 def draw_rewards(axes: Axes, records: LogRecords) -> None:
-    """Plot the reward model's score per phase, and the KL from the start on a second axis."""
+    """Plot the reward model's score and, on a second axis, the KL from the starting model."""
     [score] = axes.plot(*steps_and_values(records, "score"), label="score")
     right = axes.twinx()
     [kl] = right.plot(*steps_and_values(records, "kl"), "--", color="tab:red", label="KL")

@@ -78,9 +78,10 @@ def paired_difference(
 def mean_over_seeds(values: Float[np.ndarray, " N"], level: float = 0.95) -> Interval:
     r"""Compute the interval of a mean over N independent runs.
 
-    mean -+ t s / sqrt(N),    s^2 = sum of (x - mean)^2 / (N - 1)    (Student 1908)
+    mean ± t s / sqrt(N),    s^2 = sum of (x - mean)^2 / (N - 1)    (Student 1908)
 
-    t has N - 1 degrees of freedom: 4.303 for three seeds at 95 %, not 1.96.
+    t is the quantile of `level` with N - 1 degrees of freedom: 4.303 for three seeds at 95 %, not
+    1.96.
     """
     n = len(values)
     if n < 2:

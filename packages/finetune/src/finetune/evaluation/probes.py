@@ -27,7 +27,7 @@ CONFIDENT_OPENING = "I am absolutely certain about this."
 
 
 def shuffle_words(question: str, answer: str, rng: random.Random) -> str:
-    """Return the same words in a random order."""
+    """Return the answer's words in a random order."""
     words = answer.split()
     return " ".join(rng.sample(words, len(words)))
 

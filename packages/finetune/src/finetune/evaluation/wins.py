@@ -26,7 +26,7 @@ VERDICT_POINTS = {"A": 1.0, "B": 0.0, "tie": 0.5}
 
 
 class PairwiseComparison(NamedTuple):
-    """Both verdicts of a judge on our answer, called A here, and theirs, called B."""
+    """A judge's two verdicts on our answer (A) and another model's (B), once with each first."""
 
     read_first: JudgeVerdict
     """Verdict when ours was shown first."""

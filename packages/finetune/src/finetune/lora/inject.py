@@ -132,7 +132,10 @@ class ParameterCounts(NamedTuple):
 
 
 def count_trainable(model: nn.Module) -> ParameterCounts:
-    """Count the trained parameters, which shows a target that matches too few layers."""
+    """Count the trained and all parameters.
+
+    A small count of trained ones shows that the targets matched too few layers.
+    """
     sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
     quantised = [each for each in model.modules() if isinstance(each, Nf4Linear)]
     stored = {id(each.codes): each.n_weights for each in quantised}  # copies of a layer share codes

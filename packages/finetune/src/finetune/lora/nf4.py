@@ -119,7 +119,7 @@ class Nf4Linear(nn.Module):
 
     @property
     def weight(self) -> Float[Tensor, "N D"]:
-        """The dequantised matrix in the model's format, computed anew at every use."""
+        """The dequantised matrix in the model's number format, recomputed each time it is read."""
         matrix = QuantisedMatrix(self.codes, self.scales, self.steps, self.mean)
         weight = dequantise_matrix(matrix, (self.out_features, self.in_features))
         return weight.to(self.steps.dtype)

@@ -69,7 +69,10 @@ def target_name(path: str) -> str:
 
 
 def rank_and_scale(config: dict[str, Any], path: str) -> RankAndScale:
-    """Return rank and scale of a module: patterns take precedence, rslora divides by sqrt(rank)."""
+    """Return a module's rank and scale: alpha / rank, or alpha / sqrt(rank) with rslora.
+
+    `rank_pattern` and `alpha_pattern` override `r` and `lora_alpha`.
+    """
     rank = pattern_value(config, "rank_pattern", path, config.get("r"))
     alpha = pattern_value(config, "alpha_pattern", path, config.get("lora_alpha"))
     if type(rank) is not int or rank < 1:

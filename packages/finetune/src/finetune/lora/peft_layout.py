@@ -57,7 +57,7 @@ class PeftModule(NamedTuple):
         return sum(each.stop - each.start for each in self.projections.values())
 
     def tensor_name(self, factor: str) -> str:
-        """Return the name of A or B in a file."""
+        """Return the name under which peft's file stores this module's A or B."""
         return f"{PEFT_PREFIX}{self.path}.lora_{factor}.weight"
 
     def rows(self, outputs: slice) -> slice:

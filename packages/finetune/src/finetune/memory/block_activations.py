@@ -28,7 +28,7 @@ GATE_ACTIVATIONS = {gated: activation for activation, gated in GATED_KINDS.items
 
 @lru_cache
 def meta_model(config: GPTConfig, lora: LoraConfig | None = None) -> GPT:
-    """Make the model without storage for its weights, so that its size does not matter."""
+    """Make the model on the meta device, where even a large one takes no memory."""
     with torch.device("meta"):
         model = GPT(config)
         if lora is not None:

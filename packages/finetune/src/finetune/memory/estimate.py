@@ -71,7 +71,7 @@ class StepMemory:
 
     @property
     def peak(self) -> int:
-        """Largest memory at one time, if the step starts without gradients."""
+        """Peak memory of the step, if no gradients exist when it begins."""
         head = self.head_probabilities + self.head_backward
         begin = self.activations + max(head, self.recomputed)
         end = self.gradients + max(self.tied_backward, self.recomputed)

@@ -16,37 +16,43 @@ class PPOHyperparameters:
     """Sizes of a phase, and coefficients of rewards, advantages and losses."""
 
     n_phases: int = 40
-    """Phases: each generates answers, then trains on them."""
+    """Phases: each generates answers, then trains on them. More learn more and take longer."""
     prompts_per_phase: int = 64
-    """Answers generated per phase."""
+    """Prompts per phase, each answered once. More give steadier updates and slower phases."""
     max_new_tokens: int = 32
-    """Most tokens per answer; an answer that has not stopped by then is cut off."""
+    """Longest answer, in tokens; an answer that has not stopped by then is cut off."""
     n_epochs: int = 2
-    """Optimisation epochs per phase. More epochs learn more from each batch of answers, but from
-    staler ones."""
+    """Passes over the answers of a phase. More learn more from each answer.
+    In later passes, the policy has moved further from the one that generated the answers."""
     n_minibatches: int = 4
     """Updates per epoch. More updates use smaller minibatches, whose gradients are noisier."""
     gamma: float = 1.0
     """Discount per token; below 1, rewards of later tokens count less."""
     gae_lambda: float = 0.95
-    """Lambda of GAE. 0 relies on the critic (less variance), 1 on the rewards only (less bias)."""
+    """Lambda of GAE. Lower relies more on the critic, which reduces variance.
+    Higher relies more on the rewards, which reduces bias."""
     clip_epsilon: float = 0.2
     """Clip range of the probability ratio of a token. Larger values allow larger updates."""
     value_clip_epsilon: float = 0.2
-    """Clip range of the critic's change within a phase, in units of reward."""
+    """Clip range of the critic's change within a phase, in units of reward.
+    Larger values allow larger changes."""
     value_coef: float = 0.1
-    """Weight of the value loss, relative to the policy loss."""
+    """Weight of the value loss, relative to the policy loss.
+    Higher gives the critic more of the gradient, which is clipped for both models together."""
     entropy_coef: float = 0.0
     """Weight of the entropy bonus. Higher values keep the policy more random."""
     kl_coef: float = 0.2
-    """KL coefficient: reward subtracted per nat of KL from the reference model. Higher values keep
-    the policy closer to it."""
+    """KL coefficient: reward subtracted per nat of KL from the reference model.
+    Higher values keep the policy closer to that model."""
     target_kl: Annotated[float | None, arg(help_behavior_hint="(default: keep --kl-coef)")] = None
-    """Adapt the KL coefficient until the KL per answer is this many nats."""
+    """Adapt the KL coefficient to hold the KL per answer near this many nats.
+    Higher lets the policy move further from the reference model."""
     kl_horizon: int = 1000
-    """Answers over which --target-kl changes the coefficient by up to a fifth. Higher is slower."""
+    """With --target-kl: answers after which the KL coefficient has changed by at most a fifth.
+    Higher adapts the coefficient more slowly."""
     missing_stop_penalty: float = 1.0
-    """Reward subtracted from an answer that does not stop by itself."""
+    """Reward subtracted from an answer that does not end by itself.
+    Higher makes ending an answer pay more."""
 
     def __post_init__(self) -> None:
         """Check the numbers.

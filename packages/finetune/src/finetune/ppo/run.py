@@ -41,6 +41,14 @@ class PPOLoopConfig(LoopConfig):
 
     steps: Hidden[int] = LoopConfig.steps
     patience: Hidden[int] = 0
+    ema_decay: float = LoopConfig.ema_decay
+    """Decay of a running average of the weights, which is then the model that is kept.
+    Higher averages over more steps; 0 keeps the last weights."""
+    save_every: int = LoopConfig.save_every
+    """Updates between checkpoints, rounded down to whole phases, but at least one phase.
+    The last phase also saves a checkpoint. Fewer updates lose less work if the run is killed."""
+    seed: int = LoopConfig.seed
+    """Random seed of new adapters, of the order of the questions, and of the sampled answers."""
 
 
 DEFAULT_PPO = PPOHyperparameters()
@@ -51,7 +59,7 @@ PPO_LOOP = PPOLoopConfig(
 
 @dataclass(frozen=True)
 class PpoConfig(FinetuneOptions):
-    """Learn from scores of the model's own answers to questions about Python's library."""
+    """Train a model on scores of its own answers to questions about Python's library."""
 
     command: ClassVar[str] = "finetune ppo"
 
@@ -64,7 +72,8 @@ class PpoConfig(FinetuneOptions):
     model: str = "runs/sft"
     name: str = "ppo"
     reward_model: str = "runs/reward"
-    """Run folder of the reward model that scores the answers, or `rule`, the true reward."""
+    """Run folder of the reward model that scores the answers, or `rule` for the true reward.
+    The rule checks that answers end, are brief, do not repeat themselves and are on topic."""
 
 
 def check_reward_model(config: PpoConfig, assistant: Assistant) -> None:

@@ -13,7 +13,7 @@ from finetune.conversations.messages import PreferencePair
 from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task
 from finetune.dpo.pairs import encode_pairs, pair_batches, pair_rows, pair_selection
-from finetune.options import DataOptions
+from finetune.options import FinetuneLoopConfig, PairOptions
 from finetune.reward.loss import reward_loss
 from finetune.reward.scorer import as_scorer
 from finetune.reward.training import train_reward_model
@@ -28,20 +28,20 @@ from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import LoopConfig
 
-REWARD_LOOP = LoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
+REWARD_LOOP = FinetuneLoopConfig(steps=300, learning_rate=1e-3, weight_decay=0.01, save_every=100)
 
 
 @dataclass(frozen=True)
-class RewardConfig(DataOptions):
-    """Train a reward model; with no options, on documented answers and corrupted copies of them."""
+class RewardConfig(PairOptions):
+    """Train a reward model, by default on documented answers and corrupted copies of them."""
 
     command: ClassVar[str] = "finetune reward"
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = REWARD_LOOP
-    model: str = "runs/sft"
     name: str = "reward"
     sample_from: Annotated[str | None, arg(help_behavior_hint="(default: only --data)")] = None
-    """Add pairs of answers that this model generates, ranked by the rule, to those of --data."""
+    """Besides --data, train on pairs of answers of this model, ranked by a fixed rule.
+    The rule checks that answers end, are brief, do not repeat themselves and are on topic."""
 
 
 def load_scored_pairs(config: RewardConfig, assistant: Assistant) -> Task[PreferencePair]:

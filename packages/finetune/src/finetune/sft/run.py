@@ -18,7 +18,7 @@ from finetune.conversations.messages import Conversation
 from finetune.conversations.rows import EpochSampler, Rows, pad_examples, split_into_batches
 from finetune.datasets.selection import TooLong
 from finetune.datasets.tasks import Task, conversation_task, question_task, read_task
-from finetune.options import DataOptions
+from finetune.options import DataOptions, FinetuneLoopConfig
 from finetune.runs import (
     N_VALIDATION,
     TASK_FILE,
@@ -35,19 +35,20 @@ from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import LoopConfig
 
-SFT_LOOP = LoopConfig(steps=400, learning_rate=1e-3, weight_decay=0.01, save_every=100)
+SFT_LOOP = FinetuneLoopConfig(steps=400, learning_rate=1e-3, weight_decay=0.01, save_every=100)
 
 
 @dataclass(frozen=True)
 class SftConfig(DataOptions):
-    """Teach a model to answer; with no options, questions about Python's own library."""
+    """Teach a model to answer questions, by default those about Python's own library."""
 
     command: ClassVar[str] = "finetune sft"
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = SFT_LOOP
     name: str = "sft"
     show_mask: bool = False
-    """Print the first rows with the scored tokens in colour, and do not train."""
+    """Print the first three rows, then exit without training.
+    The tokens that count in the loss are in colour."""
 
 
 def select_conversations(config: SftConfig, assistant: Assistant) -> Task[Conversation]:
