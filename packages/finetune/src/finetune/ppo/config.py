@@ -44,7 +44,7 @@ class PPOHyperparameters:
     target_kl: Annotated[float | None, arg(help_behavior_hint="(default: keep --kl-coef)")] = None
     """Adapt the KL coefficient until the KL per answer is this many nats."""
     kl_horizon: int = 1000
-    """Answers over which --target-kl changes the coefficient by up to a fifth. Higher is slower."""
+    """Answers in which --target-kl changes the coefficient by at most a fifth."""
     missing_stop_penalty: float = 1.0
     """Reward subtracted from an answer that does not stop by itself."""
 
