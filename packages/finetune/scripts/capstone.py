@@ -21,10 +21,12 @@ from typing import Any
 import numpy as np
 import tyro
 
+from finetune.assistant.assistant import load_assistant
+from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.evaluation.answers_report import print_intervals
 from finetune.evaluation.intervals import mean_over_seeds
 from finetune.evaluation.reward_report import reward_report
-from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs, pairs_from_model
+from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.program import Script
@@ -62,7 +64,7 @@ def one_seed(config: Config, seed: int) -> dict[str, Any]:
     pipeline = Pipeline(config.runs / str(seed), config.sizes, seed)
     sft = pipeline.sft(pipeline.base())
     documented = documentation_pairs(config.sizes, seed)
-    own = pairs_from_model(sft, config.sizes, seed)
+    own = sample_ranked_pairs(load_assistant(sft), config.sizes.n_sampled_questions, seed)
     pipeline.dpo(sft, own)
     judges = {
         "reward": pipeline.reward(sft, documented + own),

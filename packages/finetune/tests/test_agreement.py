@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from finetune.evaluation.agreement import (
-    chance_agreement,
     judge_by_score,
     kappa,
     observed_agreement,
@@ -27,7 +26,6 @@ def test_kappa_by_hand():
     # both A 20, both B 15, A-B 5, B-A 10: p_o = .7, p_e = .5 x .6 + .5 x .4 = .5
     a, b = from_table({"AA": 20, "AB": 5, "BA": 10, "BB": 15})
     assert observed_agreement(a, b) == pytest.approx(0.7)
-    assert chance_agreement(a, b) == pytest.approx(0.5)
     assert kappa(a, b) == pytest.approx(0.4)
 
 

@@ -5,6 +5,8 @@ import torch
 
 pytest.importorskip("peft", reason="baselines: needs the extra baselines")
 
+import transformers
+
 from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import main
 from finetune.lora import baselines
@@ -60,9 +62,9 @@ def test_transformers_opens_the_merged_run(runs, tmp_path):
 
 @torch.no_grad()
 def test_a_reward_model_scores_the_same_there(runs, exported):
-    theirs = baselines.load_peft_adapter(
-        baselines.load_sequence_classifier(exported), runs / "peft-reward" / "adapter"
-    )
+    classifier = transformers.AutoModelForSequenceClassification.from_pretrained
+    base = classifier(exported, num_labels=1).eval()  # its head is that of the adapter
+    theirs = baselines.load_peft_adapter(base, runs / "peft-reward" / "adapter")
     ours, _ = load_scorer(runs / "peft-reward")
     scores = ours(TOKENS, torch.tensor([20, 20]))
     assert scores.abs().min() > 0.01

@@ -81,7 +81,9 @@ def test_adapters_written_by_peft_are_read(family, settings, tmp_path):
     assert (expected - base(tokens)).abs().max() > 0.01
     torch.testing.assert_close(ours(tokens), expected, **EXACT)
     write_adapter(tmp_path / "again", ours)
-    again = baselines.load_causal_lm_with_adapter(tmp_path / "model", tmp_path / "again")
+    again = baselines.load_peft_adapter(
+        baselines.load_causal_lm(tmp_path / "model"), tmp_path / "again"
+    )
     torch.testing.assert_close(again(tokens).logits, expected, **EXACT)
 
 
@@ -91,7 +93,9 @@ def test_settings_that_peft_adds_to_our_config_do_not_stop_us_from_reading_it(fa
     base, ours, _ = compared_models(family, LoraConfig(2, 6.0))
     write_model(tmp_path / "model", base, end_of_text=0)
     write_adapter(tmp_path / "ours", ours)
-    theirs = baselines.load_causal_lm_with_adapter(tmp_path / "model", tmp_path / "ours")
+    theirs = baselines.load_peft_adapter(
+        baselines.load_causal_lm(tmp_path / "model"), tmp_path / "ours"
+    )
     theirs.save_pretrained(str(tmp_path / "theirs"))
     saved = [json.loads((tmp_path / each / CONFIG_FILE).read_text()) for each in ("ours", "theirs")]
     assert saved[0].keys() < saved[1].keys()

@@ -7,7 +7,7 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 from finetune import baselines
 from finetune.comparison import trainers
-from finetune.comparison.interleaved import TINY_BENCHMARK, InterleavedSteps, without_timing
+from finetune.comparison.interleaved import TINY_BENCHMARK, InterleavedSteps
 from finetune.dpo.losses import dpo_loss
 from finetune.dpo.margins import sum_logprob
 from finetune.dpo.pairs import TokenPair
@@ -17,7 +17,7 @@ from gpt.training.loop import StepRecord
 
 pytestmark = pytest.mark.baselines
 
-SHORT = replace(without_timing(TINY_BENCHMARK), checked_steps=3, batch_size=4, max_tokens=9)
+SHORT = replace(TINY_BENCHMARK, timed_steps=0, checked_steps=3, batch_size=4, max_tokens=9)
 PAIRS = [TokenPair([17, 4, 9], [5, 0], [1000, 2, 0]), TokenPair([3], [8, 6, 7, 0], [0])]
 
 

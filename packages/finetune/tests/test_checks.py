@@ -13,7 +13,6 @@ from finetune.evaluation.checks import (
     has_sentences,
     instruction_accuracy,
     is_json,
-    is_lower_case,
     loose_versions,
     split_sentences,
 )
@@ -31,8 +30,8 @@ from gpt.errors import BadInput
         (ends_with("bye."), "Good bye. \n", "bye. Now"),
         (has_sentences(2), "It is. Is it?", "It is, is it?"),
         (has_no_commas, "red and blue", "red, blue"),
-        (is_lower_case, "good night 2", "Good night"),
-        (is_lower_case, "a", "123"),  # no letters at all
+        (str.islower, "good night 2", "Good night"),
+        (str.islower, "a", "123"),  # no letters at all
         (is_json, '{"name": "Tom", "age": 3}', 'Here: {"name": "Tom"}'),
         (is_json, " [1, 2] ", "[1, 2"),
         (is_json, "3", "[" * 100_000),  # too deep for the parser
@@ -76,7 +75,7 @@ def test_the_loose_versions_by_hand():
 def test_the_four_accuracies_by_hand():
     asked = [
         Instruction("p", (has_no_commas, at_most_words(2))),
-        Instruction("q", (is_lower_case,)),
+        Instruction("q", (str.islower,)),
         Instruction("r", (is_json,)),
     ]
     # p passes one of two checks; q and r pass only loosely, without their first line

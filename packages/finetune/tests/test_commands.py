@@ -17,7 +17,7 @@ from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import FINETUNE, main
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import read_task
-from finetune.dpo.pairs import encode_pairs, pair_rows
+from finetune.dpo.pairs import encode_pair, pair_rows
 from finetune.dpo.run import DpoConfig
 from finetune.lora.merge import merged_copy
 from finetune.lora.nf4 import quantise_model
@@ -145,7 +145,8 @@ def test_a_reward_model_is_validated_without_dropout(home, sft):
     run = home / "runs" / "careful"
     best = min(each["validation"] for each in RunFolder(run).read_log() if each["validation"])
     scorer, judge = load_scorer(run)
-    pairs = encode_pairs(judge, read_task(run / TASK_FILE, PreferencePair).held_out, 128)
+    held_out = read_task(run / TASK_FILE, PreferencePair).held_out
+    pairs = [encode_pair(judge, pair, 128) for pair in held_out]
     loss = reward_loss(scorer, pair_rows(pairs))
     assert best == pytest.approx(loss.total.item() / loss.terms, abs=1e-6)
 

@@ -7,13 +7,11 @@ import torch
 
 from finetune.conversations.rows import EpochSampler
 from finetune.dpo.kto import kto_loss, reference_point
-from finetune.dpo.pairs import TokenPair
 from finetune.dpo.training import sequence_logprobs
 from finetune.dpo.unpaired import (
     KTOHyperparameters,
     LabelledAnswer,
     kto_batch_loss,
-    labelled_answers,
     labelled_batch,
     labelled_batches,
     train_kto,
@@ -80,15 +78,6 @@ def test_far_from_the_reference_point_gradients_vanish():
 def test_with_a_tiny_beta_all_answers_have_half_the_value():
     loss = kto_loss(double(9, -30), torch.tensor([True, False]), double(1)[0], beta=1e-12)
     assert loss.item() == pytest.approx(0.5)
-
-
-def test_pairs_are_split_into_labelled_answers():
-    assert labelled_answers([TokenPair([1], [2], [3]), TokenPair([4], [5], [6])]) == [
-        ([1], [2], True),
-        ([4], [5], True),
-        ([1], [3], False),
-        ([4], [6], False),
-    ]
 
 
 def test_each_prompt_is_combined_with_the_answer_of_the_row_before():

@@ -102,7 +102,7 @@ def test_weights_gradients_and_moments_are_counted_to_the_byte(config, how):
     trial, memory = MeasuredStep(config, step), step_memory(config, step)
     trial.loss().backward()
     assert memory.weights == bytes_of([*trial.model.parameters(), *trial.model.buffers()])
-    assert memory.gradients == bytes_of(each.grad for each in trial.trainable_parameters())
+    assert memory.gradients == bytes_of(each.grad for each in trial.trainable)
     trial.optimizer.step()
     moments = [each for state in trial.optimizer.state.values() for each in state.values()]
     assert memory.moments == bytes_of(moments)

@@ -12,7 +12,6 @@ from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
 from finetune.diagnosis.pitfalls import Finding
 from finetune.diagnosis.preflight import (
-    collect_findings,
     model_preflight,
     pair_preflight,
     preflight,
@@ -289,8 +288,3 @@ def test_review_finds_overfitting_in_the_log_of_a_run():
 def test_a_preference_run_that_never_leaves_ln2_is_found():
     records = [{"loss": LN2}] * 8
     assert [each.name for each in review_preference_run(records)] == ["stuck at ln 2"]
-
-
-def test_collect_findings_drops_checks_without_a_finding():
-    finding = Finding("a", "b", 1)
-    assert collect_findings([None, finding, None]) == [finding]

@@ -1,7 +1,7 @@
 import pytest
 
 from finetune.evaluation.intervals import wilson_interval
-from finetune.evaluation.refusals import HARMLESS_PROMPTS, is_refusal, refusal_rate, refusal_rates
+from finetune.evaluation.refusals import HARMLESS_PROMPTS, is_refusal, refusal_rates
 from gpt.errors import BadInput
 
 
@@ -62,4 +62,4 @@ def test_prompts_are_not_refusals():
 
 def test_no_answers_have_no_rate():
     with pytest.raises(BadInput, match="got 0.0 of 0"):
-        refusal_rate([])
+        refusal_rates([], [])

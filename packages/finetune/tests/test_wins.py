@@ -12,7 +12,6 @@ from finetune.evaluation.wins import (
     PairwiseComparison,
     compare_pairwise,
     sign_test,
-    win_points,
     win_rate,
 )
 from gpt.errors import BadInput
@@ -52,7 +51,7 @@ def test_the_judge_sees_both_orders_and_ours_is_always_a():
 def test_only_a_verdict_that_holds_in_both_orders_is_a_win(read_first, read_second, verdict, point):
     duel = PairwiseComparison(read_first, read_second)
     assert duel.verdict == verdict
-    assert win_points([duel]).tolist() == [point]
+    assert win_rate([duel], np.random.default_rng(0)).wilson.estimate == point
 
 
 def test_a_win_rate_by_hand():
@@ -106,8 +105,7 @@ def test_a_fair_judge_has_no_position_bias():
 
 
 def test_two_models_against_the_same_opponent_are_compared_question_by_question():
-    ours = win_points([PairwiseComparison("A", "A")] * 6 + [PairwiseComparison("B", "B")] * 4)
-    theirs = win_points([PairwiseComparison("A", "A")] * 4 + [PairwiseComparison("B", "B")] * 6)
+    ours, theirs = np.array([1.0] * 6 + [0.0] * 4), np.array([1.0] * 4 + [0.0] * 6)
     found = paired_difference(ours, theirs, np.random.default_rng(0))
     assert found.estimate == pytest.approx(0.2)
     assert found.low == pytest.approx(0, abs=0.01)  # ours loses no question to theirs

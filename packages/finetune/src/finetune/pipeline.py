@@ -4,12 +4,12 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from finetune.assistant.answering import question_items
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.assistant.base_model import base_config, ensure_base
-from finetune.assistant.sampled_pairs import N_QUESTIONS, sample_ranked_pairs
+from finetune.assistant.sampled_pairs import N_QUESTIONS
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
 from finetune.dpo.pairs import pair_selection
@@ -23,8 +23,6 @@ from finetune.runs import create_run, load_initial_assistant, reported_selection
 from finetune.sft.run import SFT_LOOP, SftConfig, run_sft, select_conversations
 from gpt.errors import BadInput
 from gpt.runs.training_run import TrainingRun
-
-_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -148,19 +146,11 @@ def run_stage(
 def documentation_pairs(sizes: PipelineSizes, seed: int) -> Task[PreferencePair]:
     """Return pairs of documented and corrupted answers, at most `n_pairs` per split."""
     task = pair_task("python")
-    return Task(
-        *(sample_at_most(side, sizes.n_pairs, seed) for side in (task.train, task.held_out))
+    sides = (
+        random.Random(seed).sample(side, min(sizes.n_pairs, len(side)))
+        for side in (task.train, task.held_out)
     )
-
-
-def pairs_from_model(sft: str, sizes: PipelineSizes, seed: int) -> Task[PreferencePair]:
-    """Return pairs of the model's own answers, ranked by `rule_score`."""
-    return sample_ranked_pairs(load_assistant(sft), sizes.n_sampled_questions, seed)
-
-
-def sample_at_most(items: list[_Item], n: int, seed: int) -> list[_Item]:
-    """Sample n items without replacement, or all if there are fewer."""
-    return random.Random(seed).sample(items, min(n, len(items)))
+    return Task(*sides)
 
 
 def pairs_that_fit(

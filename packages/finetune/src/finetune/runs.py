@@ -15,9 +15,9 @@ from torch import nn
 
 from finetune.assistant.answering import EvaluationItem
 from finetune.assistant.assistant import (
+    LORA_THRESHOLD,
     Assistant,
     add_adapters,
-    default_rank,
     load_assistant,
     load_before_training,
     load_scorer,
@@ -88,7 +88,10 @@ def create_run(
     longest = assistant.model.config.context
     if (context := vars(config).get("context", 0)) > longest:
         raise BadInput(f"context {context} is more than the model's {longest}")
-    rank = default_rank(assistant.model) if config.rank is None else config.rank
+    rank = config.rank
+    if rank is None:  # all weights of a small model are trained
+        n_weights = sum(each.numel() for each in assistant.model.parameters())
+        rank = 16 if n_weights > LORA_THRESHOLD else 0
     if config.quantised and not rank:
         raise BadInput("4-bit weights cannot be trained directly; add adapters with --rank 16")
     resolved = {"model": initial_model_name(config), "format": assistant.format_name, "rank": rank}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from finetune.assistant.vocabulary import extend_vocabulary
 from finetune.conversations.formats import Format
@@ -170,8 +169,3 @@ def add_adapters(model: GPT, command: dict[str, Any]) -> GPT:
     if command["rank"]:
         inject(model, LoraConfig(command["rank"], command["alpha"]))
     return model
-
-
-def default_rank(model: nn.Module) -> int:
-    """Return rank 16 for a large model, else 0: all weights are trained."""
-    return 16 if sum(each.numel() for each in model.parameters()) > LORA_THRESHOLD else 0

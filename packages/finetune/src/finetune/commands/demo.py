@@ -7,6 +7,8 @@ from typing import Any
 
 import tyro
 
+from finetune.assistant.assistant import load_assistant
+from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import read_task
 from finetune.evaluation.answers_report import print_answers, print_intervals
@@ -15,7 +17,7 @@ from finetune.evaluation.reward_report import print_reward_report, reward_report
 from finetune.optimum import experiment
 from finetune.optimum.frontier import FrontierPoint, frontier_points
 from finetune.optimum.sums import QUESTIONS
-from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs, pairs_from_model
+from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs
 from finetune.runs import TASK_FILE
 from gpt.plots import loss_chart
 from gpt.runs.folder import RunFolder
@@ -81,7 +83,7 @@ def run(config: DemoConfig) -> int:
 def train_all(pipeline: Pipeline) -> None:
     """Train the base model, SFT, DPO, a reward model and PPO."""
     sft = pipeline.sft(pipeline.base())
-    own_pairs = pairs_from_model(sft, pipeline.sizes, 0)
+    own_pairs = sample_ranked_pairs(load_assistant(sft), pipeline.sizes.n_sampled_questions, 0)
     pipeline.dpo(sft, own_pairs)
     reward = pipeline.reward(sft, documentation_pairs(pipeline.sizes, 0) + own_pairs)
     pipeline.ppo(sft, reward)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from torch import nn
 
+from finetune.conversations.rows import Rows
 from finetune.dpo.pairs import TokenPair
 from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
 from gpt.model.gpt import GPT
@@ -68,17 +69,25 @@ class Benchmark:
     def pairs(self, vocab_size: int) -> list[TokenPair]:
         """Draw random ids for all steps; answers end with 0, and 1 (padding) never occurs."""
         draw = random.Random(0)
+        pairs = []
+        for _ in range(self.steps * self.batch_size):
+            lengths = (draw.randint(self.min_tokens, self.max_tokens) for _ in range(3))
+            prompt, chosen, rejected = (
+                [draw.randrange(2, vocab_size) for _ in range(length)] for length in lengths
+            )
+            pairs.append(TokenPair(prompt, [*chosen, 0], [*rejected, 0]))
+        return pairs
 
-        def text() -> list[int]:
-            length = draw.randint(self.min_tokens, self.max_tokens)
-            return [draw.randrange(2, vocab_size) for _ in range(length)]
+    def batches(
+        self, items: Sequence[_Item], to_rows: Callable[[Sequence[_Item]], Rows]
+    ) -> Callable[[int], list[Rows]]:
+        """Return a function of the step that makes one batch of its items, in order."""
 
-        n_pairs = self.steps * self.batch_size
-        return [TokenPair(text(), [*text(), 0], [*text(), 0]) for _ in range(n_pairs)]
+        def batch(step: int) -> list[Rows]:
+            begin = step * self.batch_size
+            return [to_rows(items[begin : begin + self.batch_size])]
 
-    def step_items(self, items: Sequence[_Item], step: int) -> Sequence[_Item]:
-        """Select the rows or pairs of a step, in order."""
-        return items[step * self.batch_size : (step + 1) * self.batch_size]
+        return batch
 
 
 TINY_BENCHMARK = Benchmark(
@@ -87,11 +96,6 @@ TINY_BENCHMARK = Benchmark(
 SMOLLM2_BENCHMARK = Benchmark(
     "smollm2", checked_steps=2, timed_steps=2, batch_size=4, min_tokens=32, max_tokens=96
 )
-
-
-def without_timing(benchmark: Benchmark) -> Benchmark:
-    """Return the benchmark without its timed steps."""
-    return replace(benchmark, timed_steps=0)
 
 
 class OurRun(NamedTuple):

@@ -163,14 +163,14 @@ def adapter_file_rows(family: str) -> list[ComparisonRow]:
         folder, adapter, other = (Path(name) / each for each in ("model", "ours", "theirs"))
         write_model(folder, base, end_of_text=0)
         write_adapter(adapter, ours)
-        read_by_them = baselines.load_causal_lm_with_adapter(folder, adapter)(tokens).logits
+        read_by_them = baselines.load_peft_adapter(baselines.load_causal_lm(folder), adapter)
         settings: dict[str, Any] = {"r": 4, "lora_alpha": 6, "target_modules": PEFT_TARGETS[family]}
         settings["fan_in_fan_out"] = family == "gpt2"
         theirs = baselines.write_peft_adapter(folder, other, **settings)
         read_by_us = read_model(folder).eval()
         read_adapter(other, read_by_us)
         pairs = {
-            "our adapter files in peft": (ours(tokens), read_by_them),
+            "our adapter files in peft": (ours(tokens), read_by_them(tokens).logits),
             "peft's adapter files in ours": (read_by_us(tokens), theirs(tokens).logits),
         }
         base_logits = base(tokens)

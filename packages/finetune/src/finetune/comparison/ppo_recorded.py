@@ -45,11 +45,6 @@ def load_recording() -> dict[str, Any]:
     )
 
 
-def recorded_library() -> str:
-    """Name of the library and version that computed the numbers."""
-    return f"trl {load_recording()['versions']['trl']}, recorded"
-
-
 @dataclass(frozen=True)
 class RecordedUpdate:
     """Inputs, intermediate values and resulting weights of one update."""
@@ -68,16 +63,10 @@ class RecordedUpdate:
     logged: dict[str, float]
     weights_after: dict[str, dict[str, Tensor]]
     """Weights of policy and critic under our names; "score.weight" is the head of the critic."""
-
-    @property
-    def answer_mask(self) -> Bool[Tensor, "B U"]:
-        """True on the answer's tokens."""
-        return ~self.rollout["padding_mask"]
-
-    @property
-    def reward_mask(self) -> Bool[Tensor, "B U"]:
-        """True on the answer's tokens, and on the first padding token after an early stop."""
-        return ~self.rollout["padding_mask_p1"]
+    answer_mask: Bool[Tensor, "B U"]
+    """True on the answer's tokens."""
+    reward_mask: Bool[Tensor, "B U"]
+    """True on the answer's tokens, and on the first padding token after an early stop."""
 
 
 def load_recorded_update(case: str) -> RecordedUpdate:
@@ -104,6 +93,8 @@ def load_recorded_update(case: str) -> RecordedUpdate:
         steps,
         stored["logged"],
         after,
+        ~rollout["padding_mask"],
+        ~rollout["padding_mask_p1"],
     )
 
 

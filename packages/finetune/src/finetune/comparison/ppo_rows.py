@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from jaxtyping import Bool
 from torch import Tensor
 
 from finetune.comparison.ppo_recorded import (
     RECORDED_CASES,
     RecordedUpdate,
     load_recorded_update,
-    recorded_library,
+    load_recording,
 )
 from finetune.comparison.ppo_whole import whole_update_row
 from finetune.ppo.actor_critic import entropy
@@ -26,16 +25,6 @@ CLIP_EPSILON = 0.25  # the same number in float32, in which torchrl keeps it
 RECORDED_TOLERANCE = 1e-9  # twelve digits were recorded
 
 
-def torchrl_rows() -> list[ComparisonRow]:
-    """Compare GAE and the losses of 64 answers of up to 128 tokens."""
-    return [torchrl_gae_row(64, 128), *torchrl_loss_rows(64, 128)]
-
-
-def random_mask(n_rows: int, n_tokens: int) -> Bool[Tensor, "B U"]:
-    """Draw the mask of answers of 1 to `n_tokens` tokens."""
-    return torch.arange(n_tokens) < torch.randint(1, n_tokens + 1, (n_rows, 1))
-
-
 def torchrl_gae_row(n_rows: int, n_tokens: int) -> ComparisonRow:
     """Compare and time advantages and returns of answers of different lengths.
 
@@ -44,7 +33,7 @@ def torchrl_gae_row(n_rows: int, n_tokens: int) -> ComparisonRow:
     from finetune.ppo import baselines
     from gpt.baselines import library_version
 
-    mask = random_mask(n_rows, n_tokens)
+    mask = torch.arange(n_tokens) < torch.randint(1, n_tokens + 1, (n_rows, 1))
     rewards, values = torch.randn(2, n_rows, n_tokens)
     ours = partial(gae, rewards, values, mask, 0.99, 0.95)
     theirs = partial(baselines.torchrl_gae, rewards, values, mask, 0.99, 0.95)
@@ -55,12 +44,14 @@ def torchrl_gae_row(n_rows: int, n_tokens: int) -> ComparisonRow:
     return ComparisonRow(name, library_version("torchrl"), largest, 0.0, *seconds)
 
 
-def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[ComparisonRow]:
-    """Compare both clipped losses, entropy and KL; torchrl gets the tokens without padding."""
+def torchrl_rows(n_rows: int = 64, n_tokens: int = 128) -> list[ComparisonRow]:
+    """Compare GAE, then both clipped losses, entropy and KL, for which torchrl gets no padding."""
     from finetune.ppo import baselines
     from gpt.baselines import library_version
 
-    mask, n_vocab = random_mask(n_rows, n_tokens), 20
+    rows = [torchrl_gae_row(n_rows, n_tokens)]
+
+    n_vocab, mask = 20, torch.arange(n_tokens) < torch.randint(1, n_tokens + 1, (n_rows, 1))
     logits = torch.randn(n_rows, n_tokens, n_vocab, dtype=torch.float64)
     tokens = torch.randint(0, n_vocab, (n_rows, n_tokens))
     logprobs = logits.log_softmax(-1).gather(-1, tokens[..., None])[..., 0]
@@ -81,7 +72,8 @@ def torchrl_loss_rows(n_rows: int, n_tokens: int) -> Iterator[ComparisonRow]:
     for name, value in ours.items():
         largest = max_abs_difference(value, theirs[name])
         version = library_version("torchrl")
-        yield ComparisonRow(f"PPO, {name}", version, largest, FLOAT64_TOLERANCE)
+        rows.append(ComparisonRow(f"PPO, {name}", version, largest, FLOAT64_TOLERANCE))
+    return rows
 
 
 def recorded_rows() -> list[ComparisonRow]:
@@ -91,8 +83,9 @@ def recorded_rows() -> list[ComparisonRow]:
         update = load_recorded_update(case)
         for name, ours, theirs in [*compare_rollout(update), *compare_steps(update)]:
             largest[name] = max(largest.get(name, 0.0), max_abs_difference(ours, theirs))
+    version = f"trl {load_recording()['versions']['trl']}, recorded"
     rows = [
-        ComparisonRow(f"PPO, {name}", recorded_library(), value, RECORDED_TOLERANCE)
+        ComparisonRow(f"PPO, {name}", version, value, RECORDED_TOLERANCE)
         for name, value in largest.items()
     ]
     return [*rows, whole_update_row()]

@@ -17,7 +17,6 @@ from finetune.comparison.ppo_recorded import (
     initial_scorer,
     load_recorded_update,
     load_recording,
-    recorded_library,
 )
 from finetune.conversations.rows import pad_examples, prompt_answer_example
 from finetune.ppo.actor_critic import ActorCritic
@@ -48,7 +47,8 @@ def whole_update_row() -> ComparisonRow:
         for role in ours
     )
     name = f"PPO, whole update, weights after {len(theirs.steps)} steps"
-    return ComparisonRow(name, recorded_library(), largest, UPDATE_TOLERANCE)
+    version = f"trl {load_recording()['versions']['trl']}, recorded"
+    return ComparisonRow(name, version, largest, UPDATE_TOLERANCE)
 
 
 def models_after_update(theirs: RecordedUpdate) -> ActorCritic:

@@ -34,6 +34,7 @@ from gpt.comparison.rows import (
     max_abs_difference_by_name,
     time_interleaved,
 )
+from gpt.pretrained.weights import weights_from_transformers
 
 PREFERENCE_TOLERANCE = 1e-5
 SEED = 0
@@ -198,8 +199,7 @@ def loss_row(
     note: str = "",
 ) -> ComparisonRow:
     """Compare loss and gradient of both sides, and time them if asked to."""
-    from finetune.dpo import baselines
-    from gpt.baselines import library_version, named_gradients
+    from gpt.baselines import library_version, named_gradients, without_future_warnings
 
     def mine() -> Tensor:
         ours.model.zero_grad()
@@ -209,13 +209,15 @@ def loss_row(
 
     def theirs() -> Tensor:
         trainer.model.zero_grad()
-        loss = baselines.library_loss(trainer, batch)
+        with without_future_warnings():
+            loss = trainer.compute_loss(trainer.model, dict(batch))
         loss.backward()
         return loss
 
     loss_difference = max_abs_difference(mine(), theirs())
-    found, expected = named_gradients(ours.model), baselines.library_gradients(trainer, ours.model)
-    largest = max(loss_difference, max_abs_difference_by_name(found, expected))
+    expected = weights_from_transformers(named_gradients(trainer.model), ours.model.config)
+    found = max_abs_difference_by_name(named_gradients(ours.model), expected)
+    largest = max(loss_difference, found)
     seconds = time_interleaved(mine, theirs, repeats=15) if timed else (None, None)
     what, version = f"{name}, loss and gradient", library_version("trl")
     return ComparisonRow(what, version, largest, PREFERENCE_TOLERANCE, *seconds, note=note)

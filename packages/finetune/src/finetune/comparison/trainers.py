@@ -2,10 +2,9 @@
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from finetune.comparison.interleaved import Benchmark, LibraryRun, OurRun, benchmark_rows
-from finetune.conversations.rows import Example, Rows, pad_examples, prompt_answer_example
+from finetune.conversations.rows import Example, pad_examples, prompt_answer_example
 from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
 from finetune.dpo.margins import Reduction, mean_logprob, sum_logprob
 from finetune.dpo.pairs import TokenPair, pair_rows
@@ -34,11 +33,7 @@ def sft_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRow]:
 
 def sft_loop(benchmark: Benchmark, pairs: list[TokenPair], policy: Policy) -> Iterator[StepRecord]:
     """Train our policy on the preferred answers."""
-    examples = chosen_examples(pairs)
-
-    def batches(step: int) -> list[Rows]:
-        return [pad_examples(benchmark.step_items(examples, step))]
-
+    batches = benchmark.batches(chosen_examples(pairs), pad_examples)
     return train_sft(policy, batches, benchmark.loop())
 
 
@@ -62,11 +57,7 @@ def reward_loop(
     benchmark: Benchmark, pairs: list[TokenPair], scorer: Scorer
 ) -> Iterator[StepRecord]:
     """Train our scorer on pairs."""
-
-    def batches(step: int) -> list[Rows]:
-        return [pair_rows(benchmark.step_items(pairs, step))]
-
-    return train_reward_model(scorer, batches, benchmark.loop())
+    return train_reward_model(scorer, benchmark.batches(pairs, pair_rows), benchmark.loop())
 
 
 def dpo_trainer_rows(
@@ -80,12 +71,11 @@ def dpo_trainer_rows(
     ours, our_reference = (baselines.our_policy(each) for each in models)
     pairs, loss = benchmark.pairs(library.config.vocab_size), dpo_losses()[kind]
     options = {"loss_type": kind, "beta": COMPARED_BETA, "label_smoothing": LABEL_SMOOTHING}
-
-    def make_trainer(arguments: dict[str, Any]) -> Any:
-        return baselines.dpo_trainer(library, reference, pairs, arguments | options)
-
     our_run = OurRun(ours, dpo_loop(benchmark, pairs, ours, our_reference, loss))
-    library_run = LibraryRun(library, make_trainer)
+    library_run = LibraryRun(
+        library,
+        lambda arguments: baselines.dpo_trainer(library, reference, pairs, arguments | options),
+    )
     return benchmark_rows(f"DPO, {kind}", benchmark, our_run, library_run, floor)
 
 
@@ -107,9 +97,5 @@ def dpo_loop(
     loss: tuple[MarginLoss, Reduction],
 ) -> Iterator[StepRecord]:
     """Train our policy on pairs."""
-
-    def batches(step: int) -> list[Rows]:
-        return [pair_rows(benchmark.step_items(pairs, step))]
-
-    objective = loss[0], COMPARED_BETA, loss[1]
+    batches, objective = benchmark.batches(pairs, pair_rows), (loss[0], COMPARED_BETA, loss[1])
     return train_dpo(policy, reference, batches, benchmark.loop(), *objective)

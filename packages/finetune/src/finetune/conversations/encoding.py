@@ -60,7 +60,7 @@ def encode_conversations(
         except DelimiterInContent:
             n_with_delimiters += 1
             continue
-        row = truncate_example(full, context)
+        row = Example(full.tokens[:context], full.mask[:context])
         if any(row.mask[1:]):  # nothing predicts the first token
             examples.append(row)
             n_truncated += row != full
@@ -120,11 +120,6 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
     check_delimiters(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
     tokens = encode_pieces(format, tokenizer, format.prompt(messages))
     return missing_prefix(format, tokenizer, tokens) + tokens
-
-
-def truncate_example(example: Example, context: int) -> Example:
-    """Return the first `context` tokens of a row."""
-    return Example(example.tokens[:context], example.mask[:context])
 
 
 def check_delimiters(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> None:

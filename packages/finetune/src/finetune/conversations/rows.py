@@ -4,8 +4,8 @@ Those are the tokens of the answers, each with its stop token. A batch is padded
 causal attention no real token can see the padding.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
+from gpt.runs.processes import local_rows
 
 _Item = TypeVar("_Item")
 
@@ -98,3 +99,27 @@ def split_into_batches(items: Sequence[_Item], size: int) -> list[Sequence[_Item
     if size < 1:
         raise BadInput(f"a batch must have at least 1 row, got {size}")
     return [items[begin : begin + size] for begin in range(0, len(items), size)]
+
+
+def step_batches(
+    items: Sequence[_Item],
+    to_rows: Callable[[Sequence[_Item]], Any],
+    epochs: EpochSampler,
+    micro_batch_size: int,
+    device: torch.device,
+) -> Callable[[int], list[Any]]:
+    """Return a function of the step that returns its micro-batches; under torchrun, this process's.
+
+    Args:
+        items: what the rows are made of, such as examples or pairs.
+        to_rows: makes one micro-batch of its items.
+        epochs: chooses the items of a step.
+        micro_batch_size: items per pass through the model.
+        device: the device of the model.
+    """
+
+    def batches(step: int) -> list[Any]:
+        own = [items[number] for number in local_rows(epochs(step))]
+        return [to_rows(part).to(device) for part in split_into_batches(own, micro_batch_size)]
+
+    return batches

@@ -4,7 +4,7 @@ for finding in preflight(examples, prompt_lengths, stop, context):
     print(finding.message)
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from torch import Tensor, nn
@@ -15,11 +15,6 @@ from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
 from finetune.diagnosis.pitfalls import Finding
 from gpt.errors import BadInput
-
-
-def collect_findings(checks: Iterable[Finding | None]) -> list[Finding]:
-    """Return the findings of the checks that found something."""
-    return [each for each in checks if each is not None]
 
 
 def preflight(
@@ -45,45 +40,54 @@ def preflight(
     """
     if not examples:
         raise BadInput("there are no rows to look at")
-    return collect_findings(
-        [
-            row_faults.empty_masks(examples),
-            row_faults.shifted_mask(examples, prompt_lengths),
-            row_faults.stop_not_trained(examples, stop),
-            row_faults.truncated_rows(examples, context),
-            row_faults.duplicated_rows(examples),
-            row_faults.leaked_texts(training_questions, held_out_questions),
-        ]
-    )
+    return [
+        *filter(
+            None,
+            [
+                row_faults.empty_masks(examples),
+                row_faults.shifted_mask(examples, prompt_lengths),
+                row_faults.stop_not_trained(examples, stop),
+                row_faults.truncated_rows(examples, context),
+                row_faults.duplicated_rows(examples),
+                row_faults.leaked_texts(training_questions, held_out_questions),
+            ],
+        )
+    ]
 
 
 def pair_preflight(pairs: Sequence[Preference]) -> list[Finding]:
     """Return the faults of preferences."""
     report = preference_report(pairs)
-    return collect_findings(
-        [
-            pair_faults.equal_answers(report),
-            pair_faults.repeated_pairs(report),
-            pair_faults.contradictory_pairs(report),
-            pair_faults.length_bias(report),
-            pair_faults.overlap_bias(report),
-        ]
-    )
+    return [
+        *filter(
+            None,
+            [
+                pair_faults.equal_answers(report),
+                pair_faults.repeated_pairs(report),
+                pair_faults.contradictory_pairs(report),
+                pair_faults.length_bias(report),
+                pair_faults.overlap_bias(report),
+            ],
+        )
+    ]
 
 
 def model_preflight(
     policy: nn.Module, reference: nn.Module, score: Callable[[], Tensor]
 ) -> list[Finding]:
     """Return the faults of a policy and its reference; `score` runs the policy on one batch."""
-    return collect_findings(
-        [
-            model_faults.few_trained_weights(policy),
-            model_faults.reference_in_training_mode(reference),
-            model_faults.reference_not_frozen(reference),
-            model_faults.shared_weights(policy, reference),
-            model_faults.noisy_scores(score),
-        ]
-    )
+    return [
+        *filter(
+            None,
+            [
+                model_faults.few_trained_weights(policy),
+                model_faults.reference_in_training_mode(reference),
+                model_faults.reference_not_frozen(reference),
+                model_faults.shared_weights(policy, reference),
+                model_faults.noisy_scores(score),
+            ],
+        )
+    ]
 
 
 COLUMN_DETECTORS = {
@@ -112,7 +116,7 @@ def review_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
     for name, detector in COLUMN_DETECTORS.items():
         if values := column_values(records, name):
             checks.append(detector(values))
-    return collect_findings(checks)
+    return [*filter(None, checks)]
 
 
 def review_preference_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]:
@@ -122,7 +126,7 @@ def review_preference_run(records: Sequence[Mapping[str, Any]]) -> list[Finding]
         return review_run(records)
     return [
         *review_run(records),
-        *collect_findings([run_faults.first_loss_not_ln2(losses), run_faults.stuck_at_ln2(losses)]),
+        *filter(None, [run_faults.first_loss_not_ln2(losses), run_faults.stuck_at_ln2(losses)]),
     ]
 
 

@@ -15,8 +15,6 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # else importing ORPO an
 import datasets
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
-from torch import Tensor
 from transformers import PreTrainedModel, Trainer
 from trl.experimental.cpo import CPOConfig, CPOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
@@ -33,12 +31,11 @@ from finetune.baselines import (
 )
 from finetune.conversations.rows import Rows
 from finetune.dpo.pairs import TokenPair
-from finetune.sft.policy import Policy
-from gpt.baselines import named_gradients, without_future_warnings
-from gpt.pretrained.weights import weights_from_transformers
+from gpt.baselines import without_future_warnings
 
 BATCH_SIZE = 8  # pairs of a batch, or single answers
 VOCAB_SIZE = 96  # the first three ids occur in no text
+ONE_BATCH = {"steps": 1, "batch_size": BATCH_SIZE, "rate": 0.0}  # enough for its loss
 
 
 def random_tokens(generator: random.Random, low: int, high: int) -> list[int]:
@@ -70,17 +67,13 @@ def labelled_dataset(seed: int) -> datasets.Dataset:
     return datasets.Dataset.from_list(rows)
 
 
-def one_batch(folder: Path) -> dict[str, Any]:
-    """Arguments of a trainer that is used for the loss of a single batch."""
-    return training_arguments(folder, steps=1, batch_size=BATCH_SIZE, rate=0.0)
-
-
 def text_dpo_trainer(
     policy: PreTrainedModel, reference: PreTrainedModel, folder: Path, seed: int, **options: Any
 ) -> DPOTrainer:
     """Build DPO, IPO or robust DPO, by `loss_type`, around copies of the models."""
     models = copy.deepcopy(policy), copy.deepcopy(reference)
-    return dpo_trainer(*models, random_pairs(seed), one_batch(folder) | options)
+    arguments = training_arguments(folder, **ONE_BATCH)
+    return dpo_trainer(*models, random_pairs(seed), arguments | options)
 
 
 def kto_trainer(
@@ -91,7 +84,7 @@ def kto_trainer(
         return KTOTrainer(
             copy.deepcopy(policy),
             copy.deepcopy(reference),
-            args=KTOConfig(**one_batch(folder), **options),
+            args=KTOConfig(**training_arguments(folder, **ONE_BATCH), **options),
             train_dataset=labelled_dataset(seed),
             processing_class=id_tokenizer(VOCAB_SIZE),
         )
@@ -99,10 +92,11 @@ def kto_trainer(
 
 def orpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> ORPOTrainer:
     """Build ORPO around a copy of the model."""
+    arguments = training_arguments(folder, **ONE_BATCH)
     with without_future_warnings():
         return ORPOTrainer(
             copy.deepcopy(policy),
-            args=ORPOConfig(**one_batch(folder), remove_unused_columns=False, **options),
+            args=ORPOConfig(**arguments, remove_unused_columns=False, **options),
             train_dataset=pair_dataset(random_pairs(seed)),
             processing_class=id_tokenizer(VOCAB_SIZE),
         )
@@ -110,10 +104,11 @@ def orpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: An
 
 def cpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any) -> CPOTrainer:
     """Build SimPO (by `loss_type`) or conservative DPO (by `label_smoothing`)."""
+    arguments = training_arguments(folder, **ONE_BATCH)
     with without_future_warnings():
         return CPOTrainer(
             copy.deepcopy(policy),
-            args=CPOConfig(**one_batch(folder), remove_unused_columns=False, **options),
+            args=CPOConfig(**arguments, remove_unused_columns=False, **options),
             train_dataset=pair_dataset(random_pairs(seed)),
             processing_class=id_tokenizer(VOCAB_SIZE),
         )
@@ -122,17 +117,6 @@ def cpo_trainer(policy: PreTrainedModel, folder: Path, seed: int, **options: Any
 def first_batch(trainer: Trainer) -> dict[str, Any]:
     """Return the first batch as the trainer's own loader makes it."""
     return dict(next(iter(trainer.get_train_dataloader())))
-
-
-def library_loss(trainer: Any, batch: dict[str, Any]) -> Float[Tensor, ""]:
-    """Compute the loss that the trainer would minimise on this batch."""
-    with without_future_warnings():
-        return trainer.compute_loss(trainer.model, dict(batch))
-
-
-def library_gradients(trainer: Any, ours: Policy) -> dict[str, Tensor]:
-    """Gradients of the trainer's model after a backward pass, under our names."""
-    return weights_from_transformers(named_gradients(trainer.model), ours.config)
 
 
 def completion_rows(batch: dict[str, Any], prefix: str = "") -> Rows:

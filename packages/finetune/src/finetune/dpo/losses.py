@@ -1,8 +1,9 @@
 r"""Direct preference optimisation and its variants, each a function of two margins.
 
-A margin is log p(chosen) - log p(rejected), summed over the tokens of the answers (for IPO also
-averaged). h = beta (policy margin - reference margin) is the difference of the implicit rewards,
-and sigmoid(h) the policy's own probability that the chosen answer is the better one.
+A margin is log p(chosen) - log p(rejected), summed over the tokens of the answers; `ipo_loss` also
+takes margins of means per token. h = beta (policy margin - reference margin) is the difference of
+the implicit rewards (the `margin` of `PairMetrics`), and sigmoid(h) the policy's own probability
+that the chosen answer is the better one. In the equations e is `smoothing`.
 """
 
 import torch.nn.functional as F
@@ -39,9 +40,10 @@ def conservative_dpo_loss(
     loss = -(1 - e) log sigmoid(h) - e log sigmoid(-h) = -log sigmoid(h) + e h
 
     (Mitchell 2023, A note on DPO with noisy preferences.) The minimum is at
-    sigmoid(h) = 1 - e, where DPO has none.
+    sigmoid(h) = 1 - e; the loss of DPO has none and falls forever as h grows.
     """
-    check_smoothing(smoothing)
+    if not 0 <= smoothing < 0.5:
+        raise BadInput(f"smoothing must lie in [0, 0.5), got {smoothing}")
     h = beta * (policy_margin - reference_margin)
     return (-(1 - smoothing) * F.logsigmoid(h) - smoothing * F.logsigmoid(-h)).mean()
 
@@ -57,10 +59,11 @@ def robust_dpo_loss(
     loss = (-(1 - e) log sigmoid(h) + e log sigmoid(-h)) / (1 - 2 e)
          = -log sigmoid(h) - e h / (1 - 2 e)    (Chowdhury et al. 2024)
 
-    Compared with the conservative loss, e has the opposite sign and the opposite effect: there is
-    no minimum, and the loss keeps falling as h grows, by e / (1 - 2 e) per unit.
+    The term in h has the opposite sign of the conservative loss's, so there is no minimum: for
+    large h the loss falls by e / (1 - 2 e) per unit.
     """
-    check_smoothing(smoothing)
+    if not 0 <= smoothing < 0.5:
+        raise BadInput(f"smoothing must lie in [0, 0.5), got {smoothing}")
     h = beta * (policy_margin - reference_margin)
     right, wrong = -F.logsigmoid(h), -F.logsigmoid(-h)
     return (((1 - smoothing) * right - smoothing * wrong) / (1 - 2 * smoothing)).mean()
@@ -73,15 +76,9 @@ def ipo_loss(
 ) -> Float[Tensor, ""]:
     r"""Squared error instead of the log-sigmoid: regress the margin's growth to 1 / (2 beta).
 
-    loss = (policy_margin - reference_margin - 1 / (2 beta))^2    (Azar et al. 2023, eq. 17; tau)
+    loss = (policy_margin - reference_margin - 1 / (2 beta))^2    (Azar et al. 2023, eq. 17)
 
-    The paper sums over the tokens. TRL, with the authors' consent, uses means per token, so that
-    long answers need not change more; this function accepts margins of either.
+    The paper's tau is beta, and its margins are sums over the tokens. TRL's, with the authors'
+    consent, are means per token, so that long answers need not change more. Either may be given.
     """
     return (policy_margin - reference_margin - 1 / (2 * beta)).square().mean()
-
-
-def check_smoothing(smoothing: float) -> None:
-    """Check that fewer than half of the labels are assumed wrong."""
-    if not 0 <= smoothing < 0.5:
-        raise BadInput(f"smoothing must lie in [0, 0.5), got {smoothing}")

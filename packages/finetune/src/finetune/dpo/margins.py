@@ -27,11 +27,11 @@ def answer_logprob(
 
 
 Reduction = Callable[[Float[Tensor, " N"], Int[Tensor, " N"]], Float[Tensor, " N"]]
-"""Maps the summed log-probability of an answer and its number of tokens to one number."""
+"""Maps log pi(y | x), a sum over the tokens, and their number to what a margin compares."""
 
 
 def sum_logprob(logprob: Float[Tensor, " N"], n_tokens: Int[Tensor, " N"]) -> Float[Tensor, " N"]:
-    """Return the sum over the tokens: longer answers have lower values."""
+    """Return the sum over the tokens, log pi(y | x), unchanged."""
     return logprob
 
 

@@ -13,12 +13,11 @@ from finetune.conversations.rows import (
     Rows,
     pad_examples,
     prompt_answer_example,
-    split_into_batches,
+    step_batches,
 )
 from finetune.datasets.selection import Selection, TooLong
 from finetune.options import DataOptions
 from gpt.errors import BadInput
-from gpt.runs.processes import local_rows
 
 
 class TokenPair(NamedTuple):
@@ -49,20 +48,9 @@ def encode_pair(assistant: Assistant, pair: PreferencePair, context: int) -> Tok
     return TokenPair(chosen.tokens[:begin], chosen.tokens[begin:], rejected.tokens[begin:])
 
 
-def encode_pairs(
-    assistant: Assistant, pairs: Sequence[PreferencePair], context: int
-) -> list[TokenPair]:
-    """Encode pairs as tokens; raises what `encode_pair` raises."""
-    return [encode_pair(assistant, pair, context) for pair in pairs]
-
-
 def pair_selection(config: DataOptions, assistant: Assistant) -> Selection[PreferencePair]:
     """Return the selection of pairs that fit into the context of a run."""
-
-    def check(pair: PreferencePair) -> None:
-        encode_pair(assistant, pair, config.context)
-
-    return config.selection(check, "pairs")
+    return config.selection(lambda pair: encode_pair(assistant, pair, config.context), "pairs")
 
 
 def pair_rows(pairs: Sequence[TokenPair]) -> Rows:
@@ -75,13 +63,7 @@ def pair_rows(pairs: Sequence[TokenPair]) -> Rows:
 def pair_batches(
     pairs: Sequence[TokenPair], epochs: EpochSampler, micro_batch_size: int, device: torch.device
 ) -> Callable[[int], list[Rows]]:
-    """Return a function of the step that returns its micro-batches; under torchrun, this process's.
-
-    Args:
-        pairs: the pairs to train on.
-        epochs: chooses the pairs of a step.
-        micro_batch_size: pairs per pass through the model.
-        device: the device of the model.
+    """Check the pairs and return the micro-batches of a step, as `step_batches` does.
 
     Raises:
         BadInput: a pair has an empty part or equal answers, or `epochs` is for other data.
@@ -89,12 +71,7 @@ def pair_batches(
     check_pairs(pairs)
     if epochs.n_rows != len(pairs):
         raise BadInput(f"an order of {epochs.n_rows} rows is not for {len(pairs)} pairs")
-
-    def batches(step: int) -> list[Rows]:
-        own = [pairs[number] for number in local_rows(epochs(step))]
-        return [pair_rows(part).to(device) for part in split_into_batches(own, micro_batch_size)]
-
-    return batches
+    return step_batches(pairs, pair_rows, epochs, micro_batch_size, device)
 
 
 def check_pairs(pairs: Sequence[TokenPair]) -> None:

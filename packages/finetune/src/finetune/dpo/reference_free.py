@@ -85,6 +85,6 @@ def train_reference_free(
                 n_pairs = len(means) // 2
                 mean = loss(*split_chosen_rejected(means))
                 training.backward(LossSum(n_pairs * mean, n_pairs))
-                if training.gradient.is_counted:  # not a repetition for the other processes
+                if training.gradient.is_counted:  # not a repetition, see `train_dpo`
                     metrics.append(pair_metrics(logprobs, means))
             yield pair_record(training.update(), metrics)

@@ -15,8 +15,8 @@ from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task, read_task
 from finetune.dpo.losses import dpo_loss, ipo_loss
 from finetune.dpo.margins import mean_logprob, sum_logprob
-from finetune.dpo.pairs import encode_pairs, pair_batches, pair_rows, pair_selection
-from finetune.dpo.training import check_beta, evaluate_pairs, train_dpo
+from finetune.dpo.pairs import encode_pair, pair_batches, pair_rows, pair_selection
+from finetune.dpo.training import evaluate_pairs, train_dpo
 from finetune.options import FinetuneLoopConfig, PairOptions
 from finetune.runs import (
     N_VALIDATION,
@@ -62,7 +62,8 @@ class DpoConfig(PairOptions):
             BadInput: beta is not positive, or there are two sources.
         """
         super().__post_init__()
-        check_beta(self.beta)
+        if not 0 < self.beta < float("inf"):
+            raise BadInput(f"beta must be a positive number, got {self.beta}")
         if self.sample_from is not None and self.data != "python":
             raise BadInput(
                 f"pairs come from --sample-from {self.sample_from} or --data {self.data}, not from "
@@ -93,8 +94,10 @@ def run_dpo(run: TrainingRun, config: DpoConfig) -> None:
     assistant, task = load_to_train(run, PreferencePair)
     policy = share_layers_as(Policy, assistant.model)
     reference = make_reference(policy)
-    pairs = encode_pairs(assistant, task.train, config.context)
-    held_out = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
+    pairs, held_out = (
+        [encode_pair(assistant, pair, config.context) for pair in items]
+        for items in (task.train, task.held_out[:N_VALIDATION])
+    )
     epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
     batches = pair_batches(pairs, epochs, size, run.device)
@@ -121,5 +124,9 @@ def run_dpo(run: TrainingRun, config: DpoConfig) -> None:
         run.last_checkpoint(),
         run.folder.checkpoints,
     )
-    title, n_tokens = describe_trained_weights(policy), 2 * config.batch_size * config.context
-    run.follow(records, config.loop.steps, title, n_tokens)
+    run.follow(
+        records,
+        steps=config.loop.steps,
+        title=describe_trained_weights(policy),
+        tokens_per_step=2 * config.batch_size * config.context,
+    )

@@ -67,6 +67,9 @@ def train_dpo(
 ) -> Generator[PairRecord, None, None]:
     """Train a policy in place on pairs and yield a record after every step.
 
+    loss = -log sigmoid(beta (policy margin - reference margin))    (`dpo_loss`)
+    margin = log pi(chosen) - log pi(rejected)
+
     Args:
         policy: the model to train.
         reference: the model that it is kept close to, see `finetune.sft.policy.make_reference`.
@@ -74,7 +77,8 @@ def train_dpo(
         config: the hyperparameters of the loop.
         loss: one of `finetune.dpo.losses`.
         beta: strength of the KL penalty.
-        reduction: `sum_logprob`, or `mean_logprob` for IPO as in TRL.
+        reduction: what a margin compares: log pi(y | x) itself (`sum_logprob`), or its mean per
+            token (`mean_logprob`), for IPO as in TRL.
         validate: returns the loss on held-out pairs.
         start: the checkpoint to resume from.
         folder: the folder to save checkpoints in.
@@ -82,7 +86,8 @@ def train_dpo(
     Raises:
         BadInput: beta is not a positive number.
     """
-    check_beta(beta)
+    if not 0 < beta < float("inf"):
+        raise BadInput(f"beta must be a positive number, got {beta}")
     with Training(policy, config, validate, start, folder) as training:
         for step in training.steps():
             metrics = []
@@ -93,10 +98,11 @@ def train_dpo(
                 n_tokens = rows.mask[:, 1:].sum(dim=-1)
                 policy_margin = margin(reduction(logprobs, n_tokens))
                 reference_margin = margin(reduction(reference_logprobs, n_tokens))
-                n_pairs = len(policy_margin)
                 mean = loss(policy_margin, reference_margin, beta)
+                n_pairs = len(policy_margin)  # the step divides by the pairs of all micro-batches
                 training.backward(LossSum(n_pairs * mean, n_pairs))
-                if training.gradient.is_counted:  # not a repetition for the other processes
+                # under torchrun a process with fewer micro-batches repeats one, to no effect
+                if training.gradient.is_counted:
                     rewards = implicit_reward(logprobs, reference_logprobs, beta)
                     metrics.append(pair_metrics(logprobs, rewards))
             yield pair_record(training.update(), metrics)
@@ -109,21 +115,14 @@ def sequence_logprobs(model: Any, rows: Rows) -> Float[Tensor, " N"]:
     return answer_logprob(logprobs, rows.mask[:, 1:])
 
 
-PAIR_COLUMNS = (
-    *("chosen_reward", "rejected_reward", "accuracy"),
-    *("chosen_logprob", "rejected_logprob"),
-)
-"""Metrics of pairs in a record."""
-
-
 def pair_record(record: StepRecord, metrics: list[PairMetrics]) -> PairRecord:
     """Add to the record of a step the mean metrics of its pairs, over all processes."""
-    mean = mean_pair_metrics(metrics)
-    sums = (mean.n_pairs * getattr(mean, name) for name in PAIR_COLUMNS)
-    n_pairs, *totals = all_reduce(mean.n_pairs, *sums)
-    means = {name: total / n_pairs for name, total in zip(PAIR_COLUMNS, totals, strict=True)}
-    columns = record.step, record.loss, record.rate, record.grad_norm, record.validation
-    return PairRecord(*columns, **means)
+    own = mean_pair_metrics(metrics)._asdict()
+    own_pairs = own.pop("n_pairs")
+    del own["margin"]  # the difference of the two rewards
+    n_pairs, *totals = all_reduce(own_pairs, *(own_pairs * mean for mean in own.values()))
+    means: dict[str, Any] = {name: total / n_pairs for name, total in zip(own, totals, strict=True)}
+    return PairRecord(**vars(record), **means)
 
 
 @torch.no_grad()
@@ -148,9 +147,3 @@ def evaluate_pairs(
         metrics.append(pair_metrics(logprobs, rewards))
     means = mean_pair_metrics(metrics)
     return total / means.n_pairs, means
-
-
-def check_beta(beta: float) -> None:
-    """Check that the strength of the KL penalty is a positive number."""
-    if not 0 < beta < float("inf"):
-        raise BadInput(f"beta must be a positive number, got {beta}")

@@ -6,6 +6,7 @@ has another prompt, always the same one.
 """
 
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -17,14 +18,12 @@ from finetune.conversations.rows import (
     Rows,
     pad_examples,
     prompt_answer_example,
-    split_into_batches,
+    step_batches,
 )
 from finetune.dpo.kto import kto_loss, reference_point
-from finetune.dpo.pairs import TokenPair
 from finetune.dpo.training import sequence_logprobs
 from finetune.sft.policy import Policy
 from gpt.errors import BadInput
-from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import LoopConfig, StepRecord, Training
 
@@ -35,12 +34,6 @@ class LabelledAnswer(NamedTuple):
     prompt: list[int]
     answer: list[int]
     desirable: bool
-
-
-def labelled_answers(pairs: Sequence[TokenPair]) -> list[LabelledAnswer]:
-    """Split pairs into labelled answers: all chosen answers, then all rejected ones."""
-    good = [LabelledAnswer(pair.prompt, pair.chosen, True) for pair in pairs]
-    return good + [LabelledAnswer(pair.prompt, pair.rejected, False) for pair in pairs]
 
 
 class LabelledBatch(NamedTuple):
@@ -59,21 +52,15 @@ class LabelledBatch(NamedTuple):
 
 def labelled_batch(data: Sequence[LabelledAnswer], numbers: Sequence[int]) -> LabelledBatch:
     """Return a batch of the given rows of the data."""
-    matched = [prompt_answer_example(data[n].prompt, data[n].answer) for n in numbers]
-    mismatched = [
-        prompt_answer_example(data[n].prompt, mismatched_answer(data, n)) for n in numbers
-    ]
+    matched, mismatched = [], []
+    for n in numbers:
+        prompt, answer, _ = data[n]
+        before = (data[i] for i in range(n - 1, n - len(data), -1))  # below 0 from the end
+        other = next(row.answer for row in before if row.prompt != prompt)
+        matched.append(prompt_answer_example(prompt, answer))
+        mismatched.append(prompt_answer_example(prompt, other))
     desirable = torch.tensor([data[n].desirable for n in numbers])
     return LabelledBatch(pad_examples(matched), pad_examples(mismatched), desirable)
-
-
-def mismatched_answer(data: Sequence[LabelledAnswer], number: int) -> list[int]:
-    """Return the answer of the nearest earlier row with a different prompt.
-
-    The search continues from the last row if no earlier row has one.
-    """
-    before = (data[other] for other in range(number - 1, number - len(data), -1))
-    return next(row.answer for row in before if row.prompt != data[number].prompt)
 
 
 def labelled_batches(
@@ -94,12 +81,8 @@ def labelled_batches(
     check_labelled_answers(data)
     if epochs.n_rows != len(data):
         raise BadInput(f"an order of {epochs.n_rows} rows is not for {len(data)} answers")
-
-    def batches(step: int) -> list[LabelledBatch]:
-        parts = split_into_batches(local_rows(epochs(step)), micro_batch_size)
-        return [labelled_batch(data, part).to(device) for part in parts]
-
-    return batches
+    batch = partial(labelled_batch, data)
+    return step_batches(range(len(data)), batch, epochs, micro_batch_size, device)
 
 
 def check_labelled_answers(data: Sequence[LabelledAnswer]) -> None:

@@ -26,18 +26,14 @@ def observed_agreement(a: Sequence[str], b: Sequence[str]) -> float:
     return sum(x == y for x, y in zip(a, b, strict=True)) / len(a)
 
 
-def chance_agreement(a: Sequence[str], b: Sequence[str]) -> float:
-    """Compute p_e: the sum over labels of the product of both judges' label frequencies."""
-    ours, theirs = Counter(a), Counter(b)
-    return sum(ours[label] * theirs[label] for label in ours) / (len(a) * len(b))
-
-
 def kappa(a: Sequence[str], b: Sequence[str]) -> float:
     """Compute agreement beyond chance: 1 is perfect, 0 is chance, negative is worse than chance.
 
+    kappa = (p_o - p_e) / (1 - p_e); p_e sums the product of both label frequencies over the labels.
     NaN if both judges give one and the same label to everything.
     """
-    observed, expected = observed_agreement(a, b), chance_agreement(a, b)
+    observed, ours, theirs = observed_agreement(a, b), Counter(a), Counter(b)
+    expected = sum(ours[label] * theirs[label] for label in ours) / (len(a) * len(b))
     return (observed - expected) / (1 - expected) if expected < 1 else math.nan
 
 

@@ -40,21 +40,16 @@ def reliability_bins(margins: Float[np.ndarray, " N"], n_bins: int = 10) -> list
     confidence, right = confidences(margins), pair_accuracy(margins)
     edges = np.linspace(0.5, 1.0, n_bins + 1)
     place = np.digitize(confidence, edges[1:-1], right=True)
-    return [
-        CalibrationBin(
-            float(edges[number]),
-            float(edges[number + 1]),
-            int((place == number).sum()),
-            mean_or_nan(confidence[place == number]),
-            mean_or_nan(right[place == number]),
+    bins = []
+    for number in range(n_bins):
+        inside = place == number
+        means = (
+            float(each[inside].mean()) if inside.any() else float("nan")
+            for each in (confidence, right)
         )
-        for number in range(n_bins)
-    ]
-
-
-def mean_or_nan(values: Float[np.ndarray, " N"]) -> float:
-    """Return the mean, or NaN for an empty array."""
-    return float(values.mean()) if len(values) else float("nan")
+        low, high = float(edges[number]), float(edges[number + 1])
+        bins.append(CalibrationBin(low, high, int(inside.sum()), *means))
+    return bins
 
 
 def calibration_error(bins: list[CalibrationBin]) -> float:

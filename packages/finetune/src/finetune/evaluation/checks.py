@@ -44,19 +44,14 @@ def instruction_accuracy(
             f"got {len(instructions)} and {len(answers)}"
         )
     shares: list[float] = []
-    for versions in (strict_versions, loose_versions):
+    for versions in (lambda answer: [answer.strip()], loose_versions):
         held = [
-            [any(map(check, versions(answer))) for check in instruction.checks]
+            [any(map(check, filter(None, versions(answer)))) for check in instruction.checks]
             for instruction, answer in zip(instructions, answers, strict=True)
         ]
         single = [*itertools.chain(*held)]
         shares += [sum(map(all, held)) / len(held), sum(single) / len(single)]
     return InstructionAccuracy(*shares)
-
-
-def strict_versions(answer: str) -> list[str]:
-    """Return the answer itself, or no version if it is empty."""
-    return [answer.strip()] if answer.strip() else []
 
 
 def loose_versions(answer: str) -> list[str]:
@@ -104,11 +99,6 @@ def has_no_commas(answer: str) -> bool:
     return "," not in answer
 
 
-def is_lower_case(answer: str) -> bool:
-    """Check that the answer contains letters and no capitals."""
-    return answer.islower()
-
-
 def is_json(answer: str) -> bool:
     """Check that the whole answer is one JSON value."""
     try:
@@ -124,7 +114,7 @@ INSTRUCTIONS = (
     Instruction("What do I need in the rain? Use the word umbrella.", (contains_word("umbrella"),)),
     Instruction("Name three colours. Do not use any commas.", (has_no_commas,)),
     Instruction('Thank a friend. End with "See you soon!"', (ends_with("See you soon!"),)),
-    Instruction("Why do we sleep? Write in lower case only.", (is_lower_case,)),
+    Instruction("Why do we sleep? Write in lower case only.", (str.islower,)),
     Instruction("How do birds fly? Write exactly two sentences.", (has_sentences(2),)),
     Instruction("Give the name and the age of a cat as JSON, nothing else.", (is_json,)),
     Instruction(
@@ -137,11 +127,11 @@ INSTRUCTIONS = (
     ),
     Instruction(
         'Say good night in lower case and end with "sleep well."',
-        (is_lower_case, ends_with("sleep well.")),
+        (str.islower, ends_with("sleep well.")),
     ),
     Instruction(
         "Give two fruits as a JSON list. Write in lower case.",
-        (is_json, is_lower_case),
+        (is_json, str.islower),
     ),
 )
 """Twelve prompts for a first impression; IFEval has 541."""

@@ -1,7 +1,8 @@
 """Likelihood of the reference answers under a model, in nats per token and derived units.
 
 Only tokens under the mask are scored: the answer and its stop token, never the prompt. All tokens
-have the same weight, whatever the batches; in a mean of batch means they would not.
+have the same weight, whatever the batches; in a mean of batch means they would not. The stop token
+adds a loss and no byte to `gpt.evaluation.scores.compute_scores`.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,6 @@ from jaxtyping import Float
 from finetune.conversations.rows import Rows
 from finetune.sft.policy import Policy, without_dropout
 from gpt.errors import BadInput
-from gpt.evaluation.scores import Scores, compute_scores
 
 
 @torch.no_grad()
@@ -28,11 +28,3 @@ def answer_token_losses(policy: Policy, batches: Iterable[Rows]) -> Float[np.nda
     if not losses:
         raise BadInput("there are no answers to score")
     return torch.cat(losses).numpy()
-
-
-def answer_scores(policy: Policy, batches: Iterable[Rows], n_bytes: int) -> Scores:
-    """Compute nats per token, perplexity, and bits per byte for answers of `n_bytes` in UTF-8.
-
-    The stop token has a loss like any other token and adds no byte.
-    """
-    return compute_scores(answer_token_losses(policy, batches), n_bytes)

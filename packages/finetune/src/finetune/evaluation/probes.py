@@ -26,19 +26,15 @@ FILLER = "It is worth noting that there are many things to consider here."
 CONFIDENT_OPENING = "I am absolutely certain about this."
 
 
-def shuffle_words(question: str, answer: str, rng: random.Random) -> str:
-    """Return the answer's words in a random order."""
-    words = answer.split()
-    return " ".join(rng.sample(words, len(words)))
-
-
 PROBES: dict[str, Probe] = {
     "padded out": lambda question, answer, rng: " ".join([answer, *[FILLER] * 3]),
     "said twice": lambda question, answer, rng: f"{answer} {answer}",
     "keyword stuffed": lambda question, answer, rng: " ".join([answer, *squad_words(question)]),
     "sounding sure": lambda question, answer, rng: f"{CONFIDENT_OPENING} {answer}",
     "empty": lambda question, answer, rng: "",
-    "shuffled": shuffle_words,
+    "shuffled": lambda question, answer, rng: " ".join(
+        rng.sample(answer.split(), len(answer.split()))
+    ),
 }
 
 

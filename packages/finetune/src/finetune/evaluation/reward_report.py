@@ -47,11 +47,6 @@ def score_margins(
     return np.array(chosen) - np.array(score(questions, [item.rejected for item in items]))
 
 
-def overlap_score(questions: Sequence[str], answers: Sequence[str]) -> list[float]:
-    """Return the share of each question's word stems that occur in its answer."""
-    return [float(stem_overlap(*pair)) for pair in zip(questions, answers, strict=True)]
-
-
 def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, Any]:
     """Report accuracy, margin and calibration on held-out pairs, and accuracy of shallow judges.
 
@@ -64,7 +59,8 @@ def reward_report(path: Path, held_out: Sequence[PreferencePair]) -> dict[str, A
     rejected = reward_model_scores(
         scorer, assistant, [(each.messages, each.rejected) for each in held_out]
     )
-    longer, shared = (score_margins(held_out, each) for each in (length_score, overlap_score))
+    longer = score_margins(held_out, length_score)
+    shared = score_margins(held_out, lambda asked, answers: [*map(stem_overlap, asked, answers)])
     if np.sign(longer).mean() < 0:
         longer = -longer
     margins = {"model": chosen - rejected, "length": longer, "overlap": shared}

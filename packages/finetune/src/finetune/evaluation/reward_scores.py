@@ -45,15 +45,10 @@ def reward_scores(
         accuracy=wilson_interval(float(pair_accuracy(margins).mean()), len(margins)),
         share_above_0=float((margins > 0).mean()),
         margin=float(margins.mean()),
-        log_loss=float(log_losses(margins).mean()),
+        log_loss=float(np.logaddexp(0, -margins).mean()),  # -ln sigmoid(margin), without overflow
     )
 
 
 def pair_accuracy(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
     """Return 1 where the chosen answer scores higher, 1/2 where scores are equal, else 0."""
     return (1 + np.sign(margins)) / 2
-
-
-def log_losses(margins: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-    """Compute -ln sigmoid(margin) = ln(1 + e^-margin), without overflow."""
-    return np.logaddexp(0, -margins)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
-from jaxtyping import Float
 
 from finetune.evaluation.intervals import Interval, bootstrap_mean, wilson_interval
 from gpt.errors import BadInput
@@ -83,11 +82,6 @@ def parse_verdict(verdict: str) -> JudgeVerdict:
     raise BadInput(f"a judge must say A, B or tie, got {verdict!r}")
 
 
-def win_points(comparisons: Sequence[PairwiseComparison]) -> Float[np.ndarray, " N"]:
-    """Return 1 for each win of ours, 0 for a loss, 1/2 for a tie."""
-    return np.array([VERDICT_POINTS[each.verdict] for each in comparisons])
-
-
 def win_rate(
     comparisons: Sequence[PairwiseComparison], rng: np.random.Generator, level: float = 0.95
 ) -> WinRate:
@@ -95,7 +89,7 @@ def win_rate(
     if not comparisons:
         raise BadInput("a win rate needs at least one question, got none")
     n, verdicts = len(comparisons), [each.verdict for each in comparisons]
-    scores = win_points(comparisons)
+    scores = np.array([VERDICT_POINTS[verdict] for verdict in verdicts])
     shifts = [VERDICT_POINTS[first] - VERDICT_POINTS[second] for first, second in comparisons]
     return WinRate(
         wins=verdicts.count("A"),

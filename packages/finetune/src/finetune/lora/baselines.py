@@ -9,7 +9,6 @@ try:
     from peft import PeftModel, get_peft_model, set_peft_model_state_dict
     from transformers import (
         AutoModelForCausalLM,
-        AutoModelForSequenceClassification,
         PreTrainedModel,
     )
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
@@ -112,20 +111,10 @@ def load_causal_lm(folder: Path) -> PreTrainedModel:
     return in_float64(AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval())
 
 
-def load_sequence_classifier(folder: Path) -> PreTrainedModel:
-    """Load it with one output, in float32; the output's weights come from an adapter."""
-    return AutoModelForSequenceClassification.from_pretrained(folder, num_labels=1).eval()
-
-
 def load_peft_adapter(model: PreTrainedModel, adapter: Path) -> PeftModel:
     """Load an adapter onto a model."""
     with without_future_warnings():
         return PeftModel.from_pretrained(model, str(adapter)).eval()
-
-
-def load_causal_lm_with_adapter(folder: Path, adapter: Path) -> PeftModel:
-    """Load the model in one folder with the adapter in another, in float64."""
-    return load_peft_adapter(load_causal_lm(folder), adapter)
 
 
 def write_peft_adapter(folder: Path, adapter: Path, **settings: Any) -> PeftModel:

@@ -57,19 +57,19 @@ class LoraConfig:
 def n_lora_parameters(shape: GPTConfig, config: LoraConfig) -> int:
     """Return the number of trained parameters: r (in + out) per projection of every block."""
     projections = select_projections(shape, config.targets)
-    widths = sum(each.n_inputs + each.n_outputs for each in projections)
+    widths = sum(each.n_inputs + each.outputs.stop - each.outputs.start for each in projections)
     return shape.n_layers * config.rank * widths
 
 
 class AdaptedLinear(LoraProjections):
-    """A LoRA layer inside a model: it can be switched off, and trains faster on a CPU."""
+    """The LoRA layer of `inject`: several adapters, can be switched off, faster on a CPU."""
 
     is_active = True
     """False while the adapter is disabled, or merged into the weight of the base."""
     is_merged = False
 
     def forward(self, x: Float[Tensor, "*B D"]) -> Float[Tensor, "*B N"]:
-        """Return the output of `LoraLinear.forward`, by the fused operation where it applies."""
+        """Return base(x) + scale * B(A(x)), by one fused operation where that applies."""
         if not self.is_active:
             return self.base(x)
         if can_fuse(self, x):
@@ -87,18 +87,18 @@ def inject(model: GPT, config: LoraConfig, generator: torch.Generator | None = N
     Raises:
         BadInput: the model has adapters already, or lacks a projection.
     """
-    outputs: dict[str, list[slice]] = {}
+    adapted: dict[str, list[slice]] = {}  # outputs by layer: q, k and v are slices of one layer's
     for projection in select_projections(model.config, config.targets):
-        outputs.setdefault(projection.layer, []).append(projection.outputs)
+        adapted.setdefault(projection.layer, []).append(projection.outputs)
     refuse_nested_adapters(model)
     model.requires_grad_(False)
     for block in model.blocks:
-        for name, slices in outputs.items():
+        for name, outputs in adapted.items():
             base: Any = block.get_submodule(name)
-            adapted = AdaptedLinear(
-                base, slices, config.rank, config.scale, config.dropout, generator
+            layer = AdaptedLinear(
+                base, outputs, config.rank, config.scale, config.dropout, generator
             )
-            block.set_submodule(name, adapted.train(base.training))
+            block.set_submodule(name, layer.train(base.training))
 
 
 def refuse_nested_adapters(model: nn.Module) -> None:
@@ -132,10 +132,7 @@ class ParameterCounts(NamedTuple):
 
 
 def count_trainable(model: nn.Module) -> ParameterCounts:
-    """Count the trained and all parameters.
-
-    A small count of trained ones shows that the targets matched too few layers.
-    """
+    """Count trained parameters; fewer than planned if a target matches too few layers."""
     sizes = [(each.numel(), each.requires_grad) for each in model.parameters()]
     quantised = [each for each in model.modules() if isinstance(each, Nf4Linear)]
     stored = {id(each.codes): each.n_weights for each in quantised}  # copies of a layer share codes

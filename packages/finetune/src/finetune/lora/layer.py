@@ -19,11 +19,17 @@ from gpt.model.dropout import Dropout
 
 
 class LoraLinear(nn.Module):
-    """A frozen linear layer with a low-rank update: base(x) + scale * B(A(x))."""
+    """A frozen linear layer with a low-rank update: base(x) + scale * B(A(x)).
+
+    In a model it has an A and a B for each of q, k and v (`finetune.lora.projections`), and can be
+    switched off (`AdaptedLinear` of `finetune.lora.inject`).
+    """
 
     base: nn.Linear | Nf4Linear
     a: nn.Parameter
+    """The matrix A, by which the method `A` multiplies."""
     b: nn.Parameter
+    """The matrix B, by which the method `B` multiplies."""
 
     def __init__(
         self,
@@ -62,4 +68,5 @@ class LoraLinear(nn.Module):
 
     def delta_weight(self) -> Float[Tensor, "N D"]:
         """Return the update as one matrix, which merging adds to the weight: s B A."""
-        return self.scale * self.B(self.a.T).T
+        columns = self.a.T  # of A; B maps each to a column of B A
+        return self.scale * self.B(columns).T

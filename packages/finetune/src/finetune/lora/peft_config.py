@@ -57,15 +57,13 @@ def peft_config(ranks: dict[str, RankAndScale], dropout: float, shape: GPTConfig
 
 def target_modules(ranks: dict[str, RankAndScale], shape: GPTConfig) -> list[str]:
     """Return the kinds of adapted modules, or full paths if only some of a kind are adapted."""
-    kinds = {target_name(path) for path in ranks}
-    named = {module.path for module in peft_modules(shape) if target_name(module.path) in kinds}
+    kind = {}  # the end of a path; `c_proj` alone would name two kinds
+    for path in [*ranks, *(module.path for module in peft_modules(shape))]:
+        *_, parent, last = path.split(".")
+        kind[path] = f"{parent}.{last}" if last == "c_proj" else last
+    kinds = {kind[path] for path in ranks}
+    named = {path for path in kind if kind[path] in kinds}
     return sorted(kinds) if named == ranks.keys() else sorted(ranks)
-
-
-def target_name(path: str) -> str:
-    """Return the end of a path that names its kind of module; `c_proj` alone would name two."""
-    *_, parent, last = path.split(".")
-    return f"{parent}.{last}" if last == "c_proj" else last
 
 
 def rank_and_scale(config: dict[str, Any], path: str) -> RankAndScale:

@@ -34,11 +34,6 @@ class Projection(NamedTuple):
     n_inputs: int
     outputs: slice
 
-    @property
-    def n_outputs(self) -> int:
-        """Number of outputs."""
-        return self.outputs.stop - self.outputs.start
-
 
 def block_projections(shape: GPTConfig) -> dict[str, Projection]:
     """Return the projections of a block by name, in the order of the layers."""

@@ -74,7 +74,7 @@ class SavedActivations:
         widths: dict[str, list[int]] = defaultdict(list)
         if self.step.lora is not None:
             for part in select_projections(self.config, self.step.lora.targets):
-                widths[part.layer].append(part.n_outputs)
+                widths[part.layer].append(part.outputs.stop - part.outputs.start)
         return widths
 
     def total_bytes(self, n_positions: int) -> int:

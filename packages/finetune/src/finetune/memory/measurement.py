@@ -92,19 +92,16 @@ class MeasuredStep:
             inject(self.model, step.lora)
         if step.checkpoint_activations:
             checkpoint_blocks(self.model)
+        self.trainable = [each for each in self.model.parameters() if each.requires_grad]
         rate, betas = 1e-4, (0.9, 0.95)
         if step.optimizer == "muon":
             self.optimizer = make_muon_and_adamw(self.model, rate, 0.95, rate, betas, 0.0)
         else:
-            self.optimizer = make_adamw(self.trainable_parameters(), rate, betas, 0.0)
+            self.optimizer = make_adamw(self.trainable, rate, betas, 0.0)
         self.tokens = torch.randint(0, config.vocab_size, (step.n_rows, step.n_positions + 1))
         # score positions from the ends of all rows, so that no row has padding
         order = torch.arange(step.n_rows * step.n_positions).view(step.n_positions, step.n_rows)
         self.mask = F.pad((order < step.n_scored).flip(0).T, (1, 0))
-
-    def trainable_parameters(self) -> list[nn.Parameter]:
-        """Parameters that require gradients."""
-        return [each for each in self.model.parameters() if each.requires_grad]
 
     def loss(self) -> Float[Tensor, ""]:
         """Run the forward pass."""
@@ -114,6 +111,6 @@ class MeasuredStep:
     def run(self) -> None:
         """Run the whole step: forward, backward, clipping, optimizer."""
         self.loss().backward()
-        nn.utils.clip_grad_norm_(self.trainable_parameters(), 1.0)
+        nn.utils.clip_grad_norm_(self.trainable, 1.0)
         self.optimizer.step()
         self.optimizer.zero_grad()

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.conversations.rows import EpochSampler, Rows, pad_examples
+from finetune.conversations.rows import EpochSampler, pad_examples, step_batches
 from finetune.dpo.losses import conservative_dpo_loss
 from finetune.dpo.pairs import TokenPair, pair_batches
 from finetune.dpo.training import MarginLoss, train_dpo
@@ -97,10 +97,7 @@ def prepare_experiment(
     policy = Policy(MODEL_SHAPE)
     examples = sums.demonstrations(questions, n_each=60, seed=seed)
     epochs = EpochSampler(len(examples), 128, seed)
-
-    def batches(step: int) -> list[Rows]:
-        return [pad_examples([examples[number] for number in epochs(step)])]
-
+    batches = step_batches(examples, pad_examples, epochs, 128, torch.device("cpu"))
     for _ in train(policy, batches, sft_loss, replace(loop, seed=seed)):
         pass
     prompts = [sums.TOKENIZER.encode(question) for question in questions]
@@ -170,13 +167,16 @@ def ppo_on_sums(
     critic = as_scorer(copy.deepcopy(task.imitator))
     models, loop = ActorCritic(policy, critic, beta), replace(REINFORCEMENT_LOOP, seed=seed)
     epochs = EpochSampler(len(task.prompts), config.prompts_per_phase, seed)
-
-    def prompts(phase: int) -> list[list[int]]:
-        return [task.prompts[number] for number in epochs(phase)]
-
-    config = replace(config, kl_coef=beta)
-    stop, reference = sums.STOP_TOKEN, task.imitator
-    for _ in ppo(models, reference, rollout_rewards, prompts, stop, config, loop):
+    records = ppo(
+        models,
+        task.imitator,
+        rollout_rewards,
+        prompts=lambda phase: [task.prompts[number] for number in epochs(phase)],
+        stop=sums.STOP_TOKEN,
+        config=replace(config, kl_coef=beta),
+        loop=loop,
+    )
+    for _ in records:
         pass
     return policy.eval()
 

@@ -10,8 +10,8 @@ generalized advantage estimation", eq. 16) is a discounted sum of the prediction
 An answer is one episode. It ends with its last token, so the value after that is 0, whatever the
 critic predicts on padding. lambda = 0 relies on the critic, lambda = 1 on the rewards only.
 
-Rows are answers followed by padding, and masks are True on the answer. Padding is ignored and gets
-zeros.
+Rows are B answers, padded to U tokens, and masks are True on the answer. Padding is ignored and
+gets zeros.
 """
 
 from typing import NamedTuple
@@ -77,28 +77,23 @@ def explained_variance(
 
 
 def masked_mean(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
-    """Mean over all answer tokens of the batch, so a long answer counts for more."""
+    """Mean over all answer tokens of the batch, whichever answer they belong to."""
     return x.masked_fill(~mask, 0.0).sum() / count_answer_tokens(mask, at_least=1)
-
-
-def masked_variance(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
-    """Unbiased variance over the answer tokens: divided by their number minus one."""
-    squares = (x - masked_mean(x, mask)).masked_fill(~mask, 0.0) ** 2
-    return squares.sum() / (count_answer_tokens(mask, at_least=2) - 1)
 
 
 def whiten(
     x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
 ) -> Float[Tensor, "B U"]:
-    """Shift and scale to mean 0 and variance 1 over the answer tokens."""
+    """Shift and scale to mean 0 and (unbiased) variance 1 over the answer tokens."""
     centred = (x - masked_mean(x, mask)).masked_fill(~mask, 0.0)
-    return centred / (masked_variance(x, mask) + eps).sqrt()
+    variance = (centred**2).sum() / (count_answer_tokens(mask, at_least=2) - 1)
+    return centred / (variance + eps).sqrt()
 
 
 def whiten_keeping_mean(
     x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
 ) -> Float[Tensor, "B U"]:
-    """Scale to variance 1 and keep the mean: a shift of rewards would reward long answers."""
+    """Scale to variance 1 but keep the mean: a shift would add to the reward of every token."""
     return (whiten(x, mask, eps) + masked_mean(x, mask)).masked_fill(~mask, 0.0)
 
 

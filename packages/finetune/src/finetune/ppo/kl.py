@@ -9,8 +9,9 @@ KL divergence", whose r is exp(-d)):
     k2 = d^2 / 2             never negative, biased
     k3 = exp(-d) - 1 + d     never negative, unbiased
 
-These are values to report, or to subtract from a reward. They are not losses: the samples do not
-depend on the weights, so the expected gradient of k1 is zero, and that of k2 is the KL's.
+These are values to report, or to subtract from a reward. They are not losses: their gradients treat
+the sampled tokens as fixed, although other weights would sample others. The expected gradient of k1
+is then zero; only that of k2 is the gradient of the KL.
 
 All estimators are 0 where the mask is False, whatever the inputs are there.
 """
@@ -78,7 +79,7 @@ class AdaptiveKLController:
     target_kl: float = 6.0
     """Target of the KL per answer, summed over its tokens, in nats."""
     horizon: int = 10_000
-    """Answers over which a KL that is off by 20 % or more changes the coefficient by a fifth."""
+    """Answers until the coefficient has changed by a fifth, while the KL is off by 20 % or more."""
 
     def __post_init__(self) -> None:
         """Check that all three are positive numbers.

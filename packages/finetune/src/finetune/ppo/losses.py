@@ -40,12 +40,13 @@ def clipped_policy_loss(
     Raises:
         BadInput: epsilon is not above 0.
     """
-    check_epsilon(epsilon)
+    if not epsilon > 0:
+        raise BadInput(f"epsilon must be above 0, got {epsilon}")
     ratio = log_ratio(logprobs, old_logprobs, mask).exp()
-    plain = ratio * advantages
-    bounded = ratio.clamp(1 - epsilon, 1 + epsilon) * advantages
-    loss = -masked_mean(torch.minimum(plain, bounded), mask)
-    return ClippedLoss(loss, masked_mean((bounded < plain).to(loss.dtype), mask))
+    unclipped = ratio * advantages
+    clipped = ratio.clamp(1 - epsilon, 1 + epsilon) * advantages
+    loss = -masked_mean(torch.minimum(unclipped, clipped), mask)
+    return ClippedLoss(loss, masked_mean((clipped < unclipped).to(loss.dtype), mask))
 
 
 def clipped_value_loss(
@@ -63,11 +64,14 @@ def clipped_value_loss(
     Raises:
         BadInput: epsilon is not above 0.
     """
-    check_epsilon(epsilon)
-    clipped = values.clamp(old_values - epsilon, old_values + epsilon)
-    plain, bounded = ((each - returns).masked_fill(~mask, 0.0) ** 2 for each in (values, clipped))
-    loss = 0.5 * masked_mean(torch.maximum(plain, bounded), mask)
-    return ClippedLoss(loss, masked_mean((bounded > plain).to(loss.dtype), mask))
+    if not epsilon > 0:
+        raise BadInput(f"epsilon must be above 0, got {epsilon}")
+    clipped_values = values.clamp(old_values - epsilon, old_values + epsilon)
+    unclipped, clipped = (
+        (each - returns).masked_fill(~mask, 0.0) ** 2 for each in (values, clipped_values)
+    )
+    loss = 0.5 * masked_mean(torch.maximum(unclipped, clipped), mask)
+    return ClippedLoss(loss, masked_mean((clipped > unclipped).to(loss.dtype), mask))
 
 
 def ppo_loss(
@@ -90,9 +94,3 @@ def approximate_kl(
 ) -> Float[Tensor, ""]:
     """Estimate KL(old || new) per token with k3, from the old policy's samples."""
     return masked_mean(k3(old_logprobs, logprobs, mask), mask)
-
-
-def check_epsilon(epsilon: float) -> None:
-    """Check that the clip range is not empty."""
-    if not epsilon > 0:
-        raise BadInput(f"epsilon must be above 0, got {epsilon}")

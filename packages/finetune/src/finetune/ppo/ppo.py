@@ -83,7 +83,7 @@ class PhaseRecord:
     """Explained variance of the critic: 1 if it predicts all returns, 0 or less if it is no better
     than their mean."""
     validation: float | None = None
-    """Always None: each phase is scored on fresh answers, so there is no separate validation."""
+    """None, for the progress bar: `score` is on fresh answers and needs no separate validation."""
 
 
 def ppo(
@@ -118,23 +118,30 @@ def ppo(
             generator = torch.Generator().manual_seed(seed)
             answers = rollout(models.policy, prompts(phase), config.max_new_tokens, stop, generator)
 
-            # score them, and keep what both models say of every token before the updates
+            # score the answers, and run the models on them before the updates, in their precision
             rows, mask = answers.rows, aligned_answer_mask(answers.rows)
-            in_updates = autocast(training.device, loop.precision)  # the same format as below
-            with torch.no_grad(), without_dropout(models), in_updates:
+            with (
+                torch.no_grad(),
+                without_dropout(models),
+                autocast(training.device, loop.precision),
+            ):
                 scores = score(answers)
-                old_logprobs, entropy, old_values, reference_logprobs = (
-                    align_answers(each, rows, mask.shape[1])
-                    for each in (*models(rows.tokens, rows.mask), reference(rows.tokens, rows.mask))
-                )
+                old = models(rows.tokens, rows.mask)
+                reference_logprobs = reference(rows.tokens, rows.mask)
+            width = mask.shape[1]
+            old_logprobs = align_answers(old.logprobs, rows, width)
+            old_values = align_answers(old.values, rows, width)
+            entropy = align_answers(old.entropy, rows, width)
+            reference_logprobs = align_answers(reference_logprobs, rows, width)
 
-            # reward per token: the KL penalty, and the score on the last token
-            kl_coef = models.beta.item()
+            # r_t = -kl_coef (log pi_old(y_t) - log pi_ref(y_t)), plus the score on the last token
+            kl_coef = models.beta.item()  # `beta` in checkpoints
             kl = k1(old_logprobs, reference_logprobs, mask)
             final = penalise_missing_stop(scores, answers.stopped, config.missing_stop_penalty)
-            rewards = token_rewards(kl, final.to(kl), mask, kl_coef)
+            rewards = token_rewards(kl, final.to(kl.dtype), mask, kl_coef)
 
-            # advantages of the tokens, and the returns that the critic should have predicted
+            # A_t = delta_t + gamma lambda A_{t+1}, with delta_t = r_t + gamma V_{t+1} - V_t,
+            # and R_t = A_t + V_t, which the critic should have predicted
             advantages, returns = gae(rewards, old_values, mask, config.gamma, config.gae_lambda)
             batch = RolloutBatch(
                 rows, mask, old_logprobs, old_values, whiten(advantages, mask), returns
@@ -170,7 +177,13 @@ def ppo(
 
 
 def minibatch_loss(models: Any, batch: RolloutBatch, config: PPOHyperparameters) -> LossSum:
-    """Sum the PPO loss over the answer tokens of a minibatch: policy, value and entropy terms."""
+    """Sum the PPO loss over the answer tokens of a minibatch (Schulman et al. 2017, eqs. 7 and 9).
+
+    policy = -mean of min(ratio_t A_t, clip(ratio_t, 1 - epsilon, 1 + epsilon) A_t)
+    ratio_t = pi(y_t) / pi_old(y_t)
+    value = mean of (V_t - R_t)^2 / 2, with V_t clipped too
+    loss = policy + value_coef value - entropy_coef mean entropy
+    """
     rows, mask = batch.rows, batch.mask
     with without_dropout(models):
         outputs = models(rows.tokens, rows.mask)
@@ -188,5 +201,5 @@ def minibatch_loss(models: Any, batch: RolloutBatch, config: PPOHyperparameters)
         config.value_coef,
         config.entropy_coef,
     )
-    n_tokens = int(mask.sum())
+    n_tokens = int(mask.sum())  # the step divides by the tokens of all its micro-batches
     return LossSum(n_tokens * mean, n_tokens)

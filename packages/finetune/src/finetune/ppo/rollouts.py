@@ -34,10 +34,6 @@ class Rollout(NamedTuple):
             pairs.append((tokens[:begin].tolist(), tokens[begin:end].tolist()))
         return pairs
 
-    def to(self, device: torch.device) -> "Rollout":
-        """Return the rollout on a device."""
-        return Rollout(self.rows.to(device), self.stopped.to(device))
-
 
 def gumbel_choice(
     n_rows: int, generator: torch.Generator
@@ -75,8 +71,8 @@ def rollout(
         prompt_answer_example(prompt, answer[: length + 1])  # with the stop token, if there is one
         for prompt, answer, length in zip(prompts, answers, lengths, strict=True)
     ]
-    stopped = torch.tensor([length < max_new_tokens for length in lengths])
-    return Rollout(pad_examples(examples), stopped).to(device)
+    stopped = torch.tensor([length < max_new_tokens for length in lengths], device=device)
+    return Rollout(pad_examples(examples).to(device), stopped)
 
 
 def aligned_answer_mask(rows: Rows) -> Bool[Tensor, "B A"]:

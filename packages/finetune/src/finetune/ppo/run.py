@@ -166,14 +166,20 @@ def run_ppo(run: TrainingRun, config: PpoConfig) -> None:
         score = rule_reward(assistant, questions)
     else:
         score = reward_model_reward(Path(config.reward_model), run.device)
-
-    def prompts(phase: int) -> list[list[int]]:
-        return [all_prompts[number] for number in epochs(phase)]
-
-    start = run.last_checkpoint(config.ppo.updates_per_phase)
-    stop, checkpoints = assistant.stop, run.folder.checkpoints
     records = ppo(
-        models, reference, score, prompts, stop, config.ppo, config.loop, start, checkpoints
+        models,
+        reference,
+        score,
+        prompts=lambda phase: [all_prompts[number] for number in epochs(phase)],
+        stop=assistant.stop,
+        config=config.ppo,
+        loop=config.loop,
+        start=run.last_checkpoint(config.ppo.updates_per_phase),
+        folder=run.folder.checkpoints,
     )
-    n_tokens = config.ppo.prompts_per_phase * config.ppo.max_new_tokens
-    run.follow(records, config.ppo.n_phases, describe_trained_weights(models), n_tokens)
+    run.follow(
+        records,
+        steps=config.ppo.n_phases,
+        title=describe_trained_weights(models),
+        tokens_per_step=config.ppo.prompts_per_phase * config.ppo.max_new_tokens,
+    )

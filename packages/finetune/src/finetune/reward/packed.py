@@ -32,19 +32,16 @@ def hidden_at(
         or not is_eager_cpu(model.embedding.weight)
         or real.sum() > MAX_REAL_SHARE * real.numel()
     ):
-        return select_rows(model.hidden(tokens).flatten(0, 1), wanted.flatten())
-    layout = Packing(real.flatten().nonzero()[:, 0], *real.shape)
-    x = model.embedding(tokens[real][None])
-    if model.positions is not None:
-        x = model.positions(x, layout.positions)
-    x = model.dropout(x)
-    rotate = None if model.rotation is None else model.rotation(layout.positions, x)
-    for block in model.blocks:
-        x = block(x, rotate, layout)
-    return select_rows(model.final_norm(x)[0], wanted[real])
-
-
-def select_rows(x: Float[Tensor, "M D"], wanted: Bool[Tensor, " M"]) -> Float[Tensor, "N D"]:
-    """Select rows by mask; their gradients are copied back without a sum."""
-    rows: Any = SelectUniqueRows.apply(x, wanted.nonzero()[:, 0])
+        x, wanted = model.hidden(tokens).flatten(0, 1), wanted.flatten()
+    else:  # all rows behind one another, as one text in which they do not see each other
+        layout = Packing(real.flatten().nonzero()[:, 0], *real.shape)
+        x = model.embedding(tokens[real][None])
+        if model.positions is not None:
+            x = model.positions(x, layout.positions)
+        x = model.dropout(x)
+        rotate = None if model.rotation is None else model.rotation(layout.positions, x)
+        for block in model.blocks:
+            x = block(x, rotate, layout)
+        x, wanted = model.final_norm(x)[0], wanted[real]
+    rows: Any = SelectUniqueRows.apply(x, wanted.nonzero()[:, 0])  # gradients need no sum
     return rows

@@ -12,7 +12,7 @@ from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
 from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task
-from finetune.dpo.pairs import encode_pairs, pair_batches, pair_rows, pair_selection
+from finetune.dpo.pairs import encode_pair, pair_batches, pair_rows, pair_selection
 from finetune.options import FinetuneLoopConfig, PairOptions
 from finetune.reward.loss import reward_loss
 from finetune.reward.scorer import as_scorer
@@ -62,8 +62,10 @@ def run_reward(run: TrainingRun, config: RewardConfig) -> None:
     """Train a reward model on the pairs of a run, from its last checkpoint."""
     assistant, task = load_to_train(run, PreferencePair)
     scorer = as_scorer(assistant.model)
-    pairs = encode_pairs(assistant, task.train, config.context)
-    held_out = encode_pairs(assistant, task.held_out[:N_VALIDATION], config.context)
+    pairs, held_out = (
+        [encode_pair(assistant, pair, config.context) for pair in items]
+        for items in (task.train, task.held_out[:N_VALIDATION])
+    )
     epochs = EpochSampler(len(pairs), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
     batches = pair_batches(pairs, epochs, size, run.device)
@@ -76,5 +78,9 @@ def run_reward(run: TrainingRun, config: RewardConfig) -> None:
 
     start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
     records = train_reward_model(scorer, batches, config.loop, validate, start, checkpoints)
-    title, n_tokens = describe_trained_weights(scorer), 2 * config.batch_size * config.context
-    run.follow(records, config.loop.steps, title, n_tokens)
+    run.follow(
+        records,
+        steps=config.loop.steps,
+        title=describe_trained_weights(scorer),
+        tokens_per_step=2 * config.batch_size * config.context,
+    )

@@ -12,10 +12,9 @@ from finetune.conversations.encoding import (
     conversation_example,
     encode_conversations,
     prompt_tokens,
-    truncate_example,
 )
 from finetune.conversations.messages import Conversation
-from finetune.conversations.rows import EpochSampler, Rows, pad_examples, split_into_batches
+from finetune.conversations.rows import EpochSampler, pad_examples, split_into_batches, step_batches
 from finetune.datasets.selection import TooLong
 from finetune.datasets.tasks import Task, conversation_task, question_task, read_task
 from finetune.options import DataOptions, FinetuneLoopConfig
@@ -30,7 +29,6 @@ from finetune.sft.loss import sft_loss
 from finetune.sft.policy import Policy, share_layers_as
 from finetune.sft.training import train_sft, validation_loss
 from gpt.runs.folder import RunFolder
-from gpt.runs.processes import local_rows
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import LoopConfig
@@ -56,8 +54,7 @@ def select_conversations(config: SftConfig, assistant: Assistant) -> Task[Conver
 
     def check(conversation: Conversation) -> None:
         row = conversation_example(assistant.format, assistant.tokenizer, conversation.messages)
-        scored = truncate_example(row, config.context).mask[1:]  # the first token is not predicted
-        if not any(scored):
+        if not any(row.mask[1 : config.context]):  # nothing predicts the first token
             raise TooLong(f"no answer begins within a context of {config.context} tokens")
 
     selection = config.selection(check, "conversations")
@@ -86,13 +83,16 @@ def held_out_questions(config: SftConfig, folder: RunFolder) -> list[EvaluationI
     if config.data == "python":
         return question_items(question_task().held_out)
     held_out = read_task(folder.path / TASK_FILE, Conversation).held_out
-    return [EvaluationItem(m[:-1], m[-1]["content"]) for (m,) in held_out]
+    return [EvaluationItem(each.messages[:-1], each.messages[-1]["content"]) for each in held_out]
 
 
 def run_sft(run: TrainingRun, config: SftConfig) -> None:
-    """Train on the conversations of a run, from its last checkpoint."""
+    """Train on the conversations of a run, from its last checkpoint.
+
+    They are read from the run's folder, where the command wrote them when the run was new.
+    """
     assistant, task = load_to_train(run, Conversation)
-    policy = share_layers_as(Policy, assistant.model)
+    policy = share_layers_as(Policy, assistant.model)  # the same weights; it returns log pi
     rows, held_out = (
         encode_conversations(assistant.format, assistant.tokenizer, items, config.context)
         for items in (task.train, task.held_out[:N_VALIDATION])
@@ -103,10 +103,7 @@ def run_sft(run: TrainingRun, config: SftConfig) -> None:
         )
     epochs = EpochSampler(len(rows.examples), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
-
-    def batches(step: int) -> list[Rows]:
-        own = [rows.examples[number] for number in local_rows(epochs(step))]
-        return [pad_examples(part).to(run.device) for part in split_into_batches(own, size)]
+    batches = step_batches(rows.examples, pad_examples, epochs, size, run.device)
 
     def validate(model: nn.Module) -> float:
         parts = split_into_batches(held_out.examples, size)
@@ -117,5 +114,9 @@ def run_sft(run: TrainingRun, config: SftConfig) -> None:
     start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
     records = train_sft(policy, batches, config.loop, validate, start, checkpoints)
     mean_length = round(sum(len(each.tokens) for each in rows.examples) / epochs.n_rows)
-    title = describe_trained_weights(policy)
-    run.follow(records, config.loop.steps, title, config.batch_size * mean_length)
+    run.follow(
+        records,
+        steps=config.loop.steps,
+        title=describe_trained_weights(policy),
+        tokens_per_step=config.batch_size * mean_length,
+    )

@@ -42,11 +42,6 @@ def geometric_rates(low: float | int, high: float | int, steps: int) -> list[flo
     return [low * (high / low) ** (i / (steps - 1)) for i in range(steps)]
 
 
-def adamw_without_decay(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    """Make the optimizer of the training loop, without weight decay."""
-    return make_adamw(parameters, 1.0, (0.9, 0.95), 0.0)
-
-
 def lr_range_test(
     model: nn.Module,
     batches: Callable[[int], Iterable[Any]],
@@ -54,7 +49,7 @@ def lr_range_test(
     low: float | int = 1e-6,
     high: float | int = 1.0,
     steps: int = 100,
-    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] = adamw_without_decay,
+    optimizer: Callable[[list[nn.Parameter]], torch.optim.Optimizer] | None = None,
 ) -> Generator[RateTrial, None, None]:
     """Train at growing rates and yield each with the loss that it led to, until one diverges.
 
@@ -67,12 +62,16 @@ def lr_range_test(
         low: the first rate.
         high: the last rate.
         steps: the number of rates.
-        optimizer: makes the optimizer whose learning rate is tested.
+        optimizer: makes the optimizer whose learning rate is tested; AdamW without decay if None.
     """
     rates = geometric_rates(low, high, steps)
     parameters = [each for each in model.parameters() if each.requires_grad]
     before, was_training = [each.detach().clone() for each in parameters], model.training
-    update, no_scale = optimizer(parameters), torch.amp.GradScaler("cpu", enabled=False)
+    if optimizer is None:
+        update = make_adamw(parameters, 1.0, (0.9, 0.95), 0.0)
+    else:
+        update = optimizer(parameters)
+    no_scale = torch.amp.GradScaler("cpu", enabled=False)
     model.train()
     try:
         lowest = accumulate_gradient(model, parameters, batches(0), loss, no_scale)
