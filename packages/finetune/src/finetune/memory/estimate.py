@@ -2,8 +2,7 @@ r"""Estimate the memory of a training step before it runs.
 
     weights             4 bytes per number in fp32, 2 in bf16, about half a byte in 4 bits
     gradients           one number per trained weight
-    moments             two numbers per trained weight (Adam: Kingma and Ba 2015, algorithm 1), or
-                        one (Muon)
+    moments             two numbers per trained weight in Adam (Kingma and Ba 2015), one in Muon
     activations         tensors that autograd saves in the forward pass: `activation_memory`
     head probabilities  one number per scored position and token of the vocabulary
 

@@ -66,7 +66,7 @@ def affine(
     return scale * unpack(blocks[:, 4:]).astype(np.float32) + offset
 
 
-class Format(NamedTuple):
+class BlockFormat(NamedTuple):
     """Bytes per block, and the function that decodes blocks."""
 
     size: int
@@ -74,14 +74,14 @@ class Format(NamedTuple):
 
 
 FORMATS = {
-    "BF16": Format(2, read_bf16),
-    "F16": Format(2, partial(read_floats, kind="<f2")),
-    "F32": Format(4, partial(read_floats, kind="<f4")),
-    "Q4_0": Format(18, partial(symmetric, unpack=four_bits, middle=8)),
-    "Q4_1": Format(20, partial(affine, unpack=four_bits)),
-    "Q5_0": Format(22, partial(symmetric, unpack=five_bits, middle=16)),
-    "Q5_1": Format(24, partial(affine, unpack=five_bits)),
-    "Q8_0": Format(34, partial(symmetric, unpack=lambda q: q.view(np.int8), middle=0)),
+    "BF16": BlockFormat(2, read_bf16),
+    "F16": BlockFormat(2, partial(read_floats, kind="<f2")),
+    "F32": BlockFormat(4, partial(read_floats, kind="<f4")),
+    "Q4_0": BlockFormat(18, partial(symmetric, unpack=four_bits, middle=8)),
+    "Q4_1": BlockFormat(20, partial(affine, unpack=four_bits)),
+    "Q5_0": BlockFormat(22, partial(symmetric, unpack=five_bits, middle=16)),
+    "Q5_1": BlockFormat(24, partial(affine, unpack=five_bits)),
+    "Q8_0": BlockFormat(34, partial(symmetric, unpack=lambda q: q.view(np.int8), middle=0)),
 }
 
 

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from handcalc.arrays.layers import Array, Back
+from handcalc.arrays.layers import Array, Backward
 
 Mask: TypeAlias = npt.NDArray[np.bool_]
 LOWEST = np.finfo(np.float64).min
@@ -28,7 +28,7 @@ def padding_mask(lengths: npt.NDArray[np.int64], n_keys: int) -> Mask:
     return np.arange(n_keys) < lengths[:, None, None]
 
 
-def softmax(scores: Array, mask: Mask) -> tuple[Array, Back[Array]]:
+def softmax(scores: Array, mask: Mask) -> tuple[Array, Backward[Array]]:
     """p[i] = e^(s[i] - m) / sum over the kept j of e^(s[j] - m), where m is the largest kept score.
 
     Masked entries get 0, and so does a row in which everything is masked.
@@ -43,7 +43,7 @@ def softmax(scores: Array, mask: Mask) -> tuple[Array, Back[Array]]:
 
 def attention_weights(
     q: Array, k: Array, mask: Mask, bias: Array | float = 0.0
-) -> tuple[Array, Back[tuple[Array, Array]]]:
+) -> tuple[Array, Backward[tuple[Array, Array]]]:
     """A = softmax(Q K^T / sqrt(K) + bias)."""
     root = np.sqrt(q.shape[-1])
     scores = np.einsum("...TK, ...SK -> ...TS", q, k) / root + bias
@@ -60,7 +60,7 @@ def attention_weights(
 
 def attention(
     q: Array, k: Array, v: Array, mask: Mask, bias: Array | float = 0.0
-) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
+) -> tuple[Array, Backward[tuple[Array, Array, Array]]]:
     """Return O = A V, the weighted sum of the values for each query."""
     a, weights_back = attention_weights(q, k, mask, bias)
 

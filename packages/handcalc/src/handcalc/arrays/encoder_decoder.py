@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handcalc.arrays.attention import Mask
-from handcalc.arrays.layers import Array, Back, Tokens, embedding, linear, stack
+from handcalc.arrays.layers import Array, Backward, Tokens, embedding, linear, stack
 from handcalc.arrays.positions import PositionRows
 from handcalc.arrays.post_norm import DecoderBlock, EncoderBlock, decoder_block, encoder_block
 
@@ -24,7 +24,7 @@ class EncoderDecoder(NamedTuple):
     decoder: tuple[DecoderBlock, ...]
 
 
-def embed_text(tokens: Tokens, table: Array, rows: PositionRows) -> tuple[Array, Back[Array]]:
+def embed_text(tokens: Tokens, table: Array, rows: PositionRows) -> tuple[Array, Backward[Array]]:
     """Return x = sqrt(D) table[tokens] + PE    (sections 3.4 and 3.5)."""
     root = np.sqrt(table.shape[1])
     x, embedding_back = embedding(tokens, table)
@@ -38,7 +38,7 @@ def encoder_decoder(
     source_mask: Mask,
     target_mask: Mask,
     rows: PositionRows,
-) -> tuple[Array, Back[EncoderDecoder]]:
+) -> tuple[Array, Backward[EncoderDecoder]]:
     """Return logits, B T V: logits[:, t] score the target token at t + 1, given the source, B S.
 
     The masks are B 1 S for the source, and T T or B T T for the target. `rows` is a

@@ -8,18 +8,18 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from handcalc.arrays.layers import Array, Back, affine
+from handcalc.arrays.layers import Array, Backward, affine
 
-Activation: TypeAlias = Callable[[Array], tuple[Array, Back[Array]]]
+Activation: TypeAlias = Callable[[Array], tuple[Array, Backward[Array]]]
 ROOT, CUBE = np.sqrt(2 / np.pi), 0.044715
 
 
-def relu(x: Array) -> tuple[Array, Back[Array]]:
+def relu(x: Array) -> tuple[Array, Backward[Array]]:
     """Return y = max(x, 0); the slope is 1 above zero, and 0 at zero and below."""
     return np.maximum(x, 0.0), lambda y_grad: y_grad * (x > 0)
 
 
-def gelu(x: Array) -> tuple[Array, Back[Array]]:
+def gelu(x: Array) -> tuple[Array, Backward[Array]]:
     """Return y = x/2 (1 + tanh(u)),    u = sqrt(2/pi) (x + 0.044715 x^3).
 
     A smooth ReLU, in the tanh form of Hendrycks and Gimpel 2016, section 2.
@@ -46,7 +46,7 @@ class FeedForward(NamedTuple):
 
 def feed_forward(
     x: Array, w: FeedForward, activation: Activation
-) -> tuple[Array, Back[tuple[Array, FeedForward]]]:
+) -> tuple[Array, Backward[tuple[Array, FeedForward]]]:
     """Return y = f(x W_1^T + b_1) W_2^T + b_2, where f is the activation; x is B T D."""
     h, affine_1_back = affine(x, w.W_1, w.b_1)
     g, activation_back = activation(h)

@@ -12,7 +12,16 @@ from typing import NamedTuple
 from handcalc.arrays.attention import Mask, causal_mask
 from handcalc.arrays.feed_forward import FeedForward, feed_forward, gelu
 from handcalc.arrays.heads import Heads, multi_head_attention
-from handcalc.arrays.layers import Array, Back, Norm, Tokens, embedding, layer_norm, linear, stack
+from handcalc.arrays.layers import (
+    Array,
+    Backward,
+    Norm,
+    Tokens,
+    embedding,
+    layer_norm,
+    linear,
+    stack,
+)
 from handcalc.arrays.loss import cross_entropy
 from handcalc.arrays.positions import Positions
 
@@ -28,7 +37,7 @@ class Block(NamedTuple):
 
 def block(
     x: Array, w: Block, mask: Mask, positions: Positions
-) -> tuple[Array, Back[tuple[Array, Block]]]:
+) -> tuple[Array, Backward[tuple[Array, Block]]]:
     """Return y = r + FFN(norm(r)), r = x + attention(norm(x)); x is B T D."""
     n, attention_norm_back = layer_norm(x, w.attention_norm)
     m, attention_back = multi_head_attention(
@@ -65,7 +74,7 @@ class GPT(NamedTuple):
     """
 
 
-def gpt(tokens: Tokens, w: GPT, positions: Positions) -> tuple[Array, Back[tuple[GPT, Array]]]:
+def gpt(tokens: Tokens, w: GPT, positions: Positions) -> tuple[Array, Backward[tuple[GPT, Array]]]:
     """Return logits, B T V, of tokens, B T: logits[:, t] score the token at t + 1.
 
     `back` returns the gradients of the weights and of `positions.rows`.

@@ -12,13 +12,13 @@ from typing import NamedTuple
 import numpy as np
 
 from handcalc.arrays.attention import Mask, attention
-from handcalc.arrays.layers import Array, Back, linear
+from handcalc.arrays.layers import Array, Backward, linear
 from handcalc.arrays.positions import Rotation, no_rotation
 
 
 def self_attention(
     x: Array, w_q: Array, w_k: Array, w_v: Array, mask: Mask
-) -> tuple[Array, Back[tuple[Array, Array, Array, Array]]]:
+) -> tuple[Array, Backward[tuple[Array, Array, Array, Array]]]:
     """Return o = attention(x W_Q^T, x W_K^T, x W_V^T), one head.
 
     x is B T D, each matrix K D, the mask T T or B T T, the result B T K.
@@ -59,7 +59,7 @@ def multi_head_attention(
     mask: Mask,
     rotation: Rotation = no_rotation,
     bias: Array | float = 0.0,
-) -> tuple[Array, Back[tuple[Array, Array, Heads]]]:
+) -> tuple[Array, Backward[tuple[Array, Array, Heads]]]:
     """M = concat(head_1, ..., head_H) W_O^T, with x B T D, y B S D and M B T D.
 
     All heads share the mask, which is T S, B T S or B 1 S. `rotation` and `bias` come from a

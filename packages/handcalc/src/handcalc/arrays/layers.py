@@ -9,13 +9,13 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.float64]
 Tokens: TypeAlias = npt.NDArray[np.int64]
 Result = TypeVar("Result")
-Back: TypeAlias = Callable[[Array], Result]
+Backward: TypeAlias = Callable[[Array], Result]
 """From the gradient of the loss at a result to the gradients at its inputs."""
 
 EPSILON = 1e-5  # keeps LayerNorm from dividing by zero
 
 
-def linear(x: Array, w: Array) -> tuple[Array, Back[tuple[Array, Array]]]:
+def linear(x: Array, w: Array) -> tuple[Array, Backward[tuple[Array, Array]]]:
     """Return y = x W^T.
 
     x is B T I, W is O I, y is B T O.
@@ -24,14 +24,14 @@ def linear(x: Array, w: Array) -> tuple[Array, Back[tuple[Array, Array]]]:
     return x @ w.T, lambda y_grad: (y_grad @ w, np.einsum("BTO, BTI -> OI", y_grad, x))
 
 
-def affine(x: Array, w: Array, b: Array) -> tuple[Array, Back[tuple[Array, Array, Array]]]:
+def affine(x: Array, w: Array, b: Array) -> tuple[Array, Backward[tuple[Array, Array, Array]]]:
     """Return y = x W^T + b, where b has O numbers."""
     y, linear_back = linear(x, w)
     # b reaches every row: b.grad = sum over b and t of y.grad
     return y + b, lambda y_grad: (*linear_back(y_grad), y_grad.sum(axis=(0, 1)))
 
 
-def embedding(tokens: Tokens, table: Array) -> tuple[Array, Back[Array]]:
+def embedding(tokens: Tokens, table: Array) -> tuple[Array, Backward[Array]]:
     """x[b, t] = table[tokens[b, t]].
 
     Tokens are B T, the table is V D, x is B T D.
@@ -55,7 +55,7 @@ class Norm(NamedTuple):
     """Offsets, D."""
 
 
-def layer_norm(x: Array, w: Norm) -> tuple[Array, Back[tuple[Array, Norm]]]:
+def layer_norm(x: Array, w: Norm) -> tuple[Array, Backward[tuple[Array, Norm]]]:
     """Return y = gamma z + beta,  z = (x - mean) / std,  std = sqrt(variance + epsilon).
 
     x is B T D (Ba, Kiros and Hinton 2016, eq. 3 and 4).

@@ -17,14 +17,14 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from handcalc.arrays.layers import Array, Back
+from handcalc.arrays.layers import Array, Backward
 
-Rotation: TypeAlias = Callable[[Array], tuple[Array, Back[Array]]]
+Rotation: TypeAlias = Callable[[Array], tuple[Array, Backward[Array]]]
 PositionRows: TypeAlias = Callable[[int, int], Array]
 """From n_positions and d_model to rows, T D, such as `sinusoids`."""
 
 
-def no_rotation(x: Array) -> tuple[Array, Back[Array]]:
+def no_rotation(x: Array) -> tuple[Array, Backward[Array]]:
     """Return x unchanged, for schemes without a rotation."""
     return x, lambda y_grad: y_grad
 
@@ -40,7 +40,7 @@ class Positions(NamedTuple):
     """Added to the scores, H T S."""
 
 
-def learned_rows(table: Array, n_positions: int) -> tuple[Array, Back[Array]]:
+def learned_rows(table: Array, n_positions: int) -> tuple[Array, Backward[Array]]:
     """Return the first rows of a table that is trained like any other weight.
 
     Raises:
@@ -73,7 +73,7 @@ def rotary_angles(n_positions: int, d_head: int, base: float = 10_000.0) -> Arra
     return np.arange(n_positions)[:, None] * base ** (-np.arange(0, d_head, 2) / d_head)
 
 
-def rotate(x: Array, angles: Array) -> tuple[Array, Back[Array]]:
+def rotate(x: Array, angles: Array) -> tuple[Array, Backward[Array]]:
     """Rotate each pair (a, b) = (x[i], x[i + K/2]) of a row by its angle, as Llama does.
 
     (a, b) -> (a cos theta - b sin theta, a sin theta + b cos theta)    (eq. 13)
@@ -85,7 +85,7 @@ def rotate(x: Array, angles: Array) -> tuple[Array, Back[Array]]:
     return y, lambda y_grad: rotate(y_grad, -angles)[0]
 
 
-def rotate_interleaved(x: Array, angles: Array) -> tuple[Array, Back[Array]]:
+def rotate_interleaved(x: Array, angles: Array) -> tuple[Array, Backward[Array]]:
     """Rotate each pair (x[2i], x[2i + 1]) instead, as Su et al. write it."""
     a, b = x[..., 0::2], x[..., 1::2]
     cos, sin = np.cos(angles), np.sin(angles)

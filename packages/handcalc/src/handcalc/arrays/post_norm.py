@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 from handcalc.arrays.attention import Mask
 from handcalc.arrays.feed_forward import FeedForward, feed_forward, relu
 from handcalc.arrays.heads import Heads, multi_head_attention
-from handcalc.arrays.layers import Array, Back, Norm, layer_norm
+from handcalc.arrays.layers import Array, Backward, Norm, layer_norm
 
 
 class Attention(NamedTuple):
@@ -24,7 +24,7 @@ class Attention(NamedTuple):
 
 def attention_sublayer(
     x: Array, y: Array, w: Attention, mask: Mask
-) -> tuple[Array, Back[tuple[Array, Array, Attention]]]:
+) -> tuple[Array, Backward[tuple[Array, Array, Attention]]]:
     """LayerNorm(x + m), with m = attention from queries of x (B T D) to keys of y (B S D)."""
     m, heads_back = multi_head_attention(x, y, w.heads, mask)
     n, norm_back = layer_norm(x + m, w.norm)
@@ -45,7 +45,7 @@ class Mlp(NamedTuple):
     norm: Norm
 
 
-def mlp_sublayer(x: Array, w: Mlp) -> tuple[Array, Back[tuple[Array, Mlp]]]:
+def mlp_sublayer(x: Array, w: Mlp) -> tuple[Array, Backward[tuple[Array, Mlp]]]:
     """LayerNorm(x + FFN(x)); x is B T D."""
     f, layers_back = feed_forward(x, w.layers, relu)
     n, norm_back = layer_norm(x + f, w.norm)
@@ -67,7 +67,7 @@ class EncoderBlock(NamedTuple):
 
 def encoder_block(
     x: Array, w: EncoderBlock, mask: Mask
-) -> tuple[Array, Back[tuple[Array, EncoderBlock]]]:
+) -> tuple[Array, Backward[tuple[Array, EncoderBlock]]]:
     """Self-attention of the source, then the feed-forward layer; x is B S D."""
     n, attention_back = attention_sublayer(x, x, w.attention, mask)
     y, mlp_back = mlp_sublayer(n, w.mlp)

@@ -72,7 +72,7 @@ def weights_with_random_norms(block: str, seed: int = 42) -> dict[str, Any]:
 def autograd_step(
     weights: dict[str, Any], tokens: list[int], targets: list[int], block: str
 ) -> tuple[float, dict[str, Any]]:
-    """Return loss and gradients by the autograd engine: our forward pass on `Number`s."""
+    """Return loss and gradients by the autograd engine: our forward pass on each `Number`."""
     engine = {name: map_numbers(Number, tensor) for name, tensor in weights.items()}
     loss = forward(engine, tokens, targets, block).values["loss"]
     loss.backward()
