@@ -270,14 +270,14 @@ def test_the_demo_prints_all_its_parts(capsys, monkeypatch):
         (["explain", "W_O[16][0]"], "W_O is 16 x 16"),
         (["demo", "--steps", "0"], "steps must be at least 1, got 0"),
         (["train", "--steps", "0"], "steps must be at least 1, got 0"),
-        (["train", "--rate", "2"], "rate must lie between 0 and 1, got 2.0"),
+        (["train", "--learning-rate", "2"], "learning_rate must lie between 0 and 1, got 2.0"),
         (["train", "--n-heads", "3"], "d_model 16 does not divide into 3 heads"),
         (["train", "no such file"], "no such file: No such file or directory"),
         (["train", "."], "Is a directory"),
         (["train", "--resume", "x", "--steps", "9"], "keeps its own words and settings: leave out"),
         (["train", "--resume", "nowhere"], "there is no run in 'nowhere'"),
         (["chekc"], "invalid choice: 'chekc'"),
-        ([], "the following arguments are required: command"),
+        ([], "the following arguments are required: COMMAND"),
     ],
 )
 def test_wrong_input_is_a_sentence_and_status_2(call, message, capsys, monkeypatch, tmp_path):

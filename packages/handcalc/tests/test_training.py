@@ -126,7 +126,7 @@ def test_every_word_comes_once_in_a_pass_and_passes_differ():
 
 def test_a_few_words_are_learned():
     words = Words(["ab"] * 9, ["ab"], "ab")
-    config = TrainConfig(steps=200, d_model=4, n_heads=2, d_ff=5, context=4, rate=0.05)
+    config = TrainConfig(steps=200, d_model=4, n_heads=2, d_ff=5, context=4, learning_rate=0.05)
     state = initial_state(config, words)
     assert held_out_loss(config, words, state) == pytest.approx(math.log(3), abs=0.2)
     *_, last = train(config, words, state)
@@ -139,7 +139,7 @@ def test_a_few_words_are_learned():
 
 def test_training_is_adamw_with_a_rate_that_falls_to_zero():
     words = split_words(TEN, seed=1)
-    config = replace(TINY, steps=3, rate=0.03, block="post-ln", seed=7)
+    config = replace(TINY, steps=3, learning_rate=0.03, block="post-ln", seed=7)
     records = list(train(config, words, initial_state(config, words)))
     weights, memory = initial_weights(Shape(3, 4, 4, 2, 5), "post-ln", 7), {}
     order = islice(shuffled_words(words, 7, 0), 3)

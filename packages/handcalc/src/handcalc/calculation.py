@@ -33,7 +33,7 @@ def dot(a: Vector, b: Vector) -> float:
 def weighted_sum(weights: Vector, rows: Matrix) -> Vector:
     """y[j] = sum over k of weights[k] rows[k][j].
 
-    Four rows at a time: the loop of a list comprehension costs more than the arithmetic in it.
+    It adds four rows per pass, because looping costs more than the arithmetic.
     """
     n = len(rows)
     if n < 4:

@@ -10,17 +10,17 @@ from importlib import import_module
 from pathlib import Path
 
 from handcalc.layers.embedding import WORDS, encode
-from handcalc.model.transformer import BLOCKS
+from handcalc.model.transformer import BLOCK_HELP, BLOCKS
 from handcalc.model.weights import Shape
 from handcalc.training.optimizers import OPTIMIZERS
 
 COMMANDS = {
     "step": "print every number of one training step",
-    "explain": "print the formula of any number of the step, and the numbers that it was made from",
-    "train": "train the same model on a file of words, and let it generate new ones",
-    "check": "check every gradient against finite differences, autograd and PyTorch",
-    "compare": "compare with PyTorch and with our autograd engine: equal results, and the speedup",
-    "demo": "show all of it in half a minute",
+    "explain": "print how a number of the step was calculated: its formula, and the numbers in it",
+    "train": "train the model of `step` on a file of words, and let it generate new words",
+    "check": "check every gradient against finite differences, our autograd engine and PyTorch",
+    "compare": "compare results and speed with PyTorch and with our autograd engine",
+    "demo": "show every command at work, in half a minute",
 }
 
 
@@ -62,10 +62,15 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
     main_parser = argparse.ArgumentParser(
         prog="handcalc", description="A training step of a transformer, calculated by hand."
     )
-    commands = main_parser.add_subparsers(dest="command", required=True)
+    commands = main_parser.add_subparsers(
+        title="commands", metavar="COMMAND", dest="command", required=True
+    )
     for name, description in COMMANDS.items():
-        command = commands.add_parser(name, help=description, description=description)
-        command.add_argument("--json", action="store_true", help="print one JSON document instead")
+        details = f"{description[0].upper()}{description[1:]}."
+        command = commands.add_parser(name, help=description, description=details)
+        command.add_argument(
+            "--json", action="store_true", help="print one JSON document instead of text"
+        )
         if name in ("step", "explain"):
             add_sentence_options(command)
         if name in arguments:
@@ -77,15 +82,15 @@ def add_sentence_options(command: argparse.ArgumentParser) -> None:
     """Add the options that `step` and `explain` share."""
     command.add_argument(
         "--text", type=sentence, default="I like transformers", metavar="WORDS",
-        help=f"sentence to learn, words of: {' '.join(WORDS[3:])} (default: %(default)s)",
+        help=f"sentence to learn, made of the words {', '.join(WORDS[3:])} (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
         "--optimizer", choices=OPTIMIZERS, default="adamw",
-        help="update rule of the weights (default: %(default)s)",
+        help="rule that updates the weights; adamw is what GPTs use (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
         "--block", choices=BLOCKS, default="pre-ln",
-        help="how layers, norms and residuals are joined; pre-ln is GPT-2's (default: %(default)s)",
+        help=f"{BLOCK_HELP} (default: %(default)s)",
     )  # fmt: skip
     command.add_argument(
         "--seed", type=int, default=42, help="seed of the initial weights (default: %(default)s)"

@@ -2,7 +2,8 @@
 
 A = softmax(Q K^T / sqrt(K) + bias),    O = A V    (Vaswani et al. 2017, eq. 1)
 
-Queries are B T K, keys and values B S K; with heads, B H T K and B H S K. A mask is True where a
+Q, K and V are the matrices of queries, B T K, keys and values, B S K; with heads, B H T K and
+B H S K. The K of the shapes and of sqrt(K) is the width of a key. A mask is True where a
 query may see a key. Departure from the paper: a query that may see no key gets zeros, where the
 softmax of nothing would be 0 / 0.
 """
@@ -24,7 +25,10 @@ def causal_mask(n_positions: int) -> Mask:
 
 
 def padding_mask(lengths: npt.NDArray[np.int64], n_keys: int) -> Mask:
-    """Return a mask, B 1 S, where every query sees the first lengths[b] keys and no padding."""
+    """Return a mask, B 1 S, where every query sees the first lengths[b] keys.
+
+    With heads, insert their axis: mask[:, None].
+    """
     return np.arange(n_keys) < lengths[:, None, None]
 
 

@@ -85,7 +85,11 @@ def stack(
     weights: Iterable[LayerWeights],
     layer: Callable[[Rows, LayerWeights], tuple[Rows, Callable[[Rows], tuple[Rows, LayerWeights]]]],
 ) -> tuple[Rows, Callable[[Rows], tuple[Rows, tuple[LayerWeights, ...]]]]:
-    """Apply layers one after another, each with its own weights: x <- layer(x, w)."""
+    """Apply layers one after another, each with its own weights: x <- layer(x, w).
+
+    `layer` returns its result and its `back`; the `back` of the stack returns the gradients of x
+    and of the weights of every layer, from first to last.
+    """
     backs: list[Callable[[Rows], tuple[Rows, LayerWeights]]] = []
     for w in weights:
         x, layer_back = layer(x, w)

@@ -12,7 +12,9 @@ BOUNDS = {"differences": 1e-9, "autograd": 1e-12, "torch": 1e-10}
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the choice of the block and the seed."""
     parser.add_argument(
-        "--block", choices=BLOCKS, help="check only this block (default: all four, for a minute)"
+        "--block",
+        choices=BLOCKS,
+        help="check only this block (default: all four, which takes a minute)",
     )
     parser.add_argument(
         "--seed", type=int, default=42, help="seed of the weights (default: %(default)s)"

@@ -77,7 +77,7 @@ def print_first_step(c: Calculation, error: float) -> None:
 
 
 def print_memorising(losses: list[float], last: Calculation) -> None:
-    """Print the falling loss, and the probability of each correct word in the end."""
+    """Print the loss during training, and the final probability of each correct word."""
     print("The same step a hundred times, with AdamW. Loss in nats:")
     for step in PRINTED_STEPS:
         print(f"  {step:3}  {losses[step]:.6f}  {'#' * round(40 * losses[step] / losses[0])}")

@@ -1,4 +1,4 @@
-"""`handcalc explain NAME`: print the formula of a number and the numbers that it was made from."""
+"""`handcalc explain NAME`: print the formula of a number, and the numbers in it."""
 
 import argparse
 import json

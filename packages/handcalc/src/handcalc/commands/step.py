@@ -14,10 +14,11 @@ MAX_COLUMNS = 8  # numbers printed per row; --json has all of them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add the option that `explain` does not have."""
+    """Add --steps, which `explain` does not have."""
     parser.add_argument(
         "--steps", type=positive, default=1,
-        help="updates of the weights before the last loss is printed (default: %(default)s)",
+        help="updates of the weights; the first step is printed in full, then the final loss "
+        "(default: %(default)s)",
     )  # fmt: skip
 
 

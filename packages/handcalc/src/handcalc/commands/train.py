@@ -37,10 +37,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
             help=f"{field.metadata['help']} (default: {default})",
         )
     parser.add_argument("--name", help="name of the run's folder (default: words)")
-    parser.add_argument("--runs", type=Path, help="folder of all run folders (default: runs)")
+    parser.add_argument("--runs", type=Path, help="folder that holds all runs (default: runs)")
     parser.add_argument(
         "--resume", type=Path, metavar="FOLDER",
-        help="continue the run in this folder, with its own words and settings",
+        help="continue the run in this folder, with its own words and settings "
+        "(default: start a new run)",
     )  # fmt: skip
     parser.add_argument(
         "--overwrite", action="store_true", help="replace an existing run of the same name"

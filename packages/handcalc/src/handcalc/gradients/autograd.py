@@ -2,8 +2,7 @@
 
 Every operation makes a new number that remembers its parents and, for each parent, the derivative
 of the result by it. `backward` visits all ancestors of a result in reverse topological order and
-applies the chain rule: the gradient of a parent is the sum over its children of
-child.grad d child / d parent.
+applies the chain rule: parent.grad = sum over its children of child.grad * (d child / d parent).
 
 Reverse-mode differentiation: Linnainmaa 1970; Baydin et al. 2018, section 3.2. The order is found
 with a loop, because a recursion would run out of stack in a long calculation.
@@ -13,20 +12,20 @@ import math
 
 
 class Number:
-    """A number, its gradient, its parents, and its derivative by each parent (its slope)."""
+    """A number, its gradient, its parents, and its local derivative by each parent."""
 
-    __slots__ = ("grad", "parents", "slopes", "value")
+    __slots__ = ("derivatives", "grad", "parents", "value")
 
     def __init__(
         self,
         value: float,
         parents: "tuple[Number, ...]" = (),
-        slopes: "tuple[float, ...]" = (),
+        derivatives: "tuple[float, ...]" = (),
     ) -> None:
         self.value = value
         self.grad = 0.0
         self.parents = parents
-        self.slopes = slopes
+        self.derivatives = derivatives
 
     def __add__(self, other: "Number | float") -> "Number":
         if isinstance(other, Number):
@@ -64,20 +63,21 @@ class Number:
     __radd__ = __add__
     __rmul__ = __mul__
 
+    # `max`, which the softmax calls, compares with this
     def __gt__(self, other: "Number | float") -> bool:
         return self.value > (other.value if isinstance(other, Number) else other)
 
     def exp(self) -> "Number":
-        """Return e^x; the slope is the result itself."""
+        """Return e^x, whose derivative is e^x."""
         y = math.exp(self.value)
         return Number(y, (self,), (y,))
 
     def log(self) -> "Number":
-        """Return the natural logarithm; the slope is 1 / x."""
+        """Return the natural logarithm, whose derivative is 1 / x."""
         return Number(math.log(self.value), (self,), (1.0 / self.value,))
 
     def tanh(self) -> "Number":
-        """Return the hyperbolic tangent y; the slope is 1 - y^2."""
+        """Return the hyperbolic tangent y, whose derivative is 1 - y^2."""
         y = math.tanh(self.value)
         return Number(y, (self,), (1.0 - y * y,))
 
@@ -88,8 +88,8 @@ class Number:
             number.grad = 0.0
         self.grad = 1.0
         for number in reversed(order):
-            for parent, slope in zip(number.parents, number.slopes):
-                parent.grad += number.grad * slope
+            for parent, derivative in zip(number.parents, number.derivatives):
+                parent.grad += number.grad * derivative
 
 
 def topological_order(result: Number) -> "list[Number]":

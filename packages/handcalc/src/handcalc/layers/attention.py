@@ -5,7 +5,9 @@ M = concat(O of all heads) W_O^T    (Vaswani et al. 2017, eq. 1 and sections 3.2
 
 Q, K and V are matrices of T rows of d_k numbers. Entries right of the diagonal are in the future:
 there S is -inf, and A and every gradient are 0. W_Q, W_K and W_V are stored as inputs x outputs,
-W_O as outputs x inputs. The array versions are `arrays/attention.py` and `arrays/heads.py`.
+W_O as outputs x inputs. `c.line(name, f, *inputs)` of `calculation.py` stores f of the named inputs
+under the name; `c.tuple_line` does so for an f with several results. The array versions are
+`arrays/attention.py` and `arrays/heads.py`.
 """
 
 from handcalc.calculation import (

@@ -105,6 +105,12 @@ BLOCKS = {"classic": classic, "residual": residual, "post-ln": post_ln, "pre-ln"
 NORMS = {"classic": [""], "residual": [""], "post-ln": [".0", ".1"], "pre-ln": [".0", ".1", ".2"]}
 """The suffixes of the names of each block's norms."""
 
+BLOCK_HELP = (
+    "classic: attention plus feed-forward layer, then a norm; residual: plus the embedding; "
+    "post-ln: a norm after each residual; pre-ln: a norm before each layer, as in GPT-2"
+)
+"""The four blocks in words, for the options that choose one."""
+
 
 def text_calculation(weights: "dict[str, Any]", tokens: Tokens) -> Calculation:
     """Return a calculation with the weights, the tokens and the constants, and no lines yet.
@@ -123,7 +129,7 @@ def text_calculation(weights: "dict[str, Any]", tokens: Tokens) -> Calculation:
 
 
 def predict(weights: "dict[str, Any]", tokens: Tokens, block: str) -> Calculation:
-    """Return the lines from the text to the probabilities of each next token."""
+    """Return the calculation from the text to the probabilities of each next token."""
     c = text_calculation(weights, tokens)
     x, _ = embedding(c)
     n, _ = BLOCKS[block](c, x)
@@ -132,7 +138,7 @@ def predict(weights: "dict[str, Any]", tokens: Tokens, block: str) -> Calculatio
 
 
 def forward(weights: "dict[str, Any]", tokens: Tokens, targets: Tokens, block: str) -> Calculation:
-    """Return the lines from the text to the loss (nats); its `backward()` adds the gradients."""
+    """Return the calculation from text to loss (nats); its `backward()` adds the gradients."""
     c = text_calculation(weights, tokens)
     x, embedding_back = embedding(c)
     n, block_back = BLOCKS[block](c, x)

@@ -37,7 +37,7 @@ def sinusoids(n: int, width: int) -> Matrix:
 
 
 def rotation(k: int, width: int) -> Matrix:
-    """Return the matrix R of an offset of k positions: P[t + k] = P[t] R, for every t.
+    """Return the matrix R that moves encodings by k positions: P[t + k] = P[t] R, for every t.
 
     Each pair is rotated by its angle a = k / divisor[i], because
     sin(x + a) = sin x cos a + cos x sin a and cos(x + a) = cos x cos a - sin x sin a:

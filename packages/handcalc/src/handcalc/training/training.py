@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from handcalc.model.transformer import BLOCKS
+from handcalc.model.transformer import BLOCK_HELP, BLOCKS
 from handcalc.model.weights import Shape, initial_weights
 from handcalc.training.optimizers import State, training_step
 from handcalc.training.words import Words, spell
@@ -24,13 +24,19 @@ def option(default: Any, text: str) -> Any:
 class TrainConfig:
     """The settings of a training run."""
 
-    steps: int = option(1000, "training steps, one word per step")
-    rate: float = option(0.007, "peak learning rate of AdamW; falls linearly to 0")
-    d_model: int = option(16, "width of the row of a token")
-    n_heads: int = option(4, "attention heads; they share the width equally")
-    d_ff: int = option(64, "width inside the feed-forward layer")
-    context: int = option(16, "longest text in characters; longer words are cut")
-    block: str = option("pre-ln", "how layers, norms and residuals are joined")
+    steps: int = option(1000, "training steps, one word each; more learn more and take longer")
+    learning_rate: float = option(
+        0.007,
+        "peak learning rate of AdamW, which falls linearly to 0; higher learns faster, "
+        "until training becomes unstable",
+    )
+    d_model: int = option(16, "numbers per token; more learn more, but are slower")
+    n_heads: int = option(
+        4, "attention heads, which divide d-model equally; more heads are narrower"
+    )
+    d_ff: int = option(64, "width inside the feed-forward layer; wider learns more, but is slower")
+    context: int = option(16, "characters of the longest word; longer ones are cut")
+    block: str = option("pre-ln", BLOCK_HELP)
     seed: int = option(42, "seed of the initial weights and of the order of the words")
 
     def __post_init__(self) -> None:
@@ -40,8 +46,8 @@ class TrainConfig:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.block not in BLOCKS:
             raise ValueError(f"there is no block {self.block!r}, only {', '.join(BLOCKS)}")
-        if not 0 < self.rate < 1:
-            raise ValueError(f"rate must lie between 0 and 1, got {self.rate}")
+        if not 0 < self.learning_rate < 1:
+            raise ValueError(f"learning_rate must lie between 0 and 1, got {self.learning_rate}")
         self.shape(1)
 
     def shape(self, vocab_size: int) -> Shape:
@@ -68,7 +74,7 @@ def train(config: TrainConfig, words: Words, state: State) -> Iterator[Record]:
     order = shuffled_words(words, config.seed, state.step)
     for step in range(state.step + 1, config.steps + 1):
         tokens, targets = spell(next(order), words.characters, config.context)
-        rate = config.rate * (1 - (step - 1) / config.steps)
+        rate = config.learning_rate * (1 - (step - 1) / config.steps)
         c, state = training_step(state, tokens, targets, config.block, rate=rate)
         yield Record(step, c.values["loss"], state)
 
