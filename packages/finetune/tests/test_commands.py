@@ -153,12 +153,12 @@ def test_a_reward_model_is_validated_without_dropout(home, sft):
 
 @pytest.mark.parametrize("bits", ["", "--quantised"])
 def test_ppo_with_adapters_shares_one_base(home, sft, few_questions, bits, monkeypatch):
-    def held(models, *more):
+    def held(models, *more, **options):
         weights = [*models.policy.buffers(), *models.policy.parameters()]
         shared = {each.data_ptr() for each in weights if not each.requires_grad}
         critic = [*models.critic.buffers(), *models.critic.parameters()]
         assert shared == {each.data_ptr() for each in critic if not each.requires_grad}
-        return begun(models, *more)
+        return begun(models, *more, **options)
 
     begun = ppo_run.ppo
     monkeypatch.setattr(ppo_run, "ppo", held)

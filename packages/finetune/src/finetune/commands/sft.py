@@ -19,8 +19,8 @@ def run(config: SftConfig) -> int:
     if config.show_mask:
         return print_masks(config)
     with TrainingRun(config) as run:
-        with run.setup() as is_first:
-            if is_first and config.resume is None:
+        with run.setup() as is_first_process:
+            if is_first_process and config.resume is None:
                 assistant = load_initial_assistant(config)
                 conversations = select_conversations(config, assistant)
                 create_run(run.folder, config, assistant, conversations)

@@ -116,7 +116,7 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
         DelimiterInContent: a message contains a delimiter for which there is no special token.
     """
     messages = format.trim(messages)
-    # A conversation can be checked only as a whole; any answer will do.
+    # the check parses a whole conversation, so the prompt gets a stand-in for the answer
     check_delimiters(format, tokenizer, [*messages, {"role": "assistant", "content": "any"}])
     tokens = encode_pieces(format, tokenizer, format.prompt(messages))
     return missing_prefix(format, tokenizer, tokens) + tokens
@@ -125,31 +125,35 @@ def prompt_tokens(format: Format, tokenizer: Tokenizer, messages: Sequence[Messa
 def check_delimiters(format: Format, tokenizer: Tokenizer, messages: Sequence[Message]) -> None:
     """Refuse messages that contain a delimiter, unless the delimiters have special tokens."""
     specials = special_tokens(tokenizer)
-    delimiters = [each for each in format.between.values() if each.strip()]
-    if not all(any(special in each for special in specials) for each in delimiters):
-        conversation_text(format, messages)
+    for delimiter in filter(str.strip, format.between.values()):
+        if not any(special in delimiter for special in specials):  # it is ordinary text
+            conversation_text(format, messages)  # raises if it cannot be parsed back
+            return
 
 
 def encode_pieces(format: Format, tokenizer: Tokenizer, pieces: Iterable[Piece]) -> list[int]:
     """Return the tokens of pieces; all text between two special tokens is encoded at once."""
     specials = special_tokens(tokenizer)
+    # "(?!)" matches nowhere, as there are no special tokens to find
     pattern = (
         regex.compile(r"\L<specials>", specials=specials) if specials else regex.compile("(?!)")
     )
-    tokens, text = [], ""
+    parts: list[int | str] = []  # special tokens by id, and the texts between them
     for piece in pieces:
-        parts: list[int | str] = [piece.text]
-        if piece.markup and piece.trained:
-            parts = [stop_token(format, tokenizer)]
-        elif piece.markup:
+        if not piece.markup:
+            parts.append(piece.text)
+        elif piece.trained:
+            parts.append(stop_token(format, tokenizer))
+        else:
             texts = split_keeping_matches(pattern, piece.text)
-            parts = [specials.get(each, each) for each in texts]
-        for part in parts:
-            if isinstance(part, str):
-                text += part
-            else:
-                tokens += [*tokenizer.encode(text), part]
-                text = ""
+            parts += [specials.get(each, each) for each in texts]
+    tokens, text = [], ""
+    for part in parts:
+        if isinstance(part, str):
+            text += part
+        else:  # it ends the text that was collected
+            tokens += [*tokenizer.encode(text), part]
+            text = ""
     return tokens + tokenizer.encode(text)
 
 

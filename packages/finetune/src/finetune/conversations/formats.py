@@ -47,9 +47,9 @@ class Format:
     stop: str
     """The delimiter that ends an answer. The model learns to write it."""
     around: tuple[str, str] = ("", "")
-    """White space before and after an answer, which the model writes too."""
+    """White space before and after an answer, which the model writes too; " " for LLAMA_2."""
     first_gap: str = EMPTY_LINE
-    """Text that replaces the first empty line of a question."""
+    """Markup in place of the first empty line of a question; of ALPACA the heading of the input."""
     begins_text: bool = True
     """Whether a row starts with the tokens that the tokenizer puts before every text."""
 
@@ -108,7 +108,7 @@ class Format:
         return Piece(self.between[previous, following], markup=True, trained=False)
 
     def trim(self, messages: Sequence[Message]) -> list[Message]:
-        """Return the messages as they are; only the format of a chat template may trim them."""
+        """Return the messages as they are; a chat template's format may strip their white space."""
         return list(messages)
 
 

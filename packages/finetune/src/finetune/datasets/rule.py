@@ -1,4 +1,4 @@
-"""The rule: four checks of a good answer, against which trained models are measured.
+"""The rule, our true reward: four checks of a good answer, against which models are measured.
 
 The score is the share of the checks that an answer passes, in [0, 1]. No model is shown the rule. A
 reward model sees pairs of answers only, and its scores are compared with the rule. The rule looks

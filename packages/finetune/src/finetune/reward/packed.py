@@ -20,7 +20,9 @@ MAX_REAL_SHARE = 0.9
 def hidden_at(
     model: GPT, tokens: Int[Tensor, "B T"], wanted: Bool[Tensor, "B T"]
 ) -> Float[Tensor, "N D"]:
-    """Return the residual stream after the last block at the wanted positions, row by row.
+    """Return the normalised output of the last block at the wanted positions, row by row.
+
+    Packed means that the rows stand behind one another in a single row, without padding.
 
     Tokens after the last wanted position of a row are treated as padding, because no earlier
     position attends to them.

@@ -17,7 +17,10 @@ from gpt.model.gpt import GPT
 
 
 class Scorer(GPT):
-    """A GPT whose forward pass returns one score per text, read at its last real token."""
+    """A GPT whose forward pass returns one score per text, read at its last real token.
+
+    It shares the blocks of a GPT and not its signature: texts come with their lengths.
+    """
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__(config)
@@ -25,7 +28,7 @@ class Scorer(GPT):
 
     def replace_head(self) -> None:
         """Replace the output head by a linear row that scores texts, initialised to zero."""
-        self.head = self.head_bias = None
+        self.head = self.head_bias = None  # logits are never computed
         table = self.embedding.weight
         self.score = nn.Linear(
             table.shape[1], 1, bias=False, device=table.device, dtype=table.dtype
@@ -46,7 +49,7 @@ class Scorer(GPT):
         return self.score(hidden_at(self, tokens, last))[:, 0]
 
     def values(self, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-        """Return a score at every position, from the text up to there."""
+        """Return the score of every prefix of the text, as PPO's critic needs them."""
         return self.score(self.hidden(tokens))[..., 0]
 
 

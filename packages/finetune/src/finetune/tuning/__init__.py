@@ -1,4 +1,4 @@
 """Choose a learning rate and a batch size.
 
-Read `rate_range`, `batch_scaling`, `sweep`. Only chapters use this folder.
+Read `rate_range`, `batch_scaling`, `sweep`. Only chapters of the book use this folder.
 """
