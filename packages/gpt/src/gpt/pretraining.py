@@ -51,13 +51,13 @@ class TrainConfig(RunOptions):
     """Fraction of the text, in whole documents, that is held out for validation.
     A larger one gives a steadier score and leaves less to train on."""
     tokenizer: Literal["bpe", "character"] = "bpe"
-    """bpe: byte-pair encoding trained on the text, which fits more text into the context.
-    character: one token per character."""
+    """Byte-pair encoding trained on the text (bpe), or one token per character.
+    With bpe, more text fits into the context."""
     vocab_size: int = 1024
     """Vocabulary size of the byte-pair encoding, unused with --tokenizer character.
     A larger one shortens texts, but each token is rarer."""
     recipe: RecipeName = "fast"
-    """plain: architecture and hyperparameters of GPT-2. fast: newer ones that learn faster."""
+    """The plain architecture and hyperparameters of GPT-2, or fast: newer ones that learn faster."""
     preset: str = "small"
     """Size of the model, from smallest to largest: nano, tiny, small or gpt2."""
     context: Annotated[int | None, FromPreset] = None
@@ -76,10 +76,10 @@ class TrainConfig(RunOptions):
     """Position encoding: how the model knows the order of tokens.
     learned and sinusoidal are added to the embeddings; rotary and alibi act inside attention."""
     norm: Annotated[Literal["pre", "post"] | None, FromPreset] = None
-    """pre: normalise before attention and before the feed-forward layer, as in GPT-2.
-    post: after each of them, as in the original transformer."""
+    """Normalise before attention and before the feed-forward layer (pre, as in GPT-2), or after
+    each of them (post, as in the original transformer)."""
     norm_kind: Annotated[Literal["layer", "rms"] | None, FromRecipe] = None
-    """layer: LayerNorm. rms: RMSNorm, which only scales and is faster."""
+    """LayerNorm (layer), or RMSNorm (rms), which only scales and is faster."""
     feed_forward: Annotated[FeedForwardKind | None, FromRecipe] = None
     """Activation function of the feed-forward layer.
     Those with glu in their name multiply it by a second projection (a gate)."""

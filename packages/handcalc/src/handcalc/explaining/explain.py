@@ -1,8 +1,8 @@
 """Any number of a calculation: its formula in names, the formula in numbers, and its inputs.
 
-The function of the line that computed the number runs again, on inputs of type `Expression`, so the formula shown
-is the one that was calculated. A number that no line computed is a leaf: a drawn weight, a token id
-or a constant.
+The function of the line that computed the number runs again, on inputs of type `Expression`, so the
+formula shown is the one that was calculated. A number that no line computed is a leaf: a drawn
+weight, a token id or a constant.
 """
 
 import re
