@@ -57,7 +57,7 @@ class TrainConfig(RunOptions):
     """Vocabulary size of the byte-pair encoding, unused with --tokenizer character.
     A larger one shortens texts, but each token is rarer."""
     recipe: RecipeName = "fast"
-    """The plain architecture and hyperparameters of GPT-2, or fast: newer ones that learn faster."""
+    """Architecture and hyperparameters: plain as in GPT-2, or fast, which learns faster."""
     preset: str = "small"
     """Size of the model, from smallest to largest: nano, tiny, small or gpt2."""
     context: Annotated[int | None, FromPreset] = None
