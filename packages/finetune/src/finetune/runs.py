@@ -134,7 +134,7 @@ def require_run_settings(run: Path) -> dict[str, Any]:
     """
     settings = read_run_settings(run)
     if settings is None:
-        kind = RunFolder(run).read_config()["kind"]
+        kind = RunFolder(run).read_config("finetune sft")["kind"]
         quoted = shlex.quote(str(run))
         raise BadInput(
             f"{str(run)!r} was made by {kind}; export it with: gpt export --run {quoted}"
