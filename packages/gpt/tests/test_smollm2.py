@@ -91,7 +91,8 @@ def test_a_slower_process_uses_the_folder_of_the_faster(write_gguf, tmp_path, mo
 def test_two_processes_at_once_make_one_folder(write_gguf, tmp_path):
     source, cache = write_gguf(tmp_path / "a.gguf"), tmp_path / "cache"
     code = (
-        "import sys; from pathlib import Path; from gpt.pretrained.smollm2 import ensure_converted\n"
+        "import sys; from pathlib import Path\n"
+        "from gpt.pretrained.smollm2 import ensure_converted\n"
         "print(ensure_converted(Path(sys.argv[1]), Path(sys.argv[2])))"
     )
     command = [sys.executable, "-c", code, str(source), str(cache)]
