@@ -35,7 +35,7 @@ from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.program import Script
 from gpt.recording import measurement_conditions
-from gpt.runs.passes import autocast
+from gpt.runs.parallel import autocast
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
 from gpt.training.optimizer import make_adamw

@@ -6,19 +6,19 @@ import torch
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.runs import processes
+from gpt.runs.parallel import (
+    gather_full_tensor,
+    replicate_model,
+    shard_like,
+    shard_model,
+    stacked_blocks,
+)
 from gpt.runs.processes import (
     all_gather_bytes,
     all_reduce,
     all_reduce_max,
     local_rows,
     rank_zero_first,
-)
-from gpt.runs.sharding import (
-    gather_full_tensor,
-    replicate_model,
-    shard_like,
-    shard_model,
-    stacked_blocks,
 )
 from gpt.training import accumulation
 from gpt.training.accumulation import GradientAccumulator, LossSum, accumulate_gradient

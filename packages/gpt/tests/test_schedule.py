@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from gpt.training.schedule import warmup_cosine
+from gpt.training.config import warmup_cosine
 
 
 def test_ten_steps_by_hand():

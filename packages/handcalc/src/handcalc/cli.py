@@ -74,7 +74,9 @@ def parser(arguments: list[str]) -> argparse.ArgumentParser:
         if name in ("step", "explain"):
             add_sentence_options(command)
         if name in arguments:
-            import_module(f"handcalc.commands.{name}").add_options(command)
+            module = import_module(f"handcalc.commands.{name}")
+            if hasattr(module, "add_options"):
+                module.add_options(command)
     return main_parser
 
 

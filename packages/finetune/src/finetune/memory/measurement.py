@@ -22,7 +22,7 @@ from finetune.memory.checkpointing import checkpoint_blocks
 from finetune.memory.step import TrainingStep
 from finetune.sft.policy import Policy
 from gpt.model.config import GPTConfig
-from gpt.runs.passes import autocast
+from gpt.runs.parallel import autocast
 from gpt.training.optimizer import make_adamw, make_muon_and_adamw
 
 

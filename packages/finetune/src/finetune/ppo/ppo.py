@@ -27,7 +27,7 @@ from finetune.ppo.rewards import penalise_missing_stop, token_rewards
 from finetune.ppo.rollouts import Rollout, align_answers, aligned_answer_mask, rollout
 from finetune.sft.policy import Policy, without_dropout
 from gpt.runs.checkpoints import Checkpoint
-from gpt.runs.passes import autocast
+from gpt.runs.parallel import autocast
 from gpt.runs.processes import local_rows
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import LoopConfig, StepRecord, Training

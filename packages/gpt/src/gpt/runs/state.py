@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from gpt.errors import BadInput
 from gpt.runs.checkpoints import Checkpoint, save_checkpoint
+from gpt.runs.parallel import gather_full_tensor, shard_like
 from gpt.runs.processes import all_gather_bytes, all_reduce, barrier, rank
-from gpt.runs.sharding import gather_full_tensor, shard_like
 
 
 class TrainingState:

@@ -1,6 +1,6 @@
 """The training loop and its optimizers.
 
-Read `config`, `schedule`, `adamw`, `muon`, `optimizer`, `accumulation`, `loop`, `recipes`.
+Read `config`, `adamw`, `muon`, `optimizer`, `accumulation`, `loop`, `recipes`.
 `gpt train` runs AdamW from torch's fused kernel; `adamw` holds its equation, for the chapters.
 Run folders, checkpoints and several processes are in `gpt.runs`.
 """

@@ -1,11 +1,10 @@
-"""Hyperparameters of the training loop, for any model."""
+"""Hyperparameters of the training loop, for any model, and the learning rate of each step."""
 
 import math
 from dataclasses import dataclass
 from typing import Literal
 
 from gpt.errors import BadInput, check_seed
-from gpt.training.schedule import warmup_cosine
 
 
 @dataclass(frozen=True)
@@ -86,3 +85,18 @@ class LoopConfig:
         return warmup_cosine(
             step, self.steps, round(self.warmup_ratio * self.steps), 1.0, self.min_lr_ratio
         )
+
+
+def warmup_cosine(step: int, steps: int, warmup: int, peak: float, floor: float) -> float:
+    r"""Return the learning rate of a step, counted from 0 to `steps` - 1.
+
+    rate = peak (step + 1) / warmup                              while step < warmup
+    rate = floor + (peak - floor) (1 + cos(pi t)) / 2            after, t from 0 to 1
+
+    (warm-up: Goyal et al. 2017, section 2.2; cosine: Loshchilov and Hutter 2017, eq. 5.) The peak
+    is reached at the end of the warm-up, the floor at the last step.
+    """
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    t = (step - warmup) / max(steps - 1 - warmup, 1)
+    return floor + (peak - floor) * (1 + math.cos(math.pi * t)) / 2

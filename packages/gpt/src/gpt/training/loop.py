@@ -20,8 +20,7 @@ from torch import nn
 
 from gpt.errors import RunFailed
 from gpt.runs.checkpoints import Checkpoint
-from gpt.runs.passes import autocast, wrap_for_data_parallelism
-from gpt.runs.sharding import gather_full_tensor
+from gpt.runs.parallel import autocast, gather_full_tensor, wrap_for_data_parallelism
 from gpt.runs.state import TrainingState
 from gpt.training.accumulation import GradientAccumulator, LossFunction, LossSum
 from gpt.training.config import LoopConfig
@@ -161,7 +160,7 @@ def update_weights(
     """Clip the gradient and step the optimizer; return the mean loss and the gradient norm.
 
     A gradient whose norm exceeds c is scaled down to norm c (Pascanu et al. 2013, algorithm 1). The
-    learning rate follows `training/schedule.py`. The optimizer, which also decays the matrices, is
+    learning rate follows `training/config.py`. The optimizer, which also decays the matrices, is
     chosen in `training/optimizer.py`; its equations are in `training/adamw.py` and `muon.py`.
     """
     parameters = [parameter for parameter in state.model.parameters() if parameter.requires_grad]

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gpt.runs.sharding import gather_full_tensor, shard_like
+from gpt.runs.parallel import gather_full_tensor, shard_like
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 

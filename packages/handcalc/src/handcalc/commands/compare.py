@@ -9,10 +9,6 @@ from handcalc.comparison import equality, speed
 from handcalc.comparison.rows import Row
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the comparison has no options of its own."""
-
-
 def run(options: argparse.Namespace) -> int:
     """Compute the rows and print them; return 1 if a row is not equal."""
     try:

@@ -1,4 +1,4 @@
-"""Two ways to distribute a model over several processes: replicated and sharded.
+"""A model wrapped for training: replicated or sharded over several processes, and compiled.
 
 Replicated (DDP, Li et al. 2020): every process holds all weights, and gradients are averaged during
 the backward pass. Sharded (FSDP, Zhao et al. 2023; stage 3 of ZeRO, Rajbhandari et al. 2020): every
@@ -9,15 +9,45 @@ Both average gradients over the processes. The loss is a mean over all terms of 
 so `GradientAccumulator` multiplies by the number of processes and divides by the number of terms.
 """
 
+import copy
+import warnings
 from collections.abc import Iterator
+from contextlib import nullcontext
+from typing import Any, NamedTuple
 
+import torch
 from jaxtyping import Shaped
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from gpt.runs.processes import n_processes
+from gpt.device import has_compiler
+from gpt.runs.processes import n_processes, rank
+from gpt.training.config import LoopConfig
 
 # torch.distributed.tensor takes seconds to import, so it is imported inside functions
+
+
+class ParallelModel(NamedTuple):
+    """A model wrapped for training, and the running average of its weights."""
+
+    wrapped_model: Any
+    """The model that losses call."""
+    ema_model: nn.Module | None
+    """Copy that holds the average of the weights; None if none is kept."""
+
+
+def wrap_for_data_parallelism(model: nn.Module, config: LoopConfig) -> ParallelModel:
+    """Replicate or shard the model over the processes, and compile it if the config says so.
+
+    Each process gets its own random seed, so that its rows have dropout of their own.
+    """
+    if rank() > 0:
+        torch.manual_seed(config.seed + rank())
+    ema_model = copy.deepcopy(model) if config.ema_decay else None
+    if config.shard and ema_model is not None:
+        shard_model(ema_model)
+    wrapped = shard_model(model) if config.shard else replicate_model(model)
+    return ParallelModel(compile_or_warn(wrapped) if config.compile else wrapped, ema_model)
 
 
 def replicate_model(model: nn.Module) -> nn.Module:
@@ -67,3 +97,20 @@ def shard_like(tensor: Shaped[Tensor, "*B"], pattern: Shaped[Tensor, "*C"]) -> S
     return distribute_tensor(
         tensor.to(pattern.device), pattern.device_mesh, pattern.placements, src_data_rank=None
     )
+
+
+def compile_or_warn(model: nn.Module) -> Any:
+    """Compile the model; without a C++ compiler, warn and return it unchanged."""
+    if not has_compiler():
+        warnings.warn("no C++ compiler found; training without torch.compile", stacklevel=2)
+        return model
+    return torch.compile(model)
+
+
+def autocast(device: str, precision: str) -> Any:
+    """Return a context in which matrix products are computed in the given precision."""
+    formats = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    if precision == "fp32":
+        return nullcontext()
+    # no cache of cast weights: with sharding, each micro-batch gathers new tensors
+    return torch.autocast(device, dtype=formats[precision], cache_enabled=False)
