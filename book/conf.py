@@ -41,10 +41,10 @@ math_numfig = True
 # libraries we stand on, whose documentation is on other hosts.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(?!gpt|handcalc|finetune).*|.*\.Annotated.*"),
+    ("py:.*", r"(?!gpt|handcalc|finetune|reasoning).*|.*\.Annotated.*"),
     ("py:.*", r"handcalc\.arrays\.layers\.(Result|Rows|LayerWeights)"),  # stand for any type
     ("py:.*", r"finetune\..*\._[A-Z]\w*"),  # type variables
-    ("py:.*", r"finetune\.sft\.policy\.GPTClass|gpt\.runs\.options\.Options"),
+    ("py:.*", r"gpt\.policy\.policy\.GPTClass|gpt\.runs\.options\.Options"),
 ]
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True}

@@ -16,7 +16,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 # each member, and the siblings it stands on
-EDGES: dict[str, set[str]] = {"handcalc": set(), "gpt": set(), "finetune": {"gpt"}}
+EDGES: dict[str, set[str]] = {
+    "handcalc": set(),
+    "gpt": set(),
+    "finetune": {"gpt"},
+    "reasoning": {"gpt"},
+}
 PREFIX = "insideout-"
 # modules and folders that need an extra
 OPTIONAL = {"baselines.py", "arrays"}

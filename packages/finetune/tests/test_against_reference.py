@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from finetune.assistant.assistant import load_assistant
-from finetune.conversations.rows import pad_examples, prompt_answer_example
 from finetune.datasets.questions import Question
 from finetune.evaluation.against_reference import (
     KL_BATCH_SIZE,
@@ -12,9 +11,10 @@ from finetune.evaluation.against_reference import (
     evaluate_against_reference,
 )
 from finetune.optimum.enumeration import enumerate_answers
-from finetune.ppo.rollouts import rollout
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.rollouts import rollout
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
 SHAPE = GPTConfig(vocab_size=4, context=8, n_layers=1, n_heads=2, d_model=8, d_ff=16)
 STOP, ROOM = 3, 2

@@ -15,8 +15,8 @@ from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassifi
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from finetune import baselines
-from finetune.conversations.rows import pad_examples, prompt_answer_example
-from finetune.sft.loss import sft_loss
+from gpt.policy.loss import sft_loss
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
 pytestmark = pytest.mark.baselines
 

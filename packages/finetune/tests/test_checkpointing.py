@@ -8,11 +8,11 @@ import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from finetune.conversations.rows import pad_examples, prompt_answer_example
 from finetune.memory.checkpointing import checkpoint_blocks, run_checkpointed
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
 SHAPE = GPTConfig(20, 16, n_layers=3, n_heads=2, d_model=16, d_ff=32, dropout=0.3)
 LLAMA = GPTConfig(

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from finetune.conversations.rows import EpochSampler
 from finetune.dpo.losses import conservative_dpo_loss, dpo_loss, ipo_loss, robust_dpo_loss
 from finetune.dpo.margins import answer_logprob, margin, mean_logprob, sum_logprob
 from finetune.dpo.pairs import TokenPair, pair_batches, pair_rows
@@ -22,9 +21,10 @@ from finetune.dpo.reference_free import orpo_loss, simpo_loss, train_reference_f
 from finetune.dpo.training import evaluate_pairs, sequence_logprobs, train_dpo
 from finetune.lora.inject import LoraConfig, inject
 from finetune.lora.merge import disable_adapters
-from finetune.sft.policy import Policy, make_reference, without_dropout
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.policy.policy import Policy, make_reference, without_dropout
+from gpt.policy.rows import EpochSampler
 from gpt.training import loop as loop_module
 from gpt.training.loop import LoopConfig
 

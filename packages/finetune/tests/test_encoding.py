@@ -16,7 +16,6 @@ from finetune.conversations.messages import (
     single_turn_prompt,
 )
 from finetune.conversations.parsing import DelimiterInContent, conversation_text
-from finetune.conversations.rows import pad_examples
 from finetune.conversations.special_tokens import (
     special_tokens,
     stop_token,
@@ -24,6 +23,7 @@ from finetune.conversations.special_tokens import (
     with_special_tokens,
 )
 from gpt.errors import BadInput
+from gpt.policy.rows import pad_examples
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizers import CharacterTokenizer, decode
 

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from finetune.conversations.rows import EpochSampler
 from finetune.dpo.kto import kto_loss, reference_point
 from finetune.dpo.training import sequence_logprobs
 from finetune.dpo.unpaired import (
@@ -16,9 +15,10 @@ from finetune.dpo.unpaired import (
     labelled_batches,
     train_kto,
 )
-from finetune.sft.policy import Policy, make_reference
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.policy.policy import Policy, make_reference
+from gpt.policy.rows import EpochSampler
 from gpt.training.loop import LoopConfig
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32, dropout=0.5)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from finetune.conversations.rows import pad_examples, prompt_answer_example
 from finetune.evaluation.likelihood import answer_token_losses
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.evaluation.scores import compute_scores
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)
 EXAMPLES = [

@@ -19,13 +19,13 @@ from finetune.lora.inject import (
 from finetune.lora.layer import LoraLinear
 from finetune.lora.merge import disable_adapters, merge, merged_copy, unmerge
 from finetune.lora.projections import LoraProjections
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
 from gpt.model.fast.direct_calls import with_direct_calls
 from gpt.model.fast.few_rows import FastLinear
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
 
 LLAMA = GPTConfig(
     vocab_size=20, context=16, n_layers=2, n_heads=4, d_model=16, d_ff=24, n_kv_heads=2,

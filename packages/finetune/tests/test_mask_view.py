@@ -13,8 +13,8 @@ from finetune.conversations.mask_view import (
     token_lines,
 )
 from finetune.conversations.messages import single_turn_conversation
-from finetune.conversations.rows import Example, prompt_answer_example
 from finetune.conversations.special_tokens import with_special_tokens
+from gpt.policy.rows import Example, prompt_answer_example
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.tokenizers import CharacterTokenizer, WordTokenizer
 

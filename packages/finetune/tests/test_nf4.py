@@ -25,12 +25,12 @@ from finetune.lora.nf4 import (
     quantise_matrix,
     quantise_model,
 )
-from finetune.sft.policy import copy_sharing_frozen
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
 from gpt.model.fast.direct_calls import with_direct_calls
 from gpt.model.gpt import GPT
+from gpt.policy.policy import copy_sharing_frozen
 
 SHAPE = GPTConfig(
     vocab_size=40, context=16, n_layers=2, n_heads=4, d_model=64, d_ff=96, n_kv_heads=2,

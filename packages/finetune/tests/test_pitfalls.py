@@ -6,7 +6,6 @@ import math
 import pytest
 import torch
 
-from finetune.conversations.rows import Example, pad_examples, prompt_answer_example
 from finetune.datasets.preference_report import preference_report
 from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
@@ -19,9 +18,10 @@ from finetune.diagnosis.preflight import (
     review_run,
 )
 from finetune.lora.inject import LoraConfig, inject, lora_layers
-from finetune.sft.policy import Policy
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.policy.policy import Policy
+from gpt.policy.rows import Example, pad_examples, prompt_answer_example
 
 STOP, LN2 = 9, math.log(2)
 SHAPE = GPTConfig(12, 16, n_layers=1, n_heads=2, d_model=8, d_ff=16, dropout=0.2)

@@ -1,10 +1,10 @@
 import torch
 
-from finetune.conversations.rows import pad_examples, prompt_answer_example
 from finetune.reward.scorer import Scorer, as_scorer
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)
 

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch.distributions import Categorical
 
-from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
 from finetune.ppo import ppo as ppo_module
 from finetune.ppo.actor_critic import ActorCritic, entropy
 from finetune.ppo.config import PPOHyperparameters
 from finetune.ppo.ppo import ppo
-from finetune.ppo.rollouts import Rollout, align_answers, aligned_answer_mask
 from finetune.reward.scorer import as_scorer
-from finetune.sft.policy import Policy, make_reference, share_layers_as, without_dropout
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, make_reference, share_layers_as, without_dropout
+from gpt.policy.rollouts import Rollout, align_answers, aligned_answer_mask
+from gpt.policy.rows import Rows, pad_examples, prompt_answer_example
 from gpt.runs.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
 

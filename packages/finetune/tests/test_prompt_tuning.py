@@ -2,12 +2,12 @@ import pytest
 import torch
 
 from finetune.lora.prompt_tuning import with_soft_prompt
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.errors import BadInput
 from gpt.generation.generate import generate, generate_batch
 from gpt.model.attention import causal_mask
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
 
 SHAPE = GPTConfig(vocab_size=20, context=24, n_layers=2, n_heads=4, d_model=16, d_ff=32)
 TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1))

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
 from finetune.reward.loss import bradley_terry_loss, reward_loss
 from finetune.reward.scorer import Scorer
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
+from gpt.policy.rows import Rows, pad_examples, prompt_answer_example
 from gpt.training.loop import LoopConfig, train
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)

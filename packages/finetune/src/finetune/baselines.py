@@ -43,12 +43,12 @@ except ImportError as error:
 import torch
 from torch import nn
 
-from finetune.conversations.rows import Example
 from finetune.dpo.pairs import TokenPair
 from finetune.reward.scorer import Scorer, as_scorer
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.baselines import library_model, to_our_model, without_future_warnings
 from gpt.model.config import GPTConfig
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import Example
 from gpt.pretrained.folders import from_transformers
 from gpt.pretrained.smollm2 import SMOLLM2_135M
 

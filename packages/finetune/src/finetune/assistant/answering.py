@@ -9,11 +9,11 @@ import torch
 from finetune.assistant.assistant import Assistant
 from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import Message, single_turn_prompt
-from finetune.conversations.rows import split_into_batches
 from finetune.conversations.special_tokens import stop_tokens
 from finetune.datasets.questions import Question
 from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import sample_token
+from gpt.policy.rows import split_into_batches
 from gpt.text.tokenizers import decode
 
 MAX_NEW_TOKENS = 40

@@ -16,10 +16,10 @@ from typing import Any, NamedTuple, TypeVar
 
 from torch import nn
 
-from finetune.conversations.rows import Rows
 from finetune.dpo.pairs import TokenPair
 from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
 from gpt.model.gpt import GPT
+from gpt.policy.rows import Rows
 from gpt.pretrained.weights import weights_from_transformers
 from gpt.training.loop import LoopConfig, StepRecord
 

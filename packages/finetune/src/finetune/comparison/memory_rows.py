@@ -22,10 +22,10 @@ from finetune.comparison.trainers import (
     sft_loop,
 )
 from finetune.reward.scorer import Scorer
-from finetune.sft.policy import Policy
 from gpt.comparison.memory import memory_row, peak_memory_bytes
 from gpt.comparison.rows import ComparisonRow
 from gpt.model.config import GPTConfig
+from gpt.policy.policy import Policy
 from gpt.pretrained.shapes import config_from_transformers
 from gpt.training.loop import StepRecord
 

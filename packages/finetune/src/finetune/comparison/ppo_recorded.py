@@ -28,8 +28,8 @@ from jaxtyping import Bool
 from torch import Tensor
 
 from finetune.reward.scorer import Scorer, as_scorer
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
 from gpt.pretrained.folders import from_transformers
 from gpt.pretrained.shapes import config_from_transformers
 from gpt.pretrained.weights import weights_from_transformers, weights_to_transformers

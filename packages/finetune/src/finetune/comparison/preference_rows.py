@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from finetune.conversations.rows import Rows
 from finetune.dpo.losses import conservative_dpo_loss, dpo_loss, ipo_loss, robust_dpo_loss
 from finetune.dpo.margins import (
     Reduction,
@@ -27,13 +26,14 @@ from finetune.dpo.margins import (
 from finetune.dpo.reference_free import odds_ratio_loss, simpo_loss
 from finetune.dpo.training import MarginLoss, sequence_logprobs
 from finetune.dpo.unpaired import KTOHyperparameters, LabelledBatch, kto_batch_loss
-from finetune.sft.policy import Policy
 from gpt.comparison.rows import (
     ComparisonRow,
     max_abs_difference,
     max_abs_difference_by_name,
     time_interleaved,
 )
+from gpt.policy.policy import Policy
+from gpt.policy.rows import Rows
 from gpt.pretrained.weights import weights_from_transformers
 
 PREFERENCE_TOLERANCE = 1e-5

@@ -4,16 +4,16 @@ from collections.abc import Iterator
 from functools import partial
 
 from finetune.comparison.interleaved import Benchmark, LibraryRun, OurRun, benchmark_rows
-from finetune.conversations.rows import Example, pad_examples, prompt_answer_example
 from finetune.dpo.losses import dpo_loss, ipo_loss, robust_dpo_loss
 from finetune.dpo.margins import Reduction, mean_logprob, sum_logprob
 from finetune.dpo.pairs import TokenPair, pair_rows
 from finetune.dpo.training import MarginLoss, train_dpo
 from finetune.reward.scorer import Scorer
 from finetune.reward.training import train_reward_model
-from finetune.sft.policy import Policy
 from finetune.sft.training import train_sft
 from gpt.comparison.rows import ComparisonRow
+from gpt.policy.policy import Policy
+from gpt.policy.rows import Example, pad_examples, prompt_answer_example
 from gpt.training.loop import StepRecord
 
 COMPARED_BETA = 0.1

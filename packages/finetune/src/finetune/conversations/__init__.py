@@ -5,8 +5,8 @@ Read in this order:
 1. `messages`: the types Conversation and PreferencePair.
 2. `formats`: a conversation as text (ALPACA, CHATML, LLAMA_2, PLAIN).
 3. `special_tokens`: tokens for the delimiters of a format.
-4. `rows`: tokens with their mask, and batches of them.
-5. `encoding`: from a conversation to such a row. The result of everything above.
+4. `encoding`: from a conversation to a row of tokens with its mask (`gpt.policy.rows`). The result
+   of everything above.
 
 Then, as needed: `parsing` (text back to a conversation), `template` (the format of a published
 model), `format_template` (a format as a chat template, for export) and `mask_view` (a row with its

@@ -23,9 +23,9 @@ import regex
 from finetune.conversations.formats import Format, Piece
 from finetune.conversations.messages import Conversation, Message
 from finetune.conversations.parsing import DelimiterInContent, conversation_text
-from finetune.conversations.rows import Example, prompt_answer_example
 from finetune.conversations.special_tokens import special_tokens, stop_token
 from gpt.errors import BadInput
+from gpt.policy.rows import Example, prompt_answer_example
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer, split_keeping_matches
 from gpt.text.tokenizers import Tokenizer
 

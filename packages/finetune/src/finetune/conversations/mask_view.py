@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from finetune.conversations.rows import Example
+from gpt.policy.rows import Example
 from gpt.text.tokenizers import Tokenizer
 
 TRAINED_STYLE = "black on bright_green"

@@ -9,12 +9,12 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from finetune.conversations.rows import Example
 from finetune.datasets.preference_report import preference_report
 from finetune.datasets.preferences import Preference
 from finetune.diagnosis import model_faults, pair_faults, row_faults, run_faults
 from finetune.diagnosis.pitfalls import Finding
 from gpt.errors import BadInput
+from gpt.policy.rows import Example
 
 
 def preflight(

@@ -7,8 +7,8 @@ from statistics import fmean
 from jaxtyping import Int
 from torch import Tensor
 
-from finetune.conversations.rows import Example
 from finetune.diagnosis.pitfalls import Finding
+from gpt.policy.rows import Example
 
 
 def empty_masks(examples: Sequence[Example]) -> Finding | None:

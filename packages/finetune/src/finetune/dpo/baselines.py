@@ -29,9 +29,9 @@ from finetune.baselines import (
     spell_tokens,
     training_arguments,
 )
-from finetune.conversations.rows import Rows
 from finetune.dpo.pairs import TokenPair
 from gpt.baselines import without_future_warnings
+from gpt.policy.rows import Rows
 
 BATCH_SIZE = 8  # pairs of a batch, or single answers
 VOCAB_SIZE = 96  # the first three ids occur in no text

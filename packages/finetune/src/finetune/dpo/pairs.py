@@ -8,16 +8,16 @@ import torch
 from finetune.assistant.assistant import Assistant
 from finetune.conversations.encoding import answer_example
 from finetune.conversations.messages import PreferencePair
-from finetune.conversations.rows import (
+from finetune.datasets.selection import Selection, TooLong
+from finetune.options import DataOptions
+from gpt.errors import BadInput
+from gpt.policy.rows import (
     EpochSampler,
     Rows,
     pad_examples,
     prompt_answer_example,
     step_batches,
 )
-from finetune.datasets.selection import Selection, TooLong
-from finetune.options import DataOptions
-from gpt.errors import BadInput
 
 
 class TokenPair(NamedTuple):

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.conversations.rows import Rows
 from finetune.dpo.margins import mean_logprob, pair_metrics, split_chosen_rejected
 from finetune.dpo.training import PairRecord, pair_record, sequence_logprobs
-from finetune.sft.policy import Policy
+from gpt.policy.policy import Policy
+from gpt.policy.rows import Rows
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import LoopConfig, Training
 

@@ -11,7 +11,6 @@ from finetune.assistant.answering import EvaluationItem, question_items
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
-from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task, read_task
 from finetune.dpo.losses import dpo_loss, ipo_loss
 from finetune.dpo.margins import mean_logprob, sum_logprob
@@ -25,8 +24,9 @@ from finetune.runs import (
     load_to_train,
     reported_selection,
 )
-from finetune.sft.policy import Policy, make_reference, share_layers_as
 from gpt.errors import BadInput
+from gpt.policy.policy import Policy, make_reference, share_layers_as
+from gpt.policy.rows import EpochSampler, split_into_batches
 from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun

@@ -14,7 +14,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.conversations.rows import Rows
 from finetune.dpo.losses import dpo_loss
 from finetune.dpo.margins import (
     PairMetrics,
@@ -26,8 +25,9 @@ from finetune.dpo.margins import (
     pair_metrics,
     sum_logprob,
 )
-from finetune.sft.policy import Policy, without_dropout
 from gpt.errors import BadInput
+from gpt.policy.policy import Policy, without_dropout
+from gpt.policy.rows import Rows
 from gpt.runs.checkpoints import Checkpoint
 from gpt.runs.processes import all_reduce
 from gpt.training.accumulation import LossSum
@@ -72,7 +72,7 @@ def train_dpo(
 
     Args:
         policy: the model to train.
-        reference: the model that it is kept close to, see `finetune.sft.policy.make_reference`.
+        reference: the model that it is kept close to, see `gpt.policy.policy.make_reference`.
         batches: returns the micro-batches of a step, the chosen answers above the rejected ones.
         config: the hyperparameters of the loop.
         loss: one of `finetune.dpo.losses`.

@@ -13,17 +13,17 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from finetune.conversations.rows import (
+from finetune.dpo.kto import kto_loss, reference_point
+from finetune.dpo.training import sequence_logprobs
+from gpt.errors import BadInput
+from gpt.policy.policy import Policy
+from gpt.policy.rows import (
     EpochSampler,
     Rows,
     pad_examples,
     prompt_answer_example,
     step_batches,
 )
-from finetune.dpo.kto import kto_loss, reference_point
-from finetune.dpo.training import sequence_logprobs
-from finetune.sft.policy import Policy
-from gpt.errors import BadInput
 from gpt.training.accumulation import LossSum
 from gpt.training.loop import LoopConfig, StepRecord, Training
 

@@ -20,13 +20,13 @@ from finetune.assistant.answering import MAX_NEW_TOKENS
 from finetune.assistant.assistant import Assistant
 from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import single_turn_prompt
-from finetune.conversations.rows import Rows
 from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
 from finetune.evaluation.intervals import Interval, bootstrap_mean
 from finetune.ppo.kl import exact_kl, k1
-from finetune.ppo.rollouts import rollout
 from gpt.model.gpt import GPT
+from gpt.policy.rollouts import rollout
+from gpt.policy.rows import Rows
 from gpt.text.tokenizers import decode
 
 KL_BATCH_SIZE = 20

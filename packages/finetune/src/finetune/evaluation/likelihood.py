@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from finetune.conversations.rows import Rows
-from finetune.sft.policy import Policy, without_dropout
 from gpt.errors import BadInput
+from gpt.policy.policy import Policy, without_dropout
+from gpt.policy.rows import Rows
 
 
 @torch.no_grad()

@@ -14,12 +14,12 @@ from rich.table import Table
 from finetune.assistant.assistant import Assistant, load_scorer
 from finetune.conversations.encoding import answer_example
 from finetune.conversations.messages import Message, PreferencePair
-from finetune.conversations.rows import pad_examples, split_into_batches
 from finetune.datasets.words import stem_overlap
 from finetune.evaluation.calibration import calibration_error, reliability_bins
 from finetune.evaluation.reward_scores import reward_scores
 from finetune.evaluation.shallow import length_score
 from finetune.reward.scorer import Scorer
+from gpt.policy.rows import pad_examples, split_into_batches
 
 SCORE_BATCH_SIZE = 64
 MarginArray = Float[np.ndarray, " N"]

@@ -12,11 +12,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from finetune.sft.policy import share_layers_as
 from gpt.errors import BadInput
 from gpt.model.cache import KVCache
 from gpt.model.embedding import TokenEmbedding
 from gpt.model.gpt import GPT
+from gpt.policy.policy import share_layers_as
 
 
 class PromptEmbedding(nn.Module):

@@ -20,8 +20,8 @@ from finetune.lora.inject import inject
 from finetune.lora.nf4 import quantise_model
 from finetune.memory.checkpointing import checkpoint_blocks
 from finetune.memory.step import TrainingStep
-from finetune.sft.policy import Policy
 from gpt.model.config import GPTConfig
+from gpt.policy.policy import Policy
 from gpt.runs.parallel import autocast
 from gpt.training.optimizer import make_adamw, make_muon_and_adamw
 

@@ -21,7 +21,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.conversations.rows import EpochSampler, pad_examples, step_batches
 from finetune.dpo.losses import conservative_dpo_loss
 from finetune.dpo.pairs import TokenPair, pair_batches
 from finetune.dpo.training import MarginLoss, train_dpo
@@ -31,11 +30,12 @@ from finetune.optimum.frontier import FrontierPoint, exact_point
 from finetune.ppo.actor_critic import ActorCritic
 from finetune.ppo.config import PPOHyperparameters
 from finetune.ppo.ppo import ppo
-from finetune.ppo.rollouts import Rollout, rollout
 from finetune.reward.scorer import as_scorer
-from finetune.sft.loss import sft_loss
-from finetune.sft.policy import Policy
 from gpt.model.config import GPTConfig
+from gpt.policy.loss import sft_loss
+from gpt.policy.policy import Policy
+from gpt.policy.rollouts import Rollout, rollout
+from gpt.policy.rows import EpochSampler, pad_examples, step_batches
 from gpt.text.tokenizers import decode
 from gpt.training.loop import LoopConfig, train
 

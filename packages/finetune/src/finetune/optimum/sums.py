@@ -11,7 +11,7 @@ from itertools import product
 
 import numpy as np
 
-from finetune.conversations.rows import Example, prompt_answer_example
+from gpt.policy.rows import Example, prompt_answer_example
 from gpt.text.tokenizers import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer([*"0123456789+="])

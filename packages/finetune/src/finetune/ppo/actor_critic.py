@@ -7,8 +7,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from finetune.reward.scorer import Scorer
-from finetune.sft.policy import Policy
 from gpt.model.loss import at_least_fp32
+from gpt.policy.policy import Policy
 
 
 class PolicyOutputs(NamedTuple):

@@ -12,7 +12,6 @@ from torch import Tensor
 from finetune.assistant.assistant import Assistant, load_scorer
 from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import single_turn_prompt
-from finetune.conversations.rows import EpochSampler
 from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
 from finetune.datasets.tasks import Task, question_task
@@ -20,11 +19,12 @@ from finetune.options import FinetuneOptions, Hidden
 from finetune.ppo.actor_critic import ActorCritic
 from finetune.ppo.config import PPOHyperparameters
 from finetune.ppo.ppo import RewardFunction, ppo
-from finetune.ppo.rollouts import Rollout
 from finetune.reward.scorer import as_scorer
 from finetune.runs import describe_trained_weights, load_to_train, require_reward_settings
-from finetune.sft.policy import Policy, copy_sharing_frozen, make_reference, share_layers_as
 from gpt.errors import BadInput
+from gpt.policy.policy import Policy, copy_sharing_frozen, make_reference, share_layers_as
+from gpt.policy.rollouts import Rollout
+from gpt.policy.rows import EpochSampler
 from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun

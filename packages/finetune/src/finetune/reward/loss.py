@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from finetune.conversations.rows import Rows
 from gpt.errors import BadInput
+from gpt.policy.rows import Rows
 from gpt.training.accumulation import LossSum
 
 

@@ -10,7 +10,6 @@ from tyro.conf import arg
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.conversations.messages import PreferencePair
-from finetune.conversations.rows import EpochSampler, split_into_batches
 from finetune.datasets.tasks import Task, drop_held_out_prompts, keep_usable, pair_task
 from finetune.dpo.pairs import encode_pair, pair_batches, pair_rows, pair_selection
 from finetune.options import FinetuneLoopConfig, PairOptions
@@ -24,6 +23,7 @@ from finetune.runs import (
     reported_selection,
 )
 from finetune.sft.training import validation_loss
+from gpt.policy.rows import EpochSampler, split_into_batches
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import LoopConfig

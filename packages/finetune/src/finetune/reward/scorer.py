@@ -10,10 +10,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from finetune.reward.packed import hidden_at
-from finetune.sft.policy import share_layers_as
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import share_layers_as
 
 
 class Scorer(GPT):

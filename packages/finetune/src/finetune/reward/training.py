@@ -3,9 +3,9 @@
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 
-from finetune.conversations.rows import Rows
 from finetune.reward.loss import reward_loss
 from finetune.reward.scorer import Scorer
+from gpt.policy.rows import Rows
 from gpt.runs.checkpoints import Checkpoint
 from gpt.training.loop import LoopConfig, StepRecord, Training, Validation
 

@@ -14,7 +14,6 @@ from finetune.conversations.encoding import (
     prompt_tokens,
 )
 from finetune.conversations.messages import Conversation
-from finetune.conversations.rows import EpochSampler, pad_examples, split_into_batches, step_batches
 from finetune.datasets.selection import TooLong
 from finetune.datasets.tasks import Task, conversation_task, question_task, read_task
 from finetune.options import DataOptions, FinetuneLoopConfig
@@ -25,9 +24,10 @@ from finetune.runs import (
     load_to_train,
     reported_selection,
 )
-from finetune.sft.loss import sft_loss
-from finetune.sft.policy import Policy, share_layers_as
 from finetune.sft.training import train_sft, validation_loss
+from gpt.policy.loss import sft_loss
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import EpochSampler, pad_examples, split_into_batches, step_batches
 from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun

@@ -9,9 +9,9 @@ from typing import Any
 
 import torch
 
-from finetune.conversations.rows import Rows
-from finetune.sft.loss import sft_loss
-from finetune.sft.policy import Policy, without_dropout
+from gpt.policy.loss import sft_loss
+from gpt.policy.policy import Policy, without_dropout
+from gpt.policy.rows import Rows
 from gpt.runs.checkpoints import Checkpoint
 from gpt.training.accumulation import LossFunction
 from gpt.training.loop import LoopConfig, StepRecord, Training, Validation

@@ -2,7 +2,8 @@
 
 `AutoTokenizer.from_pretrained(folder)` then produces the same ids and the same text. Byte-pair
 encoding becomes a BPE model; characters become a WordLevel model, with a pre-tokenizer that splits
-after every character. `tokenizer_json` reads and explains the format.
+after every character, and words one with a pre-tokenizer that splits at white space.
+`tokenizer_json` reads and explains the format.
 """
 
 import json
@@ -15,7 +16,7 @@ from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.documents import END_OF_TEXT
 from gpt.text.pretrained_tokenizer import CHARACTER_OF_BYTE, AddedToken, PretrainedTokenizer
 from gpt.text.tokenizer_json import DIGIT_PATTERN, TOKENIZER_CONFIG_FILE
-from gpt.text.tokenizers import CharacterTokenizer, Tokenizer
+from gpt.text.tokenizers import CharacterTokenizer, Tokenizer, WordLevelTokenizer
 
 # Files of an earlier tokenizer that would override the files written here.
 OVERRIDING_FILES = ("chat_template.jinja", "added_tokens.json", "special_tokens_map.json")
@@ -40,11 +41,16 @@ def write_hugging_face_tokenizer(
         chat_template = chat_template or tokenizer.chat_template
         files = bpe_pipeline(tokenizer), tokenizer_config(tokenizer.roles)
     elif isinstance(tokenizer, CharacterTokenizer):
-        files = character_pipeline(tokenizer), tokenizer_config({"eos_token": END_OF_TEXT})
+        split = {"type": "Split", "pattern": {"Regex": r"[\s\S]"}, "behavior": "Isolated"}
+        pipeline = word_level_pipeline(tokenizer, split | {"invert": False}, {"type": "Fuse"})
+        files = pipeline, tokenizer_config({"eos_token": END_OF_TEXT})
+    elif isinstance(tokenizer, WordLevelTokenizer):
+        pipeline = word_level_pipeline(tokenizer, {"type": "WhitespaceSplit"}, None)
+        files = pipeline, tokenizer_config({"eos_token": END_OF_TEXT})
     else:
         raise BadInput(
             f"cannot export a {type(tokenizer).__name__}; only BytePairTokenizer, "
-            "CharacterTokenizer and PretrainedTokenizer can be exported"
+            "CharacterTokenizer, WordLevelTokenizer and PretrainedTokenizer can be exported"
         )
     if chat_template:
         files[1]["chat_template"] = chat_template
@@ -72,7 +78,10 @@ def to_pretrained_tokenizer(tokenizer: BytePairTokenizer) -> PretrainedTokenizer
 
 
 def tokenizer_pipeline(
-    added: list[AddedToken], pre_tokenizer: JsonObject, model: JsonObject, decoder: JsonObject
+    added: list[AddedToken],
+    pre_tokenizer: JsonObject,
+    model: JsonObject,
+    decoder: JsonObject | None,
 ) -> JsonObject:
     """Return the content of `tokenizer.json`, without a post-processor."""
     return {
@@ -153,14 +162,19 @@ def prefix_post_processor(tokenizer: PretrainedTokenizer) -> JsonObject:
     }
 
 
-def character_pipeline(tokenizer: CharacterTokenizer) -> JsonObject:
-    """Return the `tokenizer.json` of characters; unknown characters raise, as in our tokenizer."""
-    every_character = {"Regex": r"[\s\S]"}
-    split = {"type": "Split", "pattern": every_character, "behavior": "Isolated", "invert": False}
+def word_level_pipeline(
+    tokenizer: CharacterTokenizer | WordLevelTokenizer,
+    pre_tokenizer: JsonObject,
+    decoder: JsonObject | None,
+) -> JsonObject:
+    """Return the `tokenizer.json` of characters or words; unknown ones raise, as in ours.
+
+    Without a decoder the library joins the tokens with spaces.
+    """
     vocab = tokenizer.ids | {END_OF_TEXT: tokenizer.end_of_text}
     model = {"type": "WordLevel", "vocab": vocab, "unk_token": "no such token"}
     end = AddedToken(tokenizer.end_of_text, END_OF_TEXT, special=True)
-    return tokenizer_pipeline([end], split, model, {"type": "Fuse"})
+    return tokenizer_pipeline([end], pre_tokenizer, model, decoder)
 
 
 def tokenizer_config(roles: dict[str, str]) -> JsonObject:

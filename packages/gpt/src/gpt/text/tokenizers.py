@@ -1,4 +1,4 @@
-"""The interface of a tokenizer, and the two simplest ones: a token per character or per word.
+"""The interface of a tokenizer, and the simplest ones: a token per character or per word.
 
 Byte-pair encoding has modules of its own: `byte_pair_tokenizer` learns its merges, and
 `pretrained_tokenizer` has those of a published model.
@@ -128,6 +128,43 @@ class WordTokenizer:
         return {"kind": "word", "words": self.words}
 
 
+class WordLevelTokenizer:
+    """One token per word of a fixed list, for small languages whose words are all known.
+
+    Words are separated by white space; decoding puts one space before each word. `reasoning` has a
+    token for each number, so that a model calculates with numbers and not with digits.
+    """
+
+    def __init__(self, words: list[str]) -> None:
+        self.words = words
+        self.ids = {word: token for token, word in enumerate(words)}
+        self.vocab_size = len(words) + 1
+        self.end_of_text = self.vocab_size - 1
+
+    def encode(self, text: str) -> list[int]:
+        """Return one id per word.
+
+        Raises:
+            BadInput: a word is not in the list.
+        """
+        words = text.split()
+        unknown = next((word for word in words if word not in self.ids), None)
+        if unknown is not None:
+            raise BadInput(
+                f"the word {unknown!r} is not among the {len(self.words)} of this vocabulary"
+            )
+        return [self.ids[word] for word in words]
+
+    def decode_bytes(self, tokens: list[int]) -> bytes:
+        """Return the UTF-8 bytes that the ids spell; each word begins with a space."""
+        spelled = [*self.words, END_OF_TEXT]
+        return "".join(f" {spelled[token]}" for token in tokens).encode()
+
+    def to_json(self) -> dict[str, object]:
+        """Return the words, from which the tokenizer can be rebuilt."""
+        return {"kind": "word-level", "words": self.words}
+
+
 def save_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
     """Write the tokenizer to a JSON file."""
     write_atomically(path, json.dumps(tokenizer.to_json()).encode())
@@ -147,6 +184,8 @@ def load_tokenizer(path: Path) -> Tokenizer:
             return CharacterTokenizer(state["characters"])
         if state["kind"] == "word":
             return WordTokenizer(state["words"])
+        if state["kind"] == "word-level":
+            return WordLevelTokenizer(state["words"])
         if state["kind"] == "pretrained":
             return PretrainedTokenizer.from_json(state)
     except (FileNotFoundError, ValueError, KeyError, TypeError) as error:
@@ -155,5 +194,5 @@ def load_tokenizer(path: Path) -> Tokenizer:
         ) from error
     raise BadInput(
         f"{str(path)!r} holds a tokenizer of kind {state['kind']!r}; accepted kinds are bpe, "
-        "character, word and pretrained"
+        "character, word, word-level and pretrained"
     )

@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from finetune.conversations.rows import pad_examples, prompt_answer_example
-from finetune.ppo import rollouts
-from finetune.ppo.rollouts import Rollout, gumbel_choice, rollout
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy import rollouts
+from gpt.policy.rollouts import Rollout, gumbel_choice, rollout
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
 SHAPE = GPTConfig(vocab_size=6, context=16, n_layers=1, n_heads=2, d_model=8, d_ff=16)
 STOP = 5

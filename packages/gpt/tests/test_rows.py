@@ -1,14 +1,14 @@
 import pytest
 import torch
 
-from finetune.conversations.rows import (
+from gpt.errors import BadInput
+from gpt.policy.rows import (
     EpochSampler,
     Example,
     pad_examples,
     prompt_answer_example,
     split_into_batches,
 )
-from gpt.errors import BadInput
 
 
 def test_only_the_answer_counts():

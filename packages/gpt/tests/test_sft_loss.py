@@ -2,11 +2,11 @@ import math
 
 import torch
 
-from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
-from finetune.sft.loss import sft_loss
-from finetune.sft.policy import Policy, share_layers_as
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.loss import sft_loss
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import Rows, pad_examples, prompt_answer_example
 from gpt.training.loop import LoopConfig, train
 
 NANO = GPTConfig(vocab_size=20, context=16, n_layers=2, n_heads=2, d_model=16, d_ff=32)

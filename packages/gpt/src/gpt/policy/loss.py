@@ -7,7 +7,7 @@ end.
 
 from typing import Any
 
-from finetune.conversations.rows import Rows
+from gpt.policy.rows import Rows
 from gpt.training.accumulation import LossSum
 
 

@@ -68,8 +68,8 @@ def without_dropout(model: nn.Module) -> Iterator[None]:
     """Put a model in eval mode, with gradients; afterwards every layer is in its earlier mode.
 
     Log-probabilities are compared between models, or before and after updates. Dropout would add
-    noise to that comparison. Blocks that are recomputed in the backward pass keep the mode of their
-    first pass, see `finetune.memory.checkpointing`.
+    noise to that comparison. Blocks that are recomputed in the backward pass must keep the mode of
+    their first pass.
     """
     modes = [(module, module.training) for module in model.modules()]
     model.eval()

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from finetune.conversations.rows import Rows, pad_examples, prompt_answer_example
 from gpt.generation.generate import generate_batch
 from gpt.model.gpt import GPT
+from gpt.policy.rows import Rows, pad_examples, prompt_answer_example
 from gpt.runs.processes import gather_rows, local_rows
 
 

@@ -1,0 +1,6 @@
+"""A GPT as a policy: it answers prompts, and is trained on answers.
+
+Read `rows` (prompts and answers, and the mask of the tokens to learn), `policy` (log-probabilities
+of answers), `loss` (supervised fine-tuning), `rollouts` (sampled answers). `finetune` and
+`reasoning` build on them.
+"""

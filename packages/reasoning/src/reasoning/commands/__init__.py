@@ -1,0 +1,1 @@
+"""The commands of `reasoning`, one module each, with a function `run`."""

@@ -1,0 +1,58 @@
+"""`reasoning train`: train the start model, and check that it leaves something to learn."""
+
+import json
+import shlex
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gpt.errors import RunFailed
+from gpt.files import write_atomically
+from gpt.runs.folder import load_model
+from gpt.runs.progress import report_message
+from gpt.runs.training_run import TrainingRun
+from reasoning.start.gate import StartReport, report_start
+from reasoning.start.run import StartConfig, create_run, train_start_model
+
+REPORT_FILE = "gate.json"
+
+
+def run(config: StartConfig) -> int:
+    """Train a model from scratch, then sample it and hold the result against the gate."""
+    with TrainingRun(config) as run:
+        with run.setup() as is_first:
+            if is_first and config.resume is None:
+                create_run(run.folder, config)
+        train_start_model(run, config)
+        if run.is_finished:
+            finish(run.folder.path, config)
+    return run.status
+
+
+def finish(path: Path, config: StartConfig) -> None:
+    """Report the rates of a trained model.
+
+    Raises:
+        RunFailed: a condition of the gate does not hold.
+    """
+    report_message("sampling held-out problems")
+    model, *_ = load_model(path)
+    report = report_start(model, config.tasks(), config.n_evaluated)
+    write_atomically(path / REPORT_FILE, json.dumps(report.as_json(), indent=1).encode())
+    if config.json:
+        print(json.dumps(report.as_json()))
+    else:
+        print_report(report)
+    quoted = shlex.quote(str(path))
+    report_message(f"the run is in {quoted}; sample from it with: gpt sample --run {quoted}")
+    if faults := report.faults():
+        raise RunFailed(f"no start for the methods: {'; '.join(faults)}")
+
+
+def print_report(report: StartReport) -> None:
+    """Print the rates as a table."""
+    table = Table("held-out problems", "pass@1", "pass@8", "flat groups of 8", box=None)
+    for task, rates in vars(report).items():
+        table.add_row(task.replace("_", " "), *(f"{rate:.1%}" for rate in rates))
+    Console().print(table)

@@ -1,0 +1,136 @@
+"""A parser for the arithmetic in answers, with limits on length, depth and size of numbers.
+
+    sum      =  product (("+" | "-") product)*
+    product  =  operand (("*" | "x" | "/") operand)*
+    operand  =  number  |  "-" operand  |  "(" sum ")"
+
+Answers come from a model, so they may be anything. They are parsed by this grammar and never
+evaluated as Python; fractions keep division exact.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+MAX_CHARACTERS = 1_000
+MAX_DEPTH = 20
+"""Parentheses and minus signs that may be open at the same time."""
+MAX_DIGITS = 18
+"""Digits of a number that is written down."""
+MAX_VALUE = 10**36
+"""Largest numerator or denominator of an intermediate result."""
+
+NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+TOKEN = re.compile(rf"\s*({NUMBER.pattern}|\S)")
+OPERATORS = {"+": "+", "-": "-", "\N{MINUS SIGN}": "-", "*": "*", "x": "*", "/": "/"}
+OPERATORS |= {"\N{MULTIPLICATION SIGN}": "*", "\N{DIVISION SIGN}": "/"}
+
+
+class ExpressionError(ValueError):
+    """The text is not an expression, or exceeds a limit."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A number, or an operation on two expressions."""
+
+    value: Fraction
+    operator: str = ""
+    """+, -, * or /; empty for a number."""
+    operands: tuple["Expression", ...] = ()
+
+    def numbers(self) -> Iterator["Expression"]:
+        """Yield the numbers that are written in the expression, from left to right."""
+        if not self.operands:
+            yield self
+        for operand in self.operands:
+            yield from operand.numbers()
+
+    def operations(self) -> Iterator["Expression"]:
+        """Yield the operations, each after those that it depends on."""
+        for operand in self.operands:
+            yield from operand.operations()
+        if self.operands:
+            yield self
+
+    def __str__(self) -> str:
+        if not self.operands:
+            return str(self.value)
+        left, right = (f"({each})" if each.operands else str(each) for each in self.operands)
+        return f"{left} {self.operator} {right}"
+
+
+def parse_expression(text: str) -> Expression:
+    """Return the expression that the text spells.
+
+    Raises:
+        ExpressionError: it spells none, divides by zero, or exceeds a limit.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise ExpressionError(f"{len(text)} characters are more than {MAX_CHARACTERS}")
+    parser = _Parser(TOKEN.findall(text))
+    expression = parser.sum(0)
+    if parser.tokens:
+        raise ExpressionError(f"{parser.tokens[0]!r} follows a complete expression")
+    return expression
+
+
+class _Parser:
+    """Recursive descent over the tokens that are left."""
+
+    def __init__(self, tokens: list[str]) -> None:
+        self.tokens = tokens
+
+    def sum(self, depth: int) -> Expression:
+        return self.chain(self.product, "+-", depth)
+
+    def product(self, depth: int) -> Expression:
+        return self.chain(self.operand, "*/", depth)
+
+    def chain(self, part: Callable[[int], Expression], operators: str, depth: int) -> Expression:
+        """Parse parts with operators between them, which apply from left to right."""
+        left = part(depth)
+        while self.tokens and OPERATORS.get(self.tokens[0], "?") in operators:
+            operator = OPERATORS[self.tokens.pop(0)]
+            left = operate(left, operator, part(depth))
+        return left
+
+    def operand(self, depth: int) -> Expression:
+        """Parse a number, a negated operand or a sum in parentheses."""
+        if depth > MAX_DEPTH:
+            raise ExpressionError(f"more than {MAX_DEPTH} signs and parentheses are open")
+        if not self.tokens:
+            raise ExpressionError("it ends where a number is expected")
+        token = self.tokens.pop(0)
+        if NUMBER.fullmatch(token):
+            if len(token) > MAX_DIGITS:
+                raise ExpressionError(f"a number of {len(token)} characters is too long")
+            return Expression(Fraction(token))
+        if OPERATORS.get(token) == "-":
+            return operate(Expression(Fraction(0)), "-", self.operand(depth + 1))
+        if token != "(":
+            raise ExpressionError(f"{token!r} stands where a number is expected")
+        inner = self.sum(depth + 1)
+        if not self.tokens or self.tokens.pop(0) != ")":
+            raise ExpressionError("a parenthesis is not closed")
+        return inner
+
+
+def operate(left: Expression, operator: str, right: Expression) -> Expression:
+    """Return the expression of an operation, with its exact value.
+
+    Raises:
+        ExpressionError: it divides by zero, or its value is too large.
+    """
+    if operator == "/" and right.value == 0:
+        raise ExpressionError("it divides by zero")
+    value = {
+        "+": Fraction.__add__,
+        "-": Fraction.__sub__,
+        "*": Fraction.__mul__,
+        "/": Fraction.__truediv__,
+    }[operator](left.value, right.value)
+    if max(abs(value.numerator), value.denominator) > MAX_VALUE:
+        raise ExpressionError("an intermediate result is too large")
+    return Expression(value, operator, (left, right))
