@@ -28,7 +28,7 @@ from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.pretrained_tokenizer import AddedToken
 from gpt.text.tokenizer_export import to_pretrained_tokenizer, write_hugging_face_tokenizer
 from gpt.text.tokenizer_json import DIGIT_PATTERN, read_hugging_face_tokenizer
-from gpt.text.tokenizers import CharacterTokenizer, decode
+from gpt.text.tokenizers import CharacterTokenizer, WordLevelTokenizer, decode
 
 pytestmark = pytest.mark.baselines
 
@@ -184,6 +184,18 @@ def test_our_own_characters_are_the_same_in_transformers(tmp_path):
         assert library.decode(characters.encode(text)) == text
     with pytest.raises(Exception, match="WordLevel error: Missing"):
         library("☃")
+
+
+def test_our_own_words_are_the_same_in_transformers(tmp_path):
+    words = WordLevelTokenizer([*map(str, range(20)), "+", "=", "think"])
+    write_hugging_face_tokenizer(words, tmp_path)
+    library = AutoTokenizer.from_pretrained(tmp_path)
+    assert library.eos_token_id == words.end_of_text and len(library) == words.vocab_size
+    for text in ["12 + 3 = 15 think", "", " 1  2\n19\t+"]:
+        assert library(text).input_ids == words.encode(text)
+        assert library.decode(words.encode(text)) == decode(words, words.encode(text)).strip()
+    with pytest.raises(Exception, match="WordLevel error: Missing"):
+        library("12+3")
 
 
 def test_a_tokenizer_like_that_of_llama_3_is_the_same_in_transformers(tmp_path):

@@ -10,6 +10,7 @@ from gpt.text.documents import END_OF_TEXT
 from gpt.text.tokenizers import (
     BytePairTokenizer,
     CharacterTokenizer,
+    WordLevelTokenizer,
     WordTokenizer,
     decode,
     load_tokenizer,
@@ -88,17 +89,31 @@ def test_an_unknown_word_is_lost():
     assert decode(words, words.encode("the dog")) == "the <unknown>"
 
 
+def test_words_of_a_closed_vocabulary_by_hand():
+    tokenizer = WordLevelTokenizer(["12", "+", "1"])
+    assert tokenizer.encode(" 1 +  12\n+ 1") == [2, 1, 0, 1, 2]
+    assert tokenizer.end_of_text == 3 and tokenizer.vocab_size == 4
+    assert decode(tokenizer, [2, 1, 0, 3]) == f" 1 + 12 {END_OF_TEXT}"
+    with pytest.raises(BadInput, match="the word '121' is not among the 3 of this vocabulary"):
+        tokenizer.encode("121 + 1")
+
+
 @pytest.mark.parametrize(
     "tokenizer",
-    [BPE, CharacterTokenizer.train([TEXT]), WordTokenizer.train([TEXT], 50)],
-    ids=["bpe", "character", "word"],
+    [
+        BPE,
+        CharacterTokenizer.train([TEXT]),
+        WordTokenizer.train([TEXT], 50),
+        WordLevelTokenizer(sorted(set(TEXT.split()))),
+    ],
+    ids=["bpe", "character", "word", "word-level"],
 )
 def test_a_saved_tokenizer_encodes_the_same(tokenizer, tmp_path):
     save_tokenizer(tmp_path / "tokenizer.json", tokenizer)
     loaded = load_tokenizer(tmp_path / "tokenizer.json")
     assert loaded.encode(TEXT) == tokenizer.encode(TEXT)
     assert loaded.vocab_size == tokenizer.vocab_size
-    assert decode(loaded, [loaded.end_of_text]) == END_OF_TEXT
+    assert decode(loaded, [loaded.end_of_text]).strip() == END_OF_TEXT
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"kind": "bpe"}', json.dumps({"kind": "klingon"})])

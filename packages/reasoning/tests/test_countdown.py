@@ -29,7 +29,7 @@ def test_the_numbers_of_the_game():
 
 
 def test_three_numbers_by_trying_every_order():
-    """Both trees, ((a b) c) and (c (a b)), over all orders: the third number comes first or last."""
+    """Both trees, ((a b) c) and (c (a b)), over all orders of the numbers."""
     found = set()
     for numbers in combinations_with_replacement(range(1, 13), 3):
         for a, b, c in permutations(numbers):

@@ -14,6 +14,7 @@ from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from reasoning.start.gate import StartReport, report_start
 from reasoning.start.run import StartConfig, create_run, train_start_model
+from reasoning.start.shipped import SHIPPED, save_start_model
 
 REPORT_FILE = "gate.json"
 
@@ -31,7 +32,7 @@ def run(config: StartConfig) -> int:
 
 
 def finish(path: Path, config: StartConfig) -> None:
-    """Report the rates of a trained model.
+    """Report the rates of a trained model, and write it as a start model if the gate holds.
 
     Raises:
         RunFailed: a condition of the gate does not hold.
@@ -47,7 +48,9 @@ def finish(path: Path, config: StartConfig) -> None:
     quoted = shlex.quote(str(path))
     report_message(f"the run is in {quoted}; sample from it with: gpt sample --run {quoted}")
     if faults := report.faults():
-        raise RunFailed(f"no start for the methods: {'; '.join(faults)}")
+        raise RunFailed(f"no start model is written: {'; '.join(faults)}")
+    save_start_model(path / SHIPPED.name, model, config.folder, report)
+    report_message(f"the start model is {str(path / SHIPPED.name)!r}")
 
 
 def print_report(report: StartReport) -> None:

@@ -9,7 +9,7 @@ evaluated as Python; fractions keep division exact.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -25,6 +25,8 @@ NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 TOKEN = re.compile(rf"\s*({NUMBER.pattern}|\S)")
 OPERATORS = {"+": "+", "-": "-", "\N{MINUS SIGN}": "-", "*": "*", "x": "*", "/": "/"}
 OPERATORS |= {"\N{MULTIPLICATION SIGN}": "*", "\N{DIVISION SIGN}": "/"}
+LEVELS = ({"+", "-"}, {"*", "/"})
+"""Operators, from those that apply last to those that apply first."""
 
 
 class ExpressionError(ValueError):
@@ -70,7 +72,7 @@ def parse_expression(text: str) -> Expression:
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"{len(text)} characters are more than {MAX_CHARACTERS}")
     parser = _Parser(TOKEN.findall(text))
-    expression = parser.sum(0)
+    expression = parser.chain(0)
     if parser.tokens:
         raise ExpressionError(f"{parser.tokens[0]!r} follows a complete expression")
     return expression
@@ -82,18 +84,14 @@ class _Parser:
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = tokens
 
-    def sum(self, depth: int) -> Expression:
-        return self.chain(self.product, "+-", depth)
-
-    def product(self, depth: int) -> Expression:
-        return self.chain(self.operand, "*/", depth)
-
-    def chain(self, part: Callable[[int], Expression], operators: str, depth: int) -> Expression:
-        """Parse parts with operators between them, which apply from left to right."""
-        left = part(depth)
-        while self.tokens and OPERATORS.get(self.tokens[0], "?") in operators:
+    def chain(self, depth: int, level: int = 0) -> Expression:
+        """Parse operands with the operators of a level between them, which apply from the left."""
+        if level == len(LEVELS):
+            return self.operand(depth)
+        left = self.chain(depth, level + 1)
+        while self.tokens and OPERATORS.get(self.tokens[0]) in LEVELS[level]:
             operator = OPERATORS[self.tokens.pop(0)]
-            left = operate(left, operator, part(depth))
+            left = operate(left, operator, self.chain(depth, level + 1))
         return left
 
     def operand(self, depth: int) -> Expression:
@@ -111,7 +109,7 @@ class _Parser:
             return operate(Expression(Fraction(0)), "-", self.operand(depth + 1))
         if token != "(":
             raise ExpressionError(f"{token!r} stands where a number is expected")
-        inner = self.sum(depth + 1)
+        inner = self.chain(depth + 1)
         if not self.tokens or self.tokens.pop(0) != ")":
             raise ExpressionError("a parenthesis is not closed")
         return inner

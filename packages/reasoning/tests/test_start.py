@@ -1,0 +1,158 @@
+import json
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from gpt.errors import BadInput
+from gpt.runs.folder import load_model
+from gpt.text.tokenizers import decode
+from reasoning.cli import main
+from reasoning.evaluation.pass_rates import PassRates
+from reasoning.start.data import Tasks, sample_example, training_batches
+from reasoning.start.gate import StartReport, held_out_puzzles
+from reasoning.start.run import StartConfig
+from reasoning.start.shipped import load_start_model
+from reasoning.tasks.vocabulary import TOKENIZER
+
+TASKS = Tasks.load(largest_operand=12, operations_per_line=1)
+CPU = torch.device("cpu")
+
+
+def test_the_mix_of_a_step():
+    examples = [sample_example(TASKS, np.random.default_rng(row)) for row in range(2_000)]
+    prompts = [decode(TOKENIZER, example.tokens) for example in examples]
+    counts = {
+        "four": sum(is_countdown(prompt, 4) for prompt in prompts),
+        "three": sum(is_countdown(prompt, 3) for prompt in prompts),
+        "chain": sum("chain" in prompt for prompt in prompts),
+    }
+    assert counts["four"] == pytest.approx(2_000 * 41 / 83, rel=0.1)
+    assert counts["three"] == pytest.approx(2_000 * 10 / 83, rel=0.2)
+    assert counts["chain"] == pytest.approx(2_000 * 16 / 83, rel=0.15)
+    assert all(any(example.mask) for example in examples)
+
+
+def is_countdown(prompt, n_numbers):
+    """Whether a text begins with `target : n numbers think`."""
+    words = prompt.split()
+    return (
+        words[0].isdigit() and words.index("think") == 2 + n_numbers if "think" in words else False
+    )
+
+
+def test_no_held_out_multiset_is_trained_on():
+    held_out = {puzzle.numbers for split in (TASKS.four, TASKS.three) for puzzle in split.held_out}
+    batches = training_batches(TASKS, 200, 200, 0, CPU)
+    seen = set()
+    for step in range(5):
+        for row in batches(step)[0].tokens.tolist():
+            words = decode(TOKENIZER, row).split()
+            if words[0] != "chain":
+                end = words.index("think") if "think" in words else words.index("answer")
+                seen.add(tuple(sorted(map(int, words[2:end]))))
+    assert len(seen) > 300 and not seen & held_out
+
+
+def test_a_batch_depends_on_the_seed_and_the_step_only():
+    batches = training_batches(TASKS, 10, 4, 3, CPU)
+    first, again, other = batches(7), training_batches(TASKS, 10, 4, 3, CPU)(7), batches(8)
+    assert [len(rows.tokens) for rows in first] == [4, 4, 2]
+    assert all(torch.equal(a.tokens, b.tokens) for a, b in zip(first, again, strict=True))
+    assert first[0].tokens.tolist() != other[0].tokens.tolist()
+    lengths = [int(length) for rows in first for length in rows.lengths]
+    assert lengths == sorted(lengths)
+
+
+def test_held_out_puzzles_are_drawn_once():
+    puzzles = held_out_puzzles(TASKS, 300)
+    sorted_puzzles = {(tuple(sorted(puzzle.numbers)), puzzle.target) for puzzle in puzzles}
+    assert len(sorted_puzzles) == 300 and sorted_puzzles <= set(TASKS.four.held_out)
+    assert any(list(puzzle.numbers) != sorted(puzzle.numbers) for puzzle in puzzles)
+
+
+def report(one=0.3, eight=0.8, flat=0.2, chain=0.7):
+    direct = PassRates(0.1, 0.2, 0.8)
+    return StartReport(PassRates(one, eight, flat), PassRates(chain, 0.9, 0.3), direct, direct)
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, None),
+        ({"one": 0.46, "eight": 0.95}, "countdown pass@1 is 46.0%"),
+        ({"one": 0.19}, "countdown pass@1 is 19.0%"),
+        ({"one": 0.45, "eight": 0.89}, "countdown pass@8 is 89.0%, less than twice"),
+        ({"flat": 0.45}, "45.0% of the groups"),
+        ({"chain": 0.49}, "chain pass@1 is 49.0%"),
+        ({"chain": 0.86}, "chain pass@1 is 86.0%"),
+    ],
+)
+def test_each_condition_of_the_gate(change, fault):
+    faults = report(**change).faults()
+    assert len(faults) == (fault is not None)
+    assert fault is None or faults[0].startswith(fault)
+
+
+TINY = ["--d-model", "16", "--n-layers", "1", "--steps", "2", "--batch-size", "6", "--n-evaluated"]
+
+
+def test_a_run_is_trained_judged_and_resumed_to_the_same_bits(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    options = [*TINY, "2", "--device", "cpu", "--save-every", "1", "--json"]
+    assert main(["train", *options, "--steps", "4", "--name", "whole"]) == 1  # the gate is shut
+    printed = capsys.readouterr()
+    assert set(json.loads(printed.out)) == {
+        "countdown",
+        "chain",
+        "direct_countdown",
+        "direct_chain",
+    }
+    assert "no start model is written: countdown pass@1 is 0.0%, not 20 to 45 %" in printed.err
+    assert json.loads((tmp_path / "runs/whole/gate.json").read_text()) == json.loads(printed.out)
+    assert main(["train", *options, "--steps", "4", "--name", "cut"]) == 1
+    for late in (tmp_path / "runs/cut/checkpoints").glob("step-0000000[34]*"):
+        late.unlink()  # as after a kill in step 3
+    assert main(["train", "--resume", "runs/cut", "--json"]) == 1
+    whole, cut = (load_model(tmp_path / "runs" / name)[0] for name in ("whole", "cut"))
+    assert all(map(torch.equal, whole.state_dict().values(), cut.state_dict().values()))
+    assert not list(tmp_path.rglob("start.safetensors"))
+
+
+def test_a_start_model_is_written_when_the_gate_holds(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("reasoning.commands.train.report_start", lambda *_: report())
+    assert main(["train", *TINY, "2", "--device", "cpu", "--name", "good"]) == 0
+    found = load_start_model(tmp_path / "runs/good/start.safetensors")
+    trained, *_ = load_model(tmp_path / "runs/good")
+    tokens = torch.arange(20)[None]
+    assert torch.equal(found.model(tokens), trained(tokens))
+    assert found.settings["batch_size"] == 6 and found.settings["loop"]["steps"] == 2
+    assert found.gate == report().as_json()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"junk", safetensors.torch.save({})])
+def test_what_is_no_start_model_is_refused(content, tmp_path):
+    path = tmp_path / "a.safetensors"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadInput, match="a.safetensors' is missing or is not a start model"):
+        load_start_model(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
+        ({"chain_operations": 0}, "chain_operations must be at least 1, got 0"),
+        ({"n_evaluated": 0}, "n_evaluated must be at least 1, got 0"),
+        ({"chain_operand": 1}, "chain_operand must lie between 2 and 99, got 1"),
+        ({"chain_operand": 100}, "chain_operand must lie between 2 and 99, got 100"),
+        ({"d_model": 30}, "d_model 30 does not divide into 4 heads"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ],
+)
+def test_options_that_cannot_be_used_are_refused(change, message):
+    with pytest.raises(BadInput, match=message):
+        StartConfig(**change)
