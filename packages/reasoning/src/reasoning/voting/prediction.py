@@ -1,0 +1,79 @@
+r"""How often a vote is right, given the chances of the answers: the theory that votes are held to.
+
+With one right answer of chance p and all others of chance 1 - p together, the majority of n samples
+is right with the upper half of the binomial distribution (Condorcet 1785):
+
+    P = sum over k > n/2 of C(n, k) p^k (1 - p)^(n - k),  plus half of the term k = n/2
+
+That is too pessimistic if wrong answers differ: 2 votes win against 1, 1 and 1. The exact chance
+that the right answer has the most votes (the plurality) sums the multinomial distribution over all
+counts in which no other answer has more; if t others have as many, the right one wins 1 / (t + 1).
+"""
+
+import math
+from collections.abc import Sequence
+
+from gpt.errors import BadInput
+
+
+def majority_chance(p: float, n: int) -> float:
+    """Return the chance that more than half of n samples are right; a tie counts half."""
+    check_chances([p], n)
+    terms = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+    tie = terms[n // 2] / 2 if n % 2 == 0 else 0.0
+    return sum(terms[n // 2 + 1 :]) + tie
+
+
+def plurality_chance(right: float, others: Sequence[float], n: int) -> float:
+    """Return the chance that the right answer wins a vote of n samples.
+
+    Args:
+        right: the chance of the right answer in one sample.
+        others: the chances of the other valid answers; what is missing to 1 has no valid answer.
+        n: the number of samples.
+
+    Raises:
+        BadInput: a chance is outside of [0, 1], their sum is above 1, or n is below 1.
+    """
+    check_chances([right, *others], n)
+    invalid = max(0.0, 1 - right - sum(others))
+    return sum(plurality_chance_with(k, right, others, invalid, n) for k in range(1, n + 1))
+
+
+def plurality_chance_with(
+    k: int, right: float, others: Sequence[float], invalid: float, n: int
+) -> float:
+    """Return the chance that the right answer wins with exactly k of n votes.
+
+    The multinomial probability of counts is n! times the product of chance^count / count!. `ways`
+    holds the sums of such products over the answers so far, by votes that are given and by ties.
+    """
+    ways = {(k, 0): right**k / math.factorial(k)}
+    for chance in others:
+        ways = add_answer(ways, chance, k, n)
+    total = 0.0
+    for (votes, ties), product in ways.items():
+        rest = n - votes  # samples without a valid answer
+        total += product * invalid**rest / math.factorial(rest) / (ties + 1)
+    return math.factorial(n) * total
+
+
+def add_answer(
+    ways: dict[tuple[int, int], float], chance: float, k: int, n: int
+) -> dict[tuple[int, int], float]:
+    """Return the ways with one more answer, which has at most k votes."""
+    more: dict[tuple[int, int], float] = {}
+    for (votes, ties), product in ways.items():
+        for count in range(min(k, n - votes) + 1):
+            key = votes + count, ties + (count == k)
+            term = product * chance**count / math.factorial(count)
+            more[key] = more.get(key, 0.0) + term
+    return more
+
+
+def check_chances(chances: Sequence[float], n: int) -> None:
+    """Raise BadInput if these are no chances of different answers, or n is no number of samples."""
+    if not all(0 <= chance <= 1 for chance in chances) or sum(chances) > 1 + 1e-9:
+        raise BadInput(f"chances must lie in [0, 1] and add up to at most 1, got {list(chances)}")
+    if n < 1:
+        raise BadInput(f"a vote needs at least 1 sample, got {n}")
