@@ -22,7 +22,12 @@ BOOK = Path(__file__).resolve().parents[1]
 ROOT = BOOK.parent
 KATEX = BOOK / "node_modules" / "katex" / "dist"
 # part of the book -> the packages that its chapters run
-USES = {"handcalc": ["handcalc"], "gpt": ["gpt"], "finetune": ["gpt", "finetune"]}
+USES = {
+    "handcalc": ["handcalc"],
+    "gpt": ["gpt"],
+    "finetune": ["gpt", "finetune"],
+    "reasoning": ["gpt", "reasoning"],
+}
 
 
 def digest(packages: list[str]) -> str:

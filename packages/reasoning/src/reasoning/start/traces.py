@@ -1,8 +1,10 @@
 """Traces: a prompt, and the words that a model should continue it with.
 
-    countdown   24 : 3 5 7 2 think  7 - 5 = 2 ; 3 + 2 = 5 ; 5 + 2 = 7 ; miss wait
-                                    7 + 5 = 12 ; 3 + 12 = 15 ; ... ; hit answer ( 7 + 5 ) * ( ... )
-    at once     24 : 3 5 7 2 answer ( 7 + 5 ) * ( ... )
+::
+
+    countdown   24 : 4 7 9 11 think  11 + 9 = 20 ; 20 + 4 = 24 ; 24 - 7 = 17 ; miss wait
+                7 - 4 = 3 ; 11 * 3 = 33 ; 33 - 9 = 24 ; hit answer 11 * ( 7 - 4 ) - 9
+    at once     24 : 4 7 9 11 answer 11 * ( 7 - 4 ) - 9
     chain       chain : 7 + 12 * 3 - 20 think 7 + 12 = 19 ; 19 * 3 = 57 ; 57 - 20 = 37 ; answer 37
 
 A trace of countdown holds up to four attempts, of which the last one hits, as in Gandhi et al.
