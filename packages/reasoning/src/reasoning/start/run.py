@@ -45,9 +45,9 @@ class StartConfig(RunOptions):
     """Width of the residual stream. A wider model learns more per step, but is slower."""
     n_layers: int = 4
     """Transformer blocks. More learn more, but are slower."""
-    chain_operand: int = 12
+    chain_operand: int = 30
     """Largest operand of chain arithmetic. Larger ones make it harder."""
-    chain_operations: int = 2
+    chain_operations: int = 1
     """Operations that a line of a chain's steps calculates at once. More make it harder."""
     n_evaluated: int = 400
     """Held-out problems of each task that the gate samples eight times each."""
