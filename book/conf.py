@@ -6,11 +6,15 @@ From the root of the repository:
     uv run --group docs sphinx-build -j 2 -W --keep-going book _build/site
 """
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "_ext"))
+# Chapters draw with book/figures.py: their kernels find `book` in the root.
+paths = [str(HERE.parent), os.environ.get("PYTHONPATH", "")]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 project = html_title = "Inside Out"
 exclude_patterns = ["node_modules", "_src"]

@@ -32,7 +32,7 @@ USES = {
 
 def digest(packages: list[str]) -> str:
     """One hash of everything that decides what a cell prints, apart from the cell."""
-    files = [ROOT / "uv.lock"]
+    files = [ROOT / "uv.lock", BOOK / "figures.py", BOOK / "shapes.py"]
     for package in packages:
         files += sorted((ROOT / "packages" / package / "src").rglob("*.py"))
     hashed = hashlib.sha256(sys.version.encode())
