@@ -23,7 +23,7 @@ def random_play_value(puzzle: Puzzle) -> Fraction:
     # only winning moves add to the mean: after any other move, the value is 0
     states = [Puzzle(after_move(numbers, move), target) for move in winning_moves(puzzle)]
     total = sum(map(random_play_value, states), Fraction(0))
-    return total / len(legal_moves(numbers)) if states else total
+    return total / max(1, len(legal_moves(numbers)))
 
 
 def count_sequences(numbers: Numbers) -> int:
