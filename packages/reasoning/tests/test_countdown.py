@@ -110,6 +110,7 @@ def test_no_multiset_is_on_both_sides_of_the_split():
         ("11", "it uses 11 and not"),
         ("12 - 1", "it uses"),
         ("1 - 2 + 5", "1 - 2 is -1, outside"),
+        ("-1 + 2 * 5", "- 1 is -1, outside"),
         ("5 / 2 + 1", "'/' is not an operator"),
     ],
 )

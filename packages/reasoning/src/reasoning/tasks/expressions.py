@@ -35,7 +35,7 @@ class ExpressionError(ValueError):
 
 @dataclass(frozen=True)
 class Expression:
-    """A number, or an operation on two expressions."""
+    """A number, an operation on two expressions, or a minus sign before one."""
 
     value: Fraction
     operator: str = ""
@@ -59,8 +59,8 @@ class Expression:
     def __str__(self) -> str:
         if not self.operands:
             return str(self.value)
-        left, right = (f"({each})" if each.operands else str(each) for each in self.operands)
-        return f"{left} {self.operator} {right}"
+        *left, right = (f"({each})" if each.operands else str(each) for each in self.operands)
+        return " ".join([*left, self.operator, right])
 
 
 def parse_expression(text: str) -> Expression:
@@ -106,7 +106,8 @@ class _Parser:
                 raise ExpressionError(f"a number of {len(token)} characters is too long")
             return Expression(Fraction(token))
         if OPERATORS.get(token) == "-":
-            return operate(Expression(Fraction(0)), "-", self.operand(depth + 1))
+            negated = self.operand(depth + 1)
+            return Expression(-negated.value, "-", (negated,))
         if token != "(":
             raise ExpressionError(f"{token!r} stands where a number is expected")
         inner = self.chain(depth + 1)
