@@ -128,7 +128,7 @@ def test_a_start_model_is_written_when_the_gate_holds(tmp_path, monkeypatch):
     trained, *_ = load_model(tmp_path / "runs/good")
     tokens = torch.arange(20)[None]
     assert torch.equal(found.model(tokens), trained(tokens))
-    assert found.settings["batch_size"] == 6 and found.settings["loop"]["steps"] == 2
+    assert found.recipe["batch_size"] == 6 and found.recipe["loop"]["steps"] == 2
     assert found.gate == report().as_json()
 
 

@@ -18,15 +18,18 @@ from gpt.runs.folder import RunFolder
 from reasoning.start.gate import StartReport
 
 SHIPPED = Path(__file__).with_name("start.safetensors")
-"""The model of the package."""
+"""The model of the package; the log of its training is next to it."""
+SHIPPED_LOG = SHIPPED.with_suffix(".jsonl")
+RECIPE = ("loop", "batch_size", "micro_batch_size", "d_model", "n_layers")
+RECIPE += ("chain_operand", "chain_operations")
 
 
 class StartModel(NamedTuple):
     """A start model, and how it came about."""
 
     model: GPT
-    settings: dict[str, Any]
-    """Options of `reasoning train`, by name; those of the loop are in `loop`."""
+    recipe: dict[str, Any]
+    """Options of `reasoning train` that decide the weights; those of the loop are in `loop`."""
     gate: dict[str, dict[str, float]]
     """How often samples were right when it was written, by task."""
 
@@ -34,7 +37,8 @@ class StartModel(NamedTuple):
 def save_start_model(path: Path, model: GPT, folder: RunFolder, report: StartReport) -> None:
     """Write the model of a run with its recipe and its report."""
     config = folder.read_config()
-    about = {"model": config["model"], "settings": config["command"], "gate": report.as_json()}
+    recipe = {name: value for name, value in config["command"].items() if name in RECIPE}
+    about = {"model": config["model"], "recipe": recipe, "gate": report.as_json()}
     weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
     entry = {"start": json.dumps(about)}
     write_atomically(path, safetensors.torch.save(weights, metadata=entry))
@@ -52,7 +56,7 @@ def load_start_model(path: Path = SHIPPED, device: torch.device | None = None) -
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model = GPT(GPTConfig(**about["model"]))
         model.load_state_dict(weights)
-        loaded = StartModel(model.to(device).eval(), about["settings"], about["gate"])
+        loaded = StartModel(model.to(device).eval(), about["recipe"], about["gate"])
     except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
         raise BadInput(f"{str(path)!r} is missing or is not a start model") from None
     return loaded
