@@ -51,6 +51,20 @@ def test_a_cache_may_be_read_further_than_the_context_where_positions_allow_it()
     torch.testing.assert_close(cached, model(tokens), rtol=0, atol=1e-10)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("positions", SCHEMES)
+@pytest.mark.parametrize("rows", [[2, 0], [1], [0, 0, 1, 2, 2, 2]], ids=str)
+def test_selected_rows_are_read_on_as_if_they_had_been_there_from_the_start(positions, rows):
+    model, padding, rows = model_of(positions, 2), torch.tensor([0, 5, 8]), torch.tensor(rows)
+    past, new = torch.randint(0, 40, (3, 12)), torch.randint(0, 40, (len(rows), 8))
+    cache, expected = (model.cache(len(each), 20, each) for each in (padding, padding[rows]))
+    model(past, cache=cache)
+    model(past[rows], cache=expected)
+    cache.select_rows(rows)
+    found = read(model, new, [3, 1, 4], cache)
+    torch.testing.assert_close(found, read(model, new, [3, 1, 4], expected), rtol=0, atol=1e-10)
+
+
 def test_more_tokens_than_slots_are_refused():
     model = model_of("rotary", 6)
     with pytest.raises(BadInput, match="9 tokens do not fit into a cache of 8 slots"):

@@ -1,10 +1,12 @@
 from functools import partial
+from itertools import takewhile
 
 import pytest
 import torch
 from torch import nn
 
 from gpt.errors import BadInput
+from gpt.generation import generate as generate_module
 from gpt.generation.generate import generate, generate_batch, stream_text
 from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT, GPTConfig
@@ -83,6 +85,124 @@ def test_cached_text_equals_uncached_text_within_the_context_and_beyond_it(posit
     assert min(len(set(text)) for text in expected) > 2  # no text that any error would generate
     assert [list(generate(model, prompt, 20, GREEDY)) for prompt in prompts] == expected
     assert generate_batch(model, prompts, 20, GREEDY) == expected
+
+
+def bold_model(context=64, positions="rotary"):
+    """Build a model whose tokens differ from row to row, and a list of the shapes that it reads."""
+    shape = {"n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "d_model": 16, "d_ff": 32}
+    model = GPT(GPTConfig(20, context, positions=positions, **shape))
+    for parameter in model.parameters():
+        if parameter.ndim == 2:
+            nn.init.normal_(parameter, std=0.5)
+    shapes, hidden = [], model.hidden
+
+    def noted(tokens, mask=None, cache=None):
+        shapes.append(tuple(tokens.shape))
+        return hidden(tokens, mask, cache)
+
+    model.hidden = noted
+    return model, shapes
+
+
+RAGGED = [[3, 1, 4, 1, 5], [9], [2, 6], [5, 3, 5], [8, 9, 7, 9], [3], [2, 3, 8], [4]]
+GROUPS = [prompt for prompt in RAGGED for _ in range(4)]
+STOP = frozenset({0, 7})
+
+
+def seeded(temperature=1.0):
+    generator = torch.Generator().manual_seed(0)
+    return partial(sample_token, temperature=temperature, generator=generator)
+
+
+def cut(texts, stop):
+    return [list(takewhile(lambda token: token not in stop, text)) for text in texts]
+
+
+@pytest.mark.parametrize("positions", ["learned", "rotary"])
+@pytest.mark.parametrize("context", [64, 12])
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+@pytest.mark.parametrize("prompts", [RAGGED, GROUPS, [[1, 2]] * 8], ids=["ragged", "groups", "one"])
+def test_rows_get_the_same_tokens_whether_or_not_others_leave(
+    prompts, temperature, context, positions
+):
+    model, shapes = bold_model(context, positions)
+    whole = generate_batch(model, prompts, 40, seeded(temperature))  # longer than a context of 12
+    assert {n_rows for n_rows, _ in shapes[1:]} == {len(prompts)}  # without stops none leaves
+    shapes.clear()
+    assert generate_batch(model, prompts, 40, seeded(temperature), STOP) == cut(whole, STOP)
+    if temperature:  # greedy texts may repeat themselves and never end
+        assert len(set(map(len, cut(whole, STOP)))) > 3
+        assert min(n_rows for n_rows, _ in shapes[1:]) < len(prompts)
+
+
+@pytest.mark.parametrize("context", [64, 6])
+def test_equal_prompts_are_read_once_and_sampled_as_if_each_had_been_read(context, monkeypatch):
+    model, shapes = bold_model(context)
+    together = generate_batch(model, GROUPS, 20, seeded())
+    assert shapes[0] == (len(RAGGED), 5) and shapes[1] == (len(GROUPS), 1)
+    shapes.clear()
+    every_prompt = lambda prompts: (prompts, list(range(len(prompts))))  # noqa: E731
+    monkeypatch.setattr(generate_module, "distinct_prompts", every_prompt)
+    apart = generate_batch(model, GROUPS, 20, seeded())
+    assert shapes[0] == (len(GROUPS), 5)
+    assert together == apart
+    assert len(set(map(tuple, together[:4]))) == 4  # each of the group has its own text
+
+
+def test_a_prompt_is_not_taken_for_its_padded_copy():
+    model, shapes = bold_model()
+    prompts = [[0, 5], [5]]  # padding is written as token 0
+    alone = [list(generate(model, prompt, 10, GREEDY)) for prompt in prompts]
+    assert alone[0] != alone[1]
+    shapes.clear()
+    assert generate_batch(model, prompts, 10, GREEDY) == alone
+    assert shapes[0] == (2, 2)
+
+
+def test_rows_leave_once_a_quarter_has_ended():
+    model, _ = counts_up(context=16)
+    rows, hidden = [], model.hidden
+
+    def noted(tokens, mask=None, cache=None):
+        rows.append(tokens[:, -1].tolist())
+        return hidden(tokens, mask, cache)
+
+    model.hidden = noted
+    starts = [[6], [5], [4], [4], [3], [2], [1], [0]]
+    found = generate_batch(model, starts, 20, GREEDY, frozenset({7}))
+    assert found == [list(range(start + 1, 7)) for (start,) in starts]
+    assert rows == [
+        [6, 5, 4, 3, 2, 1, 0],  # the two 4s are one prompt
+        [7, 6, 5, 5, 4, 3, 2, 1],  # one of eight has ended, and stays
+        [6, 6, 5, 4, 3, 2],  # two have, and have left
+        [6, 5, 4, 3],
+        [6, 5, 4],
+        [6, 5],
+        [6],
+    ]
+
+
+def test_all_rows_may_end_at_once_and_at_the_first_token():
+    model, read = counts_up(context=16)
+    assert generate_batch(model, [[3], [3], [1, 3]], 9, GREEDY, frozenset({6})) == [[4, 5]] * 3
+    assert len(read) == 3
+    read.clear()
+    assert generate_batch(model, [[5], [5], [1, 5]], 9, GREEDY, frozenset({6})) == [[]] * 3
+    assert len(read) == 1
+    assert generate_batch(model, [[5], [5], [3]], 9, GREEDY, frozenset({6})) == [[], [], [4, 5]]
+    assert generate_batch(model, [[5], [5]], 0, GREEDY) == [[], []]
+
+
+def test_a_sampler_sees_the_rows_of_the_whole_batch():
+    model, _ = counts_up(context=16)
+    seen = []
+
+    def sampler(logits):
+        seen.append(logits.argmax(dim=-1).tolist())
+        return logits.argmax(dim=-1)
+
+    generate_batch(model, [[3], [5], [2], [3]], 9, sampler, frozenset({6}))
+    assert seen == [[4, 6, 3, 4], [5, 0, 4, 5], [6, 0, 5, 6], [0, 0, 6, 0]]
 
 
 @pytest.mark.parametrize(

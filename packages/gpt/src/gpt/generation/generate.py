@@ -6,12 +6,14 @@ token. When the text is longer than the context, the oldest tokens are dropped.
 
 import codecs
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
+from gpt.generation.batch import LEAVING_SHARE, distinct_prompts, fill_rows
 from gpt.generation.sampling import sample_token
 from gpt.model.cache import KVCache
 from gpt.model.fast.direct_calls import with_direct_calls
@@ -34,7 +36,7 @@ def generate(
     Raises:
         BadInput: the prompt is empty, longer than the context, or holds an unknown id.
     """
-    for (token,) in generate_columns(model, [prompt], max_new_tokens, sampler):
+    for (token,) in generate_columns(model, [prompt], max_new_tokens, sampler, stop_tokens):
         if token in stop_tokens:
             return
         yield token
@@ -52,43 +54,64 @@ def generate_batch(
     Raises:
         BadInput: a prompt is empty, longer than the context, or holds an unknown id.
     """
-    answers: list[list[int]] = [[] for _ in prompts]
-    unfinished = set(range(len(prompts)))
-    for column in generate_columns(model, prompts, max_new_tokens, sampler):
-        unfinished -= {row for row in unfinished if column[row] in stop_tokens}
-        for row in unfinished:
-            answers[row].append(column[row])
-        if not unfinished:
-            break
-    return answers
+    texts: list[list[int]] = [[] for _ in prompts]
+    for column in generate_columns(model, prompts, max_new_tokens, sampler, stop_tokens):
+        for text, token in zip(texts, column, strict=True):
+            text.append(token)
+    return [list(takewhile(lambda token: token not in stop_tokens, text)) for text in texts]
 
 
 def generate_columns(
-    model: GPT, prompts: list[list[int]], n_tokens: int, sampler: TokenSampler
+    model: GPT,
+    prompts: list[list[int]],
+    n_tokens: int,
+    sampler: TokenSampler,
+    stop_tokens: frozenset[int],
 ) -> Iterator[list[int]]:
-    """Yield the next token of every row, `n_tokens` times.
+    """Yield the next token of every row, `n_tokens` times or until all rows have ended.
 
-    The first pass reads the prompts into a cache, each later pass only the newest tokens. A text
-    longer than the context loses its oldest token at every step. All positions then shift by one
-    and the cached keys and values are wrong, so the model reads the last `context` tokens again.
+    The first pass reads the prompts into a cache, each later pass only the newest tokens. Equal
+    prompts are read once, and rows that have ended leave; the tokens of ended rows mean nothing.
+
+    A text longer than the context loses its oldest token at every step. All positions then shift
+    by one and the cached keys and values are wrong, so the model reads the last `context` tokens
+    again.
     """
     for prompt in prompts:
         check_prompt(model, prompt)
     model = with_direct_calls(model)  # computes the same; calling small layers costs less
-    unread, padding = left_pad_prompts(prompts, next(model.parameters()).device)
-    text, length, context = [unread], unread.shape[1], model.config.context
-    cache = model.cache(len(prompts), min(context, length + n_tokens - 1), padding)
+    device, context = next(model.parameters()).device, model.config.context
+    distinct, copies = distinct_prompts(prompts)
+    unread, padding = left_pad_prompts(distinct, device)
+    text, length = [unread], unread.shape[1]
+    cache = model.cache(len(distinct), min(context, length + n_tokens - 1), padding)
+    rows = torch.arange(len(prompts), device=device)  # those that have not left
+    unfinished = list(range(len(prompts)))
     for _ in range(n_tokens):
         excess = length - context
         if excess > 0:  # read the last `context` tokens again
             unread = torch.cat(text, dim=1)[:, excess:]
-            padding_left = None if padding is None else (padding - excess).clamp(min=0)
-            cache = model.cache(len(prompts), context, padding_left)
+            padding = None if cache.padding is None else (cache.padding - 1).clamp(min=0)
+            cache = model.cache(len(rows), context, padding)
         logits = last_logits(model, unread, cache).float()  # bf16 is too coarse for softmax
-        unread = sampler(logits)[:, None]
+        if len(logits) < len(rows):  # equal prompts were read once; now their texts part
+            numbers = torch.tensor(copies, device=device)
+            text, logits = [unread[numbers]], logits[numbers]
+            cache.select_rows(numbers)
+        tokens = sampler(fill_rows(logits, rows, len(prompts)))
+        column = tokens.tolist()
+        yield column
+        unfinished = [row for row in unfinished if column[row] not in stop_tokens]
+        if not unfinished:
+            return
+        if len(unfinished) <= (1 - LEAVING_SHARE) * len(rows):
+            remaining = torch.tensor(unfinished, device=device)
+            places = torch.searchsorted(rows, remaining)  # both are in ascending order
+            rows, text = remaining, [torch.cat(text, dim=1)[places]]
+            cache.select_rows(places)
+        unread = tokens[rows, None]
         text.append(unread)
         length += 1
-        yield unread[:, 0].tolist()
 
 
 @torch.inference_mode()

@@ -42,10 +42,10 @@ class KVCache:
     """The caches of all layers, for one batch."""
 
     def __init__(
-        self, slots: Float[Tensor, "L two B J S K"], padding: Int[Tensor, " B"] | None = None
+        self, slots: list[Float[Tensor, "two B J S K"]], padding: Int[Tensor, " B"] | None = None
     ) -> None:
         self.layers = [LayerCache(keys, values) for keys, values in slots]
-        self.n_slots = slots.shape[4]
+        self.n_slots = slots[0].shape[3]
         self.padding = padding
 
     @property
@@ -66,6 +66,14 @@ class KVCache:
             return slice(begin, end)
         slots = torch.arange(begin, end, device=self.padding.device)
         return (slots - self.padding[:, None]).clamp(min=0)
+
+    def select_rows(self, rows: Int[Tensor, " R"]) -> None:
+        """Keep these rows, in this order; a row whose number occurs twice is copied."""
+        for layer in self.layers:
+            layer.keys = layer.keys.index_select(0, rows)
+            layer.values = layer.values.index_select(0, rows)
+        if self.padding is not None:
+            self.padding = self.padding[rows]
 
     def mask(self, n_tokens: int) -> Bool[Tensor, "B 1 T S"] | None:
         """Return the mask of the next tokens, or None if no row has padding."""

@@ -155,8 +155,13 @@ class GPT(nn.Module):
     ) -> KVCache:
         """Return an empty cache of `n_slots` tokens per row, `padding` of them before the text."""
         config, weight = self.config, self.embedding.weight
-        shape = (config.n_layers, 2, batch_size, config.kv_heads, n_slots, config.d_head)
-        return KVCache(torch.zeros(shape, dtype=weight.dtype, device=weight.device), padding)
+        shape = (2, batch_size, config.kv_heads, n_slots, config.d_head)
+        # one block per layer, so that `select_rows` can free them one after the other
+        slots = [
+            torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+            for _ in range(config.n_layers)
+        ]
+        return KVCache(slots, padding)
 
     def n_parameters(self) -> int:
         """Count the trained numbers; a tied table counts once."""

@@ -1,0 +1,36 @@
+"""Rows of a batch that the model need not read: copies of a prompt, and texts that have ended.
+
+Groups of samples share a prompt, and most texts end long before the longest does, so both save a
+large share of the work.
+"""
+
+from collections.abc import Sequence
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+LEAVING_SHARE = 0.25
+"""Share of the rows that must have ended before they leave, since leaving copies the cache.
+
+From 0.05 to 0.25 the time is the same within 5 % (512 rows, 4 layers of width 96).
+"""
+
+
+def distinct_prompts(prompts: Sequence[Sequence[int]]) -> tuple[list[list[int]], list[int]]:
+    """Return each different prompt once, and the number of every prompt among them."""
+    numbers: dict[tuple[int, ...], int] = {}
+    copies = [numbers.setdefault(tuple(prompt), len(numbers)) for prompt in prompts]
+    return list(map(list, numbers)), copies
+
+
+def fill_rows(
+    logits: Float[Tensor, "A V"], rows: Int[Tensor, " A"], n_rows: int
+) -> Float[Tensor, "B V"]:
+    """Return logits for all rows of the batch, with zeros for the rows that have left.
+
+    A sampler then draws as many random numbers as if no row had left, so the tokens that a seed
+    gives to one row do not depend on when the other rows end.
+    """
+    if len(rows) == n_rows:
+        return logits
+    return logits.new_zeros(n_rows, logits.shape[1]).index_copy(0, rows, logits)
