@@ -47,7 +47,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!gpt|handcalc|finetune|reasoning).*|.*\.Annotated.*"),
     ("py:.*", r"handcalc\.arrays\.layers\.(Result|Rows|LayerWeights)"),  # stand for any type
-    ("py:.*", r"(gpt|finetune)\..*\._[A-Z]\w*"),  # type variables
+    ("py:.*", r"(gpt|finetune|reasoning)\..*\._[A-Z]\w*"),  # type variables
     ("py:.*", r"gpt\.policy\.policy\.GPTClass|gpt\.runs\.options\.Options"),
 ]
 autodoc_member_order = "bysource"

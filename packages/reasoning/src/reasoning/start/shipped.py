@@ -18,8 +18,7 @@ from gpt.runs.folder import RunFolder
 from reasoning.start.gate import StartReport
 
 SHIPPED = Path(__file__).with_name("start.safetensors")
-"""The model of the package; the log of its training is next to it."""
-SHIPPED_LOG = SHIPPED.with_suffix(".jsonl")
+"""The model of the package; `start.jsonl` beside it is the log of its training."""
 RECIPE = ("loop", "batch_size", "micro_batch_size", "d_model", "n_layers")
 RECIPE += ("chain_operand", "chain_operations")
 

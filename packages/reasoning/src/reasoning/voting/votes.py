@@ -9,12 +9,12 @@ from typing import TypeVar
 
 from gpt.errors import BadInput
 
-AnswerT = TypeVar("AnswerT", bound=Hashable)
+_Answer = TypeVar("_Answer", bound=Hashable)
 
 
 def count_votes(
-    answers: Sequence[AnswerT | None], weights: Sequence[float] | None = None
-) -> dict[AnswerT, float]:
+    answers: Sequence[_Answer | None], weights: Sequence[float] | None = None
+) -> dict[_Answer, float]:
     """Return the sum of weights of each valid answer, in the order of their first vote.
 
     Args:
@@ -27,7 +27,7 @@ def count_votes(
     weights = [1.0] * len(answers) if weights is None else weights
     if len(weights) != len(answers):
         raise BadInput(f"{len(answers)} answers need as many weights, got {len(weights)}")
-    votes: dict[AnswerT, float] = {}
+    votes: dict[_Answer, float] = {}
     for answer, weight in zip(answers, weights, strict=True):
         if not 0 <= weight < float("inf"):
             raise BadInput(f"the weight of a vote must be a number from 0 up, got {weight}")
@@ -37,14 +37,14 @@ def count_votes(
 
 
 def majority_vote(
-    answers: Sequence[AnswerT | None], weights: Sequence[float] | None = None
-) -> AnswerT | None:
+    answers: Sequence[_Answer | None], weights: Sequence[float] | None = None
+) -> _Answer | None:
     """Return the answer with the largest sum of weights; None if no answer is valid."""
     votes = count_votes(answers, weights)
     return max(votes, key=lambda answer: votes[answer]) if votes else None
 
 
-def votes_needed(answers: Sequence[AnswerT | None]) -> int:
+def votes_needed(answers: Sequence[_Answer | None]) -> int:
     """Return after how many samples the winner of all is certain, so that sampling could stop.
 
     It is certain when the lead over the second answer is larger than the number of samples that are
