@@ -1,4 +1,5 @@
 """Self-consistency: sample several answers and take the one that most of them give.
 
-Read `votes` (counting), then `prediction` (how often a vote must be right).
+Read `votes` (counting), `prediction` (how often a vote must be right) and `curve` (both, for votes
+of growing size).
 """

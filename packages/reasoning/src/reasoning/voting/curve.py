@@ -1,0 +1,83 @@
+"""How the accuracy of a vote grows with the number of samples, beside what theory predicts.
+
+Half of the samples of each problem are counted to estimate the chances of its answers, from which
+`prediction` says how often a vote is right. The other half votes. So prediction and measurement
+share no sample, and agree only if the samples of a problem are independent.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from gpt.errors import BadInput
+from reasoning.voting.prediction import plurality_chance
+from reasoning.voting.votes import majority_vote
+
+N_BOOTSTRAP = 2_000
+
+
+class VoteRate(NamedTuple):
+    """How often a vote of `n` samples is right, as a mean over problems."""
+
+    n: int
+    measured: float
+    low: float
+    """Lower end of the 95 % interval of `measured`, over problems (percentile bootstrap)."""
+    high: float
+    """Upper end of the interval."""
+    predicted: float
+
+
+def vote_curve(
+    answers: Sequence[Sequence[int | None]], right: Sequence[int], sizes: Sequence[int]
+) -> list[VoteRate]:
+    """Return the measured and the predicted rate of votes of each size.
+
+    Args:
+        answers: the answers of the samples of each problem; None where a sample has none.
+        right: the right answer of each problem.
+        sizes: numbers of samples that vote, at most half of those of a problem.
+
+    Raises:
+        BadInput: there are no problems, or fewer samples than two votes need.
+    """
+    n_samples = min(map(len, answers), default=0)
+    if n_samples < 2 * max(sizes):
+        raise BadInput(f"votes of {max(sizes)} need {2 * max(sizes)} samples, got {n_samples}")
+    random = np.random.default_rng(0)
+    rates = []
+    for size in sizes:
+        measured, predicted = [], []
+        for row, best in zip(answers, right, strict=True):
+            half = len(row) // 2
+            predicted.append(predicted_rate(row[:half], best, size))
+            measured.append(measured_rate(row[half:], best, size))
+        low, high = bootstrap_interval(np.array(measured), random)
+        means = float(np.mean(measured)), float(np.mean(predicted))
+        rates.append(VoteRate(size, means[0], low, high, means[1]))
+    return rates
+
+
+def measured_rate(answers: Sequence[int | None], right: int, size: int) -> float:
+    """Return how often votes of consecutive groups of samples are right."""
+    begins = range(0, len(answers) - size + 1, size)
+    return float(np.mean([majority_vote(answers[i : i + size]) == right for i in begins]))
+
+
+def predicted_rate(answers: Sequence[int | None], right: int, size: int) -> float:
+    """Return the chance that a vote is right, if each answer has the chance of its share here."""
+    shares = {answer: n / len(answers) for answer, n in Counter(answers).items()}
+    others = [share for answer, share in shares.items() if answer not in (None, right)]
+    return plurality_chance(shares.get(right, 0.0), others, size)
+
+
+def bootstrap_interval(
+    values: Float[np.ndarray, " M"], random: np.random.Generator
+) -> tuple[float, float]:
+    """Return the 95 % interval of a mean: problems are drawn again, with replacement."""
+    draws = random.integers(len(values), size=(N_BOOTSTRAP, len(values)))
+    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+    return float(low), float(high)
