@@ -20,7 +20,7 @@ from gpt.program import Script
 from reasoning.evaluation.answers import final_answer
 from reasoning.evaluation.sampling import sample_texts
 from reasoning.start.data import Tasks
-from reasoning.start.gate import MAX_TRACE, held_out_chains
+from reasoning.start.gate import MAX_TRACE, fresh_chains
 from reasoning.start.shipped import load_start_model
 from reasoning.start.traces import chain_prompt
 from reasoning.voting.curve import vote_curve
@@ -57,7 +57,7 @@ def main(config: VotesConfig) -> int:
     """Sample answers, let them vote, and print each rate with its prediction."""
     start = load_start_model()
     tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
-    chains = held_out_chains(tasks, config.n_problems, config.seed)
+    chains = fresh_chains(tasks, config.n_problems, config.seed)
     prompts = [chain_prompt(chain) for chain in chains]
     right = [chain.results()[-1] for chain in chains]
 

@@ -46,5 +46,13 @@ def test_a_chain_is_solved_by_one_number(text, is_right):
     assert solves_chain(Chain(7, (("+", 12),)), text) is is_right
 
 
+def test_more_than_four_attempts_count_as_wrong():
+    four = "2 + 1 = 3 ; miss wait " * 3 + "5 * 2 = 10 ; hit answer 5 * 2 + 1"
+    assert solves_puzzle(PUZZLE, four) and not solves_puzzle(
+        PUZZLE, f"2 + 1 = 3 ; miss wait {four}"
+    )
+    assert not solves_puzzle(PUZZLE, four, max_attempts=3)
+
+
 def test_attempts_are_counted_by_their_verdicts():
     assert count_attempts("2 + 1 = 3 ; miss wait 2 * 1 = 2 ; hit answer 2 * 1") == 2

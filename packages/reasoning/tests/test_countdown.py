@@ -85,7 +85,7 @@ def test_a_puzzle_without_a_solution_or_without_a_miss_is_refused():
     random = np.random.default_rng(0)
     with pytest.raises(BadInput, match=r"99 cannot be made of \(1, 1\)"):
         sample_solution(Puzzle((1, 1), 99), random)
-    with pytest.raises(BadInput, match=r"\(7,\) cannot miss 7"):
+    with pytest.raises(BadInput, match=r"\(7,\) cannot end at another number than 7"):
         sample_miss(Puzzle((7,), 7), random)
 
 
@@ -96,6 +96,8 @@ def test_no_multiset_is_on_both_sides_of_the_split():
     assert sorted([*split.train, *split.held_out]) == sorted(all_puzzles())
     assert split == split_by_multiset(all_puzzles())
     assert split.held_out != split_by_multiset(all_puzzles(), seed=1).held_out
+    puzzles = [Puzzle((1, 2), 3), Puzzle((2, 1), 2), Puzzle((4, 5), 20)]
+    assert {len(side) for side in split_by_multiset(puzzles, 1)} == {1, 2}  # orders stay together
     with pytest.raises(BadInput, match="between 1 and 1360, got 1361"):
         split_by_multiset(all_puzzles(), 1361)
 
@@ -116,8 +118,4 @@ def test_no_multiset_is_on_both_sides_of_the_split():
 )
 def test_an_answer_is_checked_by_the_rules(text, fault):
     found = check_answer(Puzzle((1, 2, 5), 11), parse_expression(text))
-    if fault is None:
-        assert found is None
-    else:
-        with pytest.raises(AssertionError, match=fault):
-            raise AssertionError(found)
+    assert (found is None) if fault is None else (found is not None and fault in found)

@@ -42,9 +42,21 @@ def test_it_equals_the_enumeration_of_all_votes(n):
 
 
 @pytest.mark.parametrize(
-    ("right", "others", "n"),
-    [(1.1, [], 3), (-0.1, [], 3), (0.6, [0.5], 3), (0.5, [-0.1], 3), (0.5, [0.5], 0)],
+    ("right", "others", "n", "message"),
+    [
+        (1.1, [], 3, "chances must lie"),
+        (-0.1, [], 3, "chances must lie"),
+        (0.6, [0.5], 3, "chances must lie"),
+        (0.5, [-0.1], 3, "chances must lie"),
+        (0.5, [0.5], 0, "a vote needs 1 to 1000 samples, got 0"),
+        (0.5, [0.5], 1001, "a vote needs 1 to 1000 samples, got 1001"),
+    ],
 )
-def test_what_are_no_chances_is_refused(right, others, n):
-    with pytest.raises(BadInput, match="chances must lie|at least 1 sample"):
+def test_what_are_no_chances_is_refused(right, others, n, message):
+    with pytest.raises(BadInput, match=message):
         plurality_chance(right, others, n)
+
+
+def test_large_votes_are_exact_too():
+    assert plurality_chance(0.51, [0.49], 999) == pytest.approx(majority_chance(0.51, 999))
+    assert 0.5 < majority_chance(0.51, 1000) < 1

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.generation.batch import LEAVING_SHARE, distinct_prompts, fill_rows
+from gpt.generation.batch import MIN_FINISHED_SHARE, distinct_prompts, fill_rows
 from gpt.generation.sampling import sample_token
 from gpt.model.cache import KVCache
 from gpt.model.fast.direct_calls import with_direct_calls
@@ -71,7 +71,7 @@ def generate_columns(
     """Yield the next token of every row, `n_tokens` times or until all rows have ended.
 
     The first pass reads the prompts into a cache, each later pass only the newest tokens. Equal
-    prompts are read once, and rows that have ended leave; the tokens of ended rows mean nothing.
+    prompts are read once, and finished rows are dropped (see `batch`); their tokens mean nothing.
 
     A text longer than the context loses its oldest token at every step. All positions then shift
     by one and the cached keys and values are wrong, so the model reads the last `context` tokens
@@ -104,7 +104,7 @@ def generate_columns(
         unfinished = [row for row in unfinished if column[row] not in stop_tokens]
         if not unfinished:
             return
-        if len(unfinished) <= (1 - LEAVING_SHARE) * len(rows):
+        if len(unfinished) <= (1 - MIN_FINISHED_SHARE) * len(rows):
             remaining = torch.tensor(unfinished, device=device)
             places = torch.searchsorted(rows, remaining)  # both are in ascending order
             rows, text = remaining, [torch.cat(text, dim=1)[places]]

@@ -49,11 +49,13 @@ class RunOptions:
     """Print one JSON document instead of a report."""
 
     def __post_init__(self) -> None:
-        """Check the numbers.
+        """Check the numbers and the name.
 
         Raises:
-            BadInput: one of them is below 1.
+            BadInput: one of them is below 1, or the name is not that of a folder.
         """
+        if self.name in ("", ".", "..") or Path(self.name).name != self.name:
+            raise BadInput(f"name must be the name of a folder inside --runs, got {self.name!r}")
         for name in ("batch_size", "micro_batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:

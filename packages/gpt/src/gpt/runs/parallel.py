@@ -5,8 +5,9 @@ the backward pass. Sharded (FSDP, Zhao et al. 2023; stage 3 of ZeRO, Rajbhandari
 process holds a slice of each weight, of its gradient and of its moments. The weights of a block are
 gathered just before they are needed, and freed afterwards.
 
-Both average gradients over the processes. The loss is a mean over all terms of the batch instead,
-so `GradientAccumulator` multiplies by the number of processes and divides by the number of terms.
+Both divide the summed gradient by the number of processes. Our loss is divided by the number of
+terms of the whole batch instead, so `GradientAccumulator` undoes that division: it multiplies by
+the number of processes.
 """
 
 import copy
@@ -39,7 +40,7 @@ class ParallelModel(NamedTuple):
 def wrap_for_data_parallelism(model: nn.Module, config: LoopConfig) -> ParallelModel:
     """Replicate or shard the model over the processes, and compile it if the config says so.
 
-    Each process gets its own random seed, so that its rows have dropout of their own.
+    Each process gets its own random seed, so that dropout differs between processes.
     """
     if rank() > 0:
         torch.manual_seed(config.seed + rank())

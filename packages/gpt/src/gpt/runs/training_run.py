@@ -48,8 +48,8 @@ INTERRUPTED_STATUS = 130
 class TrainingRun(ExitStack):
     """A training command at work in its run folder.
 
-    Every failure, and Ctrl-C, ends with a message that says how to resume the run. `status` is the
-    exit status of the command.
+    Ctrl-C, a lost process and a full disk end with a message that says how to resume the run.
+    `status` is the exit status of the command.
     """
 
     def __init__(self, options: RunOptions) -> None:
@@ -187,7 +187,7 @@ def report_run_failures(folder: RunFolder, command: str) -> Iterator[None]:
     except (MemoryError, RuntimeError) as error:  # torch has no error class for it on a CPU
         if isinstance(error, MemoryError) or re.search("out of memory|allocate memory", str(error)):
             raise RunFailed(
-                "not enough memory; try a smaller --batch-size, --micro-batch-size or --d-model"
+                "not enough memory; try a smaller --batch-size, --micro-batch-size or model"
             ) from error
         raise
 

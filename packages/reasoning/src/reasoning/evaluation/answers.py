@@ -1,12 +1,14 @@
 """The answer of a generated text, and whether it is right.
 
-Only the answer counts, and never the word `hit`: a model may call a miss a hit.
+Only the answer counts, and never the word `hit`: a model may call a miss a hit. A trace with more
+than four attempts counts as wrong, whatever it answers: training shows at most four, and longer
+traces fall apart.
 """
 
 from reasoning.tasks.chain import Chain
 from reasoning.tasks.countdown import Puzzle, check_answer
 from reasoning.tasks.expressions import Expression, ExpressionError, parse_expression
-from reasoning.tasks.vocabulary import ANSWER, HIT, MISS
+from reasoning.tasks.vocabulary import ANSWER, HIT, MAX_ATTEMPTS, MISS
 
 
 def final_answer(text: str) -> str:
@@ -33,10 +35,11 @@ def answer_expression(text: str) -> Expression | None:
         return None
 
 
-def solves_puzzle(puzzle: Puzzle, text: str) -> bool:
-    """Whether the answer of a text solves a puzzle of countdown."""
+def solves_puzzle(puzzle: Puzzle, text: str, max_attempts: int = MAX_ATTEMPTS) -> bool:
+    """Whether the answer of a text solves a puzzle of countdown, in at most `max_attempts`."""
     expression = answer_expression(text)
-    return expression is not None and check_answer(puzzle, expression) is None
+    is_right = expression is not None and check_answer(puzzle, expression) is None
+    return is_right and count_attempts(text) <= max_attempts
 
 
 def solves_chain(chain: Chain, text: str) -> bool:

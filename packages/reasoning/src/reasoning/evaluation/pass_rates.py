@@ -14,9 +14,17 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool
 
+from gpt.errors import BadInput
+
 
 def pass_at_k(n: int, n_right: int, k: int) -> float:
-    """Return the chance that k of n samples, drawn without replacement, include a right one."""
+    """Return the chance that k of n samples, drawn without replacement, include a right one.
+
+    Raises:
+        BadInput: the numbers are not 0 <= n_right <= n and 1 <= k <= n.
+    """
+    if not 0 <= n_right <= n or not 1 <= k <= n:
+        raise BadInput(f"there is no pass@{k} for {n_right} right of {n} samples")
     return 1 - math.comb(n - n_right, k) / math.comb(n, k)
 
 

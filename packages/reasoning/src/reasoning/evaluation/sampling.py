@@ -4,6 +4,7 @@ from functools import partial
 
 import torch
 
+from gpt.errors import BadInput
 from gpt.generation.generate import generate_batch
 from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
@@ -22,7 +23,13 @@ def sample_texts(
     max_new_tokens: int,
     generator: torch.Generator,
 ) -> list[list[str]]:
-    """Return `n_samples` continuations of each prompt; temperature 0 is greedy decoding."""
+    """Return `n_samples` continuations of each prompt; temperature 0 is greedy decoding.
+
+    Raises:
+        BadInput: n_samples is below 1, or a prompt has a word outside of the vocabulary.
+    """
+    if n_samples < 1:
+        raise BadInput(f"n_samples must be at least 1, got {n_samples}")
     rows = [TOKENIZER.encode(prompt) for prompt in prompts for _ in range(n_samples)]
     sampler = partial(sample_token, temperature=temperature, generator=generator)
     stop = frozenset({TOKENIZER.end_of_text})

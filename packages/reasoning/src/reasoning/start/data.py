@@ -1,10 +1,13 @@
 """The rows of a training step: a mix of tasks, drawn anew at every step.
 
-    countdown, four numbers, 1 to 4 attempts     41 of 83 rows
+    countdown, four numbers, 1 to 4 attempts     41 of 83 rows, on average
     countdown, three numbers, 1 to 4 attempts    10
-    countdown, four numbers, answered at once    16
-    chain, with its steps                         8
-    chain, answered at once                       8
+    countdown, four numbers, direct answer       16
+    chain, with its reasoning                     8
+    chain, direct answer                          8
+
+The shares are those of the first trials and were not tuned further; direct answers are there for
+comparison.
 
 No row is seen twice, so the model cannot memorise them, and a training run has no epochs. A row
 depends on the seed, the step and its number only: a resumed run continues with the same rows.
@@ -12,6 +15,7 @@ depends on the seed, the step and its number only: a resumed run continues with 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 import torch
@@ -26,10 +30,10 @@ from reasoning.start.traces import (
 )
 from reasoning.tasks.chain import Chain, sample_chain
 from reasoning.tasks.countdown import Puzzle, PuzzleSplit, all_puzzles, split_by_multiset
+from reasoning.tasks.vocabulary import MAX_ATTEMPTS
 
-MAX_ATTEMPTS = 4
-"""Attempts in a trace; models continue beyond as many as they were trained on only badly."""
-CHAIN_STEPS = range(4, 9)
+MIX = (41, 10, 16, 8, 8)
+CHAIN_LENGTHS = range(4, 9)
 """Numbers of operations in a chain."""
 
 
@@ -41,21 +45,21 @@ class Tasks:
     """Countdown with four numbers, the task of all methods."""
     three: PuzzleSplit
     """Countdown with three numbers, which is easier."""
-    largest_operand: int
+    chain_operand: int
     """Largest operand of chains."""
-    operations_per_line: int
+    chain_operations: int
     """Operations that a line of a chain's trace calculates at once; more make it harder."""
 
     @classmethod
-    def load(cls, largest_operand: int, operations_per_line: int) -> "Tasks":
+    def load(cls, chain_operand: int, chain_operations: int) -> "Tasks":
         """Enumerate all puzzles and hold out 200 multisets of four numbers, and 50 of three."""
         four, three = split_by_multiset(all_puzzles(4)), split_by_multiset(all_puzzles(3), 50)
-        return cls(four, three, largest_operand, operations_per_line)
+        return cls(four, three, chain_operand, chain_operations)
 
     def sample_chain(self, random: np.random.Generator) -> Chain:
         """Draw a chain of 4 to 8 operations."""
-        n_steps = int(random.integers(CHAIN_STEPS.start, CHAIN_STEPS.stop))
-        return sample_chain(random, n_steps, self.largest_operand)
+        n_operations = int(random.integers(CHAIN_LENGTHS.start, CHAIN_LENGTHS.stop))
+        return sample_chain(random, n_operations, self.chain_operand)
 
 
 def sample_puzzle(puzzles: tuple[Puzzle, ...], random: np.random.Generator) -> Puzzle:
@@ -66,23 +70,23 @@ def sample_puzzle(puzzles: tuple[Puzzle, ...], random: np.random.Generator) -> P
 
 def sample_example(tasks: Tasks, random: np.random.Generator) -> Example:
     """Draw one row of the mix."""
-    place, n_attempts = random.integers(83), int(random.integers(1, MAX_ATTEMPTS + 1))
-    if place < 41:
+    kind, n_attempts = random.integers(sum(MIX)), int(random.integers(1, MAX_ATTEMPTS + 1))
+    four, three, direct, chain, _ = accumulate(MIX)
+    if kind < four:
         return countdown_trace(sample_puzzle(tasks.four.train, random), n_attempts, random)
-    if place < 51:
+    if kind < three:
         return countdown_trace(sample_puzzle(tasks.three.train, random), n_attempts, random)
-    if place < 67:
+    if kind < direct:
         return direct_trace(sample_puzzle(tasks.four.train, random), random)
-    chain = tasks.sample_chain(random)
-    if place < 75:
-        return chain_trace(chain, tasks.operations_per_line)
-    return direct_chain_trace(chain)
+    if kind < chain:
+        return chain_trace(tasks.sample_chain(random), tasks.chain_operations)
+    return direct_chain_trace(tasks.sample_chain(random))
 
 
 def training_batches(
     tasks: Tasks, batch_size: int, micro_batch_size: int, seed: int, device: torch.device
 ) -> Callable[[int], list[Rows]]:
-    """Return a function from a step to its micro-batches; under torchrun, this process's.
+    """Return a function that gives the micro-batches of a step; under torchrun, of this process.
 
     Rows of similar length share a micro-batch, so that little of it is padding.
     """

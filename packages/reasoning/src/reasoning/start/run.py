@@ -15,16 +15,19 @@ from gpt.policy.loss import sft_loss
 from gpt.policy.policy import Policy
 from gpt.runs.folder import RunFolder
 from gpt.runs.options import RunOptions
+from gpt.runs.processes import n_processes
 from gpt.runs.training_run import TrainingRun
 from gpt.text.tokenizers import save_tokenizer
 from gpt.training.loop import LoopConfig, train
 from gpt.training.recipes import FAST_RECIPE
 from reasoning.start.data import Tasks, training_batches
+from reasoning.start.shipped import START_FILE
 from reasoning.tasks.vocabulary import TOKENIZER
 
 CONTEXT = 192
 """Room for a prompt, eight attempts and an answer."""
 N_HEADS = 4
+REPORT_FILE = "gate.json"
 START_LOOP = dataclasses.replace(FAST_RECIPE.loop, steps=1400)
 
 
@@ -35,7 +38,8 @@ class StartConfig(RunOptions):
     command: ClassVar[str] = "reasoning train"
 
     loop: tyro.conf.OmitArgPrefixes[LoopConfig] = START_LOOP
-    """Hyperparameters of the training loop; a longer training leaves less for the methods."""
+    """Hyperparameters of the training loop. Longer training makes a stronger model, which
+    leaves less for votes, search or reinforcement learning to improve."""
     batch_size: int = 83
     """Rows per step, drawn from the mix of tasks."""
     micro_batch_size: int | None = 28
@@ -64,6 +68,8 @@ class StartConfig(RunOptions):
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 2 <= self.chain_operand <= 99:
             raise BadInput(f"chain_operand must lie between 2 and 99, got {self.chain_operand}")
+        if self.loop.patience:
+            raise BadInput("patience has no effect here: this training has no validation")
         self.model_config()
 
     def model_config(self) -> GPTConfig:
@@ -88,7 +94,10 @@ def create_run(folder: RunFolder, config: StartConfig) -> None:
     tasks = config.tasks()
     held_out = json.dumps([tasks.four.held_out, tasks.three.held_out])
     folder.clear()
+    for name in (START_FILE, REPORT_FILE):  # of an earlier run of this name
+        (folder.path / name).unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, TOKENIZER)
+    # the run has no text; what decides its rows, apart from the seed, is what they leave out
     sha256 = hashlib.sha256(held_out.encode()).hexdigest()
     folder.write_config(config.model_config(), sha256, config.settings(), config.command)
 
@@ -103,6 +112,6 @@ def train_start_model(run: TrainingRun, config: StartConfig) -> None:
     )
     start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
     records = train(policy, batches, sft_loss, config.loop, start=start, folder=checkpoints)
-    mean_length = sum(int(rows.lengths.sum()) for rows in batches(0)) // config.batch_size
+    n_tokens = sum(int(rows.lengths.sum()) for rows in batches(0)) * n_processes()
     title = f"{policy.n_parameters():,} parameters on {run.device.type}"
-    run.follow(records, config.loop.steps, title, config.batch_size * mean_length)
+    run.follow(records, config.loop.steps, title, n_tokens)

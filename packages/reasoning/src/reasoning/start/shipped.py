@@ -1,4 +1,4 @@
-"""The start model that comes with the package: one file with its weights, recipe and gate.
+"""The start model that comes with the package: one file with its weights, recipe and report.
 
 `reasoning train` writes such a file when the gate holds, and never before.
 """
@@ -17,10 +17,14 @@ from gpt.model.gpt import GPT
 from gpt.runs.folder import RunFolder
 from reasoning.start.gate import StartReport
 
-SHIPPED = Path(__file__).with_name("start.safetensors")
+START_FILE = "start.safetensors"
+SHIPPED = Path(__file__).with_name(START_FILE)
 """The model of the package; `start.jsonl` beside it is the log of its training."""
-RECIPE = ("loop", "batch_size", "micro_batch_size", "d_model", "n_layers")
-RECIPE += ("chain_operand", "chain_operations")
+RECIPE = (
+    *("loop", "batch_size", "micro_batch_size", "d_model", "n_layers"),
+    *("chain_operand", "chain_operations"),
+)
+"""Options of `reasoning train` that decide the weights."""
 
 
 class StartModel(NamedTuple):
@@ -29,33 +33,34 @@ class StartModel(NamedTuple):
     model: GPT
     recipe: dict[str, Any]
     """Options of `reasoning train` that decide the weights; those of the loop are in `loop`."""
-    gate: dict[str, dict[str, float]]
-    """How often samples were right when it was written, by task."""
+    report: StartReport
+    """How often samples were right when it was written."""
 
 
 def save_start_model(path: Path, model: GPT, folder: RunFolder, report: StartReport) -> None:
     """Write the model of a run with its recipe and its report."""
     config = folder.read_config()
-    recipe = {name: value for name, value in config["command"].items() if name in RECIPE}
+    recipe = {name: config["command"][name] for name in RECIPE}
     about = {"model": config["model"], "recipe": recipe, "gate": report.as_json()}
     weights = {name: weight.contiguous() for name, weight in model.state_dict().items()}
-    entry = {"start": json.dumps(about)}
-    write_atomically(path, safetensors.torch.save(weights, metadata=entry))
+    write_atomically(path, safetensors.torch.save(weights, metadata={"start": json.dumps(about)}))
 
 
 def load_start_model(path: Path = SHIPPED, device: torch.device | None = None) -> StartModel:
     """Read a file that `reasoning train` wrote; by default, the model of the package.
 
     Raises:
-        BadInput: the file is missing, damaged, or holds something else.
+        BadInput: there is no such file, or it is damaged or holds something else.
     """
+    if not path.is_file():
+        raise BadInput(f"there is no start model {str(path)!r}; write one with: reasoning train")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = json.loads((file.metadata() or {})["start"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         model = GPT(GPTConfig(**about["model"]))
         model.load_state_dict(weights)
-        loaded = StartModel(model.to(device).eval(), about["recipe"], about["gate"])
-    except (OSError, safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError):
-        raise BadInput(f"{str(path)!r} is missing or is not a start model") from None
-    return loaded
+        recipe, report = about["recipe"], StartReport.from_json(about["gate"])
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise BadInput(f"{str(path)!r} is damaged or is not a start model") from error
+    return StartModel(model.to(device).eval(), recipe, report)

@@ -26,7 +26,7 @@ Word = tuple[str, bool]
 """A word and whether it is learned."""
 
 
-def learned(text: str) -> list[Word]:
+def learned_words(text: str) -> list[Word]:
     """Return the words of a text, all of them learned."""
     return [(word, True) for word in text.split()]
 
@@ -38,7 +38,7 @@ def countdown_prompt(puzzle: Puzzle, mode: str = THINK) -> str:
 
 def chain_prompt(chain: Chain, mode: str = THINK) -> str:
     """Return the prompt of a chain."""
-    steps = " ".join(f"{operator} {operand}" for operator, operand in chain.steps)
+    steps = " ".join(f"{operator} {operand}" for operator, operand in chain.operations)
     return f"{CHAIN} : {chain.first} {steps} {mode}"
 
 
@@ -48,8 +48,8 @@ def attempt_words(moves: Sequence[Move], target: int) -> list[Word]:
     words: list[Word] = []
     for left, operator, right, result in moves:
         words += [(word, is_hit) for word in (str(left), operator, str(right))]
-        words += learned(f"= {result} ;")
-    return words + learned(HIT if is_hit else MISS)
+        words += learned_words(f"= {result} ;")
+    return words + learned_words(HIT if is_hit else MISS)
 
 
 def moves_as_expression(puzzle: Puzzle, moves: Sequence[Move]) -> str:
@@ -60,8 +60,8 @@ def moves_as_expression(puzzle: Puzzle, moves: Sequence[Move]) -> str:
         for side, value in enumerate((left, right)):
             place = next(i for i, (number, *_) in enumerate(formulas) if number == value)
             _, text, inner = formulas.pop(place)
-            sum_in_product = operator == "*" and inner in ("+", "-")
-            if (inner and sum_in_product) or (side and operator == "-" and inner in ("+", "-")):
+            is_sum = inner in ("+", "-")
+            if is_sum and (operator == "*" or (operator == "-" and side == 1)):
                 text = f"( {text} )"
             sides.append(text)
         formulas.append((result, f"{sides[0]} {operator} {sides[1]}", operator))
@@ -72,17 +72,17 @@ def countdown_trace(puzzle: Puzzle, n_attempts: int, random: np.random.Generator
     """Return the prompt of a puzzle with `n_attempts` attempts and its answer."""
     words: list[Word] = []
     for _ in range(n_attempts - 1):
-        words += attempt_words(sample_miss(puzzle, random), puzzle.target) + learned(WAIT)
+        words += attempt_words(sample_miss(puzzle, random), puzzle.target) + learned_words(WAIT)
     solution = sample_solution(puzzle, random)
     words += attempt_words(solution, puzzle.target)
-    words += learned(f"{ANSWER} {moves_as_expression(puzzle, solution)}")
+    words += learned_words(f"{ANSWER} {moves_as_expression(puzzle, solution)}")
     return as_example(countdown_prompt(puzzle), words)
 
 
 def direct_trace(puzzle: Puzzle, random: np.random.Generator) -> Example:
     """Return the prompt of a puzzle with its answer at once."""
     solution = sample_solution(puzzle, random)
-    words = learned(moves_as_expression(puzzle, solution))
+    words = learned_words(moves_as_expression(puzzle, solution))
     return as_example(countdown_prompt(puzzle, ANSWER), words)
 
 
@@ -91,17 +91,17 @@ def chain_trace(chain: Chain, operations_per_line: int = 1) -> Example:
     words: list[Word] = []
     value, results = chain.first, chain.results()
     for begin in range(0, len(results), operations_per_line):
-        line = chain.steps[begin : begin + operations_per_line]
+        line = chain.operations[begin : begin + operations_per_line]
         result = results[begin + len(line) - 1]
         text = " ".join(f"{operator} {operand}" for operator, operand in line)
-        words += learned(f"{value} {text} = {result} ;")
+        words += learned_words(f"{value} {text} = {result} ;")
         value = result
-    return as_example(chain_prompt(chain), words + learned(f"{ANSWER} {value}"))
+    return as_example(chain_prompt(chain), words + learned_words(f"{ANSWER} {value}"))
 
 
 def direct_chain_trace(chain: Chain) -> Example:
     """Return the prompt of a chain with its answer at once."""
-    return as_example(chain_prompt(chain, ANSWER), learned(str(chain.results()[-1])))
+    return as_example(chain_prompt(chain, ANSWER), learned_words(str(chain.results()[-1])))
 
 
 def as_example(prompt: str, words: Sequence[Word]) -> Example:

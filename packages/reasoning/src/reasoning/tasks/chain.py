@@ -14,31 +14,32 @@ from reasoning.tasks.countdown import LARGEST_RESULT, calculate
 
 
 class Chain(NamedTuple):
-    """A first number, and operators with their operands."""
+    """A first number, and operations: operators with their operands."""
 
     first: int
-    steps: tuple[tuple[str, int], ...]
+    operations: tuple[tuple[str, int], ...]
 
     def results(self) -> list[int]:
-        """Return the result of each step; the last one is the answer."""
+        """Return the result of each operation; the last one is the answer."""
         results, value = [], self.first
-        for operator, operand in self.steps:
+        for operator, operand in self.operations:
             value = calculate(value, operator, operand)
             results.append(value)
         return results
 
 
-def sample_chain(random: np.random.Generator, n_steps: int, largest: int) -> Chain:
-    """Draw a chain whose operands are at most `largest`; of each step's legal pairs, any is drawn.
+def sample_chain(random: np.random.Generator, n_operations: int, largest: int) -> Chain:
+    """Draw a chain with operands up to `largest`.
 
-    Products are drawn as often as sums, where one is legal: the operator is drawn first.
+    Each time, every legal pair of operator and operand is equally likely (`* 1` is left out), so
+    products become rarer as values grow.
     """
     first = value = int(random.integers(1, largest + 1))
-    steps: list[tuple[str, int]] = []
-    while len(steps) < n_steps:
+    operations: list[tuple[str, int]] = []
+    while len(operations) < n_operations:
         operator, operand = "+-*"[random.integers(3)], int(random.integers(1, largest + 1))
         result = calculate(value, operator, operand)
         if 0 < result <= LARGEST_RESULT and not (operator == "*" and operand == 1):
-            steps.append((operator, operand))
+            operations.append((operator, operand))
             value = result
-    return Chain(first, tuple(steps))
+    return Chain(first, tuple(operations))

@@ -24,7 +24,7 @@ TARGETS = range(10, 100)
 """Targets of puzzles."""
 
 Numbers = tuple[int, ...]
-"""Numbers that are left, from small to large."""
+"""Numbers that are left, in any order; after a move they are sorted."""
 
 
 class Move(NamedTuple):
@@ -112,10 +112,10 @@ def sample_miss(puzzle: Puzzle, random: np.random.Generator) -> list[Move]:
     """Return random legal moves that end at another number than the target.
 
     Raises:
-        BadInput: every sequence of moves reaches the target.
+        BadInput: no sequence of moves ends at another number.
     """
     if reachable_results(puzzle.numbers) <= {puzzle.target}:
-        raise BadInput(f"{puzzle.numbers} cannot miss {puzzle.target}")
+        raise BadInput(f"{puzzle.numbers} cannot end at another number than {puzzle.target}")
     while True:
         numbers, moves = puzzle.numbers, []
         while choices := legal_moves(numbers):
@@ -127,7 +127,7 @@ def sample_miss(puzzle: Puzzle, random: np.random.Generator) -> list[Move]:
 
 @cache
 def all_puzzles(
-    n_numbers: int = 4, largest: int = LARGEST_NUMBER, targets: Iterable[int] = TARGETS
+    n_numbers: int = 4, largest: int = LARGEST_NUMBER, targets: range = TARGETS
 ) -> tuple[Puzzle, ...]:
     """Return every puzzle that has a solution, in order of numbers and then of targets."""
     return tuple(
@@ -157,15 +157,20 @@ def split_by_multiset(
         BadInput: there are not more multisets than are held out.
     """
     puzzles = tuple(puzzles)
-    multisets = sorted({puzzle.numbers for puzzle in puzzles})
+    multisets = sorted({multiset(puzzle) for puzzle in puzzles})
     if not 0 < n_held_out < len(multisets):
         raise BadInput(f"n_held_out must lie between 1 and {len(multisets) - 1}, got {n_held_out}")
     order = np.random.default_rng(seed).permutation(len(multisets))
     held_out = {multisets[number] for number in order[:n_held_out]}
     return PuzzleSplit(
-        tuple(puzzle for puzzle in puzzles if puzzle.numbers not in held_out),
-        tuple(puzzle for puzzle in puzzles if puzzle.numbers in held_out),
+        tuple(puzzle for puzzle in puzzles if multiset(puzzle) not in held_out),
+        tuple(puzzle for puzzle in puzzles if multiset(puzzle) in held_out),
     )
+
+
+def multiset(puzzle: Puzzle) -> Numbers:
+    """Return the numbers of a puzzle, sorted: equal for all of their orders."""
+    return tuple(sorted(puzzle.numbers))
 
 
 def check_answer(puzzle: Puzzle, expression: Expression) -> str | None:

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-MAX_CHARACTERS = 1_000
+MAX_CHARACTERS = 300
 MAX_DEPTH = 20
 """Parentheses and minus signs that may be open at the same time."""
-MAX_DIGITS = 18
-"""Digits of a number that is written down."""
+MAX_NUMBER_LENGTH = 18
+"""Characters of a number that is written down."""
 MAX_VALUE = 10**36
 """Largest numerator or denominator of an intermediate result."""
 
@@ -25,8 +25,6 @@ NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 TOKEN = re.compile(rf"\s*({NUMBER.pattern}|\S)")
 OPERATORS = {"+": "+", "-": "-", "\N{MINUS SIGN}": "-", "*": "*", "x": "*", "/": "/"}
 OPERATORS |= {"\N{MULTIPLICATION SIGN}": "*", "\N{DIVISION SIGN}": "/"}
-LEVELS = ({"+", "-"}, {"*", "/"})
-"""Operators, from those that apply last to those that apply first."""
 
 
 class ExpressionError(ValueError):
@@ -72,7 +70,7 @@ def parse_expression(text: str) -> Expression:
     if len(text) > MAX_CHARACTERS:
         raise ExpressionError(f"{len(text)} characters are more than {MAX_CHARACTERS}")
     parser = _Parser(TOKEN.findall(text))
-    expression = parser.chain(0)
+    expression = parser.sum(0)
     if parser.tokens:
         raise ExpressionError(f"{parser.tokens[0]!r} follows a complete expression")
     return expression
@@ -84,15 +82,24 @@ class _Parser:
     def __init__(self, tokens: list[str]) -> None:
         self.tokens = tokens
 
-    def chain(self, depth: int, level: int = 0) -> Expression:
-        """Parse operands with the operators of a level between them, which apply from the left."""
-        if level == len(LEVELS):
-            return self.operand(depth)
-        left = self.chain(depth, level + 1)
-        while self.tokens and OPERATORS.get(self.tokens[0]) in LEVELS[level]:
-            operator = OPERATORS[self.tokens.pop(0)]
-            left = operate(left, operator, self.chain(depth, level + 1))
+    def sum(self, depth: int) -> Expression:
+        """Parse products with + or - between them, which apply from left to right."""
+        left = self.product(depth)
+        while operator := self.next_operator("+-"):
+            left = operate(left, operator, self.product(depth))
         return left
+
+    def product(self, depth: int) -> Expression:
+        """Parse operands with * or / between them, which apply from left to right."""
+        left = self.operand(depth)
+        while operator := self.next_operator("*/"):
+            left = operate(left, operator, self.operand(depth))
+        return left
+
+    def next_operator(self, expected: str) -> str:
+        """Take the next token if it is one of the expected operators, else return ""."""
+        operator = OPERATORS.get(self.tokens[0], "") if self.tokens else ""
+        return OPERATORS[self.tokens.pop(0)] if operator and operator in expected else ""
 
     def operand(self, depth: int) -> Expression:
         """Parse a number, a negated operand or a sum in parentheses."""
@@ -102,7 +109,7 @@ class _Parser:
             raise ExpressionError("it ends where a number is expected")
         token = self.tokens.pop(0)
         if NUMBER.fullmatch(token):
-            if len(token) > MAX_DIGITS:
+            if len(token) > MAX_NUMBER_LENGTH:
                 raise ExpressionError(f"a number of {len(token)} characters is too long")
             return Expression(Fraction(token))
         if OPERATORS.get(token) == "-":
@@ -110,7 +117,7 @@ class _Parser:
             return Expression(-negated.value, "-", (negated,))
         if token != "(":
             raise ExpressionError(f"{token!r} stands where a number is expected")
-        inner = self.chain(depth + 1)
+        inner = self.sum(depth + 1)
         if not self.tokens or self.tokens.pop(0) != ")":
             raise ExpressionError("a parenthesis is not closed")
         return inner

@@ -7,6 +7,8 @@ THINK, ANSWER = "think", "answer"
 """What a prompt asks for: steps before the answer, or the answer at once."""
 HIT, MISS, WAIT = "hit", "miss", "wait"
 """The verdict on an attempt; `wait` begins another one."""
+MAX_ATTEMPTS = 4
+"""Most attempts in a training trace. Beyond that number, a model's traces fall apart."""
 CHAIN = "chain"
 """The first word of a prompt of chain arithmetic, where a countdown has its target."""
 

@@ -7,13 +7,17 @@ is right with the upper half of the binomial distribution (Condorcet 1785):
 
 That is too pessimistic if wrong answers differ: 2 votes win against 1, 1 and 1. The exact chance
 that the right answer has the most votes (the plurality) sums the multinomial distribution over all
-counts in which no other answer has more; if t others have as many, the right one wins 1 / (t + 1).
+counts in which no other answer has more; if t others have as many, the right one wins 1 / (t + 1):
+a tie goes to the answer that came first, and each of them is first equally often.
 """
 
 import math
 from collections.abc import Sequence
 
 from gpt.errors import BadInput
+
+MAX_SAMPLES = 1_000
+"""Most samples of a vote; the binomial coefficients of more exceed floating point."""
 
 
 def majority_chance(p: float, n: int) -> float:
@@ -45,17 +49,16 @@ def plurality_chance_with(
 ) -> float:
     """Return the chance that the right answer wins with exactly k of n votes.
 
-    The multinomial probability of counts is n! times the product of chance^count / count!. `ways`
-    holds the sums of such products over the answers so far, by votes that are given and by ties.
+    The answers get their votes one after another: C(votes left, count) chance^count for `count`
+    votes. `ways` adds these products up, by the votes that are given and by the ties with k.
     """
-    ways = {(k, 0): right**k / math.factorial(k)}
+    ways = {(k, 0): math.comb(n, k) * right**k}
     for chance in others:
         ways = add_answer(ways, chance, k, n)
-    total = 0.0
-    for (votes, ties), product in ways.items():
-        rest = n - votes  # samples without a valid answer
-        total += product * invalid**rest / math.factorial(rest) / (ties + 1)
-    return math.factorial(n) * total
+    # the samples that are left have no valid answer
+    return sum(
+        product * invalid ** (n - votes) / (ties + 1) for (votes, ties), product in ways.items()
+    )
 
 
 def add_answer(
@@ -66,14 +69,14 @@ def add_answer(
     for (votes, ties), product in ways.items():
         for count in range(min(k, n - votes) + 1):
             key = votes + count, ties + (count == k)
-            term = product * chance**count / math.factorial(count)
+            term = product * (math.comb(n - votes, count) * chance**count)  # no overflow
             more[key] = more.get(key, 0.0) + term
     return more
 
 
 def check_chances(chances: Sequence[float], n: int) -> None:
-    """Raise BadInput if these are no chances of different answers, or n is no number of samples."""
+    """Raise BadInput if these are no chances of different answers, or n is out of range."""
     if not all(0 <= chance <= 1 for chance in chances) or sum(chances) > 1 + 1e-9:
         raise BadInput(f"chances must lie in [0, 1] and add up to at most 1, got {list(chances)}")
-    if n < 1:
-        raise BadInput(f"a vote needs at least 1 sample, got {n}")
+    if not 1 <= n <= MAX_SAMPLES:
+        raise BadInput(f"a vote needs 1 to {MAX_SAMPLES} samples, got {n}")

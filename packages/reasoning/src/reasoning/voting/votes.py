@@ -1,7 +1,7 @@
 """Votes among sampled answers (Wang et al. 2022, "Self-consistency improves chain of thought").
 
-Samples without a valid answer are None and have no vote. Equal sums are decided for the answer that
-came first, so that the same samples always give the same winner.
+Samples without a valid answer are None and have no vote. Exactly equal sums are decided for the
+answer that came first, so that the same samples always give the same winner.
 """
 
 from collections.abc import Hashable, Sequence
@@ -39,16 +39,16 @@ def count_votes(
 def majority_vote(
     answers: Sequence[_Answer | None], weights: Sequence[float] | None = None
 ) -> _Answer | None:
-    """Return the answer with the largest sum of weights; None if no answer is valid."""
+    """Return the answer with the largest sum of weights, a plurality; None if none is valid."""
     votes = count_votes(answers, weights)
     return max(votes, key=lambda answer: votes[answer]) if votes else None
 
 
 def votes_needed(answers: Sequence[_Answer | None]) -> int:
-    """Return after how many samples the winner of all is certain, so that sampling could stop.
+    """Return after how many samples the winner is certain, however ties are decided.
 
-    It is certain when the lead over the second answer is larger than the number of samples that are
-    still to come, which could all go to the second.
+    Its lead over the second answer must exceed the number of samples that are still to come, which
+    could all go to the second. Sampling could stop there.
     """
     for n_seen in range(1, len(answers) + 1):
         first, second, *_ = [*sorted(count_votes(answers[:n_seen]).values(), reverse=True), 0, 0]
