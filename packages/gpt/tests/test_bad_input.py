@@ -76,7 +76,10 @@ CALLS = {
     "odd rotary width": (f"train {NANO} --data text.txt --d-model 6 --n-heads 2",
                          "the head width 3 must be even"),
     "dropout of one": ("train --data text.txt --dropout 1", r"dropout must lie in \[0, 1\)"),
-    "outside of runs": ("train --name ../a", "name must be the name of a folder inside --runs, got '../a'"),
+    "outside of runs": (
+        "train --name ../a",
+        "name must be the name of a folder inside --runs, got '../a'",
+    ),
     "the folder above": ("train --name ..", "inside --runs, got '..'"),
     "empty batch": ("train --batch-size 0", "batch_size must be at least 1, got 0"),
     "empty micro-batch": (
