@@ -1,0 +1,59 @@
+r"""The chance that a policy wins from a state, computed exactly: V^pi.
+
+    V^pi(m_1 .. m_k) = sum over all sequences of moves that begin with m_1 .. m_k and win
+                       of p(rest of the sequence | prompt, m_1 .. m_k)
+
+A puzzle of four numbers has a few hundred sequences, so the model reads all of them in one batch,
+and no sampling is needed. What samples and learned values estimate is held against this number. It
+is about the first attempt: the moves as traces write them, with the larger number first.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+
+from gpt.policy.policy import Policy
+from gpt.policy.rows import pad_examples, prompt_answer_example
+from reasoning.start.traces import countdown_prompt
+from reasoning.tasks.countdown import Move, Numbers, Puzzle, after_move, legal_moves
+from reasoning.tasks.vocabulary import TOKENIZER
+
+Moves = tuple[Move, ...]
+"""The moves of an attempt so far."""
+
+
+def move_sequences(numbers: Numbers) -> Iterator[Moves]:
+    """Yield every sequence of legal moves that leaves one number."""
+    if len(numbers) == 1:
+        yield ()
+    for move in legal_moves(numbers):
+        for later in move_sequences(after_move(numbers, move)):
+            yield (move, *later)
+
+
+@torch.no_grad()
+def policy_values(policy: Policy, puzzle: Puzzle) -> dict[Moves, float]:
+    """Return V^pi after each possible beginning of the first attempt; () is the whole puzzle."""
+    sequences = list(move_sequences(puzzle.numbers))
+    prompt = TOKENIZER.encode(countdown_prompt(puzzle))
+    rows = pad_examples(
+        [prompt_answer_example(prompt, TOKENIZER.encode(moves_text(each))) for each in sequences]
+    ).to(policy.head_weight.device)
+    logprobs = policy(rows.tokens, rows.mask)[:, len(prompt) - 1 :].double()
+    # the log-probability of each beginning, in the columns 0 to the number of moves
+    n_tokens, n_moves = len(TOKENIZER.encode(moves_text(sequences[0][:1]))), len(sequences[0])
+    by_move = logprobs.reshape(len(sequences), n_moves, n_tokens).sum(-1)
+    beginnings = torch.nn.functional.pad(by_move.cumsum(-1), (1, 0))
+    chances: dict[Moves, float] = {}
+    for sequence, row in zip(sequences, beginnings.tolist(), strict=True):
+        wins = sequence[-1].result == puzzle.target
+        for k, logprob in enumerate(row):
+            rest = math.exp(row[-1] - logprob) if wins else 0.0
+            chances[sequence[:k]] = chances.get(sequence[:k], 0.0) + rest
+    return chances
+
+
+def moves_text(moves: Moves) -> str:
+    """Return moves as a trace writes them."""
+    return " ".join("{} {} {} = {} ;".format(*move) for move in moves)
