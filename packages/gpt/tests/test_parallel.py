@@ -44,7 +44,8 @@ running.log_records = logged
 sys.exit(main())
 """
 
-# three steps of the script's run, without dropout; process 0 prints losses and gradient norms
+# three steps of the script's run, without dropout; process 0 prints losses and gradient norms.
+# A thread of gloo that outlives the process group can abort the process while Python shuts down.
 SHORT = """
 import json, os, runpy, sys
 from pathlib import Path
@@ -55,6 +56,8 @@ from gpt.runs.processes import process_group
 run, device = runpy.run_path(sys.argv[1])["run"], torch.device("cpu")
 with process_group(device):
     records = run(Path(sys.argv[2]), LoopConfig(3, 1e-2, save_every=3), device)
+threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]  # [] but on Linux
+assert not any("gloo" in name for name in threads), threads
 if os.environ["RANK"] == "0":
     print(json.dumps([[record.loss, record.grad_norm] for record in records]))
 """

@@ -66,6 +66,9 @@ def process_group(device: torch.device) -> Iterator[None]:
     if any(name not in os.environ for name in VARIABLES):
         yield
         return
+    # its functions' defaults are the group of the moment of import, and would keep it alive
+    import torch.distributed.nn.functional
+
     if device.type == "cuda":
         torch.cuda.set_device(device)
     before = signal.signal(signal.SIGTERM, raise_process_lost)
@@ -88,8 +91,8 @@ def process_group(device: torch.device) -> Iterator[None]:
 def leave_process_group() -> None:
     """Leave torch's process group, if there is one; called as a failed run exits.
 
-    Otherwise one of gloo's threads might free a tensor while Python shuts down, which ends the
-    process by SIGABRT instead of with its exit status.
+    That ends gloo's threads, if nothing else holds the group. Otherwise one of them might free a
+    tensor while Python shuts down, which ends the process by SIGABRT instead of its exit status.
     """
     if dist.is_initialized():
         dist.destroy_process_group()
