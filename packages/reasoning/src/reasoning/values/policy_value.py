@@ -15,12 +15,10 @@ import torch
 
 from gpt.policy.policy import Policy
 from gpt.policy.rows import pad_examples, prompt_answer_example
+from reasoning.search.state import Moves
 from reasoning.start.traces import countdown_prompt
-from reasoning.tasks.countdown import Move, Numbers, Puzzle, after_move, legal_moves
+from reasoning.tasks.countdown import Numbers, Puzzle, after_move, legal_moves
 from reasoning.tasks.vocabulary import TOKENIZER
-
-Moves = tuple[Move, ...]
-"""The moves of an attempt so far."""
 
 
 def move_sequences(numbers: Numbers) -> Iterator[Moves]:
