@@ -29,8 +29,9 @@ from gpt.plots import RateCurve, save_rates_plot
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from gpt.runs.folder import load_model
-from reasoning.budget.curve import BudgetPoint, budget_metrics, measure_budget, paired_difference
+from reasoning.budget.curve import BudgetPoint, budget_metrics, measure_budget
 from reasoning.budget.forcing import AttemptBudget
+from reasoning.evaluation.paired import PairedDifference, paired_difference
 from reasoning.start.data import Tasks
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
@@ -102,7 +103,7 @@ def describe_curves(curves: dict[str, list[BudgetPoint]]) -> dict[str, Any]:
     report["inserted waits"] = [
         {
             "attempts": exact.budget.n_attempts,
-            "difference": paired_difference(exact, adaptive),
+            "difference": paired_difference(exact.rates, adaptive.rates)._asdict(),
             "repaired": float((exact.right & ~adaptive.right).mean()),
             "broken": float((adaptive.right & ~exact.right).mean()),
         }
@@ -135,10 +136,10 @@ def print_report(models: dict[str, Any]) -> None:
                 f"performance {performance:.1%}\n"
             )
         for row in report["inserted waits"]:
-            mean, low, high = (100 * number for number in row["difference"])
+            difference = PairedDifference(**row["difference"])
             print(
-                f"exact - adaptive at {row['attempts']}: {mean:+.1f} points ({low:+.1f} to "
-                f"{high:+.1f}); repaired {row['repaired']:.1%}, broken {row['broken']:.1%}"
+                f"exact - adaptive at {row['attempts']}: {difference}; "
+                f"repaired {row['repaired']:.1%}, broken {row['broken']:.1%}"
             )
         print()
 

@@ -10,7 +10,6 @@ from reasoning.budget.curve import (
     budget_metrics,
     keeps_budget,
     measure_budget,
-    paired_difference,
 )
 from reasoning.budget.forcing import AttemptBudget, BudgetForcing, ForcedTrace, forced_traces
 from reasoning.evaluation.answers import count_attempts
@@ -154,14 +153,6 @@ def test_control_scaling_and_performance_by_hand():
     assert scaling == pytest.approx((0.4 / 20 + 0.2 / 30 - 0.2 / 10) / 3)
     with pytest.raises(BadInput, match="at least two budgets"):
         budget_metrics(points[:1])
-
-
-def test_a_paired_difference_ignores_what_both_share():
-    rows = np.random.default_rng(0).random((200, 1)) < 0.5
-    better = BudgetPoint(AttemptBudget(1), rows | (np.arange(200) < 20)[:, None], 1, 0, 1)
-    mean, low, high = paired_difference(better, BudgetPoint(AttemptBudget(1), rows, 1, 0, 1))
-    gained = 20 - rows[:20].sum()
-    assert mean == pytest.approx(gained / 200) and 0 < low < mean < high < 0.12
 
 
 def test_more_attempts_are_right_more_often_and_cost_more_tokens(model):

@@ -4,8 +4,11 @@ from gpt.program import Program
 
 REASONING = Program(
     "reasoning",
-    {"train": "train the start model: it tries, notices a miss and tries again"},
-    distributed=("train",),
+    {
+        "train": "train the start model: it tries, notices a miss and tries again",
+        "distill": "train a small student on a larger teacher's traces or probabilities",
+    },
+    distributed=("train", "distill"),
 )
 
 

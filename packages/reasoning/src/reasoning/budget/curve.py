@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
@@ -45,9 +45,14 @@ class BudgetPoint(NamedTuple):
         """Share of right answers."""
         return float(self.right.mean())
 
+    @property
+    def rates(self) -> Float[np.ndarray, " M"]:
+        """Share of right answers per problem."""
+        return self.right.mean(axis=1)
+
     def interval(self) -> tuple[float, float]:
         """Return the 95 % interval of the accuracy, over problems."""
-        return bootstrap_interval(self.right.mean(axis=1), np.random.default_rng(0))
+        return bootstrap_interval(self.rates, np.random.default_rng(0))
 
 
 class BudgetMetrics(NamedTuple):
@@ -116,12 +121,3 @@ def budget_metrics(points: Sequence[BudgetPoint]) -> BudgetMetrics:
         float(np.mean(slopes)),
         max(point.accuracy for point in points),
     )
-
-
-def paired_difference(first: BudgetPoint, second: BudgetPoint) -> tuple[float, float, float]:
-    """Return by how much the accuracy of `first` is above that of `second`, and its 95 % interval.
-
-    Both are measured on the same problems, which are drawn again together.
-    """
-    differences = first.right.mean(axis=1) - second.right.mean(axis=1)
-    return float(differences.mean()), *bootstrap_interval(differences, np.random.default_rng(0))
