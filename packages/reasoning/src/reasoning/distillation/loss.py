@@ -57,6 +57,6 @@ def distillation_loss(
     return LossSum(temperature**2 * divergence.sum(), int(mask.sum()))
 
 
-def kl_divergence(p: Float[Tensor, "N V"], q: Float[Tensor, "N V"]) -> Float[Tensor, " N"]:
+def kl_divergence(p: Float[Tensor, "B V"], q: Float[Tensor, "B V"]) -> Float[Tensor, " B"]:
     """Return KL(p || q) = sum_v p (ln p - ln q) of each row; both are given as ln p and ln q."""
     return (p.exp() * (p - q)).sum(dim=-1)
