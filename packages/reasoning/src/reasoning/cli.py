@@ -4,8 +4,11 @@ from gpt.program import Program
 
 REASONING = Program(
     "reasoning",
-    {"train": "train the start model: it tries, notices a miss and tries again"},
-    distributed=("train",),
+    {
+        "train": "train the start model: it tries, notices a miss and tries again",
+        "grpo": "train a model on rewards of its own answers, by GRPO or a control",
+    },
+    distributed=("train", "grpo"),
 )
 
 
