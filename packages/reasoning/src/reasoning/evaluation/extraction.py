@@ -31,7 +31,7 @@ SENTENCE_END = re.compile(r"\n|[.!?;](?:\s|$)")
 PLAIN = rf"(?:{THOUSANDS}|[0-9]+)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{{1,2}})?|\.[0-9]+"
 NUMBER_WORD = re.compile(
     rf"(?<![\w./:^{{\\])(?<!\w-)(?<![0-9],)(?:(?<![\w)])[-+])?[{CURRENCIES}]?"
-    rf"(?:(?:[0-9]+\s*)?{FRACTION.pattern}|[0-9]+ [0-9]+/[0-9]+|{DECIMAL}/{DECIMAL}|{PLAIN})"
+    rf"(?:{FRACTION.pattern}|[0-9]+ [0-9]+/[0-9]+|{DECIMAL}/{DECIMAL}|{PLAIN})"
     rf"(?:\s?%|\s(?:per ?cent|pct|{'|'.join(MAGNITUDES)})\b|{GLUED_UNITS})?"
     "(?![\\w^{]|[./:,-][0-9]|\\s?(?:pi\\b|\N{GREEK SMALL LETTER PI}|\\\\[A-Za-z]))"
 )
