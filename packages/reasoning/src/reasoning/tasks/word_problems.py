@@ -253,7 +253,8 @@ def sample_story(random: np.random.Generator, largest: int) -> Story:
     pronoun = ("she", "he")[random.integers(2)]
     names = [*NAMES["she"], *NAMES["he"]]
     name = NAMES[pronoun][random.integers(len(NAMES[pronoun]))]
-    others = random.permutation([other for other in names if other != name])[:2].tolist()
+    others = [other for other in names if other != name]
+    friend, neighbour = (others[place] for place in random.permutation(len(others))[:2])
     things, container, loses = THINGS[random.integers(len(THINGS))]
     n_containers, n = int(random.integers(2, 6)), int(random.integers(2, largest + 1))
-    return Story(name, *others, pronoun, things, container, loses, n_containers, n)
+    return Story(name, friend, neighbour, pronoun, things, container, loses, n_containers, n)
