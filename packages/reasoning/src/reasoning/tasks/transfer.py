@@ -2,9 +2,8 @@
 
 The Game of 24 asks for 24 from four cards of 1 to 13. Division is absent here, as in all of
 countdown: of 1,820 sets of cards, 1,163 can make 24 with +, - and * alone, by results from 1 to
-199. A model has seen target 24 with the other numbers of its training, so two parts are new to it:
-the 132 sets that were held out, and the 242 solvable sets with a 13, a number that is never given in
-training.
+199. In training a model has seen the target 24 with other numbers, so two parts are new to it: the
+132 sets that were held out, and the 242 solvable sets with a 13, which no training puzzle has.
 
 With five numbers, 319,501 of the 393,120 pairs of a multiset and a target can be solved (81 %), but
 random play wins only 0.8 % of them: the hard level, on which searches differ.
