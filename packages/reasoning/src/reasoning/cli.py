@@ -4,8 +4,11 @@ from gpt.program import Program
 
 REASONING = Program(
     "reasoning",
-    {"train": "train the start model: it tries, notices a miss and tries again"},
-    distributed=("train",),
+    {
+        "train": "train the start model: it tries, notices a miss and tries again",
+        "prm": "train a process or outcome reward model of the start model's attempts",
+    },
+    distributed=("train", "prm"),
 )
 
 
