@@ -1,6 +1,12 @@
 import pytest
 
-from reasoning.evaluation.answers import count_attempts, final_answer, solves_chain, solves_puzzle
+from reasoning.evaluation.answers import (
+    count_attempts,
+    final_answer,
+    solves_chain,
+    solves_puzzle,
+    votable_answer,
+)
 from reasoning.tasks.chain import Chain
 from reasoning.tasks.countdown import Puzzle
 
@@ -56,3 +62,19 @@ def test_more_than_four_attempts_count_as_wrong():
 
 def test_attempts_are_counted_by_their_verdicts():
     assert count_attempts("2 + 1 = 3 ; miss wait 2 * 1 = 2 ; hit answer 2 * 1") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("miss answer 5 * 2 + 1", "5 * 2 + 1"),
+        ("hit answer 11", "11"),  # wrong, but an answer
+        ("hit answer 5 * 2 +", None),
+        ("2 + 1 = 3 ; miss wait 2", None),
+        ("", None),
+        ("miss miss miss hit answer 5 * 2 + 1", "5 * 2 + 1"),
+        ("miss miss miss miss hit answer 5 * 2 + 1", None),
+    ],
+)
+def test_only_an_expression_in_time_has_a_vote(text, answer):
+    assert votable_answer(text) == answer

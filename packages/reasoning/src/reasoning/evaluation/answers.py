@@ -35,6 +35,13 @@ def answer_expression(text: str) -> Expression | None:
         return None
 
 
+def votable_answer(text: str, max_attempts: int = MAX_ATTEMPTS) -> str | None:
+    """Return the answer of a text, or None if it is no expression or took too many attempts."""
+    if answer_expression(text) is None or count_attempts(text) > max_attempts:
+        return None
+    return final_answer(text)
+
+
 def solves_puzzle(puzzle: Puzzle, text: str, max_attempts: int = MAX_ATTEMPTS) -> bool:
     """Whether the answer of a text solves a puzzle of countdown, in at most `max_attempts`."""
     expression = answer_expression(text)

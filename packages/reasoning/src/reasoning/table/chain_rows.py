@@ -1,0 +1,61 @@
+"""Rows of chain arithmetic: at once or in steps, and votes among the answers."""
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from reasoning.evaluation.answers import final_answer, solves_chain
+from reasoning.search.cost import Cost
+from reasoning.table.setting import Outcome, Setting, generated_tokens
+from reasoning.tasks.vocabulary import ANSWER, THINK
+from reasoning.voting.votes import majority_vote
+
+POOL = 32
+"""Samples of each chain; rows of fewer take the first ones."""
+
+
+def chain_sample(setting: Setting, temperature: float, mode: str = THINK) -> list[Outcome]:
+    """Sample one trace: the mean over eight of them; temperature 0 is greedy, and needs only one.
+
+    At temperature 1 the eight are the first of those that vote.
+    """
+    n_mean = 8 if temperature else 1
+    n = POOL if mode == THINK and temperature else n_mean
+    samples = setting.traces("chain", n, temperature, mode)
+    outcomes = []
+    for chain, texts in zip(setting.chains, samples, strict=True):
+        right = np.mean([solves_chain(chain, text) for text in texts[:n_mean]])
+        n_tokens = round(np.mean([generated_tokens(text) for text in texts[:n_mean]]))
+        outcomes.append(Outcome(float(right), Cost(n_tokens)))
+    return outcomes
+
+
+def chain_vote(setting: Setting, n: int, temperature: float) -> list[Outcome]:
+    """Take the answer that most of `n` samples give."""
+    outcomes = []
+    samples = setting.traces("chain", POOL, temperature)
+    for chain, texts in zip(setting.chains, samples, strict=True):
+        winner = majority_vote([number_or_none(text) for text in texts[:n]])
+        cost = Cost(sum(map(generated_tokens, texts[:n])))
+        outcomes.append(Outcome(float(winner == str(chain.results()[-1])), cost))
+    return outcomes
+
+
+def number_or_none(text: str) -> str | None:
+    """Return the answer of a text if it is one number, which alone has a vote."""
+    answer = final_answer(text)
+    return answer if answer.isdecimal() else None
+
+
+CHAIN_ROWS: dict[str, Callable[[Setting], list[Outcome]]] = {
+    "at once": partial(chain_sample, temperature=1.0, mode=ANSWER),
+    "steps": partial(chain_sample, temperature=1.0),
+    "steps, T = 0.7": partial(chain_sample, temperature=0.7),
+    "steps, greedy": partial(chain_sample, temperature=0.0),
+    "vote of 8": partial(chain_vote, n=8, temperature=1.0),
+    "vote of 32": partial(chain_vote, n=32, temperature=1.0),
+    "vote of 8, T = 0.7": partial(chain_vote, n=8, temperature=0.7),
+    "vote of 32, T = 0.7": partial(chain_vote, n=32, temperature=0.7),
+}
+"""Each row asks the model alone."""

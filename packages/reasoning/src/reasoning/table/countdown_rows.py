@@ -1,0 +1,232 @@
+"""Rows of countdown: samples, votes, choices by a verifier, attempts, and searches.
+
+The oracles of a row are all that it uses besides its own samples: the model (none of the others),
+a verifier, the rules (which moves are legal), and the end test (whether a complete attempt wins).
+"""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from gpt.policy.policy import Policy, share_layers_as
+from reasoning.budget.forcing import AttemptBudget, forced_traces
+from reasoning.evaluation.answers import solves_puzzle
+from reasoning.search.cost import Cost, Meter
+from reasoning.search.evaluators import Estimates, Evaluator, Rollouts
+from reasoning.search.language_model import LanguageModel
+from reasoning.search.mcts import MCTSConfig, mcts
+from reasoning.search.proposals import LikeliestMoves
+from reasoning.search.random_play import RandomPlay
+from reasoning.search.result import final_trees
+from reasoning.search.tree_of_thoughts import breadth_first_search
+from reasoning.search.tree_policy import puct, uct
+from reasoning.table.setting import Outcome, Setting, generated_tokens
+from reasoning.tasks.vocabulary import ANSWER, THINK
+from reasoning.verifier.aggregation import aggregate
+from reasoning.verifier.best_of_n import (
+    Candidate,
+    choose_best,
+    choose_by_vote,
+    read_candidate,
+    trace_logprobs,
+)
+from reasoning.verifier.scoring import VerifierValue
+
+POOL = 32
+"""Samples of each puzzle; rows of fewer take the first ones."""
+MAX_EVALUATED = 64
+"""States that a search may evaluate, those of rollouts included."""
+MAX_SIMULATIONS = 300
+
+
+def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> list[Outcome]:
+    """Sample one trace: the mean over eight of them; temperature 0 is greedy, and needs only one.
+
+    At temperature 1 the eight are the first of those that vote.
+    """
+    n_mean = 8 if temperature else 1
+    n = POOL if mode == THINK and temperature == 1 else n_mean
+    samples = setting.traces("countdown", n, temperature, mode)
+    outcomes = []
+    for puzzle, texts in zip(setting.puzzles, samples, strict=True):
+        right = np.mean([solves_puzzle(puzzle, text) for text in texts[:n_mean]])
+        n_tokens = round(np.mean([generated_tokens(text) for text in texts[:n_mean]]))
+        outcomes.append(Outcome(float(right), Cost(n_tokens)))
+    return outcomes
+
+
+def candidates_of(setting: Setting, n: int) -> list[list[Candidate]]:
+    """Return the first `n` samples of each puzzle, as the choices see them."""
+    samples = setting.traces("countdown", POOL)
+    return [
+        [read_candidate(puzzle, text) for text in texts[:n]]
+        for puzzle, texts in zip(setting.puzzles, samples, strict=True)
+    ]
+
+
+def chosen_outcomes(
+    setting: Setting, n: int, chosen: Sequence[Candidate | None], read: Sequence[int] | None = None
+) -> list[Outcome]:
+    """Return the outcomes of choices among `n` samples; choosing may read further tokens."""
+    samples = setting.traces("countdown", POOL)
+    costs = [sum(map(generated_tokens, texts[:n])) for texts in samples]
+    return [
+        Outcome(float(each is not None and each.is_right), Cost(generated, extra))
+        for each, generated, extra in zip(chosen, costs, read or [0] * len(costs), strict=True)
+    ]
+
+
+def puzzle_vote(setting: Setting, n: int) -> list[Outcome]:
+    """Take the answer that most of `n` samples give."""
+    chosen = [choose_by_vote(each) for each in candidates_of(setting, n)]
+    return chosen_outcomes(setting, n, chosen)
+
+
+def best_by_logprob(setting: Setting, n: int) -> list[Outcome]:
+    """Take the sample that the model itself finds likeliest; its chances are known already."""
+    policy = share_layers_as(Policy, setting.model)
+    samples = setting.traces("countdown", POOL)
+    pairs = [
+        (puzzle, text)
+        for puzzle, texts in zip(setting.puzzles, samples, strict=True)
+        for text in texts[:n]
+    ]
+    logprobs = trace_logprobs(policy, pairs)
+    chosen = [
+        choose_best(each, logprobs[k * n : (k + 1) * n])
+        for k, each in enumerate(candidates_of(setting, n))
+    ]
+    return chosen_outcomes(setting, n, chosen)
+
+
+def best_by_process(setting: Setting, n: int, how: str = "last") -> list[Outcome]:
+    """Take the sample whose steps the process model scores highest."""
+    candidates, value = candidates_of(setting, n), VerifierValue(setting.process)
+    attempts = [each.attempt for row in candidates for each in row]
+    scores = [aggregate(steps, how) for steps in value.step_scores(attempts)]
+    chosen = [choose_best(row, scores[k * n : (k + 1) * n]) for k, row in enumerate(candidates)]
+    read = [sum(len(each.attempt.tokens()) for each in row) for row in candidates]
+    return chosen_outcomes(setting, n, chosen, read)
+
+
+def best_by_end_test(setting: Setting, n: int) -> list[Outcome]:
+    """Take a right sample if there is one: the ceiling of every choice."""
+    chosen = [
+        next((each for each in row if each.is_right), None) for row in candidates_of(setting, n)
+    ]
+    return chosen_outcomes(setting, n, chosen)
+
+
+def attempts_row(setting: Setting, n_attempts: int) -> list[Outcome]:
+    """Sample one trace that must answer after its first claimed hit, or after its last attempt."""
+    budget, prompts = AttemptBudget(n_attempts, stops_at_hit=True), setting.prompts("countdown")
+    traces = forced_traces(setting.model, prompts, budget, 1.0, setting.generator())
+    return [
+        Outcome(float(solves_puzzle(puzzle, each.text, n_attempts)), Cost(each.n_tokens))
+        for puzzle, each in zip(setting.puzzles, traces, strict=True)
+    ]
+
+
+class Searcher(NamedTuple):
+    """The policy of a search, its evaluator, and the meter that both count on."""
+
+    policy: LanguageModel
+    evaluate: Evaluator
+    meter: Meter
+
+
+def searcher(setting: Setting, end_test: bool) -> Searcher:
+    """Return the model as a policy, with the process model as the value of states."""
+    meter = Meter()
+    policy = LanguageModel(setting.model, setting.generator(), meter)
+    value = VerifierValue(setting.process, meter)
+    return Searcher(policy, Estimates(value, uses_end_test=end_test), meter)
+
+
+def thoughts_row(setting: Setting, end_test: bool, n_proposals: int, breadth: int) -> list[Outcome]:
+    """Search breadth first through the likeliest moves; the process model evaluates states."""
+    policy, evaluate, meter = searcher(setting, end_test)
+    search = breadth_first_search(
+        setting.puzzles, LikeliestMoves(policy), evaluate, n_proposals, breadth, MAX_EVALUATED
+    )
+    return solved([tree.solution(meter) for tree in final_trees(search)])
+
+
+def mcts_row(setting: Setting, end_test: bool) -> list[Outcome]:
+    """Search with PUCT, the chances of the model, and the values of the process model."""
+    policy, evaluate, meter = searcher(setting, end_test)
+    config, random = MCTSConfig(MAX_SIMULATIONS, MAX_EVALUATED), np.random.default_rng(setting.seed)
+    search = mcts(setting.puzzles, policy, evaluate, puct, config, random)
+    return solved([tree.solution(meter) for tree in final_trees(search)])
+
+
+def mcts_rollouts_row(setting: Setting) -> list[Outcome]:
+    """Search with PUCT, the chances of the model, and its rollouts, which the end test decides."""
+    meter = Meter()
+    policy = LanguageModel(setting.model, setting.generator(), meter)
+    config, random = MCTSConfig(MAX_SIMULATIONS, MAX_EVALUATED), np.random.default_rng(setting.seed)
+    search = mcts(setting.puzzles, policy, Rollouts(policy), puct, config, random)
+    return solved([tree.solution(meter) for tree in final_trees(search)])
+
+
+def uct_row(setting: Setting) -> list[Outcome]:
+    """Search with UCT, uniform chances and random rollouts: the baseline without any model."""
+    random = np.random.default_rng(setting.seed)
+    policy, config = RandomPlay(random), MCTSConfig(MAX_SIMULATIONS, MAX_EVALUATED)
+    search = mcts(setting.puzzles, policy, Rollouts(policy), uct, config, random)
+    return solved([tree.solution(Meter()) for tree in final_trees(search)])
+
+
+class CountdownRow(NamedTuple):
+    """A row with the oracles that it uses."""
+
+    outcomes: Callable[[Setting], list[Outcome]]
+    oracles: str
+
+
+MODEL, VERIFIER = "model", "model, verifier"
+SEARCH, SEARCH_TO_END = "model, verifier, rules", "model, verifier, rules, end test"
+COUNTDOWN_ROWS = {
+    "at once": CountdownRow(partial(puzzle_sample, temperature=1.0, mode=ANSWER), MODEL),
+    "one trace": CountdownRow(partial(puzzle_sample, temperature=1.0), MODEL),
+    "one trace, T = 0.7": CountdownRow(partial(puzzle_sample, temperature=0.7), MODEL),
+    "one trace, greedy": CountdownRow(partial(puzzle_sample, temperature=0.0), MODEL),
+    **{
+        f"{n} attempt{'s' * (n > 1)}": CountdownRow(partial(attempts_row, n_attempts=n), MODEL)
+        for n in (1, 2, 3, 4, 8)
+    },
+    **{f"vote of {n}": CountdownRow(partial(puzzle_vote, n=n), MODEL) for n in (2, 4, 8, 16, 32)},
+    "best of 8, log-probability": CountdownRow(partial(best_by_logprob, n=8), MODEL),
+    **{
+        f"best of {n}, process": CountdownRow(partial(best_by_process, n=n), VERIFIER)
+        for n in (2, 4, 8, 16, 32)
+    },
+    **{
+        f"best of 8, process, {how}": CountdownRow(partial(best_by_process, n=8, how=how), VERIFIER)
+        for how in ("min", "prod", "mean")
+    },
+    "tree of thoughts, 5 of 5": CountdownRow(
+        partial(thoughts_row, end_test=False, n_proposals=5, breadth=5), SEARCH
+    ),
+    "tree of thoughts, 8 of 8": CountdownRow(
+        partial(thoughts_row, end_test=False, n_proposals=8, breadth=8), SEARCH
+    ),
+    "MCTS": CountdownRow(partial(mcts_row, end_test=False), SEARCH),
+    "tree of thoughts, 8 of 8, end test": CountdownRow(
+        partial(thoughts_row, end_test=True, n_proposals=8, breadth=8), SEARCH_TO_END
+    ),
+    "MCTS, end test": CountdownRow(partial(mcts_row, end_test=True), SEARCH_TO_END),
+    "MCTS with rollouts": CountdownRow(mcts_rollouts_row, "model, rules, end test"),
+    "UCT without a model": CountdownRow(uct_row, "rules, end test"),
+    **{
+        f"best of {n}, oracle": CountdownRow(partial(best_by_end_test, n=n), "model, end test")
+        for n in (2, 4, 8, 16, 32)
+    },
+}
+
+
+def solved(solutions: Sequence) -> list[Outcome]:
+    """Return the outcomes of searches."""
+    return [Outcome(float(each.fault is None), each.cost) for each in solutions]

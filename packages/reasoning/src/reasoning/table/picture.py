@@ -1,0 +1,55 @@
+"""A picture of the table: the accuracy of each method of countdown, by the tokens that it costs."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from gpt.files import write_atomically
+from reasoning.table.report import RowRate
+
+LINES = {
+    "vote": ("one trace", *(f"vote of {n}" for n in (2, 4, 8, 16, 32))),
+    "attempts in one trace": ("1 attempt", *(f"{n} attempts" for n in (2, 3, 4, 8))),
+    "best of n, process model": ("one trace", *(f"best of {n}, process" for n in (2, 4, 8, 16, 32))),
+    "best of n, oracle": ("one trace", *(f"best of {n}, oracle" for n in (2, 4, 8, 16, 32))),
+}
+"""Rows that are one method with a growing number of samples or attempts."""
+POINTS = (
+    *("at once", "one trace, greedy", "tree of thoughts, 8 of 8", "MCTS"),
+    *("tree of thoughts, 8 of 8, end test", "MCTS, end test", "MCTS with rollouts"),
+)
+
+
+def draw_costs(rates: Mapping[str, RowRate], path: Path) -> None:
+    """Plot right answers against tokens per problem, generated and read; a PNG file.
+
+    Dashed lines and hollow points use the end test, which no method has where answers cannot be
+    checked.
+    """
+    figure = Figure(figsize=(7.5, 5), layout="constrained")
+    axes = figure.subplots()
+    for label, names in LINES.items():
+        rows = [rates[name] for name in names if name in rates]
+        style = "o--" if "oracle" in label else "o-"
+        axes.plot([tokens(row) for row in rows], [100 * row.right for row in rows], style, label=label)
+    for name, marker in zip(POINTS, "sv^DPX*", strict=True):
+        if name in rates:
+            row, is_hollow = rates[name], "end test" in name or "rollouts" in name
+            face = "none" if is_hollow else "black"
+            axes.scatter(
+                tokens(row), 100 * row.right, 50, face, marker, edgecolors="black", label=name, zorder=3
+            )
+    axes.set(xscale="log", xlabel="tokens per puzzle, generated and read", ylabel="solved (percent)")
+    axes.set_ylim(0, 100)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, loc="lower right")
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png", dpi=150)
+    write_atomically(path, picture.getvalue())
+
+
+def tokens(row: RowRate) -> float:
+    """Return the tokens that a row costs per problem, at least one."""
+    return max(1.0, row.generated + row.read)

@@ -1,0 +1,78 @@
+"""Rates of the rows with their intervals, and paired differences between rows."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from gpt.errors import BadInput
+from reasoning.table.setting import Outcome
+from reasoning.voting.curve import bootstrap_interval
+
+Right = Float[np.ndarray, "S M"]
+"""Whether a row was right, by seed and problem."""
+
+
+class RowRate(NamedTuple):
+    """How often a row is right, and what it costs per problem; means over seeds and problems."""
+
+    right: float
+    low: float
+    """Lower end of the 95 % interval of `right`: problems are drawn again, seeds are averaged."""
+    high: float
+    by_seed: list[float]
+    generated: float
+    """Tokens that a model generated."""
+    read: float
+    """Tokens that a model read in addition."""
+    evaluated: float
+    """States that were evaluated."""
+
+
+def row_rate(outcomes: Sequence[Sequence[Outcome]]) -> RowRate:
+    """Return the rate of a row from its outcomes, one list per seed.
+
+    Raises:
+        BadInput: there are no outcomes.
+    """
+    right = right_of(outcomes)
+    costs = [each.cost for row in outcomes for each in row]
+    low, high = bootstrap_interval(right.mean(axis=0), np.random.default_rng(0))
+    return RowRate(
+        float(right.mean()),
+        low,
+        high,
+        right.mean(axis=1).tolist(),
+        *(
+            float(np.mean([getattr(cost, name) for cost in costs]))
+            for name in ("generated", "read", "evaluated")
+        ),
+    )
+
+
+def right_of(outcomes: Sequence[Sequence[Outcome]]) -> Right:
+    """Return whether each problem was right, one row per seed.
+
+    Raises:
+        BadInput: there are no outcomes.
+    """
+    if not outcomes or not outcomes[0]:
+        raise BadInput("a row of the table needs at least one problem")
+    return np.array([[each.right for each in row] for row in outcomes])
+
+
+class Gain(NamedTuple):
+    """How much more often one row is right than another, on the same problems."""
+
+    mean: float
+    low: float
+    """Lower end of the 95 % interval, paired over problems."""
+    high: float
+
+
+def paired_gain(better: Right, worse: Right) -> Gain:
+    """Return the difference of two rows on the same seeds and problems."""
+    difference = (better - worse).mean(axis=0)
+    low, high = bootstrap_interval(difference, np.random.default_rng(0))
+    return Gain(float(difference.mean()), low, high)
