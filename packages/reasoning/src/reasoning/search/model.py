@@ -5,12 +5,13 @@ model whose answers are known.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from reasoning.search.state import Moves, SearchState
 from reasoning.tasks.countdown import Move
 
 
+@runtime_checkable
 class MovePolicy(Protocol):
     """Proposes moves; a language model that writes attempts is one."""
 
@@ -30,6 +31,7 @@ class MovePolicy(Protocol):
         ...
 
 
+@runtime_checkable
 class StateValue(Protocol):
     """Estimates how likely an attempt wins; a process reward model is one."""
 

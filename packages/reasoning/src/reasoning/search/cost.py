@@ -1,0 +1,35 @@
+"""What a method spends on a puzzle, in the same units for all methods.
+
+Prompts are not counted. What a model would have in its cache is counted once: so a state whose
+parent was read before costs the tokens of its last move only.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from reasoning.tasks.countdown import Puzzle
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Spent on one puzzle."""
+
+    generated: int = 0
+    """Tokens that a model generated, stop tokens included."""
+    read: int = 0
+    """Tokens that a model read in addition: moves to be scored, states to be valued."""
+    evaluated: int = 0
+    """States that got a value, each once, however many moves lead to the same numbers. States of
+    rollouts are included."""
+
+
+class Meter:
+    """Counts tokens per puzzle; a language model and a verifier of one search share a meter."""
+
+    def __init__(self) -> None:
+        self.generated: Counter[Puzzle] = Counter()
+        self.read: Counter[Puzzle] = Counter()
+
+    def cost(self, puzzle: Puzzle, evaluated: int = 0) -> Cost:
+        """Return what a puzzle has cost so far, with the number of states that were evaluated."""
+        return Cost(self.generated[puzzle], self.read[puzzle], evaluated)

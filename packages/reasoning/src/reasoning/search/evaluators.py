@@ -1,0 +1,120 @@
+"""How a search evaluates states: by an estimate, by playing to the end, or exactly at the end.
+
+An evaluator says whether it uses the end test, which knows if a complete attempt wins. Without it a
+search sees estimates only, as for problems whose answers nobody can check. The rules are known in
+any case: a state that is stuck, with several numbers and no legal move, has the value 0.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from reasoning.search.model import MovePolicy, StateValue
+from reasoning.search.state import Moves, SearchState
+from reasoning.tasks.countdown import Numbers, Puzzle, legal_moves
+
+
+class Evaluation(NamedTuple):
+    """The value of a state, and the complete attempts that were looked at for it."""
+
+    value: float
+    attempts: dict[Moves, float]
+    """The value of each of these attempts: of the state itself if it is terminal, or of rollouts.
+    """
+
+
+@runtime_checkable
+class Evaluator(Protocol):
+    """Evaluates states of many puzzles at once."""
+
+    @property
+    def uses_end_test(self) -> bool:
+        """Whether the value of a complete attempt is exact: 1 if it wins and 0 if not."""
+        ...
+
+    def __call__(self, states: Sequence[SearchState]) -> list[Evaluation]:
+        """Return the evaluation of each state."""
+        ...
+
+
+class Estimates:
+    """Evaluates by a `StateValue`, such as a verifier.
+
+    It is asked once per state: moves that leave the same numbers have the value of those that came
+    first.
+    """
+
+    def __init__(self, value: StateValue, uses_end_test: bool) -> None:
+        self.value, self.uses_end_test = value, uses_end_test
+        self.known: dict[tuple[Puzzle, Numbers], float] = {}
+
+    def __call__(self, states: Sequence[SearchState]) -> list[Evaluation]:
+        """Return the estimate of each state; with the end test, the exact value at the end."""
+        unknown: dict[tuple[Puzzle, Numbers], SearchState] = {}
+        for state in states:
+            key = state.puzzle, state.numbers
+            if state.is_terminal and self.uses_end_test:
+                self.known[key] = float(state.is_won)
+            elif not state.is_terminal and not legal_moves(state.numbers):
+                self.known[key] = 0.0
+            elif key not in self.known:
+                unknown.setdefault(key, state)
+        if unknown:
+            self.known |= zip(unknown, self.value(list(unknown.values())), strict=True)
+        values = [self.known[state.puzzle, state.numbers] for state in states]
+        return [
+            Evaluation(value, {state.moves: value} if state.is_terminal else {})
+            for state, value in zip(states, values, strict=True)
+        ]
+
+
+class Rollouts:
+    """Evaluates by the share of sampled endings that win, which the end test decides.
+
+    The mean over many of them is V^pi of the policy that plays.
+    """
+
+    uses_end_test = True
+
+    def __init__(self, policy: MovePolicy, n_rollouts: int = 1) -> None:
+        self.policy, self.n_rollouts = policy, n_rollouts
+
+    def __call__(self, states: Sequence[SearchState]) -> list[Evaluation]:
+        """Play each state to its end; an ending that breaks the rules counts as lost."""
+        evaluations = []
+        endings = self.policy.sample_endings(states, self.n_rollouts)
+        for state, sampled in zip(states, endings, strict=True):
+            ends = [SearchState(state.puzzle, (*state.moves, *ending)) for ending in sampled]
+            value = sum(end.is_won for end in ends) / self.n_rollouts
+            evaluations.append(Evaluation(value, {end.moves: float(end.is_won) for end in ends}))
+        return evaluations
+
+
+class SequenceChance:
+    """The `StateValue` of a policy alone: the chance of all moves so far.
+
+    A beam search with it is the ordinary one of language models.
+    """
+
+    def __init__(self, policy: MovePolicy) -> None:
+        self.policy = policy
+        self.chances: dict[SearchState, dict] = {}
+
+    def __call__(self, states: Sequence[SearchState]) -> list[float]:
+        """Return the product of the chances of the moves of each state."""
+        before = {state: list(states_before(state)) for state in states}
+        unread = {each for path in before.values() for each in path} - self.chances.keys()
+        ordered = sorted(unread, key=lambda state: (state.puzzle, state.moves))
+        self.chances |= zip(ordered, self.policy.move_chances(ordered), strict=True)
+        return [
+            math.prod(
+                self.chances[each][move]
+                for each, move in zip(before[state], state.moves, strict=True)
+            )
+            for state in states
+        ]
+
+
+def states_before(state: SearchState) -> list[SearchState]:
+    """Return the states in which each move of a state was made, from the root on."""
+    return [SearchState(state.puzzle, state.moves[:n]) for n in range(len(state.moves))]

@@ -1,0 +1,170 @@
+r"""A GPT as a policy: it proposes moves, gives each legal move a chance, and plays to the end.
+
+A state is read as a trace would write it: the prompt, then the moves so far. The chances of moves
+need no sampling:
+
+    p(x op y | state) = p(x | state) p(op | state, x) p(y | state, x, op)
+
+divided by their sum over all legal moves of the state. All states are read in one batch.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gpt.generation.generate import generate_batch
+from gpt.generation.sampling import sample_token
+from gpt.model.gpt import GPT
+from gpt.policy.rows import split_into_batches
+from reasoning.evaluation.sampling import ROWS_AT_ONCE
+from reasoning.search.cost import Meter
+from reasoning.search.state import Moves, SearchState
+from reasoning.start.traces import countdown_prompt
+from reasoning.tasks.countdown import Move, Numbers, after_move, legal_moves
+from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
+from reasoning.values.policy_value import moves_text
+
+MOVE_LENGTH = 6
+"""Tokens of a move: `7 + 3 = 10 ;`."""
+ATTEMPT_STOPS = {TOKENIZER.end_of_text, *TOKENIZER.encode(f"{HIT} {MISS} {WAIT} {ANSWER}")}
+MOVE_STOPS = {*ATTEMPT_STOPS, *TOKENIZER.encode(";")}
+
+
+class LanguageModel:
+    """The `MovePolicy` of a GPT, for the states of many puzzles at once."""
+
+    def __init__(
+        self, model: GPT, generator: torch.Generator, meter: Meter, temperature: float = 1.0
+    ) -> None:
+        self.model, self.meter = model, meter
+        self.sampler = partial(sample_token, temperature=temperature, generator=generator)
+        self.n_sampled = 0
+        """Texts that were sampled."""
+        self.n_dropped = 0
+        """Texts among them that were left out, because they are no legal moves."""
+
+    def sample_moves(self, states: Sequence[SearchState], n: int) -> list[list[Move]]:
+        """Sample `n` next moves of each state; a text that is no legal move is left out."""
+        samples = self.sample_words(states, n, MOVE_LENGTH, MOVE_STOPS)
+        found = [
+            [parse_moves(state.numbers, [*words, ";"]) for words in texts]
+            for state, texts in zip(states, samples, strict=True)
+        ]
+        kept = [[moves[0] for moves in row if moves and len(moves) == 1] for row in found]
+        self.n_dropped += n * len(states) - sum(map(len, kept))
+        return kept
+
+    def sample_endings(self, states: Sequence[SearchState], n: int) -> list[list[Moves]]:
+        """Sample `n` endings of each state, up to the verdict; a terminal state has only ().
+
+        An ending with a text that is no legal move is left out.
+        """
+        # a state without a legal move is not read: either it is terminal, or it has no ending
+        endings: dict[SearchState, list[Moves]] = {
+            state: [()] * n if state.is_terminal else [] for state in states
+        }
+        playable = [state for state in endings if legal_moves(state.numbers)]
+        n_moves = max((len(state.numbers) - 1 for state in playable), default=0)
+        samples = self.sample_words(playable, n, n_moves * MOVE_LENGTH + 1, ATTEMPT_STOPS)
+        for state, texts in zip(playable, samples, strict=True):
+            found = [parse_moves(state.numbers, words) for words in texts]
+            complete = len(state.numbers) - 1
+            endings[state] = [moves for moves in found if moves and len(moves) == complete]
+            self.n_dropped += n - len(endings[state])
+        return [endings[state] for state in states]
+
+    def sample_words(
+        self, states: Sequence[SearchState], n: int, max_new_tokens: int, stops: set[int]
+    ) -> list[list[list[str]]]:
+        """Sample `n` continuations of each state as words, without the stop token."""
+        texts: list[list[str]] = []
+        rows = [state for state in states for _ in range(n)]
+        for batch in split_into_batches(rows, ROWS_AT_ONCE):
+            prompts = [state_tokens(state) for state in batch]
+            sampled = generate_batch(
+                self.model, prompts, max_new_tokens, self.sampler, frozenset(stops)
+            )
+            for state, tokens in zip(batch, sampled, strict=True):
+                self.meter.generated[state.puzzle] += min(len(tokens) + 1, max_new_tokens)
+                texts.append(as_words(tokens))
+        self.n_sampled += len(rows)
+        return [texts[begin : begin + n] for begin in range(0, len(texts), n)]
+
+    def move_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
+        """Return the chance of each legal move of each state; they add up to 1 per state."""
+        moves = [(state, move) for state in states for move in legal_moves(state.numbers)]
+        beginnings = list(dict.fromkeys((state, *move[:2]) for state, move in moves))
+        for state in dict.fromkeys(state for state, _ in moves):
+            self.meter.read[state.puzzle] += reading_cost(state)
+        if not moves:
+            return [{} for _ in states]
+        texts = [
+            state_tokens(state) + TOKENIZER.encode(f"{left} {operator}")
+            for state, left, operator in beginnings
+        ]
+        logprobs = self.last_logprobs(texts)
+        row_of = {beginning: row for row, beginning in enumerate(beginnings)}
+        rows = torch.tensor([row_of[state, move.left, move.operator] for state, move in moves])
+        words = [TOKENIZER.encode(" ".join(map(str, move[:3]))) for _, move in moves]
+        # the log-probability of each of the three words of each move
+        scores = logprobs[rows[:, None], torch.arange(3), torch.tensor(words)].sum(-1)
+        chances: dict[SearchState, dict[Move, float]] = {state: {} for state in states}
+        for (state, move), score in zip(moves, scores.exp().tolist(), strict=True):
+            chances[state][move] = score
+        totals = {state: sum(each.values()) for state, each in chances.items()}
+        return [
+            {move: chance / totals[state] for move, chance in chances[state].items()}
+            for state in states
+        ]
+
+    @torch.inference_mode()
+    def last_logprobs(self, texts: Sequence[list[int]]) -> Float[Tensor, "B 3 V"]:
+        """Return the log-probabilities of the token after each of the last three of each text."""
+        device, parts = self.model.head_weight.device, []
+        for batch in split_into_batches(texts, ROWS_AT_ONCE):
+            width = max(map(len, batch))
+            # padding follows the text, where causal attention cannot see it
+            tokens = torch.tensor([text + [0] * (width - len(text)) for text in batch])
+            lengths = torch.tensor([len(text) for text in batch])
+            columns = lengths[:, None] + torch.arange(-3, 0)
+            x = self.model.hidden(tokens.to(device))
+            last = x[torch.arange(len(batch))[:, None], columns]
+            parts.append(self.model.logits(last).double().log_softmax(-1).cpu())
+        return torch.cat(parts)
+
+
+def state_tokens(state: SearchState) -> list[int]:
+    """Return the prompt and the moves so far as tokens."""
+    return TOKENIZER.encode(f"{countdown_prompt(state.puzzle)} {moves_text(state.moves)}")
+
+
+def as_words(tokens: Sequence[int]) -> list[str]:
+    """Return the words of tokens among which no text ends."""
+    return [TOKENIZER.words[token] for token in tokens]
+
+
+def parse_moves(numbers: Numbers, words: Sequence[str]) -> Moves | None:
+    """Return the moves `x op y = z ;` that the words spell, or None if one of them is not legal."""
+    moves: Moves = ()
+    for begin in range(0, len(words), MOVE_LENGTH):
+        written = tuple(words[begin : begin + MOVE_LENGTH])
+        by_text = {tuple(moves_text((move,)).split()): move for move in legal_moves(numbers)}
+        if written not in by_text:
+            return None
+        moves = (*moves, by_text[written])
+        numbers = after_move(numbers, by_text[written])
+    return moves
+
+
+def reading_cost(state: SearchState) -> int:
+    """Return the tokens to read until every legal move of a state has a chance.
+
+    They are each first number and each first number with its operator, once; and `y = z ;` of the
+    last move, of which `x op` was read for the state before.
+    """
+    moves = legal_moves(state.numbers)
+    n_beginnings = len({move.left for move in moves}) + len({move[:2] for move in moves})
+    return n_beginnings + (4 if state.moves else 0)

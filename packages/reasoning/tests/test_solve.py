@@ -1,0 +1,138 @@
+"""`reasoning solve`: every method answers, shows its work and counts what it spent."""
+
+import io
+import json
+import re
+
+import pytest
+from rich.console import Console
+
+from gpt.text.tokenizers import CharacterTokenizer, save_tokenizer
+from reasoning.cli import main
+from reasoning.commands.solve import watch
+from reasoning.search.cost import Cost
+from reasoning.search.methods import METHODS, Step
+from reasoning.search.pictures import VotePicture
+from reasoning.search.result import Solution
+from reasoning.start.shipped import SHIPPED
+from reasoning.tasks.countdown import Puzzle, check_answer
+from reasoning.tasks.expressions import parse_expression
+
+SOLVE = ["solve", "24", "4", "5", "7", "9", "--method"]
+SPENDS = {
+    "sample": {"generated"},
+    "vote": {"generated"},
+    "tot": {"generated", "read", "evaluated"},
+    "tot-dfs": {"read", "evaluated"},
+    "mcts": {"generated", "read", "evaluated"},
+    "uct": {"evaluated"},
+}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_answers_and_says_what_it_spent(method, capsys):
+    options = [*SOLVE, method, "--max-evaluated", "40", "--n-samples", "9"]
+    assert main([*options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["target"], report["numbers"]) == (24, [4, 5, 7, 9])
+    answer = report["answer"]
+    fault = (
+        None if answer is None else check_answer(Puzzle((4, 5, 7, 9), 24), parse_expression(answer))
+    )
+    assert report["right"] is (answer is not None and fault is None)
+    assert {name for name, spent in report["cost"].items() if spent} == SPENDS[method]
+    assert report["cost"]["evaluated"] <= 40
+    assert ("end test" in report["oracles"]) is ("evaluated" in SPENDS[method])
+    assert main(options) == 0
+    printed = capsys.readouterr().out
+    assert (answer or "none") in printed
+    assert ("right" if report["right"] else "wrong") in printed
+    spent = "{generated} tokens generated, {read} tokens read".format(**report["cost"])
+    assert spent in re.sub(r"\s+", " ", printed)
+
+
+def test_a_tree_shows_visits_and_the_way_to_the_answer(capsys):
+    assert main(["solve", "53", "6", "1", "9", "12", "--method", "mcts"]) == 0
+    printed = capsys.readouterr().out
+    assert re.match(r"53 of 6 1 9 12   visits \d+, value \d\.\d\d\n", printed)
+    assert re.search(r"= 53   left: 53 ", printed)
+    assert main(["solve", "53", "6", "1", "9", "12", "--method", "mcts", "--json"]) == 0
+    tree = json.loads(capsys.readouterr().out)
+    assert tree["visits"] == 1 + sum(move["visits"] for move in tree["moves"])
+
+
+def test_a_puzzle_without_a_solution_is_named_as_such(capsys):
+    assert main(["solve", "99", "1", "2", "--method", "uct"]) == 0
+    printed = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "there is no answer (99 cannot be made of these numbers)" in printed
+
+
+def test_the_steps_are_drawn_in_a_terminal_only():
+    class Picture(VotePicture):
+        n_drawn = 0
+
+        def __rich__(self):
+            Picture.n_drawn += 1
+            return super().__rich__()
+
+    solution = Solution(Puzzle((1, 2), 3), "1 + 2", Cost())
+    steps = [Step(solution, Picture({"1 + 2": float(n)}, n)) for n in (1, 2, 3)]
+    for is_terminal in (False, True):
+        Picture.n_drawn = 0
+        console = Console(force_terminal=is_terminal, file=io.StringIO())
+        last = watch(iter(steps), console)
+        assert last is steps[-1]
+        assert (Picture.n_drawn > 0) is is_terminal
+
+
+def test_a_start_file_or_a_run_can_be_given(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    call = ["solve", "6", "2", "3", "--method", "mcts", "--json"]
+    answers = set()
+    for model in ([], ["--model", str(SHIPPED)]):
+        assert main([*call, *model]) == 0
+        answers.add(capsys.readouterr().out)
+    assert len(answers) == 1
+    tiny = ["--d-model", "16", "--n-layers", "1", "--steps", "1", "--batch-size", "6"]
+    main(["train", *tiny, "--n-evaluated", "2", "--device", "cpu", "--name", "tiny"])
+    capsys.readouterr()
+    assert main([*call, "--model", "runs/tiny"]) == 0
+    assert json.loads(capsys.readouterr().out)["right"]
+    save_tokenizer(
+        tmp_path / "runs/tiny/tokenizer.json", CharacterTokenizer(list(map(chr, range(212))))
+    )
+    assert main([*call, "--model", "runs/tiny"]) == 2
+
+
+CALLS = {
+    "no target": ("", "Missing from reasoning solve: TARGET"),
+    "no numbers": ("24", "give two to five numbers after the target, got 0"),
+    "one number": ("24 4", "give two to five numbers after the target, got 1"),
+    "six numbers": ("24 1 2 3 4 5 6", "give two to five numbers after the target, got 6"),
+    "words": ("24 a b", "Could not find valid parse for arguments: .'a', 'b'"),
+    "target of zero": ("0 4 5", r"must lie in \[1, 199\], got 0"),
+    "large number": ("24 4 500", r"must lie in \[1, 199\], got 500"),
+    "negative number": ("24 -4 5", r"must lie in \[1, 199\], got -4"),
+    "unknown method": ("24 4 5 --method fly", "no method 'fly'; choose from sample, vote, tot"),
+    "unknown option": ("24 4 5 --methods tot", "Unrecognized options: --methods"),
+    "temperature": ("24 4 5 --temperature -1", "temperature must be a number from 0 up, got -1"),
+    "no samples": ("24 4 5 --n-samples 0", "n_samples must be at least 1, got 0"),
+    "no states": ("24 4 5 --max-evaluated 0", "max_evaluated must be at least 1, got 0"),
+    "negative seed": ("24 4 5 --seed -1", "seed must lie in .*, got -1"),
+    "no model": ("24 4 5 --model gone", "there is no model 'gone'"),
+    "damaged model": ("24 4 5 --model junk", "'junk' is damaged or is not a start model"),
+    "folder without a run": ("24 4 5 --model .", "start one with: reasoning train"),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_wrong_call_is_one_sentence(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "junk").write_bytes(b"junk")
+    call, message = CALLS[name]
+    assert main(["solve", *call.split()]) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    [sentence] = printed.err.splitlines()
+    assert sentence.startswith("reasoning: ")
+    assert re.search(message, sentence), sentence
