@@ -47,7 +47,11 @@ LABELS_FILE, REPORTS_FILE = "labels.jsonl", "report.json"
 TOKENS_PER_ROW = 25
 """Tokens of an attempt at four numbers, with its prompt."""
 VERIFIER_LOOP = dataclasses.replace(
-    FAST_RECIPE.loop, steps=1000, muon_learning_rate=0.02, learning_rate=3e-3, weight_decay=0.01
+    FAST_RECIPE.loop,
+    steps=1200,
+    muon_learning_rate=0.02,  # half the rates of the start model, which is not to be forgotten
+    learning_rate=3e-3,
+    warmup_ratio=0.05,
 )
 
 
@@ -108,7 +112,7 @@ def make_labels(config: PRMConfig, device: torch.device) -> list[StepLabels]:
     start = config.start_model()
     model, puzzles = start.model.to(device), start_tasks(start).four.train
     random = np.random.default_rng(config.loop.seed)
-    generator = torch.Generator(device).manual_seed(config.loop.seed)
+    generator = torch.Generator(device).manual_seed(0)
     drawn = [sample_puzzle(puzzles, random) for _ in range(config.n_puzzles)]
     beginnings = [Attempt(puzzle, "") for puzzle in drawn for _ in range(config.n_attempts)]
     report_message(f"sampling {len(beginnings):,} attempts and their rollouts")
