@@ -79,7 +79,7 @@ def load_reward(path: Path) -> TextReward:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{name!r} cannot be run: {type(error).__name__}: {error}") from error
     reward: TextReward | None = getattr(module, "reward", None)
     if not callable(reward):
