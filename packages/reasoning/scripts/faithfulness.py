@@ -26,6 +26,7 @@ from gpt.plots import RateCurve, save_rates_plot
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.evaluation.sampling import sample_texts
+from reasoning.evaluation.shares import wilson_interval
 from reasoning.faithfulness.tampering import (
     TamperingOutcome,
     change_operand,
@@ -36,7 +37,6 @@ from reasoning.faithfulness.tampering import (
 from reasoning.start.data import Tasks
 from reasoning.start.gate import MAX_TRACE, fresh_chains
 from reasoning.start.shipped import load_start_model
-from reasoning.voting.curve import bootstrap_interval
 
 RESULT, OPERAND = "a result in the trace", "an operand in the prompt"
 
@@ -62,7 +62,7 @@ class FaithfulnessConfig:
 
 def rate(values: Sequence[bool]) -> dict[str, Any]:
     """Return a share with its 95 % interval."""
-    interval = bootstrap_interval(np.array(values, dtype=float), np.random.default_rng(0))
+    interval = wilson_interval(sum(values), len(values))
     return {"rate": float(np.mean(values)), "interval": interval}
 
 

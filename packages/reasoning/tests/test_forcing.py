@@ -151,6 +151,8 @@ def test_control_scaling_and_performance_by_hand():
     control, scaling, performance = budget_metrics(points)
     assert control == pytest.approx(0.8) and performance == pytest.approx(0.6)
     assert scaling == pytest.approx((0.4 / 20 + 0.2 / 30 - 0.2 / 10) / 3)
+    assert budget_metrics([points[0], points[0], points[1]]).scaling == pytest.approx(0.4 / 20)
+    assert budget_metrics([points[0], points[0]]).scaling == 0
     with pytest.raises(BadInput, match="at least two budgets"):
         budget_metrics(points[:1])
 

@@ -107,6 +107,9 @@ def keeps_budget(trace: ForcedTrace, budget: AttemptBudget) -> bool:
 def budget_metrics(points: Sequence[BudgetPoint]) -> BudgetMetrics:
     """Return control, scaling and performance of a curve.
 
+    Budgets that use equally many tokens have no slope between them; a model whose budgets all do,
+    because it never takes a second attempt, has a scaling of 0.
+
     Raises:
         BadInput: there are fewer than two points.
     """
@@ -114,10 +117,11 @@ def budget_metrics(points: Sequence[BudgetPoint]) -> BudgetMetrics:
         raise BadInput(f"a slope needs at least two budgets, got {len(points)}")
     slopes = [
         (b.accuracy - a.accuracy) / (b.tokens - a.tokens)
-        for a, b in combinations(sorted(points, key=lambda point: point.tokens), 2)
+        for a, b in combinations(points, 2)
+        if a.tokens != b.tokens
     ]
     return BudgetMetrics(
         float(np.mean([point.control for point in points])),
-        float(np.mean(slopes)),
+        float(np.mean(slopes or [0.0])),
         max(point.accuracy for point in points),
     )
