@@ -1,4 +1,7 @@
+import re
 import time
+from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,6 +12,7 @@ from reasoning.evaluation.extraction import MAX_TEXT, free_answer, is_right
 from reasoning.evaluation.math_values import read_value
 
 ROWS = read_awkward_answers()
+README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
 
 
 def test_the_list_is_long_and_has_both_verdicts_in_every_group():
@@ -27,6 +31,17 @@ def test_every_awkward_answer_is_decided_by_the_rules(group):
         if row.group == group and is_right(read_value(row.gold), row.text) != row.right
     ]
     assert wrong == []
+
+
+def test_the_readme_counts_the_differences_from_math_verify_and_its_examples_are_in_the_list():
+    table = re.findall(r"^\| (\d+) \| (.*) \| [^`]*`(.*)`, (\w+) \|$", README, re.MULTILINE)
+    assert {reason: int(n) for n, reason, *_ in table} == Counter(
+        row.differs for row in ROWS if row.differs
+    )
+    for _, reason, text, verdict in table:
+        rows = [row for row in ROWS if row.text == text and row.differs == reason]
+        assert any(row.right is (verdict == "right") for row in rows), text
+    assert f"{len(ROWS)} awkward answers" in README
 
 
 @pytest.mark.parametrize(
