@@ -2,14 +2,9 @@ import pytest
 import torch
 from torch import tensor
 
-from finetune.ppo.advantages import (
-    gae,
-    masked_mean,
-    td_errors,
-    whiten,
-    whiten_keeping_mean,
-)
+from finetune.ppo.advantages import gae, td_errors
 from gpt.errors import BadInput
+from gpt.policy.statistics import whiten, whiten_keeping_mean
 
 # two answers, of three tokens and of four; 99 stands on padding
 REWARDS = tensor([[1.0, 0.0, 2.0, 99.0], [0.0, 0.0, 0.0, 8.0]])
@@ -108,45 +103,8 @@ def test_values_on_padding_change_no_number_and_no_gradient(rubbish):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
 
 
-def test_whitening_by_hand():
-    # 1, 3, 5: mean 3, variance (4 + 0 + 4) / 2, so one unit is 2
-    x = tensor([[1.0, 3.0, 99.0], [5.0, 99.0, 99.0]])
-    mask = tensor([[True, True, False], [True, False, False]])
-    assert masked_mean(x, mask) == 3
-    expected = tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
-    torch.testing.assert_close(whiten(x, mask), expected, rtol=0, atol=1e-6)
-    expected = tensor([[2.0, 3.0, 0.0], [4.0, 0.0, 0.0]])
-    torch.testing.assert_close(whiten_keeping_mean(x, mask), expected, rtol=0, atol=1e-6)
-
-
-def test_statistics_are_those_of_the_answer_tokens_only():
-    x, _, mask = random_answers()
-    torch.testing.assert_close(masked_mean(x, mask), x[mask].mean(), rtol=0, atol=1e-12)
-    expected = (x[mask] - x[mask].mean()) / x[mask].std()
-    torch.testing.assert_close(whiten(x, mask, eps=0.0)[mask], expected, rtol=0, atol=1e-12)
-    moments = whiten(x, mask)[mask].mean(), whiten(x, mask)[mask].var()
-    torch.testing.assert_close(torch.stack(moments), tensor([0.0, 1.0]).double(), atol=1e-7, rtol=0)
-    moments = whiten_keeping_mean(x, mask)[mask].mean(), whiten_keeping_mean(x, mask)[mask].var()
-    expected = torch.stack([x[mask].mean(), tensor(1.0).double()])
-    torch.testing.assert_close(torch.stack(moments), expected, rtol=0, atol=1e-7)
-
-
-def test_equal_numbers_whiten_to_zero_and_not_to_nan():
-    mask = tensor([[True, True, False]])
-    assert whiten(torch.full((1, 3), 7.0), mask).tolist() == [[0, 0, 0]]
-
-
 @pytest.mark.parametrize("setting", [{"gamma": 1.1}, {"gamma": -0.1}, {"lam": float("nan")}])
 def test_shares_outside_zero_and_one_are_refused(setting):
     ((name, value),) = setting.items()
     with pytest.raises(BadInput, match=rf"{name} must lie in \[0, 1\], got {value}"):
         gae(REWARDS, VALUES, MASK, **setting)
-
-
-def test_a_statistic_of_too_few_tokens_is_refused():
-    x, mask = torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool)
-    with pytest.raises(BadInput, match=r"1 answer tokens are needed, a mask of \(2, 3\) has 0"):
-        masked_mean(x, mask)
-    mask[0, 0] = True
-    with pytest.raises(BadInput, match=r"2 answer tokens are needed, a mask of \(2, 3\) has 1"):
-        whiten(x, mask)

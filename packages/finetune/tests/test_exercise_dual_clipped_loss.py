@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from finetune.exercises.check_dual_clipped_loss import check
-from finetune.ppo.advantages import masked_mean
 from finetune.ppo.losses import clipped_policy_loss
+from gpt.policy.statistics import masked_mean
 
 
 def parts(logprobs, old, advantages, epsilon):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from finetune.exercises.check_forward_kl import check
-from finetune.ppo.kl import k1, k3, log_ratio
+from gpt.policy.kl import k1, k3, log_ratio
 
 
 def no_weight(logprobs, reference, mask):

@@ -3,7 +3,7 @@
 import pytest
 
 from finetune.exercises.check_regularised_reward import check
-from finetune.ppo.kl import k1, k3
+from gpt.policy.kl import k1, k3
 
 
 def kl_is_a_mean_over_tokens(scores, logprobs, reference, mask, beta):

@@ -1,7 +1,6 @@
 """PPO as a whole: it learns, it resumes to the bit, and a phase by hand."""
 
 import copy
-import math
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,7 @@ import torch
 from torch.distributions import Categorical
 
 from finetune.ppo import ppo as ppo_module
-from finetune.ppo.actor_critic import ActorCritic, entropy
+from finetune.ppo.actor_critic import ActorCritic
 from finetune.ppo.config import PPOHyperparameters
 from finetune.ppo.ppo import ppo
 from finetune.reward.scorer import as_scorer
@@ -221,13 +220,6 @@ def test_checkpoints_are_saved_between_phases_only(tmp_path):
     assert found is not None and found[0].values["step"] == CONFIG.updates_per_phase
     assert CONFIG.loop_config(replace(LOOP, save_every=5)).save_every == 4
     assert CONFIG.loop_config(replace(LOOP, save_every=9)).save_every == 8
-
-
-def test_entropy_by_hand():
-    # 1/2 ln 2 + 2 * 1/4 ln 4, and the most that three tokens can have
-    log_p = torch.tensor([[[0.5, 0.25, 0.25], [1 / 3, 1 / 3, 1 / 3]]]).log()
-    expected = torch.tensor([[1.5 * math.log(2), math.log(3)]])
-    torch.testing.assert_close(entropy(log_p), expected, rtol=0, atol=1e-6)
 
 
 def test_entropy_and_log_probabilities_are_those_of_the_whole_distribution():

@@ -19,14 +19,15 @@ from finetune.comparison.ppo_recorded import (
     weights_by_our_names,
 )
 from finetune.ppo import ppo as ppo_module
-from finetune.ppo.actor_critic import ActorCritic, entropy
-from finetune.ppo.advantages import gae, masked_mean, whiten
+from finetune.ppo.actor_critic import ActorCritic
+from finetune.ppo.advantages import gae
 from finetune.ppo.config import PPOHyperparameters
-from finetune.ppo.kl import k1
 from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss, ppo_loss
 from finetune.ppo.rewards import penalise_missing_stop, token_rewards
+from gpt.policy.kl import k1
 from gpt.policy.rollouts import Rollout
 from gpt.policy.rows import pad_examples, prompt_answer_example
+from gpt.policy.statistics import entropy, masked_mean, whiten
 from gpt.training import loop as loop_module
 from gpt.training.loop import LoopConfig
 

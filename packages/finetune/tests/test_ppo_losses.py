@@ -3,8 +3,6 @@ import torch
 from torch import tensor
 from torch.distributions import Categorical, kl_divergence
 
-from finetune.ppo.actor_critic import entropy
-from finetune.ppo.advantages import masked_mean
 from finetune.ppo.losses import (
     approximate_kl,
     clipped_policy_loss,
@@ -12,6 +10,7 @@ from finetune.ppo.losses import (
     ppo_loss,
 )
 from gpt.errors import BadInput
+from gpt.policy.statistics import entropy, masked_mean
 
 # two answers of three tokens and one; 99 stands on padding
 MASK = tensor([[True, True, True], [True, False, False]])

@@ -13,12 +13,12 @@ from finetune.comparison.ppo_recorded import (
     load_recording,
 )
 from finetune.comparison.ppo_whole import whole_update_row
-from finetune.ppo.actor_critic import entropy
-from finetune.ppo.advantages import gae, masked_mean, whiten, whiten_keeping_mean
-from finetune.ppo.kl import k1, k2, k3
+from finetune.ppo.advantages import gae
 from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
 from finetune.ppo.rewards import token_rewards
 from gpt.comparison.rows import ComparisonRow, max_abs_difference, time_interleaved
+from gpt.policy.kl import k1, k2, k3
+from gpt.policy.statistics import entropy, masked_mean, whiten, whiten_keeping_mean
 
 FLOAT64_TOLERANCE = 1e-12
 CLIP_EPSILON = 0.25  # the same number in float32, in which torchrl keeps it

@@ -19,14 +19,15 @@ from finetune.comparison.ppo_recorded import (
     load_recording,
 )
 from finetune.ppo.actor_critic import ActorCritic
-from finetune.ppo.advantages import gae, whiten
+from finetune.ppo.advantages import gae
 from finetune.ppo.config import PPOHyperparameters
-from finetune.ppo.kl import k1
 from finetune.ppo.ppo import RolloutBatch, minibatch_loss
 from finetune.ppo.rewards import penalise_missing_stop, token_rewards
 from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
+from gpt.policy.kl import k1
 from gpt.policy.rollouts import align_answers, aligned_answer_mask
 from gpt.policy.rows import pad_examples, prompt_answer_example
+from gpt.policy.statistics import whiten
 from gpt.runs.state import TrainingState
 from gpt.training.accumulation import GradientAccumulator
 from gpt.training.loop import LoopConfig, update_weights

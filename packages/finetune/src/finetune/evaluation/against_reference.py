@@ -23,8 +23,8 @@ from finetune.conversations.messages import single_turn_prompt
 from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
 from finetune.evaluation.intervals import Interval, bootstrap_mean
-from finetune.ppo.kl import exact_kl, k1
 from gpt.model.gpt import GPT
+from gpt.policy.kl import exact_kl, k1
 from gpt.policy.rollouts import rollout
 from gpt.policy.rows import Rows
 from gpt.text.tokenizers import decode

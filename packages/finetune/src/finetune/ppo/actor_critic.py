@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from finetune.reward.scorer import Scorer
 from gpt.model.loss import at_least_fp32
 from gpt.policy.policy import Policy
+from gpt.policy.statistics import entropy
 
 
 class PolicyOutputs(NamedTuple):
@@ -47,8 +48,3 @@ class ActorCritic(nn.Module):
             blank.masked_scatter(kept, entropy(log_p)),
             values.to(blank.dtype) * kept,
         )
-
-
-def entropy(log_p: Float[Tensor, "*N V"]) -> Float[Tensor, "*N"]:
-    """Exact entropy in nats, -sum over v of p(v) log p(v); ln V for a uniform distribution."""
-    return -(log_p.exp() * log_p).sum(dim=-1)

@@ -17,10 +17,11 @@ gets zeros.
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from gpt.errors import BadInput
+from gpt.policy.statistics import masked_mean
 
 
 class Advantages(NamedTuple):
@@ -74,38 +75,3 @@ def explained_variance(
     """1 - mean (R - V)^2 / variance of R, from the advantages R - V; 0 if all returns are equal."""
     residual, variance = masked_mean(advantages**2, mask), returns[mask].var(unbiased=False)
     return (1 - residual / variance).item() if variance > 0 else 0.0
-
-
-def masked_mean(x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"]) -> Float[Tensor, ""]:
-    """Mean over all answer tokens of the batch, whichever answer they belong to."""
-    return x.masked_fill(~mask, 0.0).sum() / count_answer_tokens(mask, at_least=1)
-
-
-def whiten(
-    x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
-) -> Float[Tensor, "B U"]:
-    """Shift and scale to mean 0 and (unbiased) variance 1 over the answer tokens."""
-    centred = (x - masked_mean(x, mask)).masked_fill(~mask, 0.0)
-    variance = (centred**2).sum() / (count_answer_tokens(mask, at_least=2) - 1)
-    return centred / (variance + eps).sqrt()
-
-
-def whiten_keeping_mean(
-    x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
-) -> Float[Tensor, "B U"]:
-    """Scale to variance 1 but keep the mean: a shift would add to the reward of every token."""
-    return (whiten(x, mask, eps) + masked_mean(x, mask)).masked_fill(~mask, 0.0)
-
-
-def count_answer_tokens(mask: Bool[Tensor, "B U"], at_least: int) -> Int[Tensor, ""]:
-    """Number of answer tokens.
-
-    Raises:
-        BadInput: fewer than the statistic needs.
-    """
-    n = mask.sum()
-    if n < at_least:
-        raise BadInput(
-            f"{at_least} answer tokens are needed, a mask of {tuple(mask.shape)} has {n}"
-        )
-    return n

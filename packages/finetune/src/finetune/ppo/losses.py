@@ -15,9 +15,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from finetune.ppo.advantages import masked_mean
-from finetune.ppo.kl import k3, log_ratio
 from gpt.errors import BadInput
+from gpt.policy.kl import k3, log_ratio
+from gpt.policy.statistics import masked_mean
 
 
 class ClippedLoss(NamedTuple):

@@ -4,8 +4,8 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from finetune.ppo.advantages import masked_mean
-from finetune.ppo.kl import log_ratio
+from gpt.policy.kl import log_ratio
+from gpt.policy.statistics import masked_mean
 
 
 def dual_clipped_loss(

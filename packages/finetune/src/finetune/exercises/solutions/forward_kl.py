@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from finetune.ppo.kl import log_ratio
+from gpt.policy.kl import log_ratio
 
 
 def forward_kl(

@@ -3,7 +3,7 @@
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from finetune.ppo.kl import k1
+from gpt.policy.kl import k1
 
 
 def regularised_reward(

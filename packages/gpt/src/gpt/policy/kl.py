@@ -1,4 +1,4 @@
-"""Estimators of the KL divergence between the policy and its reference, and its coefficient.
+"""Estimators of the KL divergence between a policy and its reference.
 
 KL(policy || reference) = E_policy[log policy - log reference], in nats. Sampled answers give an
 estimate per token; the two full distributions give the exact value. Per token, from one sample x of
@@ -16,13 +16,9 @@ is then zero; only that of k2 is the gradient of the KL.
 All estimators are 0 where the mask is False, whatever the inputs are there.
 """
 
-from dataclasses import dataclass, replace
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-
-from gpt.errors import BadInput
 
 
 def log_ratio(
@@ -62,36 +58,3 @@ def exact_kl(
         each.masked_fill(~mask[..., None], 0.0).log_softmax(-1) for each in (logits, reference)
     )
     return (log_p.exp() * (log_p - log_q)).sum(-1)
-
-
-@dataclass(frozen=True)
-class AdaptiveKLController:
-    """A KL coefficient that grows while the KL is above its target and shrinks while it is below.
-
-    kl_coef <- kl_coef (1 + K clip(KL / target_kl - 1, -0.2, 0.2))    (Ziegler et al. 2019, s. 2.2)
-
-    The paper's K is 0.1. Here K = n / horizon for an update with n answers, so that the coefficient
-    changes as fast in a run of small updates as in one of large updates.
-    """
-
-    kl_coef: float
-    """Reward subtracted per nat of KL."""
-    target_kl: float = 6.0
-    """Target of the KL per answer, summed over its tokens, in nats."""
-    horizon: int = 10_000
-    """Answers until the coefficient has changed by a fifth, while the KL is off by 20 % or more."""
-
-    def __post_init__(self) -> None:
-        """Check that all three are positive numbers.
-
-        Raises:
-            BadInput: one of them is not.
-        """
-        for name, value in vars(self).items():
-            if not 0 < value < float("inf"):
-                raise BadInput(f"{name} must be a number above 0, got {value}")
-
-    def updated(self, kl: float, n_answers: int) -> "AdaptiveKLController":
-        """Return the controller of the next update, given the mean KL of this one's answers."""
-        error = min(max(kl / self.target_kl - 1, -0.2), 0.2)
-        return replace(self, kl_coef=self.kl_coef * (1 + error * n_answers / self.horizon))
