@@ -41,6 +41,15 @@ def test_the_mix_of_a_step():
     assert all(any(example.mask) for example in examples)
 
 
+def test_one_attempt_leaves_no_miss_and_no_second_attempt():
+    tasks = StartConfig(max_attempts=1).tasks()
+    examples = [sample_example(tasks, np.random.default_rng(row)) for row in range(200)]
+    texts = [decode(TOKENIZER, example.tokens) for example in examples]
+    attempts = [text for text in texts if "think" in text and "chain" not in text]
+    assert len(attempts) > 80 and all(text.split().count("hit") == 1 for text in attempts)
+    assert not any("miss" in text or "wait" in text for text in attempts)
+
+
 def test_no_held_out_multiset_is_trained_on():
     held_out = {puzzle.numbers for split in (TASKS.four, TASKS.three) for puzzle in split.held_out}
     batches = training_batches(TASKS, 200, 200, 0, CPU)
@@ -136,6 +145,7 @@ def test_a_start_model_is_written_when_the_gate_holds(tmp_path, monkeypatch):
     tokens = torch.arange(20)[None]
     assert torch.equal(found.model(tokens), trained(tokens))
     assert found.recipe["batch_size"] == 6 and found.recipe["loop"]["steps"] == 2
+    assert found.recipe["max_attempts"] == 4
     assert found.report == report()
 
 
@@ -166,6 +176,8 @@ def test_what_is_no_start_model_is_refused(content, tmp_path):
         ({"n_evaluated": 0}, "n_evaluated must be at least 1, got 0"),
         ({"chain_operand": 1}, "chain_operand must lie between 2 and 99, got 1"),
         ({"chain_operand": 100}, "chain_operand must lie between 2 and 99, got 100"),
+        ({"max_attempts": 0}, "max_attempts must lie between 1 and 4, got 0"),
+        ({"max_attempts": 5}, "max_attempts must lie between 1 and 4, got 5"),
         ({"d_model": 30}, "d_model 30 does not divide into 4 heads"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"loop": LoopConfig(patience=1)}, "patience has no effect here"),

@@ -1,9 +1,9 @@
-"""Plots of the loss: an image file, and a few lines of text for a terminal."""
+"""Plots of the loss, as an image file and as text for a terminal, and of measured rates."""
 
 import io
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
@@ -41,6 +41,37 @@ def save_loss_plot(
     axes.set(xlabel="step", ylabel="loss (nats per token)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(framealpha=1, edgecolor="white")  # covers the baselines
+    save_figure(path, figure)
+
+
+class RateCurve(NamedTuple):
+    """Measured rates along an axis, each with its interval."""
+
+    label: str
+    x: list[float]
+    rates: list[float]
+    intervals: list[tuple[float, float]]
+
+
+def save_rates_plot(path: Path, curves: list[RateCurve], xlabel: str, ylabel: str) -> None:
+    """Plot rates in percent, with their intervals as error bars."""
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for curve in curves:
+        pairs = list(zip(curve.rates, curve.intervals, strict=True))
+        below = [100 * (rate - low) for rate, (low, _) in pairs]
+        above = [100 * (high - rate) for rate, (_, high) in pairs]
+        percent = [100 * rate for rate in curve.rates]
+        axes.errorbar(curve.x, percent, yerr=[below, above], fmt="o-", capsize=3, label=curve.label)
+    axes.set(xlabel=xlabel, ylabel=ylabel)
+    axes.set_ylim(bottom=0)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    save_figure(path, figure)
+
+
+def save_figure(path: Path, figure: Figure) -> None:
+    """Write a figure as a PNG file."""
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     write_atomically(path, picture.getvalue())

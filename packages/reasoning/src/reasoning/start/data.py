@@ -49,12 +49,16 @@ class Tasks:
     """Largest operand of chains."""
     chain_operations: int
     """Operations that a line of a chain's trace calculates at once; more make it harder."""
+    max_attempts: int = MAX_ATTEMPTS
+    """Most attempts in a training trace of countdown."""
 
     @classmethod
-    def load(cls, chain_operand: int, chain_operations: int) -> "Tasks":
+    def load(
+        cls, chain_operand: int, chain_operations: int, max_attempts: int = MAX_ATTEMPTS
+    ) -> "Tasks":
         """Enumerate all puzzles and hold out 200 multisets of four numbers, and 50 of three."""
         four, three = split_by_multiset(all_puzzles(4)), split_by_multiset(all_puzzles(3), 50)
-        return cls(four, three, chain_operand, chain_operations)
+        return cls(four, three, chain_operand, chain_operations, max_attempts)
 
     def sample_chain(self, random: np.random.Generator) -> Chain:
         """Draw a chain of 4 to 8 operations."""
@@ -70,7 +74,7 @@ def sample_puzzle(puzzles: tuple[Puzzle, ...], random: np.random.Generator) -> P
 
 def sample_example(tasks: Tasks, random: np.random.Generator) -> Example:
     """Draw one row of the mix."""
-    kind, n_attempts = random.integers(sum(MIX)), int(random.integers(1, MAX_ATTEMPTS + 1))
+    kind, n_attempts = random.integers(sum(MIX)), int(random.integers(1, tasks.max_attempts + 1))
     four, three, direct, chain, _ = accumulate(MIX)
     if kind < four:
         return countdown_trace(sample_puzzle(tasks.four.train, random), n_attempts, random)

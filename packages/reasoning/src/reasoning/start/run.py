@@ -22,7 +22,7 @@ from gpt.training.loop import LoopConfig, train
 from gpt.training.recipes import FAST_RECIPE
 from reasoning.start.data import Tasks, training_batches
 from reasoning.start.shipped import START_FILE
-from reasoning.tasks.vocabulary import TOKENIZER
+from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER
 
 CONTEXT = 192
 """Room for a prompt, eight attempts and an answer."""
@@ -53,6 +53,9 @@ class StartConfig(RunOptions):
     """Largest operand of chain arithmetic. Larger ones make it harder."""
     chain_operations: int = 1
     """Operations that a line of a chain's steps calculates at once. More make it harder."""
+    max_attempts: int = MAX_ATTEMPTS
+    """Most attempts in a training trace of countdown. With 1, the model sees no miss and no
+    second attempt."""
     n_evaluated: int = 400
     """Held-out problems of each task that the gate samples eight times each."""
 
@@ -68,6 +71,10 @@ class StartConfig(RunOptions):
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if not 2 <= self.chain_operand <= 99:
             raise BadInput(f"chain_operand must lie between 2 and 99, got {self.chain_operand}")
+        if not 1 <= self.max_attempts <= MAX_ATTEMPTS:
+            raise BadInput(
+                f"max_attempts must lie between 1 and {MAX_ATTEMPTS}, got {self.max_attempts}"
+            )
         if self.loop.patience:
             raise BadInput("patience has no effect here: this training has no validation")
         self.model_config()
@@ -86,7 +93,7 @@ class StartConfig(RunOptions):
 
     def tasks(self) -> Tasks:
         """Return the tasks of the run."""
-        return Tasks.load(self.chain_operand, self.chain_operations)
+        return Tasks.load(self.chain_operand, self.chain_operations, self.max_attempts)
 
 
 def create_run(folder: RunFolder, config: StartConfig) -> None:

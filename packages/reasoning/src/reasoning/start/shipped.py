@@ -22,7 +22,7 @@ SHIPPED = Path(__file__).with_name(START_FILE)
 """The model of the package; `start.jsonl` beside it is the log of its training."""
 RECIPE = (
     *("loop", "batch_size", "micro_batch_size", "d_model", "n_layers"),
-    *("chain_operand", "chain_operations"),
+    *("chain_operand", "chain_operations", "max_attempts"),
 )
 """Options of `reasoning train` that decide the weights."""
 

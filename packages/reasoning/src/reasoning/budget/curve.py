@@ -1,0 +1,127 @@
+r"""How accuracy grows with the attempts of a trace, and the three numbers of s1 that describe it.
+
+With A a set of budgets, a the tokens that a budget was measured to use and f(a) its accuracy
+(Muennighoff et al. 2025, section 3.2):
+
+    control      share of the traces inside of their budget
+    scaling      mean over all pairs a < b of (f(b) - f(a)) / (b - a)
+    performance  max over a of f(a)
+
+Control is counted per trace here, and a budget is kept if the trace has its attempts and an answer.
+"""
+
+from collections.abc import Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Bool
+
+from gpt.errors import BadInput
+from gpt.model.gpt import GPT
+from reasoning.budget.forcing import AttemptBudget, ForcedTrace, forced_traces
+from reasoning.evaluation.answers import solves_puzzle
+from reasoning.start.traces import countdown_prompt
+from reasoning.tasks.countdown import Puzzle
+from reasoning.voting.curve import bootstrap_interval
+
+
+class BudgetPoint(NamedTuple):
+    """Traces of one budget: M problems, N traces of each."""
+
+    budget: AttemptBudget
+    right: Bool[np.ndarray, "M N"]
+    """Whether the answer of each trace is right, by the rules of the game."""
+    tokens: float
+    """Mean tokens per trace."""
+    inserted_waits: float
+    """Mean number of inserted waits per trace."""
+    control: float
+    """Share of the traces that kept the budget and came to an answer."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers."""
+        return float(self.right.mean())
+
+    def interval(self) -> tuple[float, float]:
+        """Return the 95 % interval of the accuracy, over problems."""
+        return bootstrap_interval(self.right.mean(axis=1), np.random.default_rng(0))
+
+
+class BudgetMetrics(NamedTuple):
+    """The three numbers of s1."""
+
+    control: float
+    scaling: float
+    """Change of accuracy per token."""
+    performance: float
+
+
+def measure_budget(
+    model: GPT, puzzles: Sequence[Puzzle], budget: AttemptBudget, n_samples: int, temperature: float
+) -> BudgetPoint:
+    """Sample `n_samples` traces of each puzzle within a budget, and check their answers.
+
+    Sample n of every budget draws from seed n, so that two budgets differ in their forcing only.
+
+    Raises:
+        BadInput: there is no puzzle or no sample.
+    """
+    if not puzzles or n_samples < 1:
+        raise BadInput(f"{len(puzzles)} puzzles with {n_samples} samples leave nothing to measure")
+    prompts = [countdown_prompt(puzzle) for puzzle in puzzles]
+    device = next(model.parameters()).device
+    columns, traces = [], list[ForcedTrace]()
+    for seed in range(n_samples):
+        generator = torch.Generator(device).manual_seed(seed)
+        column = forced_traces(model, prompts, budget, temperature, generator)
+        columns.append(
+            [
+                solves_puzzle(puzzle, trace.text, budget.n_attempts)
+                for puzzle, trace in zip(puzzles, column, strict=True)
+            ]
+        )
+        traces += column
+    return BudgetPoint(
+        budget,
+        np.array(columns).T,
+        float(np.mean([trace.n_tokens for trace in traces])),
+        float(np.mean([trace.n_inserted_waits for trace in traces])),
+        float(np.mean([keeps_budget(trace, budget) for trace in traces])),
+    )
+
+
+def keeps_budget(trace: ForcedTrace, budget: AttemptBudget) -> bool:
+    """Whether a trace has an answer after as many attempts as its budget says."""
+    fewest = 1 if budget.stops_at_hit else budget.n_attempts
+    return trace.is_finished and fewest <= trace.n_attempts <= budget.n_attempts
+
+
+def budget_metrics(points: Sequence[BudgetPoint]) -> BudgetMetrics:
+    """Return control, scaling and performance of a curve.
+
+    Raises:
+        BadInput: there are fewer than two points.
+    """
+    if len(points) < 2:
+        raise BadInput(f"a slope needs at least two budgets, got {len(points)}")
+    slopes = [
+        (b.accuracy - a.accuracy) / (b.tokens - a.tokens)
+        for a, b in combinations(sorted(points, key=lambda point: point.tokens), 2)
+    ]
+    return BudgetMetrics(
+        float(np.mean([point.control for point in points])),
+        float(np.mean(slopes)),
+        max(point.accuracy for point in points),
+    )
+
+
+def paired_difference(first: BudgetPoint, second: BudgetPoint) -> tuple[float, float, float]:
+    """Return by how much the accuracy of `first` is above that of `second`, and its 95 % interval.
+
+    Both are measured on the same problems, which are drawn again together.
+    """
+    differences = first.right.mean(axis=1) - second.right.mean(axis=1)
+    return float(differences.mean()), *bootstrap_interval(differences, np.random.default_rng(0))
