@@ -145,8 +145,10 @@ def recorded_steps() -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
             processing_class=digit_tokenizer(),
             callbacks=[recorder],
         )
-        batches = [{name: batch[name] for name in ("input_ids", "labels")} for batch in
-                   trainer.get_train_dataloader()]
+        batches = [
+            {name: batch[name] for name in ("input_ids", "labels")}
+            for batch in trainer.get_train_dataloader()
+        ]
         trainer.train()
     losses = [record["loss"] for record in trainer.state.log_history if "loss" in record]
     parts = zip(batches, losses, recorder.gradients, recorder.weights, strict=True)

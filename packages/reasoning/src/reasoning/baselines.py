@@ -1,4 +1,4 @@
-"""trl's GRPO on given answers and rewards, and generation in transformers; needs the extra `baselines`.
+"""trl's GRPO on given answers and rewards, and its distillation loss; needs the extra `baselines`.
 
 trl takes answers from a function of the user's (`rollout_func`) and rewards from another, so its
 trainer runs unchanged on the numbers that ours gets.
@@ -15,7 +15,8 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # else answers from a fu
 
 try:
     import datasets
-    from transformers import PreTrainedModel
+    from transformers import LlamaConfig, PreTrainedModel
+    from trl.experimental.gkd.gkd_trainer import GKDTrainer
     from trl.trainer.grpo_config import GRPOConfig
     from trl.trainer.grpo_trainer import GRPOTrainer
 except ImportError as error:
@@ -27,8 +28,8 @@ except ImportError as error:
 import torch
 from torch import Tensor
 
-from gpt.baselines import without_future_warnings
-from gpt.comparison.baselines import id_tokenizer, spell_tokens, training_arguments
+from gpt.baselines import library_model, without_future_warnings
+from gpt.comparison.baselines import END_ID, id_tokenizer, spell_tokens, training_arguments
 
 datasets.disable_progress_bars()
 logging.getLogger("trl").setLevel(logging.ERROR)
@@ -94,6 +95,38 @@ def grpo_trainer(
     )
 
 
+def generating_grpo_trainer(
+    model: PreTrainedModel,
+    prompts: list[list[int]],
+    reward: Callable[..., list[float]],
+    folder: Path,
+    *,
+    group_size: int,
+    n_tokens: int,
+    stop: int,
+    accumulation: int,
+    steps: int,
+    rate: float,
+) -> GRPOTrainer:
+    """Build trl's trainer, which samples answers until the stop token or for `n_tokens` tokens."""
+    trainer = build_grpo_trainer(
+        model,
+        prompts,
+        reward,
+        folder,
+        steps=steps,
+        rate=rate,
+        batch_size=len(prompts) * group_size // steps // accumulation,
+        gradient_accumulation_steps=accumulation,
+        loss_type="grpo",
+        num_generations=group_size,
+        max_completion_length=n_tokens,
+        generation_kwargs={"eos_token_id": stop if stop >= 0 else None},
+    )
+    trainer.eos_token_ids = [stop]  # where it cuts answers; otherwise at the end token, 0
+    return trainer
+
+
 def build_grpo_trainer(
     model: PreTrainedModel,
     prompts: list[list[int]],
@@ -106,36 +139,60 @@ def build_grpo_trainer(
     rollout_func: Any = None,
     **options: Any,
 ) -> GRPOTrainer:
-    """Build trl's trainer on prompts in their order, each of them once."""
+    """Build trl's trainer on prompts in their order; rewards get their ids as `tokens`."""
     arguments = training_arguments(folder, steps, batch_size, rate)
-    config = GRPOConfig(**{**arguments, "shuffle_dataset": False, **options})
+    rows = [{"prompt": spell_tokens(prompt), "tokens": prompt} for prompt in prompts]
     with without_future_warnings():
         return GRPOTrainer(
             model,
             reward_funcs=reward,
-            args=config,
-            train_dataset=datasets.Dataset.from_dict({"prompt": list(map(spell_tokens, prompts))}),
+            args=GRPOConfig(**arguments, shuffle_dataset=False, **options),
+            train_dataset=datasets.Dataset.from_list(rows),
             processing_class=id_tokenizer(model.config.vocab_size),
             rollout_func=rollout_func,
         )
 
 
-def grpo_inputs(trainer: GRPOTrainer) -> dict[str, Any]:
-    """Return the inputs of the trainer's loss for all answers of its first phase, in their order."""
-    trainer.model.train()
-    trainer.current_gradient_accumulation_steps = trainer.args.gradient_accumulation_steps
-    batch = next(iter(trainer.get_train_dataloader()))
-    return dict(trainer._generate_and_score_completions(batch))
-
-
-def grpo_loss_and_gradient(
-    trainer: GRPOTrainer, inputs: dict[str, Any], old_logprobs: Tensor
+def grpo_loss(
+    trainer: GRPOTrainer, old_logprobs: Tensor, reference_logprobs: Tensor, kl_coef: float
 ) -> Tensor:
-    """Return trl's loss and leave its gradient in the model."""
+    """Return trl's loss on the answers of its first phase, and leave its gradient in the model."""
+    trainer.model.train()
     trainer.model.zero_grad()
+    trainer.current_gradient_accumulation_steps = 1
     with without_future_warnings():
-        loss = trainer.compute_loss(
-            trainer.model, inputs | {"old_per_token_logps": old_logprobs}
-        )
+        batch = next(iter(trainer.get_train_dataloader()))
+        # as in training, but the answers stay in their order
+        inputs = dict(trainer._generate_and_score_completions(batch))
+        inputs["old_per_token_logps"] = old_logprobs
+        inputs["ref_per_token_logps"] = reference_logprobs
+        trainer.beta = kl_coef  # as a setting it would load a reference from a folder
+        loss = trainer.compute_loss(trainer.model, inputs)
     loss.backward()
     return loss.detach()
+
+
+def small_llama(vocab_size: int) -> PreTrainedModel:
+    """Make a Llama of two layers with few tokens, so that answers stop at different lengths."""
+    config = LlamaConfig(
+        vocab_size=vocab_size,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=64,
+        bos_token_id=END_ID,
+        eos_token_id=END_ID,
+    )
+    return library_model(config)
+
+
+def generalised_jsd(
+    student_logits: Tensor, teacher_logits: Tensor, mask: Tensor, temperature: float, beta: float
+) -> Tensor:
+    """Return the mean divergence of trl's GKDTrainer over the tokens of the mask."""
+    labels = torch.zeros_like(mask, dtype=torch.long).masked_fill(~mask, -100)
+    return GKDTrainer.generalized_jsd_loss(
+        student_logits, teacher_logits, labels, beta, temperature
+    )

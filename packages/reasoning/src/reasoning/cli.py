@@ -4,7 +4,10 @@ from gpt.program import Program
 
 REASONING = Program(
     "reasoning",
-    {"train": "train the start model: it tries, notices a miss and tries again"},
+    {
+        "train": "train the start model: it tries, notices a miss and tries again",
+        "compare": "compare results and speed with trl, transformers and math-verify",
+    },
     distributed=("train",),
 )
 

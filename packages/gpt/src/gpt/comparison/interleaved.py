@@ -6,13 +6,22 @@ covers everything from one update of the weights to the next.
 
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from torch import nn
 
 from gpt.comparison.rows import max_abs_difference_by_name
 from gpt.model.gpt import GPT
 from gpt.pretrained.weights import weights_from_transformers
-from gpt.training.loop import StepRecord
+
+
+class RecordWithLoss(Protocol):
+    """Record of a step or phase of one of our training loops."""
+
+    @property
+    def loss(self) -> float:
+        """Loss before the last update."""
+        ...
 
 
 class InterleavedSteps:
@@ -20,7 +29,7 @@ class InterleavedSteps:
 
     def __init__(
         self,
-        ours: Iterator[StepRecord],
+        ours: Iterator[RecordWithLoss],
         measure_difference: Callable[[], float],
         checked_steps: int,
     ) -> None:
