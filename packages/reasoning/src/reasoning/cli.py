@@ -6,9 +6,10 @@ REASONING = Program(
     "reasoning",
     {
         "train": "train the start model: it tries, notices a miss and tries again",
+        "grpo": "train on rewards of the model's own answers, compared within groups",
         "compare": "compare results and speed with trl, transformers and math-verify",
     },
-    distributed=("train",),
+    distributed=("train", "grpo"),
 )
 
 

@@ -1,0 +1,80 @@
+"""`reasoning grpo`: answer prompts several times, score the answers, and reinforce good ones."""
+
+import json
+import shlex
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gpt.files import write_atomically
+from gpt.runs.folder import RunFolder, load_model
+from gpt.runs.progress import report_message
+from gpt.runs.training_run import TrainingRun
+from reasoning.grpo.evaluation import compare_evaluations, evaluate
+from reasoning.grpo.run import (
+    GrpoConfig,
+    GrpoSetup,
+    check_processes,
+    create_run,
+    load_initial_model,
+    load_setup,
+    run_grpo,
+)
+
+EVALUATION_FILE = "evaluation.json"
+
+
+def run(config: GrpoConfig) -> int:
+    """Train on rewards of the model's own answers, then compare the model before and after."""
+    with TrainingRun(config) as run:
+        with run.setup() as is_first:
+            check_processes(config)
+            setup = load_setup(config)
+            if is_first and config.resume is None:
+                create_run(run.folder, config, setup)
+        run_grpo(run, config, setup)
+        if run.is_finished:
+            finish(run.folder, config, setup)
+    return run.status
+
+
+def finish(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
+    """Evaluate the model before and after the training, and report the gains."""
+    report_message(f"sampling {len(setup.evaluated)} problems, before and after the training")
+    models = {"before": load_initial_model(config.model), "after": load_model(folder.path)[0]}
+    before, after = (
+        evaluate(model, setup.evaluated, setup.evaluation_reward, config.grpo.max_new_tokens)
+        for model in models.values()
+    )
+    report = compare_evaluations(before, after)
+    write_atomically(folder.path / EVALUATION_FILE, json.dumps(report, indent=1).encode())
+    if config.json:
+        print(json.dumps(report))
+    else:
+        print_report(report)
+    quoted, prompt = shlex.quote(str(folder.path)), shlex.quote(setup.evaluated[0])
+    report_message(
+        f"the run is in {quoted}; sample from it with: "
+        f"gpt sample --run {quoted} --prompt {prompt} --temperature 1"
+    )
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print the rates as a table, and the gains below it."""
+    names = {
+        "score": "score (pass@1)",
+        "greedy": "greedy",
+        "pass_at_8": "pass@8",
+        "pass_at_32": "pass@32",
+        "flat": "flat groups of 8",
+    }
+    table = Table("", *names.values(), "entropy", "tokens", box=None)
+    for when in ("before", "after"):
+        rates = report[when]
+        shares = (f"{rates[name]:.1%}" for name in names)
+        table.add_row(when, *shares, f"{rates['entropy']:.3f}", f"{rates['length']:.1f}")
+    Console().print(table)
+    for name, gain in report["gains"].items():
+        points, low, high = (f"{100 * gain[each]:+.1f}" for each in ("gain", "low", "high"))
+        print(f"{name}: {points} points, 95 % interval {low} to {high}")

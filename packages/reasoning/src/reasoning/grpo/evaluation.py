@@ -1,0 +1,107 @@
+"""Pass rates on held-out puzzles before and after training, and the interval of the gain."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rollouts import rollout
+from gpt.policy.statistics import count_answer_tokens
+from gpt.text.tokenizers import decode
+from reasoning.evaluation.pass_rates import pass_at_k
+from reasoning.evaluation.sampling import ROWS_AT_ONCE, sample_texts
+from reasoning.grpo.rewards import TextReward, checked_scores
+from reasoning.tasks.vocabulary import TOKENIZER
+from reasoning.voting.curve import bootstrap_interval
+
+N_SAMPLES = 32
+GROUP = 8
+"""Answers of a group, of which the share of flat groups is reported."""
+
+
+@dataclass(frozen=True)
+class TaskRates:
+    """Rates of a model on M problems, 32 samples each at temperature 1 and one greedy answer."""
+
+    score: float
+    """Mean score of a sample; pass@1 where the scores are 0 and 1."""
+    greedy: float
+    """Mean score of the greedy answer."""
+    pass_at_8: float
+    """Share of problems of which one of 8 samples scores above 0."""
+    pass_at_32: float
+    entropy: float
+    """Entropy per token, in nats: the mean of -log pi(y_t) over the samples."""
+    flat: float
+    """Chance that 8 samples of a problem are all right or all wrong."""
+    length: float
+    """Tokens per sample."""
+
+
+class Evaluation(NamedTuple):
+    """Rates of a model, and the mean score of each problem, from which gains are computed."""
+
+    rates: TaskRates
+    scores: Float[np.ndarray, " M"]
+    greedy: Float[np.ndarray, " M"]
+
+
+def evaluate(
+    model: GPT, prompts: list[str], reward: TextReward, max_new_tokens: int, seed: int = 0
+) -> Evaluation:
+    """Sample each prompt 32 times and answer it greedily once."""
+    generator = torch.Generator().manual_seed(seed)
+    policy, per_pass = share_layers_as(Policy, model), ROWS_AT_ONCE // N_SAMPLES
+    scores, nats, n_tokens = [], 0.0, 0
+    for begin in range(0, len(prompts), per_pass):
+        some = prompts[begin : begin + per_pass]
+        repeated = [TOKENIZER.encode(prompt) for prompt in some for _ in range(N_SAMPLES)]
+        answers = rollout(policy, repeated, max_new_tokens, TOKENIZER.end_of_text, generator)
+        with torch.no_grad():
+            nats -= policy(answers.rows.tokens, answers.rows.mask).sum().item()
+        n_tokens += int(count_answer_tokens(answers.rows.mask, at_least=1))
+        texts = [decode(TOKENIZER, each).strip() for _, each in answers.prompts_and_answers()]
+        for number, prompt in enumerate(some):
+            samples = texts[number * N_SAMPLES : (number + 1) * N_SAMPLES]
+            scores.append(checked_scores(reward, prompt, samples))
+    first = sample_texts(model, prompts, 1, 0.0, max_new_tokens, generator)
+    pairs = zip(prompts, first, strict=True)
+    greedy = np.array([checked_scores(reward, prompt, texts)[0] for prompt, texts in pairs])
+    rates = task_rates(np.array(scores), greedy, nats, n_tokens)
+    return Evaluation(rates, np.mean(scores, axis=1), greedy)
+
+
+def task_rates(
+    scores: Float[np.ndarray, "M N"], greedy: Float[np.ndarray, " M"], nats: float, n_tokens: int
+) -> TaskRates:
+    """Return the rates of M problems with N samples each."""
+    n, right = scores.shape[1], (scores > 0).sum(axis=1).tolist()
+    some = [pass_at_k(n, each, GROUP) for each in right]
+    all_right = [1 - pass_at_k(n, n - each, GROUP) for each in right]
+    return TaskRates(
+        score=float(scores.mean()),
+        greedy=float(greedy.mean()),
+        pass_at_8=float(np.mean(some)),
+        pass_at_32=float(np.mean([each > 0 for each in right])),
+        entropy=nats / n_tokens,
+        flat=float(np.mean(all_right) + 1 - np.mean(some)),
+        length=n_tokens / scores.size,
+    )
+
+
+def compare_evaluations(before: Evaluation, after: Evaluation) -> dict[str, Any]:
+    """Return the rates of both, and the gains with their 95 % intervals, paired over problems."""
+    gains = {}
+    for name in ("scores", "greedy"):
+        change = getattr(after, name) - getattr(before, name)
+        low, high = bootstrap_interval(change, np.random.default_rng(0))
+        gains["score" if name == "scores" else name] = {
+            "gain": float(change.mean()),
+            "low": low,
+            "high": high,
+        }
+    return {"before": asdict(before.rates), "after": asdict(after.rates), "gains": gains}

@@ -1,0 +1,282 @@
+"""GRPO in a run folder: options, start model, prompts, reward function and training."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple, TypeVar
+
+import numpy as np
+import tyro
+
+from gpt.errors import BadInput
+from gpt.model.gpt import GPT
+from gpt.policy.loss import sft_loss
+from gpt.policy.policy import Policy, make_reference, share_layers_as
+from gpt.policy.rows import EpochSampler
+from gpt.runs.folder import RunFolder, load_model
+from gpt.runs.options import RunOptions
+from gpt.runs.processes import n_processes
+from gpt.runs.training_run import TrainingRun
+from gpt.text.tokenizers import save_tokenizer
+from gpt.training.loop import LoopConfig, train
+from reasoning.grpo.config import GRPOHyperparameters
+from reasoning.grpo.controls import countdown_batches, rejection_sft
+from reasoning.grpo.grpo import grpo
+from reasoning.grpo.rewards import (
+    TextReward,
+    countdown_reward,
+    load_reward,
+    puzzle_of_prompt,
+    random_reward,
+    score_rollout,
+)
+from reasoning.start.data import Tasks, sample_puzzle
+from reasoning.start.gate import held_out_puzzles
+from reasoning.start.shipped import load_start_model
+from reasoning.start.traces import countdown_prompt
+from reasoning.tasks.vocabulary import TOKENIZER
+
+_Value = TypeVar("_Value")
+Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
+"""An inherited option that the command does not have."""
+SHIPPED_NAME = "start"
+"""Name of the model that comes with the package."""
+COUNTDOWN, RANDOM = "countdown", "random"
+"""Names of the reward functions of the package."""
+CHAIN_DIFFICULTY = (30, 1)
+"""Chains are not trained on here; any difficulty would do."""
+
+
+@dataclass(frozen=True)
+class GRPOLoopConfig(LoopConfig):
+    """The training loop of GRPO: its steps follow from the phases, and there is no validation."""
+
+    steps: Hidden[int] = LoopConfig.steps
+    patience: Hidden[int] = 0
+    ema_decay: float = LoopConfig.ema_decay
+    """Decay of a running average of the weights, which is then the model that is kept.
+    Higher averages over more steps; 0 keeps the last weights."""
+    save_every: int = LoopConfig.save_every
+    """Updates between checkpoints, rounded down to whole phases, but at least one phase.
+    The last phase also saves a checkpoint. Fewer updates lose less work if the run is killed."""
+    seed: int = LoopConfig.seed
+    """Random seed of the prompts and of the sampled answers."""
+
+
+DEFAULT_GRPO = GRPOHyperparameters()
+GRPO_LOOP = GRPOLoopConfig(
+    learning_rate=1e-4, min_lr_ratio=0.1, warmup_ratio=0.05, beta2=0.99, weight_decay=0.0
+)
+
+
+@dataclass(frozen=True)
+class GrpoConfig(RunOptions):
+    """Train a model on rewards of its own answers, several to each prompt."""
+
+    command: ClassVar[str] = "reasoning grpo"
+
+    loop: tyro.conf.OmitArgPrefixes[GRPOLoopConfig] = GRPO_LOOP
+    """Optimizer and learning rate of the updates."""
+    grpo: tyro.conf.OmitArgPrefixes[GRPOHyperparameters] = DEFAULT_GRPO
+    """Hyperparameters of GRPO."""
+    batch_size: Hidden[int] = RunOptions.batch_size
+    micro_batch_size: int | None = 32
+    """Answers per forward and backward pass. Answers of similar length share one, to save padding;
+    the update does not depend on it."""
+    model: str = SHIPPED_NAME
+    """Model to start from: `start`, which comes with the package, or the folder of a run."""
+    name: str = "grpo"
+    reward: str = COUNTDOWN
+    """Score of an answer: `countdown` checks it by the rules, `random` ignores it (a control).
+    A Python file has a function reward(prompt, answers) that returns one number per answer."""
+    prompts: str = ""
+    """Text file with one prompt per line, in the words of the model, such as
+    `24 : 4 7 9 11 think`. Default: all puzzles of countdown that are not held out."""
+    method: Literal["grpo", "rejection-sft", "continued-sft"] = "grpo"
+    """Train by GRPO, or by a control that sees as many answers: only on the right answers, or on
+    fresh traces of the start model's training."""
+    n_evaluated: int = 200
+    """Problems of the evaluation before and after, each sampled 32 times: held-out puzzles, or the
+    first prompts of --prompts. More give narrower intervals, but take longer."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is out of its range.
+        """
+        super().__post_init__()
+        if self.n_evaluated < 1:
+            raise BadInput(f"n_evaluated must be at least 1, got {self.n_evaluated}")
+        if self.loop.patience:
+            raise BadInput("patience has no effect here: this training has no validation")
+
+
+class GrpoSetup(NamedTuple):
+    """A start model with the prompts and the reward of a run."""
+
+    model: GPT
+    prompts: list[str]
+    """Prompts of the file; empty if puzzles are drawn instead."""
+    evaluated: list[str]
+    """Prompts of the evaluation."""
+    reward: TextReward
+    evaluation_reward: TextReward
+    """Equal to `reward`, except that a run with random rewards is judged by the rules."""
+    sha256: str
+    """Checksum of all of it."""
+
+
+def load_setup(config: GrpoConfig) -> GrpoSetup:
+    """Load what a run starts from, and check that everything fits together.
+
+    Raises:
+        BadInput: a file is missing or damaged, or does not fit the model.
+    """
+    model = load_initial_model(config.model)
+    prompts = read_prompts(Path(config.prompts)) if config.prompts else []
+    evaluated = prompts[: config.n_evaluated]
+    if not prompts:
+        puzzles = held_out_puzzles(Tasks.load(*CHAIN_DIFFICULTY), config.n_evaluated)
+        evaluated = [countdown_prompt(puzzle) for puzzle in puzzles]
+    longest = max(len(TOKENIZER.encode(prompt)) for prompt in [*prompts, *evaluated])
+    if longest + config.grpo.max_new_tokens > model.config.context:
+        raise BadInput(
+            f"a prompt of {longest} tokens and max_new_tokens {config.grpo.max_new_tokens} do not "
+            f"fit the context of {model.config.context} tokens"
+        )
+    source = ""
+    if config.reward in (COUNTDOWN, RANDOM):
+        for prompt in prompts:
+            puzzle_of_prompt(prompt)
+        evaluation_reward = countdown_reward
+        reward = countdown_reward if config.reward == COUNTDOWN else random_reward(config.loop.seed)
+    else:
+        reward = evaluation_reward = load_reward(Path(config.reward))
+        source = Path(config.reward).read_text(encoding="utf-8")
+    digest = hashlib.sha256("\n".join([source, *prompts]).encode())
+    for weight in model.state_dict().values():
+        digest.update(weight.cpu().contiguous().numpy().tobytes())
+    return GrpoSetup(model, prompts, evaluated, reward, evaluation_reward, digest.hexdigest())
+
+
+def load_initial_model(name: str) -> GPT:
+    """Return the model of the package, of a start file or of a run folder.
+
+    Raises:
+        BadInput: there is none, or its words are not those of this package.
+    """
+    if name == SHIPPED_NAME:
+        return load_start_model().model
+    if name.endswith(".safetensors"):
+        return load_start_model(Path(name)).model
+    model, tokenizer, _ = load_model(Path(name))
+    if tokenizer.to_json() != TOKENIZER.to_json():
+        raise BadInput(f"the model {name!r} does not have the words of `reasoning train`")
+    return model
+
+
+def read_prompts(path: Path) -> list[str]:
+    """Return the lines of a file that are not empty.
+
+    Raises:
+        BadInput: the file is missing or empty, or has a word that the model does not know.
+    """
+    if not path.is_file():
+        raise BadInput(f"there is no file {str(path)!r} to read prompts from")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{str(path)!r} is not a text file in UTF-8") from error
+    prompts: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                TOKENIZER.encode(line)
+            except BadInput as error:
+                raise BadInput(f"line {number} of {str(path)!r}: {error}") from error
+            prompts.append(" ".join(line.split()))
+    if not prompts:
+        raise BadInput(f"{str(path)!r} has no prompts")
+    return prompts
+
+
+def create_run(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
+    """Write the tokenizer and the config of a new run."""
+    folder.clear()
+    save_tokenizer(folder.tokenizer, TOKENIZER)
+    folder.write_config(setup.model.config, setup.sha256, config.settings(), config.command)
+
+
+def phase_prompts(config: GrpoConfig, prompts: list[str]) -> Callable[[int], list[list[int]]]:
+    """Return a function that gives the prompts of a phase, as tokens."""
+    n, seed = config.grpo.prompts_per_phase, config.loop.seed
+    if prompts:
+        epochs = EpochSampler(len(prompts), n, seed)
+        return lambda phase: [TOKENIZER.encode(prompts[number]) for number in epochs(phase)]
+    puzzles = Tasks.load(*CHAIN_DIFFICULTY).four.train
+
+    def drawn(phase: int) -> list[list[int]]:
+        random = np.random.default_rng([seed, phase])
+        some = (sample_puzzle(puzzles, random) for _ in range(n))
+        return [TOKENIZER.encode(countdown_prompt(puzzle)) for puzzle in some]
+
+    return drawn
+
+
+def run_grpo(run: TrainingRun, config: GrpoConfig, setup: GrpoSetup) -> None:
+    """Train the policy of a run, from its last checkpoint.
+
+    Raises:
+        BadInput: the model, the prompts or the reward are not those that the run was started with.
+    """
+    if setup.sha256 != run.folder.read_config()["text_sha256"]:
+        raise BadInput(
+            f"the model, the prompts or the reward of {str(run.folder.path)!r} have changed since "
+            "the run was started"
+        )
+    sizes, loop = config.grpo, config.grpo.loop_config(config.loop)
+    policy = share_layers_as(Policy, setup.model).to(run.device)
+    title = f"{policy.n_parameters():,} parameters on {run.device.type}"
+    n_tokens = sizes.answers_per_phase * sizes.max_new_tokens
+    folder, size = run.folder.checkpoints, config.micro_batch_size or sizes.answers_per_phase
+    if config.method == "continued-sft":
+        n_rows = sizes.answers_per_phase // sizes.n_minibatches
+        tasks = Tasks.load(*CHAIN_DIFFICULTY)
+        batches = countdown_batches(tasks, n_rows, size, loop.seed, run.device)
+        records = train(policy, batches, sft_loss, loop, start=run.last_checkpoint(), folder=folder)
+        run.follow(records, loop.steps, title, n_tokens // sizes.updates_per_phase)
+        return
+    algorithm = rejection_sft
+    if config.method == "grpo":
+        reference = make_reference(policy) if sizes.kl_coef > 0 else None
+        algorithm = partial(grpo, reference=reference)
+    records = algorithm(
+        policy,
+        score=score_rollout(setup.reward, sizes.group_size),
+        prompts=phase_prompts(config, setup.prompts),
+        stop=TOKENIZER.end_of_text,
+        config=sizes,
+        loop=config.loop,
+        micro_batch_size=size,
+        start=run.last_checkpoint(sizes.updates_per_phase),
+        folder=folder,
+    )
+    run.follow(records, sizes.n_phases, title, n_tokens)
+
+
+def check_processes(config: GrpoConfig) -> None:
+    """Check that every process gets an answer of each minibatch.
+
+    Raises:
+        BadInput: there are more processes than answers that a minibatch can be sure to have.
+    """
+    sizes = config.grpo
+    fewest = sizes.group_size if sizes.skip_flat_groups else sizes.answers_per_phase
+    if fewest // sizes.n_minibatches < n_processes():
+        raise BadInput(
+            f"{fewest} answers in {sizes.n_minibatches} minibatches are too few for "
+            f"{n_processes()} processes"
+        )
