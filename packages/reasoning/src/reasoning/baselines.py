@@ -98,7 +98,7 @@ def grpo_trainer(
 def generating_grpo_trainer(
     model: PreTrainedModel,
     prompts: list[list[int]],
-    reward: Callable[..., list[float]],
+    reward: Callable[..., Any],
     folder: Path,
     *,
     group_size: int,
@@ -130,7 +130,7 @@ def generating_grpo_trainer(
 def build_grpo_trainer(
     model: PreTrainedModel,
     prompts: list[list[int]],
-    reward: Callable[..., list[float]],
+    reward: Callable[..., Any],
     folder: Path,
     *,
     steps: int,
@@ -157,8 +157,9 @@ def grpo_loss(
     trainer: GRPOTrainer, old_logprobs: Tensor, reference_logprobs: Tensor, kl_coef: float
 ) -> Tensor:
     """Return trl's loss on the answers of its first phase, and leave its gradient in the model."""
-    trainer.model.train()
-    trainer.model.zero_grad()
+    model: Any = trainer.model
+    model.train()
+    model.zero_grad()
     trainer.current_gradient_accumulation_steps = 1
     with without_future_warnings():
         batch = next(iter(trainer.get_train_dataloader()))
@@ -167,7 +168,7 @@ def grpo_loss(
         inputs["old_per_token_logps"] = old_logprobs
         inputs["ref_per_token_logps"] = reference_logprobs
         trainer.beta = kl_coef  # as a setting it would load a reference from a folder
-        loss = trainer.compute_loss(trainer.model, inputs)
+        loss = trainer.compute_loss(model, inputs)
     loss.backward()
     return loss.detach()
 

@@ -6,10 +6,11 @@ REASONING = Program(
     "reasoning",
     {
         "train": "train the start model: it tries, notices a miss and tries again",
-        "grpo": "train on rewards of the model's own answers, compared within groups",
+        "prm": "train a process or outcome reward model of the start model's attempts",
+        "grpo": "train a model on rewards of its own answers, by GRPO or a control",
         "compare": "compare results and speed with trl, transformers and math-verify",
     },
-    distributed=("train", "grpo"),
+    distributed=("train", "prm", "grpo"),
 )
 
 

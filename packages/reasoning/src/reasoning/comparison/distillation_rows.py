@@ -32,7 +32,7 @@ def distillation_rows() -> list[ComparisonRow]:
 
 
 def divergence_difference(logits: Tensor, mask: Tensor, temperature: float, beta: float) -> float:
-    """Return the largest difference of the mean loss, or of the gradient of the student's logits."""
+    """Return the largest difference of the mean loss, or of its gradient by the student."""
     from reasoning.baselines import generalised_jsd
 
     student, teacher = logits[0].clone().requires_grad_(), logits[1]

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 NO_STOP = -1  # no token has this id
 SPEED_RATE = 1e-4
 SPEED_TOLERANCE = 1e-4
-"""The length of AdamW's first step. Weights whose gradient is a rounding error may differ by some of
-it; a weight that moved the other way differs by twice as much."""
+"""The length of AdamW's first step. A weight whose gradient is a rounding error may differ by some
+of it; a weight that moved the other way differs by twice as much."""
 EQUAL_LENGTHS_FLOOR, OWN_LENGTHS_FLOOR = 1.0, 2.0
 
 
@@ -130,16 +130,16 @@ def timed_step_row(size: StepBenchmark, floor: float) -> ComparisonRow:
             rate=SPEED_RATE,
         )
         train_and_log(trainer, interleaved, n_logged=0)
-    seconds = [
+    ours_s, library_s = (
         statistics.median(times[1:]) for times in (interleaved.our_times, interleaved.their_times)
-    ]
+    )
     lengths = [reward.mean_length() for reward in (our_reward, library_reward)]
     what = "equal lengths" if size.stop == NO_STOP else "answers end by themselves"
     name = f"GRPO, step with generation, {config.answers_per_phase} answers, {what}"
     note = "{:.1f} tokens per answer, the library's have {:.1f}".format(*lengths)
     found = interleaved.weight_difference
     version = library_version("trl")
-    return ComparisonRow(name, version, found, SPEED_TOLERANCE, *seconds, floor, note)
+    return ComparisonRow(name, version, found, SPEED_TOLERANCE, ours_s, library_s, floor, note)
 
 
 def updated_policy(

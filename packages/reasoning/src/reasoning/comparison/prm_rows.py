@@ -38,7 +38,7 @@ def prm_rows() -> list[ComparisonRow]:
 
 
 def step_differences(number: int) -> tuple[float, float]:
-    """Return the differences of loss and gradient, with the weights that trl had before the step."""
+    """Return the differences of loss and gradient, computed with trl's weights before the step."""
     steps, model = recorded_prm_steps(), initial_verifier()
     if number > 0:
         model.load_state_dict(steps[number - 1].weights)

@@ -1,0 +1,141 @@
+"""Attempts as a model writes them, their steps, and the exact checks of both.
+
+A step is a move and its `;`, so the ends of steps are known by construction. The text is kept as it
+was sampled, with all of its errors. An attempt wins if every step is a legal move in the form of
+the traces (the larger number first, the result right) and the last number is the target. The
+verdict `hit` plays no part.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import torch
+
+from gpt.generation.generate import generate_batch
+from gpt.generation.sampling import sample_token
+from gpt.model.gpt import GPT
+from gpt.text.tokenizers import decode
+from reasoning.evaluation.sampling import ROWS_AT_ONCE
+from reasoning.search.state import Moves, SearchState
+from reasoning.start.traces import countdown_prompt
+from reasoning.tasks.countdown import (
+    Move,
+    Numbers,
+    Puzzle,
+    after_move,
+    is_solvable,
+    legal_moves,
+)
+from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
+
+STEP_END = ";"
+STEP_TOKENS = 6
+"""Tokens of a step, such as `9 - 7 = 2 ;`."""
+STEP = re.compile(r"([0-9]+) ([+*-]) ([0-9]+) = ([0-9]+) ;")
+VERDICTS = frozenset(TOKENIZER.encode(f"{HIT} {MISS}")) | {TOKENIZER.end_of_text}
+"""Tokens that end an attempt."""
+
+
+class Attempt(NamedTuple):
+    """A puzzle and the text of one attempt at it, without its verdict."""
+
+    puzzle: Puzzle
+    text: str
+
+    @property
+    def steps(self) -> list[str]:
+        """The steps, each with its `;`; words after the last `;` belong to no step."""
+        return [f"{step.strip()} {STEP_END}" for step in self.text.split(STEP_END)[:-1]]
+
+    @property
+    def moves(self) -> Moves:
+        """The legal moves before the first wrong step; all of them, if no step is wrong."""
+        numbers, moves = self.puzzle.numbers, []
+        for step in self.steps:
+            move = parse_step(step, numbers)
+            if move is None:
+                break
+            moves.append(move)
+            numbers = after_move(numbers, move)
+        return tuple(moves)
+
+    @property
+    def wins(self) -> bool:
+        """Whether the attempt is legal from its first word to its last, and reaches the target."""
+        moves = self.moves
+        is_legal = len(moves) == len(self.steps) and self.text.rstrip().endswith(STEP_END)
+        return is_legal and SearchState(self.puzzle, moves).is_won
+
+    def prefix(self, n_steps: int) -> "Attempt":
+        """Return the attempt up to a step."""
+        return Attempt(self.puzzle, " ".join(self.steps[:n_steps]))
+
+    def tokens(self) -> list[int]:
+        """Return the prompt and the attempt as tokens."""
+        return TOKENIZER.encode(f"{countdown_prompt(self.puzzle)} {self.text}")
+
+
+def parse_step(step: str, numbers: Numbers) -> Move | None:
+    """Return the move that a step writes, or None if it is no legal move from these numbers."""
+    match = STEP.fullmatch(step)
+    if match is None:
+        return None
+    left, operator, right, result = match.groups()
+    move = Move(int(left), operator, int(right), int(result))
+    return move if move in legal_moves(numbers) else None
+
+
+def first_wrong_step(attempt: Attempt) -> int | None:
+    """Return the number of the first step, from 1, that is no legal move; None if all are legal."""
+    n_legal = len(attempt.moves)
+    return n_legal + 1 if n_legal < len(attempt.steps) else None
+
+
+def first_lost_step(attempt: Attempt) -> int | None:
+    """Return the first step, from 1, after which V* = 0: nothing wins any more, or None.
+
+    A step that is no legal move is lost as well.
+    """
+    state = SearchState(attempt.puzzle)
+    for number, move in enumerate(attempt.moves, start=1):
+        state = state.child(move)
+        if not is_solvable(Puzzle(state.numbers, attempt.puzzle.target)):
+            return number
+    return first_wrong_step(attempt)
+
+
+def last_attempt(puzzle: Puzzle, trace: str) -> Attempt:
+    """Return the last attempt of a trace, as if it were the first: what a verifier reads."""
+    thoughts = trace.split(ANSWER)[0].split(WAIT)[-1]
+    return Attempt(puzzle, thoughts.replace(HIT, "").replace(MISS, "").strip())
+
+
+class Sampled(NamedTuple):
+    """Finished attempts, and the tokens that they cost."""
+
+    attempts: list[Attempt]
+    n_tokens: int
+    """Tokens that the model generated, verdicts included."""
+
+
+def finish_attempts(
+    model: GPT, beginnings: Sequence[Attempt], generator: torch.Generator
+) -> Sampled:
+    """Let the model finish each attempt at temperature 1, up to its verdict.
+
+    Equal beginnings are read once, so a caller asks for many samples by repeating one.
+    """
+    sampler = partial(sample_token, generator=generator)
+    attempts, n_tokens = [], 0
+    for begin in range(0, len(beginnings), ROWS_AT_ONCE):
+        part = beginnings[begin : begin + ROWS_AT_ONCE]
+        n_moves = max(len(each.puzzle.numbers) - 1 - len(each.steps) for each in part)
+        limit = STEP_TOKENS * n_moves + 1
+        endings = generate_batch(model, [each.tokens() for each in part], limit, sampler, VERDICTS)
+        for attempt, tokens in zip(part, endings, strict=True):
+            ending = decode(TOKENIZER, tokens).strip()
+            attempts.append(Attempt(attempt.puzzle, f"{attempt.text} {ending}".strip()))
+            n_tokens += min(len(tokens) + 1, limit)
+    return Sampled(attempts, n_tokens)

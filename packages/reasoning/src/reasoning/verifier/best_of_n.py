@@ -1,0 +1,125 @@
+"""Best of n: sample several traces, and answer with the one that a score prefers.
+
+    one sample    no choice: the mean over the samples
+    vote          the answer that most samples give (Wang et al. 2022)
+    logprob       the trace that the model itself finds likeliest
+    outcome       the highest score of an outcome model (Cobbe et al. 2021)
+    process       the highest score of a process model, by one of its aggregations
+    weighted      a vote in which each sample weighs as much as its score (Li et al. 2022)
+    oracle        right if any sample is: the ceiling of every choice
+
+A trace may have several attempts. Verifiers read its last one, written as a first attempt: a state
+is the numbers that are left, and how often a model missed before does not change it. Samples
+without an answer in proper form are never chosen, and have no vote.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from gpt.policy.policy import Policy
+from gpt.policy.rows import pad_examples, prompt_answer_example, split_into_batches
+from reasoning.evaluation.answers import answer_expression, count_attempts, solves_puzzle
+from reasoning.start.traces import countdown_prompt
+from reasoning.tasks.countdown import Puzzle
+from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER
+from reasoning.verifier.attempts import Attempt, last_attempt
+from reasoning.voting.curve import bootstrap_interval
+from reasoning.voting.votes import majority_vote
+
+
+class Candidate(NamedTuple):
+    """A sampled trace, as the choices see it."""
+
+    attempt: Attempt
+    """The last attempt, as a first one."""
+    answer: str | None
+    """The expression that is answered; None if there is none, or too many attempts."""
+    is_right: bool
+
+
+def read_candidate(puzzle: Puzzle, trace: str) -> Candidate:
+    """Return what the choices need to know about a trace."""
+    expression = answer_expression(trace)
+    has_answer = expression is not None and count_attempts(trace) <= MAX_ATTEMPTS
+    answer = str(expression) if has_answer else None
+    return Candidate(last_attempt(puzzle, trace), answer, solves_puzzle(puzzle, trace))
+
+
+@torch.no_grad()
+def trace_logprobs(policy: Policy, pairs: Sequence[tuple[Puzzle, str]]) -> list[float]:
+    """Return the log-probability of each trace, given its puzzle; the end of the text included."""
+    logprobs: list[float] = []
+    for part in split_into_batches(pairs, 128):
+        examples = [
+            prompt_answer_example(
+                TOKENIZER.encode(countdown_prompt(puzzle)),
+                [*TOKENIZER.encode(trace), TOKENIZER.end_of_text],
+            )
+            for puzzle, trace in part
+        ]
+        rows = pad_examples(examples).to(policy.head_weight.device)
+        logprobs += policy(rows.tokens, rows.mask).sum(dim=1).tolist()
+    return logprobs
+
+
+def choose_best(candidates: Sequence[Candidate], scores: Sequence[float]) -> Candidate | None:
+    """Return the candidate with the highest score among those that answer; the first of equals."""
+    answered = [place for place, each in enumerate(candidates) if each.answer is not None]
+    return candidates[max(answered, key=lambda place: scores[place])] if answered else None
+
+
+def choose_by_vote(
+    candidates: Sequence[Candidate], weights: Sequence[float] | None = None
+) -> Candidate | None:
+    """Return the first candidate that gives the answer with the most votes."""
+    winner = majority_vote([each.answer for each in candidates], weights)
+    return next((each for each in candidates if winner is not None and each.answer == winner), None)
+
+
+def right_choices(
+    candidates: Sequence[Candidate],
+    scores: Mapping[str, Sequence[float]],
+    weights: Mapping[str, Sequence[float]],
+) -> dict[str, float]:
+    """Return for each method whether its choice is right, 1 or 0.
+
+    Args:
+        candidates: the samples of one puzzle.
+        scores: the scores of the samples by the name of the method that takes the highest.
+        weights: the weights of the samples by the name of the vote that they weigh.
+    """
+    chosen = {"vote": choose_by_vote(candidates)}
+    chosen |= {name: choose_best(candidates, each) for name, each in scores.items()}
+    chosen |= {name: choose_by_vote(candidates, each) for name, each in weights.items()}
+    right = {name: float(each is not None and each.is_right) for name, each in chosen.items()}
+    one = float(np.mean([each.is_right for each in candidates]))
+    oracle = float(any(each.is_right for each in candidates))
+    return {"one sample": one, **right, "oracle": oracle}
+
+
+class ChoiceRate(NamedTuple):
+    """How often the choices of a method are right, and how much more often than a vote."""
+
+    rate: float
+    low: float
+    """Lower end of the 95 % interval of `rate`, over puzzles (percentile bootstrap)."""
+    high: float
+    over_vote: float
+    """Paired difference to the vote, on the same samples."""
+    over_vote_low: float
+    over_vote_high: float
+
+
+def choice_rates(rows: Sequence[Mapping[str, float]]) -> dict[str, ChoiceRate]:
+    """Return the rate of each method over the puzzles of `right_choices`."""
+    random, vote = np.random.default_rng(0), np.array([row["vote"] for row in rows])
+    rates = {}
+    for name in rows[0]:
+        right = np.array([row[name] for row in rows])
+        gain = right - vote
+        interval, paired = bootstrap_interval(right, random), bootstrap_interval(gain, random)
+        rates[name] = ChoiceRate(float(right.mean()), *interval, float(gain.mean()), *paired)
+    return rates
