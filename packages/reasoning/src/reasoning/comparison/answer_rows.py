@@ -9,7 +9,7 @@ from reasoning.evaluation.extraction import free_answer
 from reasoning.evaluation.math_values import read_value
 from reasoning.voting.votes import majority_vote
 
-N_VOTERS, N_VOTES = 8, 20
+N_VOTERS, N_VOTES = 8, 12
 ANSWER_FLOOR = 3.0
 
 

@@ -18,7 +18,14 @@ from gpt.comparison.interleaved import largest_weight_difference
 from gpt.comparison.rows import ComparisonRow
 from gpt.policy.rollouts import Rollout
 from gpt.training.loop import LoopConfig
-from reasoning.comparison.grpo_rows import COMPARED_LOSSES, GROUP_SIZE, SCALINGS
+from reasoning.comparison.grpo_rows import (
+    COMPARED_LOSSES,
+    GROUP_SIZE,
+    SCALINGS,
+    ComparedLoss,
+)
+from reasoning.grpo.advantages import Scaling
+from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.grpo.grpo import grpo
 
 if TYPE_CHECKING:
@@ -68,7 +75,7 @@ class RecordingReward:
 
     def mean_length(self) -> float:
         """Return the tokens per answer of all phases."""
-        return statistics.mean(len(answer) for phase in self.phases for answer in phase.answers)
+        return statistics.fmean(len(answer) for phase in self.phases for answer in phase.answers)
 
 
 def random_prompts(phase: int) -> list[list[int]]:
@@ -96,7 +103,14 @@ def step_rows() -> list[ComparisonRow]:
     ]
 
 
-def steps_row(name: str, scaling: Any = "group", accumulation: int = 1) -> ComparisonRow:
+def step_hyperparameters(compared: ComparedLoss, scaling: Scaling) -> GRPOHyperparameters:
+    """Return our settings: every phase is trained on as a whole, twice."""
+    return compared.hyperparameters(
+        scaling, n_phases=N_PHASES, n_epochs=STEPS_PER_PHASE, prompts_per_phase=N_PROMPTS
+    )
+
+
+def steps_row(name: str, scaling: Scaling = "group", accumulation: int = 1) -> ComparisonRow:
     """Train both sides for six steps; both split a step's answers into as many micro-batches."""
     from gpt.baselines import library_version
     from gpt.comparison.baselines import our_policy, train_and_log
@@ -105,9 +119,7 @@ def steps_row(name: str, scaling: Any = "group", accumulation: int = 1) -> Compa
     compared, reward = STEP_LOSSES[name], RecordingReward(STOP)
     library = baselines.small_llama(VOCAB_SIZE)
     ours = our_policy(library)
-    config = compared.hyperparameters(
-        scaling, n_phases=N_PHASES, n_epochs=STEPS_PER_PHASE, prompts_per_phase=N_PROMPTS
-    )
+    config = step_hyperparameters(compared, scaling)
     micro_batch_size = config.answers_per_phase // accumulation
     settings = config, compared_loop(RATE), micro_batch_size
     records = list(grpo(ours, None, reward, random_prompts, STOP, *settings))
@@ -128,7 +140,7 @@ def steps_row(name: str, scaling: Any = "group", accumulation: int = 1) -> Compa
     found = largest_weight_difference(ours, library)
     lasts = zip(records, losses[STEPS_PER_PHASE - 1 :: STEPS_PER_PHASE], strict=True)
     found = max(found, *(abs(record.loss - loss) for record, loss in lasts))
-    clipped = statistics.mean(record.clipped for record in records)
+    clipped = statistics.fmean(record.clipped for record in records)
     if clipped < FEWEST_CLIPPED:
         found = float("inf")
     what = f"{name}, {scaling} scaling: losses and weights, {n_steps} steps"

@@ -20,7 +20,7 @@ from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.vocabulary import TOKENIZER
 
-N_SAMPLES = 64
+N_COMPARED_SAMPLES = 64
 N_TOKENS = 96
 """Tokens per sample: as long as a trace of three or four attempts."""
 CALLS_FLOOR, BATCH_FLOOR = 5.0, 1.5
@@ -70,7 +70,7 @@ def sampling_rows(timed: bool) -> list[ComparisonRow]:
 def batched_row(models: SampledModels, timed: bool) -> ComparisonRow:
     """Compare with one call that returns all samples."""
     ours, theirs = (
-        partial(sample, N_SAMPLES, N_TOKENS)
+        partial(sample, N_COMPARED_SAMPLES, N_TOKENS)
         for sample in (models.our_samples, models.library_samples)
     )
     row = sampling_row("one call with num_return_sequences", ours, theirs)
@@ -84,11 +84,11 @@ def calls_row(models: SampledModels, timed: bool) -> ComparisonRow:
     ours, theirs = (
         partial(sample_singly, sample) for sample in (models.our_samples, models.library_samples)
     )
-    row = sampling_row(f"{N_SAMPLES} calls", partial(ours, 4), partial(theirs, 4))
+    row = sampling_row(f"{N_COMPARED_SAMPLES} calls", partial(ours, 4), partial(theirs, 4))
     if not timed:
         return row
-    at_once = partial(models.our_samples, N_SAMPLES, N_TOKENS)
-    seconds = time_interleaved(at_once, partial(theirs, N_SAMPLES), repeats=3, warmups=0)
+    at_once = partial(models.our_samples, N_COMPARED_SAMPLES, N_TOKENS)
+    seconds = time_interleaved(at_once, partial(theirs, N_COMPARED_SAMPLES), repeats=3, warmups=0)
     return replace_times(row, seconds, CALLS_FLOOR)
 
 
@@ -106,7 +106,7 @@ def sampling_row(how: str, ours: SampleTexts, theirs: SampleTexts) -> Comparison
         torch.manual_seed(SEED)
         texts.append(side())
     wrong = sum(count_unequal(a, b) for a, b in zip(*texts, strict=True))
-    name = f"{N_SAMPLES} samples of one prompt, {N_TOKENS} tokens each, against {how}"
+    name = f"{N_COMPARED_SAMPLES} samples of one prompt, {N_TOKENS} tokens each, against {how}"
     return ComparisonRow(name, library_version("transformers"), wrong, 0.0)
 
 
