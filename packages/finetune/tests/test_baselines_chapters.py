@@ -15,6 +15,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassifi
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from finetune import baselines
+from gpt.comparison.baselines import id_tokenizer, our_policy, train_and_log, training_arguments
 from gpt.policy.loss import sft_loss
 from gpt.policy.rows import pad_examples, prompt_answer_example
 
@@ -137,25 +138,23 @@ def test_trl_divides_by_the_answer_tokens_of_all_micro_batches_of_a_step(tmp_pat
         prompt_answer_example([3], [8, 6, 7, 9, 2, 0]),
     ]
     with torch.no_grad():
-        policy = baselines.our_policy(model)
+        policy = our_policy(model)
         sums = [sft_loss(policy, pad_examples([row])) for row in rows]
     expected = sum(each.total for each in sums) / sum(each.terms for each in sums)
     mean_of_means = sum(each.total / each.terms for each in sums) / 2
-    settings = baselines.training_arguments(tmp_path, 1, 1, 1e-4) | {
-        "gradient_accumulation_steps": 2
-    }
+    settings = training_arguments(tmp_path, 1, 1, 1e-4) | {"gradient_accumulation_steps": 2}
     trainer = baselines.sft_trainer(model, rows, settings)
-    [found] = baselines.train_and_log(trainer, lambda step: None, n_logged=1)
+    [found] = train_and_log(trainer, lambda step: None, n_logged=1)
     assert found == pytest.approx(expected.item(), abs=1e-3)
     assert abs(found - mean_of_means.item()) > 0.1
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of transformers, about a default of trl
 def test_trl_pads_with_the_end_where_a_tokenizer_has_no_padding(tmp_path):
-    tokenizer = baselines.id_tokenizer(1024)
+    tokenizer = id_tokenizer(1024)
     tokenizer.pad_token = None
     row = {"input_ids": [5, 0], "labels": [5, 0]}
-    settings = baselines.training_arguments(tmp_path, 1, 1, 1e-4)
+    settings = training_arguments(tmp_path, 1, 1, 1e-4)
     trl.SFTTrainer(
         baselines.llama_model("tiny"),
         args=trl.SFTConfig(**settings),

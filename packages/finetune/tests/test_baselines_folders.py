@@ -13,7 +13,6 @@ import datasets
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
-from finetune import baselines
 from finetune.assistant.assistant import load_assistant
 from finetune.cli import main
 from finetune.conversations.encoding import answer_example, conversation_example, prompt_tokens
@@ -24,6 +23,7 @@ from finetune.lora.baselines import write_peft_adapter
 from finetune.lora.peft_files import CONFIG_FILE
 from gpt.baselines import without_future_warnings
 from gpt.cli import main as gpt
+from gpt.comparison.baselines import training_arguments
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.pretrained.folders import write_model
@@ -104,9 +104,7 @@ def test_rows_of_sft_begin_with_a_bos_as_those_of_trl_do(name, published, tmp_pa
     with without_future_warnings():
         trainer = SFTTrainer(
             AutoModelForCausalLM.from_pretrained(published),
-            args=SFTConfig(
-                **baselines.training_arguments(tmp_path, 1, 1, 1e-4), completion_only_loss=True
-            ),
+            args=SFTConfig(**training_arguments(tmp_path, 1, 1, 1e-4), completion_only_loss=True),
             train_dataset=datasets.Dataset.from_list([columns]),
             processing_class=AutoTokenizer.from_pretrained(published),
         )
@@ -126,7 +124,7 @@ def test_pairs_begin_with_a_bos_as_those_of_trl_do(published, tmp_path):
     with without_future_warnings():
         trainer = DPOTrainer(
             *models,
-            args=DPOConfig(**baselines.training_arguments(tmp_path, 1, 1, 1e-4)),
+            args=DPOConfig(**training_arguments(tmp_path, 1, 1, 1e-4)),
             train_dataset=datasets.Dataset.from_list([columns]),
             processing_class=AutoTokenizer.from_pretrained(published),
         )

@@ -8,7 +8,6 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 import torch
 
-from finetune.baselines import our_policy
 from finetune.comparison import preference_rows
 from finetune.comparison.preference_rows import (
     PolicyLoss,
@@ -27,6 +26,7 @@ from finetune.dpo.reference_free import log_odds, odds_ratio_loss, simpo_loss
 from finetune.dpo.training import sequence_logprobs
 from finetune.dpo.unpaired import KTOHyperparameters, LabelledBatch
 from gpt.baselines import small_model
+from gpt.comparison.baselines import our_policy
 
 pytestmark = pytest.mark.baselines
 

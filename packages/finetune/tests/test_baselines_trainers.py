@@ -1,4 +1,3 @@
-import math
 from dataclasses import replace
 
 import pytest
@@ -7,13 +6,13 @@ pytest.importorskip("trl", reason="baselines: needs the extra baselines")
 
 from finetune import baselines
 from finetune.comparison import trainers
-from finetune.comparison.interleaved import TINY_BENCHMARK, InterleavedSteps
+from finetune.comparison.interleaved import TINY_BENCHMARK
 from finetune.dpo.losses import dpo_loss
 from finetune.dpo.margins import sum_logprob
 from finetune.dpo.pairs import TokenPair
 from finetune.sft import training as sft_training
+from gpt.comparison.baselines import training_arguments
 from gpt.training.accumulation import LossSum
-from gpt.training.loop import StepRecord
 
 pytestmark = pytest.mark.baselines
 
@@ -23,7 +22,7 @@ PAIRS = [TokenPair([17, 4, 9], [5, 0], [1000, 2, 0]), TokenPair([3], [8, 6, 7, 0
 
 def test_the_trainer_reads_the_same_token_ids_as_we_do(tmp_path):
     models = baselines.llama_model("tiny"), baselines.llama_model("tiny")
-    arguments = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
+    arguments = training_arguments(tmp_path, 1, 2, 1e-4)
     found = baselines.dpo_trainer(*models, PAIRS, arguments).train_dataset
     columns = ("prompt_ids", "chosen_ids", "rejected_ids")
     assert [TokenPair(*(row[name] for name in columns)) for row in found] == PAIRS
@@ -33,7 +32,7 @@ def test_the_prompt_has_no_labels_in_sft(tmp_path):
     trainer = baselines.sft_trainer(
         baselines.llama_model("tiny"),
         trainers.chosen_examples(PAIRS),
-        baselines.training_arguments(tmp_path, 1, 2, 1e-4),
+        training_arguments(tmp_path, 1, 2, 1e-4),
     )
     (batch,) = trainer.get_train_dataloader()
     excluded = -100
@@ -45,7 +44,7 @@ def test_the_prompt_has_no_labels_in_sft(tmp_path):
 
 def test_trainers_use_full_precision_without_activation_checkpointing(tmp_path):
     models = baselines.llama_model("tiny"), baselines.llama_model("tiny")
-    arguments = baselines.training_arguments(tmp_path, 1, 2, 1e-4)
+    arguments = training_arguments(tmp_path, 1, 2, 1e-4)
     args = baselines.dpo_trainer(*models, PAIRS, arguments).args
     assert not args.bf16 and not args.fp16 and not args.gradient_checkpointing
     assert (args.weight_decay, args.max_grad_norm, args.adam_beta2) == (0, 1, 0.999)
@@ -89,23 +88,3 @@ def test_a_timed_row_has_the_median_times_of_the_steps_after_the_checked_ones():
     assert losses.is_equal and losses.floor == 1.2
     assert losses.ours_s > 0 and losses.library_s > 0
     assert weights.speedup is None
-
-
-def test_our_step_follows_each_step_of_the_trainer():
-    events = []
-
-    def ours():
-        for step in range(1, 4):
-            events.append(f"ours {step}")
-            yield StepRecord(step, step / 2, 1e-4, 1.0)
-
-    turns = InterleavedSteps(ours(), lambda: events.append("check") or 0.25, checked_steps=2)
-    for step in range(1, 4):
-        events.append(f"theirs {step}")
-        turns(step)
-    assert events == [
-        "theirs 1", "ours 1", "theirs 2", "ours 2", "check", "theirs 3", "ours 3",
-    ]  # fmt: skip
-    assert turns.losses == [0.5, 1.0, 1.5] and turns.weight_difference == 0.25
-    assert len(turns.our_times) == len(turns.their_times) == 3
-    assert all(0 <= seconds < math.inf for seconds in turns.our_times + turns.their_times)

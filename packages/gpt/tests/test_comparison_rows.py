@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from gpt.comparison.interleaved import InterleavedSteps
 from gpt.comparison.rows import (
     ComparisonRow,
     count_unequal,
@@ -10,6 +11,7 @@ from gpt.comparison.rows import (
     max_abs_difference_by_name,
     time_interleaved,
 )
+from gpt.training.loop import StepRecord
 
 
 def test_the_speedup_is_their_time_over_ours():
@@ -57,3 +59,23 @@ def test_both_sides_alternate_and_warm_ups_do_not_count():
     seconds = time_interleaved(lambda: calls.append("a"), lambda: calls.append("b"), 3, warmups=2)
     assert calls == ["a", "b"] * 5
     assert 0 < seconds.ours < 1 and 0 < seconds.library < 1
+
+
+def test_our_step_follows_each_step_of_the_trainer():
+    events = []
+
+    def ours():
+        for step in range(1, 4):
+            events.append(f"ours {step}")
+            yield StepRecord(step, step / 2, 1e-4, 1.0)
+
+    turns = InterleavedSteps(ours(), lambda: events.append("check") or 0.25, checked_steps=2)
+    for step in range(1, 4):
+        events.append(f"theirs {step}")
+        turns(step)
+    assert events == [
+        "theirs 1", "ours 1", "theirs 2", "ours 2", "check", "theirs 3", "ours 3",
+    ]  # fmt: skip
+    assert turns.losses == [0.5, 1.0, 1.5] and turns.weight_difference == 0.25
+    assert len(turns.our_times) == len(turns.their_times) == 3
+    assert all(0 <= seconds < math.inf for seconds in turns.our_times + turns.their_times)

@@ -1,32 +1,22 @@
 """trl's trainers for SFT, reward models and DPO, built as their users build them.
 
-Needs the extra `baselines`. All trainers train Llamas with random weights on token ids. A trainer
-tokenizes its data itself, so it gets text whose words are the ids' own numbers: token boundaries
-cannot move. `finetune.dpo.baselines` adds KTO, ORPO and CPO.
+Needs the extra `baselines`. All trainers train Llamas with random weights on token ids, which
+`gpt.comparison.baselines` spells as text. `finetune.dpo.baselines` adds KTO, ORPO and CPO.
 """
 
 import logging
 import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TQDM_DISABLE", "1")
 
 try:
     import datasets
-    from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import (
         AutoModelForSequenceClassification,
         LlamaConfig,
         PreTrainedModel,
-        PreTrainedTokenizerFast,
-        PrinterCallback,
-        Trainer,
-        TrainerCallback,
-        TrainerControl,
-        TrainerState,
-        TrainingArguments,
     )
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
@@ -45,18 +35,12 @@ from torch import nn
 
 from finetune.dpo.pairs import TokenPair
 from finetune.reward.scorer import Scorer, as_scorer
-from gpt.baselines import library_model, to_our_model, without_future_warnings
+from gpt.baselines import library_model, without_future_warnings
+from gpt.comparison.baselines import END_ID, PADDING_ID, id_tokenizer, spell_tokens
 from gpt.model.config import GPTConfig
-from gpt.policy.policy import Policy, share_layers_as
 from gpt.policy.rows import Example
 from gpt.pretrained.folders import from_transformers
 from gpt.pretrained.smollm2 import SMOLLM2_135M
-
-END_ID, PADDING_ID = 0, 1
-"""Ids of the end-of-text and padding tokens; every other id is a word."""
-
-LOGGING_STEPS = 10
-"""Steps between two losses logged by a trainer, after the first steps that are compared."""
 
 TINY_SHAPE = GPTConfig(1024, 2048, n_layers=4, n_heads=4, n_kv_heads=2, d_model=128, d_ff=256)
 """A shape that a laptop trains in a minute."""
@@ -99,11 +83,6 @@ def llama_reward_model(size: str) -> PreTrainedModel:
     return model
 
 
-def our_policy(model: PreTrainedModel) -> Policy:
-    """Copy the weights of a language model into our policy."""
-    return share_layers_as(Policy, to_our_model(model))
-
-
 def our_scorer(model: PreTrainedModel) -> Scorer:
     """Copy the weights of a reward model into our scorer."""
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
@@ -111,28 +90,6 @@ def our_scorer(model: PreTrainedModel) -> Scorer:
     scorer = as_scorer(from_transformers(model.config.to_dict(), weights))
     scorer.score.weight = nn.Parameter(head)
     return scorer
-
-
-def training_arguments(folder: Path, steps: int, batch_size: int, rate: float) -> dict[str, Any]:
-    """Arguments of all trainers: full precision, fixed order, constant rate, no files.
-
-    By default the trainers would compute in bf16 and recompute activations in the backward pass.
-    """
-    return {
-        "output_dir": str(folder),
-        "report_to": "none",
-        "use_cpu": True,
-        "bf16": False,
-        "gradient_checkpointing": False,
-        "save_strategy": "no",
-        "logging_strategy": "no",  # `StepCallback` decides when to log
-        "disable_tqdm": True,
-        "lr_scheduler_type": "constant",
-        "learning_rate": rate,
-        "train_sampling_strategy": "sequential",
-        "max_steps": steps,
-        "per_device_train_batch_size": batch_size,
-    }
 
 
 def sft_trainer(
@@ -195,51 +152,3 @@ def pair_dataset(pairs: Sequence[TokenPair]) -> datasets.Dataset:
     """Pairs as a dataset of texts."""
     rows = [dict(zip(TokenPair._fields, map(spell_tokens, pair), strict=True)) for pair in pairs]
     return datasets.Dataset.from_list(rows)
-
-
-def id_tokenizer(vocab_size: int) -> PreTrainedTokenizerFast:
-    """Make a tokenizer whose word for id 17 is `17`; words are separated by spaces."""
-    ids = {token_word(token): token for token in range(vocab_size)}
-    words = Tokenizer(models.WordLevel(ids, token_word(PADDING_ID)))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    special = {"eos_token": token_word(END_ID), "pad_token": token_word(PADDING_ID)}
-    return PreTrainedTokenizerFast(tokenizer_object=words, **special)
-
-
-def token_word(token: int) -> str:
-    """Word of an id; special tokens are bracketed so that no other word contains them."""
-    return {END_ID: "<end>", PADDING_ID: "<pad>"}.get(token, str(token))
-
-
-def spell_tokens(tokens: Sequence[int]) -> str:
-    """Write ids as a text that `id_tokenizer` reads back."""
-    return "".join(f" {token_word(token)}" for token in tokens)
-
-
-def train_and_log(
-    trainer: Trainer, after_step: Callable[[int], None], n_logged: int
-) -> list[float]:
-    """Train; return each of the first `n_logged` losses, then means over `LOGGING_STEPS` steps.
-
-    Between two steps `after_step` is called with the number of steps done.
-    """
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(StepCallback(after_step, n_logged))
-    with without_future_warnings():
-        trainer.train()
-    return [record["loss"] for record in trainer.state.log_history if "loss" in record]
-
-
-class StepCallback(TrainerCallback):
-    """Call a function after each step; log the first steps and then every `LOGGING_STEPS`-th."""
-
-    def __init__(self, function: Callable[[int], None], n_logged: int) -> None:
-        self.function, self.n_logged = function, n_logged
-
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **rest: Any
-    ) -> None:
-        """Run after the update of the weights and before the trainer logs."""
-        step = state.global_step
-        control.should_log = step <= self.n_logged or step % LOGGING_STEPS == 0
-        self.function(step)

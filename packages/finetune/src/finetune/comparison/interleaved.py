@@ -1,14 +1,12 @@
 """Ours and a trainer of trl on the same weights and batches, taking steps in turn.
 
-Between two steps of the trainer we take one, so anything that slows the machine slows both. A step
-covers everything from one update of the weights to the next: making the batch, both passes,
+A step covers everything from one update of the weights to the next: making the batch, both passes,
 clipping, the optimizer, and logging. Building models and trainers is not timed.
 """
 
 import random
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +15,10 @@ from typing import Any, NamedTuple, TypeVar
 from torch import nn
 
 from finetune.dpo.pairs import TokenPair
-from gpt.comparison.rows import ComparisonRow, max_abs_difference_by_name
+from gpt.comparison.interleaved import InterleavedSteps, largest_weight_difference
+from gpt.comparison.rows import ComparisonRow
 from gpt.model.gpt import GPT
 from gpt.policy.rows import Rows
-from gpt.pretrained.weights import weights_from_transformers
 from gpt.training.loop import LoopConfig, StepRecord
 
 _Item = TypeVar("_Item")
@@ -112,51 +110,22 @@ class LibraryRun(NamedTuple):
     make_trainer: Callable[[dict[str, Any]], Any]
 
 
-class InterleavedSteps:
-    """Take one step of ours after each step of the trainer, and time both."""
-
-    def __init__(
-        self,
-        ours: Iterator[StepRecord],
-        measure_difference: Callable[[], float],
-        checked_steps: int,
-    ) -> None:
-        self.ours, self.measure_difference = ours, measure_difference
-        self.checked_steps = checked_steps
-        self.losses: list[float] = []
-        self.our_times: list[float] = []
-        self.their_times: list[float] = []
-        self.weight_difference = float("inf")
-        self.step_start = time.perf_counter()
-
-    def __call__(self, step: int) -> None:
-        """Run our step once the trainer has finished step `step`."""
-        middle = time.perf_counter()
-        self.losses.append(next(self.ours).loss)
-        end = time.perf_counter()
-        self.their_times.append(middle - self.step_start)
-        self.our_times.append(end - middle)
-        if step == self.checked_steps:
-            self.weight_difference = self.measure_difference()
-        self.step_start = time.perf_counter()
-
-
 def benchmark_rows(
     name: str, benchmark: Benchmark, ours: OurRun, library: LibraryRun, floor: float
 ) -> list[ComparisonRow]:
     """Compare losses, times, and the weights after the checked steps, in two rows."""
-    from finetune import baselines
     from gpt.baselines import library_version
+    from gpt.comparison.baselines import train_and_log, training_arguments
 
     n_checked = benchmark.checked_steps
     interleaved = InterleavedSteps(
         ours.steps, lambda: largest_weight_difference(ours.model, library.model), n_checked
     )
     with tempfile.TemporaryDirectory() as folder:
-        arguments = baselines.training_arguments(
+        arguments = training_arguments(
             Path(folder), benchmark.steps, benchmark.batch_size, benchmark.rate
         )
-        logged = baselines.train_and_log(library.make_trainer(arguments), interleaved, n_checked)
+        logged = train_and_log(library.make_trainer(arguments), interleaved, n_checked)
     both = zip(interleaved.losses[:n_checked], logged[:n_checked], strict=True)
     largest = max(abs(a - b) for a, b in both)
     what = f"{name}, {benchmark.size} shape, {n_checked} steps"
@@ -170,12 +139,3 @@ def benchmark_rows(
         row = replace(row, ours_s=ours_s, library_s=library_s, floor=floor)
     difference = interleaved.weight_difference
     return [row, ComparisonRow(f"{what}: weights", version, difference, WEIGHT_TOLERANCE)]
-
-
-def largest_weight_difference(ours: GPT, theirs: nn.Module) -> float:
-    """Return the largest difference between two weights that have the same name here."""
-    weights = dict(theirs.state_dict())
-    # a scorer's head has one name on both sides
-    head = {"score.weight": weights.pop("score.weight")} if "score.weight" in weights else {}
-    renamed = weights_from_transformers(weights, ours.config) | head
-    return max_abs_difference_by_name(dict(ours.state_dict()), renamed)

@@ -71,6 +71,7 @@ def library_trainer(stage: str, arguments: dict[str, Any]) -> Any:
 def print_peak_memory(stage: str, side: str) -> None:
     """Run one side and print its peak; both sides import the same modules first."""
     from finetune import baselines
+    from gpt.comparison.baselines import train_and_log, training_arguments
 
     before = peak_memory_bytes()
     if side == "ours":
@@ -80,11 +81,9 @@ def print_peak_memory(stage: str, side: str) -> None:
     else:
         run = MEMORY_BENCHMARK
         with tempfile.TemporaryDirectory() as name:
-            arguments = baselines.training_arguments(
-                Path(name), run.steps, run.batch_size, run.rate
-            )
+            arguments = training_arguments(Path(name), run.steps, run.batch_size, run.rate)
             trainer = library_trainer(stage, arguments)
-            baselines.train_and_log(trainer, lambda step: None, n_logged=0)
+            train_and_log(trainer, lambda step: None, n_logged=0)
     print(peak_memory_bytes() - before)
 
 

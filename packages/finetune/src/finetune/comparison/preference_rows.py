@@ -56,9 +56,9 @@ def preference_rows() -> list[ComparisonRow]:
 
 def dpo_loss_rows(folder: Path) -> list[ComparisonRow]:
     """Compare losses of two margins; CPO's conservative DPO has a uniform reference."""
-    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
+    from gpt.comparison.baselines import our_policy
 
     policy, reference = small_model("llama"), small_model("llama")
     robust = partial(robust_dpo_loss, smoothing=0.2)
@@ -90,9 +90,9 @@ def dpo_loss_rows(folder: Path) -> list[ComparisonRow]:
 
 def kto_rows(folder: Path) -> list[ComparisonRow]:
     """Compare KTO with two models in both orders: in one of them the KL estimate is positive."""
-    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
+    from gpt.comparison.baselines import our_policy
 
     models, rows = (small_model("llama"), small_model("llama")), []
     for policy, reference in (models, models[::-1]):
@@ -127,9 +127,9 @@ def mean_kto_loss(model: Policy, inputs: tuple[Any, ...]) -> Tensor:
 
 def orpo_row(folder: Path) -> ComparisonRow:
     """Compare ORPO: the odds ratio, plus fine-tuning on prompt and answer as in trl."""
-    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
+    from gpt.comparison.baselines import our_policy
 
     policy = small_model("llama")
     trainer = baselines.orpo_trainer(policy, folder, SEED, beta=0.3)
@@ -152,9 +152,9 @@ def orpo_loss_with_prompt(model: Policy, rows: Rows, weight: float) -> Tensor:
 
 def simpo_row(folder: Path) -> ComparisonRow:
     """Compare SimPO, a loss without a reference."""
-    from finetune.baselines import our_policy
     from finetune.dpo import baselines
     from gpt.baselines import small_model
+    from gpt.comparison.baselines import our_policy
 
     policy = small_model("llama")
     options = {"loss_type": "simpo", "cpo_alpha": 0.0, "beta": 2.5, "simpo_gamma": 1.4}

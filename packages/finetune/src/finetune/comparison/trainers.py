@@ -23,9 +23,10 @@ LABEL_SMOOTHING = 0.2
 def sft_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRow]:
     """Compare supervised fine-tuning; the loss covers the answers only."""
     from finetune import baselines
+    from gpt.comparison.baselines import our_policy
 
     library = baselines.llama_model(benchmark.size)
-    ours, pairs = baselines.our_policy(library), benchmark.pairs(library.config.vocab_size)
+    ours, pairs = our_policy(library), benchmark.pairs(library.config.vocab_size)
     our_run = OurRun(ours, sft_loop(benchmark, pairs, ours))
     make_trainer = partial(baselines.sft_trainer, library, chosen_examples(pairs))
     return benchmark_rows("SFT", benchmark, our_run, LibraryRun(library, make_trainer), floor)
@@ -65,10 +66,11 @@ def dpo_trainer_rows(
 ) -> list[ComparisonRow]:
     """Compare DPO; both sides run the reference within the step, as trl does by default."""
     from finetune import baselines
+    from gpt.comparison.baselines import our_policy
 
     models = baselines.llama_model(benchmark.size), baselines.llama_model(benchmark.size)
     library, reference = models
-    ours, our_reference = (baselines.our_policy(each) for each in models)
+    ours, our_reference = (our_policy(each) for each in models)
     pairs, loss = benchmark.pairs(library.config.vocab_size), dpo_losses()[kind]
     options = {"loss_type": kind, "beta": COMPARED_BETA, "label_smoothing": LABEL_SMOOTHING}
     our_run = OurRun(ours, dpo_loop(benchmark, pairs, ours, our_reference, loss))

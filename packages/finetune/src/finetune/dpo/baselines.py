@@ -22,15 +22,10 @@ from trl.trainer.dpo_trainer import DPOTrainer
 from trl.trainer.kto_config import KTOConfig
 from trl.trainer.kto_trainer import KTOTrainer
 
-from finetune.baselines import (
-    dpo_trainer,
-    id_tokenizer,
-    pair_dataset,
-    spell_tokens,
-    training_arguments,
-)
+from finetune.baselines import dpo_trainer, pair_dataset
 from finetune.dpo.pairs import TokenPair
 from gpt.baselines import without_future_warnings
+from gpt.comparison.baselines import id_tokenizer, spell_tokens, training_arguments
 from gpt.policy.rows import Rows
 
 BATCH_SIZE = 8  # pairs of a batch, or single answers
