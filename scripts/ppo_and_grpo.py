@@ -176,7 +176,9 @@ def print_rows(rows: dict[str, dict[str, Any]]) -> None:
     """Print one row per method."""
     table = Table("", "pass@1", "gain, 95 % interval", "pass@8", "seconds per phase", box=None)
     [first, *_] = rows.values()
-    table.add_row("start", f"{first['before']['score']:.1%}", "", f"{first['before']['pass_at_8']:.1%}")
+    table.add_row(
+        "start", f"{first['before']['score']:.1%}", "", f"{first['before']['pass_at_8']:.1%}"
+    )
     for name, row in rows.items():
         gain = row["gains"]["score"]
         table.add_row(

@@ -77,9 +77,11 @@ def test_a_batch_of_unequal_states_gives_the_values_of_each_alone(value):
 
 
 def test_the_tokens_that_are_read_are_counted(value):
-    before = value.n_read
-    value(STATES)  # prompts of 7, 7, 7 and 6 tokens, and 0, 1, 2 and 0 moves of 6 tokens
-    assert value.n_read - before == 7 + 13 + 19 + 6
+    before = value.meter.read.total()
+    value(STATES)  # 0, 1, 2 and 0 moves: the last move of each is new
+    assert value.meter.read.total() - before == 6 + 6
+    value.step_scores([LABELS[0].attempt])  # three moves of 6 tokens
+    assert value.meter.read.total() - before == 12 + 18
 
 
 def test_the_loss_is_a_sum_over_the_labels_by_hand():

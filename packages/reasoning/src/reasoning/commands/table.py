@@ -78,7 +78,9 @@ def run(config: TableConfig) -> int:
         for task in rates:
             print_rates(task, rates[task], config)
             print_claims(claims[task])
-    report_message(f"the rows are in {str(folder)!r}, the picture of their costs is {str(picture)!r}")
+    report_message(
+        f"the rows are in {str(folder)!r}, the picture of their costs is {str(picture)!r}"
+    )
     return 0
 
 

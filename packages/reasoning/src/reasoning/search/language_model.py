@@ -22,7 +22,7 @@ from gpt.policy.rows import split_into_batches
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
 from reasoning.search.cost import Meter
 from reasoning.search.state import Moves, SearchState
-from reasoning.start.traces import countdown_prompt
+from reasoning.start.traces import countdown_prompt, parse_move
 from reasoning.tasks.countdown import Move, Numbers, after_move, legal_moves
 from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
 from reasoning.values.policy_value import moves_text
@@ -150,12 +150,10 @@ def parse_moves(numbers: Numbers, words: Sequence[str]) -> Moves | None:
     """Return the moves `x op y = z ;` that the words spell, or None if one of them is not legal."""
     moves: Moves = ()
     for begin in range(0, len(words), MOVE_LENGTH):
-        written = tuple(words[begin : begin + MOVE_LENGTH])
-        by_text = {tuple(moves_text((move,)).split()): move for move in legal_moves(numbers)}
-        if written not in by_text:
+        move = parse_move(" ".join(words[begin : begin + MOVE_LENGTH]), numbers)
+        if move is None:
             return None
-        moves = (*moves, by_text[written])
-        numbers = after_move(numbers, by_text[written])
+        moves, numbers = (*moves, move), after_move(numbers, move)
     return moves
 
 

@@ -19,7 +19,14 @@ import numpy as np
 
 from gpt.policy.rows import Example
 from reasoning.tasks.chain import Chain
-from reasoning.tasks.countdown import Move, Puzzle, sample_miss, sample_solution
+from reasoning.tasks.countdown import (
+    Move,
+    Numbers,
+    Puzzle,
+    legal_moves,
+    sample_miss,
+    sample_solution,
+)
 from reasoning.tasks.vocabulary import ANSWER, CHAIN, HIT, MISS, THINK, TOKENIZER, WAIT
 
 Word = tuple[str, bool]
@@ -50,6 +57,16 @@ def attempt_words(moves: Sequence[Move], target: int) -> list[Word]:
         words += [(word, is_hit) for word in (str(left), operator, str(right))]
         words += learned_words(f"= {result} ;")
     return words + learned_words(HIT if is_hit else MISS)
+
+
+def parse_move(text: str, numbers: Numbers) -> Move | None:
+    """Return the move `7 + 3 = 10 ;`, or None if the text is no legal move from these numbers."""
+    match text.split():
+        case [left, operator, right, "=", result, ";"]:
+            written = left, operator, right, result
+            moves = {tuple(map(str, move)): move for move in legal_moves(numbers)}
+            return moves.get(written)
+    return None
 
 
 def moves_as_expression(puzzle: Puzzle, moves: Sequence[Move]) -> str:

@@ -107,7 +107,7 @@ def best_by_process(setting: Setting, n: int, how: str = "last") -> list[Outcome
     attempts = [each.attempt for row in candidates for each in row]
     scores = [aggregate(steps, how) for steps in value.step_scores(attempts)]
     chosen = [choose_best(row, scores[k * n : (k + 1) * n]) for k, row in enumerate(candidates)]
-    read = [sum(len(each.attempt.tokens()) for each in row) for row in candidates]
+    read = [value.meter.read[puzzle] for puzzle in setting.puzzles]
     return chosen_outcomes(setting, n, chosen, read)
 
 

@@ -9,11 +9,12 @@ from matplotlib.figure import Figure
 from gpt.files import write_atomically
 from reasoning.table.report import RowRate
 
+SIZES = (2, 4, 8, 16, 32)
 LINES = {
-    "vote": ("one trace", *(f"vote of {n}" for n in (2, 4, 8, 16, 32))),
+    "vote": ("one trace", *(f"vote of {n}" for n in SIZES)),
     "attempts in one trace": ("1 attempt", *(f"{n} attempts" for n in (2, 3, 4, 8))),
-    "best of n, process model": ("one trace", *(f"best of {n}, process" for n in (2, 4, 8, 16, 32))),
-    "best of n, oracle": ("one trace", *(f"best of {n}, oracle" for n in (2, 4, 8, 16, 32))),
+    "best of n, process model": ("one trace", *(f"best of {n}, process" for n in SIZES)),
+    "best of n, oracle": ("one trace", *(f"best of {n}, oracle" for n in SIZES)),
 }
 """Rows that are one method with a growing number of samples or attempts."""
 POINTS = (
@@ -33,15 +34,26 @@ def draw_costs(rates: Mapping[str, RowRate], path: Path) -> None:
     for label, names in LINES.items():
         rows = [rates[name] for name in names if name in rates]
         style = "o--" if "oracle" in label else "o-"
-        axes.plot([tokens(row) for row in rows], [100 * row.right for row in rows], style, label=label)
+        axes.plot(
+            [tokens(row) for row in rows], [100 * row.right for row in rows], style, label=label
+        )
     for name, marker in zip(POINTS, "sv^DPX*", strict=True):
         if name in rates:
             row, is_hollow = rates[name], "end test" in name or "rollouts" in name
             face = "none" if is_hollow else "black"
             axes.scatter(
-                tokens(row), 100 * row.right, 50, face, marker, edgecolors="black", label=name, zorder=3
+                tokens(row),
+                100 * row.right,
+                50,
+                face,
+                marker,
+                edgecolors="black",
+                label=name,
+                zorder=3,
             )
-    axes.set(xscale="log", xlabel="tokens per puzzle, generated and read", ylabel="solved (percent)")
+    axes.set(
+        xscale="log", xlabel="tokens per puzzle, generated and read", ylabel="solved (percent)"
+    )
     axes.set_ylim(0, 100)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize=8, loc="lower right")

@@ -6,7 +6,6 @@ the traces (the larger number first, the result right) and the last number is th
 verdict `hit` plays no part.
 """
 
-import re
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -19,21 +18,17 @@ from gpt.model.gpt import GPT
 from gpt.text.tokenizers import decode
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
 from reasoning.search.state import Moves, SearchState
-from reasoning.start.traces import countdown_prompt
+from reasoning.start.traces import countdown_prompt, parse_move
 from reasoning.tasks.countdown import (
-    Move,
-    Numbers,
     Puzzle,
     after_move,
     is_solvable,
-    legal_moves,
 )
 from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
 
 STEP_END = ";"
 STEP_TOKENS = 6
 """Tokens of a step, such as `9 - 7 = 2 ;`."""
-STEP = re.compile(r"([0-9]+) ([+*-]) ([0-9]+) = ([0-9]+) ;")
 VERDICTS = frozenset(TOKENIZER.encode(f"{HIT} {MISS}")) | {TOKENIZER.end_of_text}
 """Tokens that end an attempt."""
 
@@ -54,7 +49,7 @@ class Attempt(NamedTuple):
         """The legal moves before the first wrong step; all of them, if no step is wrong."""
         numbers, moves = self.puzzle.numbers, []
         for step in self.steps:
-            move = parse_step(step, numbers)
+            move = parse_move(step, numbers)
             if move is None:
                 break
             moves.append(move)
@@ -75,16 +70,6 @@ class Attempt(NamedTuple):
     def tokens(self) -> list[int]:
         """Return the prompt and the attempt as tokens."""
         return TOKENIZER.encode(f"{countdown_prompt(self.puzzle)} {self.text}")
-
-
-def parse_step(step: str, numbers: Numbers) -> Move | None:
-    """Return the move that a step writes, or None if it is no legal move from these numbers."""
-    match = STEP.fullmatch(step)
-    if match is None:
-        return None
-    left, operator, right, result = match.groups()
-    move = Move(int(left), operator, int(right), int(result))
-    return move if move in legal_moves(numbers) else None
 
 
 def first_wrong_step(attempt: Attempt) -> int | None:

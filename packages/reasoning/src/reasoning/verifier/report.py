@@ -174,9 +174,9 @@ def best_of_eight(
     n_generated = sum(len(text.split()) + 1 for _, text in pairs)
     tokens, weights = {"eight traces, generated": n_generated}, {}
     for kind, verifier in verifiers.items():
-        n_before = verifier.n_read
+        n_before = verifier.meter.read.total()
         steps = verifier.step_scores([each.attempt for each in candidates])
-        tokens[f"eight traces, read by the {kind} model"] = verifier.n_read - n_before
+        tokens[f"eight traces, read by the {kind} model"] = verifier.meter.read.total() - n_before
         for how in AGGREGATIONS if kind == "process" else ("last",):
             scores[f"{kind}, {how}"] = [aggregate(row, how) for row in steps]
         weights[f"vote weighted by {kind}, last"] = scores[f"{kind}, last"]

@@ -1,7 +1,8 @@
 """Scores of a verifier: values of the states of a search, and of the steps of an attempt.
 
-Verifiers read, and generate nothing. The tokens that they read are counted, since a search that
-asks a verifier pays for them.
+Verifiers read, and generate nothing. The tokens that they read are counted like those of a model
+(`search.cost`): without prompts, and in a search without the moves that were read for the state
+before.
 """
 
 from collections.abc import Sequence
@@ -9,9 +10,10 @@ from collections.abc import Sequence
 import torch
 
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
+from reasoning.search.cost import Meter
 from reasoning.search.state import SearchState
 from reasoning.values.policy_value import moves_text
-from reasoning.verifier.attempts import Attempt
+from reasoning.verifier.attempts import STEP_TOKENS, Attempt
 from reasoning.verifier.data import label_ends
 from reasoning.verifier.model import Verifier
 
@@ -22,18 +24,20 @@ class VerifierValue:
     The state is read as a first attempt: the prompt, and the moves as a trace writes them.
     """
 
-    def __init__(self, verifier: Verifier) -> None:
-        self.verifier = verifier
-        self.n_read = 0
-        """Tokens that were read so far."""
+    def __init__(self, verifier: Verifier, meter: Meter | None = None) -> None:
+        self.verifier, self.meter = verifier, meter or Meter()
 
     def __call__(self, states: Sequence[SearchState]) -> list[float]:
         """Return the chance of each state, read at its last token."""
+        for state in states:
+            self.meter.read[state.puzzle] += STEP_TOKENS if state.moves else 0
         attempts = [Attempt(state.puzzle, moves_text(state.moves)) for state in states]
         return [scores[-1] for scores in self.state_scores(attempts)]
 
     def step_scores(self, attempts: Sequence[Attempt]) -> list[list[float]]:
         """Return the scores of the steps of each attempt, in one pass over its text."""
+        for attempt in attempts:
+            self.meter.read[attempt.puzzle] += len(attempt.text.split())
         return [scores[1:] for scores in self.state_scores(attempts)]
 
     def state_scores(self, attempts: Sequence[Attempt]) -> list[list[float]]:
@@ -49,5 +53,4 @@ class VerifierValue:
             chances = self.verifier.chances(rows.to(device)).tolist()
             for attempt, row in zip(part, chances, strict=True):
                 scores.append([row[end] for end in label_ends(attempt)])
-            self.n_read += sum(map(len, texts))
         return scores
