@@ -34,7 +34,7 @@ from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.grpo.evaluation import Evaluation, compare_evaluations, evaluate
 from reasoning.grpo.grpo import grpo
 from reasoning.grpo.rewards import countdown_reward, score_rollout
-from reasoning.start.data import Tasks, sample_puzzle
+from reasoning.start.data import sample_puzzle
 from reasoning.start.gate import MAX_TRACE, held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.start.traces import countdown_prompt
@@ -75,7 +75,7 @@ class ComparisonConfig:
 def main(config: ComparisonConfig) -> int:
     """Train both in turns, and print what each gained and what a phase took."""
     start = load_start_model()
-    tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
+    tasks = start.tasks()
     held_out = [countdown_prompt(each) for each in held_out_puzzles(tasks, config.n_problems)]
 
     def prompts(phase: int) -> list[list[int]]:

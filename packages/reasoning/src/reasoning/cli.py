@@ -12,6 +12,7 @@ REASONING = Program(
         "grpo": "train a model on rewards of its own answers, by GRPO or a control",
         "distill": "train a small student on a larger teacher's traces or probabilities",
         "compare": "compare results and speed with trl, transformers and math-verify",
+        "demo": "one puzzle by each method, then all methods on a few problems, in two minutes",
     },
     distributed=("train", "prm", "grpo", "distill"),
 )

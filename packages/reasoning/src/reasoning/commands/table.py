@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table as Grid
 
 from gpt.errors import BadInput
 from gpt.runs.progress import report_message
-from reasoning.start.data import Tasks
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import StartModel, load_start_model
 from reasoning.table.claims import CHAIN_CLAIMS, COUNTDOWN_CLAIMS, ClaimResult, check_claims
-from reasoning.table.countdown_rows import COUNTDOWN_ROWS
+from reasoning.table.grid import claims_grid, rates_grid
 from reasoning.table.measure import TASKS, RowKey, Table, open_table, run_rows
 from reasoning.table.picture import draw_costs
 from reasoning.table.report import RowRate, right_of, row_rate
@@ -56,7 +54,7 @@ class TableConfig:
 
 def run(config: TableConfig) -> int:
     """Measure the rows that are missing, then print all of them and check what is said of them."""
-    start, folder = load_start_model(), Path(config.runs, config.name)
+    start, folder, console = load_start_model(), Path(config.runs, config.name), Console()
     table = open_table(folder, {"n_problems": config.n_problems}, config.overwrite)
     for seed in range(config.n_seeds):
         for task, row, _ in run_rows(make_setting(start, config, seed), folder, table, config.only):
@@ -75,9 +73,10 @@ def run(config: TableConfig) -> int:
     if config.json:
         print(json.dumps(as_json(config, rates, claims)))
     else:
+        problems = f"{config.n_problems} problems, seeds 0 to {config.n_seeds - 1}"
         for task in rates:
-            print_rates(task, rates[task], config)
-            print_claims(claims[task])
+            console.print(rates_grid(task, rates[task], f"{task}: {problems}"))
+            console.print(claims_grid(claims[task]))
     report_message(
         f"the rows are in {str(folder)!r}, the picture of their costs is {str(picture)!r}"
     )
@@ -86,7 +85,7 @@ def run(config: TableConfig) -> int:
 
 def make_setting(start: StartModel, config: TableConfig, seed: int) -> Setting:
     """Return the problems, which are the same for all seeds, and the models."""
-    tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
+    tasks = start.tasks()
     return Setting(
         held_out_puzzles(tasks, config.n_problems),
         fresh_chains(tasks, config.n_problems),
@@ -128,34 +127,3 @@ def as_json(
             for each in results
         ],
     }
-
-
-def print_rates(task: str, rates: dict[str, RowRate], config: TableConfig) -> None:
-    """Print one line per row."""
-    title = f"{task}: {config.n_problems} problems, {config.n_seeds} seeds"
-    grid = Grid("", "right", "95 % interval", "generated", "read", "states", "uses", title=title)
-    grid.box = None
-    for name, rate in rates.items():
-        grid.add_row(
-            name,
-            f"{rate.right:.1%}",
-            f"{rate.low:.1%} to {rate.high:.1%}",
-            *(f"{number:.0f}" for number in (rate.generated, rate.read, rate.evaluated)),
-            COUNTDOWN_ROWS[name].oracles if task == "countdown" else "model",
-        )
-    Console().print(grid)
-
-
-def print_claims(results: list[ClaimResult]) -> None:
-    """Print what is said about the rows, and whether it holds."""
-    grid = Grid("", "points", "95 % interval, paired", "more than", "", box=None)
-    for each in results:
-        claim, gain = each.claim, each.gain
-        grid.add_row(
-            f"{claim.better} over {claim.worse}",
-            f"{100 * gain.mean:+.1f}",
-            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}",
-            f"{claim.points:g}",
-            "holds" if each.holds else "does not hold",
-        )
-    Console().print(grid)

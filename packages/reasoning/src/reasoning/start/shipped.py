@@ -15,6 +15,7 @@ from gpt.files import write_atomically
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.runs.folder import RunFolder
+from reasoning.start.data import Tasks
 from reasoning.start.gate import StartReport
 
 START_FILE = "start.safetensors"
@@ -35,6 +36,10 @@ class StartModel(NamedTuple):
     """Options of `reasoning train` that decide the weights; those of the loop are in `loop`."""
     report: StartReport
     """How often samples were right when it was written."""
+
+    def tasks(self) -> Tasks:
+        """Return the tasks that it was trained on, and the problems that were held out."""
+        return Tasks.load(self.recipe["chain_operand"], self.recipe["chain_operations"])
 
 
 def save_start_model(path: Path, model: GPT, folder: RunFolder, report: StartReport) -> None:

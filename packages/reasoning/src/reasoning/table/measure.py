@@ -6,7 +6,7 @@ that was interrupted continues after its last row.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,10 @@ from reasoning.table.setting import Outcome, Setting
 
 ROWS_FILE = "rows.jsonl"
 SETTINGS_FILE = "settings.json"
-TASKS = {"chain": CHAIN_ROWS, "countdown": COUNTDOWN_ROWS}
+TASKS: dict[str, dict[str, Callable[[Setting], list[Outcome]]]] = {
+    "chain": CHAIN_ROWS,
+    "countdown": {name: row.outcomes for name, row in COUNTDOWN_ROWS.items()},
+}
 
 
 class RowKey(NamedTuple):

@@ -1,0 +1,110 @@
+"""`reasoning demo`: one puzzle solved by each method, then all methods on a few problems."""
+
+import json
+from collections import deque
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gpt.errors import BadInput
+from gpt.runs.progress import report_message
+from reasoning.search.methods import METHODS, Problem, Step
+from reasoning.start.gate import fresh_chains, held_out_puzzles
+from reasoning.start.shipped import StartModel, load_start_model
+from reasoning.table.grid import rates_grid
+from reasoning.table.measure import TASKS
+from reasoning.table.picture import draw_costs
+from reasoning.table.report import RowRate, row_rate
+from reasoning.table.setting import Setting
+from reasoning.tasks.countdown import Puzzle
+from reasoning.verifier.shipped import load_verifier
+
+PUZZLE = Puzzle((4, 7, 9, 11), 24)
+"""The puzzle of the chapters. It is held out: no model was trained on its numbers."""
+SHOWN = ("vote", "mcts")
+"""Methods whose work is shown."""
+
+
+@dataclass(frozen=True)
+class DemoConfig:
+    """Solve one puzzle by every method, then measure all methods on a few problems."""
+
+    n_problems: int = 40
+    """Held-out puzzles, and as many chains. More make the table more certain."""
+    runs: Path = Path("runs/demo")
+    """Folder of the picture."""
+    json: bool = False
+    """Print one JSON document instead of tables."""
+
+    def __post_init__(self) -> None:
+        """Raise BadInput if there are no problems."""
+        if self.n_problems < 1:
+            raise BadInput(f"n_problems must be at least 1, got {self.n_problems}")
+
+
+def run(config: DemoConfig) -> int:
+    """Show the methods on one puzzle, and their rates and costs on some."""
+    start, console = load_start_model(), Console()
+    problem = Problem(PUZZLE, start.model, temperature=1.0, n_samples=16, max_evaluated=64, seed=0)
+    steps: dict[str, Step] = {}
+    for name, method in METHODS.items():
+        report_message(f"{name}: {method.about}")
+        [steps[name]] = deque(method.solve(problem), maxlen=1)
+    report_message(f"all methods on {config.n_problems} puzzles and {config.n_problems} chains")
+    rates = measure_methods(start, config.n_problems)
+    picture = config.runs / "costs.png"
+    config.runs.mkdir(parents=True, exist_ok=True)
+    draw_costs(rates["countdown"], picture)
+    if config.json:
+        print(json.dumps(as_json(steps, rates)))
+        return 0
+    for name in SHOWN:
+        console.print(f"\n{METHODS[name].about}:", highlight=False)
+        console.print(steps[name].picture)
+    console.print(solutions_grid(steps))
+    for task, rows in rates.items():
+        console.print(rates_grid(task, rows, f"\n{task}: {config.n_problems} problems"))
+    console.print(f"\nWhat each method costs: {picture}", soft_wrap=True, highlight=False)
+    return 0
+
+
+def measure_methods(start: StartModel, n_problems: int) -> dict[str, dict[str, RowRate]]:
+    """Return the rates of all rows of the table on a few problems."""
+    tasks, verifier = start.tasks(), load_verifier().verifier
+    puzzles, chains = held_out_puzzles(tasks, n_problems), fresh_chains(tasks, n_problems)
+    setting = Setting(puzzles, chains, start.model, verifier, seed=0)
+    return {
+        task: {name: row_rate([row(setting)]) for name, row in rows.items()}
+        for task, rows in TASKS.items()
+    }
+
+
+def solutions_grid(steps: dict[str, Step]) -> Table:
+    """Return the answer of each method to the puzzle, and what it cost."""
+    title = f"\n{PUZZLE.target} of {', '.join(map(str, PUZZLE.numbers))}"
+    grid = Table("", "answer", "", "generated", "read", "states", "uses", title=title)
+    grid.box = None
+    for name, step in steps.items():
+        answer, cost = step.solution.answer, step.solution.cost
+        verdict = "[green]right[/]" if step.solution.fault is None else "[red]wrong[/]"
+        spent = map(str, (cost.generated, cost.read, cost.evaluated))
+        grid.add_row(name, answer or "none", verdict, *spent, ", ".join(METHODS[name].oracles))
+    return grid
+
+
+def as_json(steps: dict[str, Step], rates: dict[str, dict[str, RowRate]]) -> dict[str, object]:
+    """Return the answers to the puzzle, and the rates."""
+    answers = {
+        name: {
+            "answer": step.solution.answer,
+            "right": step.solution.fault is None,
+            "cost": asdict(step.solution.cost),
+        }
+        for name, step in steps.items()
+    }
+    rows = {
+        task: {name: rate._asdict() for name, rate in rows.items()} for task, rows in rates.items()
+    }
+    return {"puzzle": PUZZLE._asdict(), "answers": answers, "rows": rows}

@@ -1,0 +1,39 @@
+"""The table as it is printed: one line per row, and one per claim."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.table import Table
+
+from reasoning.table.claims import ClaimResult
+from reasoning.table.countdown_rows import COUNTDOWN_ROWS
+from reasoning.table.report import RowRate
+
+
+def rates_grid(task: str, rates: Mapping[str, RowRate], title: str) -> Table:
+    """Return the rates of the rows of a task, what they cost per problem, and what they use."""
+    grid = Table("", "right", "95 % interval", "generated", "read", "states", "uses", title=title)
+    grid.box = None
+    for name, rate in rates.items():
+        grid.add_row(
+            name,
+            f"{rate.right:.1%}",
+            f"{rate.low:.1%} to {rate.high:.1%}",
+            *(f"{number:.0f}" for number in (rate.generated, rate.read, rate.evaluated)),
+            COUNTDOWN_ROWS[name].oracles if task == "countdown" else "model",
+        )
+    return grid
+
+
+def claims_grid(results: Sequence[ClaimResult]) -> Table:
+    """Return what is said about the rows, with the measured differences in points."""
+    grid = Table("", "points", "95 % interval, paired", "more than", "", box=None)
+    for each in results:
+        claim, gain = each.claim, each.gain
+        grid.add_row(
+            f"{claim.better} over {claim.worse}",
+            f"{100 * gain.mean:+.1f}",
+            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}",
+            f"{claim.points:g}",
+            "holds" if each.holds else "does not hold",
+        )
+    return grid
