@@ -12,6 +12,8 @@ from reasoning.commands.compare import compared_groups
 from reasoning.comparison import answer_rows, distillation_rows, grpo_speed, sampling_rows
 from reasoning.comparison.grpo_speed import StepBenchmark
 from reasoning.distillation.loss import distillation_loss
+from reasoning.evaluation import baselines as evaluation_baselines
+from reasoning.evaluation.awkward_answers import read_awkward_answers
 from reasoning.voting.votes import majority_vote
 
 pytestmark = pytest.mark.baselines
@@ -84,6 +86,15 @@ def test_a_timed_sampling_row_has_its_floor_and_both_times(monkeypatch):
     batched, calls = sampling_rows.sampling_rows(timed=True)
     assert (batched.floor, calls.floor) == (1.5, 5.0)
     assert all(row.is_equal and row.speedup > 0 for row in (batched, calls))
+
+
+def test_wrong_verdicts_are_counted(monkeypatch):
+    few = [row for row in read_awkward_answers() if not row.differs][:12]
+    for module in (answer_rows, evaluation_baselines):
+        monkeypatch.setattr(module, "read_awkward_answers", lambda: few)
+    assert answer_rows.verdict_row().is_equal
+    monkeypatch.setattr(evaluation_baselines, "our_verdict", lambda row: not row.right)
+    assert answer_rows.verdict_row().max_abs_diff == 12
 
 
 def test_votes_that_count_answers_without_a_value_are_counted(monkeypatch):

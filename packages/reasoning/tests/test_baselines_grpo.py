@@ -54,6 +54,10 @@ WRONG_LOSSES = {
     "GSPO": ("gspo", GROUP_LOSSES["gspo"]._replace(token_losses=grpo_token_losses)),
     "Dr. GRPO": ("dr_grpo", GROUP_LOSSES["dr_grpo"]._replace(lengths=GROUP_LOSSES["dapo"].lengths)),
     "DAPO": ("dapo", GROUP_LOSSES["dapo"]._replace(lengths=GROUP_LOSSES["grpo"].lengths)),
+    "BNPO, one minibatch": (
+        "dapo",
+        GROUP_LOSSES["dapo"]._replace(lengths=GROUP_LOSSES["dr_grpo"].lengths),
+    ),
     "CISPO": (
         "cispo",
         CISPO._replace(token_losses=lambda *args: CISPO.token_losses(*args[:-1], 1 + args[-1])),

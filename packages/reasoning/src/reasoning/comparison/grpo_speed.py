@@ -13,6 +13,7 @@ import random
 import statistics
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from reasoning.grpo.grpo import grpo, minibatch_loss
 from reasoning.start.gate import MAX_TRACE
 from reasoning.start.shipped import load_start_model
 from reasoning.start.traces import countdown_prompt
-from reasoning.tasks.countdown import Puzzle
+from reasoning.tasks.countdown import Puzzle, all_puzzles
 from reasoning.tasks.vocabulary import TOKENIZER
 
 if TYPE_CHECKING:
@@ -73,13 +74,15 @@ class StepBenchmark:
         )
 
     def prompts(self, phase: int) -> list[list[int]]:
-        """Draw the prompts of a phase: puzzles, solvable or not."""
-        draw, prompts = random.Random(phase), []
-        for _ in range(self.n_prompts):
-            a, b, c, d = (draw.randint(1, 12) for _ in range(4))
-            puzzle = Puzzle((a, b, c, d), draw.randint(10, 99))
-            prompts.append(TOKENIZER.encode(countdown_prompt(puzzle)))
-        return prompts
+        """Draw the prompts of a phase: puzzles that can be solved."""
+        puzzles = random.Random(phase).sample(solvable_puzzles(), self.n_prompts)
+        return [TOKENIZER.encode(countdown_prompt(puzzle)) for puzzle in puzzles]
+
+
+@cache
+def solvable_puzzles() -> tuple[Puzzle, ...]:
+    """Return all puzzles of four numbers that have a solution."""
+    return tuple(all_puzzles(4))
 
 
 def equal_lengths_row() -> ComparisonRow:
