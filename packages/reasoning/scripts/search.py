@@ -2,14 +2,14 @@
 
     uv run python packages/reasoning/scripts/search.py --n-problems 100
 
-No row uses a verifier. All but `one trace` know the rules, and the rows but the first and `beam,
-end test hidden` use the end test.
+No row uses a verifier. `one trace` is the model alone; all others know the rules. They use the end
+test as well, but for `beam, own verdict`, in which the model judges its own attempts.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ from reasoning.search.cost import Meter
 from reasoning.search.evaluators import Estimates, Rollouts, SequenceChance
 from reasoning.search.language_model import LanguageModel
 from reasoning.search.mcts import MCTSConfig, mcts
+from reasoning.search.own_verdict import OwnVerdict
 from reasoning.search.proposals import LikeliestMoves
 from reasoning.search.random_play import RandomPlay
 from reasoning.search.result import SearchTree, Solution, final_trees
@@ -65,15 +66,16 @@ class SearchConfig:
 
 def searches(
     puzzles: list[Puzzle], policy: LanguageModel, free: RandomPlay, limit: int, seed: int
-) -> dict[str, Callable[[], Iterator[list[SearchTree]]]]:
+) -> dict[str, Callable[[], Iterator[Sequence[SearchTree]]]]:
     """Return each search by its name; none has begun."""
     likeliest, random = LikeliestMoves(policy), np.random.default_rng(seed)
     rollouts, free_rollouts = Rollouts(policy), Rollouts(free)
-    chance, hidden = (Estimates(SequenceChance(policy), known) for known in (True, False))
+    chance = Estimates(SequenceChance(policy), uses_end_test=True)
+    hidden = Estimates(OwnVerdict(policy), uses_end_test=False)
     constant = Estimates(lambda states: [0.5] * len(states), uses_end_test=True)
     config = MCTSConfig(N_SIMULATIONS, limit)
     return {
-        "beam, end test hidden": lambda: breadth_first_search(puzzles, likeliest, hidden, 8, 5),
+        "beam, own verdict": lambda: breadth_first_search(puzzles, likeliest, hidden, 8, 5),
         "beam of samples": lambda: breadth_first_search(puzzles, policy, rollouts, 8, 5, limit),
         "beam of likeliest": lambda: breadth_first_search(
             puzzles, likeliest, rollouts, 8, 5, limit

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from reasoning.search.evaluators import Estimates, Rollouts, SequenceChance
+from reasoning.search.cost import Cost, Meter
+from reasoning.search.evaluators import Estimates, Evaluation, Rollouts, SequenceChance
 from reasoning.search.random_play import RandomPlay
+from reasoning.search.result import SearchTree, Solution
 from reasoning.search.state import SearchState
 from reasoning.tasks.countdown import Move, Puzzle, legal_moves
 from reasoning.tasks.exact import random_play_value
@@ -92,3 +94,34 @@ def test_random_play_gives_all_moves_the_same_chance():
 def test_a_policy_values_a_state_by_the_chances_of_its_moves():
     value = SequenceChance(RandomPlay(np.random.default_rng(0)))
     assert value([ROOT, SIX, WON]) == pytest.approx([1, 1 / 9, 1 / 9 / len(legal_moves((4, 6)))])
+
+
+def test_the_states_of_rollouts_count_as_evaluated():
+    tree = SearchTree(PUZZLE, None)
+    assert tree.best_attempt is None
+    ending = (Move(3, "+", 2, 5), Move(5, "*", 4, 20))
+    assert tree.add(ROOT, Evaluation(0.0, {ending: 0.0}), limit=3)
+    assert tree.evaluated == {(2, 3, 4), (4, 5), (20,)}
+    assert tree.best_attempt is None  # a value of 0 is no answer
+    assert not tree.add(SIX, Evaluation(0.5, {}), limit=3)
+    assert len(tree.evaluated) == 3
+    assert tree.add(SIX, Evaluation(1.0, {WON.moves: 1.0, LOST.moves: 0.0}), limit=6)
+    assert tree.evaluated == {(2, 3, 4), (4, 5), (20,), (4, 6), (24,), (2,)}
+    solution = tree.solution(Meter())
+    assert solution.answer == "3 * 2 * 4"
+    assert solution.fault is None
+    assert solution.cost.evaluated == 6
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault"),
+    [
+        ("2 * 3 * 4", None),
+        (None, "there is no answer"),
+        ("2 * 3 * 5", "it uses 2, 3, 5 and not 2, 3, 4"),
+        ("2 * ( 3", "a parenthesis is not closed"),
+        ("2 + 3 + 4", "it is 9 and not 24"),
+    ],
+)
+def test_an_answer_is_judged_by_the_rules(answer, fault):
+    assert Solution(PUZZLE, answer, Cost()).fault == fault

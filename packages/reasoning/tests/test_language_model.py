@@ -7,12 +7,14 @@ import torch
 
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.search.cost import Meter
+from reasoning.search.evaluators import SequenceChance
 from reasoning.search.language_model import LanguageModel, parse_moves, reading_cost
+from reasoning.search.own_verdict import OwnVerdict
 from reasoning.search.state import SearchState
 from reasoning.start.shipped import load_start_model
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Move, Puzzle, legal_moves
-from reasoning.tasks.vocabulary import TOKENIZER
+from reasoning.tasks.vocabulary import HIT, MISS, TOKENIZER
 from reasoning.values.policy_value import policy_values
 
 PUZZLE = Puzzle((4, 5, 7, 9), 24)
@@ -117,6 +119,23 @@ def test_read_tokens_by_hand(language_model):
     language_model.move_chances([ROOT, FIRST, FIRST])
     assert language_model.meter.cost(PUZZLE, 7).read == 12 + 12
     assert language_model.meter.cost(PUZZLE, 7).evaluated == 7
+
+
+def test_the_model_tells_a_hit_from_a_miss(language_model):
+    late = FIRST.child(Move(9, "-", 5, 4))
+    ends = [late.child(move) for move in legal_moves(late.numbers)]
+    value = OwnVerdict(language_model)
+    by_result = {
+        state.moves[-1].result: value for state, value in zip(ends, value(ends), strict=True)
+    }
+    assert by_result[24] > 0.9  # 28 - 4
+    assert all(value < 0.1 for result, value in by_result.items() if result != 24)
+    chances = SequenceChance(language_model)([ROOT, FIRST])
+    assert value([ROOT, FIRST]) == pytest.approx(chances, rel=1e-4)
+    words = TOKENIZER.encode(f"{countdown_prompt(PUZZLE)} 7 * 4 = 28 ; 9 - 5 = 4 ; 28 - 4 = 24 ;")
+    logits = language_model.model(torch.tensor([words]))[0, -1]
+    hit, miss = (float(logits[TOKENIZER.ids[word]].detach().exp()) for word in (HIT, MISS))
+    assert by_result[24] == pytest.approx(hit / (hit + miss), rel=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import runpy
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -136,3 +138,17 @@ def test_a_wrong_call_is_one_sentence(name, tmp_path, monkeypatch, capsys):
     [sentence] = printed.err.splitlines()
     assert sentence.startswith("reasoning: ")
     assert re.search(message, sentence), sentence
+
+
+def test_the_script_compares_the_searches(monkeypatch, capsys):
+    path = Path(__file__).parents[1] / "scripts" / "search.py"
+    options = ["--n-problems", "3", "--n-seeds", "1", "--max-evaluated", "20", "--json"]
+    monkeypatch.setattr("sys.argv", [str(path), *options])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(path), run_name="__main__")
+    report = json.loads(capsys.readouterr().out)
+    assert stop.value.code == 0
+    assert {"one trace", "UCT, no model", "PUCT"} < set(report["rows"])
+    for name, row in report["rows"].items():
+        assert 0 <= row["low"] <= row["solved"] <= row["high"] <= 1, name
+        assert row["evaluated"] <= 20 or name == "beam, own verdict"

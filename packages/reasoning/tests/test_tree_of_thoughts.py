@@ -141,6 +141,17 @@ def test_depth_first_search_prunes_and_backtracks():
     assert len(steps) == 3
 
 
+def test_a_value_must_exceed_the_threshold():
+    half = Estimates(lambda states: [0.5] * len(states), uses_end_test=False)
+    for threshold, n_asked in ((0.5, 1), (0.49, 10)):
+        policy = EveryMove()
+        [tree] = final_trees(
+            depth_first_search([Puzzle((2, 3, 5), 17)], policy, half, 99, threshold)
+        )
+        assert len(policy.asked) == n_asked
+        assert {child.is_kept for child in tree.root.children} == {threshold < 0.5}
+
+
 def test_depth_first_search_ends_at_the_first_win():
     policy = EveryMove()
     trees = final_trees(

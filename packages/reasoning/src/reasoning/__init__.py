@@ -2,5 +2,5 @@
 
 Read `tasks` (the problems and their checkers), then `start` (a small model that tries, notices a
 miss and tries again), `evaluation` (how often it is right), `values` (how often it wins from a
-state, exactly) and `voting`.
+state, exactly), `voting` and `search`.
 """

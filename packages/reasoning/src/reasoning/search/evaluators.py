@@ -108,8 +108,11 @@ class SequenceChance:
         self.chances |= zip(ordered, self.policy.move_chances(ordered), strict=True)
         return [
             math.prod(
-                self.chances[each][move]
-                for each, move in zip(before[state], state.moves, strict=True)
+                (
+                    self.chances[each][move]
+                    for each, move in zip(before[state], state.moves, strict=True)
+                ),
+                start=1.0,
             )
             for state in states
         ]
