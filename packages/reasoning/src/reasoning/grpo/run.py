@@ -110,8 +110,6 @@ class GrpoConfig(RunOptions):
         super().__post_init__()
         if self.n_evaluated < 1:
             raise BadInput(f"n_evaluated must be at least 1, got {self.n_evaluated}")
-        if self.loop.patience:
-            raise BadInput("patience has no effect here: this training has no validation")
 
 
 class GrpoSetup(NamedTuple):
@@ -203,7 +201,7 @@ def read_prompts(path: Path) -> list[str]:
     return prompts
 
 
-def create_run(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
+def create_grpo_run(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
     """Write the tokenizer and the config of a new run."""
     folder.clear()
     save_tokenizer(folder.tokenizer, TOKENIZER)
