@@ -15,7 +15,8 @@ from gpt.runs.folder import RunFolder, load_model
 from reasoning.cli import main
 from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.grpo.controls import countdown_batches
-from reasoning.grpo.run import GrpoConfig, load_initial_model, phase_prompts
+from reasoning.grpo.options import GrpoConfig
+from reasoning.grpo.run import load_initial_model, phase_prompts
 from reasoning.start.data import Tasks
 from reasoning.tasks.vocabulary import TOKENIZER
 

@@ -12,9 +12,9 @@ from gpt.runs.folder import RunFolder, load_model
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from reasoning.grpo.evaluation import compare_evaluations, evaluate
+from reasoning.grpo.options import GrpoConfig
 from reasoning.grpo.rewards import countdown_reward
 from reasoning.grpo.run import (
-    GrpoConfig,
     GrpoSetup,
     check_processes,
     create_grpo_run,
