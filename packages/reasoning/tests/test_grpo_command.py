@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from gpt.cli import main as gpt_main
-from gpt.errors import BadInput
 from gpt.runs.folder import RunFolder, load_model
-from gpt.training.loop import LoopConfig
 from reasoning.cli import main
 from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.grpo.controls import countdown_batches
-from reasoning.grpo.run import GrpoConfig, load_initial_model, phase_prompts
+from reasoning.grpo.options import GrpoConfig
+from reasoning.grpo.run import load_initial_model, phase_prompts
 from reasoning.start.data import Tasks
 from reasoning.tasks.vocabulary import TOKENIZER
 
@@ -66,11 +65,16 @@ def test_a_run_is_trained_and_opens_in_gpt(home, capsys):
     assert (home / "exported" / "model.safetensors").is_file()
 
 
-def test_the_table_shows_gains_with_intervals(home, capsys):
-    assert main(["grpo", *SMALL, "--n-phases", "1", "--reward", "length.py"]) == 0
+def test_the_table_shows_pass_rates_only_of_countdown(home, capsys):
+    assert main(["grpo", *SMALL, "--n-phases", "1", "--reward", "random"]) == 0
     out = capsys.readouterr().out
-    assert "before" in out and "after" in out and "flat groups" in out
-    assert "points, 95 % interval" in out
+    assert "before" in out and "pass@32" in out and "flat groups of 8" in out
+    assert "pass@1: +0.00 points, 95 % interval +0.00 to +0.00" in out  # 12 tokens are too few
+    options = ["--n-phases", "1", "--reward", "length.py", "--prompts", "prompts.txt"]
+    assert main(["grpo", *SMALL, *options, "--overwrite"]) == 0
+    out = capsys.readouterr().out
+    assert "score" in out and "pass@" not in out and "points" not in out
+    assert "score: +" in out or "score: -" in out
 
 
 @pytest.mark.parametrize("method", ["grpo", "rejection-sft", "continued-sft"])
@@ -169,11 +173,6 @@ def test_options_that_cannot_be_used_are_refused_in_one_line(home, capsys, optio
     assert main(["grpo", *SMALL, "--n-phases", "1", *options.split()]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("reasoning: ") and message in error
-
-
-def test_patience_is_refused():
-    with pytest.raises(BadInput, match="patience has no effect here"):
-        GrpoConfig(loop=LoopConfig(patience=1))
 
 
 CALL = [

@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -78,6 +81,14 @@ def test_a_reward_is_read_from_a_file(tmp_path):
     file = tmp_path / "brief.py"
     file.write_text("def reward(prompt, answers):\n    return [-len(a) for a in answers]\n")
     assert checked_scores(load_reward(file), PROMPT, ["", "hit"]) == [0, -3]
+
+
+def test_the_reward_of_the_readme_can_be_read(tmp_path):
+    readme = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+    [source] = re.findall(r"```py\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "reward.py").write_text(source)
+    found = checked_scores(load_reward(tmp_path / "reward.py"), PROMPT, ["1 + 2 ; hit", "miss"])
+    assert found == pytest.approx([1 - 0.05, -0.01])
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,12 @@ from gpt.runs.folder import RunFolder, load_model
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from reasoning.grpo.evaluation import compare_evaluations, evaluate
+from reasoning.grpo.options import GrpoConfig
+from reasoning.grpo.rewards import countdown_reward
 from reasoning.grpo.run import (
-    GrpoConfig,
     GrpoSetup,
     check_processes,
-    create_run,
+    create_grpo_run,
     load_initial_model,
     load_setup,
     run_grpo,
@@ -32,14 +33,14 @@ def run(config: GrpoConfig) -> int:
             check_processes(config)
             setup = load_setup(config)
             if is_first and config.resume is None:
-                create_run(run.folder, config, setup)
+                create_grpo_run(run.folder, config, setup)
         run_grpo(run, config, setup)
         if run.is_finished:
-            finish(run.folder, config, setup)
+            report_gains(run.folder, config, setup)
     return run.status
 
 
-def finish(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
+def report_gains(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
     """Evaluate the model before and after the training, and report the gains."""
     report_message(f"sampling {len(setup.evaluated)} problems, before and after the training")
     models = {"before": load_initial_model(config.model), "after": load_model(folder.path)[0]}
@@ -52,7 +53,7 @@ def finish(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
     if config.json:
         print(json.dumps(report))
     else:
-        print_report(report)
+        print_gains(report, is_share=setup.evaluation_reward is countdown_reward)
     quoted, prompt = shlex.quote(str(folder.path)), shlex.quote(setup.evaluated[0])
     report_message(
         f"the run is in {quoted}; sample from it with: "
@@ -60,21 +61,23 @@ def finish(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
     )
 
 
-def print_report(report: dict[str, Any]) -> None:
-    """Print the rates as a table, and the gains below it."""
-    names = {
-        "score": "score (pass@1)",
-        "greedy": "greedy",
-        "pass_at_8": "pass@8",
-        "pass_at_32": "pass@32",
-        "flat": "flat groups of 8",
-    }
+def print_gains(report: dict[str, Any], is_share: bool) -> None:
+    """Print the rates as a table, and the gains below it.
+
+    Scores of countdown are shares of problems; those of other rewards have a scale of their own,
+    and pass rates would mean nothing.
+    """
+    names = {"score": "score", "greedy": "greedy"}
+    if is_share:
+        names = {"score": "pass@1", "pass_at_8": "pass@8", "pass_at_32": "pass@32"}
+        names |= {"flat": "flat groups of 8", "greedy": "greedy"}
     table = Table("", *names.values(), "entropy", "tokens", box=None)
     for when in ("before", "after"):
         rates = report[when]
-        shares = (f"{rates[name]:.1%}" for name in names)
-        table.add_row(when, *shares, f"{rates['entropy']:.3f}", f"{rates['length']:.1f}")
+        shown = (f"{rates[name]:.1%}" if is_share else f"{rates[name]:.3f}" for name in names)
+        table.add_row(when, *shown, f"{rates['entropy']:.3f}", f"{rates['length']:.1f}")
     Console().print(table)
+    unit, factor = (" points", 100) if is_share else ("", 1)
     for name, gain in report["gains"].items():
-        points, low, high = (f"{100 * gain[each]:+.1f}" for each in ("gain", "low", "high"))
-        print(f"{name}: {points} points, 95 % interval {low} to {high}")
+        change, low, high = (f"{factor * gain[each]:+.2f}" for each in ("gain", "low", "high"))
+        print(f"{names[name]}: {change}{unit}, 95 % interval {low} to {high}")

@@ -18,7 +18,7 @@ from reasoning.grpo.rewards import TextReward, checked_scores
 from reasoning.tasks.vocabulary import TOKENIZER
 from reasoning.voting.curve import bootstrap_interval
 
-N_SAMPLES = 32
+EVALUATION_SAMPLES = 32
 GROUP = 8
 """Answers of a group, of which the share of flat groups is reported."""
 
@@ -55,18 +55,18 @@ def evaluate(
 ) -> Evaluation:
     """Sample each prompt 32 times and answer it greedily once."""
     generator = torch.Generator().manual_seed(seed)
-    policy, per_pass = share_layers_as(Policy, model), ROWS_AT_ONCE // N_SAMPLES
+    policy, per_pass = share_layers_as(Policy, model), ROWS_AT_ONCE // EVALUATION_SAMPLES
     scores, nats, n_tokens = [], 0.0, 0
     for begin in range(0, len(prompts), per_pass):
         some = prompts[begin : begin + per_pass]
-        repeated = [TOKENIZER.encode(prompt) for prompt in some for _ in range(N_SAMPLES)]
+        repeated = [TOKENIZER.encode(prompt) for prompt in some for _ in range(EVALUATION_SAMPLES)]
         answers = rollout(policy, repeated, max_new_tokens, TOKENIZER.end_of_text, generator)
         with torch.no_grad():
             nats -= policy(answers.rows.tokens, answers.rows.mask).sum().item()
         n_tokens += int(count_answer_tokens(answers.rows.mask, at_least=1))
         texts = [decode(TOKENIZER, each).strip() for _, each in answers.prompts_and_answers()]
         for number, prompt in enumerate(some):
-            samples = texts[number * N_SAMPLES : (number + 1) * N_SAMPLES]
+            samples = texts[number * EVALUATION_SAMPLES : (number + 1) * EVALUATION_SAMPLES]
             scores.append(checked_scores(reward, prompt, samples))
     first = sample_texts(model, prompts, 1, 0.0, max_new_tokens, generator)
     pairs = zip(prompts, first, strict=True)

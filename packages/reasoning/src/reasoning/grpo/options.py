@@ -1,0 +1,82 @@
+"""Options of `reasoning grpo`."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal, TypeVar
+
+import tyro
+
+from gpt.errors import BadInput
+from gpt.runs.options import RunOptions
+from gpt.training.loop import LoopConfig
+from reasoning.grpo.config import GRPOHyperparameters
+
+_Value = TypeVar("_Value")
+Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
+"""An inherited option that the command does not have."""
+SHIPPED_NAME = "start"
+"""Name of the model that comes with the package."""
+COUNTDOWN, RANDOM = "countdown", "random"
+"""Names of the reward functions of the package."""
+
+
+@dataclass(frozen=True)
+class GRPOLoopConfig(LoopConfig):
+    """The training loop of GRPO: its steps follow from the phases, and there is no validation."""
+
+    steps: Hidden[int] = LoopConfig.steps
+    patience: Hidden[int] = 0
+    ema_decay: float = LoopConfig.ema_decay
+    """Decay of a running average of the weights, which is then the model that is kept.
+    Higher averages over more steps; 0 keeps the last weights."""
+    save_every: int = LoopConfig.save_every
+    """Updates between checkpoints, rounded down to whole phases, but at least one phase.
+    The last phase also saves a checkpoint. Fewer updates lose less work if the run is killed."""
+    seed: int = LoopConfig.seed
+    """Random seed of the prompts and of the sampled answers."""
+
+
+DEFAULT_GRPO = GRPOHyperparameters()
+GRPO_LOOP = GRPOLoopConfig(
+    learning_rate=1e-4, min_lr_ratio=0.1, warmup_ratio=0.05, beta2=0.99, weight_decay=0.0
+)
+
+
+@dataclass(frozen=True)
+class GrpoConfig(RunOptions):
+    """Train a model on rewards of its own answers, several to each prompt."""
+
+    command: ClassVar[str] = "reasoning grpo"
+
+    loop: tyro.conf.OmitArgPrefixes[GRPOLoopConfig] = GRPO_LOOP
+    """Optimizer and learning rate of the updates."""
+    grpo: tyro.conf.OmitArgPrefixes[GRPOHyperparameters] = DEFAULT_GRPO
+    """Hyperparameters of GRPO."""
+    batch_size: Hidden[int] = RunOptions.batch_size
+    micro_batch_size: int | None = 32
+    """Answers per forward and backward pass. Answers of similar length share one, to save padding;
+    the update does not depend on it."""
+    model: str = SHIPPED_NAME
+    """Model to start from: `start`, which comes with the package, or the folder of a run."""
+    name: str = "grpo"
+    reward: str = COUNTDOWN
+    """Score of an answer: `countdown` checks it by the rules, `random` ignores it (a control).
+    A Python file has a function reward(prompt, answers) that returns one number per answer."""
+    prompts: str = ""
+    """Text file with one prompt per line, in the words of the model, such as
+    `24 : 4 7 9 11 think`. Default: all puzzles of countdown that are not held out."""
+    method: Literal["grpo", "rejection-sft", "continued-sft"] = "grpo"
+    """Train by GRPO, or by a control that sees as many answers: only on the right answers, or on
+    fresh traces of the start model's training."""
+    n_evaluated: int = 200
+    """Problems of the evaluation before and after, each sampled 32 times: held-out puzzles, or the
+    first prompts of --prompts. More give narrower intervals, but take longer."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is out of its range.
+        """
+        super().__post_init__()
+        if self.n_evaluated < 1:
+            raise BadInput(f"n_evaluated must be at least 1, got {self.n_evaluated}")
