@@ -13,11 +13,11 @@ from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from reasoning.distillation.models import load_reasoner
 from reasoning.distillation.report import compare_models
-from reasoning.distillation.run import DistillConfig, create_run, train_student
+from reasoning.distillation.run import DistillConfig, create_distillation, train_student
 from reasoning.evaluation.paired import PairedDifference
 from reasoning.start.gate import held_out_puzzles
 
-REPORT_FILE = "distillation.json"
+DISTILLATION_REPORT = "distillation.json"
 
 
 def run(config: DistillConfig) -> int:
@@ -25,7 +25,7 @@ def run(config: DistillConfig) -> int:
     with TrainingRun(config) as run:
         with run.setup() as is_first:
             if is_first and config.resume is None:
-                create_run(run.folder, config, run.device)
+                create_distillation(run.folder, config, run.device)
         train_student(run, config)
         if run.is_finished:
             report_student(run.folder, config)
@@ -40,7 +40,7 @@ def report_student(folder: RunFolder, config: DistillConfig) -> None:
     models = {role: load_reasoner(name) for role, name in names.items()}
     puzzles = held_out_puzzles(config.student_config().tasks(), config.n_evaluated)
     report = compare_models(models, puzzles, baseline="before")
-    write_atomically(folder.path / REPORT_FILE, json.dumps(report, indent=1).encode())
+    write_atomically(folder.path / DISTILLATION_REPORT, json.dumps(report, indent=1).encode())
     if config.json:
         print(json.dumps(report))
     else:

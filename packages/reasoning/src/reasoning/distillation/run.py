@@ -117,7 +117,7 @@ class DistillConfig(RunOptions):
         )
 
 
-def create_run(folder: RunFolder, config: DistillConfig, device: torch.device) -> None:
+def create_distillation(folder: RunFolder, config: DistillConfig, device: torch.device) -> None:
     """Prepare student and traces of a new run, and write its files.
 
     Raises:
