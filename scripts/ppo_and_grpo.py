@@ -31,7 +31,7 @@ from gpt.policy.policy import Policy, copy_sharing_frozen, make_reference, share
 from gpt.program import Script
 from gpt.training.loop import LoopConfig
 from reasoning.grpo.config import GRPOHyperparameters
-from reasoning.grpo.evaluation import Evaluation, compare_evaluations, evaluate
+from reasoning.grpo.evaluation import TaskEvaluation, compare_evaluations, evaluate
 from reasoning.grpo.grpo import grpo
 from reasoning.grpo.rewards import countdown_reward, score_rollout
 from reasoning.start.data import sample_puzzle
@@ -92,7 +92,7 @@ def main(config: ComparisonConfig) -> int:
     before = evaluate(start.model, held_out, countdown_reward, MAX_TRACE)
     rows = {}
     for name, policy in (("GRPO", by_grpo), ("PPO", by_ppo)):
-        after: Evaluation = evaluate(policy, held_out, countdown_reward, MAX_TRACE)
+        after: TaskEvaluation = evaluate(policy, held_out, countdown_reward, MAX_TRACE)
         rows[name] = compare_evaluations(before, after) | {
             "training_score": fmean(scores[name][-N_MEASURED:]),
             "seconds_per_phase": median(seconds[name]),

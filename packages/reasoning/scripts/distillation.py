@@ -23,12 +23,12 @@ from gpt.errors import BadInput
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from gpt.runs.folder import RunFolder
-from reasoning.distillation.models import load_reasoner
 from reasoning.distillation.report import compare_models
 from reasoning.distillation.run import DistillConfig
 from reasoning.evaluation.paired import PairedDifference
 from reasoning.start.data import Tasks
 from reasoning.start.gate import held_out_puzzles
+from reasoning.start.loading import load_reasoner
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from gpt.policy.rows import pad_examples
 from gpt.runs.folder import load_model
 from gpt.text.tokenizers import decode
 from reasoning.cli import main
-from reasoning.distillation.models import load_reasoner, student_config
+from reasoning.distillation.models import student_config
 from reasoning.distillation.run import TRACES_FILE, DistillConfig, teacher_loss
 from reasoning.distillation.traces import (
     TeacherTrace,
@@ -23,6 +23,7 @@ from reasoning.distillation.traces import (
 from reasoning.evaluation.answers import solves_puzzle
 from reasoning.start.data import Tasks
 from reasoning.start.gate import MAX_TRACE
+from reasoning.start.loading import load_reasoner
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.vocabulary import TOKENIZER

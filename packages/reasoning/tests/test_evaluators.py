@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reasoning.search.cost import Cost, Meter
-from reasoning.search.evaluators import Estimates, Evaluation, Rollouts, SequenceChance
+from reasoning.search.evaluators import Estimates, Rollouts, SequenceChance, StateEvaluation
 from reasoning.search.random_play import RandomPlay
 from reasoning.search.result import SearchTree, Solution
 from reasoning.search.state import SearchState
@@ -100,12 +100,12 @@ def test_the_states_of_rollouts_count_as_evaluated():
     tree = SearchTree(PUZZLE, None)
     assert tree.best_attempt is None
     ending = (Move(3, "+", 2, 5), Move(5, "*", 4, 20))
-    assert tree.add(ROOT, Evaluation(0.0, {ending: 0.0}), limit=3)
+    assert tree.add(ROOT, StateEvaluation(0.0, {ending: 0.0}), limit=3)
     assert tree.evaluated == {(2, 3, 4), (4, 5), (20,)}
     assert tree.best_attempt is None  # a value of 0 is no answer
-    assert not tree.add(SIX, Evaluation(0.5, {}), limit=3)
+    assert not tree.add(SIX, StateEvaluation(0.5, {}), limit=3)
     assert len(tree.evaluated) == 3
-    assert tree.add(SIX, Evaluation(1.0, {WON.moves: 1.0, LOST.moves: 0.0}), limit=6)
+    assert tree.add(SIX, StateEvaluation(1.0, {WON.moves: 1.0, LOST.moves: 0.0}), limit=6)
     assert tree.evaluated == {(2, 3, 4), (4, 5), (20,), (4, 6), (24,), (2,)}
     solution = tree.solution(Meter())
     assert solution.answer == "3 * 2 * 4"

@@ -16,7 +16,7 @@ from reasoning.cli import main
 from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.grpo.controls import countdown_batches
 from reasoning.grpo.options import GrpoConfig
-from reasoning.grpo.run import load_initial_model, phase_prompts
+from reasoning.grpo.run import load_reasoner, phase_prompts
 from reasoning.start.data import Tasks
 from reasoning.tasks.vocabulary import TOKENIZER
 
@@ -56,7 +56,7 @@ def test_a_run_is_trained_and_opens_in_gpt(home, capsys):
     assert set(report["before"]) == set(report["after"]) >= {"score", "greedy", "pass_at_8", "flat"}
     records = RunFolder(home / "runs/grpo").read_log()
     assert [record["step"] for record in records] == [1, 2]
-    trained, start = load_model(home / "runs/grpo")[0], load_initial_model("start")
+    trained, start = load_model(home / "runs/grpo")[0], load_reasoner("start")
     assert not torch.equal(trained.embedding.weight, start.embedding.weight)
     call = ["sample", "--run", "runs/grpo", "--prompt", "24 : 4 7 9 11 think", "--device", "cpu"]
     assert gpt_main([*call, "--max-new-tokens", "5"]) == 0

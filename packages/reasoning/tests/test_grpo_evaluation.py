@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from reasoning.grpo.evaluation import (
-    Evaluation,
+    TaskEvaluation,
     TaskRates,
     compare_evaluations,
     evaluate,
@@ -29,7 +29,7 @@ def test_gains_are_paired_over_problems():
     """Every problem gains 0.1, so the interval has no width, however unequal the problems are."""
     rates = TaskRates(*[0.0] * 7)
     hard = np.linspace(0, 0.9, 50)
-    before, after = Evaluation(rates, hard, hard), Evaluation(rates, hard + 0.1, hard[::-1])
+    before, after = TaskEvaluation(rates, hard, hard), TaskEvaluation(rates, hard + 0.1, hard[::-1])
     report = compare_evaluations(before, after)
     gain = report["gains"]["score"]
     assert [gain["gain"], gain["low"], gain["high"]] == pytest.approx([0.1] * 3)

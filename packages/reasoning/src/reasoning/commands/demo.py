@@ -58,7 +58,7 @@ def run(config: DemoConfig) -> int:
     config.runs.mkdir(parents=True, exist_ok=True)
     draw_costs(rates["countdown"], picture)
     if config.json:
-        print(json.dumps(as_json(steps, rates)))
+        print(json.dumps(demo_as_json(steps, rates)))
         return 0
     for name in SHOWN:
         console.print(f"\n{METHODS[name].about}:", highlight=False)
@@ -94,7 +94,7 @@ def solutions_grid(steps: dict[str, Step]) -> Table:
     return grid
 
 
-def as_json(steps: dict[str, Step], rates: dict[str, dict[str, RowRate]]) -> dict[str, object]:
+def demo_as_json(steps: dict[str, Step], rates: dict[str, dict[str, RowRate]]) -> dict[str, object]:
     """Return the answers to the puzzle, and the rates."""
     answers = {
         name: {

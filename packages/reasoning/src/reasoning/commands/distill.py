@@ -11,11 +11,11 @@ from gpt.files import write_atomically
 from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
-from reasoning.distillation.models import load_reasoner
 from reasoning.distillation.report import compare_models
 from reasoning.distillation.run import DistillConfig, create_distillation, train_student
 from reasoning.evaluation.paired import PairedDifference
 from reasoning.start.gate import held_out_puzzles
+from reasoning.start.loading import load_reasoner
 
 DISTILLATION_REPORT = "distillation.json"
 

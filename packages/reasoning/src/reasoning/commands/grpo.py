@@ -18,7 +18,7 @@ from reasoning.grpo.run import (
     GrpoSetup,
     check_processes,
     create_grpo_run,
-    load_initial_model,
+    load_reasoner,
     load_setup,
     run_grpo,
 )
@@ -43,7 +43,7 @@ def run(config: GrpoConfig) -> int:
 def report_gains(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
     """Evaluate the model before and after the training, and report the gains."""
     report_message(f"sampling {len(setup.evaluated)} problems, before and after the training")
-    models = {"before": load_initial_model(config.model), "after": load_model(folder.path)[0]}
+    models = {"before": load_reasoner(config.model), "after": load_model(folder.path)[0]}
     before, after = (
         evaluate(model, setup.evaluated, setup.evaluation_reward, config.grpo.max_new_tokens)
         for model in models.values()

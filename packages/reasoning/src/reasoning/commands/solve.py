@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 from rich.console import Console
@@ -18,7 +17,7 @@ from gpt.errors import BadInput, check_seed
 from gpt.generation.sampling import check_sampling_settings
 from reasoning.search.methods import METHODS, Method, Problem, Step
 from reasoning.search.result import Solution
-from reasoning.start.loading import load_reasoner
+from reasoning.start.loading import SHIPPED_NAME, load_reasoner
 from reasoning.tasks.countdown import LARGEST_RESULT, Puzzle, is_solvable
 
 COUNTS = range(2, 6)
@@ -37,10 +36,9 @@ class SolveConfig:
     numbers: Annotated[Positional[tuple[int, ...]], arg(metavar="NUMBERS", help_behavior_hint="")]
     """Two to five numbers. The model of the package knows three and four of 1 to 12."""
     method: Annotated[str, arg(help=f"How to solve the puzzle. {METHOD_HELP}.")] = "mcts"
-    model: Annotated[Path | None, arg(help_behavior_hint="(default: comes with the package)")] = (
-        None
-    )
-    """Start model or folder of a run, whose model solves the puzzle."""
+    model: str = SHIPPED_NAME
+    """Model that solves the puzzle: `start`, which comes with the package, a file of `reasoning
+    train`, or the folder of a run."""
     temperature: float = 1.0
     """Sampling temperature. Lower makes samples more alike; 0 always takes the likeliest word."""
     n_samples: int = 16

@@ -71,7 +71,7 @@ def run(config: TableConfig) -> int:
     picture = folder / "costs.png"
     draw_costs(rates.get("countdown", {}), picture)
     if config.json:
-        print(json.dumps(as_json(config, rates, claims)))
+        print(json.dumps(table_as_json(config, rates, claims)))
     else:
         problems = f"{config.n_problems} problems, seeds 0 to {config.n_seeds - 1}"
         for task in rates:
@@ -109,7 +109,7 @@ def by_task(table: Table, config: TableConfig) -> dict[str, dict[str, list[list[
     return tasks
 
 
-def as_json(
+def table_as_json(
     config: TableConfig,
     rates: dict[str, dict[str, RowRate]],
     claims: dict[str, list[ClaimResult]],

@@ -3,38 +3,13 @@
 import dataclasses
 from pathlib import Path
 
-import torch
-
 from gpt.errors import BadInput
-from gpt.model.gpt import GPT
 from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
-from gpt.runs.folder import RunFolder, load_model
+from gpt.runs.folder import RunFolder
 from gpt.runs.processes import n_processes
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from reasoning.start.run import START_LOOP, StartConfig, create_run, train_start_model
-from reasoning.start.shipped import load_start_model
-from reasoning.tasks.vocabulary import TOKENIZER
-
-SHIPPED_NAME = "start"
-"""Name of the model that comes with the package."""
-
-
-def load_reasoner(name: str, device: torch.device | None = None) -> GPT:
-    """Load a model of this package: `start`, a file of `reasoning train`, or a run folder.
-
-    Raises:
-        BadInput: there is no such model, or it has other words.
-    """
-    if name == SHIPPED_NAME:
-        return load_start_model(device=device).model
-    path = Path(name)
-    if path.is_file():
-        return load_start_model(path, device).model
-    model, tokenizer, _ = load_model(path, device)
-    if tokenizer.to_json() != TOKENIZER.to_json():
-        raise BadInput(f"the model in {name!r} has other words than the tasks of this package")
-    return model
 
 
 def student_config(runs: Path, d_model: int, n_layers: int, steps: int, device: str) -> StartConfig:

@@ -27,9 +27,7 @@ from gpt.training.loop import LoopConfig, train
 from gpt.training.recipes import FAST_RECIPE
 from reasoning.distillation.loss import distillation_loss
 from reasoning.distillation.models import (
-    SHIPPED_NAME,
     ensure_student,
-    load_reasoner,
     student_config,
 )
 from reasoning.distillation.traces import (
@@ -39,6 +37,7 @@ from reasoning.distillation.traces import (
     sample_teacher_traces,
     write_traces,
 )
+from reasoning.start.loading import SHIPPED_NAME, load_reasoner
 from reasoning.start.run import StartConfig
 from reasoning.tasks.vocabulary import TOKENIZER
 

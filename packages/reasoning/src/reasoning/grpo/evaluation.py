@@ -19,7 +19,7 @@ from reasoning.tasks.vocabulary import TOKENIZER
 from reasoning.voting.curve import bootstrap_interval
 
 EVALUATION_SAMPLES = 32
-GROUP = 8
+FLAT_GROUP_SIZE = 8
 """Answers of a group, of which the share of flat groups is reported."""
 
 
@@ -42,7 +42,7 @@ class TaskRates:
     """Tokens per sample."""
 
 
-class Evaluation(NamedTuple):
+class TaskEvaluation(NamedTuple):
     """Rates of a model, and the mean score of each problem, from which gains are computed."""
 
     rates: TaskRates
@@ -52,7 +52,7 @@ class Evaluation(NamedTuple):
 
 def evaluate(
     model: GPT, prompts: list[str], reward: TextReward, max_new_tokens: int, seed: int = 0
-) -> Evaluation:
+) -> TaskEvaluation:
     """Sample each prompt 32 times and answer it greedily once."""
     generator = torch.Generator().manual_seed(seed)
     policy, per_pass = share_layers_as(Policy, model), ROWS_AT_ONCE // EVALUATION_SAMPLES
@@ -72,7 +72,7 @@ def evaluate(
     pairs = zip(prompts, first, strict=True)
     greedy = np.array([checked_scores(reward, prompt, texts)[0] for prompt, texts in pairs])
     rates = task_rates(np.array(scores), greedy, nats, n_tokens)
-    return Evaluation(rates, np.mean(scores, axis=1), greedy)
+    return TaskEvaluation(rates, np.mean(scores, axis=1), greedy)
 
 
 def task_rates(
@@ -80,8 +80,8 @@ def task_rates(
 ) -> TaskRates:
     """Return the rates of M problems with N samples each."""
     n, right = scores.shape[1], (scores > 0).sum(axis=1).tolist()
-    some = [pass_at_k(n, each, GROUP) for each in right]
-    all_right = [1 - pass_at_k(n, n - each, GROUP) for each in right]
+    some = [pass_at_k(n, each, FLAT_GROUP_SIZE) for each in right]
+    all_right = [1 - pass_at_k(n, n - each, FLAT_GROUP_SIZE) for each in right]
     return TaskRates(
         score=float(scores.mean()),
         greedy=float(greedy.mean()),
@@ -93,7 +93,7 @@ def task_rates(
     )
 
 
-def compare_evaluations(before: Evaluation, after: Evaluation) -> dict[str, Any]:
+def compare_evaluations(before: TaskEvaluation, after: TaskEvaluation) -> dict[str, Any]:
     """Return the rates of both, and the gains with their 95 % intervals, paired over problems."""
     gains = {}
     for name in ("scores", "greedy"):

@@ -9,12 +9,11 @@ from gpt.errors import BadInput
 from gpt.runs.options import RunOptions
 from gpt.training.loop import LoopConfig
 from reasoning.grpo.config import GRPOHyperparameters
+from reasoning.start.loading import SHIPPED_NAME
 
 _Value = TypeVar("_Value")
 Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
 """An inherited option that the command does not have."""
-SHIPPED_NAME = "start"
-"""Name of the model that comes with the package."""
 COUNTDOWN, RANDOM = "countdown", "random"
 """Names of the reward functions of the package."""
 

@@ -13,14 +13,14 @@ from gpt.model.gpt import GPT
 from gpt.policy.loss import sft_loss
 from gpt.policy.policy import Policy, make_reference, share_layers_as
 from gpt.policy.rows import EpochSampler
-from gpt.runs.folder import RunFolder, load_model
+from gpt.runs.folder import RunFolder
 from gpt.runs.processes import n_processes
 from gpt.runs.training_run import TrainingRun
 from gpt.text.tokenizers import save_tokenizer
 from gpt.training.loop import train
 from reasoning.grpo.controls import countdown_batches, rejection_sft
 from reasoning.grpo.grpo import grpo
-from reasoning.grpo.options import COUNTDOWN, RANDOM, SHIPPED_NAME, GrpoConfig
+from reasoning.grpo.options import COUNTDOWN, RANDOM, GrpoConfig
 from reasoning.grpo.rewards import (
     TextReward,
     countdown_reward,
@@ -31,7 +31,7 @@ from reasoning.grpo.rewards import (
 )
 from reasoning.start.data import Tasks, sample_puzzle
 from reasoning.start.gate import held_out_puzzles
-from reasoning.start.shipped import load_start_model
+from reasoning.start.loading import load_reasoner
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.vocabulary import TOKENIZER
 
@@ -60,7 +60,7 @@ def load_setup(config: GrpoConfig) -> GrpoSetup:
     Raises:
         BadInput: a file is missing or damaged, or does not fit the model.
     """
-    model = load_initial_model(config.model)
+    model = load_reasoner(config.model)
     prompts = read_prompts(Path(config.prompts)) if config.prompts else []
     evaluated = prompts[: config.n_evaluated]
     if not prompts:
@@ -85,22 +85,6 @@ def load_setup(config: GrpoConfig) -> GrpoSetup:
     for weight in model.state_dict().values():
         digest.update(weight.cpu().contiguous().numpy().tobytes())
     return GrpoSetup(model, prompts, evaluated, reward, evaluation_reward, digest.hexdigest())
-
-
-def load_initial_model(name: str) -> GPT:
-    """Return the model of the package, of a start file or of a run folder.
-
-    Raises:
-        BadInput: there is none, or its words are not those of this package.
-    """
-    if name == SHIPPED_NAME:
-        return load_start_model().model
-    if name.endswith(".safetensors"):
-        return load_start_model(Path(name)).model
-    model, tokenizer, _ = load_model(Path(name))
-    if tokenizer.to_json() != TOKENIZER.to_json():
-        raise BadInput(f"the model {name!r} does not have the words of `reasoning train`")
-    return model
 
 
 def read_prompts(path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from reasoning.search.state import Moves, SearchState
 from reasoning.tasks.countdown import Numbers, Puzzle, legal_moves
 
 
-class Evaluation(NamedTuple):
+class StateEvaluation(NamedTuple):
     """The value of a state, and the complete attempts that were looked at for it."""
 
     value: float
@@ -32,7 +32,7 @@ class Evaluator(Protocol):
         """Whether the value of a complete attempt is exact: 1 if it wins and 0 if not."""
         ...
 
-    def __call__(self, states: Sequence[SearchState]) -> list[Evaluation]:
+    def __call__(self, states: Sequence[SearchState]) -> list[StateEvaluation]:
         """Return the evaluation of each state."""
         ...
 
@@ -48,7 +48,7 @@ class Estimates:
         self.value, self.uses_end_test = value, uses_end_test
         self.known: dict[tuple[Puzzle, Numbers], float] = {}
 
-    def __call__(self, states: Sequence[SearchState]) -> list[Evaluation]:
+    def __call__(self, states: Sequence[SearchState]) -> list[StateEvaluation]:
         """Return the estimate of each state; with the end test, the exact value at the end."""
         unknown: dict[tuple[Puzzle, Numbers], SearchState] = {}
         for state in states:
@@ -63,7 +63,7 @@ class Estimates:
             self.known |= zip(unknown, self.value(list(unknown.values())), strict=True)
         values = [self.known[state.puzzle, state.numbers] for state in states]
         return [
-            Evaluation(value, {state.moves: value} if state.is_terminal else {})
+            StateEvaluation(value, {state.moves: value} if state.is_terminal else {})
             for state, value in zip(states, values, strict=True)
         ]
 
@@ -79,14 +79,16 @@ class Rollouts:
     def __init__(self, policy: MovePolicy, n_rollouts: int = 1) -> None:
         self.policy, self.n_rollouts = policy, n_rollouts
 
-    def __call__(self, states: Sequence[SearchState]) -> list[Evaluation]:
+    def __call__(self, states: Sequence[SearchState]) -> list[StateEvaluation]:
         """Play each state to its end; an ending that breaks the rules counts as lost."""
         evaluations = []
         endings = self.policy.sample_endings(states, self.n_rollouts)
         for state, sampled in zip(states, endings, strict=True):
             ends = [SearchState(state.puzzle, (*state.moves, *ending)) for ending in sampled]
             value = sum(end.is_won for end in ends) / self.n_rollouts
-            evaluations.append(Evaluation(value, {end.moves: float(end.is_won) for end in ends}))
+            evaluations.append(
+                StateEvaluation(value, {end.moves: float(end.is_won) for end in ends})
+            )
         return evaluations
 
 

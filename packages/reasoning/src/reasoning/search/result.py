@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from gpt.errors import BadInput
 from reasoning.search.cost import Cost, Meter
-from reasoning.search.evaluators import Evaluation
+from reasoning.search.evaluators import StateEvaluation
 from reasoning.search.state import Moves, SearchState
 from reasoning.start.traces import moves_as_expression
 from reasoning.tasks.countdown import Numbers, Puzzle, check_answer
@@ -49,7 +49,7 @@ class SearchTree(Generic[_Node]):
     """States that got a value, as the numbers that are left."""
     is_finished: bool = False
 
-    def add(self, state: SearchState, evaluation: Evaluation, limit: int | None) -> bool:
+    def add(self, state: SearchState, evaluation: StateEvaluation, limit: int | None) -> bool:
         """Note an evaluation, unless more than `limit` states would then have been evaluated."""
         states = {state.numbers} | {
             SearchState(self.puzzle, moves[:n]).numbers

@@ -7,12 +7,9 @@ import numpy as np
 
 from reasoning.evaluation.answers import final_answer, solves_chain
 from reasoning.search.cost import Cost
-from reasoning.table.setting import Outcome, Setting, generated_tokens
+from reasoning.table.setting import N_POOLED, Outcome, Setting, generated_tokens
 from reasoning.tasks.vocabulary import ANSWER, THINK
 from reasoning.voting.votes import majority_vote
-
-POOL = 32
-"""Samples of each chain; rows of fewer take the first ones."""
 
 
 def chain_sample(setting: Setting, temperature: float, mode: str = THINK) -> list[Outcome]:
@@ -21,7 +18,7 @@ def chain_sample(setting: Setting, temperature: float, mode: str = THINK) -> lis
     At temperature 1 the eight are the first of those that vote.
     """
     n_mean = 8 if temperature else 1
-    n = POOL if mode == THINK and temperature else n_mean
+    n = N_POOLED if mode == THINK and temperature else n_mean
     samples = setting.traces("chain", n, temperature, mode)
     outcomes = []
     for chain, texts in zip(setting.chains, samples, strict=True):
@@ -34,7 +31,7 @@ def chain_sample(setting: Setting, temperature: float, mode: str = THINK) -> lis
 def chain_vote(setting: Setting, n: int, temperature: float) -> list[Outcome]:
     """Take the answer that most of `n` samples give."""
     outcomes = []
-    samples = setting.traces("chain", POOL, temperature)
+    samples = setting.traces("chain", N_POOLED, temperature)
     for chain, texts in zip(setting.chains, samples, strict=True):
         winner = majority_vote([number_or_none(text) for text in texts[:n]])
         cost = Cost(sum(map(generated_tokens, texts[:n])))

@@ -17,12 +17,13 @@ from reasoning.search.cost import Cost, Meter
 from reasoning.search.evaluators import Estimates, Evaluator, Rollouts
 from reasoning.search.language_model import LanguageModel
 from reasoning.search.mcts import MCTSConfig, mcts
+from reasoning.search.own_verdict import OwnVerdict
 from reasoning.search.proposals import LikeliestMoves
 from reasoning.search.random_play import RandomPlay
 from reasoning.search.result import final_trees
 from reasoning.search.tree_of_thoughts import breadth_first_search
 from reasoning.search.tree_policy import puct, uct
-from reasoning.table.setting import Outcome, Setting, generated_tokens
+from reasoning.table.setting import N_POOLED, Outcome, Setting, generated_tokens
 from reasoning.tasks.vocabulary import ANSWER, THINK
 from reasoning.verifier.aggregation import aggregate
 from reasoning.verifier.best_of_n import (
@@ -34,11 +35,9 @@ from reasoning.verifier.best_of_n import (
 )
 from reasoning.verifier.scoring import VerifierValue
 
-POOL = 32
-"""Samples of each puzzle; rows of fewer take the first ones."""
 MAX_EVALUATED = 64
 """States that a search may evaluate, those of rollouts included."""
-MAX_SIMULATIONS = 300
+MAX_VISITS = 300
 
 
 def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> list[Outcome]:
@@ -47,7 +46,7 @@ def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> li
     At temperature 1 the eight are the first of those that vote.
     """
     n_mean = 8 if temperature else 1
-    n = POOL if mode == THINK and temperature == 1 else n_mean
+    n = N_POOLED if mode == THINK and temperature == 1 else n_mean
     samples = setting.traces("countdown", n, temperature, mode)
     outcomes = []
     for puzzle, texts in zip(setting.puzzles, samples, strict=True):
@@ -59,7 +58,7 @@ def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> li
 
 def candidates_of(setting: Setting, n: int) -> list[list[Candidate]]:
     """Return the first `n` samples of each puzzle, as the choices see them."""
-    samples = setting.traces("countdown", POOL)
+    samples = setting.traces("countdown", N_POOLED)
     return [
         [read_candidate(puzzle, text) for text in texts[:n]]
         for puzzle, texts in zip(setting.puzzles, samples, strict=True)
@@ -70,7 +69,7 @@ def chosen_outcomes(
     setting: Setting, n: int, chosen: Sequence[Candidate | None], read: Sequence[int] | None = None
 ) -> list[Outcome]:
     """Return the outcomes of choices among `n` samples; choosing may read further tokens."""
-    samples = setting.traces("countdown", POOL)
+    samples = setting.traces("countdown", N_POOLED)
     costs = [sum(map(generated_tokens, texts[:n])) for texts in samples]
     return [
         Outcome(float(each is not None and each.is_right), Cost(generated, extra))
@@ -87,7 +86,7 @@ def puzzle_vote(setting: Setting, n: int) -> list[Outcome]:
 def best_by_logprob(setting: Setting, n: int) -> list[Outcome]:
     """Take the sample that the model itself finds likeliest; its chances are known already."""
     policy = share_layers_as(Policy, setting.model)
-    samples = setting.traces("countdown", POOL)
+    samples = setting.traces("countdown", N_POOLED)
     pairs = [
         (puzzle, text)
         for puzzle, texts in zip(setting.puzzles, samples, strict=True)
@@ -157,7 +156,7 @@ def thoughts_row(setting: Setting, end_test: bool, n_proposals: int, breadth: in
 def mcts_row(setting: Setting, end_test: bool) -> list[Outcome]:
     """Search with PUCT, the chances of the model, and the values of the process model."""
     policy, evaluate, meter = searcher(setting, end_test)
-    config, random = MCTSConfig(MAX_SIMULATIONS, MAX_EVALUATED), np.random.default_rng(setting.seed)
+    config, random = MCTSConfig(MAX_VISITS, MAX_EVALUATED), np.random.default_rng(setting.seed)
     search = mcts(setting.puzzles, policy, evaluate, puct, config, random)
     return solved([tree.solution(meter) for tree in final_trees(search)])
 
@@ -166,15 +165,26 @@ def mcts_rollouts_row(setting: Setting) -> list[Outcome]:
     """Search with PUCT, the chances of the model, and its rollouts, which the end test decides."""
     meter = Meter()
     policy = LanguageModel(setting.model, setting.generator(), meter)
-    config, random = MCTSConfig(MAX_SIMULATIONS, MAX_EVALUATED), np.random.default_rng(setting.seed)
+    config, random = MCTSConfig(MAX_VISITS, MAX_EVALUATED), np.random.default_rng(setting.seed)
     search = mcts(setting.puzzles, policy, Rollouts(policy), puct, config, random)
+    return solved([tree.solution(meter) for tree in final_trees(search)])
+
+
+def own_verdict_row(setting: Setting, n_proposals: int, breadth: int) -> list[Outcome]:
+    """Search breadth first; the model judges its own attempts, and nobody checks them."""
+    meter = Meter()
+    policy = LanguageModel(setting.model, setting.generator(), meter)
+    evaluate = Estimates(OwnVerdict(policy), uses_end_test=False)
+    search = breadth_first_search(
+        setting.puzzles, LikeliestMoves(policy), evaluate, n_proposals, breadth, MAX_EVALUATED
+    )
     return solved([tree.solution(meter) for tree in final_trees(search)])
 
 
 def uct_row(setting: Setting) -> list[Outcome]:
     """Search with UCT, uniform chances and random rollouts: the baseline without any model."""
     random = np.random.default_rng(setting.seed)
-    policy, config = RandomPlay(random), MCTSConfig(MAX_SIMULATIONS, MAX_EVALUATED)
+    policy, config = RandomPlay(random), MCTSConfig(MAX_VISITS, MAX_EVALUATED)
     search = mcts(setting.puzzles, policy, Rollouts(policy), uct, config, random)
     return solved([tree.solution(Meter()) for tree in final_trees(search)])
 
@@ -212,6 +222,9 @@ COUNTDOWN_ROWS = {
     ),
     "tree of thoughts, 8 of 8": CountdownRow(
         partial(thoughts_row, end_test=False, n_proposals=8, breadth=8), SEARCH
+    ),
+    "tree of thoughts, own verdict": CountdownRow(
+        partial(own_verdict_row, n_proposals=8, breadth=8), "model, rules"
     ),
     "MCTS": CountdownRow(partial(mcts_row, end_test=False), SEARCH),
     "tree of thoughts, 8 of 8, end test": CountdownRow(

@@ -19,6 +19,9 @@ from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.vocabulary import THINK
 from reasoning.verifier.model import Verifier
 
+N_POOLED = 32
+"""Traces of each problem that rows choose among; rows of fewer take the first ones."""
+
 
 class Outcome(NamedTuple):
     """What a method did on a problem."""
