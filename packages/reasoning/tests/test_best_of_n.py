@@ -19,7 +19,7 @@ WON = "7 - 4 = 3 ; 11 * 3 = 33 ; 33 - 9 = 24 ;"
 ATTEMPT = Attempt(PUZZLE, WON)
 #             answer  a       a       b      none    c
 ANSWERS = [("a", False), ("a", False), ("b", True), (None, False), ("c", False)]
-CANDIDATES = [Candidate(ATTEMPT, answer, is_right) for answer, is_right in ANSWERS]
+CANDIDATES = [Candidate(ATTEMPT, answer, is_right, ATTEMPT) for answer, is_right in ANSWERS]
 
 
 def test_choices_by_hand():
@@ -55,6 +55,13 @@ def test_what_a_trace_answers(trace, answer, is_right):
     found = read_candidate(PUZZLE, trace)
     assert (found.answer, found.is_right) == (answer, is_right)
     assert found.attempt == ATTEMPT
+    moves = {True: WON, False: "7 - 4 = 3 ; 11 * 3 = 33 ; 33 + 9 = 42 ;"}[is_right]
+    assert found.answer_moves.text == (moves if answer else "")
+
+
+@pytest.mark.parametrize("answer", ["9 / 7", "- 4", "4 - 7", "11 * 99", "4 x 7 + 0.5"])
+def test_an_answer_that_no_trace_could_write_has_no_moves(answer):
+    assert read_candidate(PUZZLE, f"answer {answer}").answer_moves.text == ""
 
 
 def test_the_likelier_trace_has_the_higher_log_probability():

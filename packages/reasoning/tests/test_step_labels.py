@@ -65,6 +65,7 @@ def test_each_label_is_at_the_token_that_ends_its_step():
     rows = label_rows([row, StepLabels(ATTEMPTS[0], [0.5, 0.75, 1.0])], "process")
     assert rows.mask.nonzero().tolist() == [[i, t] for i in (0, 1) for t in (6, 12, 18, 24)]
     assert rows.labels[rows.mask].tolist() == [0, 0.5, 0.25, 0, 1, 0.5, 0.75, 1]
+    assert label_rows([row], "process", "hard").labels[0, 6::6].tolist() == [0, 1, 1, 0]
     rows = label_rows([row], "outcome")
     assert rows.mask.nonzero().tolist() == [[0, 24]] and rows.labels[0, 24] == 0
 

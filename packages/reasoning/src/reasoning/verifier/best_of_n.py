@@ -6,11 +6,14 @@
     outcome       the highest score of an outcome model (Cobbe et al. 2021)
     process       the highest score of a process model, by one of its aggregations
     weighted      a vote in which each sample weighs as much as its score (Li et al. 2022)
+    exact check   any sample whose last attempt wins: the best that a verifier of it can do
     oracle        right if any sample is: the ceiling of every choice
 
 A trace may have several attempts. Verifiers read its last one, written as a first attempt: a state
-is the numbers that are left, and how often a model missed before does not change it. Samples
-without an answer in proper form are never chosen, and have no vote.
+is the numbers that are left, and how often a model missed before does not change it. In the rows
+"of the answer" they read the operations of the answered expression, as moves. The results of these
+moves are calculated exactly, so such a row also uses the rules. Samples without an answer in proper
+form are never chosen, and have no vote.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,8 +27,9 @@ from gpt.policy.rows import pad_examples, prompt_answer_example, split_into_batc
 from reasoning.evaluation.answers import answer_expression, count_attempts, solves_puzzle
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Puzzle
-from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER
-from reasoning.verifier.attempts import Attempt, last_attempt
+from reasoning.tasks.expressions import Expression
+from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER, WORDS
+from reasoning.verifier.attempts import STEP_END, Attempt, last_attempt
 from reasoning.voting.curve import bootstrap_interval
 from reasoning.voting.votes import majority_vote
 
@@ -38,6 +42,21 @@ class Candidate(NamedTuple):
     answer: str | None
     """The expression that is answered; None if there is none, or too many attempts."""
     is_right: bool
+    answer_moves: Attempt
+    """The operations of the answer, as a first attempt; empty if they cannot be written so."""
+
+
+def answer_as_attempt(puzzle: Puzzle, expression: Expression | None) -> Attempt:
+    """Return the operations of an answer as the moves of a first attempt, with exact results."""
+    steps = []
+    for operation in expression.operations() if expression is not None else ():
+        values = [operand.value for operand in operation.operands]
+        if operation.operator in "+*":
+            values.sort(reverse=True)  # traces write the larger number first
+        left, right = values if len(values) == 2 else (values[0], None)
+        steps.append(f"{left} {operation.operator} {right} = {operation.value} {STEP_END}")
+    text = " ".join(steps)
+    return Attempt(puzzle, text if set(text.split()) <= set(WORDS) else "")
 
 
 def read_candidate(puzzle: Puzzle, trace: str) -> Candidate:
@@ -45,7 +64,12 @@ def read_candidate(puzzle: Puzzle, trace: str) -> Candidate:
     expression = answer_expression(trace)
     has_answer = expression is not None and count_attempts(trace) <= MAX_ATTEMPTS
     answer = str(expression) if has_answer else None
-    return Candidate(last_attempt(puzzle, trace), answer, solves_puzzle(puzzle, trace))
+    return Candidate(
+        last_attempt(puzzle, trace),
+        answer,
+        solves_puzzle(puzzle, trace),
+        answer_as_attempt(puzzle, expression if has_answer else None),
+    )
 
 
 @torch.no_grad()

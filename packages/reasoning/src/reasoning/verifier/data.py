@@ -8,7 +8,8 @@ r"""Labelled rows of a verifier, and their loss.
 
 The process model learns the soft label of each step at its `;`. The end of the prompt, the state
 before any move, has the outcome of the attempt itself as its label, which is one rollout that costs
-nothing. The outcome model learns the outcome at the last `;` only.
+nothing. The outcome model learns the outcome at the last `;` only. With hard labels, a process
+model learns whether any rollout won, which is closer to V* than to V^pi.
 """
 
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from reasoning.verifier.attempts import STEP_END, Attempt
 from reasoning.verifier.labels import StepLabels
 
 VerifierKind = Literal["process", "outcome"]
+LabelEstimate = Literal["soft", "hard"]
 [STEP_END_TOKEN] = TOKENIZER.encode(STEP_END)
 
 
@@ -48,14 +50,19 @@ def label_ends(attempt: Attempt) -> list[int]:
     return [n_prompt - 1, *ends]
 
 
-def label_rows(items: Sequence[StepLabels], kind: VerifierKind) -> LabelledRows:
+def label_rows(
+    items: Sequence[StepLabels], kind: VerifierKind, estimate: LabelEstimate = "soft"
+) -> LabelledRows:
     """Return attempts as one batch, each label at the token that ends its step."""
     texts = [item.attempt.tokens() for item in items]
     tokens = torch.zeros(len(items), max(map(len, texts)), dtype=torch.long)
     mask, labels = torch.zeros_like(tokens, dtype=torch.bool), torch.zeros(tokens.shape)
     for row, (item, text) in enumerate(zip(items, texts, strict=True)):
         outcome = float(item.attempt.wins)
-        ends, targets = label_ends(item.attempt), [outcome, *item.soft]
+        ends, targets = (
+            label_ends(item.attempt),
+            [outcome, *(item.soft if estimate == "soft" else map(float, item.hard))],
+        )
         if kind == "outcome":
             ends, targets = ends[-1:], [outcome]
         tokens[row, : len(text)] = torch.tensor(text)

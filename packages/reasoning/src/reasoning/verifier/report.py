@@ -171,6 +171,7 @@ def best_of_eight(
     pairs = [(puzzle, text) for puzzle, row in zip(puzzles, texts, strict=True) for text in row]
     candidates = [read_candidate(*pair) for pair in pairs]
     scores = {"logprob": trace_logprobs(share_layers_as(Policy, model), pairs)}
+    scores["exact check, last attempt"] = [float(each.attempt.wins) for each in candidates]
     n_generated = sum(len(text.split()) + 1 for _, text in pairs)
     tokens, weights = {"eight traces, generated": n_generated}, {}
     for kind, verifier in verifiers.items():
@@ -179,6 +180,8 @@ def best_of_eight(
         tokens[f"eight traces, read by the {kind} model"] = verifier.meter.read.total() - n_before
         for how in AGGREGATIONS if kind == "process" else ("last",):
             scores[f"{kind}, {how}"] = [aggregate(row, how) for row in steps]
+        of_answer = verifier.step_scores([each.answer_moves for each in candidates])
+        scores[f"{kind}, last, of the answer"] = [aggregate(row, "last") for row in of_answer]
         weights[f"vote weighted by {kind}, last"] = scores[f"{kind}, last"]
 
     def of_puzzle(by_name: dict[str, list[float]], begin: int) -> dict[str, list[float]]:

@@ -38,7 +38,7 @@ from reasoning.start.shipped import SHIPPED, StartModel, load_start_model
 from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.vocabulary import TOKENIZER
 from reasoning.verifier.attempts import Attempt, finish_attempts
-from reasoning.verifier.data import VerifierKind, label_rows, verifier_loss
+from reasoning.verifier.data import LabelEstimate, VerifierKind, label_rows, verifier_loss
 from reasoning.verifier.labels import StepLabels, label_steps
 from reasoning.verifier.model import Verifier, as_verifier
 from reasoning.verifier.shipped import VERIFIER_FILE
@@ -68,6 +68,9 @@ class PRMConfig(RunOptions):
     name: str = "prm"
     kind: VerifierKind = "process"
     """process learns the chance to win after every step, outcome only whether attempts won."""
+    estimate: LabelEstimate = "soft"
+    """soft labels are the share of rollouts that win, which makes calibrated chances;
+    hard ones say whether any rollout wins, which separates rare wins from none."""
     start: Annotated[str | None, arg(help_behavior_hint="(default: the one of the package)")] = None
     """File of the start model, as `reasoning train` writes it, which attempts the puzzles.
     The verifier begins with its weights."""
@@ -160,7 +163,7 @@ def train_verifier(run: TrainingRun, config: PRMConfig) -> None:
     verifier = as_verifier(config.start_model().model).to(run.device)
     epochs = EpochSampler(len(labels), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
-    to_rows = partial(label_rows, kind=config.kind)
+    to_rows = partial(label_rows, kind=config.kind, estimate=config.estimate)
     batches = step_batches(labels, to_rows, epochs, size, run.device)
     start, checkpoints = run.last_checkpoint(), run.folder.checkpoints
     records = train(verifier, batches, verifier_loss, config.loop, start=start, folder=checkpoints)

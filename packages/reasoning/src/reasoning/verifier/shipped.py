@@ -21,6 +21,7 @@ SHIPPED_VERIFIER = Path(__file__).with_name(VERIFIER_FILE)
 """The process model of the package; `verifier.jsonl` next to it is the log of its training."""
 VERIFIER_RECIPE = (
     *("loop", "batch_size", "micro_batch_size", "n_puzzles", "n_attempts", "n_rollouts"),
+    "estimate",
 )
 """Options of `reasoning prm` that decide the weights, besides the start model and the kind."""
 
