@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gpt.device import pick_device
-from gpt.errors import BadInput
+from gpt.errors import BadInput, check_seed
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.prompting.in_context import ExamplePrompts, example_prompts, solved_prompts
@@ -44,6 +44,7 @@ class InContextConfig:
                 "n_problems and n_samples must be at least 1, "
                 f"got {self.n_problems} and {self.n_samples}"
             )
+        check_seed(self.seed)
 
 
 def main(config: InContextConfig) -> int:
