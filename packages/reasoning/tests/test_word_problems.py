@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gpt.errors import BadInput
 from reasoning.tasks.expressions import parse_expression
-from reasoning.tasks.word_problems import (
+from reasoning.tasks.stories import (
     ENDINGS,
     EVENTS,
     Story,
@@ -15,8 +15,8 @@ from reasoning.tasks.word_problems import (
     ask_together,
     buy_containers,
     give_half,
-    sample_word_problem,
 )
+from reasoning.tasks.word_problems import sample_word_problem
 
 STORY = Story("Mia", "Leo", "Tom", "she", "apples", "bags", "eats", n_containers=3, n=12)
 
