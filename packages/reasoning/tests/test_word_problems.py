@@ -2,7 +2,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt.errors import BadInput
@@ -34,6 +34,7 @@ def test_events_by_hand():
     assert ask_together(STORY, 5).n == 12 + 17
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(5, 40))
 def test_the_solution_follows_from_the_text_and_ends_at_the_answer(seed, n_steps, largest):
     problem = sample_word_problem(np.random.default_rng(seed), n_steps, largest)
