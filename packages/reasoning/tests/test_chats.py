@@ -1,3 +1,7 @@
+import json
+import runpy
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -20,12 +24,16 @@ CONVERSATIONS = [[{"role": "user", "content": text}] for text in ("2 + 3", "a lo
 
 @pytest.fixture
 def chat():
+    return chat_model(64)
+
+
+def chat_model(context):
     vocab = {character: byte for byte, character in CHARACTER_OF_BYTE.items()}
     end = AddedToken(256, "<end>", special=True)
     tokenizer = PretrainedTokenizer(
         vocab, [], [], [end], {"eos_token": "<end>"}, [], TEMPLATE, end_ids=[256]
     )
-    model = GPT(GPTConfig(257, 64, n_layers=1, n_heads=2, d_model=16, d_ff=32)).eval()
+    model = GPT(GPTConfig(257, context, n_layers=1, n_heads=2, d_model=16, d_ff=32)).eval()
     return ChatModel(model, tokenizer, TEMPLATE)
 
 
@@ -53,3 +61,41 @@ def test_what_cannot_be_answered_is_refused(chat, tmp_path):
         sample_chats(chat, [long], 1, 0.0, 5, torch.Generator())
     with pytest.raises(BadInput, match="there is no model"):
         load_chat_model(str(tmp_path / "none"))
+
+
+SCRIPT = Path(__file__).parents[1] / "scripts" / "smollm2.py"
+
+
+def run_script(monkeypatch, *options):
+    monkeypatch.setattr("sys.argv", [str(SCRIPT), *options])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    return stop.value.code
+
+
+def test_the_script_asks_in_every_way_and_prints_json(monkeypatch, capsys):
+    monkeypatch.setattr(chats, "load_chat_model", lambda *_: chat_model(8192))
+    assert run_script(monkeypatch, "--n-problems", "2", "--max-new-tokens", "3", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    prompts = [arm["prompt"] for arm in report["prompts"]]
+    assert len(prompts) == len(set(prompts)) == 12
+    assert all(0 <= arm["low"] <= arm["rate"] <= arm["high"] <= 1 for arm in report["prompts"])
+    # a vote costs the tokens of its eight samples
+    *_, single, vote = report["prompts"]
+    assert vote["tokens"] == 8 * single["tokens"] <= 8 * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [
+        (["--n-problems", "0"], "n_problems must be at least 1, got 0"),
+        (["--largest", "4"], "numbers up to at least 5"),
+        (["--max-new-tokens", "0"], "max_new_tokens must be at least 1, got 0"),
+        (["--model", "/nowhere"], "there is no model in '/nowhere'"),
+        (["--precision", "fp8"], "invalid choice"),
+    ],
+)
+def test_wrong_options_of_the_script_are_one_sentence(monkeypatch, capsys, options, fault):
+    assert run_script(monkeypatch, *options) == 2
+    error = capsys.readouterr().err
+    assert fault in error and error.count("\n") == 1 and "Traceback" not in error

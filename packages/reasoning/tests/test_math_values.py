@@ -1,7 +1,7 @@
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reasoning.evaluation.math_values import MathValue, Quantity, read_value
@@ -77,12 +77,14 @@ PIECES = [
 awkward_texts = st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | st.text(max_size=80)
 
 
+@settings(deadline=None)
 @given(awkward_texts)
 def test_any_text_gives_a_value_or_none(text):
     value = read_value(text)
     assert value is None or all(isinstance(each.written, Fraction) for each in value.members)
 
 
+@settings(deadline=None)
 @given(st.fractions(max_denominator=999), st.sampled_from(["frac", "slash", "mixed"]))
 def test_every_way_to_write_a_fraction_is_read(value, style):
     sign, (whole, rest) = "-" if value < 0 else "", divmod(abs(value.numerator), value.denominator)
@@ -95,6 +97,7 @@ def test_every_way_to_write_a_fraction_is_read(value, style):
         assert read_value(text) == number(value)
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15), 10**15))
 def test_separators_of_thousands_change_nothing(value):
     latex = f"{value:,}".replace(",", "{,}")

@@ -99,7 +99,9 @@ def test_what_does_not_exist_is_refused(tmp_path):
         read_problems(tmp_path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@settings(
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50
+)
 @given(
     st.dictionaries(st.sampled_from([*GSM8K, *MATH, "x"]), st.text(max_size=30) | st.integers()),
     st.integers(0, 40),

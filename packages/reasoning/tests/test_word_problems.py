@@ -2,12 +2,12 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt.errors import BadInput
 from reasoning.tasks.expressions import parse_expression
-from reasoning.tasks.word_problems import (
+from reasoning.tasks.stories import (
     ENDINGS,
     EVENTS,
     Story,
@@ -15,8 +15,8 @@ from reasoning.tasks.word_problems import (
     ask_together,
     buy_containers,
     give_half,
-    sample_word_problem,
 )
+from reasoning.tasks.word_problems import sample_word_problem
 
 STORY = Story("Mia", "Leo", "Tom", "she", "apples", "bags", "eats", n_containers=3, n=12)
 
@@ -34,6 +34,7 @@ def test_events_by_hand():
     assert ask_together(STORY, 5).n == 12 + 17
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 5), st.integers(5, 40))
 def test_the_solution_follows_from_the_text_and_ends_at_the_answer(seed, n_steps, largest):
     problem = sample_word_problem(np.random.default_rng(seed), n_steps, largest)

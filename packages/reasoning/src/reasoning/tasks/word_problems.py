@@ -11,13 +11,12 @@ arithmetic, or two; all numbers are whole, and from 2 up. So the answer is exact
 is written together with the story.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from gpt.errors import BadInput
+from reasoning.tasks.stories import ENDINGS, EVENTS, EventMaker, Story
 
 NAMES = {
     "she": ("Mia", "Anna", "Lena", "Zoe", "Nina", "Ruth", "Clara", "Ella", "Ida", "Maya"),
@@ -44,157 +43,6 @@ class WordProblem(NamedTuple):
     steps: tuple[str, ...]
     """The solution, a sentence for each step of arithmetic."""
     answer: int
-
-
-@dataclass(frozen=True)
-class Story:
-    """A person, what the person has, and how many."""
-
-    name: str
-    friend: str
-    """Takes part in the events."""
-    neighbour: str
-    """Is compared with the person at the end."""
-    pronoun: str
-    things: str
-    container: str
-    loses: str
-    n_containers: int
-    n: int
-    now: str = ""
-    """What a comparison says once something has happened."""
-
-    @property
-    def possessive(self) -> str:
-        """Her or his."""
-        return {"she": "her", "he": "his"}[self.pronoun]
-
-
-class Event(NamedTuple):
-    """What happens, the steps that calculate it, and the number afterwards."""
-
-    sentence: str
-    steps: tuple[str, ...]
-    n: int
-
-
-EventMaker = Callable[[Story, int], Event | None]
-"""Makes an event from a story and an operand; None if the operand does not fit the story."""
-
-
-def receive(story: Story, k: int) -> Event:
-    """Add k things."""
-    n = story.n + k
-    return Event(
-        f"{story.friend} gives {story.name} {k} more {story.things}.",
-        (f"Then {story.name} has {story.n} + {k} = {n} {story.things}.",),
-        n,
-    )
-
-
-def find(story: Story, k: int) -> Event:
-    """Add k things without a friend."""
-    return receive(story, k)._replace(
-        sentence=f"{story.name} finds {k} more {story.things} at home."
-    )
-
-
-def lose(story: Story, k: int) -> Event:
-    """Take k things away."""
-    n = story.n - k
-    return Event(
-        f"{story.name} {story.loses} {k} {story.things}.",
-        (f"Then {story.name} has {story.n} - {k} = {n} {story.things}.",),
-        n,
-    )
-
-
-def give(story: Story, k: int) -> Event:
-    """Take k things away, for a friend."""
-    return lose(story, k)._replace(
-        sentence=f"{story.name} gives {k} of {story.possessive} {story.things} to {story.friend}."
-    )
-
-
-def buy_containers(story: Story, k: int) -> Event:
-    """Add a few containers with k things in each: two steps."""
-    bought = story.n_containers * k
-    n = story.n + bought
-    return Event(
-        f"{story.name} buys {story.n_containers} {story.container} "
-        f"with {k} {story.things} in each.",
-        (
-            f"The {story.container} hold {story.n_containers} * {k} = {bought} {story.things}.",
-            f"Then {story.name} has {story.n} + {bought} = {n} {story.things}.",
-        ),
-        n,
-    )
-
-
-def give_half(story: Story, k: int) -> Event | None:
-    """Keep one half; the operand is not used."""
-    n, rest = divmod(story.n, 2)
-    sentence = f"{story.name} gives half of {story.possessive} {story.things} to {story.friend}."
-    step = f"Then {story.name} has {story.n} / 2 = {n} {story.things}."
-    return None if rest else Event(sentence, (step,), n)
-
-
-def ask_now(story: Story, k: int) -> Event:
-    """Ask for the number itself: no step."""
-    return Event(f"How many {story.things} does {story.name} have now?", (), story.n)
-
-
-def ask_share(story: Story, k: int) -> Event | None:
-    """Divide among k children."""
-    n, rest = divmod(story.n, k)
-    return None if rest else Event(
-        f"{story.name} shares all of the {story.things} equally among {k} children. "
-        f"How many {story.things} does each child get?",
-        (f"Each child gets {story.n} / {k} = {n} {story.things}.",),
-        n,
-    )  # fmt: skip
-
-
-def ask_times(story: Story, k: int) -> Event:
-    """Ask for another person, who has k times as many."""
-    n = k * story.n
-    times = "twice" if k == 2 else f"{k} times"
-    return Event(
-        f"{story.neighbour} has {times} as many {story.things} as {story.name}{story.now}. "
-        f"How many {story.things} does {story.neighbour} have?",
-        (f"{story.neighbour} has {k} * {story.n} = {n} {story.things}.",),
-        n,
-    )
-
-
-def ask_price(story: Story, k: int) -> Event:
-    """Sell everything for k dollars each."""
-    n = k * story.n
-    return Event(
-        f"{story.name} sells all of {story.possessive} {story.things} for {k} dollars each. "
-        f"How many dollars does {story.pronoun} get?",
-        (f"{story.name} gets {k} * {story.n} = {n} dollars.",),
-        n,
-    )
-
-
-def ask_together(story: Story, k: int) -> Event:
-    """Ask for two persons, of whom the other has k more: two steps."""
-    other = story.n + k
-    n = story.n + other
-    return Event(
-        f"{story.neighbour} has {k} more {story.things} than {story.name}{story.now}. "
-        "How many do they have together?",
-        (
-            f"{story.neighbour} has {story.n} + {k} = {other} {story.things}.",
-            f"Together they have {story.n} + {other} = {n} {story.things}.",
-        ),
-        n,
-    )
-
-
-EVENTS: tuple[EventMaker, ...] = (receive, find, lose, give, buy_containers, give_half)
-ENDINGS: tuple[EventMaker, ...] = (ask_now, ask_share, ask_times, ask_price, ask_together)
 
 
 def sample_word_problem(
