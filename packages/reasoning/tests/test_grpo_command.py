@@ -138,7 +138,7 @@ def test_continued_training_reads_traces_of_puzzles_that_are_not_held_out():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--model nowhere", "there is no run in 'nowhere'"),
+        ("--model nowhere", "there is no model 'nowhere'"),
         ("--model nowhere.safetensors", "there is no start model 'nowhere.safetensors'"),
         ("--reward nowhere.py", "there is no file 'nowhere.py' to read a reward from"),
         ("--reward prompts.txt", "a reward is a Python file, NAME.py; got 'prompts.txt'"),

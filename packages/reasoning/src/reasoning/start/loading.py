@@ -6,7 +6,7 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
-from gpt.runs.folder import load_model
+from gpt.runs.folder import RunFolder, load_model
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.vocabulary import TOKENIZER
 
@@ -23,13 +23,14 @@ def load_reasoner(name: str = SHIPPED_NAME, device: torch.device | None = None) 
     path = Path(name)
     if name == SHIPPED_NAME:
         return load_start_model(device=device).model
-    if path.suffix == ".safetensors":
+    if path.is_file() or path.suffix == ".safetensors":
         return load_start_model(path, device).model
     if not path.exists():
         raise BadInput(
             f"there is no model {name!r}; give `{SHIPPED_NAME}`, a file of reasoning train, or the "
             "folder of a run"
         )
+    RunFolder(path).read_config("reasoning train")  # says how to start a run, if there is none
     model, tokenizer, _ = load_model(path, device)
     if tokenizer.to_json() != TOKENIZER.to_json():
         raise BadInput(f"the model in {name!r} has another vocabulary than this package")

@@ -34,23 +34,13 @@ def draw_costs(rates: Mapping[str, RowRate], path: Path) -> None:
     for label, names in LINES.items():
         rows = [rates[name] for name in names if name in rates]
         style = "o--" if "oracle" in label else "o-"
-        axes.plot(
-            [tokens(row) for row in rows], [100 * row.right for row in rows], style, label=label
-        )
+        axes.plot(list(map(tokens, rows)), [100 * row.right for row in rows], style, label=label)
     for name, marker in zip(POINTS, "sv^DPX*", strict=True):
         if name in rates:
             row, is_hollow = rates[name], "end test" in name or "rollouts" in name
+            look = {"marker": marker, "edgecolors": "black", "zorder": 3, "label": name}
             face = "none" if is_hollow else "black"
-            axes.scatter(
-                tokens(row),
-                100 * row.right,
-                50,
-                face,
-                marker,
-                edgecolors="black",
-                label=name,
-                zorder=3,
-            )
+            axes.scatter(tokens(row), 100 * row.right, 50, face, **look)
     axes.set(
         xscale="log", xlabel="tokens per puzzle, generated and read", ylabel="solved (percent)"
     )
