@@ -24,6 +24,7 @@ SOLVE = ["solve", "24", "4", "5", "7", "9", "--method"]
 SPENDS = {
     "sample": {"generated"},
     "vote": {"generated"},
+    "best-of-n": {"generated", "read"},
     "tot": {"generated", "read", "evaluated"},
     "tot-dfs": {"read", "evaluated"},
     "mcts": {"generated", "read", "evaluated"},
@@ -115,7 +116,10 @@ CALLS = {
     "target of zero": ("0 4 5", r"must lie in \[1, 199\], got 0"),
     "large number": ("24 4 500", r"must lie in \[1, 199\], got 500"),
     "negative number": ("24 -4 5", r"must lie in \[1, 199\], got -4"),
-    "unknown method": ("24 4 5 --method fly", "no method 'fly'; choose from sample, vote, tot"),
+    "unknown method": (
+        "24 4 5 --method fly",
+        "no method 'fly'; choose from sample, vote, best-of-n",
+    ),
     "unknown option": ("24 4 5 --methods tot", "Unrecognized options: --methods"),
     "temperature": ("24 4 5 --temperature -1", "temperature must be a number from 0 up, got -1"),
     "no samples": ("24 4 5 --n-samples 0", "n_samples must be at least 1, got 0"),

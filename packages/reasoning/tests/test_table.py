@@ -20,9 +20,10 @@ from reasoning.table.countdown_rows import (
     best_by_end_test,
     best_by_process,
     mcts_row,
+    own_verdict_row,
+    puct_row,
     puzzle_sample,
     puzzle_vote,
-    thoughts_row,
     uct_row,
 )
 from reasoning.table.measure import ROWS_FILE, RowKey, append_row, open_table, read_rows
@@ -65,12 +66,17 @@ def test_attempts_are_bounded_and_cost_more_the_more_there_are(setting):
 
 def test_searches_stay_within_their_states(setting):
     for row in (
-        thoughts_row(setting, end_test=False, n_proposals=3, breadth=2),
+        puct_row(setting),
         mcts_row(setting, end_test=True),
         uct_row(setting),
     ):
         assert all(0 < each.cost.evaluated <= 64 for each in row)
         assert set(rights(row)) <= {0.0, 1.0}
+
+
+def test_a_beam_that_keeps_more_reads_more(setting):
+    narrow, wide = (own_verdict_row(setting, breadth) for breadth in (1, 4))
+    assert sum(each.cost.read for each in narrow) < sum(each.cost.read for each in wide)
 
 
 def test_a_vote_counts_numbers_only(setting):

@@ -13,7 +13,7 @@ from gpt.runs.progress import report_message
 from reasoning.search.methods import METHODS, Problem, Step
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import StartModel, load_start_model
-from reasoning.table.grid import rates_grid
+from reasoning.table.grid import LETTERS, rates_grid
 from reasoning.table.measure import TASKS
 from reasoning.table.picture import draw_costs
 from reasoning.table.report import RowRate, row_rate
@@ -21,8 +21,8 @@ from reasoning.table.setting import Setting
 from reasoning.tasks.countdown import Puzzle
 from reasoning.verifier.shipped import load_verifier
 
-PUZZLE = Puzzle((4, 7, 9, 11), 24)
-"""The puzzle of the chapters. It is held out: no model was trained on its numbers."""
+PUZZLE = Puzzle((4, 5, 7, 9), 24)
+"""The puzzle of the README. It is held out: no model was trained on its numbers."""
 SHOWN = ("vote", "mcts")
 """Methods whose work is shown."""
 
@@ -66,6 +66,7 @@ def run(config: DemoConfig) -> int:
     console.print(solutions_grid(steps))
     for task, rows in rates.items():
         console.print(rates_grid(task, rows, f"\n{task}: {config.n_problems} problems"))
+    console.print(f"(uses: {LETTERS})", highlight=False)
     console.print(f"\nWhat each method costs: {picture}", soft_wrap=True, highlight=False)
     return 0
 
@@ -90,7 +91,8 @@ def solutions_grid(steps: dict[str, Step]) -> Table:
         answer, cost = step.solution.answer, step.solution.cost
         verdict = "[green]right[/]" if step.solution.fault is None else "[red]wrong[/]"
         spent = map(str, (cost.generated, cost.read, cost.evaluated))
-        grid.add_row(name, answer or "none", verdict, *spent, ", ".join(METHODS[name].oracles))
+        letters = " ".join(oracle[0] for oracle in METHODS[name].oracles)
+        grid.add_row(name, answer or "none", verdict, *spent, letters)
     return grid
 
 

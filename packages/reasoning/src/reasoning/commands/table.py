@@ -13,7 +13,7 @@ from gpt.runs.progress import report_message
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import StartModel, load_start_model
 from reasoning.table.claims import CHAIN_CLAIMS, COUNTDOWN_CLAIMS, ClaimResult, check_claims
-from reasoning.table.grid import claims_grid, rates_grid
+from reasoning.table.grid import LETTERS, claims_grid, rates_grid
 from reasoning.table.measure import TASKS, RowKey, Table, open_table, run_rows
 from reasoning.table.picture import draw_costs
 from reasoning.table.report import RowRate, right_of, row_rate
@@ -76,6 +76,7 @@ def run(config: TableConfig) -> int:
         problems = f"{config.n_problems} problems, seeds 0 to {config.n_seeds - 1}"
         for task in rates:
             console.print(rates_grid(task, rates[task], f"{task}: {problems}"))
+            console.print(f"(uses: {LETTERS})\n", highlight=False)
             console.print(claims_grid(claims[task]))
     report_message(
         f"the rows are in {str(folder)!r}, the picture of their costs is {str(picture)!r}"

@@ -19,6 +19,7 @@ from reasoning.search.model import MovePolicy
 from reasoning.search.pictures import (
     BranchPicture,
     Picture,
+    ScorePicture,
     ThoughtPicture,
     TracePicture,
     VotePicture,
@@ -33,6 +34,10 @@ from reasoning.search.tree_of_thoughts import (
 )
 from reasoning.search.tree_policy import BranchScore, puct, uct
 from reasoning.tasks.countdown import Puzzle
+from reasoning.verifier.aggregation import aggregate
+from reasoning.verifier.attempts import last_attempt
+from reasoning.verifier.scoring import VerifierValue
+from reasoning.verifier.shipped import load_verifier
 from reasoning.voting.votes import count_votes, majority_vote
 
 MAX_SIMULATIONS = 1_000
@@ -87,6 +92,24 @@ def vote(problem: Problem) -> Iterator[Step]:
         n_generated += sum(solution.cost.generated for _, solution in traces)
         solution = Solution(problem.puzzle, majority_vote(answers), Cost(n_generated))
         yield Step(solution, VotePicture(count_votes(answers), len(answers)))
+
+
+def best_of_n(problem: Problem) -> Iterator[Step]:
+    """Sample traces, and take the answer whose last attempt the process model scores highest."""
+    generator, meter, n_generated = problem.generator(), Meter(), 0
+    value, scores = VerifierValue(load_verifier().verifier, meter), dict[str, float]()
+    for begin in range(0, problem.n_samples, VOTES_AT_ONCE):
+        n = min(VOTES_AT_ONCE, problem.n_samples - begin)
+        traces = sample_trace(problem.model, [problem.puzzle] * n, generator, problem.temperature)
+        n_generated += sum(solution.cost.generated for _, solution in traces)
+        answered = [(text, each.answer) for text, each in traces if each.answer is not None]
+        steps = value.step_scores([last_attempt(problem.puzzle, text) for text, _ in answered])
+        for (_, answer), step_scores in zip(answered, steps, strict=True):
+            score = aggregate(step_scores, "last")
+            scores[answer] = max(score, scores.get(answer, 0.0))
+        best = max(scores, key=lambda answer: scores[answer], default=None)
+        cost = Cost(n_generated, meter.read[problem.puzzle])
+        yield Step(Solution(problem.puzzle, best, cost), ScorePicture(scores))
 
 
 def tot(problem: Problem) -> Iterator[Step]:
@@ -150,6 +173,7 @@ class Method(NamedTuple):
 METHODS = {
     "sample": Method(sample, ("model",), "one trace"),
     "vote": Method(vote, ("model",), "the answer that most traces give"),
+    "best-of-n": Method(best_of_n, ("model", "verifier"), "the trace that a verifier prefers"),
     "tot": Method(tot, ("model", "rules", "end test"), "tree of thoughts, breadth first"),
     "tot-dfs": Method(tot_dfs, ("model", "rules", "end test"), "tree of thoughts, depth first"),
     "mcts": Method(mcts_with_model, ("model", "rules", "end test"), "PUCT with the model"),

@@ -71,6 +71,24 @@ class VotePicture:
         return {"votes": self.votes, "n_samples": self.n_samples}
 
 
+class ScorePicture:
+    """Answers with the highest score that a verifier gave a trace with this answer."""
+
+    def __init__(self, scores: dict[str, float]) -> None:
+        self.scores = scores
+
+    def __rich__(self) -> Table:
+        """List the answers, the best first."""
+        table = Table("score", "answer", box=None)
+        for answer, score in sorted(self.scores.items(), key=lambda item: -item[1]):
+            table.add_row(f"{score:.2f}", answer)
+        return table
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the scores."""
+        return {"scores": self.scores}
+
+
 class BranchPicture:
     """The tree of a Monte-Carlo search, with the visits and the value of each move."""
 

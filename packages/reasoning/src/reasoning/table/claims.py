@@ -29,9 +29,12 @@ COUNTDOWN_CLAIMS = (
     Claim("vote of 8", "one trace"),
     Claim("best of 8, process", "vote of 8"),
     Claim("best of 8, oracle", "best of 8, process"),
-    Claim("tree of thoughts, 8 of 8", "best of 8, process"),
-    Claim("MCTS", "best of 8, process"),
-    Claim("MCTS, end test", "UCT without a model"),
+    # at no more tokens: 386 against 398, 607 against 801, 714 against 801 on 40 puzzles
+    Claim("ToT, own verdict, 8 of 8", "best of 4, process"),
+    Claim("ToT, own verdict, 8 of 20", "best of 8, process"),
+    Claim("MCTS, process", "best of 8, process"),
+    Claim("MCTS, process, end test", "UCT without a model"),
+    Claim("MCTS, process, end test", "PUCT without a model"),
 )
 
 

@@ -1,7 +1,7 @@
 """Rows of countdown: samples, votes, choices by a verifier, attempts, and searches.
 
-The oracles of a row are all that it uses besides its own samples: the model (none of the others),
-a verifier, the rules (which moves are legal), and the end test (whether a complete attempt wins).
+Each row says what it uses, by letters: m the model, v a verifier, r the rules (which moves are
+legal), e the end test (whether a complete attempt wins).
 """
 
 from collections.abc import Callable, Sequence
@@ -20,7 +20,8 @@ from reasoning.search.mcts import MCTSConfig, mcts
 from reasoning.search.own_verdict import OwnVerdict
 from reasoning.search.proposals import LikeliestMoves
 from reasoning.search.random_play import RandomPlay
-from reasoning.search.result import final_trees
+from reasoning.search.result import Solution, final_trees
+from reasoning.search.state import SearchState
 from reasoning.search.tree_of_thoughts import breadth_first_search
 from reasoning.search.tree_policy import puct, uct
 from reasoning.table.setting import N_POOLED, Outcome, Setting, generated_tokens
@@ -144,12 +145,10 @@ def searcher(setting: Setting, end_test: bool) -> Searcher:
     return Searcher(policy, Estimates(value, uses_end_test=end_test), meter)
 
 
-def thoughts_row(setting: Setting, end_test: bool, n_proposals: int, breadth: int) -> list[Outcome]:
-    """Search breadth first through the likeliest moves; the process model evaluates states."""
+def thoughts_row(setting: Setting, end_test: bool) -> list[Outcome]:
+    """Search breadth first; the process model evaluates all states, also incomplete attempts."""
     policy, evaluate, meter = searcher(setting, end_test)
-    search = breadth_first_search(
-        setting.puzzles, LikeliestMoves(policy), evaluate, n_proposals, breadth, MAX_EVALUATED
-    )
+    search = breadth_first_search(setting.puzzles, LikeliestMoves(policy), evaluate, 8, 8)
     return solved([tree.solution(meter) for tree in final_trees(search)])
 
 
@@ -170,14 +169,12 @@ def mcts_rollouts_row(setting: Setting) -> list[Outcome]:
     return solved([tree.solution(meter) for tree in final_trees(search)])
 
 
-def own_verdict_row(setting: Setting, n_proposals: int, breadth: int) -> list[Outcome]:
+def own_verdict_row(setting: Setting, breadth: int) -> list[Outcome]:
     """Search breadth first; the model judges its own attempts, and nobody checks them."""
     meter = Meter()
     policy = LanguageModel(setting.model, setting.generator(), meter)
     evaluate = Estimates(OwnVerdict(policy), uses_end_test=False)
-    search = breadth_first_search(
-        setting.puzzles, LikeliestMoves(policy), evaluate, n_proposals, breadth, MAX_EVALUATED
-    )
+    search = breadth_first_search(setting.puzzles, LikeliestMoves(policy), evaluate, 8, breadth)
     return solved([tree.solution(meter) for tree in final_trees(search)])
 
 
@@ -189,57 +186,58 @@ def uct_row(setting: Setting) -> list[Outcome]:
     return solved([tree.solution(Meter()) for tree in final_trees(search)])
 
 
+def puct_row(setting: Setting) -> list[Outcome]:
+    """Search with PUCT and uniform chances, without rollouts: the stronger one of the baselines."""
+    random = np.random.default_rng(setting.seed)
+    policy, config = RandomPlay(random), MCTSConfig(MAX_VISITS, MAX_EVALUATED)
+    evaluate = Estimates(same_value, uses_end_test=True)
+    search = mcts(setting.puzzles, policy, evaluate, puct, config, random)
+    return solved([tree.solution(Meter()) for tree in final_trees(search)])
+
+
+def same_value(states: Sequence[SearchState]) -> list[float]:
+    """Return 1/2 for every state: only complete attempts are then told apart."""
+    return [0.5] * len(states)
+
+
 class CountdownRow(NamedTuple):
-    """A row with the oracles that it uses."""
+    """A row of the table."""
 
     outcomes: Callable[[Setting], list[Outcome]]
     oracles: str
+    """Letters of what it uses."""
 
 
-MODEL, VERIFIER = "model", "model, verifier"
-SEARCH, SEARCH_TO_END = "model, verifier, rules", "model, verifier, rules, end test"
+SIZES = (2, 4, 8, 16, 32)
 COUNTDOWN_ROWS = {
-    "at once": CountdownRow(partial(puzzle_sample, temperature=1.0, mode=ANSWER), MODEL),
-    "one trace": CountdownRow(partial(puzzle_sample, temperature=1.0), MODEL),
-    "one trace, T = 0.7": CountdownRow(partial(puzzle_sample, temperature=0.7), MODEL),
-    "one trace, greedy": CountdownRow(partial(puzzle_sample, temperature=0.0), MODEL),
+    "at once": CountdownRow(partial(puzzle_sample, temperature=1.0, mode=ANSWER), "m"),
+    "one trace": CountdownRow(partial(puzzle_sample, temperature=1.0), "m"),
+    "one trace, T = 0.7": CountdownRow(partial(puzzle_sample, temperature=0.7), "m"),
+    "one trace, greedy": CountdownRow(partial(puzzle_sample, temperature=0.0), "m"),
     **{
-        f"{n} attempt{'s' * (n > 1)}": CountdownRow(partial(attempts_row, n_attempts=n), MODEL)
+        f"{n} attempt{'s' * (n > 1)}": CountdownRow(partial(attempts_row, n_attempts=n), "m")
         for n in (1, 2, 3, 4, 8)
     },
-    **{f"vote of {n}": CountdownRow(partial(puzzle_vote, n=n), MODEL) for n in (2, 4, 8, 16, 32)},
-    "best of 8, log-probability": CountdownRow(partial(best_by_logprob, n=8), MODEL),
+    **{f"vote of {n}": CountdownRow(partial(puzzle_vote, n=n), "m") for n in SIZES},
+    "best of 8, log-probability": CountdownRow(partial(best_by_logprob, n=8), "m"),
+    **{f"best of {n}, process": CountdownRow(partial(best_by_process, n=n), "m v") for n in SIZES},
     **{
-        f"best of {n}, process": CountdownRow(partial(best_by_process, n=n), VERIFIER)
-        for n in (2, 4, 8, 16, 32)
-    },
-    **{
-        f"best of 8, process, {how}": CountdownRow(partial(best_by_process, n=8, how=how), VERIFIER)
+        f"best of 8, process, {how}": CountdownRow(partial(best_by_process, n=8, how=how), "m v")
         for how in ("min", "prod", "mean")
     },
-    "tree of thoughts, 5 of 5": CountdownRow(
-        partial(thoughts_row, end_test=False, n_proposals=5, breadth=5), SEARCH
-    ),
-    "tree of thoughts, 8 of 8": CountdownRow(
-        partial(thoughts_row, end_test=False, n_proposals=8, breadth=8), SEARCH
-    ),
-    "tree of thoughts, own verdict": CountdownRow(
-        partial(own_verdict_row, n_proposals=8, breadth=8), "model, rules"
-    ),
-    "MCTS": CountdownRow(partial(mcts_row, end_test=False), SEARCH),
-    "tree of thoughts, 8 of 8, end test": CountdownRow(
-        partial(thoughts_row, end_test=True, n_proposals=8, breadth=8), SEARCH_TO_END
-    ),
-    "MCTS, end test": CountdownRow(partial(mcts_row, end_test=True), SEARCH_TO_END),
-    "MCTS with rollouts": CountdownRow(mcts_rollouts_row, "model, rules, end test"),
-    "UCT without a model": CountdownRow(uct_row, "rules, end test"),
-    **{
-        f"best of {n}, oracle": CountdownRow(partial(best_by_end_test, n=n), "model, end test")
-        for n in (2, 4, 8, 16, 32)
-    },
+    "ToT, own verdict, 8 of 8": CountdownRow(partial(own_verdict_row, breadth=8), "m r"),
+    "ToT, own verdict, 8 of 20": CountdownRow(partial(own_verdict_row, breadth=20), "m r"),
+    "ToT, process, 8 of 8": CountdownRow(partial(thoughts_row, end_test=False), "m v r"),
+    "MCTS, process": CountdownRow(partial(mcts_row, end_test=False), "m v r"),
+    "ToT, process, end test": CountdownRow(partial(thoughts_row, end_test=True), "m v r e"),
+    "MCTS, process, end test": CountdownRow(partial(mcts_row, end_test=True), "m v r e"),
+    "MCTS, rollouts": CountdownRow(mcts_rollouts_row, "m r e"),
+    "UCT without a model": CountdownRow(uct_row, "r e"),
+    "PUCT without a model": CountdownRow(puct_row, "r e"),
+    **{f"best of {n}, oracle": CountdownRow(partial(best_by_end_test, n=n), "m e") for n in SIZES},
 }
 
 
-def solved(solutions: Sequence) -> list[Outcome]:
+def solved(solutions: Sequence[Solution]) -> list[Outcome]:
     """Return the outcomes of searches."""
     return [Outcome(float(each.fault is None), each.cost) for each in solutions]

@@ -8,18 +8,22 @@ from reasoning.table.claims import ClaimResult
 from reasoning.table.countdown_rows import COUNTDOWN_ROWS
 from reasoning.table.report import RowRate
 
+LETTERS = "m the model, v a verifier, r the rules, e the end test"
+"""What the rows use, to be printed below them."""
+
 
 def rates_grid(task: str, rates: Mapping[str, RowRate], title: str) -> Table:
     """Return the rates of the rows of a task, what they cost per problem, and what they use."""
-    grid = Table("", "right", "95 % interval", "generated", "read", "states", "uses", title=title)
-    grid.box = None
+    columns = ("right, %", "95 % interval", "generated", "read", "states", "uses")
+    grid = Table("", *columns, title=title, box=None, padding=(0, 1, 0, 0))
+    grid.columns[0].no_wrap = True
     for name, rate in rates.items():
         grid.add_row(
             name,
-            f"{rate.right:.1%}",
-            f"{rate.low:.1%} to {rate.high:.1%}",
+            f"{100 * rate.right:.1f}",
+            f"{100 * rate.low:.1f} to {100 * rate.high:.1f}",
             *(f"{number:.0f}" for number in (rate.generated, rate.read, rate.evaluated)),
-            COUNTDOWN_ROWS[name].oracles if task == "countdown" else "model",
+            COUNTDOWN_ROWS[name].oracles if task == "countdown" else "m",
         )
     return grid
 

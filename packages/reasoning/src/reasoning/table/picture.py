@@ -18,8 +18,8 @@ LINES = {
 }
 """Rows that are one method with a growing number of samples or attempts."""
 POINTS = (
-    *("at once", "one trace, greedy", "tree of thoughts, 8 of 8", "MCTS"),
-    *("tree of thoughts, 8 of 8, end test", "MCTS, end test", "MCTS with rollouts"),
+    *("at once", "one trace, greedy", "ToT, own verdict, 8 of 8", "ToT, own verdict, 8 of 20"),
+    *("MCTS, process", "MCTS, process, end test", "MCTS, rollouts"),
 )
 
 

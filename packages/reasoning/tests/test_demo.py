@@ -1,0 +1,30 @@
+"""`reasoning demo`: every method on one puzzle, then the table on a few problems."""
+
+import json
+
+import pytest
+
+from reasoning.cli import main
+from reasoning.search.methods import METHODS
+from reasoning.table.measure import TASKS
+
+
+@pytest.mark.slow
+def test_the_demo_shows_every_method(tmp_path, capsys):
+    options = ["--runs", str(tmp_path / "demo"), "--n-problems", "3"]
+    assert main(["demo", *options, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert list(report["answers"]) == list(METHODS)
+    assert {task: list(rows) for task, rows in report["rows"].items()} == {
+        task: list(rows) for task, rows in TASKS.items()
+    }
+    assert (tmp_path / "demo" / "costs.png").is_file()
+    assert main(["demo", *options]) == 0
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in (*METHODS, "UCT without a model", "steps, greedy"))
+    assert max(map(len, printed.splitlines())) <= 100
+
+
+def test_a_demo_without_problems_is_refused(capsys):
+    assert main(["demo", "--n-problems", "0"]) == 2
+    assert "n_problems must be at least 1, got 0" in capsys.readouterr().err
