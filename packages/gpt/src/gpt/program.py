@@ -187,9 +187,12 @@ class Script(CommandLine):
 
 
 def message_in_box(text: str) -> str:
-    """Return the first error message of tyro, which prints them inside a box."""
-    message = re.split("─{9,}│|│ ─{9,}", text.split("╮", 1)[-1])[0]
-    words = " ".join(re.sub("[│╰╯─]", " ", message).split())
+    """Return the first error message of tyro: title, rule, message, rule, and what to read.
+
+    The rules are lines, or the border of a box; terminals without such characters get hyphens.
+    """
+    message = re.split("[─-]{9,}", text)[1]
+    words = " ".join(re.sub("[│╭╮]", " ", message).split())
     return re.sub(r"^Error parsing [^-:][^:]*: ", "", words).rstrip(".")
 
 
