@@ -208,7 +208,7 @@ class CountdownRow(NamedTuple):
     """Letters of what it uses."""
 
 
-SIZES = (2, 4, 8, 16, 32)
+N_CHOICES = (2, 4, 8, 16, 32)
 COUNTDOWN_ROWS = {
     "at once": CountdownRow(partial(puzzle_sample, temperature=1.0, mode=ANSWER), "m"),
     "one trace": CountdownRow(partial(puzzle_sample, temperature=1.0), "m"),
@@ -218,9 +218,12 @@ COUNTDOWN_ROWS = {
         f"{n} attempt{'s' * (n > 1)}": CountdownRow(partial(attempts_row, n_attempts=n), "m")
         for n in (1, 2, 3, 4, 8)
     },
-    **{f"vote of {n}": CountdownRow(partial(puzzle_vote, n=n), "m") for n in SIZES},
+    **{f"vote of {n}": CountdownRow(partial(puzzle_vote, n=n), "m") for n in N_CHOICES},
     "best of 8, log-probability": CountdownRow(partial(best_by_logprob, n=8), "m"),
-    **{f"best of {n}, process": CountdownRow(partial(best_by_process, n=n), "m v") for n in SIZES},
+    **{
+        f"best of {n}, process": CountdownRow(partial(best_by_process, n=n), "m v")
+        for n in N_CHOICES
+    },
     **{
         f"best of 8, process, {how}": CountdownRow(partial(best_by_process, n=8, how=how), "m v")
         for how in ("min", "prod", "mean")
@@ -234,7 +237,10 @@ COUNTDOWN_ROWS = {
     "MCTS, rollouts": CountdownRow(mcts_rollouts_row, "m r e"),
     "UCT without a model": CountdownRow(uct_row, "r e"),
     "PUCT without a model": CountdownRow(puct_row, "r e"),
-    **{f"best of {n}, oracle": CountdownRow(partial(best_by_end_test, n=n), "m e") for n in SIZES},
+    **{
+        f"best of {n}, oracle": CountdownRow(partial(best_by_end_test, n=n), "m e")
+        for n in N_CHOICES
+    },
 }
 
 

@@ -7,14 +7,14 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gpt.files import write_atomically
+from reasoning.table.countdown_rows import N_CHOICES
 from reasoning.table.report import RowRate
 
-SIZES = (2, 4, 8, 16, 32)
 LINES = {
-    "vote": ("one trace", *(f"vote of {n}" for n in SIZES)),
+    "vote": ("one trace", *(f"vote of {n}" for n in N_CHOICES)),
     "attempts in one trace": ("1 attempt", *(f"{n} attempts" for n in (2, 3, 4, 8))),
-    "best of n, process model": ("one trace", *(f"best of {n}, process" for n in SIZES)),
-    "best of n, oracle": ("one trace", *(f"best of {n}, oracle" for n in SIZES)),
+    "best of n, process model": ("one trace", *(f"best of {n}, process" for n in N_CHOICES)),
+    "best of n, oracle": ("one trace", *(f"best of {n}, oracle" for n in N_CHOICES)),
 }
 """Rows that are one method with a growing number of samples or attempts."""
 POINTS = (
