@@ -29,7 +29,7 @@ METHOD_HELP = "; ".join(f"{name}: {method.about}" for name, method in METHODS.it
 
 @dataclass(frozen=True)
 class SolveConfig:
-    """Make a target of numbers, each used once, with +, - and *."""
+    """Make a target of numbers, each used once, with `+`, `-` and `*`."""
 
     target: Annotated[Positional[int], arg(metavar="TARGET", help_behavior_hint="")]
     """Target, such as 24."""

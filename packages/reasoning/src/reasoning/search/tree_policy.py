@@ -1,5 +1,7 @@
 r"""The tree of a search, and the score that selects a move in it: UCT or PUCT, a tree policy.
 
+::
+
     UCT    Q(s, a) + c sqrt(2 ln N(s) / N(s, a))               (Kocsis & Szepesvari 2006)
     PUCT   Q(s, a) + C(s) P(s, a) sqrt(N(s)) / (1 + N(s, a))   (Silver et al. 2017, methods)
            C(s) = ln((1 + N(s) + c_base) / c_base) + c_init    (Silver et al. 2018)
