@@ -22,7 +22,9 @@ def test_the_demo_shows_every_method(tmp_path, capsys):
     assert main(["demo", *options]) == 0
     printed = capsys.readouterr().out
     assert all(name in printed for name in (*METHODS, "UCT without a model", "steps, greedy"))
-    assert max(map(len, printed.splitlines())) <= 100
+    *lines, picture = printed.strip().splitlines()
+    assert picture.endswith("costs.png")
+    assert max(map(len, lines)) <= 100
 
 
 def test_a_demo_without_problems_is_refused(capsys):
