@@ -24,7 +24,8 @@ COUNTS = range(2, 6)
 """Numbers of a puzzle; the model of the package was trained on 3 and 4."""
 FRAME_S = 0.1
 """Seconds between two drawings."""
-METHOD_HELP = "; ".join(f"{name}: {method.about}" for name, method in METHODS.items())
+METHODS_BY_NAME = "; ".join(f"{name}: {method.about}" for name, method in METHODS.items())
+METHOD_HELP = f"How to solve the puzzle. {METHODS_BY_NAME}."
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class SolveConfig:
     """Target, such as 24."""
     numbers: Annotated[Positional[tuple[int, ...]], arg(metavar="NUMBERS", help_behavior_hint="")]
     """Two to five numbers. The model of the package knows three and four of 1 to 12."""
-    method: Annotated[str, arg(help=f"How to solve the puzzle. {METHOD_HELP}.")] = "mcts"
+    method: Annotated[str, arg(help=METHOD_HELP)] = "mcts"
     model: str = SHIPPED_NAME
     """Model that solves the puzzle: `start`, which comes with the package, a file of `reasoning
     train`, or the folder of a run."""
