@@ -1,6 +1,7 @@
 """Two processes under torchrun learn what one does."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -23,14 +24,27 @@ import os, sys
 from finetune.cli import main
 from finetune.datasets import questions
 
-whole, port = questions.library_questions, int(os.environ["MASTER_PORT"])
+whole, port = questions.library_questions, int(os.environ["FIRST_PORT"])
 questions.library_questions = lambda library: whole(library / "email")
 os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "False"
-for number, call in enumerate(sys.argv[1:], 1):
+for number, call in enumerate(sys.argv[1:]):
     os.environ["MASTER_PORT"] = str(port + number)
     if status := main(call.split()):
         sys.exit(status)
 """
+
+
+def first_free_port(n):
+    """Return the first of `n` free ports below 32768, from where on systems give ports away."""
+    for first in range(20_000 + os.getpid() % 1_000 * 10, 32_000, n):
+        try:
+            for port in range(first, first + n):
+                with socket.socket() as taken:
+                    taken.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("there are no free ports")
 
 
 def call(verb, name):
@@ -44,7 +58,8 @@ def runs(home):
     program = ["--nproc-per-node", "2", "--no-python", sys.executable, "-c", PROGRAM]
     done = subprocess.run(
         [*torchrun, *program, *(call(verb, "two") for verb in COMMANDS)],
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        env=os.environ
+        | {"OMP_NUM_THREADS": "1", "FIRST_PORT": str(first_free_port(len(COMMANDS)))},
         cwd=home,
         capture_output=True,
         text=True,
