@@ -37,7 +37,6 @@ from gpt.runs.folder import load_model
 from reasoning.budget.curve import BudgetPoint, budget_metrics, measure_budget
 from reasoning.budget.forcing import AttemptBudget
 from reasoning.evaluation.paired import PairedDifference, paired_difference
-from reasoning.start.data import Tasks
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.countdown import Puzzle
@@ -153,7 +152,7 @@ def main(config: BudgetConfig) -> int:
     """Measure all budgets of each model, and print or draw them."""
     started, device = time.perf_counter(), pick_device(config.device)
     start = load_start_model(device=device)
-    tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
+    tasks = start.tasks()
     models = {"1-4 attempts": start.model}
     if config.one_attempt is not None:
         models["1 attempt"], *_ = load_model(config.one_attempt, device)

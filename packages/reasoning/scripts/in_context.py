@@ -21,7 +21,6 @@ from gpt.errors import BadInput, check_seed
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.prompting.in_context import ExamplePrompts, example_prompts, solved_prompts
-from reasoning.start.data import Tasks
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.voting.curve import bootstrap_interval
@@ -54,7 +53,7 @@ def main(config: InContextConfig) -> int:
     """Ask every puzzle in three ways, and print each rate and its difference from the first."""
     began = time.perf_counter()
     start = load_start_model()
-    tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
+    tasks = start.tasks()
     puzzles = held_out_puzzles(tasks, config.n_problems, config.seed)
     random = np.random.default_rng(config.seed)
     prompts = [example_prompts(puzzle, tasks.four.train, random) for puzzle in puzzles]

@@ -34,7 +34,6 @@ from reasoning.search.tree_of_thoughts import (
     sample_trace,
 )
 from reasoning.search.tree_policy import puct, uct
-from reasoning.start.data import Tasks
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.countdown import Puzzle
@@ -92,7 +91,7 @@ def searches(
 def main(config: SearchConfig) -> int:
     """Run every search on the same puzzles, and print solve rates and costs."""
     start = load_start_model()
-    tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
+    tasks = start.tasks()
     puzzles = held_out_puzzles(tasks, config.n_problems)
     solutions: dict[str, list[list[Solution]]] = {}
     seconds: dict[str, float] = {}

@@ -19,7 +19,6 @@ from gpt.errors import BadInput
 from gpt.program import Script
 from reasoning.evaluation.answers import final_answer
 from reasoning.evaluation.sampling import sample_texts
-from reasoning.start.data import Tasks
 from reasoning.start.gate import MAX_TRACE, fresh_chains
 from reasoning.start.shipped import load_start_model
 from reasoning.start.traces import chain_prompt
@@ -56,7 +55,7 @@ def number(text: str) -> int | None:
 def main(config: VotesConfig) -> int:
     """Sample answers, let them vote, and print each rate with its prediction."""
     start = load_start_model()
-    tasks = Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
+    tasks = start.tasks()
     chains = fresh_chains(tasks, config.n_problems, config.seed)
     prompts = [chain_prompt(chain) for chain in chains]
     right = [chain.results()[-1] for chain in chains]

@@ -13,7 +13,7 @@ from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.countdown import multiset
 from reasoning.verifier.report import best_of_eight
-from reasoning.verifier.run import load_trained_verifier, read_labels, start_tasks
+from reasoning.verifier.run import load_trained_verifier, read_labels
 from reasoning.verifier.scoring import VerifierValue
 from reasoning.verifier.shipped import load_verifier
 
@@ -68,7 +68,7 @@ def test_a_resumed_run_keeps_its_labels_and_ends_with_the_same_bits(home, copied
 
 
 def test_labels_come_from_training_multisets_only(home):
-    held_out = {multiset(puzzle) for puzzle in start_tasks(load_start_model()).four.held_out}
+    held_out = {multiset(puzzle) for puzzle in load_start_model().tasks().four.held_out}
     labels = read_labels(RunFolder(home / "runs/whole"))
     assert len(labels) == 12
     assert not {multiset(each.attempt.puzzle) for each in labels} & held_out
@@ -77,7 +77,7 @@ def test_labels_come_from_training_multisets_only(home):
 def test_both_kinds_take_part_in_best_of_eight(home):
     value = VerifierValue(load_verifier(home / "runs/whole/verifier.safetensors").verifier)
     start = load_start_model()
-    puzzles = held_out_puzzles(start_tasks(start), 3)
+    puzzles = held_out_puzzles(start.tasks(), 3)
     rates, tokens = best_of_eight(start.model, {"outcome": value, "process": value}, puzzles)
     assert rates["outcome, last"] == rates["process, last"]
     votes = (rates[f"vote weighted by {kind}, last"] for kind in ("outcome", "process"))

@@ -12,7 +12,6 @@ from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import SHIPPED, load_start_model
 from reasoning.verifier.attempts import Attempt, finish_attempts
 from reasoning.verifier.metrics import ranking_accuracy
-from reasoning.verifier.run import start_tasks
 from reasoning.verifier.scoring import VerifierValue
 from reasoning.verifier.shipped import SHIPPED_VERIFIER, load_verifier
 
@@ -27,7 +26,7 @@ def test_the_verifier_is_small_and_comes_with_its_recipe_and_its_log():
 
 def test_it_tells_attempts_that_win_from_those_that_do_not():
     start = load_start_model()
-    puzzles = held_out_puzzles(start_tasks(start), 40, seed=3)
+    puzzles = held_out_puzzles(start.tasks(), 40, seed=3)
     generator = torch.Generator().manual_seed(0)
     beginnings = [Attempt(puzzle, "") for puzzle in puzzles for _ in range(8)]
     attempts = [a for a in finish_attempts(start.model, beginnings, generator).attempts if a.steps]

@@ -106,7 +106,7 @@ def test_gains_are_paired_over_problems():
     gain = paired_gain(better, worse)  # always 0.1: there is nothing to be uncertain about
     assert gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.1)
     noisy = paired_gain(better, np.roll(better, 1))
-    assert noisy.low < 0 < noisy.high or noisy.mean == 0
+    assert noisy.mean == 0 and noisy.low < 0 < noisy.high
 
 
 def test_a_claim_holds_if_its_interval_is_above_its_points():
@@ -128,8 +128,9 @@ def test_rows_are_read_as_they_were_written_and_a_cut_line_is_left_out(tmp_path)
     append_row(tmp_path / ROWS_FILE, KEY, outcomes)
     with (tmp_path / ROWS_FILE).open("a") as file:
         file.write('{"task": "chain", "ro')  # killed while it was written
-    table = open_table(tmp_path, {}, overwrite=False) or read_rows(tmp_path / ROWS_FILE)
-    assert table == {}  # settings were missing, so this was no table: it starts again
+    # without its settings it is no table, and starts again
+    assert open_table(tmp_path, {}, overwrite=False) == {}
+    assert read_rows(tmp_path / ROWS_FILE) == {}
     append_row(tmp_path / ROWS_FILE, KEY, outcomes)
     with (tmp_path / ROWS_FILE).open("a") as file:
         file.write('{"task": "chain", "ro')

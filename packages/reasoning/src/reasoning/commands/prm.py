@@ -21,7 +21,6 @@ from reasoning.verifier.run import (
     create_verifier_run,
     load_trained_verifier,
     read_labels,
-    start_tasks,
     train_verifier,
 )
 from reasoning.verifier.scoring import VerifierValue
@@ -52,7 +51,7 @@ def run(config: PRMConfig) -> int:
 
 def check_inputs(config: PRMConfig) -> None:
     """Report what cannot be used before the labels are made, which takes minutes."""
-    held_out_puzzles(start_tasks(config.start_model()), config.n_evaluated)
+    held_out_puzzles(config.start_model().tasks(), config.n_evaluated)
     if config.outcome is not None:
         load_verifier(Path(config.outcome))
 
@@ -71,7 +70,7 @@ def finish_verifier(folder: RunFolder, config: PRMConfig) -> None:
     if config.outcome is not None:
         verifiers["outcome"] = VerifierValue(load_verifier(Path(config.outcome)).verifier)
     verifiers[config.kind] = value
-    puzzles = held_out_puzzles(start_tasks(start), config.n_evaluated)
+    puzzles = held_out_puzzles(start.tasks(), config.n_evaluated)
     report = report_verifier(start.model, config.kind, verifiers, threshold, puzzles)
     settings = folder.read_config()["command"]
     recipe = {name: settings[name] for name in VERIFIER_RECIPE}

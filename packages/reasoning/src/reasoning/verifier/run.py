@@ -33,7 +33,7 @@ from gpt.runs.training_run import TrainingRun
 from gpt.text.tokenizers import save_tokenizer
 from gpt.training.loop import LoopConfig, train
 from gpt.training.recipes import FAST_RECIPE
-from reasoning.start.data import Tasks, sample_puzzle
+from reasoning.start.data import sample_puzzle
 from reasoning.start.shipped import SHIPPED, StartModel, load_start_model
 from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.vocabulary import TOKENIZER
@@ -105,15 +105,10 @@ class PRMConfig(RunOptions):
         return load_start_model(SHIPPED if self.start is None else Path(self.start))
 
 
-def start_tasks(start: StartModel) -> Tasks:
-    """Return the tasks of a start model."""
-    return Tasks.load(start.recipe["chain_operand"], start.recipe["chain_operations"])
-
-
 def make_labels(config: PRMConfig, device: torch.device) -> list[StepLabels]:
     """Sample attempts at training puzzles, and label their steps by rollouts."""
     start = config.start_model()
-    model, puzzles = start.model.to(device), start_tasks(start).four.train
+    model, puzzles = start.model.to(device), start.tasks().four.train
     random = np.random.default_rng(config.loop.seed)
     generator = torch.Generator(device).manual_seed(0)
     drawn = [sample_puzzle(puzzles, random) for _ in range(config.n_puzzles)]
