@@ -51,7 +51,8 @@ def test_a_run_is_trained_and_opens_in_gpt(home, capsys):
     options = ["grpo", *SMALL, "--n-phases", "2", "--reward", "length.py", "--json"]
     assert main(options) == 0
     report = json.loads(capsys.readouterr().out)
-    assert set(report) == {"before", "after", "gains"}
+    assert set(report) == {"before", "after", "gains", "problems", "conditions"}
+    assert report["conditions"]["device"] == "cpu" and report["conditions"]["threads"] >= 1
     assert json.loads((home / "runs/grpo/evaluation.json").read_text()) == report
     assert set(report["before"]) == set(report["after"]) >= {"score", "greedy", "pass_at_8", "flat"}
     records = RunFolder(home / "runs/grpo").read_log()

@@ -36,6 +36,9 @@ def test_gains_are_paired_over_problems():
     greedy = report["gains"]["greedy"]
     assert greedy["gain"] == pytest.approx(0, abs=1e-12)
     assert greedy["low"] < -0.1 and greedy["high"] > 0.1
+    kept = report["problems"]
+    assert kept["before"] == {"score": hard.tolist(), "greedy": hard.tolist()}
+    assert kept["after"] == {"score": (hard + 0.1).tolist(), "greedy": hard[::-1].tolist()}
 
 
 def test_the_samples_of_a_problem_are_scored_for_it():

@@ -4,10 +4,12 @@ import json
 import shlex
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from gpt.files import write_atomically
+from gpt.recording import describe_environment
 from gpt.runs.folder import RunFolder, load_model
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
@@ -36,19 +38,25 @@ def run(config: GrpoConfig) -> int:
                 create_grpo_run(run.folder, config, setup)
         run_grpo(run, config, setup)
         if run.is_finished:
-            report_gains(run.folder, config, setup)
+            report_gains(run.folder, config, setup, run.device)
     return run.status
 
 
-def report_gains(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
-    """Evaluate the model before and after the training, and report the gains."""
+def report_gains(
+    folder: RunFolder, config: GrpoConfig, setup: GrpoSetup, device: torch.device
+) -> None:
+    """Evaluate the model before and after the training, and report the gains.
+
+    The report names the device of the training, so that recorded numbers say where they come from.
+    """
     report_message(f"sampling {len(setup.evaluated)} problems, before and after the training")
     models = {"before": load_reasoner(config.model), "after": load_model(folder.path)[0]}
     before, after = (
         evaluate(model, setup.evaluated, setup.evaluation_reward, config.grpo.max_new_tokens)
         for model in models.values()
     )
-    report = compare_evaluations(before, after)
+    conditions = describe_environment(device) | {"threads": torch.get_num_threads()}
+    report = compare_evaluations(before, after) | {"conditions": conditions}
     write_atomically(folder.path / EVALUATION_FILE, json.dumps(report, indent=1).encode())
     if config.json:
         print(json.dumps(report))

@@ -94,7 +94,10 @@ def task_rates(
 
 
 def compare_evaluations(before: TaskEvaluation, after: TaskEvaluation) -> dict[str, Any]:
-    """Return the rates of both, and the gains with their 95 % intervals, paired over problems."""
+    """Return the rates of both, and the gains with their 95 % intervals, paired over problems.
+
+    The scores of each problem are kept too, so that two runs can be compared problem by problem.
+    """
     gains = {}
     for name in ("scores", "greedy"):
         change = getattr(after, name) - getattr(before, name)
@@ -104,4 +107,8 @@ def compare_evaluations(before: TaskEvaluation, after: TaskEvaluation) -> dict[s
             "low": low,
             "high": high,
         }
-    return {"before": asdict(before.rates), "after": asdict(after.rates), "gains": gains}
+    report = {"before": asdict(before.rates), "after": asdict(after.rates), "gains": gains}
+    problems = {}
+    for when, found in (("before", before), ("after", after)):
+        problems[when] = {"score": found.scores.tolist(), "greedy": found.greedy.tolist()}
+    return report | {"problems": problems}
