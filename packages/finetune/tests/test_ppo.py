@@ -113,7 +113,8 @@ def rollout_by_hand():
     rows = pad_examples(
         [prompt_answer_example([1, 2], [3, STOP]), prompt_answer_example([0], [3, 3, 1, 4])]
     )
-    return Rollout(rows, torch.tensor([True, False]))
+    # PPO does not read the log-probabilities of the sampling
+    return Rollout(rows, torch.tensor([True, False]), torch.zeros(2, 0))
 
 
 ONE_UPDATE = {"n_phases": 1, "prompts_per_phase": 2, "n_epochs": 1, "n_minibatches": 1}
@@ -165,12 +166,12 @@ def test_updates_are_measured_against_the_numbers_of_the_rollout(by_hand, monkey
 
 
 def test_padding_of_any_kind_changes_no_update(monkeypatch):
-    rows, stopped = rollout_by_hand()
+    rows, stopped, unread = rollout_by_hand()
     wider = [
         torch.nn.functional.pad(each, (0, 3), value=value)
         for each, value in ((rows.tokens, 4), (rows.mask, 0))
     ]
-    padded_more = Rollout(rows._replace(tokens=wider[0], mask=wider[1].bool()), stopped)
+    padded_more = Rollout(rows._replace(tokens=wider[0], mask=wider[1].bool()), stopped, unread)
     found = []
     for answers in (rollout_by_hand(), padded_more):
         monkeypatch.setattr(ppo_module, "rollout", lambda *_, answers=answers: answers)

@@ -142,6 +142,7 @@ def difference_after_ppo(monkeypatch):
     answers = Rollout(
         pad_examples([prompt_answer_example(*pair) for pair in pairs]),
         tensor([answer[-1] == stop for answer in update.answers]),
+        torch.zeros(len(update.answers), 0),  # PPO does not read them
     )
 
     class RecordedOrder:

@@ -6,7 +6,8 @@ import torch
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.policy import rollouts
-from gpt.policy.rollouts import Rollout, gumbel_choice, rollout
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rollouts import GumbelSampler, Rollout, align_answers, rollout
 from gpt.policy.rows import pad_examples, prompt_answer_example
 
 SHAPE = GPTConfig(vocab_size=6, context=16, n_layers=1, n_heads=2, d_model=8, d_ff=16)
@@ -25,7 +26,7 @@ def bold_model():
 
 def test_samples_have_the_probabilities_of_the_softmax():
     scores, n = torch.tensor([0.0, 1.0, -1.0]), 20_000
-    counts = gumbel_choice(n, seeded())(scores.expand(n, 3)).bincount(minlength=3)
+    counts = GumbelSampler(n, seeded())(scores.expand(n, 3)).bincount(minlength=3)
     for share, p in zip((counts / n).tolist(), scores.softmax(-1).tolist(), strict=True):
         assert abs(share - p) < 5 * math.sqrt(p * (1 - p) / n)
 
@@ -45,8 +46,18 @@ def test_prompts_and_answers_have_no_padding_and_no_stop_token():
     rows = pad_examples(
         [prompt_answer_example([1, 2], [3, STOP]), prompt_answer_example([4], [1, 2, 3])]
     )
-    made = Rollout(rows, torch.tensor([True, False]))
+    made = Rollout(rows, torch.tensor([True, False]), torch.zeros(2, 3))
     assert made.prompts_and_answers() == [([1, 2], [3]), ([4], [1, 2, 3])]
+
+
+def test_log_probabilities_of_the_sampling_are_those_of_a_pass_over_the_answers():
+    policy = share_layers_as(Policy, bold_model())
+    made = rollout(policy, [[1, 2], [3], [0, 1, 2]] * 5, 4, STOP, seeded())
+    width = made.logprobs.shape[1]
+    with torch.no_grad():
+        expected = align_answers(policy(*made.rows[:2]), made.rows, width)
+    assert 0 < made.stopped.sum() < 15 and width == 4
+    torch.testing.assert_close(made.logprobs, expected, rtol=0, atol=1e-6)
 
 
 def test_the_same_seed_generates_the_same_answers():
@@ -65,5 +76,6 @@ def test_two_processes_generate_the_answers_of_one(monkeypatch):
         monkeypatch.setattr(rollouts, "gather_rows", lambda mine, n: shares.append(mine) or mine)
         with pytest.raises(ValueError, match="zip"):  # no other process is there to complete it
             rollout(model, prompts, 6, STOP, seeded())
+    tokens = shares[::2]  # the others are log-probabilities
     for number, (_, answer) in enumerate(alone):
-        assert shares[number % 2][number // 2].tolist()[: len(answer)] == answer
+        assert tokens[number % 2][number // 2].tolist()[: len(answer)] == answer

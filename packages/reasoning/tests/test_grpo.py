@@ -11,7 +11,7 @@ from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.policy.kl import k1
 from gpt.policy.policy import Policy, make_reference
-from gpt.policy.rollouts import Rollout
+from gpt.policy.rollouts import Rollout, align_answers
 from gpt.policy.rows import pad_examples, prompt_answer_example
 from gpt.runs.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
@@ -123,7 +123,9 @@ def rollout_by_hand():
     """Two groups of two: answers of 2, 4, 1 and 2 tokens, of which 1, 2, 0 and 2 are a 3."""
     answers = [([1, 2], [3, STOP]), ([1, 2], [3, 3, 1, 4]), ([0], [STOP]), ([0], [3, 3])]
     rows = pad_examples([prompt_answer_example(*each) for each in answers])
-    return Rollout(rows, torch.tensor([True, False, True, False]))
+    with torch.no_grad():
+        logprobs = align_answers(new_policy()(*rows[:2]), rows, width=4)
+    return Rollout(rows, torch.tensor([True, False, True, False]), logprobs)
 
 
 ONE_UPDATE = {"n_phases": 1, "group_size": 2, "n_epochs": 1, "n_minibatches": 1}

@@ -72,7 +72,8 @@ def test_a_rollout_is_scored_in_groups_of_texts_without_the_stop_token():
             prompt_answer_example(encode("11 : 3 think"), [*encode("miss wait"), stop]),
         ]
     )
-    found = score_rollout(length, 2)(Rollout(rows, torch.tensor([True, True, False, True])))
+    answers = Rollout(rows, torch.tensor([True, True, False, True]), torch.zeros(4, 3))
+    found = score_rollout(length, 2)(answers)
     assert seen == [("10 : 1 2 think", ["hit", ""]), ("11 : 3 think", ["1 + 2", "miss wait"])]
     assert found.tolist() == [1, 0, 3, 2] and found.dtype == torch.float32
 

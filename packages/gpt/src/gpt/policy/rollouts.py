@@ -5,10 +5,10 @@ Maddison et al. 2014, section 2). All processes of a run draw the noise of all r
 their own rows, so two processes generate the same answers as one.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -25,6 +25,8 @@ class Rollout(NamedTuple):
     """The mask is True on the answer, including its stop token."""
     stopped: Bool[Tensor, " B"]
     """Whether the answer ended with the stop token instead of being cut off."""
+    logprobs: Float[Tensor, "B A"]
+    """log pi of each token of the answer when it was sampled, from column 0; padding has 0."""
 
     def prompts_and_answers(self) -> list[tuple[list[int], list[int]]]:
         """Return each prompt with its answer, without padding and stop token."""
@@ -35,20 +37,25 @@ class Rollout(NamedTuple):
         return pairs
 
 
-def gumbel_choice(
-    n_rows: int, generator: torch.Generator
-) -> Callable[[Float[Tensor, "B V"]], Int[Tensor, " B"]]:
-    """Return a function that samples one token per row of logits, for this process's rows.
+class GumbelSampler:
+    """Samples one token per row of logits, for this process's rows, and keeps log pi of each.
 
     With u uniform in (0, 1), -ln(-ln u) is Gumbel noise.
     """
 
-    def choice(scores: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
-        uniform = torch.rand(n_rows, scores.shape[1], generator=generator).clamp_min(1e-30)
-        noise = -torch.log(-torch.log(uniform))
-        return (scores + local_rows(noise).to(scores)).argmax(dim=-1)
+    def __init__(self, n_rows: int, generator: torch.Generator) -> None:
+        self.n_rows, self.generator = n_rows, generator
+        self.logprobs: list[Float[Tensor, " B"]] = []
+        """One column per call."""
 
-    return choice
+    def __call__(self, scores: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
+        """Return a token for each row."""
+        uniform = torch.rand(self.n_rows, scores.shape[1], generator=self.generator)
+        noise = -torch.log(-torch.log(uniform.clamp_min(1e-30)))
+        tokens = (scores + local_rows(noise).to(scores)).argmax(dim=-1)
+        picked = scores.gather(1, tokens[:, None])[:, 0]
+        self.logprobs.append(picked - scores.logsumexp(dim=-1))
+        return tokens
 
 
 def rollout(
@@ -60,10 +67,13 @@ def rollout(
 ) -> Rollout:
     """Sample an answer to every prompt; several processes share the prompts."""
     device, own = next(policy.parameters()).device, local_rows(prompts)
-    choice = gumbel_choice(len(prompts), generator)
-    generated = generate_batch(policy, own, max_new_tokens, choice, frozenset({stop_token}))
+    sampler = GumbelSampler(len(prompts), generator)
+    generated = generate_batch(policy, own, max_new_tokens, sampler, frozenset({stop_token}))
     block = [[*answer, *[stop_token] * (max_new_tokens - len(answer))] for answer in generated]
     answers = gather_rows(torch.tensor(block, device=device), len(prompts)).tolist()
+    sampled = torch.stack(sampler.logprobs, dim=1)
+    own_logprobs = F.pad(sampled, (0, max_new_tokens - sampled.shape[1]))
+    logprobs = gather_rows(own_logprobs, len(prompts))
     lengths = [
         answer.index(stop_token) if stop_token in answer else max_new_tokens for answer in answers
     ]
@@ -71,8 +81,10 @@ def rollout(
         prompt_answer_example(prompt, answer[: length + 1])  # with the stop token, if there is one
         for prompt, answer, length in zip(prompts, answers, lengths, strict=True)
     ]
+    rows = pad_examples(examples).to(device)
+    mask = aligned_answer_mask(rows)
     stopped = torch.tensor([length < max_new_tokens for length in lengths], device=device)
-    return Rollout(pad_examples(examples).to(device), stopped)
+    return Rollout(rows, stopped, logprobs[:, : mask.shape[1]].masked_fill(~mask, 0.0))
 
 
 def aligned_answer_mask(rows: Rows) -> Bool[Tensor, "B A"]:

@@ -142,21 +142,21 @@ def grpo(
             repeated = [prompt for prompt in prompts(phase) for _ in range(group_size)]
             answers = rollout(policy, repeated, config.max_new_tokens, stop, generator)
 
-            # score the answers, and run the models on them before the updates, in their precision
+            # score the answers; their log-probabilities are those of the sampling itself
             rows, mask = answers.rows, aligned_answer_mask(answers.rows)
+            old_logprobs = reference_logprobs = answers.logprobs
             with (
                 torch.no_grad(),
                 without_dropout(policy),
                 autocast(training.device, loop.precision),
             ):
                 scores = score(answers)
-                old_logprobs = policy(rows.tokens, rows.mask)
-                reference_logprobs = (
-                    old_logprobs if reference is None else reference(rows.tokens, rows.mask)
-                )
-            width = mask.shape[1]
-            old_logprobs = align_answers(old_logprobs, rows, width)
-            reference_logprobs = align_answers(reference_logprobs, rows, width)
+                if loop.precision != "fp32":  # updates in another precision see other numbers
+                    old_logprobs = policy(rows.tokens, rows.mask)
+                    old_logprobs = align_answers(old_logprobs, rows, mask.shape[1])
+                if reference is not None:
+                    reference_logprobs = reference(rows.tokens, rows.mask)
+                    reference_logprobs = align_answers(reference_logprobs, rows, mask.shape[1])
             kl = k1(old_logprobs, reference_logprobs, mask)
 
             # A_i = (r_i - mean of its group) / std of its group
