@@ -25,6 +25,7 @@ from reasoning.table.countdown_rows import (
     puzzle_sample,
     puzzle_vote,
     uct_row,
+    vote_by_process,
 )
 from reasoning.table.measure import ROWS_FILE, RowKey, append_row, open_table, read_rows
 from reasoning.table.report import paired_gain, row_rate
@@ -57,6 +58,11 @@ def test_rows_of_samples_share_them(setting):
     vote, chosen = puzzle_vote(setting, 8), best_by_process(setting, 8)
     assert [a.cost.generated for a in vote] == [b.cost.generated for b in chosen]
     assert all(a.cost.read == 0 < b.cost.read for a, b in zip(vote, chosen, strict=True))
+    # the values are all 1/2: every answer has the same weight, and the first answer is taken
+    assert rights(vote_by_process(setting, 8)) == rights(vote)
+    of_answer = best_by_process(setting, 8, of_answer=True)
+    assert rights(of_answer) == rights(chosen)
+    assert [a.cost.read for a in of_answer] != [b.cost.read for b in chosen]
 
 
 def test_attempts_are_bounded_and_cost_more_the_more_there_are(setting):
@@ -109,10 +115,17 @@ def test_gains_are_paired_over_problems():
     assert noisy.mean == 0 and noisy.low < 0 < noisy.high
 
 
-def test_a_claim_holds_if_its_interval_is_above_its_points():
-    rows = {"a": np.ones((1, 50)), "b": np.full((1, 50), 0.8)}
-    claims = (Claim("a", "b", 19), Claim("a", "b", 21), Claim("b", "a"), Claim("a", "unmeasured"))
-    assert [each.holds for each in check_claims(claims, rows)] == [True, False, False]
+def test_a_claim_holds_if_its_interval_is_above_its_points_and_its_cost_is_no_higher():
+    rows = {"a": [[Outcome(1.0, Cost(9, 2))] * 50], "b": [[Outcome(0.8, Cost(8, 2))] * 50]}
+    claims = (
+        *(Claim("a", "b", 19), Claim("a", "b", 21), Claim("b", "a"), Claim("a", "unmeasured")),
+        Claim("a", "b", is_cheaper=True),
+    )
+    results = check_claims(claims, rows)
+    assert [each.holds for each in results] == [True, False, False, False]
+    assert [each.more_tokens for each in results] == [1, 1, -1, 1]
+    equal = {"a": rows["a"], "b": [[Outcome(0.8, Cost(8, 3))] * 50]}
+    assert check_claims(claims, equal)[-1].holds
 
 
 def test_every_claim_is_about_rows_that_exist():

@@ -16,7 +16,7 @@ from reasoning.table.claims import CHAIN_CLAIMS, COUNTDOWN_CLAIMS, ClaimResult, 
 from reasoning.table.grid import LETTERS, claims_grid, rates_grid
 from reasoning.table.measure import TASKS, RowKey, Table, open_table, run_rows
 from reasoning.table.picture import draw_costs
-from reasoning.table.report import RowRate, right_of, row_rate
+from reasoning.table.report import RowRate, row_rate
 from reasoning.table.setting import Outcome, Setting
 from reasoning.verifier.shipped import load_verifier
 
@@ -64,10 +64,7 @@ def run(config: TableConfig) -> int:
         task: {name: row_rate(each) for name, each in rows.items()}
         for task, rows in outcomes.items()
     }
-    claims = {
-        task: check_claims(CLAIMS[task], {name: right_of(each) for name, each in rows.items()})
-        for task, rows in outcomes.items()
-    }
+    claims = {task: check_claims(CLAIMS[task], rows) for task, rows in outcomes.items()}
     picture = folder / "costs.png"
     draw_costs(rates.get("countdown", {}), picture)
     if config.json:
@@ -123,7 +120,13 @@ def table_as_json(
             for task, rows in rates.items()
         },
         "claims": [
-            {"task": task, **each.claim._asdict(), **each.gain._asdict(), "holds": each.holds}
+            {
+                "task": task,
+                **each.claim._asdict(),
+                **each.gain._asdict(),
+                "more_tokens": each.more_tokens,
+                "holds": each.holds,
+            }
             for task, results in claims.items()
             for each in results
         ],

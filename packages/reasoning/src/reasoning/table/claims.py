@@ -1,12 +1,13 @@
 """What is said about the methods, each as a difference between two rows of the table.
 
-A claim holds if the lower end of its paired interval is above the number of points that it names.
+A claim holds if the lower end of its paired interval is above the number of points that it names,
+and, where it says so, the better row costs no more tokens than the worse one.
 """
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from reasoning.table.report import Gain, Right, paired_gain
+from reasoning.table.report import Gain, Outcomes, paired_gain, right_of, row_rate
 
 
 class Claim(NamedTuple):
@@ -15,6 +16,8 @@ class Claim(NamedTuple):
     better: str
     worse: str
     points: float = 0.0
+    is_cheaper: bool = False
+    """Also claimed: it costs at most as many tokens, generated and read together."""
 
 
 CHAIN_CLAIMS = (
@@ -28,11 +31,12 @@ COUNTDOWN_CLAIMS = (
     Claim("4 attempts", "1 attempt", 15),
     Claim("vote of 8", "one trace"),
     Claim("best of 8, process", "vote of 8"),
-    Claim("best of 8, oracle", "best of 8, process"),
-    # at no more tokens: 386 against 398, 607 against 801, 714 against 801 on 40 puzzles
-    Claim("ToT, own verdict, 8 of 8", "best of 4, process"),
-    Claim("ToT, own verdict, 8 of 20", "best of 8, process"),
-    Claim("MCTS, process", "best of 8, process"),
+    Claim("vote of 8, by process", "vote of 8"),
+    Claim("best of 8, process of the answer", "vote of 8"),
+    Claim("best of 8, oracle", "best of 8, process of the answer"),
+    Claim("ToT, own verdict, 8 of 8", "best of 4, process", is_cheaper=True),
+    Claim("ToT, own verdict, 8 of 20", "best of 8, process", is_cheaper=True),
+    Claim("MCTS, process", "best of 8, process", is_cheaper=True),
     Claim("MCTS, process, end test", "UCT without a model"),
     Claim("MCTS, process, end test", "PUCT without a model"),
 )
@@ -43,17 +47,23 @@ class ClaimResult(NamedTuple):
 
     claim: Claim
     gain: Gain
+    more_tokens: float
+    """Tokens per problem that the better row costs more than the other; negative if fewer."""
 
     @property
     def holds(self) -> bool:
-        """Whether the whole interval is above the points of the claim."""
-        return 100 * self.gain.low > self.claim.points
+        """Whether the whole interval is above the points of the claim, at the claimed cost."""
+        is_dearer = self.claim.is_cheaper and self.more_tokens > 0
+        return 100 * self.gain.low > self.claim.points and not is_dearer
 
 
-def check_claims(claims: tuple[Claim, ...], rows: Mapping[str, Right]) -> list[ClaimResult]:
+def check_claims(claims: tuple[Claim, ...], rows: Mapping[str, Outcomes]) -> list[ClaimResult]:
     """Return the measured difference of every claim whose two rows were measured."""
-    return [
-        ClaimResult(claim, paired_gain(rows[claim.better], rows[claim.worse]))
-        for claim in claims
-        if claim.better in rows and claim.worse in rows
-    ]
+    results: list[ClaimResult] = []
+    for claim in claims:
+        if claim.better in rows and claim.worse in rows:
+            better, worse = rows[claim.better], rows[claim.worse]
+            gain = paired_gain(right_of(better), right_of(worse))
+            more = row_rate(better).tokens - row_rate(worse).tokens
+            results.append(ClaimResult(claim, gain, more))
+    return results

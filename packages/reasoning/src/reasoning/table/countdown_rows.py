@@ -6,6 +6,7 @@ legal), e the end test (whether a complete attempt wins).
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -101,14 +102,40 @@ def best_by_logprob(setting: Setting, n: int) -> list[Outcome]:
     return chosen_outcomes(setting, n, chosen)
 
 
-def best_by_process(setting: Setting, n: int, how: str = "last") -> list[Outcome]:
-    """Take the sample whose steps the process model scores highest."""
-    candidates, value = candidates_of(setting, n), VerifierValue(setting.process)
-    attempts = [each.attempt for row in candidates for each in row]
-    scores = [aggregate(steps, how) for steps in value.step_scores(attempts)]
-    chosen = [choose_best(row, scores[k * n : (k + 1) * n]) for k, row in enumerate(candidates)]
-    read = [value.meter.read[puzzle] for puzzle in setting.puzzles]
+def best_by_process(
+    setting: Setting, n: int, how: str = "last", of_answer: bool = False
+) -> list[Outcome]:
+    """Take the sample whose steps the process model scores highest.
+
+    It reads the last attempt of each sample, or the operations of its answer with exact results.
+    """
+    candidates = candidates_of(setting, n)
+    scores, read = process_scores(setting, candidates, how, of_answer)
+    chosen = [choose_best(row, its) for row, its in zip(candidates, scores, strict=True)]
     return chosen_outcomes(setting, n, chosen, read)
+
+
+def vote_by_process(setting: Setting, n: int) -> list[Outcome]:
+    """Take the answer with the most votes, each weighted by the score of the last step."""
+    candidates = candidates_of(setting, n)
+    scores, read = process_scores(setting, candidates, "last", of_answer=False)
+    chosen = [choose_by_vote(row, its) for row, its in zip(candidates, scores, strict=True)]
+    return chosen_outcomes(setting, n, chosen, read)
+
+
+def process_scores(
+    setting: Setting, candidates: Sequence[Sequence[Candidate]], how: str, of_answer: bool
+) -> tuple[list[list[float]], list[int]]:
+    """Return the scores of the candidates of each puzzle, and the tokens that were read."""
+    value = VerifierValue(setting.process)
+    attempts = [
+        each.answer_moves if of_answer else each.attempt for row in candidates for each in row
+    ]
+    scores = iter([aggregate(steps, how) for steps in value.step_scores(attempts)])
+    return (
+        [list(islice(scores, len(row))) for row in candidates],
+        [value.meter.read[puzzle] for puzzle in setting.puzzles],
+    )
 
 
 def best_by_end_test(setting: Setting, n: int) -> list[Outcome]:
@@ -227,6 +254,16 @@ COUNTDOWN_ROWS = {
     **{
         f"best of 8, process, {how}": CountdownRow(partial(best_by_process, n=8, how=how), "m v")
         for how in ("min", "prod", "mean")
+    },
+    **{
+        f"vote of {n}, by process": CountdownRow(partial(vote_by_process, n=n), "m v")
+        for n in N_CHOICES
+    },
+    **{
+        f"best of {n}, process of the answer": CountdownRow(
+            partial(best_by_process, n=n, of_answer=True), "m v r"
+        )
+        for n in N_CHOICES
     },
     "ToT, own verdict, 8 of 8": CountdownRow(partial(own_verdict_row, breadth=8), "m r"),
     "ToT, own verdict, 8 of 20": CountdownRow(partial(own_verdict_row, breadth=20), "m r"),

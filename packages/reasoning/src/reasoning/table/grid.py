@@ -30,7 +30,8 @@ def rates_grid(task: str, rates: Mapping[str, RowRate], title: str) -> Table:
 
 def claims_grid(results: Sequence[ClaimResult]) -> Table:
     """Return what is said about the rows, with the measured differences in points."""
-    grid = Table("", "points", "95 % interval, paired", "more than", "", box=None)
+    columns = ("points", "95 % interval, paired", "more than", "more tokens", "")
+    grid = Table("", *columns, box=None)
     for each in results:
         claim, gain = each.claim, each.gain
         grid.add_row(
@@ -38,6 +39,7 @@ def claims_grid(results: Sequence[ClaimResult]) -> Table:
             f"{100 * gain.mean:+.1f}",
             f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}",
             f"{claim.points:g}",
+            f"{each.more_tokens:+.0f}" + " (claim: 0 or less)" * claim.is_cheaper,
             "holds" if each.holds else "does not hold",
         )
     return grid

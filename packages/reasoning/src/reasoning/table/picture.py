@@ -14,6 +14,10 @@ LINES = {
     "vote": ("one trace", *(f"vote of {n}" for n in N_CHOICES)),
     "attempts in one trace": ("1 attempt", *(f"{n} attempts" for n in (2, 3, 4, 8))),
     "best of n, process model": ("one trace", *(f"best of {n}, process" for n in N_CHOICES)),
+    "best of n, process of the answer": (
+        "one trace",
+        *(f"best of {n}, process of the answer" for n in N_CHOICES),
+    ),
     "best of n, oracle": ("one trace", *(f"best of {n}, oracle" for n in N_CHOICES)),
 }
 """Rows that are one method with a growing number of samples or attempts."""
@@ -34,13 +38,15 @@ def draw_costs(rates: Mapping[str, RowRate], path: Path) -> None:
     for label, names in LINES.items():
         rows = [rates[name] for name in names if name in rates]
         style = "o--" if "oracle" in label else "o-"
-        axes.plot(list(map(tokens, rows)), [100 * row.right for row in rows], style, label=label)
+        axes.plot(
+            [row.tokens for row in rows], [100 * row.right for row in rows], style, label=label
+        )
     for name, marker in zip(POINTS, "sv^DPX*", strict=True):
         if name in rates:
             row, is_hollow = rates[name], "end test" in name or "rollouts" in name
             look = {"marker": marker, "edgecolors": "black", "zorder": 3, "label": name}
             face = "none" if is_hollow else "black"
-            axes.scatter(tokens(row), 100 * row.right, 50, face, **look)
+            axes.scatter(row.tokens, 100 * row.right, 50, face, **look)
     axes.set(
         xscale="log", xlabel="tokens per puzzle, generated and read", ylabel="solved (percent)"
     )
@@ -50,8 +56,3 @@ def draw_costs(rates: Mapping[str, RowRate], path: Path) -> None:
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=150)
     write_atomically(path, picture.getvalue())
-
-
-def tokens(row: RowRate) -> float:
-    """Return the tokens that a row costs per problem, at least one."""
-    return max(1.0, row.generated + row.read)

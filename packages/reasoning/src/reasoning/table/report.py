@@ -10,6 +10,8 @@ from gpt.errors import BadInput
 from reasoning.table.setting import Outcome
 from reasoning.voting.curve import bootstrap_interval
 
+Outcomes = Sequence[Sequence[Outcome]]
+"""What a row did, by seed and problem."""
 Right = Float[np.ndarray, "S M"]
 """Whether a row was right, by seed and problem."""
 
@@ -29,8 +31,13 @@ class RowRate(NamedTuple):
     evaluated: float
     """States that were evaluated."""
 
+    @property
+    def tokens(self) -> float:
+        """Tokens that a row costs per problem, generated and read."""
+        return self.generated + self.read
 
-def row_rate(outcomes: Sequence[Sequence[Outcome]]) -> RowRate:
+
+def row_rate(outcomes: Outcomes) -> RowRate:
     """Return the rate of a row from its outcomes, one list per seed.
 
     Raises:
@@ -51,7 +58,7 @@ def row_rate(outcomes: Sequence[Sequence[Outcome]]) -> RowRate:
     )
 
 
-def right_of(outcomes: Sequence[Sequence[Outcome]]) -> Right:
+def right_of(outcomes: Outcomes) -> Right:
     """Return whether each problem was right, one row per seed.
 
     Raises:
