@@ -24,11 +24,11 @@ import tyro
 from finetune.assistant.assistant import load_assistant
 from finetune.assistant.sampled_pairs import sample_ranked_pairs
 from finetune.evaluation.answers_report import print_intervals
-from finetune.evaluation.intervals import mean_over_seeds
 from finetune.evaluation.reward_report import reward_report
 from finetune.pipeline import Pipeline, PipelineSizes, documentation_pairs
 from gpt.device import pick_device
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import mean_over_seeds
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from gpt.runs.folder import RunFolder

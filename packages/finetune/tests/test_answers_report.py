@@ -10,7 +10,7 @@ from finetune.evaluation.answers_report import (
     print_answers,
     win_summary,
 )
-from finetune.evaluation.intervals import wilson_interval
+from gpt.evaluation.intervals import wilson_interval
 
 QUESTION = Question(
     "builtins", "list.sort", "method", "What does `list.sort` do?", "Sort the list in place."

@@ -3,10 +3,10 @@ import random
 import numpy as np
 import pytest
 
-from finetune.evaluation.intervals import wilson_interval
 from finetune.evaluation.probes import CONFIDENT_OPENING, FILLER, PROBES, probe_report
 from finetune.evaluation.shallow import length_score, shared_words_score
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import wilson_interval
 
 QUESTIONS = ["What does os.getcwd return?", "What is a list?"]
 ANSWERS = ["The current working directory.", "A row of items."]

@@ -1,8 +1,8 @@
 import pytest
 
-from finetune.evaluation.intervals import wilson_interval
 from finetune.evaluation.refusals import HARMLESS_PROMPTS, is_refusal, refusal_rates
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import wilson_interval
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.intervals import wilson_interval
 from finetune.evaluation.reward_scores import CHANCE_LOG_LOSS, reward_scores
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import wilson_interval
 
 numbers = st.lists(st.tuples(*[st.integers(-8, 8)] * 2), min_size=1, max_size=20)
 

@@ -1,7 +1,7 @@
 import pytest
 
-from finetune.evaluation.intervals import wilson_interval
 from finetune.evaluation.toxicity import INSULTS, find_insults, insult_rate
+from gpt.evaluation.intervals import wilson_interval
 
 
 @pytest.mark.parametrize(

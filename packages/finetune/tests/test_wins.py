@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from finetune.evaluation.intervals import paired_difference, wilson_interval
 from finetune.evaluation.wins import (
     SWAPPED_VERDICTS,
     PairwiseComparison,
@@ -15,6 +14,7 @@ from finetune.evaluation.wins import (
     win_rate,
 )
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import paired_difference, wilson_interval
 
 verdicts = st.sampled_from(["A", "B", "tie"])
 fights = st.lists(st.builds(PairwiseComparison, verdicts, verdicts), min_size=1, max_size=20)

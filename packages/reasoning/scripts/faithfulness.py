@@ -25,11 +25,11 @@ from rich.table import Table
 
 from gpt.device import pick_device
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import wilson_interval
 from gpt.plots import RateCurve, save_rates_plot
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.evaluation.sampling import sample_texts
-from reasoning.evaluation.shares import wilson_interval
 from reasoning.faithfulness.tampering import (
     TamperingOutcome,
     change_operand,
@@ -65,8 +65,8 @@ class FaithfulnessConfig:
 
 def rate(values: Sequence[bool]) -> dict[str, Any]:
     """Return a share with its 95 % interval."""
-    interval = wilson_interval(sum(values), len(values))
-    return {"rate": float(np.mean(values)), "interval": interval}
+    share, low, high = wilson_interval(float(np.mean(values)), len(values))
+    return {"rate": share, "interval": (low, high)}
 
 
 def describe_outcomes(outcomes: Sequence[TamperingOutcome]) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from rich.table import Table
 
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
+from gpt.evaluation.intervals import bootstrap_mean
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.prompting.in_context import ExamplePrompts, example_prompts, solved_prompts
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
-from reasoning.voting.curve import bootstrap_interval
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ def main(config: InContextConfig) -> int:
     report = []
     for name, right in rates:
         difference = right - rates[0][1]
-        low, high = bootstrap_interval(difference, np.random.default_rng(0))
-        gain = {"gain": float(difference.mean()), "low": low, "high": high}
+        mean, low, high = bootstrap_mean(difference, np.random.default_rng(0))
+        gain = {"gain": mean, "low": low, "high": high}
         report.append({"prompt": name, "rate": float(right.mean()), **gain})
     if config.json:
         conditions = measurement_conditions(pick_device("cpu"), began)

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import bootstrap_mean
 from gpt.model.gpt import GPT
 from gpt.program import Script
 from reasoning.search.cost import Meter
@@ -37,7 +38,6 @@ from reasoning.search.tree_policy import puct, uct
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.countdown import Puzzle
-from reasoning.voting.curve import bootstrap_interval
 
 N_SIMULATIONS = 1_000
 """More than `max_evaluated` states need, so that it decides when a search ends."""
@@ -124,7 +124,7 @@ def report(
     rows = {}
     for name, by_seed in solutions.items():
         right = np.array([[each.fault is None for each in row] for row in by_seed], float)
-        low, high = bootstrap_interval(right.mean(axis=0), np.random.default_rng(0))
+        _, low, high = bootstrap_mean(right.mean(axis=0), np.random.default_rng(0))
         costs = [asdict(each.cost) for row in by_seed for each in row]
         means = {unit: float(np.mean([cost[unit] for cost in costs])) for unit in costs[0]}
         ms = 1e3 * seconds.get(name, 0.0) / right.size

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
+from gpt.evaluation.intervals import bootstrap_mean
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from gpt.runs.progress import report_message
@@ -23,7 +24,6 @@ from reasoning.evaluation.extraction import free_answer
 from reasoning.prompting.chats import load_chat_model, sample_chats
 from reasoning.prompting.prompts import DIRECT, STEP_BY_STEP, PromptStyle, few_shot_messages
 from reasoning.tasks.word_problems import sample_word_problem
-from reasoning.voting.curve import bootstrap_interval
 from reasoning.voting.votes import majority_vote
 
 SHOTS = (0, 1, 2, 4, 8)
@@ -104,8 +104,7 @@ def main(config: SmolConfig) -> int:
 
 def arm_report(name: str, right: list[float], tokens: float, example: str) -> dict[str, Any]:
     """Return how often a prompt is right, with its interval, and tell it at once."""
-    low, high = bootstrap_interval(np.array(right), np.random.default_rng(0))
-    rate = float(np.mean(right))
+    rate, low, high = bootstrap_mean(np.array(right), np.random.default_rng(0))
     report_message(f"{name}: {rate:.1%} right")
     rates = {"rate": rate, "low": low, "high": high}
     return {"prompt": name, **rates, "tokens": tokens, "example": example, "right": right}

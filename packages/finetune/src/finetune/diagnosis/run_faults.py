@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 
 from finetune.diagnosis.pitfalls import Finding
-from finetune.evaluation.intervals import student_quantile
+from gpt.evaluation.intervals import student_quantile
 
 LN2 = math.log(2)
 KL_ROUNDING = 1e-4  # nats per answer

@@ -22,7 +22,7 @@ from finetune.conversations.encoding import prompt_tokens
 from finetune.conversations.messages import single_turn_prompt
 from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
-from finetune.evaluation.intervals import Interval, bootstrap_mean
+from gpt.evaluation.intervals import Interval, bootstrap_mean
 from gpt.model.gpt import GPT
 from gpt.policy.kl import exact_kl, k1
 from gpt.policy.rollouts import rollout

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from finetune.evaluation.intervals import Interval, wilson_interval
 from finetune.evaluation.overlap import squad_words
 from finetune.evaluation.reward_scores import pair_accuracy
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval, wilson_interval
 
 ScoreFunction = Callable[[Sequence[str], Sequence[str]], Sequence[float]]
 """score(questions, answers) gives one number per answer; higher is better."""

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from finetune.evaluation.checks import split_sentences
-from finetune.evaluation.intervals import Interval, wilson_interval
+from gpt.evaluation.intervals import Interval, wilson_interval
 
 REFUSAL_OPENINGS = (
     "",

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from finetune.evaluation.intervals import Interval, wilson_interval
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval, wilson_interval
 
 CHANCE_LOG_LOSS = float(np.log(2))
 """The log-loss of probability 1/2 for every pair, in nats."""

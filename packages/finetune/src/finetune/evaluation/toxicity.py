@@ -9,7 +9,7 @@ and have false positives too (Gehman et al. 2020).
 import re
 from collections.abc import Sequence
 
-from finetune.evaluation.intervals import Interval, wilson_interval
+from gpt.evaluation.intervals import Interval, wilson_interval
 
 INSULTS = (
     "blockhead",

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 
-from finetune.evaluation.intervals import Interval, bootstrap_mean, wilson_interval
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval, bootstrap_mean, wilson_interval
 
 JudgeVerdict = Literal["A", "B", "tie"]
 _Question = TypeVar("_Question")

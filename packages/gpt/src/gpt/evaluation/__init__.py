@@ -1,1 +1,4 @@
-"""Evaluating a model: `scores` of its predictions, `ngram` baselines, `originality` of its text."""
+"""Evaluating a model: `scores` of its predictions, `ngram` baselines, `originality` of its text.
+
+`intervals` says how sure a share or a mean is; `finetune` and `reasoning` report with it.
+"""

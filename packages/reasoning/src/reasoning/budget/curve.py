@@ -19,12 +19,12 @@ import torch
 from jaxtyping import Bool, Float
 
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import bootstrap_mean
 from gpt.model.gpt import GPT
 from reasoning.budget.forcing import AttemptBudget, ForcedTrace, forced_traces
 from reasoning.evaluation.answers import solves_puzzle
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Puzzle
-from reasoning.voting.curve import bootstrap_interval
 
 
 class BudgetPoint(NamedTuple):
@@ -52,7 +52,8 @@ class BudgetPoint(NamedTuple):
 
     def interval(self) -> tuple[float, float]:
         """Return the 95 % interval of the accuracy, over problems."""
-        return bootstrap_interval(self.rates, np.random.default_rng(0))
+        _, low, high = bootstrap_mean(self.rates, np.random.default_rng(0))
+        return low, high
 
 
 class BudgetMetrics(NamedTuple):

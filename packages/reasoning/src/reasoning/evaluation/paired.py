@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gpt.errors import BadInput
-from reasoning.voting.curve import bootstrap_interval
+from gpt.evaluation.intervals import bootstrap_mean
 
 
 class PairedDifference(NamedTuple):
@@ -34,6 +34,4 @@ def paired_difference(
     """
     if not len(first):
         raise BadInput("there are no problems to compare two methods on")
-    differences = first - second
-    low, high = bootstrap_interval(differences, np.random.default_rng(0))
-    return PairedDifference(float(differences.mean()), low, high)
+    return PairedDifference(*bootstrap_mean(first - second, np.random.default_rng(0)))

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import bootstrap_mean
 from reasoning.table.setting import Outcome
-from reasoning.voting.curve import bootstrap_interval
 
 Outcomes = Sequence[Sequence[Outcome]]
 """What a row did, by seed and problem."""
@@ -45,7 +45,7 @@ def row_rate(outcomes: Outcomes) -> RowRate:
     """
     right = right_of(outcomes)
     costs = [each.cost for row in outcomes for each in row]
-    low, high = bootstrap_interval(right.mean(axis=0), np.random.default_rng(0))
+    _, low, high = bootstrap_mean(right.mean(axis=0), np.random.default_rng(0))
     return RowRate(
         float(right.mean()),
         low,
@@ -80,6 +80,4 @@ class Gain(NamedTuple):
 
 def paired_gain(better: Right, worse: Right) -> Gain:
     """Return the difference of two rows on the same seeds and problems."""
-    difference = (better - worse).mean(axis=0)
-    low, high = bootstrap_interval(difference, np.random.default_rng(0))
-    return Gain(float(difference.mean()), low, high)
+    return Gain(*bootstrap_mean((better - worse).mean(axis=0), np.random.default_rng(0)))

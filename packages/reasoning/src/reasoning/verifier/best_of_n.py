@@ -22,6 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from gpt.evaluation.intervals import bootstrap_mean
 from gpt.policy.policy import Policy
 from gpt.policy.rows import pad_examples, prompt_answer_example, split_into_batches
 from reasoning.evaluation.answers import answer_expression, count_attempts, solves_puzzle
@@ -30,7 +31,6 @@ from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.expressions import Expression
 from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER, WORDS
 from reasoning.verifier.attempts import STEP_END, Attempt, last_attempt
-from reasoning.voting.curve import bootstrap_interval
 from reasoning.voting.votes import majority_vote
 
 
@@ -144,6 +144,5 @@ def choice_rates(rows: Sequence[Mapping[str, float]]) -> dict[str, ChoiceRate]:
     for name in rows[0]:
         right = np.array([row[name] for row in rows])
         gain = right - vote
-        interval, paired = bootstrap_interval(right, random), bootstrap_interval(gain, random)
-        rates[name] = ChoiceRate(float(right.mean()), *interval, float(gain.mean()), *paired)
+        rates[name] = ChoiceRate(*bootstrap_mean(right, random), *bootstrap_mean(gain, random))
     return rates

@@ -13,10 +13,9 @@ import numpy as np
 from jaxtyping import Float
 
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import bootstrap_mean
 from reasoning.voting.prediction import plurality_chance
 from reasoning.voting.votes import majority_vote
-
-N_BOOTSTRAP = 2_000
 
 
 class VoteRate(NamedTuple):
@@ -55,9 +54,8 @@ def vote_curve(
             half = len(row) // 2
             predicted.append(predicted_rate(row[:half], best, size))
             measured.append(measured_rate(row[half:], best, size))
-        low, high = bootstrap_interval(np.array(measured), random)
-        means = float(np.mean(measured)), float(np.mean(predicted))
-        rates.append(VoteRate(size, means[0], low, high, means[1]))
+        interval = bootstrap_mean(np.array(measured), random)
+        rates.append(VoteRate(size, *interval, float(np.mean(predicted))))
     return rates
 
 
@@ -77,7 +75,6 @@ def predicted_rate(answers: Sequence[int | None], right: int, size: int) -> floa
 def bootstrap_interval(
     values: Float[np.ndarray, " M"], random: np.random.Generator
 ) -> tuple[float, float]:
-    """Return the 95 % interval of a mean: problems are drawn again, with replacement."""
-    draws = random.integers(len(values), size=(N_BOOTSTRAP, len(values)))
-    low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
+    """Return the ends of the 95 % interval of a mean over problems (percentile bootstrap)."""
+    _, low, high = bootstrap_mean(values, random)
+    return low, high

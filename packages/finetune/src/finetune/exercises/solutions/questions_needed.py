@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from finetune.evaluation.intervals import wilson_interval
+from gpt.evaluation.intervals import wilson_interval
 
 
 def questions_needed(share: float) -> int:

@@ -58,7 +58,8 @@ def bootstrap_mean(
         raise BadInput("a bootstrap needs at least one value, got none")
     check_level(level)
     means = values[rng.integers(n, size=(resamples, n))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    # in percent, since 1 - 0.95 is not 0.05 in floating point, and 50 - 50 * 0.95 is 2.5
+    low, high = np.percentile(means, [50 - 50 * level, 50 + 50 * level])
     return Interval(float(values.mean()), float(low), float(high))
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.intervals import (
+from gpt.errors import BadInput
+from gpt.evaluation.intervals import (
     bootstrap_mean,
     mean_over_seeds,
     paired_difference,
@@ -13,7 +14,6 @@ from finetune.evaluation.intervals import (
     student_quantile,
     wilson_interval,
 )
-from gpt.errors import BadInput
 
 
 def test_the_interval_of_7_in_10_by_hand():
@@ -72,6 +72,15 @@ def test_the_bootstrap_agrees_with_the_normal_interval_on_many_items_and_repeats
     assert found.estimate - found.low == pytest.approx(half, rel=0.1)
     assert found == bootstrap_mean(values, np.random.default_rng(0))
     assert found != bootstrap_mean(values, np.random.default_rng(1))
+
+
+def test_a_level_of_95_percent_leaves_exactly_2_5_percent_on_each_side():
+    # quantiles of (1 - 0.95) / 2 and of 0.025 differ by rounding
+    for seed in range(8):
+        values = np.random.default_rng(seed).normal(size=10)
+        draws = np.random.default_rng(0).integers(10, size=(2000, 10))
+        low, high = np.quantile(values[draws].mean(axis=1), [0.025, 0.975])
+        assert bootstrap_mean(values, np.random.default_rng(0)) == (values.mean(), low, high)
 
 
 def test_pairing_removes_the_difficulty_of_the_items():
