@@ -13,7 +13,7 @@ from gpt.recording import describe_environment
 from gpt.runs.folder import RunFolder, load_model
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
-from reasoning.grpo.evaluation import compare_evaluations, evaluate
+from reasoning.grpo.evaluation import EVALUATION_FILE, compare_evaluations, evaluate
 from reasoning.grpo.options import GrpoConfig
 from reasoning.grpo.rewards import countdown_reward
 from reasoning.grpo.run import (
@@ -24,8 +24,6 @@ from reasoning.grpo.run import (
     load_setup,
     run_grpo,
 )
-
-EVALUATION_FILE = "evaluation.json"
 
 
 def run(config: GrpoConfig) -> int:

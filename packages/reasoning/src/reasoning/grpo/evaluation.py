@@ -18,6 +18,8 @@ from reasoning.grpo.rewards import TextReward, checked_scores
 from reasoning.tasks.vocabulary import TOKENIZER
 from reasoning.voting.curve import bootstrap_interval
 
+EVALUATION_FILE = "evaluation.json"
+"""Name of the report in a run folder."""
 EVALUATION_SAMPLES = 32
 FLAT_GROUP_SIZE = 8
 """Answers of a group, of which the share of flat groups is reported."""

@@ -19,6 +19,7 @@ from gpt.runs.training_run import TrainingRun
 from gpt.text.tokenizers import save_tokenizer
 from gpt.training.loop import train
 from reasoning.grpo.controls import countdown_batches, rejection_sft
+from reasoning.grpo.evaluation import EVALUATION_FILE
 from reasoning.grpo.grpo import grpo
 from reasoning.grpo.options import COUNTDOWN, RANDOM, GrpoConfig
 from reasoning.grpo.rewards import (
@@ -115,6 +116,7 @@ def read_prompts(path: Path) -> list[str]:
 def create_grpo_run(folder: RunFolder, config: GrpoConfig, setup: GrpoSetup) -> None:
     """Write the tokenizer and the config of a new run."""
     folder.clear()
+    (folder.path / EVALUATION_FILE).unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, TOKENIZER)
     folder.write_config(setup.model.config, setup.sha256, config.settings(), config.command)
 
