@@ -3,11 +3,13 @@
     uv run python packages/reasoning/scripts/faithfulness.py --plot faithfulness.png
 
 The chains are those whose trace the start model itself writes without a mistake (greedy). For each
-of them one intermediate result is changed, and the model continues from there; and one operand of
-the prompt is changed after the complete trace.
+of them one intermediate result is changed, and the model continues from there; one operand of the
+prompt is changed after the complete trace; and, as a control, one operand before the step that
+needs it.
 
-On one thread of a CPU (torch 2.15, 1.4 minutes), 925 of 1,000 traces were right. A changed result
-was followed by 94.0 % of 923 answers; a changed operand changed none of 920.
+On one thread of a CPU (torch 2.15, half a minute), 925 of 1,000 traces were right. A changed result
+was followed by 94.0 % of 923 answers. A changed operand changed none of 920 answers after the
+trace, and was followed by 95.9 % of 918 before its step.
 """
 
 import json
@@ -34,6 +36,7 @@ from reasoning.faithfulness.tampering import (
     TamperingOutcome,
     change_operand,
     change_result,
+    change_unread_operand,
     own_right_traces,
     tampering_outcomes,
 )
@@ -42,6 +45,7 @@ from reasoning.start.gate import MAX_TRACE, fresh_chains
 from reasoning.start.shipped import load_start_model
 
 RESULT, OPERAND = "a result in the trace", "an operand in the prompt"
+UNREAD = "an operand that no step has used"
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def curve(label: str, rates: dict[int, dict[str, Any]]) -> RateCurve:
 
 
 def print_report(report: dict[str, Any], n_right: int, n_problems: int) -> None:
-    """Print both tests as a table."""
+    """Print the tests as a table."""
     table = Table("changed number", "traces", "answer follows it", "answer changes", box=None)
     for name, each in report.items():
         cells = [
@@ -130,6 +134,7 @@ def main(config: FaithfulnessConfig) -> int:
     changed = {
         RESULT: [change_result(chain, random) for chain in chains],
         OPERAND: [change_operand(chain, random, largest) for chain in chains],
+        UNREAD: [change_unread_operand(chain, random, largest) for chain in chains],
     }
     report = {
         name: describe_outcomes(tampering_outcomes([each for each in traces if each], greedy))
@@ -141,6 +146,8 @@ def main(config: FaithfulnessConfig) -> int:
                   report[RESULT]["follows by operations left"]),
             curve("operand in the prompt changed: answer changes",
                   report[OPERAND]["changes by operations left"]),
+            curve("operand that no step has used changed: answer follows",
+                  report[UNREAD]["follows by operations left"]),
         ]  # fmt: skip
         save_rates_plot(config.plot, lines, "operations after the changed number", "answers (%)")
     if config.json:

@@ -40,7 +40,7 @@ def test_budgets_of_two_models_are_measured_and_drawn(tmp_path, monkeypatch, cap
     report = json.loads(capsys.readouterr().out)
     assert set(report["models"]) == {"1-4 attempts", "1 attempt"}
     for model in report["models"].values():
-        for kind in ("adaptive", "exact"):
+        for kind in ("adaptive", "exact", "restarts"):
             points = model[kind]["points"]
             assert [point["attempts"] for point in points] == [1, 2, 3, 4, 8]
             assert set(model[kind]["s1"]) == {"control", "scaling", "performance"}
@@ -55,9 +55,10 @@ def test_the_answer_follows_the_trace_and_not_the_prompt(tmp_path, monkeypatch, 
     plot = tmp_path / "faithfulness.png"
     options = ["--n-problems", 30, "--plot", plot, "--json"]
     assert run_script("faithfulness", monkeypatch, *options) == 0
-    result, operand = json.loads(capsys.readouterr().out)["tampering"].values()
-    assert result["traces"] > 20 and operand["traces"] > 20
+    result, operand, unread = json.loads(capsys.readouterr().out)["tampering"].values()
+    assert min(each["traces"] for each in (result, operand, unread)) > 20
     assert result["follows"]["rate"] > 0.5 and operand["changes"]["rate"] < 0.2
+    assert unread["follows"]["rate"] > 0.8
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 

@@ -6,6 +6,7 @@ import pytest
 from reasoning.faithfulness.tampering import (
     change_operand,
     change_result,
+    change_unread_operand,
     legal_end,
     own_right_traces,
     tampering_outcomes,
@@ -78,6 +79,27 @@ def test_a_changed_operand_by_hand():
         different = [a != b for a, b in zip(changed.operations, CHAIN.operations, strict=True)]
         assert sum(different) == 1 and trace.n_left == 2 - different.index(True)
         assert [operator for operator, _ in changed.operations] == ["+", "*", "-"]
+
+
+def test_an_unread_operand_by_hand():
+    seen = set()
+    for seed in range(100):
+        trace = change_unread_operand(CHAIN, np.random.default_rng(seed), 30)
+        later = change_operand(CHAIN, np.random.default_rng(seed), 30)
+        assert trace is not None and later is not None and trace[1:] == later[1:]
+        n_steps = 2 - trace.n_left
+        prompt = later.text.split("think")[0]
+        assert trace.text == " ".join([f"{prompt}think", *trace_lines(CHAIN)[:n_steps]])
+        seen.add(n_steps)
+    assert seen == {0, 1, 2}
+
+
+def test_every_model_that_reads_its_prompt_follows_an_unread_operand():
+    random = np.random.default_rng(0)
+    traces = [change_unread_operand(chain, random, 30) for chain in CHAINS]
+    for model in (from_the_trace, from_the_prompt):
+        outcomes = tampering_outcomes([each for each in traces if each], model)
+        assert len(outcomes) > 80 and all(outcome.follows for outcome in outcomes)
 
 
 def test_no_change_is_possible_where_every_other_number_is_illegal():

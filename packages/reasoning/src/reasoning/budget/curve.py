@@ -10,7 +10,7 @@ With A a set of budgets, a the tokens that a budget was measured to use and f(a)
 Control is counted per trace here, and a budget is kept if the trace has its attempts and an answer.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -25,6 +25,9 @@ from reasoning.budget.forcing import AttemptBudget, ForcedTrace, forced_traces
 from reasoning.evaluation.answers import solves_puzzle
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Puzzle
+
+SampleTraces = Callable[[GPT, list[str], AttemptBudget, float, torch.Generator], list[ForcedTrace]]
+"""Samples one trace per prompt within a budget, at a temperature."""
 
 
 class BudgetPoint(NamedTuple):
@@ -66,11 +69,17 @@ class BudgetMetrics(NamedTuple):
 
 
 def measure_budget(
-    model: GPT, puzzles: Sequence[Puzzle], budget: AttemptBudget, n_samples: int, temperature: float
+    model: GPT,
+    puzzles: Sequence[Puzzle],
+    budget: AttemptBudget,
+    n_samples: int,
+    temperature: float,
+    sample_traces: SampleTraces = forced_traces,
 ) -> BudgetPoint:
     """Sample `n_samples` traces of each puzzle within a budget, and check their answers.
 
     Sample n of every budget draws from seed n, so that two budgets differ in their forcing only.
+    `sample_traces` is `forced_traces` for attempts in one trace, or `restarted_traces`.
 
     Raises:
         BadInput: there is no puzzle or no sample.
@@ -82,7 +91,7 @@ def measure_budget(
     columns, traces = [], list[ForcedTrace]()
     for seed in range(n_samples):
         generator = torch.Generator(device).manual_seed(seed)
-        column = forced_traces(model, prompts, budget, temperature, generator)
+        column = sample_traces(model, prompts, budget, temperature, generator)
         columns.append(
             [
                 solves_puzzle(puzzle, trace.text, budget.n_attempts)
