@@ -28,9 +28,26 @@ def sample_texts(
     Raises:
         BadInput: n_samples is below 1, or a prompt has a word outside of the vocabulary.
     """
+    tokens = [TOKENIZER.encode(prompt) for prompt in prompts]
+    return sample_continuations(model, tokens, n_samples, temperature, max_new_tokens, generator)
+
+
+def sample_continuations(
+    model: GPT,
+    prompts: list[list[int]],
+    n_samples: int,
+    temperature: float,
+    max_new_tokens: int,
+    generator: torch.Generator,
+) -> list[list[str]]:
+    """Return `n_samples` continuations of each prompt of tokens, which may contain ends of text.
+
+    Raises:
+        BadInput: n_samples is below 1.
+    """
     if n_samples < 1:
         raise BadInput(f"n_samples must be at least 1, got {n_samples}")
-    rows = [TOKENIZER.encode(prompt) for prompt in prompts for _ in range(n_samples)]
+    rows = [prompt for prompt in prompts for _ in range(n_samples)]
     sampler = partial(sample_token, temperature=temperature, generator=generator)
     stop = frozenset({TOKENIZER.end_of_text})
     texts = [

@@ -5,25 +5,19 @@ one puzzle at a time, so nothing has taught it to read two. The example is a who
 with its end, in front of the prompt.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool
 
-from gpt.generation.generate import generate_batch
-from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
-from gpt.text.tokenizers import decode
 from reasoning.evaluation.answers import solves_puzzle
-from reasoning.evaluation.sampling import ROWS_AT_ONCE
+from reasoning.evaluation.sampling import sample_continuations
+from reasoning.start.gate import MAX_TRACE
 from reasoning.start.traces import countdown_prompt, countdown_trace
 from reasoning.tasks.countdown import Puzzle, multiset
 from reasoning.tasks.vocabulary import TOKENIZER
-
-MAX_ANSWER = 110
-"""Most tokens of an answer: four attempts and an expression."""
 
 
 class ExamplePrompts(NamedTuple):
@@ -56,16 +50,6 @@ def solved_prompts(
     generator: torch.Generator,
 ) -> Bool[np.ndarray, "M N"]:
     """Return which of `n_samples` answers to each prompt solve its puzzle, at temperature 1."""
-    rows = [prompt for prompt in prompts for _ in range(n_samples)]
-    sampler = partial(sample_token, temperature=1.0, generator=generator)
-    stop = frozenset({TOKENIZER.end_of_text})
-    texts = [
-        decode(TOKENIZER, tokens)
-        for begin in range(0, len(rows), ROWS_AT_ONCE)
-        for tokens in generate_batch(
-            model, rows[begin : begin + ROWS_AT_ONCE], MAX_ANSWER, sampler, stop
-        )
-    ]
-    owners = [puzzle for puzzle in puzzles for _ in range(n_samples)]
-    right = [solves_puzzle(puzzle, text) for puzzle, text in zip(owners, texts, strict=True)]
-    return np.array(right).reshape(len(puzzles), n_samples)
+    samples = sample_continuations(model, prompts, n_samples, 1.0, MAX_TRACE, generator)
+    pairs = zip(puzzles, samples, strict=True)
+    return np.array([[solves_puzzle(puzzle, text) for text in texts] for puzzle, texts in pairs])
