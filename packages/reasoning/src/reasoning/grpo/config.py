@@ -19,7 +19,7 @@ OF_THE_LOSS = arg(help_behavior_hint="(default: that of the loss)")
 class GRPOHyperparameters:
     """Sizes of a phase, and coefficients of advantages and losses."""
 
-    n_phases: int = 300
+    n_phases: int = 500
     """Phases: each generates answers, then trains on them. More learn more and take longer."""
     prompts_per_phase: int = 16
     """Prompts per phase. More give steadier updates and slower phases."""

@@ -51,7 +51,7 @@ class GrpoConfig(RunOptions):
     grpo: tyro.conf.OmitArgPrefixes[GRPOHyperparameters] = DEFAULT_GRPO
     """Hyperparameters of GRPO."""
     batch_size: Hidden[int] = RunOptions.batch_size
-    micro_batch_size: int | None = 32
+    micro_batch_size: int | None = 16
     """Answers per forward and backward pass. Answers of similar length share one, to save padding;
     the update does not depend on it."""
     model: str = SHIPPED_NAME
