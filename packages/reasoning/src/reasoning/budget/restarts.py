@@ -1,5 +1,7 @@
 """Restarts: the same budget of attempts, but each attempt begins again from the prompt.
 
+::
+
     in one trace    prompt  attempt miss wait  attempt miss wait  attempt hit  answer
     with restarts   prompt  attempt miss
                     prompt  attempt miss
