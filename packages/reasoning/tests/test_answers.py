@@ -46,7 +46,13 @@ def test_a_puzzle_is_solved_by_the_answer_alone(text, is_right):
 
 @pytest.mark.parametrize(
     ("text", "is_right"),
-    [("7 + 12 = 19 ; answer 19", True), ("19", True), ("answer 1 9", False), ("answer 019", False)],
+    [
+        ("7 + 12 = 19 ; answer 19", True),
+        ("19", True),
+        ("answer 1 9", False),
+        ("answer 019", False),
+        ("answer 7 + 12 = 19", False),  # the number must be all of the answer
+    ],
 )
 def test_a_chain_is_solved_by_one_number(text, is_right):
     assert solves_chain(Chain(7, (("+", 12),)), text) is is_right

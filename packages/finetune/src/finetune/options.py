@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import tyro
 from tyro.conf import arg
 
 from finetune.assistant.base_model import BASE_NAME
@@ -12,10 +11,6 @@ from finetune.datasets.selection import Selection
 from gpt.errors import BadInput
 from gpt.runs.options import RunOptions
 from gpt.training.config import LoopConfig
-
-_Value = TypeVar("_Value")
-Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
-"""An inherited option that a command does not have."""
 
 
 @dataclass(frozen=True)

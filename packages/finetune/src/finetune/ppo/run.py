@@ -15,7 +15,7 @@ from finetune.conversations.messages import single_turn_prompt
 from finetune.datasets.questions import Question
 from finetune.datasets.rule import rule_score
 from finetune.datasets.tasks import Task, question_task
-from finetune.options import FinetuneOptions, Hidden
+from finetune.options import FinetuneOptions
 from finetune.ppo.actor_critic import ActorCritic
 from finetune.ppo.config import PPOHyperparameters
 from finetune.ppo.ppo import RewardFunction, ppo
@@ -26,33 +26,15 @@ from gpt.policy.policy import Policy, copy_sharing_frozen, make_reference, share
 from gpt.policy.rollouts import Rollout
 from gpt.policy.rows import EpochSampler
 from gpt.runs.folder import RunFolder
+from gpt.runs.options import Hidden, PhaseLoopConfig
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from gpt.text.tokenizers import decode, load_tokenizer
-from gpt.training.loop import LoopConfig
 
 RULE = "rule"
 """Name of the reward function that is the true reward itself."""
-
-
-@dataclass(frozen=True)
-class PPOLoopConfig(LoopConfig):
-    """The training loop of PPO: its steps follow from the phases, and there is no validation."""
-
-    steps: Hidden[int] = LoopConfig.steps
-    patience: Hidden[int] = 0
-    ema_decay: float = LoopConfig.ema_decay
-    """Decay of a running average of the weights, which is then the model that is kept.
-    Higher averages over more steps; 0 keeps the last weights."""
-    save_every: int = LoopConfig.save_every
-    """Updates between checkpoints, rounded down to whole phases, but at least one phase.
-    The last phase also saves a checkpoint. Fewer updates lose less work if the run is killed."""
-    seed: int = LoopConfig.seed
-    """Random seed of new adapters, of the order of the questions, and of the sampled answers."""
-
-
 DEFAULT_PPO = PPOHyperparameters()
-PPO_LOOP = PPOLoopConfig(
+PPO_LOOP = PhaseLoopConfig(
     learning_rate=1e-4, min_lr_ratio=1.0, warmup_ratio=0.0, beta2=0.99, weight_decay=0.0
 )
 
@@ -63,7 +45,7 @@ class PpoConfig(FinetuneOptions):
 
     command: ClassVar[str] = "finetune ppo"
 
-    loop: tyro.conf.OmitArgPrefixes[PPOLoopConfig] = PPO_LOOP
+    loop: tyro.conf.OmitArgPrefixes[PhaseLoopConfig] = PPO_LOOP
     """Optimizer and learning rate of the updates."""
     ppo: tyro.conf.OmitArgPrefixes[PPOHyperparameters] = DEFAULT_PPO
     """Hyperparameters of PPO."""

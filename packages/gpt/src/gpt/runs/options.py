@@ -15,6 +15,35 @@ from gpt.training.config import LoopConfig
 
 DEFAULT_LOOP = LoopConfig()
 Options = TypeVar("Options", bound="RunOptions")
+_Value = TypeVar("_Value")
+Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
+"""An inherited option that a command does not have."""
+
+
+@dataclass(frozen=True)
+class PhaseLoopConfig(LoopConfig):
+    """The loop of PPO and GRPO: its steps follow from the phases, and there is no validation."""
+
+    steps: Hidden[int] = LoopConfig.steps
+    patience: Hidden[int] = 0
+    ema_decay: float = LoopConfig.ema_decay
+    """Decay of a running average of the weights, which is then the model that is kept.
+    Higher averages over more steps; 0 keeps the last weights."""
+    save_every: int = LoopConfig.save_every
+    """Updates between checkpoints, rounded down to whole phases, but at least one phase.
+    The last phase also saves a checkpoint. Fewer updates lose less work if the run is killed."""
+    seed: int = LoopConfig.seed
+    """Random seed of the prompts, of the sampled answers, and of new adapters, if there are any."""
+
+
+def check_run_name(name: str) -> None:
+    """Check that the folder of a run is directly inside --runs.
+
+    Raises:
+        BadInput: the name is not that of a folder, or leads to another one.
+    """
+    if name in ("", ".", "..") or Path(name).name != name:
+        raise BadInput(f"name must be the name of a folder inside --runs, got {name!r}")
 
 
 @dataclass(frozen=True)
@@ -54,8 +83,7 @@ class RunOptions:
         Raises:
             BadInput: one of them is below 1, or the name is not that of a folder.
         """
-        if self.name in ("", ".", "..") or Path(self.name).name != self.name:
-            raise BadInput(f"name must be the name of a folder inside --runs, got {self.name!r}")
+        check_run_name(self.name)
         for name in ("batch_size", "micro_batch_size"):
             value = getattr(self, name)
             if value is not None and value < 1:

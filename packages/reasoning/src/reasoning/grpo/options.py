@@ -1,41 +1,19 @@
 """Options of `reasoning grpo`."""
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal
 
 import tyro
 
 from gpt.errors import BadInput
-from gpt.runs.options import RunOptions
-from gpt.training.loop import LoopConfig
+from gpt.runs.options import Hidden, PhaseLoopConfig, RunOptions
 from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.start.loading import SHIPPED_NAME
 
-_Value = TypeVar("_Value")
-Hidden = tyro.conf.Suppress[tyro.conf.Fixed[_Value]]
-"""An inherited option that the command does not have."""
 COUNTDOWN, RANDOM = "countdown", "random"
 """Names of the reward functions of the package."""
-
-
-@dataclass(frozen=True)
-class GRPOLoopConfig(LoopConfig):
-    """The training loop of GRPO: its steps follow from the phases, and there is no validation."""
-
-    steps: Hidden[int] = LoopConfig.steps
-    patience: Hidden[int] = 0
-    ema_decay: float = LoopConfig.ema_decay
-    """Decay of a running average of the weights, which is then the model that is kept.
-    Higher averages over more steps; 0 keeps the last weights."""
-    save_every: int = LoopConfig.save_every
-    """Updates between checkpoints, rounded down to whole phases, but at least one phase.
-    The last phase also saves a checkpoint. Fewer updates lose less work if the run is killed."""
-    seed: int = LoopConfig.seed
-    """Random seed of the prompts and of the sampled answers."""
-
-
 DEFAULT_GRPO = GRPOHyperparameters()
-GRPO_LOOP = GRPOLoopConfig(
+GRPO_LOOP = PhaseLoopConfig(
     learning_rate=1e-4, min_lr_ratio=0.1, warmup_ratio=0.05, beta2=0.99, weight_decay=0.0
 )
 
@@ -46,7 +24,7 @@ class GrpoConfig(RunOptions):
 
     command: ClassVar[str] = "reasoning grpo"
 
-    loop: tyro.conf.OmitArgPrefixes[GRPOLoopConfig] = GRPO_LOOP
+    loop: tyro.conf.OmitArgPrefixes[PhaseLoopConfig] = GRPO_LOOP
     """Optimizer and learning rate of the updates."""
     grpo: tyro.conf.OmitArgPrefixes[GRPOHyperparameters] = DEFAULT_GRPO
     """Hyperparameters of GRPO."""

@@ -1,4 +1,4 @@
-"""The methods of `reasoning solve`, by name: each yields what it has, as it grows.
+"""The methods of `reasoning solve`, by name: each yields its best answer so far, step by step.
 
 To add a method, write a generator that takes a `Problem`, and give it a line in METHODS.
 """
@@ -47,7 +47,7 @@ VOTES_AT_ONCE = 8
 
 @dataclass(frozen=True)
 class Problem:
-    """A puzzle, and what a method may use for it."""
+    """A puzzle, with the model and the budget that a method may use."""
 
     puzzle: Puzzle
     model: GPT
@@ -68,14 +68,14 @@ class Problem:
 
 
 class Step(NamedTuple):
-    """What a method has at one moment; its last step is the result."""
+    """The best answer of a method so far, with a picture; its last step is the result."""
 
     solution: Solution
     picture: Picture
 
 
 def sample(problem: Problem) -> Iterator[Step]:
-    """Sample one trace."""
+    """Sample one trace, whose answer is the result."""
     [(text, solution)] = sample_trace(
         problem.model, [problem.puzzle], problem.generator(), problem.temperature
     )
@@ -179,4 +179,4 @@ METHODS = {
     "mcts": Method(mcts_with_model, ("model", "rules", "end test"), "PUCT with the model"),
     "uct": Method(mcts_without_model, ("rules", "end test"), "UCT without a model"),
 }
-"""What `--method` accepts."""
+"""Values of `--method`."""

@@ -1,7 +1,7 @@
-"""What happens in a word problem: events, and endings that ask the question.
+"""The parts of a word problem: events that change a number, and endings that ask for it.
 
-Each takes a story and an operand, and gives a sentence, the steps of arithmetic that follow from
-it, and the number of things afterwards. An event that does not work out in whole numbers is None.
+Each function takes a story and an operand, and returns a sentence, the steps of arithmetic that
+follow from it, and the number afterwards; None if that would not be a whole number.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 @dataclass(frozen=True)
 class Story:
-    """A person, what the person has, and how many."""
+    """A person who has `n` things, with the words that sentences about them need."""
 
     name: str
     friend: str
-    """Takes part in the events."""
+    """Name of a person who gives and takes in the events."""
     neighbour: str
-    """Is compared with the person at the end."""
+    """Name of a person who is compared with the first one at the end."""
     pronoun: str
     things: str
     container: str
@@ -25,16 +25,16 @@ class Story:
     n_containers: int
     n: int
     now: str = ""
-    """What a comparison says once something has happened."""
+    """Words that a comparison ends with after an event: ` has now`."""
 
     @property
     def possessive(self) -> str:
-        """Her or his."""
+        """Possessive of the pronoun: her or his."""
         return {"she": "her", "he": "his"}[self.pronoun]
 
 
 class Event(NamedTuple):
-    """What happens, the steps that calculate it, and the number afterwards."""
+    """A sentence of the problem, the steps that calculate its result, and that number."""
 
     sentence: str
     steps: tuple[str, ...]
@@ -46,7 +46,7 @@ EventMaker = Callable[[Story, int], Event | None]
 
 
 def receive(story: Story, k: int) -> Event:
-    """Add k things."""
+    """Return the event that a friend gives k things: n + k."""
     n = story.n + k
     return Event(
         f"{story.friend} gives {story.name} {k} more {story.things}.",
@@ -56,14 +56,14 @@ def receive(story: Story, k: int) -> Event:
 
 
 def find(story: Story, k: int) -> Event:
-    """Add k things without a friend."""
+    """Return the event that k things are found: n + k, without a friend."""
     return receive(story, k)._replace(
         sentence=f"{story.name} finds {k} more {story.things} at home."
     )
 
 
 def lose(story: Story, k: int) -> Event:
-    """Take k things away."""
+    """Return the event that k things are lost: n - k."""
     n = story.n - k
     return Event(
         f"{story.name} {story.loses} {k} {story.things}.",
@@ -73,14 +73,14 @@ def lose(story: Story, k: int) -> Event:
 
 
 def give(story: Story, k: int) -> Event:
-    """Take k things away, for a friend."""
+    """Return the event that a friend gets k things: n - k."""
     return lose(story, k)._replace(
         sentence=f"{story.name} gives {k} of {story.possessive} {story.things} to {story.friend}."
     )
 
 
 def buy_containers(story: Story, k: int) -> Event:
-    """Add a few containers with k things in each: two steps."""
+    """Return the event that containers of k things are bought: two steps, * and +."""
     bought = story.n_containers * k
     n = story.n + bought
     return Event(
@@ -95,7 +95,7 @@ def buy_containers(story: Story, k: int) -> Event:
 
 
 def give_half(story: Story, k: int) -> Event | None:
-    """Keep one half; the operand is not used."""
+    """Return the event that half of the things are given away: n / 2; k is not used."""
     n, rest = divmod(story.n, 2)
     sentence = f"{story.name} gives half of {story.possessive} {story.things} to {story.friend}."
     step = f"Then {story.name} has {story.n} / 2 = {n} {story.things}."
@@ -103,12 +103,12 @@ def give_half(story: Story, k: int) -> Event | None:
 
 
 def ask_now(story: Story, k: int) -> Event:
-    """Ask for the number itself: no step."""
+    """Return the question for n itself, which takes no step; k is not used."""
     return Event(f"How many {story.things} does {story.name} have now?", (), story.n)
 
 
 def ask_share(story: Story, k: int) -> Event | None:
-    """Divide among k children."""
+    """Return the question for the share of one of k children: n / k."""
     n, rest = divmod(story.n, k)
     return None if rest else Event(
         f"{story.name} shares all of the {story.things} equally among {k} children. "
@@ -119,7 +119,7 @@ def ask_share(story: Story, k: int) -> Event | None:
 
 
 def ask_times(story: Story, k: int) -> Event:
-    """Ask for another person, who has k times as many."""
+    """Return the question how many a person has who has k times as many: k * n."""
     n = k * story.n
     times = "twice" if k == 2 else f"{k} times"
     return Event(
@@ -131,7 +131,7 @@ def ask_times(story: Story, k: int) -> Event:
 
 
 def ask_price(story: Story, k: int) -> Event:
-    """Sell everything for k dollars each."""
+    """Return the question for the proceeds at k dollars each: k * n."""
     n = k * story.n
     return Event(
         f"{story.name} sells all of {story.possessive} {story.things} for {k} dollars each. "
@@ -142,7 +142,7 @@ def ask_price(story: Story, k: int) -> Event:
 
 
 def ask_together(story: Story, k: int) -> Event:
-    """Ask for two persons, of whom the other has k more: two steps."""
+    """Return the question for the sum with a person who has k more: two steps, + and +."""
     other = story.n + k
     n = story.n + other
     return Event(
