@@ -46,13 +46,6 @@ def test_a_timed_group_is_equal_and_has_times(group, capsys):
     assert len(rows) == 2 and status == 0
 
 
-def test_an_unknown_group_is_refused_with_the_names_of_the_groups(capsys):
-    assert main(["compare", "--only", "PPO", "--no-speed"]) == 2
-    message = capsys.readouterr().err
-    assert "no group of rows is called 'PPO'; there are GRPO losses, GRPO steps, dist" in message
-    assert "Traceback" not in message and message.count("\n") == 1
-
-
 def test_without_the_extra_the_error_names_it(capsys, monkeypatch):
     import reasoning
 

@@ -25,8 +25,3 @@ def test_the_demo_shows_every_method(tmp_path, capsys):
     *lines, picture = printed.strip().splitlines()
     assert picture.endswith("costs.png")
     assert max(map(len, lines)) <= 100
-
-
-def test_a_demo_without_problems_is_refused(capsys):
-    assert main(["demo", "--n-problems", "0"]) == 2
-    assert "n_problems must be at least 1, got 0" in capsys.readouterr().err

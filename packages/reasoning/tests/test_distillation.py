@@ -1,7 +1,6 @@
 """Distillation: the filter, the loss of a teacher, and the command in its run folder."""
 
 import json
-import re
 
 import pytest
 import torch
@@ -93,52 +92,6 @@ def test_a_run_is_trained_compared_and_resumed_to_the_same_bits(
     assert all(map(torch.equal, whole.state_dict().values(), cut.state_dict().values()))
     assert not all(map(torch.equal, whole.state_dict().values(), student.state_dict().values()))
     assert len(read_traces(tmp_path / "runs/whole" / TRACES_FILE)) == 30
-
-
-CALLS = {
-    "no traces": ("--traces 0", "traces must be at least 1, got 0"),
-    "no problems": ("--n-evaluated 0", "n_evaluated must be at least 1, got 0"),
-    "cold teacher": ("--trace-temperature 0", "trace_temperature must be a positive number"),
-    "cold loss": ("--loss kl --kl-temperature 0", "kl_temperature must be a positive number"),
-    "beta above 1": ("--loss kl --beta 2", r"beta must lie in \[0, 1\], got 2.0"),
-    "beta without kl": ("--beta 0.5", "have no effect with --loss sft; add --loss kl"),
-    "patience": ("--patience 1", "patience has no effect here"),
-    "no such filter": ("--filter right", "invalid choice 'right'"),
-    "no such loss": ("--loss dpo", "invalid choice 'dpo'"),
-    "no teacher": ("--teacher gone", "there is no model 'gone'"),
-    "no student": ("--student gone", "there is no model 'gone'"),
-    "a file that is no teacher": ("--teacher junk", "'junk' is damaged or is not a start model"),
-    "width of the student": ("--d-model 30", "d_model 30 does not divide into 4 heads"),
-    "no steps of the student": ("--student-steps 0", "steps must be at least 1, got 0"),
-    "no traces to use again": ("--student runs/s --traces-of gone", "is missing or is not a file"),
-    "nothing to resume": ("--resume gone", "there is no run in 'gone'"),
-    "another command's run": ("--resume runs/s", "was made by reasoning train"),
-    "unknown option": ("--tau 2", "Unrecognized options: --tau"),
-}  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with a run of `reasoning train`, and a file that is none."""
-    folder = tmp_path_factory.mktemp("home")
-    (folder / "junk").write_bytes(b"junk")
-    tiny = "--d-model 16 --n-layers 1 --steps 1 --batch-size 2 --n-evaluated 1 --device cpu"
-    call = f"train {tiny} --runs {folder / 'runs'} --name s"
-    assert main(call.split()) == 1  # the gate is shut
-    return folder
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_call_is_one_sentence_and_leaves_nothing(name, home, capsys, monkeypatch):
-    monkeypatch.chdir(home)
-    before = sorted(path for path in home.rglob("*") if path.is_file())
-    call, message = CALLS[name]
-    assert main(["distill", "--device", "cpu", *call.split()]) == 2
-    said = capsys.readouterr().err
-    last = said.strip().splitlines()[-1]
-    assert last.startswith("reasoning: ") and re.search(message, last), last
-    assert "Traceback" not in said
-    assert sorted(path for path in home.rglob("*") if path.is_file()) == before
 
 
 def test_a_changed_trace_file_is_refused_when_a_run_is_resumed(tmp_path, monkeypatch, capsys):

@@ -137,41 +137,15 @@ def test_continued_training_reads_traces_of_puzzles_that_are_not_held_out():
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("scores", "message"),
     [
-        ("--model nowhere", "there is no model 'nowhere'"),
-        ("--model nowhere.safetensors", "there is no start model 'nowhere.safetensors'"),
-        ("--reward nowhere.py", "there is no file 'nowhere.py' to read a reward from"),
-        ("--reward prompts.txt", "a reward is a Python file, NAME.py; got 'prompts.txt'"),
-        ("--reward length.py --prompts nowhere.txt", "there is no file 'nowhere.txt' to read"),
-        ("--reward length.py --prompts empty.txt", "'empty.txt' has no prompts"),
-        ("--reward length.py --prompts binary.txt", "'binary.txt' is not a text file in UTF-8"),
-        (
-            "--reward length.py --prompts unknown.txt",
-            "line 2 of 'unknown.txt': the word 'seven' is not among the 214 of this vocabulary",
-        ),
-        ("--prompts prompts.txt", "the prompt 'chain : 7 + 12 think' is not a puzzle of countdown"),
-        ("--reward short.py", "the reward returned 1 scores for 2 answers"),
-        ("--reward nan.py", "is nan, not a finite number"),
-        ("--max-new-tokens 190", "do not fit the context of 192 tokens"),
-        ("--group-size 1", "group_size must be at least 2, got 1"),
-        ("--n-evaluated 0", "n_evaluated must be at least 1, got 0"),
-        ("--n-evaluated 7000", "there are 6953 held-out puzzles, fewer than 7000"),
-        ("--loss ppo", "--loss"),
-        ("--method sft", "--method"),
-        ("--steps 3", "--steps"),
-        ("--resume nowhere", "there is no run in 'nowhere'"),
+        ("[1.0]", "the reward returned 1 scores for 2 answers"),
+        ("[float('nan')] * len(answers)", "is nan, not a finite number"),
     ],
 )
-def test_options_that_cannot_be_used_are_refused_in_one_line(home, capsys, options, message):
-    (home / "empty.txt").write_text("\n \n")
-    (home / "binary.txt").write_bytes(b"\xff\xfe\x00")
-    (home / "unknown.txt").write_text("24 : 4 7 9 11 think\n24 : seven think\n")
-    (home / "short.py").write_text("def reward(prompt, answers):\n    return [1.0]\n")
-    (home / "nan.py").write_text(
-        "def reward(prompt, answers):\n    return [float('nan')] * len(answers)\n"
-    )
-    assert main(["grpo", *SMALL, "--n-phases", "1", *options.split()]) == 2
+def test_a_reward_that_returns_no_scores_is_one_message(home, capsys, scores, message):
+    (home / "odd.py").write_text(f"def reward(prompt, answers):\n    return {scores}\n")
+    assert main(["grpo", *SMALL, "--n-phases", "1", "--reward", "odd.py"]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert error.startswith("reasoning: ") and message in error
 

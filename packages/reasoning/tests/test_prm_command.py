@@ -98,32 +98,6 @@ def test_an_outcome_model_is_trained_and_compared(home, monkeypatch, capsys):
     assert {"outcome, last", "process, last"} < set(choices)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--n-rollouts", "0"], "n_rollouts must be at least 1, got 0"),
-        (["--n-puzzles", "0"], "n_puzzles must be at least 1, got 0"),
-        (["--n-attempts", "-1"], "n_attempts must be at least 1, got -1"),
-        (["--n-evaluated", "0"], "n_evaluated must be at least 1, got 0"),
-        (["--n-evaluated", "6954"], "there are 6953 held-out puzzles, fewer than 6954"),
-        (["--patience", "1"], "patience has no effect here"),
-        (["--kind", "both"], "invalid choice 'both'"),
-        (["--start", "nowhere"], "there is no start model 'nowhere'"),
-        (["--outcome", "nowhere"], "there is no verifier 'nowhere'"),
-        (["--kind", "outcome", "--outcome", "a"], "leave out --outcome"),
-        (["--resume", "nowhere"], "there is no run in 'nowhere'"),
-    ],
-)
-def test_options_of_prm_that_cannot_be_used_are_one_sentence(
-    options, message, tmp_path, monkeypatch, capsys
-):
-    monkeypatch.chdir(tmp_path)
-    assert main(["prm", "--device", "cpu", *options]) == 2
-    printed = capsys.readouterr()
-    assert message in printed.err and "Traceback" not in printed.err and printed.out == ""
-    assert not list(tmp_path.iterdir())
-
-
 def test_changed_labels_are_refused(copied, capsys):
     labels = copied / "labels.jsonl"
     labels.write_text(labels.read_text() + "\n")

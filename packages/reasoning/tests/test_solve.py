@@ -107,43 +107,6 @@ def test_a_start_file_or_a_run_can_be_given(tmp_path, monkeypatch, capsys):
     assert main([*call, "--model", "runs/tiny"]) == 2
 
 
-CALLS = {
-    "no target": ("", "Missing from reasoning solve: TARGET"),
-    "no numbers": ("24", "give two to five numbers after the target, got 0"),
-    "one number": ("24 4", "give two to five numbers after the target, got 1"),
-    "six numbers": ("24 1 2 3 4 5 6", "give two to five numbers after the target, got 6"),
-    "words": ("24 a b", "Could not find valid parse for arguments: .'a', 'b'"),
-    "target of zero": ("0 4 5", r"must lie in \[1, 199\], got 0"),
-    "large number": ("24 4 500", r"must lie in \[1, 199\], got 500"),
-    "negative number": ("24 -4 5", r"must lie in \[1, 199\], got -4"),
-    "unknown method": (
-        "24 4 5 --method fly",
-        "no method 'fly'; choose from sample, vote, best-of-n",
-    ),
-    "unknown option": ("24 4 5 --methods tot", "Unrecognized options: --methods"),
-    "temperature": ("24 4 5 --temperature -1", "temperature must be a number from 0 up, got -1"),
-    "no samples": ("24 4 5 --n-samples 0", "n_samples must be at least 1, got 0"),
-    "no states": ("24 4 5 --max-evaluated 0", "max_evaluated must be at least 1, got 0"),
-    "negative seed": ("24 4 5 --seed -1", "seed must lie in .*, got -1"),
-    "no model": ("24 4 5 --model gone", "there is no model 'gone'"),
-    "damaged model": ("24 4 5 --model junk", "'junk' is damaged or is not a start model"),
-    "folder without a run": ("24 4 5 --model .", "start one with: reasoning train"),
-}
-
-
-@pytest.mark.parametrize("name", CALLS)
-def test_a_wrong_call_is_one_sentence(name, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "junk").write_bytes(b"junk")
-    call, message = CALLS[name]
-    assert main(["solve", *call.split()]) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    [sentence] = printed.err.splitlines()
-    assert sentence.startswith("reasoning: ")
-    assert re.search(message, sentence), sentence
-
-
 def test_the_script_compares_the_searches(monkeypatch, capsys):
     path = Path(__file__).parents[1] / "scripts" / "search.py"
     options = ["--n-problems", "3", "--n-seeds", "1", "--max-evaluated", "20", "--json"]

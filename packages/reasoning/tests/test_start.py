@@ -8,7 +8,6 @@ import torch
 from gpt.errors import BadInput
 from gpt.runs.folder import load_model
 from gpt.text.tokenizers import decode
-from gpt.training.loop import LoopConfig
 from reasoning.cli import main
 from reasoning.evaluation.pass_rates import PassRates
 from reasoning.start.data import Tasks, sample_example, training_batches
@@ -166,23 +165,3 @@ def test_what_is_no_start_model_is_refused(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(BadInput, match="a.safetensors' is damaged or is not a start model"):
         load_start_model(path)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
-        ({"chain_operations": 0}, "chain_operations must be at least 1, got 0"),
-        ({"n_evaluated": 0}, "n_evaluated must be at least 1, got 0"),
-        ({"chain_operand": 1}, "chain_operand must lie between 2 and 99, got 1"),
-        ({"chain_operand": 100}, "chain_operand must lie between 2 and 99, got 100"),
-        ({"max_attempts": 0}, "max_attempts must lie between 1 and 4, got 0"),
-        ({"max_attempts": 5}, "max_attempts must lie between 1 and 4, got 5"),
-        ({"d_model": 30}, "d_model 30 does not divide into 4 heads"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"loop": LoopConfig(patience=1)}, "patience has no effect here"),
-    ],
-)
-def test_options_that_cannot_be_used_are_refused(change, message):
-    with pytest.raises(BadInput, match=message):
-        StartConfig(**change)

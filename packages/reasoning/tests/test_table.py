@@ -174,20 +174,3 @@ def test_the_command_measures_what_is_missing_and_prints_json(tmp_path, capsys):
     again, messages = capsys.readouterr()
     assert again == first
     assert "seed" not in messages  # nothing was measured again
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (["--n-problems", "0"], "n_problems must be at least 1, got 0"),
-        (["--n-problems", "9999999"], "fewer than 9999999"),
-        (["--n-seeds", "-1"], "n_seeds must be at least 1, got -1"),
-        (["--only", "beam"], "no row has 'beam' in its name"),
-        (["--sorted"], "--sorted"),
-    ],
-)
-def test_a_wrong_call_is_one_sentence(options, message, capsys, tmp_path):
-    assert main(["table", "--runs", str(tmp_path), *options]) == 2
-    out, err = capsys.readouterr()
-    assert out == "" and message in err and "Traceback" not in err
-    assert err.count("\n") == 1

@@ -47,15 +47,19 @@ class DemoConfig:
 def run(config: DemoConfig) -> int:
     """Show the methods on one puzzle, and their rates and costs on some."""
     start, console = load_start_model(), Console()
+    setting = demo_setting(start, config.n_problems)
+    config.runs.mkdir(parents=True, exist_ok=True)
     problem = Problem(PUZZLE, start.model, temperature=1.0, n_samples=16, max_evaluated=64, seed=0)
     steps: dict[str, Step] = {}
     for name, method in METHODS.items():
         report_message(f"{name}: {method.about}")
         [steps[name]] = deque(method.solve(problem), maxlen=1)
     report_message(f"all methods on {config.n_problems} puzzles and {config.n_problems} chains")
-    rates = measure_methods(start, config.n_problems)
+    rates = {
+        task: {name: row_rate([row(setting)]) for name, row in rows.items()}
+        for task, rows in TASKS.items()
+    }
     picture = config.runs / "costs.png"
-    config.runs.mkdir(parents=True, exist_ok=True)
     draw_costs(rates["countdown"], picture)
     if config.json:
         print(json.dumps(demo_as_json(steps, rates)))
@@ -71,15 +75,11 @@ def run(config: DemoConfig) -> int:
     return 0
 
 
-def measure_methods(start: StartModel, n_problems: int) -> dict[str, dict[str, RowRate]]:
-    """Return the rates of all rows of the table on a few problems."""
+def demo_setting(start: StartModel, n_problems: int) -> Setting:
+    """Return a few problems, and the models that solve them."""
     tasks, verifier = start.tasks(), load_verifier().verifier
     puzzles, chains = held_out_puzzles(tasks, n_problems), fresh_chains(tasks, n_problems)
-    setting = Setting(puzzles, chains, start.model, verifier, seed=0)
-    return {
-        task: {name: row_rate([row(setting)]) for name, row in rows.items()}
-        for task, rows in TASKS.items()
-    }
+    return Setting(puzzles, chains, start.model, verifier, seed=0)
 
 
 def solutions_grid(steps: dict[str, Step]) -> Table:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from gpt.errors import BadInput
+from gpt.runs.options import check_run_name
 from gpt.runs.progress import report_message
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import StartModel, load_start_model
@@ -43,7 +44,8 @@ class TableConfig:
     """Print one JSON document instead of tables."""
 
     def __post_init__(self) -> None:
-        """Raise BadInput for a number out of range, or rows that do not exist."""
+        """Raise BadInput for a number out of range, or a name that cannot be used."""
+        check_run_name(self.name)
         for name in ("n_problems", "n_seeds"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -55,10 +57,12 @@ class TableConfig:
 def run(config: TableConfig) -> int:
     """Measure the rows that are missing, then print all of them and check what is said of them."""
     start, folder, console = load_start_model(), Path(config.runs, config.name), Console()
+    # before the folder is made: there may be fewer problems than were asked for
+    settings = [make_setting(start, config, seed) for seed in range(config.n_seeds)]
     table = open_table(folder, {"n_problems": config.n_problems}, config.overwrite)
-    for seed in range(config.n_seeds):
-        for task, row, _ in run_rows(make_setting(start, config, seed), folder, table, config.only):
-            report_message(f"seed {seed}, {task}: {row}")
+    for setting in settings:
+        for task, row, _ in run_rows(setting, folder, table, config.only):
+            report_message(f"seed {setting.seed}, {task}: {row}")
     outcomes = by_task(table, config)
     rates = {
         task: {name: row_rate(each) for name, each in rows.items()}
