@@ -22,6 +22,7 @@ from reasoning.grpo.recorded import (
     draw_curves,
     gains_table,
     pairs_of_methods,
+    rates_table,
     read_recorded_runs,
 )
 
@@ -138,10 +139,18 @@ def test_grpo_is_compared_with_each_control_of_its_seed():
     difference = run.advantage_over(other, "pass@1")
     assert difference.mean == pytest.approx(1 / 3) and difference.low == pytest.approx(0)
     text = "\n".join(printed(differences_table(runs, ["pass@1"])))
-    assert "random" in text and f"{difference}" in text
+    assert "random" in text and "+33.3 (+0.0 to +75.0)" in text
     assert len(printed(gains_table(runs, ["pass@1"]))) == 1 + len(runs)
     with pytest.raises(BadInput, match="did not begin with the same rates"):
         run.advantage_over(recorded("random", 1, before=(0.0, 0.0, 0.0)), "pass@1")
+
+
+def test_rates_before_and_after_in_percent():
+    run = recorded()
+    for when, entropy in (("before", 0.25), ("after", 0.125)):
+        run.record[when] = {"entropy": entropy}
+    lines = [line.split() for line in printed(rates_table([run], ["pass@1", "greedy"]))]
+    assert lines[1:] == [["before", "50.0", "0.0", "0.250"], ["grpo", "0", "58.3", "0.0", "0.125"]]
 
 
 def test_curves_have_one_colour_per_method_and_one_line_per_seed():
@@ -153,7 +162,7 @@ def test_curves_have_one_colour_per_method_and_one_line_per_seed():
     assert [line.get_color() for line in lines] == [METHOD_COLOURS["grpo"]] * 2 + [
         METHOD_COLOURS["random"]
     ]
-    assert list(lines[0].get_ydata()) == [25, 50]
+    assert np.array(lines[0].get_ydata()).tolist() == [25, 50]
     assert axes.get_legend_handles_labels()[1] == ["grpo", "random"]
 
 

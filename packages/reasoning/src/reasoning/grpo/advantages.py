@@ -33,6 +33,8 @@ def group_advantages(
     """
     groups = split_into_groups(rewards, group_size)
     centred = groups - groups.mean(dim=1, keepdim=True)
+    # the mean of equal rewards can differ from them in its last bit, and Adam would enlarge that
+    centred = centred.masked_fill(flat_groups(groups)[:, None], 0.0)
     if scaling == "group":
         centred = centred / (groups.std(dim=1, keepdim=True) + STD_OFFSET)
     elif scaling == "batch":
@@ -46,8 +48,12 @@ def is_in_flat_group(rewards: Float[Tensor, " B"], group_size: int) -> Bool[Tens
     Their advantages are 0, so they teach nothing and could be skipped.
     """
     groups = split_into_groups(rewards, group_size)
-    is_flat = groups.amin(dim=1) == groups.amax(dim=1)
-    return is_flat.repeat_interleave(group_size)
+    return flat_groups(groups).repeat_interleave(group_size)
+
+
+def flat_groups(groups: Float[Tensor, "M G"]) -> Bool[Tensor, " M"]:
+    """Whether all rewards of a group are the same."""
+    return groups.amin(dim=1) == groups.amax(dim=1)
 
 
 def split_into_groups(rewards: Float[Tensor, " B"], group_size: int) -> Float[Tensor, "M G"]:

@@ -95,21 +95,35 @@ def read_recorded_runs(folder: Path) -> list[RecordedRun]:
 
 
 def pairs_of_methods(runs: Sequence[RecordedRun]) -> list[tuple[RecordedRun, RecordedRun]]:
-    """Return each run of GRPO with the runs of the controls that have its seed."""
+    """Return each run of GRPO with the runs of the controls that have its seed, by control."""
     first, *_ = METHOD_COLOURS
     return [
         (run, other)
-        for run in runs
         for other in runs
+        for run in runs
         if run.method == first != other.method and run.seed == other.seed
     ]
+
+
+def rates_table(runs: Sequence[RecordedRun], rates: Sequence[Rate] = ("pass@1", "pass@8")) -> Table:
+    """Return the rates (percent) and the entropy (nats per token) before, and after each run."""
+    table = Table("", "seed", *rates, "entropy", box=None)
+
+    def add_row(title: str, seed: str, run: RecordedRun, when: When) -> None:
+        cells = (f"{100 * run.rates(rate, when).mean():.1f}" for rate in rates)
+        table.add_row(title, seed, *cells, f"{run.record[when]['entropy']:.3f}")
+
+    add_row("before", "", runs[0], "before")
+    for run in runs:
+        add_row(run.method, str(run.seed), run, "after")
+    return table
 
 
 def gains_table(runs: Sequence[RecordedRun], rates: Sequence[Rate] = ("pass@1", "pass@8")) -> Table:
     """Return the gain of each run in points, with its 95 % interval over problems."""
     table = Table("method", "seed", *rates, box=None)
     for run in runs:
-        table.add_row(run.method, str(run.seed), *(str(run.gain(rate)) for rate in rates))
+        table.add_row(run.method, str(run.seed), *(points(run.gain(rate)) for rate in rates))
     return table
 
 
@@ -119,9 +133,15 @@ def differences_table(
     """Return by how much GRPO ends above each control of the same seed, paired over problems."""
     table = Table("GRPO above", "seed", *rates, box=None)
     for run, other in pairs_of_methods(runs):
-        cells = (str(run.advantage_over(other, rate)) for rate in rates)
+        cells = (points(run.advantage_over(other, rate)) for rate in rates)
         table.add_row(other.method, str(run.seed), *cells)
     return table
+
+
+def points(difference: PairedDifference) -> str:
+    """Return a difference in points with its interval, for a table."""
+    mean, low, high = (100 * number for number in difference)
+    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def draw_curves(axes: Axes, runs: Sequence[RecordedRun], name: str, factor: int = 1) -> None:
