@@ -72,7 +72,7 @@ def rejection_sft(
             answers = rollout(policy, repeated, config.max_new_tokens, stop, generator)
             rows, scores = answers.rows, score(answers)
 
-            # keep the right ones; too few for all minibatches and processes: keep all, with loss 0
+            # keep the right ones; if too few for all updates and processes, keep all, with loss 0
             kept, factor = (scores > 0).nonzero()[:, 0].tolist(), 1.0
             if len(kept) < config.n_minibatches * n_processes():
                 kept, factor = list(range(len(scores))), 0.0
