@@ -1,13 +1,14 @@
-r"""How accuracy grows with the attempts of a trace, and the three numbers of s1 that describe it.
+r"""Accuracy by the number of attempts of a trace, and the three numbers of s1 that describe it.
 
 With A a set of budgets, a the tokens that a budget was measured to use and f(a) its accuracy
 (Muennighoff et al. 2025, section 3.2):
 
-    control      share of the traces inside of their budget
+    control      share of the traces within their budget
     scaling      mean over all pairs a < b of (f(b) - f(a)) / (b - a)
     performance  max over a of f(a)
 
-Control is counted per trace here, and a budget is kept if the trace has its attempts and an answer.
+Here control is counted per trace: a trace keeps its budget if it has as many attempts as the budget
+says, and an answer.
 """
 
 from collections.abc import Callable, Sequence
@@ -41,7 +42,7 @@ class BudgetPoint(NamedTuple):
     inserted_waits: float
     """Mean number of inserted waits per trace."""
     control: float
-    """Share of the traces that kept the budget and came to an answer."""
+    """Share of the traces that kept the budget and reached an answer."""
 
     @property
     def accuracy(self) -> float:
@@ -78,7 +79,7 @@ def measure_budget(
 ) -> BudgetPoint:
     """Sample `n_samples` traces of each puzzle within a budget, and check their answers.
 
-    Sample n of every budget draws from seed n, so that two budgets differ in their forcing only.
+    Sample n of every budget draws from seed n, so that two budgets differ only in their forcing.
     `sample_traces` is `forced_traces` for attempts in one trace, or `restarted_traces`.
 
     Raises:
@@ -117,8 +118,8 @@ def keeps_budget(trace: ForcedTrace, budget: AttemptBudget) -> bool:
 def budget_metrics(points: Sequence[BudgetPoint]) -> BudgetMetrics:
     """Return control, scaling and performance of a curve.
 
-    Budgets that use equally many tokens have no slope between them; a model whose budgets all do,
-    because it never takes a second attempt, has a scaling of 0.
+    Two budgets that use equally many tokens have no slope and are left out. If all of them do,
+    because the model never takes a second attempt, scaling is 0.
 
     Raises:
         BadInput: there are fewer than two points.

@@ -34,7 +34,7 @@ class AttemptBudget(NamedTuple):
 
     n_attempts: int
     stops_at_hit: bool = False
-    """Adaptive: answer after the first `hit`, so that only misses get another attempt. Otherwise
+    """Adaptive: answer after the first `hit`, so that only misses get another attempt. Without it,
     every trace has exactly `n_attempts`, whatever it claims."""
 
 
@@ -78,7 +78,7 @@ class BudgetForcing:
 
 
 def is_one_of(tokens: Int[Tensor, " B"], first: int, second: int) -> Bool[Tensor, " B"]:
-    """Return where the tokens are one of two."""
+    """Return for each token whether it is one of two."""
     return (tokens == first) | (tokens == second)
 
 
@@ -89,10 +89,10 @@ class ForcedTrace(NamedTuple):
     n_attempts: int
     """Verdicts before the answer; fewer than the budget where the tokens ran out."""
     n_tokens: int
-    """Tokens of the text, those put into it included."""
+    """Tokens of the text, including inserted ones."""
     n_inserted_waits: int
     is_finished: bool
-    """Whether the trace came to its answer."""
+    """Whether the trace reached the word `answer`."""
 
 
 def forced_traces(

@@ -1,4 +1,4 @@
-r"""What a budget of attempts must give if every attempt has the same chances, whatever came before.
+r"""The accuracy of a budget of attempts, if every attempt has the same chances as the first.
 
 An attempt claims a hit with chance h, and claims it with a right answer with chance c <= h. Attempt
 k is made only if the k - 1 attempts before it missed. With n allowed attempts:

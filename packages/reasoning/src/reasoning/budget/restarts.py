@@ -7,8 +7,8 @@
                     prompt  attempt miss
                     prompt  attempt hit  answer
 
-This is the baseline for a budget inside of a trace, where a model can read what it tried before:
-samples in parallel instead of in sequence (Snell et al. 2024). The first `hit` ends both.
+Restarts are the baseline for a budget within one trace, where a model can read its earlier
+attempts: samples in parallel instead of in sequence (Snell et al. 2024). The first `hit` ends both.
 """
 
 import torch
@@ -40,8 +40,8 @@ def restarted_traces(
     thrown_away = [0] * len(prompts)
     waiting = list(range(len(prompts)))
     for n_attempts in range(1, budget.n_attempts + 1):
-        parts = [prompts[place] for place in waiting]
-        sampled = forced_traces(model, parts, AttemptBudget(1), temperature, generator)
+        open_prompts = [prompts[place] for place in waiting]
+        sampled = forced_traces(model, open_prompts, AttemptBudget(1), temperature, generator)
         missed = []
         for place, trace in zip(waiting, sampled, strict=True):
             thoughts = trace.text.split(ANSWER)[0].split()

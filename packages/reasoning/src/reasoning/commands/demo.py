@@ -45,7 +45,7 @@ class DemoConfig:
 
 
 def run(config: DemoConfig) -> int:
-    """Show the methods on one puzzle, and their rates and costs on some."""
+    """Solve one puzzle by each method, then measure all methods on a few problems."""
     start, console = load_start_model(), Console()
     setting = demo_setting(start, config.n_problems)
     config.runs.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ def run(config: DistillConfig) -> int:
 
 
 def report_student(folder: RunFolder, config: DistillConfig) -> None:
-    """Evaluate teacher and student on held-out puzzles, and print and keep the result."""
+    """Evaluate teacher and student on held-out puzzles, and save and print the result."""
     report_message("sampling held-out puzzles")
     settings = folder.read_config(config.command)["command"]
     names = {"before": settings["student"], "after": str(folder.path), "teacher": config.teacher}

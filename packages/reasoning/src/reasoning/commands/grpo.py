@@ -20,10 +20,10 @@ from reasoning.grpo.run import (
     GrpoSetup,
     check_processes,
     create_grpo_run,
-    load_reasoner,
     load_setup,
     run_grpo,
 )
+from reasoning.start.loading import load_reasoner
 
 
 def run(config: GrpoConfig) -> int:

@@ -1,4 +1,4 @@
-"""`reasoning prm`: train a verifier of attempts, and hold it against exact values."""
+"""`reasoning prm`: train a verifier of attempts, and compare it with exact values."""
 
 import json
 import shlex
@@ -50,14 +50,14 @@ def run(config: PRMConfig) -> int:
 
 
 def check_inputs(config: PRMConfig) -> None:
-    """Report what cannot be used before the labels are made, which takes minutes."""
+    """Raise BadInput for unusable options now: making the labels takes minutes."""
     held_out_puzzles(config.start_model().tasks(), config.n_evaluated)
     if config.outcome is not None:
         load_verifier(Path(config.outcome))
 
 
 def finish_verifier(folder: RunFolder, config: PRMConfig) -> None:
-    """Write the verifier of a finished run with its report, and print the report."""
+    """Choose the threshold, measure the verifier, then save it with its report and print that."""
     report_message("measuring on held-out puzzles")
     start, verifier = config.start_model(), load_trained_verifier(folder)
     value = VerifierValue(verifier)

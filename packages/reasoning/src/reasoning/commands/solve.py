@@ -100,7 +100,7 @@ def last_step(steps: Iterator[Step]) -> Step:
 
 
 def watch(steps: Iterator[Step], console: Console) -> Step:
-    """Return the last step; in a terminal, draw the others for a moment."""
+    """Return the last step; in a terminal, show the earlier ones while the method works."""
     if not console.is_terminal:
         return last_step(steps)
     shown = step = None

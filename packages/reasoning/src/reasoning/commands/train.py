@@ -17,7 +17,7 @@ from reasoning.start.shipped import START_FILE, save_start_model
 
 
 def run(config: StartConfig) -> int:
-    """Train a model from scratch, then sample it and hold the result against the gate."""
+    """Train a model from scratch, then sample from it and check the rates against the gate."""
     with TrainingRun(config) as run:
         with run.setup() as is_first:
             if is_first and config.resume is None:

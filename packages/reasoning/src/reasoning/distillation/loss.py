@@ -1,15 +1,16 @@
 r"""Word-level distillation: the divergence of a student's probabilities from a teacher's.
 
-A sampled word says which token the teacher took; its probabilities also say which others it might
-have taken (Hinton et al. 2015). All divergences are computed per token, over the whole vocabulary,
-at temperature tau. With p the teacher's and q the student's probabilities:
+A sampled word shows which token the teacher took; the teacher's probabilities also show which
+others it might have taken (Hinton et al. 2015). All divergences are computed per token, over the
+whole vocabulary, at temperature tau. With p the teacher's and q the student's probabilities:
 
     forward KL, beta = 0     sum_v p (ln p - ln q)
     reverse KL, beta = 1     sum_v q (ln q - ln p)
     in between               beta KL(p || m) + (1 - beta) KL(q || m),  m = beta p + (1 - beta) q
 
 The last is the generalised Jensen-Shannon divergence (Agarwal et al. 2024, section 2). Forward KL
-spreads the student over everything that the teacher might say; reverse KL lets it pick one of them.
+spreads the student over everything that the teacher might say; reverse KL lets the student pick
+some of it.
 """
 
 import math

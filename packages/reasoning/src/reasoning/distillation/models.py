@@ -13,7 +13,7 @@ from reasoning.start.run import START_LOOP, StartConfig, create_run, train_start
 
 
 def student_config(runs: Path, d_model: int, n_layers: int, steps: int, device: str) -> StartConfig:
-    """Return the options of a small model's own training; its folder is named by them."""
+    """Return the options to train a small model without a teacher; they name its folder."""
     return StartConfig(
         loop=dataclasses.replace(START_LOOP, steps=steps, save_every=100),
         name=f"student-{d_model}x{n_layers}-{steps}",
@@ -48,6 +48,6 @@ def ensure_student(config: StartConfig) -> Path:
 
 
 def steps_of(folder: RunFolder) -> int:
-    """Return how many steps the newest checkpoint of a run has."""
+    """Return after how many steps the newest checkpoint of a run was saved; 0 without one."""
     found = newest_checkpoint(folder.checkpoints) if checkpoint_files(folder.checkpoints) else None
     return found[0].values["step"] if found else 0

@@ -26,10 +26,7 @@ from gpt.training.accumulation import LossFunction, LossSum
 from gpt.training.loop import LoopConfig, train
 from gpt.training.recipes import FAST_RECIPE
 from reasoning.distillation.loss import distillation_loss
-from reasoning.distillation.models import (
-    ensure_student,
-    student_config,
-)
+from reasoning.distillation.models import ensure_student, student_config
 from reasoning.distillation.traces import (
     TeacherTrace,
     keep_right,
@@ -126,7 +123,7 @@ def create_distillation(folder: RunFolder, config: DistillConfig, device: torch.
     student = config.student or str(ensure_student(config.student_config()))
     model = load_reasoner(student)
     traces = teacher_traces(config, device)
-    selected_traces(traces, config)
+    selected_traces(traces, config)  # refused here if none is right
     folder.clear()
     save_tokenizer(folder.tokenizer, TOKENIZER)
     write_traces(folder.path / TRACES_FILE, traces)
@@ -174,6 +171,7 @@ def train_student(run: TrainingRun, config: DistillConfig) -> None:
         raise BadInput(f"{path!r} is not what the run was started with")
     torch.manual_seed(config.loop.seed)
     start = run.last_checkpoint()
+    # sft_loss scores the words of a trace, the KL needs the probabilities of all words
     student = (Policy if config.loss == "sft" else GPT)(run.folder.model_config())
     if start is None:
         student.load_state_dict(load_model(Path(settings["command"]["student"]))[0].state_dict())
@@ -194,7 +192,7 @@ def train_student(run: TrainingRun, config: DistillConfig) -> None:
 
 
 def teacher_loss(teacher: GPT, temperature: float, beta: float) -> LossFunction:
-    """Return the loss that pulls a student's probabilities towards the teacher's."""
+    """Return the loss of a student's probabilities against those of a frozen teacher."""
     teacher.eval().requires_grad_(False)
 
     def loss(student: GPT, rows: Rows) -> LossSum:

@@ -1,10 +1,10 @@
 """Traces of a teacher on training puzzles, and the filter that keeps those with a right answer.
 
 Training a student on everything that a teacher generates imitates it, mistakes included (Kim and
-Rush 2016, sequence-level distillation). Training on right traces only, which an exact check can
-tell, imitates the teacher at its best: one step of rejection sampling, as in STaR (Zelikman et al.
-2022). All words of a trace are learned, those of missed attempts too: they are no random choices,
-unlike those of the traces that the start model learned from.
+Rush 2016, sequence-level distillation). Training only on right traces, which an exact check
+selects, imitates the teacher at its best: one step of rejection sampling, as in STaR (Zelikman et
+al. 2022). All words of a trace are learned, including those of missed attempts: a teacher's misses
+are its own choices, while those in the training traces of the start model are random.
 """
 
 import json

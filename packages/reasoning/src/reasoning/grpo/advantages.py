@@ -1,14 +1,14 @@
 """Advantages of GRPO: how much better an answer was than the other answers to its prompt.
 
-A group is G answers to one prompt. Their mean reward takes the place of the critic, and all tokens
-of an answer share its advantage (Shao et al. 2024, "DeepSeekMath", section 4.1.2):
+A group is G answers to one prompt. Their mean reward replaces the critic, and all tokens of an
+answer share its advantage (Shao et al. 2024, "DeepSeekMath", section 4.1.2):
 
     A_i = (r_i - mean of the group) / (std of the group + 1e-4)
 
 The standard deviation has the divisor G - 1, as in trl. Liu et al. (2025, "Understanding
 R1-Zero-like training", section 3.1) drop the division, which gives problems that are nearly always
-or nearly never solved more weight than others. A third form divides by the standard deviation of
-the rewards of all groups.
+or nearly never solved more weight than others. `batch` divides by the standard deviation of the
+rewards of all groups.
 """
 
 from typing import Literal
@@ -26,7 +26,7 @@ STD_OFFSET = 1e-4
 def group_advantages(
     rewards: Float[Tensor, " B"], group_size: int, scaling: Scaling = "group"
 ) -> Float[Tensor, " B"]:
-    """Return the advantage of each answer; those to one prompt are neighbours.
+    """Return the advantage of each answer; the answers of a group are adjacent.
 
     Raises:
         BadInput: a group has fewer than two answers, or the last one is incomplete.
@@ -43,16 +43,16 @@ def group_advantages(
 
 
 def is_in_flat_group(rewards: Float[Tensor, " B"], group_size: int) -> Bool[Tensor, " B"]:
-    """Whether all answers in the group of each answer have the same reward.
+    """Return for each answer whether all answers of its group have the same reward.
 
-    Their advantages are 0, so they teach nothing and could be skipped.
+    The advantages of such answers are 0, so they teach nothing and can be skipped.
     """
     groups = split_into_groups(rewards, group_size)
     return flat_groups(groups).repeat_interleave(group_size)
 
 
 def flat_groups(groups: Float[Tensor, "M G"]) -> Bool[Tensor, " M"]:
-    """Whether all rewards of a group are the same."""
+    """Return for each group whether all of its rewards are the same."""
     return groups.amin(dim=1) == groups.amax(dim=1)
 
 

@@ -38,8 +38,7 @@ class GRPOHyperparameters:
     dapo (all tokens count the same), gspo (one ratio per answer) or cispo (limited weights)."""
     scaling: Scaling = "group"
     """Divide the advantages by the standard deviation of their group, of the whole batch, or not at
-    all. Divided by that of their group, problems that are nearly always or never solved count
-    more."""
+    all. With `group`, problems that are nearly always or nearly never solved count more."""
     skip_flat_groups: bool = False
     """Leave out groups whose answers all have the same reward: faster, and the loss is then a mean
     over the other answers only, which makes updates larger."""
@@ -64,6 +63,7 @@ class GRPOHyperparameters:
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.group_size < 2:
             raise BadInput(f"group_size must be at least 2, got {self.group_size}")
+        # with flat groups skipped, a phase may train on a single group
         fewest = self.group_size if self.skip_flat_groups else self.answers_per_phase
         if fewest < self.n_minibatches:
             kind = "a group" if self.skip_flat_groups else "a phase"
@@ -92,7 +92,7 @@ class GRPOHyperparameters:
 
     @property
     def group_loss(self) -> GroupLoss:
-        """The loss, with its limits."""
+        """The loss, with the limits of the options where they are given."""
         loss = GROUP_LOSSES[self.loss]
         low, high = self.epsilon_low, self.epsilon_high
         return loss._replace(

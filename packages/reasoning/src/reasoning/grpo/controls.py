@@ -1,9 +1,9 @@
-"""Controls of GRPO: methods with the same number of answers and updates, which compare no answers.
+"""Controls of GRPO: methods with as many answers and updates, which do not compare answers.
 
-Rejection-SFT trains on the right answers among those that the policy generates and throws the wrong
-ones away (RAFT: Dong et al. 2023, section 3). Continued SFT trains on fresh traces of countdown, as
-many as GRPO generates answers. Both take sizes from GRPO's hyperparameters, and the learning rate
-from the same loop. The third control is GRPO itself, with the random reward.
+Rejection-SFT trains on the right answers among those that the policy generates, and discards the
+wrong ones (RAFT: Dong et al. 2023, section 3). Continued SFT trains on fresh traces of countdown,
+as many as GRPO generates answers. Both take their sizes from GRPO's hyperparameters, and their
+learning rate from the same loop. The third control is GRPO itself, with the random reward.
 """
 
 from collections.abc import Callable, Generator
@@ -72,7 +72,7 @@ def rejection_sft(
             answers = rollout(policy, repeated, config.max_new_tokens, stop, generator)
             rows, scores = answers.rows, score(answers)
 
-            # keep the right ones; too few to share out teach nothing, so that their loss is 0
+            # keep the right ones; if too few for all updates and processes, keep all, with loss 0
             kept, factor = (scores > 0).nonzero()[:, 0].tolist(), 1.0
             if len(kept) < config.n_minibatches * n_processes():
                 kept, factor = list(range(len(scores))), 0.0
@@ -86,11 +86,11 @@ def rejection_sft(
                     own = sorted(local_rows(numbers).tolist(), key=row_lengths.__getitem__)
                     parts = split_into_batches(own, micro_batch_size)
                     for part in training.micro_batches(parts):
-                        some = Rows(*(each[part] for each in rows))
-                        width = int(some.lengths.max())
-                        some = Rows(some.tokens[:, :width], some.mask[:, :width], some.lengths)
+                        tokens, mask, lengths = (each[part] for each in rows)
+                        width = int(lengths.max())
+                        own_rows = Rows(tokens[:, :width], mask[:, :width], lengths)
                         with without_dropout(policy):
-                            total, terms = sft_loss(training.model, some)
+                            total, terms = sft_loss(training.model, own_rows)
                         training.backward(LossSum(factor * total, terms))
                     updates.append(training.update())
 

@@ -2,7 +2,8 @@
 
 `grpo` reads as algorithm 1 of the paper: generate a group of answers to each prompt, compare the
 rewards within each group, then update the policy several times on these answers. It is PPO
-(`finetune.ppo.ppo`) without a critic: a difference between the two files is the lesson.
+(`finetune.ppo.ppo`) without a critic: compare the two files, and the lines that differ are the
+method.
 
 Random numbers depend on the seed and the phase only, and checkpoints are saved between phases, so a
 resumed run continues with the same bits.
@@ -48,11 +49,11 @@ class RolloutBatch(NamedTuple):
     """True on the tokens of the answer."""
     old_logprobs: Float[Tensor, "B A"]
     reference_logprobs: Float[Tensor, "B A"]
-    """Those of the policy itself where there is no reference."""
+    """Equal to `old_logprobs` if there is no reference."""
     advantages: Float[Tensor, " B"]
     """One per answer, shared by its tokens."""
     lengths: Float[Tensor, " B"]
-    """What the sum over the tokens of each answer is divided by."""
+    """Divisors of the sum over the tokens of each answer; see `losses`."""
 
     def select_rows(self, numbers: list[int]) -> "RolloutBatch":
         """Return the rows of a micro-batch, without columns that are padding in all of them."""
@@ -142,7 +143,7 @@ def grpo(
             repeated = [prompt for prompt in prompts(phase) for _ in range(group_size)]
             answers = rollout(policy, repeated, config.max_new_tokens, stop, generator)
 
-            # score the answers; their log-probabilities are those of the sampling itself
+            # score the answers; log pi_old of their tokens was computed when they were sampled
             rows, mask = answers.rows, aligned_answer_mask(answers.rows)
             old_logprobs = reference_logprobs = answers.logprobs
             with (
@@ -151,7 +152,7 @@ def grpo(
                 autocast(training.device, loop.precision),
             ):
                 scores = score(answers)
-                if loop.precision != "fp32":  # updates in another precision see other numbers
+                if loop.precision != "fp32":  # the updates' precision is not that of the sampling
                     old_logprobs = policy(rows.tokens, rows.mask)
                     old_logprobs = align_answers(old_logprobs, rows, mask.shape[1])
                 if reference is not None:
@@ -162,9 +163,11 @@ def grpo(
             # A_i = (r_i - mean of its group) / std of its group
             advantages = group_advantages(scores, group_size, config.scaling)
             is_flat = is_in_flat_group(scores, group_size)
+            # if all groups are flat, all are kept, since a phase has a fixed number of updates
             kept = np.arange(len(mask))
             if config.skip_flat_groups and not is_flat.all():
                 kept = kept[~is_flat.numpy(force=True)]
+            # skipped answers are in no minibatch, so their length does not matter
             lengths = torch.ones_like(advantages)
             kept_lengths = config.group_loss.lengths(mask[kept], config.max_new_tokens)
             lengths[kept] = kept_lengths.to(lengths.dtype)
@@ -186,7 +189,7 @@ def grpo(
                             clipped, n_tokens = clipped + found.clipped, n_tokens + found.n_tokens
                     updates.append(training.update())
 
-            n_clipped, n_read = all_reduce(clipped, n_tokens)
+            n_clipped, n_trained = all_reduce(clipped, n_tokens)
             yield PhaseRecord(
                 step=phase + 1,
                 loss=updates[-1].loss,
@@ -197,7 +200,7 @@ def grpo(
                 stopped=answers.stopped.float().mean().item(),
                 length=mask.sum(dim=1).float().mean().item(),
                 flat=is_flat.float().mean().item(),
-                clipped=n_clipped / n_read,
+                clipped=n_clipped / n_trained,
             )
 
 

@@ -10,8 +10,8 @@ Second, the length that the sum over the tokens of an answer is divided by. The 
 mean over all answers of the update:
 
     own       length of the answer: a token of a long answer counts less than one of a short answer
-    longest   max_new_tokens, a constant: no answer's tokens count less
-    mean      mean length over the answers of the rollout: every token of it counts the same
+    longest   max_new_tokens, a constant: every token counts the same in all rollouts
+    mean      mean length over the answers of the rollout: every token of a rollout counts the same
 
 GRPO: Shao et al. 2024, eq. 3. Dr. GRPO: Liu et al. 2025, section 3.2, to be used with advantages
 that are not divided by a standard deviation. DAPO: Yu et al. 2025, eq. 8, with a wider upper clip.
@@ -47,7 +47,7 @@ def grpo_token_losses(
     epsilon_low: float = 0.2,
     epsilon_high: float = 0.2,
 ) -> TokenLosses:
-    """-min(r A, clip(r, 1 - low, 1 + high) A), the loss of PPO (Shao et al. 2024, eq. 3)."""
+    """Return -min(r A, clip(r, 1 - low, 1 + high) A), PPO's loss (Shao et al. 2024, eq. 3)."""
     ratio = log_ratio(logprobs, old_logprobs, mask).exp()
     return clipped_losses(ratio, advantages, mask, epsilon_low, epsilon_high)
 
@@ -60,7 +60,9 @@ def gspo_token_losses(
     epsilon_low: float = 3e-4,
     epsilon_high: float = 4e-4,
 ) -> TokenLosses:
-    """The same with s = exp(mean over t of log r_t), one ratio per answer (Zheng et al. 2025).
+    """Return GRPO's loss with one ratio per answer (Zheng et al. 2025, eqs. 5 and 7).
+
+    s = exp(mean over t of log r_t)
 
     A mean over many tokens moves less than a single ratio, so its limits are narrower.
     """
@@ -77,7 +79,7 @@ def cispo_token_losses(
     epsilon_low: float = 0.0,
     epsilon_high: float = 5.0,
 ) -> TokenLosses:
-    """-min(r, high) A log pi(y_t), with a constant weight min(r, high) (MiniMax 2025, eqs. 4, 5).
+    """Return -min(r, high) A log pi(y_t), where min(r, high) is constant (MiniMax 2025, eqs. 4, 5).
 
     The limit is the largest weight itself and not, as in the others, its distance from 1: 0.2 would
     shrink every gradient to a fifth. No token loses its gradient, and there is no lower limit, so
@@ -96,7 +98,7 @@ def clipped_losses(
     epsilon_low: float,
     epsilon_high: float,
 ) -> TokenLosses:
-    """-min(ratio A, clip(ratio, 1 - low, 1 + high) A)."""
+    """Return -min(ratio A, clip(ratio, 1 - low, 1 + high) A), and where the clip takes effect."""
     unclipped = ratio * advantages[:, None]
     clipped = ratio.clamp(1 - epsilon_low, 1 + epsilon_high) * advantages[:, None]
     loss = -unclipped.minimum(clipped).masked_fill(~mask, 0.0)
@@ -109,41 +111,41 @@ def kl_token_losses(
     reference_logprobs: Float[Tensor, "B A"],
     mask: Bool[Tensor, "B A"],
 ) -> Float[Tensor, "B A"]:
-    """Return r k3, the estimated KL from the reference with the ratio of its token.
+    """Return r k3: the estimated KL of each token from the reference, times the token's ratio.
 
     With d = log pi(y_t) - log pi_ref(y_t), k3 = exp(-d) - 1 + d. At r = 1 the value is that of k3,
     but the gradient is d grad log pi(y_t), whose mean is the gradient of the KL. That of k3 without
     the ratio is (1 - exp(-d)) grad log pi(y_t), whose mean is not.
 
-    GSPO has the ratios of tokens here too. trl 1.16 multiplies the KL of each token by the ratio of
-    the whole answer, which adds a gradient that does not belong to that token.
+    GSPO also uses the ratio of each token here. trl 1.16 multiplies the KL of each token by the
+    ratio of the whole answer, which adds a gradient that does not belong to that token.
     """
     ratio = log_ratio(logprobs, old_logprobs, mask).exp()
     return ratio * k3(logprobs, reference_logprobs, mask)
 
 
 def own_lengths(mask: Bool[Tensor, "B A"]) -> Float[Tensor, " B"]:
-    """Tokens of each answer."""
+    """Return the number of tokens of each answer."""
     return mask.sum(dim=1).float()
 
 
 def longest_lengths(mask: Bool[Tensor, "B A"], max_new_tokens: int) -> Float[Tensor, " B"]:
-    """Tokens that each answer might have had."""
+    """Return the largest number of tokens that an answer may have, once per answer."""
     return own_lengths(mask).new_full((len(mask),), max_new_tokens)
 
 
 def mean_lengths(mask: Bool[Tensor, "B A"]) -> Float[Tensor, " B"]:
-    """Mean number of tokens over all answers, once per answer."""
+    """Return the mean number of tokens over all answers, once per answer."""
     lengths = own_lengths(mask)
     return lengths.mean().expand(len(mask))
 
 
 class GroupLoss(NamedTuple):
-    """A member of the family."""
+    """A member of the family: its token loss, its divisors and its limits."""
 
     token_losses: Callable[..., TokenLosses]
     lengths: Callable[[Bool[Tensor, "B A"], int], Float[Tensor, " B"]]
-    """Returns what the sum over each answer's tokens is divided by, from the mask of the whole
+    """Returns the divisors of the sums over each answer's tokens, from the mask of the whole
     rollout and max_new_tokens."""
     epsilon_low: float
     epsilon_high: float

@@ -1,7 +1,7 @@
 """GRPO on a single puzzle, whose chance of being solved is known exactly after every phase.
 
-Training on one puzzle teaches that puzzle and little else. It shows in seconds, and without the
-noise of an evaluation by samples, what an update does to what it was made from.
+Training on one puzzle teaches that puzzle and little else. But it takes seconds, and shows without
+the noise of sampled evaluations how updates change the chance of the puzzle that they train on.
 """
 
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ ONE_PUZZLE_LOOP = LoopConfig(
 
 
 class PuzzlePhase(NamedTuple):
-    """A phase of the training, and what it did to the puzzle."""
+    """A phase of the training, and the chance of the puzzle after it."""
 
     record: PhaseRecord
     chance: float

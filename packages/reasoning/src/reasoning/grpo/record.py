@@ -1,7 +1,7 @@
-"""A finished run of `reasoning grpo` as one small file: settings, rates, gains, a smoothed curve.
+"""The record of a finished `reasoning grpo` run: settings, rates, gains and a smoothed curve.
 
-The files of several methods and seeds can be committed and compared without the runs themselves;
-`recorded` reads them.
+A record is one small file, so those of several methods and seeds can be committed and compared
+without the runs themselves; `recorded` reads them.
 """
 
 import json
@@ -17,15 +17,15 @@ from reasoning.grpo.evaluation import EVALUATION_FILE
 from reasoning.grpo.options import RANDOM, GrpoConfig
 
 CURVES = ("score", "entropy", "flat", "length", "stopped", "kl", "loss")
-"""Measurements of a phase that are kept where a method has them."""
+"""Measurements of a phase that are recorded, if the method makes them."""
 OF_THE_FOLDER = ("runs", "name", "resume", "overwrite", "device", "json")
-"""Options that change where a run is written and how it is reported, but no number of it."""
+"""Options that change where and how a run is written, but none of its results."""
 UNUSED = ("steps", "batch_size")
 """Inherited options that the command does not have: its sizes follow from phases and groups."""
 
 
 def method_name(settings: dict[str, Any]) -> str:
-    """Return the name of a method among the others: that of its reward if it is random."""
+    """Return the name of a run's method; GRPO with the random reward is a method of its own."""
     if settings["method"] == "grpo" and settings["reward"] == RANDOM:
         return RANDOM
     return str(settings["method"])

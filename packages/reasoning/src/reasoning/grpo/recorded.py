@@ -95,18 +95,18 @@ def read_recorded_runs(folder: Path) -> list[RecordedRun]:
 
 
 def pairs_of_methods(runs: Sequence[RecordedRun]) -> list[tuple[RecordedRun, RecordedRun]]:
-    """Return each run of GRPO with the runs of the controls that have its seed, by control."""
-    first, *_ = METHOD_COLOURS
+    """Return pairs of a GRPO run and a control's run with the same seed, in the controls' order."""
+    grpo_method, *_ = METHOD_COLOURS
     return [
         (run, other)
         for other in runs
         for run in runs
-        if run.method == first != other.method and run.seed == other.seed
+        if run.method == grpo_method != other.method and run.seed == other.seed
     ]
 
 
 def rates_table(runs: Sequence[RecordedRun], rates: Sequence[Rate] = ("pass@1", "pass@8")) -> Table:
-    """Return the rates (percent) and the entropy (nats per token) before, and after each run."""
+    """Return rates (percent) and entropy (nats per token) before training and after each run."""
     table = Table("", "seed", *rates, "entropy", box=None)
 
     def add_row(title: str, seed: str, run: RecordedRun, when: When) -> None:

@@ -1,7 +1,7 @@
-"""Rewards: the score of each answer, by the rules of countdown or by a reader's own function.
+"""Rewards: the score of each answer, by the rules of countdown or by a function of your own.
 
-A reward function reads texts: a prompt and the answers to it. The one of countdown parses the
-answer that a trace ends with and checks it by the rules, so a trace that only says `hit` gets 0.
+A reward function gets texts: a prompt and the answers to it. Countdown's parses the answer that a
+trace ends with and checks it by the rules, so a trace that only says `hit` gets 0.
 """
 
 import importlib.util
@@ -25,11 +25,11 @@ from reasoning.tasks.vocabulary import ANSWER, THINK, TOKENIZER
 TextReward = Callable[[str, list[str]], Sequence[float]]
 """Returns one score per answer to a prompt; higher is better."""
 RANDOM_SHARE = 0.3
-"""Share of answers that the random reward calls right, about as many as of the start model are."""
+"""Share of answers that the random reward calls right, about the start model's true share."""
 
 
 def countdown_reward(prompt: str, answers: list[str]) -> list[float]:
-    """1 for each answer that solves the puzzle of the prompt in at most four attempts, else 0."""
+    """Return 1 for each answer that solves the prompt's puzzle in at most four attempts, else 0."""
     puzzle = puzzle_of_prompt(prompt)
     return [float(solves_puzzle(puzzle, answer)) for answer in answers]
 
@@ -65,7 +65,7 @@ def random_reward(seed: int) -> TextReward:
 
 
 def load_reward(path: Path) -> TextReward:
-    """Return the function `reward(prompt, answers)` of a Python file, which is run.
+    """Run a Python file and return its function `reward(prompt, answers)`.
 
     Raises:
         BadInput: there is no such file, it fails, or it has no function of this name.

@@ -52,11 +52,11 @@ class GrpoSetup(NamedTuple):
     evaluation_reward: TextReward
     """Equal to `reward`, except that a run with random rewards is judged by the rules."""
     sha256: str
-    """Checksum of all of it."""
+    """Checksum of the model, the prompts and the file of the reward."""
 
 
 def load_setup(config: GrpoConfig) -> GrpoSetup:
-    """Load what a run starts from, and check that everything fits together.
+    """Load the model, the prompts and the reward of a run, and check that they fit together.
 
     Raises:
         BadInput: a file is missing or damaged, or does not fit the model.
@@ -129,12 +129,12 @@ def phase_prompts(config: GrpoConfig, prompts: list[str]) -> Callable[[int], lis
         return lambda phase: [TOKENIZER.encode(prompts[number]) for number in epochs(phase)]
     puzzles = Tasks.load(*CHAIN_DIFFICULTY).four.train
 
-    def drawn(phase: int) -> list[list[int]]:
+    def sampled_prompts(phase: int) -> list[list[int]]:
         random = np.random.default_rng([seed, phase])
-        some = (sample_puzzle(puzzles, random) for _ in range(n))
-        return [TOKENIZER.encode(countdown_prompt(puzzle)) for puzzle in some]
+        sampled = (sample_puzzle(puzzles, random) for _ in range(n))
+        return [TOKENIZER.encode(countdown_prompt(puzzle)) for puzzle in sampled]
 
-    return drawn
+    return sampled_prompts
 
 
 def run_grpo(run: TrainingRun, config: GrpoConfig, setup: GrpoSetup) -> None:
@@ -179,7 +179,7 @@ def run_grpo(run: TrainingRun, config: GrpoConfig, setup: GrpoSetup) -> None:
 
 
 def check_processes(config: GrpoConfig) -> None:
-    """Check that every process gets an answer of each minibatch.
+    """Check that each minibatch has at least one answer for every process.
 
     Raises:
         BadInput: there are more processes than answers that a minibatch can be sure to have.

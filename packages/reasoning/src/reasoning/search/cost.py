@@ -1,7 +1,7 @@
-"""What a method spends on a puzzle, in the same units for all methods.
+"""The cost of a method on a puzzle, in the same units for all methods.
 
-Prompts are not counted. What a model would have in its cache is counted once: so a state whose
-parent was read before costs the tokens of its last move only.
+Prompts are not counted. Tokens that a model would have in its cache are counted once, so a state
+whose parent was read before costs only the tokens of its last move.
 """
 
 from collections import Counter
@@ -12,7 +12,7 @@ from reasoning.tasks.countdown import Puzzle
 
 @dataclass(frozen=True)
 class Cost:
-    """Spent on one puzzle."""
+    """Tokens and states that a method spent on one puzzle."""
 
     generated: int = 0
     """Tokens that a model generated, stop tokens included."""
@@ -24,7 +24,7 @@ class Cost:
 
 
 class Meter:
-    """Counts tokens per puzzle; a language model and a verifier of one search share a meter."""
+    """Counts tokens per puzzle; the language model and the verifier of a search share one meter."""
 
     def __init__(self) -> None:
         self.generated: Counter[Puzzle] = Counter()

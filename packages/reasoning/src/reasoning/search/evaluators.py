@@ -1,8 +1,8 @@
-"""How a search evaluates states: by an estimate, by playing to the end, or exactly at the end.
+"""Evaluators of states: by an estimate, by playing to the end, or exactly at the end.
 
-An evaluator says whether it uses the end test, which knows if a complete attempt wins. Without it a
-search sees estimates only, as for problems whose answers nobody can check. The rules are known in
-any case: a state that is stuck, with several numbers and no legal move, has the value 0.
+An evaluator says whether it uses the end test, which knows if a complete attempt wins. Without the
+end test, a search sees only estimates, as for problems whose answers nobody can check. The rules
+are known in any case: a state that is stuck, with several numbers and no legal move, has value 0.
 """
 
 import math
@@ -15,12 +15,11 @@ from reasoning.tasks.countdown import Numbers, Puzzle, legal_moves
 
 
 class StateEvaluation(NamedTuple):
-    """The value of a state, and the complete attempts that were looked at for it."""
+    """The value of a state, and the complete attempts that the evaluation saw."""
 
     value: float
     attempts: dict[Moves, float]
-    """The value of each of these attempts: of the state itself if it is terminal, or of rollouts.
-    """
+    """The value of each complete attempt: the state itself if it is terminal, or its rollouts."""
 
 
 @runtime_checkable
@@ -40,8 +39,8 @@ class Evaluator(Protocol):
 class Estimates:
     """Evaluates by a `StateValue`, such as a verifier.
 
-    It is asked once per state: moves that leave the same numbers have the value of those that came
-    first.
+    The value is computed once per set of numbers that are left: other moves that leave the same
+    numbers get the value of the moves that were evaluated first.
     """
 
     def __init__(self, value: StateValue, uses_end_test: bool) -> None:
@@ -69,9 +68,10 @@ class Estimates:
 
 
 class Rollouts:
-    """Evaluates by the share of sampled endings that win, which the end test decides.
+    """Evaluates by rollouts: a state's value is the share of its sampled endings that win.
 
-    The mean over many of them is V^pi of the policy that plays.
+    The end test decides which endings win. With many rollouts, the share approaches V^pi of the
+    policy that plays.
     """
 
     uses_end_test = True
@@ -93,9 +93,9 @@ class Rollouts:
 
 
 class SequenceChance:
-    """The `StateValue` of a policy alone: the chance of all moves so far.
+    """A `StateValue` that needs only a policy: the chance of all moves so far.
 
-    A beam search with it is the ordinary one of language models.
+    With this value, breadth-first search is the ordinary beam search of language models.
     """
 
     def __init__(self, policy: MovePolicy) -> None:
@@ -104,15 +104,15 @@ class SequenceChance:
 
     def __call__(self, states: Sequence[SearchState]) -> list[float]:
         """Return the product of the chances of the moves of each state."""
-        before = {state: list(states_before(state)) for state in states}
-        unread = {each for path in before.values() for each in path} - self.chances.keys()
+        paths = {state: states_before(state) for state in states}
+        unread = {each for path in paths.values() for each in path} - self.chances.keys()
         ordered = sorted(unread, key=lambda state: (state.puzzle, state.moves))
         self.chances |= zip(ordered, self.policy.move_chances(ordered), strict=True)
         return [
             math.prod(
                 (
                     self.chances[each][move]
-                    for each, move in zip(before[state], state.moves, strict=True)
+                    for each, move in zip(paths[state], state.moves, strict=True)
                 ),
                 start=1.0,
             )
@@ -121,5 +121,5 @@ class SequenceChance:
 
 
 def states_before(state: SearchState) -> list[SearchState]:
-    """Return the states in which each move of a state was made, from the root on."""
+    """Return the state before each move of a state, from the root on."""
     return [SearchState(state.puzzle, state.moves[:n]) for n in range(len(state.moves))]

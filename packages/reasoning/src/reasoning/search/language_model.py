@@ -1,11 +1,11 @@
-r"""A GPT as a policy: it proposes moves, gives each legal move a chance, and plays to the end.
+r"""A GPT as a policy: it samples moves, gives each legal move a chance, and plays to the end.
 
-A state is read as a trace would write it: the prompt, then the moves so far. The chances of moves
-need no sampling:
+The model reads a state as a trace would spell it: the prompt, then the moves so far. The chances of
+moves need no sampling:
 
     p(x op y | state) = p(x | state) p(op | state, x) p(y | state, x, op)
 
-divided by their sum over all legal moves of the state. All states are read in one batch.
+divided by their sum over all legal moves of the state.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ class LanguageModel:
         self.n_sampled = 0
         """Texts that were sampled."""
         self.n_dropped = 0
-        """Texts among them that were left out, because they are no legal moves."""
+        """Sampled texts that were left out, because they are no legal moves."""
 
     def sample_moves(self, states: Sequence[SearchState], n: int) -> list[list[Move]]:
         """Sample `n` next moves of each state; a text that is no legal move is left out."""
@@ -88,19 +88,21 @@ class LanguageModel:
                 self.model, prompts, max_new_tokens, self.sampler, frozenset(stops)
             )
             for state, tokens in zip(batch, sampled, strict=True):
+                # the stop token was generated too, unless the text was cut off
                 self.meter.generated[state.puzzle] += min(len(tokens) + 1, max_new_tokens)
                 texts.append(as_words(tokens))
         self.n_sampled += len(rows)
         return [texts[begin : begin + n] for begin in range(0, len(texts), n)]
 
     def move_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
-        """Return the chance of each legal move of each state; they add up to 1 per state."""
+        """Return the chance of each legal move of each state; they sum to 1 for each state."""
         moves = [(state, move) for state in states for move in legal_moves(state.numbers)]
         beginnings = list(dict.fromkeys((state, *move[:2]) for state, move in moves))
         for state in dict.fromkeys(state for state, _ in moves):
             self.meter.read[state.puzzle] += reading_cost(state)
         if not moves:
             return [{} for _ in states]
+        # one row per `x op` gives all three factors: its last three positions predict x, op and y
         texts = [
             state_tokens(state) + TOKENIZER.encode(f"{left} {operator}")
             for state, left, operator in beginnings
@@ -122,7 +124,7 @@ class LanguageModel:
 
     @torch.inference_mode()
     def last_logprobs(self, texts: Sequence[list[int]]) -> Float[Tensor, "B 3 V"]:
-        """Return the log-probabilities of the token after each of the last three of each text."""
+        """Return the log-probabilities of the next token after each text's last three tokens."""
         device, parts = self.model.head_weight.device, []
         for batch in split_into_batches(texts, ROWS_AT_ONCE):
             width = max(map(len, batch))
@@ -142,7 +144,7 @@ def state_tokens(state: SearchState) -> list[int]:
 
 
 def as_words(tokens: Sequence[int]) -> list[str]:
-    """Return the words of tokens among which no text ends."""
+    """Return the words of tokens that contain no end of text."""
     return [TOKENIZER.words[token] for token in tokens]
 
 
@@ -160,8 +162,8 @@ def parse_moves(numbers: Numbers, words: Sequence[str]) -> Moves | None:
 def reading_cost(state: SearchState) -> int:
     """Return the tokens to read until every legal move of a state has a chance.
 
-    They are each first number and each first number with its operator, once; and `y = z ;` of the
-    last move, of which `x op` was read for the state before.
+    The model reads `y = z ;` of the last move, since `x op` was read for the state before. Then it
+    reads each different first number x once, and each different `x op` once.
     """
     moves = legal_moves(state.numbers)
     n_beginnings = len({move.left for move in moves}) + len({move[:2] for move in moves})

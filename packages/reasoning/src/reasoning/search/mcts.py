@@ -47,7 +47,7 @@ class MCTSConfig:
 
 
 class Simulation(NamedTuple):
-    """A way from the root of a tree to a leaf."""
+    """A path from the root of a tree to a leaf."""
 
     tree: SearchTree[Node]
     steps: list[tuple[Node, Branch]]
@@ -55,7 +55,7 @@ class Simulation(NamedTuple):
 
     @property
     def state(self) -> SearchState:
-        """The leaf with the moves of this way; other moves may lead to the same leaf."""
+        """The leaf, with the moves of this path; other moves may lead to the same leaf."""
         return SearchState(self.tree.puzzle, tuple(branch.move for _, branch in self.steps))
 
 
@@ -69,7 +69,7 @@ def mcts(
 ) -> Iterator[list[SearchTree[Node]]]:
     """Search all puzzles side by side, and yield their trees after each simulation.
 
-    A simulation of all puzzles asks the policy and the evaluator once, in one batch.
+    Each simulation calls the policy and the evaluator once, with the leaves of all puzzles.
     """
     check_distinct(puzzles)
     trees = [SearchTree(puzzle, Node()) for puzzle in puzzles]
@@ -77,7 +77,7 @@ def mcts(
     for _ in range(config.n_simulations):
         # select
         simulations = [select(tree, branch_score) for tree in trees if not tree.is_finished]
-        # evaluate
+        # evaluate; a simulation that exceeds the limit on states ends its tree's search
         evaluations = evaluate([each.state for each in simulations])
         counted: list[tuple[Simulation, float]] = []
         for each, evaluation in zip(simulations, evaluations, strict=True):
@@ -86,8 +86,9 @@ def mcts(
             else:
                 each.tree.is_finished = True
         # expand
-        new = [each for each, _ in counted if each.leaf.visits == 0]
-        for each, chances in zip(new, policy.move_chances([e.state for e in new]), strict=True):
+        first_visits = [each for each, _ in counted if each.leaf.visits == 0]
+        priors = policy.move_chances([each.state for each in first_visits])
+        for each, chances in zip(first_visits, priors, strict=True):
             if config.root_noise and not each.steps:
                 chances = add_noise(chances, random)
             for move, prior in chances.items():
@@ -109,7 +110,7 @@ def mcts(
 
 
 def select(tree: SearchTree[Node], branch_score: BranchScore) -> Simulation:
-    """Take the move with the highest score until a node has no moves, or was never visited."""
+    """Follow the move with the highest score down to a node that is new or has no legal move."""
     steps, node = [], tree.root
     while node.branches:
         open_branches = (branch for branch in node.branches if not branch.child.is_exhausted)

@@ -95,7 +95,7 @@ def vote(problem: Problem) -> Iterator[Step]:
 
 
 def best_of_n(problem: Problem) -> Iterator[Step]:
-    """Sample traces, and take the answer whose last attempt the process model scores highest."""
+    """Sample traces, and take the answer of the trace whose last attempt scores highest."""
     generator, meter, n_generated = problem.generator(), Meter(), 0
     value, scores = VerifierValue(load_verifier().verifier, meter), dict[str, float]()
     for begin in range(0, problem.n_samples, VOTES_AT_ONCE):
@@ -113,7 +113,7 @@ def best_of_n(problem: Problem) -> Iterator[Step]:
 
 
 def tot(problem: Problem) -> Iterator[Step]:
-    """Search breadth first through the likeliest moves; a rollout of the model gives values."""
+    """Search breadth first through the likeliest moves; one rollout of the model values a state."""
     policy = problem.policy()
     for [tree] in breadth_first_search(
         [problem.puzzle],
@@ -168,6 +168,7 @@ class Method(NamedTuple):
     oracles: tuple[str, ...]
     """Among the model, a verifier, the rules (which moves are legal) and the end test."""
     about: str
+    """One line for `--help`."""
 
 
 METHODS = {

@@ -1,7 +1,7 @@
-"""What a search asks for: moves of a policy, and values of states.
+"""The two protocols of a search: a policy that proposes moves, and a value of states.
 
-A search knows no network. It is written against these two protocols, so tests run it with a fake
-model whose answers are known.
+The searches call these two protocols and no network, so tests run them with a fake model whose
+answers are known.
 """
 
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from reasoning.tasks.countdown import Move
 
 @runtime_checkable
 class MovePolicy(Protocol):
-    """Proposes moves; a language model that writes attempts is one."""
+    """Proposes moves, as a language model that generates attempts does."""
 
     def sample_moves(self, states: Sequence[SearchState], n: int) -> list[list[Move]]:
         """Sample `n` next moves of each state; a text that is no legal move is left out."""
         ...
 
     def move_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
-        """Return the chance of each legal move of each state; they add up to 1 per state."""
+        """Return the chance of each legal move of each state; they sum to 1 for each state."""
         ...
 
     def sample_endings(self, states: Sequence[SearchState], n: int) -> list[list[Moves]]:
@@ -33,7 +33,7 @@ class MovePolicy(Protocol):
 
 @runtime_checkable
 class StateValue(Protocol):
-    """Estimates how likely an attempt wins; a process reward model is one."""
+    """Estimates how likely an attempt wins, as a process reward model does."""
 
     def __call__(self, states: Sequence[SearchState]) -> list[float]:
         """Return a value in [0, 1] for each state."""

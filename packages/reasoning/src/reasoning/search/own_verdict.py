@@ -3,8 +3,9 @@
     V(state) = p(hit | state) / (p(hit | state) + p(miss | state))    if one number is left
     V(state) = product of the chances of the moves so far             before
 
-Traces end their attempts with such a verdict, so the model has learned to give it. Values of the
-two kinds are not comparable, which does no harm in a beam, where a level has states of one kind.
+Attempts in the training traces end with such a verdict, so the model has learned to give one.
+Values of the two kinds are not comparable, which does no harm in breadth-first search, where all
+states of a level are of one kind.
 """
 
 from collections.abc import Sequence

@@ -21,7 +21,7 @@ BAR_WIDTH = 24
 
 @runtime_checkable
 class Picture(Protocol):
-    """What a method shows of its work."""
+    """A drawing of the work of a method."""
 
     def __rich__(self) -> RenderableType:
         """Return a drawing for the terminal."""
@@ -109,7 +109,7 @@ class BranchPicture:
 
 
 class ThoughtPicture:
-    """The tree of thoughts, with the value of each, and which of them were kept."""
+    """The tree of thoughts, with the value of each thought, and whether it was kept or pruned."""
 
     def __init__(self, tree: ThoughtTree) -> None:
         self.tree = tree
@@ -126,7 +126,7 @@ class ThoughtPicture:
 
 
 def draw_branches(drawing: Tree, node: Node, state: SearchState, best: Moves) -> None:
-    """Add the moves of a node, those after them, and what a rollout played of the best attempt."""
+    """Draw the moves of a node and all later ones; a rollout draws the rest of the best attempt."""
     depth = len(state.moves)
     visited = [branch for branch in node.branches if branch.visits]
     visited.sort(key=lambda branch: (branch.move not in best[depth:][:1], -branch.visits))
@@ -143,7 +143,7 @@ def draw_branches(drawing: Tree, node: Node, state: SearchState, best: Moves) ->
 
 
 def draw_thoughts(drawing: Tree, thought: Thought, best: Moves) -> None:
-    """Add the thoughts after a thought, and what a rollout played of the best attempt."""
+    """Draw the thoughts after a thought; a rollout draws the rest of the best attempt."""
     depth = len(thought.state.moves)
     children = sorted(thought.children, key=lambda child: (not child.is_kept, -child.value))
     for child in children[:MAX_SHOWN]:

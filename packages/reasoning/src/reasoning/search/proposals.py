@@ -1,8 +1,8 @@
 """Proposals of tree of thoughts: samples, or the likeliest moves.
 
-Yao et al. (2023, section 3) propose thoughts in two ways. Samples are independent, which suits long
-thoughts; where thoughts are short, such samples repeat each other, so all are proposed at once and
-differ. A policy's own `sample_moves` is the first way, this module the second.
+Yao et al. (2023, section 3) propose thoughts in two ways: as independent samples, which suits long
+thoughts, or all at once, so that they differ, which suits short thoughts, since independent samples
+of these repeat each other. A policy's own `sample_moves` is the first way, this module the second.
 """
 
 from collections.abc import Sequence

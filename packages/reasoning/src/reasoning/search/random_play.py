@@ -9,7 +9,7 @@ from reasoning.tasks.countdown import Move, after_move, legal_moves
 
 
 class RandomPlay:
-    """The `MovePolicy` of the rules alone, and the baseline of every search with a model."""
+    """The `MovePolicy` that knows only the rules: the baseline of every search with a model."""
 
     def __init__(self, random: np.random.Generator) -> None:
         self.random = random
@@ -23,8 +23,8 @@ class RandomPlay:
 
     def move_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
         """Return the same chance for each legal move."""
-        every = [legal_moves(state.numbers) for state in states]
-        return [{move: 1 / len(moves) for move in moves} for moves in every]
+        moves_of_states = [legal_moves(state.numbers) for state in states]
+        return [{move: 1 / len(moves) for move in moves} for moves in moves_of_states]
 
     def sample_endings(self, states: Sequence[SearchState], n: int) -> list[list[Moves]]:
         """Play each state to its end `n` times; play that is stuck before the end is left out."""

@@ -1,4 +1,4 @@
-"""What a method returns for a puzzle: an answer, checked by the rules, and its cost."""
+"""The result of a method on a puzzle: an answer, checked by the rules, and its cost."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ class Solution:
 
     @property
     def fault(self) -> str | None:
-        """What is wrong with the answer by the rules of the game, or None if it is right."""
+        """The rule of the game that the answer breaks, in words, or None if the answer is right."""
         if self.answer is None:
             return "there is no answer"
         try:
@@ -48,9 +48,11 @@ class SearchTree(Generic[_Node]):
     evaluated: set[Numbers] = field(default_factory=set)
     """States that got a value, as the numbers that are left."""
     is_finished: bool = False
+    """Set when `mcts` has ended for this puzzle, or when depth-first search reached its limit."""
 
     def add(self, state: SearchState, evaluation: StateEvaluation, limit: int | None) -> bool:
-        """Note an evaluation, unless more than `limit` states would then have been evaluated."""
+        """Record an evaluation, or return False if the tree would then exceed `limit` states."""
+        # the state itself, and every state that a rollout from it passed through
         states = {state.numbers} | {
             SearchState(self.puzzle, moves[:n]).numbers
             for moves in evaluation.attempts
@@ -75,7 +77,7 @@ class SearchTree(Generic[_Node]):
         return max(self.attempts.values(), default=0.0)
 
     def solution(self, meter: Meter) -> Solution:
-        """Return the best attempt as an answer, with all that the puzzle has cost."""
+        """Return the best attempt as an answer, with everything that the puzzle has cost so far."""
         moves = self.best_attempt
         answer = None if moves is None else moves_as_expression(self.puzzle, moves)
         return Solution(self.puzzle, answer, meter.cost(self.puzzle, len(self.evaluated)))
@@ -99,7 +101,7 @@ def check_distinct(puzzles: Sequence[Puzzle]) -> None:
     """Refuse a puzzle that is given twice: trees and costs are kept by puzzle.
 
     Raises:
-        BadInput: a puzzle is not the only one of its kind.
+        BadInput: a puzzle is given more than once.
     """
     [(puzzle, n)] = Counter(puzzles).most_common(1) or [(None, 1)]
     if n > 1:

@@ -1,7 +1,7 @@
 """A node of a search tree: a puzzle, and the moves of an attempt so far.
 
-After each move fewer numbers are left, until one remains. So the tree is at most as deep as the
-puzzle has numbers, and the rules alone say where it ends.
+After each move fewer numbers are left, until one remains. So a tree has at most as many levels
+as the puzzle has numbers, and no model is needed to see where an attempt ends.
 """
 
 from typing import NamedTuple

@@ -7,7 +7,7 @@ value does not exceed a threshold, and backtracks where none is left.
 
 Unlike the paper, states with the same numbers left are merged: two independent moves lead to the
 same state in either order. All puzzles are searched side by side, so that the model is asked in
-large batches. A one-prompt search is at the end of the page: a trace with several attempts.
+large batches. `sample_trace` is a search without a tree: the attempts of one generated text.
 """
 
 from collections import Counter
@@ -44,13 +44,13 @@ class Thought:
 
 @dataclass
 class ThoughtTree(SearchTree[Thought]):
-    """The thoughts about a puzzle, each state once."""
+    """The tree of thoughts about a puzzle; each set of numbers left occurs in one thought."""
 
     known: set[Numbers] = field(default_factory=set)
-    """Numbers left in the states of the tree."""
+    """Numbers left in the states that were ever proposed."""
 
     def children_after(self, thought: Thought, moves: Sequence[Move]) -> list[Thought]:
-        """Return the states after the moves, without those that the tree already has."""
+        """Return the states after the moves as new thoughts, and skip states that are known."""
         children = []
         for child in map(thought.state.child, moves):
             if child.numbers not in self.known:
@@ -69,8 +69,9 @@ def breadth_first_search(
 ) -> Iterator[list[ThoughtTree]]:
     """Search level by level, keep the `breadth` best states of each, and yield all trees.
 
-    A puzzle ends when the end test finds a win, or with its last level. With `max_evaluated`,
-    states beyond that number are not looked at.
+    A puzzle ends when the end test finds a win, or with its last level. Once a tree has
+    `max_evaluated` states, evaluations of further states are discarded, although their tokens were
+    spent.
     """
     check_distinct(puzzles)
     check_at_least_1(n_proposals=n_proposals, breadth=breadth, max_evaluated=max_evaluated)
@@ -119,7 +120,7 @@ def depth_first_search(
     """Search the best state first, prune states up to the threshold, and yield trees at each step.
 
     A puzzle ends when the end test finds a win, when no state is left to return to, or when another
-    state would exceed `max_evaluated`.
+    state would exceed `max_evaluated`. Each step continues the search of every open puzzle.
     """
     check_distinct(puzzles)
     check_at_least_1(n_proposals=n_proposals, max_evaluated=max_evaluated)
@@ -158,17 +159,17 @@ def depth_first_search(
 def sample_trace(
     model: GPT, puzzles: Sequence[Puzzle], generator: torch.Generator, temperature: float = 1.0
 ) -> list[tuple[str, Solution]]:
-    """Sample one trace per puzzle, a search that the model writes into one text.
+    """Sample one trace per puzzle: a search that the model generates as one text.
 
-    Its attempts are the branches, and `wait` goes back to the root. There is no other way to prune
-    or to choose than what the model has learned.
+    The attempts of a trace are the branches, and `wait` goes back to the root. Nothing prunes or
+    selects branches but the model itself.
     """
     prompts = [countdown_prompt(puzzle) for puzzle in puzzles]
     samples = sample_texts(model, prompts, 1, temperature, MAX_TRACE, generator)
     solutions = []
     for puzzle, [text] in zip(puzzles, samples, strict=True):
         has_answer = ANSWER in text.split() and count_attempts(text) <= MAX_ATTEMPTS
-        n_tokens = min(len(text.split()) + 1, MAX_TRACE)
+        n_tokens = min(len(text.split()) + 1, MAX_TRACE)  # with the end, unless it was cut off
         answer = final_answer(text) if has_answer else None
         solutions.append((text, Solution(puzzle, answer, Cost(generated=n_tokens))))
     return solutions

@@ -1,4 +1,4 @@
-r"""The tree of a search, and the score that selects a move in it: UCT or PUCT, a tree policy.
+r"""The tree of Monte-Carlo tree search, and its tree policies UCT and PUCT, which select a move.
 
 ::
 
@@ -31,6 +31,7 @@ UCT_C = 1.0
 C_BASE, C_INIT = 19652, 1.25
 """C(s) is 1.25 at first, and grows once a state has some thousand visits."""
 NOISE_ALPHA, NOISE_WEIGHT = 0.3, 0.25
+"""Concentration and weight of the Dirichlet noise at the root (Silver et al. 2018, for chess)."""
 
 
 @dataclass(eq=False)
@@ -56,9 +57,10 @@ class Node(Visited):
     """A state, N(s)."""
 
     branches: list["Branch"] = field(default_factory=list)
-    """Its legal moves, in random order, so that none is tried first because of its name."""
+    """Its legal moves, in random order: the first of equal scores wins, and the rules' order would
+    always favour the same moves."""
     was_exhausted: bool = False
-    """What `is_exhausted` found last."""
+    """The last result of `is_exhausted`, kept to save time."""
 
     @property
     def is_exhausted(self) -> bool:

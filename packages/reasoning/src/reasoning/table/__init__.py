@@ -1,5 +1,6 @@
 """All methods on the same problems: read `setting` (what rows share), then the rows.
 
-`countdown_rows` and `chain_rows` have one function per method, `measure` runs rows and keeps their
-results, `report` gives each rate its interval, and `claims` checks what is said about them.
+`countdown_rows` and `chain_rows` have one function per method, `measure` runs rows and saves their
+results, `report` computes rates with intervals, `claims` checks statements about pairs of rows, and
+`frontier` finds the rows that are worth their tokens. `grid` and `picture` show the table.
 """

@@ -13,9 +13,9 @@ from reasoning.voting.votes import majority_vote
 
 
 def chain_sample(setting: Setting, temperature: float, mode: str = THINK) -> list[Outcome]:
-    """Sample one trace: the mean over eight of them; temperature 0 is greedy, and needs only one.
+    """Sample one trace, and return means over eight such traces; a greedy one needs no mean.
 
-    At temperature 1 the eight are the first of those that vote.
+    The eight are the first of those that vote, where any vote: with steps, and not greedy.
     """
     n_mean = 8 if temperature else 1
     n = N_POOLED if mode == THINK and temperature else n_mean
@@ -40,7 +40,7 @@ def chain_vote(setting: Setting, n: int, temperature: float) -> list[Outcome]:
 
 
 def number_or_none(text: str) -> str | None:
-    """Return the answer of a text if it is one number, which alone has a vote."""
+    """Return the answer of a text if it is one number, or None, which has no vote."""
     answer = final_answer(text)
     return answer if answer.isdecimal() else None
 
@@ -55,4 +55,4 @@ CHAIN_ROWS: dict[str, Callable[[Setting], list[Outcome]]] = {
     "vote of 8, T = 0.7": partial(chain_vote, n=8, temperature=0.7),
     "vote of 32, T = 0.7": partial(chain_vote, n=32, temperature=0.7),
 }
-"""Each row asks the model alone."""
+"""Rows of chain arithmetic by name; all of them use only the model."""

@@ -1,4 +1,4 @@
-"""What is said about the methods, each as a difference between two rows of the table.
+"""Claims about the methods, each a difference between two rows of the table.
 
 A claim holds if the lower end of its paired interval is above the number of points that it names,
 and, where it says so, the better row costs no more tokens than the worse one.
@@ -11,7 +11,7 @@ from reasoning.table.report import Gain, Outcomes, paired_gain, right_of, row_ra
 
 
 class Claim(NamedTuple):
-    """One row is right more often than another, by more than some points."""
+    """The claim that one row is right more often than another, by more than `points`."""
 
     better: str
     worse: str
@@ -53,8 +53,8 @@ class ClaimResult(NamedTuple):
     @property
     def holds(self) -> bool:
         """Whether the whole interval is above the points of the claim, at the claimed cost."""
-        is_dearer = self.claim.is_cheaper and self.more_tokens > 0
-        return 100 * self.gain.low > self.claim.points and not is_dearer
+        costs_too_much = self.claim.is_cheaper and self.more_tokens > 0
+        return 100 * self.gain.low > self.claim.points and not costs_too_much
 
 
 def check_claims(claims: tuple[Claim, ...], rows: Mapping[str, Outcomes]) -> list[ClaimResult]:

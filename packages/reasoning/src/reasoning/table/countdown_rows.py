@@ -43,9 +43,9 @@ MAX_VISITS = 300
 
 
 def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> list[Outcome]:
-    """Sample one trace: the mean over eight of them; temperature 0 is greedy, and needs only one.
+    """Sample one trace, and return means over eight such traces; a greedy one needs no mean.
 
-    At temperature 1 the eight are the first of those that vote.
+    The eight are the first of those that vote, where any vote: with steps, at temperature 1.
     """
     n_mean = 8 if temperature else 1
     n = N_POOLED if mode == THINK and temperature == 1 else n_mean
@@ -59,7 +59,7 @@ def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> li
 
 
 def candidates_of(setting: Setting, n: int) -> list[list[Candidate]]:
-    """Return the first `n` samples of each puzzle, as the choices see them."""
+    """Return the first `n` samples of each puzzle as candidates to choose from."""
     samples = setting.traces("countdown", N_POOLED)
     return [
         [read_candidate(puzzle, text) for text in texts[:n]]
@@ -70,7 +70,7 @@ def candidates_of(setting: Setting, n: int) -> list[list[Candidate]]:
 def chosen_outcomes(
     setting: Setting, n: int, chosen: Sequence[Candidate | None], read: Sequence[int] | None = None
 ) -> list[Outcome]:
-    """Return the outcomes of choices among `n` samples; choosing may read further tokens."""
+    """Return the outcomes of choices among `n` samples; `read` counts the tokens read to choose."""
     samples = setting.traces("countdown", N_POOLED)
     costs = [sum(map(generated_tokens, texts[:n])) for texts in samples]
     return [
@@ -86,7 +86,7 @@ def puzzle_vote(setting: Setting, n: int) -> list[Outcome]:
 
 
 def best_by_logprob(setting: Setting, n: int) -> list[Outcome]:
-    """Take the sample that the model itself finds likeliest; its chances are known already."""
+    """Take the sample that the model itself finds likeliest; its chances cost no further tokens."""
     policy = share_layers_as(Policy, setting.model)
     samples = setting.traces("countdown", N_POOLED)
     pairs = [
@@ -157,7 +157,7 @@ def attempts_row(setting: Setting, n_attempts: int) -> list[Outcome]:
 
 
 class Searcher(NamedTuple):
-    """The policy of a search, its evaluator, and the meter that both count on."""
+    """The policy of a search, its evaluator, and the meter that counts the tokens of both."""
 
     policy: LanguageModel
     evaluate: Evaluator
@@ -197,7 +197,7 @@ def mcts_rollouts_row(setting: Setting) -> list[Outcome]:
 
 
 def own_verdict_row(setting: Setting, breadth: int) -> list[Outcome]:
-    """Search breadth first; the model judges its own attempts, and nobody checks them."""
+    """Search breadth first; the model judges its own attempts, without the end test."""
     meter = Meter()
     policy = LanguageModel(setting.model, setting.generator(), meter)
     evaluate = Estimates(OwnVerdict(policy), uses_end_test=False)
@@ -223,7 +223,7 @@ def puct_row(setting: Setting) -> list[Outcome]:
 
 
 def same_value(states: Sequence[SearchState]) -> list[float]:
-    """Return 1/2 for every state: only complete attempts are then told apart."""
+    """Return 1/2 for every state, so that only the end test tells states apart."""
     return [0.5] * len(states)
 
 
@@ -232,7 +232,7 @@ class CountdownRow(NamedTuple):
 
     outcomes: Callable[[Setting], list[Outcome]]
     oracles: str
-    """Letters of what it uses."""
+    """Letters of the oracles that the row uses, as in the docstring of this module."""
 
 
 N_CHOICES = (2, 4, 8, 16, 32)
@@ -282,5 +282,5 @@ COUNTDOWN_ROWS = {
 
 
 def solved(solutions: Sequence[Solution]) -> list[Outcome]:
-    """Return the outcomes of searches."""
+    """Return the outcomes of searches from their checked answers."""
     return [Outcome(float(each.fault is None), each.cost) for each in solutions]

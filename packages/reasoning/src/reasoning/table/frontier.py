@@ -1,7 +1,7 @@
-"""What a point of accuracy costs, and which rows of the table are worth their tokens.
+"""The price of an accuracy point in tokens, and the rows of the table that are worth their tokens.
 
-Only rows with the same means can be compared: a method that may check every answer by the end test
-needs no verifier. So the frontier is always that of the rows which use nothing but given letters.
+Only rows that may use the same oracles can be compared: a method that checks every answer by the
+end test needs no verifier. So a frontier is that of the rows that use only given letters.
 """
 
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ def token_price(rate: RowRate, base: RowRate) -> float:
 
 
 def frontier(rates: Mapping[str, RowRate], allowed: str) -> list[str]:
-    """Return the rows of countdown that are right more often than all that cost no more tokens.
+    """Return the Pareto frontier of accuracy and cost among the rows of countdown, cheapest first.
 
-    They come in the order of their tokens: this is the Pareto frontier of accuracy and cost.
+    A row is on it if it is right more often than all rows that cost no more tokens.
 
     Args:
         rates: rows of countdown by name.

@@ -9,7 +9,7 @@ from reasoning.table.countdown_rows import COUNTDOWN_ROWS
 from reasoning.table.report import RowRate
 
 LETTERS = "m the model, v a verifier, r the rules, e the end test"
-"""What the rows use, to be printed below them."""
+"""Legend of the letters in the column `uses`."""
 
 
 def rates_grid(task: str, rates: Mapping[str, RowRate], title: str) -> Table:
@@ -29,7 +29,7 @@ def rates_grid(task: str, rates: Mapping[str, RowRate], title: str) -> Table:
 
 
 def claims_grid(results: Sequence[ClaimResult]) -> Table:
-    """Return what is said about the rows, with the measured differences in points."""
+    """Return the claims about the rows, with the measured differences in points."""
     columns = ("points", "95 % interval, paired", "more than", "more tokens", "")
     grid = Table("", *columns, box=None)
     for each in results:

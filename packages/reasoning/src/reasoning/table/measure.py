@@ -1,4 +1,4 @@
-"""Runs the rows of the table one after another, and keeps each result in a file.
+"""Measurement of the table: run its rows one after another, and save each result in a file.
 
 A table takes a while, so every finished row of a seed is appended to `rows.jsonl` at once. A table
 that was interrupted continues after its last row.
@@ -37,7 +37,7 @@ Table = dict[RowKey, list[Outcome]]
 
 
 def run_rows(setting: Setting, folder: Path, done: Table, only: str) -> Iterator[RowKey]:
-    """Run the rows of a setting that are not done yet, and yield each after it was written.
+    """Run the rows of a setting that are not done yet, and yield the key of each saved row.
 
     Args:
         setting: problems, models and the seed.
@@ -57,7 +57,7 @@ def run_rows(setting: Setting, folder: Path, done: Table, only: str) -> Iterator
 
 
 def append_row(path: Path, key: RowKey, outcomes: list[Outcome]) -> None:
-    """Append a row to the file as one line, which is on the disk when this returns."""
+    """Append a row to the file as one line, and wait until it is on the disk."""
     columns = {"right": [each.right for each in outcomes]}
     for name in Cost.__dataclass_fields__:
         columns[name] = [getattr(each.cost, name) for each in outcomes]
@@ -90,7 +90,7 @@ def read_rows(path: Path) -> Table:
 
 
 def open_table(folder: Path, settings: dict[str, object], overwrite: bool) -> Table:
-    """Return the finished rows of a folder; a folder of other settings is refused.
+    """Open or create the folder of a table, and return the rows that it already has.
 
     Raises:
         BadInput: the folder has a table with other settings, or its rows are damaged.

@@ -28,7 +28,7 @@ POINTS = (
 
 
 def draw_costs(rates: Mapping[str, RowRate], path: Path) -> None:
-    """Plot right answers against tokens per problem, generated and read; a PNG file.
+    """Plot accuracy against tokens per problem, generated and read, as a PNG file.
 
     Dashed lines and hollow points use the end test, which no method has where answers cannot be
     checked.

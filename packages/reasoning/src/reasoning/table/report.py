@@ -11,13 +11,13 @@ from gpt.evaluation.intervals import bootstrap_mean
 from reasoning.table.setting import Outcome
 
 Outcomes = Sequence[Sequence[Outcome]]
-"""What a row did, by seed and problem."""
+"""Outcomes of a row, by seed and problem."""
 Right = Float[np.ndarray, "S M"]
 """Whether a row was right, by seed and problem."""
 
 
 class RowRate(NamedTuple):
-    """How often a row is right, and what it costs per problem; means over seeds and problems."""
+    """Accuracy of a row and its cost per problem, as means over seeds and problems."""
 
     right: float
     low: float
@@ -70,7 +70,7 @@ def right_of(outcomes: Outcomes) -> Right:
 
 
 class Gain(NamedTuple):
-    """How much more often one row is right than another, on the same problems."""
+    """Difference in accuracy of two rows on the same problems."""
 
     mean: float
     low: float

@@ -1,6 +1,6 @@
-"""What the rows of the table share: the problems, the models, and sampled traces.
+"""The setting that the rows of the table share: problems, models, and sampled traces.
 
-Rows that choose among samples look at the same samples, so that a difference between two of them is
+Rows that choose among samples use the same samples, so that a difference between two such rows is
 due to the choice.
 """
 
@@ -20,11 +20,11 @@ from reasoning.tasks.vocabulary import THINK
 from reasoning.verifier.model import Verifier
 
 N_POOLED = 32
-"""Traces of each problem that rows choose among; rows of fewer take the first ones."""
+"""Traces of each problem that rows choose among; rows with fewer samples take the first ones."""
 
 
 class Outcome(NamedTuple):
-    """What a method did on a problem."""
+    """The result of a method on a problem, and its cost."""
 
     right: float
     """Whether its answer is right, 1 or 0; for a single sample, the mean over several of them."""
@@ -67,5 +67,5 @@ class Setting:
 
 
 def generated_tokens(text: str) -> int:
-    """Return the number of tokens that a model generated for a text, its end included."""
+    """Return the number of tokens generated for a text, with its end unless it was cut off."""
     return min(len(text.split()) + 1, MAX_TRACE)

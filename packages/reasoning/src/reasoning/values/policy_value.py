@@ -4,8 +4,8 @@ r"""The chance that a policy wins from a state, computed exactly: V^pi.
                        of p(rest of the sequence | prompt, m_1 .. m_k)
 
 A puzzle of four numbers has a few hundred sequences, so the model reads all of them in one batch,
-and no sampling is needed. What samples and learned values estimate is held against this number. It
-is about the first attempt: the moves as traces write them, with the larger number first.
+and no sampling is needed. Estimates by samples and learned values are compared with this number. It
+is about the first attempt, whose moves have the larger number first, as in the traces.
 """
 
 import math

@@ -5,9 +5,9 @@
     last    the end                 the value of the state that is reached (Snell et al. 2024)
     mean    the average step
 
-If scores are chances that single steps are right, `prod` is the chance that all of them are. Ours
-are chances that the attempt wins from there: they already contain all later steps, and the last one
-contains everything.
+If a score is the chance that its step is right, `prod` is the chance that all steps are right. Our
+scores are chances that the attempt wins from there: each already accounts for all later steps, and
+the last one for the whole attempt.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""Attempts as a model writes them, their steps, and the exact checks of both.
+"""Attempts as a model generates them, their steps, and the exact checks of both.
 
 A step is a move and its `;`, so the ends of steps are known by construction. The text is kept as it
 was sampled, with all of its errors. An attempt wins if every step is a legal move in the form of
@@ -19,11 +19,7 @@ from gpt.text.tokenizers import decode
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
 from reasoning.search.state import Moves, SearchState
 from reasoning.start.traces import countdown_prompt, parse_move
-from reasoning.tasks.countdown import (
-    Puzzle,
-    after_move,
-    is_solvable,
-)
+from reasoning.tasks.countdown import Puzzle, after_move, is_solvable
 from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
 
 STEP_END = ";"
@@ -64,7 +60,7 @@ class Attempt(NamedTuple):
         return is_legal and SearchState(self.puzzle, moves).is_won
 
     def prefix(self, n_steps: int) -> "Attempt":
-        """Return the attempt up to a step."""
+        """Return the attempt with only its first `n_steps` steps."""
         return Attempt(self.puzzle, " ".join(self.steps[:n_steps]))
 
     def tokens(self) -> list[int]:
@@ -79,7 +75,7 @@ def first_wrong_step(attempt: Attempt) -> int | None:
 
 
 def first_lost_step(attempt: Attempt) -> int | None:
-    """Return the first step, from 1, after which V* = 0: nothing wins any more, or None.
+    """Return the first step, from 1, after which no moves win (V* = 0); None if there is none.
 
     A step that is no legal move is lost as well.
     """
@@ -92,7 +88,7 @@ def first_lost_step(attempt: Attempt) -> int | None:
 
 
 def last_attempt(puzzle: Puzzle, trace: str) -> Attempt:
-    """Return the last attempt of a trace, as if it were the first: what a verifier reads."""
+    """Return the last attempt of a trace as if it were the first, for a verifier to read."""
     thoughts = trace.split(ANSWER)[0].split(WAIT)[-1]
     return Attempt(puzzle, thoughts.replace(HIT, "").replace(MISS, "").strip())
 
@@ -122,5 +118,5 @@ def finish_attempts(
         for attempt, tokens in zip(part, endings, strict=True):
             ending = decode(TOKENIZER, tokens).strip()
             attempts.append(Attempt(attempt.puzzle, f"{attempt.text} {ending}".strip()))
-            n_tokens += min(len(tokens) + 1, limit)
+            n_tokens += min(len(tokens) + 1, limit)  # with the verdict, unless it was cut off
     return Sampled(attempts, n_tokens)

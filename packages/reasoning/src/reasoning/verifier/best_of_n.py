@@ -6,14 +6,14 @@
     outcome       the highest score of an outcome model (Cobbe et al. 2021)
     process       the highest score of a process model, by one of its aggregations
     weighted      a vote in which each sample weighs as much as its score (Li et al. 2022)
-    exact check   any sample whose last attempt wins: the best that a verifier of it can do
+    exact check   a sample whose last attempt wins: the ceiling of a verifier that reads it
     oracle        right if any sample is: the ceiling of every choice
 
-A trace may have several attempts. Verifiers read its last one, written as a first attempt: a state
-is the numbers that are left, and how often a model missed before does not change it. In the rows
-"of the answer" they read the operations of the answered expression, as moves. The results of these
-moves are calculated exactly, so such a row also uses the rules. Samples without an answer in proper
-form are never chosen, and have no vote.
+A trace may have several attempts. Verifiers read the last one as if it were the first: a state is
+the numbers that are left, and earlier misses do not change it. In the rows "of the answer",
+verifiers read the operations of the answered expression as moves. The results of these moves are
+calculated exactly, so such a row also uses the rules. A sample without a well-formed answer is
+never chosen and has no vote.
 """
 
 from collections.abc import Mapping, Sequence
@@ -35,15 +35,15 @@ from reasoning.voting.votes import majority_vote
 
 
 class Candidate(NamedTuple):
-    """A sampled trace, as the choices see it."""
+    """A sampled trace, with all that the choices use."""
 
     attempt: Attempt
-    """The last attempt, as a first one."""
+    """The last attempt of the trace, as if it were the first."""
     answer: str | None
-    """The expression that is answered; None if there is none, or too many attempts."""
+    """The answered expression; None if there is none, or the trace has too many attempts."""
     is_right: bool
     answer_moves: Attempt
-    """The operations of the answer, as a first attempt; empty if they cannot be written so."""
+    """The operations of the answer as an attempt; its text is empty if a number has no token."""
 
 
 def answer_as_attempt(puzzle: Puzzle, expression: Expression | None) -> Attempt:
@@ -56,11 +56,12 @@ def answer_as_attempt(puzzle: Puzzle, expression: Expression | None) -> Attempt:
         left, right = values if len(values) == 2 else (values[0], None)
         steps.append(f"{left} {operation.operator} {right} = {operation.value} {STEP_END}")
     text = " ".join(steps)
+    # a result outside of 0 to 199, or a fraction, has no token
     return Attempt(puzzle, text if set(text.split()) <= set(WORDS) else "")
 
 
 def read_candidate(puzzle: Puzzle, trace: str) -> Candidate:
-    """Return what the choices need to know about a trace."""
+    """Return a trace as a candidate: its last attempt, its answer, and whether this is right."""
     expression = answer_expression(trace)
     has_answer = expression is not None and count_attempts(trace) <= MAX_ATTEMPTS
     answer = str(expression) if has_answer else None
@@ -108,7 +109,7 @@ def right_choices(
     scores: Mapping[str, Sequence[float]],
     weights: Mapping[str, Sequence[float]],
 ) -> dict[str, float]:
-    """Return for each method whether its choice is right, 1 or 0.
+    """Return how often each method is right on a puzzle: 1 or 0; for one sample, the mean.
 
     Args:
         candidates: the samples of one puzzle.

@@ -3,12 +3,12 @@ r"""Labelled rows of a verifier, and their loss.
 ::
 
     24 : 4 7 9 11 think  11 + 9 = 20 ;  20 + 4 = 24 ;  24 - 7 = 17 ;
-    process           ^              ^              ^              ^    outcome, soft labels
+    process           ^              ^              ^              ^    outcome, 3 soft labels
     outcome                                                        ^    outcome
 
-The process model learns the soft label of each step at its `;`. The end of the prompt, the state
-before any move, has the outcome of the attempt itself as its label, which is one rollout that costs
-nothing. The outcome model learns the outcome at the last `;` only. With hard labels, a process
+The process model learns the soft label of each step at its `;`. At the end of the prompt, before
+any move, its label is the outcome of the attempt itself, which is one rollout at no further cost.
+The outcome model learns only the outcome, at the last `;`. With hard labels, a process
 model learns whether any rollout won, which is closer to V* than to V^pi.
 """
 
@@ -59,10 +59,8 @@ def label_rows(
     mask, labels = torch.zeros_like(tokens, dtype=torch.bool), torch.zeros(tokens.shape)
     for row, (item, text) in enumerate(zip(items, texts, strict=True)):
         outcome = float(item.attempt.wins)
-        ends, targets = (
-            label_ends(item.attempt),
-            [outcome, *(item.soft if estimate == "soft" else map(float, item.hard))],
-        )
+        step_labels = item.soft if estimate == "soft" else map(float, item.hard)
+        ends, targets = label_ends(item.attempt), [outcome, *step_labels]
         if kind == "outcome":
             ends, targets = ends[-1:], [outcome]
         tokens[row, : len(text)] = torch.tensor(text)

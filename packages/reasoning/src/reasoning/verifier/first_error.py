@@ -2,10 +2,10 @@ r"""The first error of an attempt by binary search (Luo et al. 2024, "OmegaPRM",
 
     first error = smallest k such that no rollout from the end of step k wins
 
-Once nothing wins, nothing wins later either, so the steps before the first error are good and all
-from there on are bad. A binary search then asks log2(steps) times for rollouts, where labels of all
-steps would ask once per step. With few rollouts it errs early: a good step from which wins are rare
-looks bad.
+Once no rollout can win, none can win later either, so all steps before the first error are good and
+all steps from there on are bad. So a binary search needs rollouts from only log2(steps) of the
+steps, where labels need them from every step. With few rollouts, the step that is found is often
+too early, since a good step from which wins are rare looks bad.
 """
 
 import math
@@ -20,7 +20,7 @@ from reasoning.verifier.labels import is_certain
 
 
 class FirstErrors(NamedTuple):
-    """The first error of each attempt, and what it cost."""
+    """The first error of each attempt, and the rollouts that were needed."""
 
     steps: list[int | None]
     """Number of the step, from 1; None for an attempt that wins."""
@@ -31,12 +31,13 @@ class FirstErrors(NamedTuple):
 def search_first_errors(
     n_steps: Sequence[int], some_win: Callable[[list[tuple[int, int]]], list[bool]]
 ) -> list[int]:
-    """Return the first step of each lost attempt after which nothing wins, by binary search.
+    """Return the first step of each lost attempt after which no rollout wins, by binary search.
 
     Args:
-        n_steps: the number of steps of each attempt. Nothing wins after the last of them.
-        some_win: takes pairs of an attempt's index and a number of steps, and returns whether some
-            rollout from there wins. It is called once per round, for all attempts that are open.
+        n_steps: the number of steps of each attempt. No rollout wins after the last of them.
+        some_win: takes pairs of an attempt's index and a number of steps, and returns for each pair
+            whether any rollout after so many steps wins. It is called once per round, for all
+            attempts whose search goes on.
     """
     good, bad = [0] * len(n_steps), list(n_steps)  # the first error lies in good + 1 to bad
     for _ in range(math.ceil(math.log2(max(n_steps, default=1) or 1))):

@@ -43,7 +43,7 @@ class LabelledAttempts(NamedTuple):
 
 
 def is_certain(prefix: Attempt) -> bool:
-    """Whether the outcome of a prefix is known: it has a wrong step, or no move is left."""
+    """Whether the outcome of a prefix is known: it has a wrong step, or one number is left."""
     moves = prefix.moves
     return len(moves) < len(prefix.steps) or SearchState(prefix.puzzle, moves).is_terminal
 
@@ -61,9 +61,8 @@ def label_steps(
     # the prefix that ends with step k, for every step of every attempt
     prefixes = [attempt.prefix(k) for attempt in attempts for k in range(1, len(attempt.steps) + 1)]
     open_prefixes = [prefix for prefix in prefixes if not is_certain(prefix)]
-    rollouts = finish_attempts(
-        model, [prefix for prefix in open_prefixes for _ in range(n_rollouts)], generator
-    )
+    beginnings = [prefix for prefix in open_prefixes for _ in range(n_rollouts)]
+    rollouts = finish_attempts(model, beginnings, generator)
     wins = [rollout.wins for rollout in rollouts.attempts]
     shares = iter(
         sum(wins[begin : begin + n_rollouts]) / n_rollouts

@@ -1,9 +1,9 @@
-"""Where a verifier sees the first error of an attempt: the first step whose score is too low.
+"""The first error of an attempt according to a verifier: the first step whose score is too low.
 
-"Too low" is one threshold, chosen on training attempts so that it agrees most often with their
-Monte-Carlo labels (the first step after which no rollout wins). Held-out attempts are then compared
-with the exact truth: the first step after which nothing wins, which is either a legal move that
-loses, or a step with a wrong result or with numbers that are not there.
+"Too low" means below one threshold, chosen on training attempts so that it agrees most often with
+their Monte-Carlo labels (the first step after which no rollout wins). On held-out attempts, this
+step is compared with the exact one: the first step after which no moves win. It is either a legal
+move that loses, or a step with a wrong result or with numbers that are not there.
 """
 
 from collections.abc import Sequence
@@ -18,13 +18,13 @@ THRESHOLDS = np.geomspace(0.005, 0.5, 41)
 
 
 class Localisation(NamedTuple):
-    """How often the first error is found, in attempts that lose."""
+    """Rates at which the first error is found, in attempts that lose."""
 
     n: int
     found: float
     """Share of the attempts in which the right step is named."""
     first_step: float
-    """Share in which the first step is the error: what a guess of step 1 would find."""
+    """Share in which step 1 is the error: the baseline that always guesses step 1."""
 
 
 def first_low_step(scores: Sequence[float], threshold: float) -> int | None:
@@ -35,7 +35,7 @@ def first_low_step(scores: Sequence[float], threshold: float) -> int | None:
 def choose_threshold(
     scores: Sequence[Sequence[float]], first_errors: Sequence[int | None]
 ) -> float:
-    """Return the threshold that names the right step, or rightly none, most often."""
+    """Return the threshold with which the step that is found agrees most often with the labels."""
     pairs = list(zip(scores, first_errors, strict=True))
     agreement = [
         sum(first_low_step(row, threshold) == error for row, error in pairs)

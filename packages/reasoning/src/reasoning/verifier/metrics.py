@@ -1,8 +1,8 @@
-r"""How well scores rank states, and whether they are chances.
+r"""Metrics of scores: how well they rank states, and whether they are calibrated chances.
 
 Spearman's rank correlation is the correlation of the ranks, where equal values share their mean
-rank (Spearman 1904). With a truth of two values, as V*, it cannot reach 1 unless the scores are
-tied as well: if a share p of the states can be won,
+rank (Spearman 1904). Against a truth of two values, such as V*, it cannot reach 1 unless the scores
+are tied as well: if a share p of the states can be won,
 
     rho = (2 AUC - 1) sqrt(3 p (1 - p))    for scores without ties
 

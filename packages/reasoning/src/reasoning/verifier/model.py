@@ -2,7 +2,7 @@
 
 One linear row with a bias replaces the output head, and the sigmoid makes its number a chance
 (Cobbe et al. 2021, "Training verifiers to solve math word problems", section 4.2). The row starts
-at zero, so at first every chance is 1/2. The blocks start from a model that writes attempts.
+at zero, so at first every chance is 1/2. The blocks start from a model that generates attempts.
 
 A process reward model (Lightman et al. 2023) and an outcome reward model are both this class; they
 differ in the positions and labels that they learn from (`data`).

@@ -1,4 +1,4 @@
-"""What a verifier is worth on held-out puzzles: held against exact values, and as a judge.
+"""A report on a verifier on held-out puzzles: its scores next to exact values, and its choices.
 
 The states are those of the start model's own first attempts, as often as they occur. A step that is
 no legal move leads to no state: its V* and V^pi are 0.
@@ -41,23 +41,23 @@ from reasoning.verifier.metrics import (
 from reasoning.verifier.scoring import VerifierValue
 
 N_ERROR_ROLLOUTS = 8
-"""Rollouts of each question of the binary search."""
+"""Rollouts from each step that the binary search tests."""
 
 
 class Ranking(NamedTuple):
-    """How scores rank states against the two exact values."""
+    """Agreement of the scores' ranking of states with the two exact values."""
 
     n: int
     winnable: float
     """Share of the states with V* = 1."""
     rho_best: float
-    """Rank correlation with V*."""
+    """Rank correlation with V*, the value under the best play."""
     rho_ceiling: float
-    """The highest that scores without ties can have."""
+    """The highest rank correlation with V* that scores without ties can have."""
     auc: float
     """Chance that a winnable state has a higher score than another one."""
     rho_policy: float
-    """Rank correlation with V^pi."""
+    """Rank correlation with V^pi, the value under the start model's play."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class VerifierReport:
     """Measurements of a verifier on held-out puzzles."""
 
     rankings: dict[str, Ranking]
-    """By the number of steps, and of all states after a step."""
+    """Rankings of the states after each step, and of all of these states."""
     bins: list[ValueBin]
     """Calibration against V^pi, states after a step."""
     calibration_error: float

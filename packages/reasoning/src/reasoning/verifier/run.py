@@ -49,7 +49,7 @@ TOKENS_PER_ROW = 25
 VERIFIER_LOOP = dataclasses.replace(
     FAST_RECIPE.loop,
     steps=1200,
-    muon_learning_rate=0.02,  # half the rates of the start model, which is not to be forgotten
+    muon_learning_rate=0.02,  # half the rates of the start model, so that it is not forgotten
     learning_rate=3e-3,
     warmup_ratio=0.05,
 )

@@ -1,8 +1,7 @@
 """Scores of a verifier: values of the states of a search, and of the steps of an attempt.
 
 Verifiers read, and generate nothing. The tokens that they read are counted like those of a model
-(`search.cost`): without prompts, and in a search without the moves that were read for the state
-before.
+(`search.cost`): without prompts, and in a search only the last move of each state.
 """
 
 from collections.abc import Sequence
@@ -49,7 +48,7 @@ class VerifierValue:
             texts = [attempt.tokens() for attempt in part]
             rows = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.long)
             for row, text in zip(rows, texts, strict=True):
-                row[: len(text)] = torch.tensor(text)  # padding follows, which no end can see
+                row[: len(text)] = torch.tensor(text)  # causal attention cannot see the padding
             chances = self.verifier.chances(rows.to(device)).tolist()
             for attempt, row in zip(part, chances, strict=True):
                 scores.append([row[end] for end in label_ends(attempt)])

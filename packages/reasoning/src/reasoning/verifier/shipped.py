@@ -27,7 +27,7 @@ VERIFIER_RECIPE = (
 
 
 class TrainedVerifier(NamedTuple):
-    """A verifier, and how it came about."""
+    """A verifier with its recipe and its report."""
 
     verifier: Verifier
     kind: VerifierKind

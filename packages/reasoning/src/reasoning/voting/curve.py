@@ -1,4 +1,4 @@
-"""How the accuracy of a vote grows with the number of samples, beside what theory predicts.
+"""The accuracy of votes by their number of samples, next to the prediction of theory.
 
 Half of the samples of each problem are counted to estimate the chances of its answers, from which
 `prediction` says how often a vote is right. The other half votes. So prediction and measurement
@@ -19,7 +19,7 @@ from reasoning.voting.votes import majority_vote
 
 
 class VoteRate(NamedTuple):
-    """How often a vote of `n` samples is right, as a mean over problems."""
+    """Measured and predicted rate of right votes of `n` samples, as means over problems."""
 
     n: int
     measured: float
@@ -60,13 +60,13 @@ def vote_curve(
 
 
 def measured_rate(answers: Sequence[int | None], right: int, size: int) -> float:
-    """Return how often votes of consecutive groups of samples are right."""
+    """Return the share of right votes, each among the next `size` samples."""
     begins = range(0, len(answers) - size + 1, size)
     return float(np.mean([majority_vote(answers[i : i + size]) == right for i in begins]))
 
 
 def predicted_rate(answers: Sequence[int | None], right: int, size: int) -> float:
-    """Return the chance that a vote is right, if each answer has the chance of its share here."""
+    """Return the chance that a vote is right if each answer's chance is its share of `answers`."""
     shares = {answer: n / len(answers) for answer, n in Counter(answers).items()}
     others = [share for answer, share in shares.items() if answer not in (None, right)]
     return plurality_chance(shares.get(right, 0.0), others, size)

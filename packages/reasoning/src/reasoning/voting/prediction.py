@@ -1,4 +1,4 @@
-r"""How often a vote is right, given the chances of the answers: the theory that votes are held to.
+r"""The chance that a vote is right, given the chances of the answers in one sample.
 
 With one right answer of chance p and all others of chance 1 - p together, the majority of n samples
 is right with the upper half of the binomial distribution (Condorcet 1785):
@@ -33,7 +33,8 @@ def plurality_chance(right: float, others: Sequence[float], n: int) -> float:
 
     Args:
         right: the chance of the right answer in one sample.
-        others: the chances of the other valid answers; what is missing to 1 has no valid answer.
+        others: the chances of the other valid answers; the rest, up to 1, is the chance of a sample
+            without a valid answer.
         n: the number of samples.
 
     Raises:
@@ -49,8 +50,9 @@ def plurality_chance_with(
 ) -> float:
     """Return the chance that the right answer wins with exactly k of n votes.
 
-    The answers get their votes one after another: C(votes left, count) chance^count for `count`
-    votes. `ways` adds these products up, by the votes that are given and by the ties with k.
+    The other answers get their votes one after another: `count` votes multiply the chance by
+    C(votes left, count) chance^count. `ways` holds the sums of these products, by the number of
+    votes that are given so far and the number of answers that tie with k.
     """
     ways = {(k, 0): math.comb(n, k) * right**k}
     for chance in others:
@@ -64,12 +66,13 @@ def plurality_chance_with(
 def add_answer(
     ways: dict[tuple[int, int], float], chance: float, k: int, n: int
 ) -> dict[tuple[int, int], float]:
-    """Return the ways with one more answer, which has at most k votes."""
+    """Return `ways` after one more answer has got its votes, at most k of them."""
     more: dict[tuple[int, int], float] = {}
     for (votes, ties), product in ways.items():
         for count in range(min(k, n - votes) + 1):
             key = votes + count, ties + (count == k)
-            term = product * (math.comb(n - votes, count) * chance**count)  # no overflow
+            # in these parentheses, so that no partial product overflows
+            term = product * (math.comb(n - votes, count) * chance**count)
             more[key] = more.get(key, 0.0) + term
     return more
 

@@ -1,7 +1,7 @@
 """Votes among sampled answers (Wang et al. 2022, "Self-consistency improves chain of thought").
 
-Samples without a valid answer are None and have no vote. Exactly equal sums are decided for the
-answer that came first, so that the same samples always give the same winner.
+Samples without a valid answer are None and have no vote. In a tie, the answer that came first wins,
+so that the same samples always give the same winner.
 """
 
 from collections.abc import Hashable, Sequence
