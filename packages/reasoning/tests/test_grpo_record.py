@@ -24,6 +24,7 @@ from reasoning.grpo.recorded import (
     pairs_of_methods,
     rates_table,
     read_recorded_runs,
+    with_all_methods,
 )
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "grpo_record.py"
@@ -143,6 +144,11 @@ def test_grpo_is_compared_with_each_control_of_its_seed():
     assert len(printed(gains_table(runs, ["pass@1"]))) == 1 + len(runs)
     with pytest.raises(BadInput, match="did not begin with the same rates"):
         run.advantage_over(recorded("random", 1, before=(0.0, 0.0, 0.0)), "pass@1")
+
+
+def test_a_seed_that_lacks_a_method_is_left_out():
+    runs = [recorded(method) for method in METHOD_COLOURS]
+    assert with_all_methods([*runs, recorded(seed=1), recorded("random", 1)]) == runs
 
 
 def test_rates_before_and_after_in_percent():

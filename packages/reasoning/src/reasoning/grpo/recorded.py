@@ -1,6 +1,7 @@
 """Recorded runs of GRPO and its controls: gains, paired differences between them, and curves."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -92,6 +93,12 @@ def read_recorded_runs(folder: Path) -> list[RecordedRun]:
     if not runs:
         raise BadInput(f"there are no records of grpo_record.py in {str(folder)!r}")
     return sorted(runs, key=lambda run: (list(METHOD_COLOURS).index(run.method), run.seed))
+
+
+def with_all_methods(runs: Sequence[RecordedRun]) -> list[RecordedRun]:
+    """Return the runs of those seeds that every method has been recorded with."""
+    n_methods = Counter(run.seed for run in runs)
+    return [run for run in runs if n_methods[run.seed] == len(METHOD_COLOURS)]
 
 
 def pairs_of_methods(runs: Sequence[RecordedRun]) -> list[tuple[RecordedRun, RecordedRun]]:
