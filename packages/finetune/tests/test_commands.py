@@ -15,17 +15,17 @@ import torch
 
 from finetune.assistant.assistant import load_assistant, load_scorer
 from finetune.cli import FINETUNE, main
-from finetune.commands import ppo as ppo_command
-from finetune.commands.dpo import DpoConfig
-from finetune.commands.sft import SftConfig
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import read_task
 from finetune.dpo.pairs import encode_pair, pair_rows
+from finetune.dpo.run import DpoConfig
 from finetune.lora.merge import merged_copy
 from finetune.lora.nf4 import quantise_model
 from finetune.lora.peft_files import read_adapter
+from finetune.ppo import run as ppo_run
 from finetune.reward.loss import reward_loss
 from finetune.runs import TASK_FILE
+from finetune.sft.run import SftConfig
 from gpt.cli import main as gpt_main
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
@@ -160,8 +160,8 @@ def test_ppo_with_adapters_shares_one_base(home, sft, few_questions, bits, monke
         assert shared == {each.data_ptr() for each in critic if not each.requires_grad}
         return begun(models, *more, **options)
 
-    begun = ppo_command.ppo
-    monkeypatch.setattr(ppo_command, "ppo", held)
+    begun = ppo_run.ppo
+    monkeypatch.setattr(ppo_run, "ppo", held)
     options = f"ppo {PPO} --rank 2 --name shared --overwrite {bits}"
     assert call(options, home, "--model", sft, "--reward-model", "rule") == 0
     saved = checkpoints(home / "runs" / "shared")["step-00000004.safetensors"]

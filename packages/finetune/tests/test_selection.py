@@ -7,7 +7,6 @@ import pytest
 
 from finetune.assistant.answering import EvaluationItem, generate_answers
 from finetune.assistant.assistant import load_assistant
-from finetune.commands import dpo, ppo, reward, sft
 from finetune.conversations.formats import PLAIN
 from finetune.conversations.messages import (
     Conversation,
@@ -20,8 +19,12 @@ from finetune.conversations.template import template_format
 from finetune.datasets.questions import Question
 from finetune.datasets.splitting import first_prompt, prompt_key, split_by_prompt
 from finetune.datasets.tasks import Task, drop_held_out_prompts, read_task, write_task
+from finetune.dpo import run as dpo
 from finetune.pipeline import pairs_that_fit
+from finetune.ppo import run as ppo
+from finetune.reward import run as reward
 from finetune.runs import TASK_FILE, create_run
+from finetune.sft import run as sft
 from gpt.errors import BadInput
 from gpt.runs.folder import RunFolder
 from gpt.text.byte_pair_tokenizer import BytePairTokenizer

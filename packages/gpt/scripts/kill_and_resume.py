@@ -24,7 +24,8 @@ from pathlib import Path
 
 import tyro
 
-from gpt.commands.train import TrainConfig, run
+from gpt.commands.train import run
+from gpt.pretraining import TrainConfig
 from gpt.runs.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
 

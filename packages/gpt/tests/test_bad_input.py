@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
-from gpt.commands.train import TrainConfig
 from gpt.errors import BadInput
+from gpt.pretraining import TrainConfig
 
 TEXT = "The list holds items. The items are numbers. A number is returned by the function.\n" * 60
 NANO = "--device cpu --preset nano --context 16 --vocab-size 280 --batch-size 4 --save-every 1"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpt.commands.train import TrainConfig, load_text
 from gpt.errors import BadInput
+from gpt.pretraining import TrainConfig, load_text
 from gpt.text.documents import documents_sha256, load_documents, split_documents
 
 ALL = 10**9

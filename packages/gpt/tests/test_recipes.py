@@ -2,7 +2,7 @@ import pytest
 
 from gpt.cli import GPT_PROGRAM
 from gpt.commands import train
-from gpt.commands.train import TrainConfig
+from gpt.pretraining import TrainConfig
 
 
 def parse(*options):

@@ -10,17 +10,17 @@ from finetune.assistant.answering import question_items
 from finetune.assistant.assistant import Assistant, load_assistant
 from finetune.assistant.base_model import base_config, ensure_base
 from finetune.assistant.sampled_pairs import N_QUESTIONS
-from finetune.commands.dpo import DPO_LOOP, DpoConfig, run_dpo
-from finetune.commands.ppo import DEFAULT_PPO, PPO_LOOP, PpoConfig, load_questions, run_ppo
-from finetune.commands.reward import REWARD_LOOP, RewardConfig, run_reward
-from finetune.commands.sft import SFT_LOOP, SftConfig, run_sft, select_conversations
 from finetune.conversations.messages import PreferencePair
 from finetune.datasets.tasks import Task, keep_usable, pair_task, question_task
 from finetune.dpo.pairs import pair_selection
+from finetune.dpo.run import DPO_LOOP, DpoConfig, run_dpo
 from finetune.evaluation.against_reference import evaluate_against_reference
 from finetune.evaluation.answers_report import answers_report
 from finetune.options import DataOptions, FinetuneOptions
+from finetune.ppo.run import DEFAULT_PPO, PPO_LOOP, PpoConfig, load_questions, run_ppo
+from finetune.reward.run import REWARD_LOOP, RewardConfig, run_reward
 from finetune.runs import create_run, load_initial_assistant, reported_selection, save_adapter
+from finetune.sft.run import SFT_LOOP, SftConfig, run_sft, select_conversations
 from gpt.errors import BadInput
 from gpt.runs.training_run import TrainingRun
 

@@ -1,8 +1,8 @@
 """A GPT in PyTorch: tokenizer, model, training, generation and evaluation.
 
 Read `gpt2` (GPT-2 on one page) and `text`, `model`, `training`, `generation`, `evaluation`; then
-`runs`, `commands`, `policy`, `pretrained`, `comparison`. The names below are imported on first use,
-so that `import gpt` and the command line start at once.
+`runs`, `pretraining`, `policy`, `pretrained`, `comparison`. The names below are imported on first
+use, so that `import gpt` and the command line start at once.
 """
 
 from importlib import import_module

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from finetune.datasets.tasks import question_task
-from gpt.commands.train import TrainConfig, create_run, pretrain
 from gpt.errors import BadInput
+from gpt.pretraining import TrainConfig, create_run, pretrain
 from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.runs.folder import RunFolder
 from gpt.runs.processes import n_processes

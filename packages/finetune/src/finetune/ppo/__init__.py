@@ -2,5 +2,5 @@
 
 Read `ppo` first, the algorithm on one page, then its parts in the order of use:
 `gpt.policy.rollouts`, `actor_critic`, `gpt.policy.kl`, `rewards`, `advantages`, `losses`. `config`
-has the hyperparameters, and `finetune.commands.ppo` trains in a run folder.
+has the hyperparameters, and `run` is what `finetune ppo` does in a run folder.
 """

@@ -1,5 +1,5 @@
 """Reward models: scores of answers, learned from pairs of which people prefer one.
 
-Read `loss` (Bradley-Terry), `scorer`, `training` (the step), `finetune.commands.reward` (options
-and data, in a run folder), and for speed `packed`.
+Read `loss` (Bradley-Terry), `scorer`, `training` (the step), `run` (what `finetune reward` does in
+a run folder), and for speed `packed`.
 """

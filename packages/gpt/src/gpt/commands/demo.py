@@ -7,13 +7,13 @@ from pathlib import Path
 
 import torch
 
-from gpt.commands.train import TrainConfig, create_run, load_text, pretrain
 from gpt.errors import BadInput
 from gpt.evaluation.originality import measure_originality
 from gpt.evaluation.scores import compare_with_ngrams, print_evaluation
 from gpt.generation.generate import generate
 from gpt.generation.sampling import sample_token
 from gpt.plots import loss_chart, save_loss_plot
+from gpt.pretraining import TrainConfig, create_run, load_text, pretrain
 from gpt.runs.folder import load_model
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
