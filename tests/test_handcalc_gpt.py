@@ -36,12 +36,6 @@ def test_turns_of_both_forms_are_the_same():
             assert_allclose(found, theirs(x, angles), rtol=0, atol=1e-10)
 
 
-def test_the_order_of_rows_between_both_forms_is_the_same():
-    weight = torch.arange(24 * 5.0).reshape(24, 5)
-    found = arrays.interleaved_to_halves(weight.reshape(3, 8, 5).double().numpy())
-    assert found.reshape(24, 5).tolist() == rotary.interleaved_to_halves(weight, 3).tolist()
-
-
 @pytest.mark.parametrize("n_heads", [1, 2, 3, 4, 6, 8, 12, 20])
 def test_biases_of_distance_are_the_same_for_any_number_of_heads(n_heads: int):
     assert_allclose(arrays.alibi_slopes(n_heads), alibi.alibi_slopes(n_heads), rtol=0, atol=1e-10)

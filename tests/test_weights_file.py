@@ -1,5 +1,7 @@
 """One file of weights, read by handcalc, by its twin in torch, and by gpt: the same step."""
 
+import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from handcalc.baselines import torch_step
 from handcalc.gradients.check import TARGETS, TOKENS, max_difference
 from handcalc.model.transformer import forward
 from handcalc.model.weights import Shape, initial_weights
-from handcalc.model.weights_file import load_weights, save_weights
+from handcalc.model.weights_file import load_weights
 
 
 def of_gpt(weights: dict[str, Any], shape: Shape) -> dict[str, torch.Tensor]:
@@ -38,7 +40,9 @@ def of_gpt(weights: dict[str, Any], shape: Shape) -> dict[str, torch.Tensor]:
 
 def test_three_readers_of_one_file_take_the_same_step(tmp_path):
     path = tmp_path / "weights.json"
-    save_weights(path, Shape(), "pre-ln", initial_weights(Shape(), "pre-ln", seed=7))
+    weights = initial_weights(Shape(), "pre-ln", seed=7)
+    content = {"shape": asdict(Shape()), "block": "pre-ln", "weights": weights}
+    path.write_text(json.dumps(content), encoding="utf-8")
     content = load_weights(path)
     shape, weights = Shape(**content["shape"]), content["weights"]
 

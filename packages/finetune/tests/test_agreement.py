@@ -5,13 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from finetune.evaluation.agreement import (
+from finetune.evaluation.agreement import kappa, observed_agreement, order_kappa
+from finetune.evaluation.wins import (
+    PairwiseComparison,
+    compare_pairwise,
     judge_by_score,
-    kappa,
-    observed_agreement,
-    order_kappa,
+    win_rate,
 )
-from finetune.evaluation.wins import PairwiseComparison, compare_pairwise, win_rate
 from gpt.errors import BadInput
 
 labels = st.lists(st.tuples(st.sampled_from("ABt"), st.sampled_from("ABt")), min_size=1)

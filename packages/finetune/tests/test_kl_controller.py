@@ -1,9 +1,8 @@
 import pytest
 import torch
 
-from finetune.ppo.kl_controller import AdaptiveKLController
 from finetune.ppo.losses import clipped_policy_loss
-from finetune.ppo.rewards import token_rewards
+from finetune.ppo.rewards import AdaptiveKLController, token_rewards
 from gpt.errors import BadInput
 from gpt.policy.kl import exact_kl, k1
 

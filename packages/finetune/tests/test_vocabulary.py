@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from finetune.assistant.vocabulary import extend_vocabulary
+from finetune.conversations.special_tokens import extend_vocabulary
 from gpt.errors import BadInput
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT

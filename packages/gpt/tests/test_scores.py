@@ -5,8 +5,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt.evaluation.report import compare_with_ngrams
-from gpt.evaluation.scores import compute_scores, negative_log_likelihoods
+from gpt.evaluation.scores import (
+    compare_with_ngrams,
+    compute_scores,
+    negative_log_likelihoods,
+)
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.runs.folder import RunFolder
 from gpt.text.tokenizers import CharacterTokenizer

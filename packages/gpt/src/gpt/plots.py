@@ -20,7 +20,7 @@ def save_loss_plot(
     Args:
         path: the image file to write.
         records: the log of the run.
-        models: scores by model, as in a report of `evaluation.report`; all but `gpt` are baselines.
+        models: scores by model, as in a report of `evaluation.scores`; all but `gpt` are baselines.
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()

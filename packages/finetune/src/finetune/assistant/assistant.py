@@ -10,9 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from finetune.assistant.vocabulary import extend_vocabulary
 from finetune.conversations.formats import Format
-from finetune.conversations.special_tokens import stop_token, with_special_tokens
+from finetune.conversations.special_tokens import extend_vocabulary, stop_token, with_special_tokens
 from finetune.conversations.template import find_format
 from finetune.lora.inject import LoraConfig, inject
 from finetune.lora.merge import merged_copy

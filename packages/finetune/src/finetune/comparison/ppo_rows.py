@@ -18,7 +18,7 @@ from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss
 from finetune.ppo.rewards import token_rewards
 from gpt.comparison.rows import ComparisonRow, max_abs_difference, time_interleaved
 from gpt.policy.kl import k1, k2, k3
-from gpt.policy.statistics import entropy, masked_mean, whiten, whiten_keeping_mean
+from gpt.policy.statistics import entropy, masked_mean, whiten
 
 FLOAT64_TOLERANCE = 1e-12
 CLIP_EPSILON = 0.25  # the same number in float32, in which torchrl keeps it
@@ -102,8 +102,9 @@ def compare_rollout(update: RecordedUpdate) -> Iterator[ComparedTensors]:
     kl = {"k1": k1, "k3": k3}[kind](theirs["logprobs"], theirs["ref_logprobs"], answers)
     yield f"KL, {kind}", kl, theirs["kl"]
     rewards = token_rewards(kl, theirs["scores"], rewarded, settings["kl_coef"])
-    if settings["whiten_rewards"]:
-        rewards = whiten_keeping_mean(rewards, rewarded)
+    if settings["whiten_rewards"]:  # a shift of the mean would add to the reward of every token
+        scaled = whiten(rewards, rewarded) + masked_mean(rewards, rewarded)
+        rewards = scaled.masked_fill(~rewarded, 0.0)
     yield "rewards", rewards, theirs["rewards"]
     raw, returns = gae(rewards, theirs["values"], rewarded, settings["gamma"], settings["lam"])
     yield "GAE", raw, theirs["raw_advantages"]

@@ -4,7 +4,7 @@ Read in this order:
 
 1. `messages`: the types Conversation and PreferencePair.
 2. `formats`: a conversation as text (ALPACA, CHATML, LLAMA_2, PLAIN).
-3. `special_tokens`: tokens for the delimiters of a format.
+3. `special_tokens`: tokens for the delimiters of a format, and the model's rows for them.
 4. `encoding`: from a conversation to a row of tokens with its mask (`gpt.policy.rows`). The result
    of everything above.
 

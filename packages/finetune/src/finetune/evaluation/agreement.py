@@ -9,14 +9,10 @@ not prove that either is right. `order_kappa` compares a judge with itself in bo
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-from finetune.evaluation.wins import JudgeVerdict, PairwiseComparison, PairwiseJudge
+from finetune.evaluation.wins import PairwiseComparison
 from gpt.errors import BadInput
-
-_Question = TypeVar("_Question")
-_Answer = TypeVar("_Answer")
 
 
 def observed_agreement(a: Sequence[str], b: Sequence[str]) -> float:
@@ -41,19 +37,3 @@ def order_kappa(comparisons: Sequence[PairwiseComparison]) -> float:
     """Compute a judge's agreement with itself when the order of the answers is swapped."""
     first = [each.read_first for each in comparisons]
     return kappa(first, [each.read_second for each in comparisons])
-
-
-def judge_by_score(
-    score: Callable[[_Question, _Answer], float], first_bonus: float = 0.0
-) -> PairwiseJudge[_Question, _Answer]:
-    """Make a judge that prefers the higher score(question, answer).
-
-    `first_bonus` is a toy position bias: it is added to the score of the answer that is read first.
-    Above every difference of scores it makes the judge always say A.
-    """
-
-    def judge(question: _Question, a: _Answer, b: _Answer) -> JudgeVerdict:
-        gap = score(question, a) + first_bonus - score(question, b)
-        return "tie" if gap == 0 else "A" if gap > 0 else "B"
-
-    return judge

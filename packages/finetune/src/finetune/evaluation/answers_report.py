@@ -17,9 +17,8 @@ from rich.table import Table
 from finetune.assistant.answering import EvaluationItem, ModelAnswer, generate_answers
 from finetune.assistant.assistant import load_assistant
 from finetune.datasets.rule import RuleChecks, rule_checks, rule_score
-from finetune.evaluation.agreement import judge_by_score
 from finetune.evaluation.overlap import squad_words, strict_match, token_f1
-from finetune.evaluation.wins import compare_pairwise, sign_test, win_rate
+from finetune.evaluation.wins import compare_pairwise, judge_by_score, sign_test, win_rate
 from gpt.evaluation.intervals import bootstrap_mean
 
 N_EVALUATED = 200

@@ -82,6 +82,22 @@ def parse_verdict(verdict: str) -> JudgeVerdict:
     raise BadInput(f"a judge must say A, B or tie, got {verdict!r}")
 
 
+def judge_by_score(
+    score: Callable[[_Question, _Answer], float], first_bonus: float = 0.0
+) -> PairwiseJudge[_Question, _Answer]:
+    """Make a judge that prefers the higher score(question, answer).
+
+    `first_bonus` is a toy position bias: it is added to the score of the answer that is read first.
+    Above every difference of scores it makes the judge always say A.
+    """
+
+    def judge(question: _Question, a: _Answer, b: _Answer) -> JudgeVerdict:
+        gap = score(question, a) + first_bonus - score(question, b)
+        return "tie" if gap == 0 else "A" if gap > 0 else "B"
+
+    return judge
+
+
 def win_rate(
     comparisons: Sequence[PairwiseComparison], rng: np.random.Generator, level: float = 0.95
 ) -> WinRate:

@@ -20,9 +20,8 @@ from torch import Tensor
 from finetune.ppo.actor_critic import ActorCritic
 from finetune.ppo.advantages import explained_variance, gae
 from finetune.ppo.config import PPOHyperparameters
-from finetune.ppo.kl_controller import AdaptiveKLController
 from finetune.ppo.losses import clipped_policy_loss, clipped_value_loss, ppo_loss
-from finetune.ppo.rewards import penalise_missing_stop, token_rewards
+from finetune.ppo.rewards import AdaptiveKLController, penalise_missing_stop, token_rewards
 from gpt.policy.kl import k1
 from gpt.policy.policy import Policy, without_dropout
 from gpt.policy.rollouts import Rollout, align_answers, aligned_answer_mask, rollout

@@ -4,9 +4,12 @@
     reward_last = -kl_coef k_last + score   for its last token: the stop token, if there is one
 
 (Ziegler et al. 2019, eq. 2, split over the tokens; k_t is a per-token estimate of the KL, k1 in
-`ppo`.) GAE carries the score back to earlier tokens. The last token is the last one that the policy
-chose: it does not choose padding, so a reward there would teach nothing.
+`ppo`. The coefficient is fixed, or adapted so that the KL meets a target.) GAE carries the score
+back to earlier tokens. The last token is the last one that the policy chose: it does not choose
+padding, so a reward there would teach nothing.
 """
+
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -54,3 +57,36 @@ def penalise_missing_stop(
     if not 0 <= penalty < float("inf"):
         raise BadInput(f"penalty must be a number from 0 up, got {penalty}")
     return torch.where(stopped, scores, scores - penalty)
+
+
+@dataclass(frozen=True)
+class AdaptiveKLController:
+    """A KL coefficient that grows while the KL is above its target and shrinks while it is below.
+
+    kl_coef <- kl_coef (1 + K clip(KL / target_kl - 1, -0.2, 0.2))    (Ziegler et al. 2019, s. 2.2)
+
+    The paper's K is 0.1. Here K = n / horizon for an update with n answers, so that the coefficient
+    changes as fast in a run of small updates as in one of large updates.
+    """
+
+    kl_coef: float
+    """Reward subtracted per nat of KL."""
+    target_kl: float = 6.0
+    """Target of the KL per answer, summed over its tokens, in nats."""
+    horizon: int = 10_000
+    """Answers until the coefficient has changed by a fifth, while the KL is off by 20 % or more."""
+
+    def __post_init__(self) -> None:
+        """Check that all three are positive numbers.
+
+        Raises:
+            BadInput: one of them is not.
+        """
+        for name, value in vars(self).items():
+            if not 0 < value < float("inf"):
+                raise BadInput(f"{name} must be a number above 0, got {value}")
+
+    def updated(self, kl: float, n_answers: int) -> "AdaptiveKLController":
+        """Return the controller of the next update, given the mean KL of this one's answers."""
+        error = min(max(kl / self.target_kl - 1, -0.2), 0.2)
+        return replace(self, kl_coef=self.kl_coef * (1 + error * n_answers / self.horizon))

@@ -9,7 +9,7 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.evaluation.originality import measure_originality
-from gpt.evaluation.report import compare_with_ngrams, print_evaluation
+from gpt.evaluation.scores import compare_with_ngrams, print_evaluation
 from gpt.generation.generate import generate
 from gpt.generation.sampling import sample_token
 from gpt.plots import loss_chart, save_loss_plot

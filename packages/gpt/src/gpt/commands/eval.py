@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt.device import pick_device
-from gpt.evaluation.report import evaluate_run, print_evaluation
+from gpt.evaluation.scores import evaluate_run, print_evaluation
 from gpt.runs.folder import RunFolder
 
 

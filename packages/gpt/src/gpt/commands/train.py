@@ -3,7 +3,7 @@
 import shlex
 
 from gpt.errors import BadInput
-from gpt.evaluation.report import evaluate_run, print_evaluation
+from gpt.evaluation.scores import evaluate_run, print_evaluation
 from gpt.plots import save_loss_plot
 from gpt.pretraining import TrainConfig, create_run, load_text, pretrain
 from gpt.runs.progress import report_message

@@ -24,13 +24,6 @@ def whiten(
     return centred / (variance + eps).sqrt()
 
 
-def whiten_keeping_mean(
-    x: Float[Tensor, "B U"], mask: Bool[Tensor, "B U"], eps: float = 1e-8
-) -> Float[Tensor, "B U"]:
-    """Scale to variance 1 but keep the mean: a shift would add to the reward of every token."""
-    return (whiten(x, mask, eps) + masked_mean(x, mask)).masked_fill(~mask, 0.0)
-
-
 def count_answer_tokens(mask: Bool[Tensor, "B U"], at_least: int) -> Int[Tensor, ""]:
     """Number of answer tokens.
 

@@ -86,20 +86,15 @@ def rotate(x: Array, angles: Array) -> tuple[Array, Backward[Array]]:
 
 
 def rotate_interleaved(x: Array, angles: Array) -> tuple[Array, Backward[Array]]:
-    """Rotate each pair (x[2i], x[2i + 1]) instead, as Su et al. write it."""
+    """Rotate each pair (x[2i], x[2i + 1]) instead, as Su et al. write it.
+
+    With the rows of W_Q and W_K of each head in another order, first the even ones and then the odd
+    ones, `rotate` computes the same products, and so the same model.
+    """
     a, b = x[..., 0::2], x[..., 1::2]
     cos, sin = np.cos(angles), np.sin(angles)
     y = np.stack([a * cos - b * sin, a * sin + b * cos], axis=-1).reshape(x.shape)
     return y, lambda y_grad: rotate_interleaved(y_grad, -angles)[0]
-
-
-def interleaved_to_halves(w: Array) -> Array:
-    """Convert W_Q or W_K, H K D, from `rotate_interleaved` to `rotate`.
-
-    Row 2i of a head moves to i, and row 2i + 1 to i + K/2. Queries and keys change in the same way,
-    so their products, and the model, stay the same.
-    """
-    return np.concatenate([w[:, 0::2], w[:, 1::2]], axis=1)
 
 
 def alibi_slopes(n_heads: int) -> Array:

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from handcalc.calculation import Calculation, flatten
-from handcalc.commands.progress import Progress
+from handcalc.commands.progress import show_progress
 from handcalc.explaining.explain import Explainer
 from handcalc.explaining.text import explanation_text
 from handcalc.gradients.check import TARGETS, TOKENS, autograd_step, max_difference
@@ -91,11 +91,9 @@ def train_on_names(config: TrainConfig) -> dict[str, Any]:
     """Train the same code on the names in this Python's standard library."""
     words = split_words(library_names(), config.seed)
     words = words._replace(held_out=words.held_out[:200])
-    state, progress = initial_state(config, words), Progress(config.steps)
-    for record in train(config, words, state):
+    state = initial_state(config, words)
+    for record in show_progress(train(config, words, state), config.steps):
         state = record.state
-        progress.show(record)
-    progress.end()
     return evaluate(config, words, state) | {"guessing": math.log(len(words.characters) + 1)}
 
 

@@ -2,41 +2,35 @@
 
 import sys
 import time
+from collections.abc import Generator, Iterable
+from contextlib import suppress
 
 from handcalc.training.training import Record
 
 
-class Progress:
-    """A line on the terminal that every step overwrites; in a file, five lines per run."""
+def show_progress(records: Iterable[Record], steps: int) -> Generator[Record, None, None]:
+    """Yield the records; show the step, a running mean of the loss, and the time that is left.
 
-    def __init__(self, steps: int) -> None:
-        self.steps, self.begin = steps, time.perf_counter()
-        self.first, self.loss = 0, 0.0
-        self.on_screen = sys.stderr.isatty()
-        self.closed = False
-
-    def show(self, record: Record) -> None:
-        """Show the step, a running mean of the loss, and the time that is left."""
-        if not self.first:
-            self.first, self.loss = record.step, record.loss
-        self.loss += 0.02 * (record.loss - self.loss)
-        per_step = (time.perf_counter() - self.begin) / (record.step - self.first + 1)
-        left = per_step * (self.steps - record.step)
-        text = f"step {record.step:,} of {self.steps:,}   loss {self.loss:.3f}   {left:.0f} s left"
-        if self.on_screen:
-            self.write(f"\r{text:60}", "")
-        elif record.step % max(self.steps // 5, 1) == 0:
-            self.write(text, "\n")
-
-    def end(self) -> None:
-        """End the line on the terminal."""
-        if self.on_screen:
-            self.write("", "\n")
-
-    def write(self, text: str, end: str) -> None:
-        """Print to stderr; once that pipe is closed, the training continues without it."""
-        if not self.closed:
-            try:
-                print(text, end=end, file=sys.stderr, flush=True)
-            except BrokenPipeError:
-                self.closed = True
+    On a terminal every step overwrites the line; a file gets five lines per run. Once stderr is a
+    closed pipe, the training continues without it.
+    """
+    on_screen, begin = sys.stderr.isatty(), time.perf_counter()
+    first, loss = 0, 0.0
+    try:
+        for record in records:
+            if not first:
+                first, loss = record.step, record.loss
+            loss += 0.02 * (record.loss - loss)
+            per_step = (time.perf_counter() - begin) / (record.step - first + 1)
+            left = per_step * (steps - record.step)
+            text = f"step {record.step:,} of {steps:,}   loss {loss:.3f}   {left:.0f} s left"
+            with suppress(BrokenPipeError):
+                if on_screen:
+                    print(f"\r{text:60}", end="", file=sys.stderr, flush=True)
+                elif record.step % max(steps // 5, 1) == 0:
+                    print(text, file=sys.stderr, flush=True)
+            yield record
+    finally:
+        if on_screen:
+            with suppress(BrokenPipeError):
+                print(file=sys.stderr, flush=True)

@@ -6,12 +6,12 @@ import signal
 import sys
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from handcalc.commands.progress import Progress
+from handcalc.commands.progress import show_progress
 from handcalc.model.transformer import BLOCKS
 from handcalc.training.evaluation import evaluate
 from handcalc.training.optimizers import State
@@ -105,19 +105,20 @@ def train_and_save(
 
     `begin` is the start of the run, on the clock of `perf_counter`.
     """
-    progress = Progress(config.steps)
-    with deferred_interrupts() as interrupts, folder.log.open("a", encoding="utf-8") as log:
-        for record in train(config, words, state):
+    with (
+        deferred_interrupts() as interrupts,
+        folder.log.open("a", encoding="utf-8") as log,
+        closing(show_progress(train(config, words, state), config.steps)) as records,
+    ):
+        for record in records:
             state = record.state
             seconds = time.perf_counter() - begin
             entry = {"step": record.step, "loss": record.loss, "seconds": seconds}
             print(json.dumps(entry), file=log, flush=True)
-            progress.show(record)
             if record.step % SAVE_EVERY == 0:
                 folder.save(config, words, state)
             if interrupts:
                 break
-        progress.end()
         folder.save(config, words, state)
     return state
 

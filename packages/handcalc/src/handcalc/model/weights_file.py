@@ -3,7 +3,6 @@
 import json
 import math
 import os
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,8 @@ from handcalc.model.weights import Shape, weight_sizes
 PARTIAL = ".partial"
 
 
-def save_weights(
-    path: Path, shape: Shape, block: str, weights: dict[str, Any], **more: Any
-) -> None:
-    """Write shape, block, weights and any further entries to a file."""
-    content = {"shape": asdict(shape), "block": block, "weights": weights, **more}
-    replace_file(path, json.dumps(content, allow_nan=False))
-
-
 def load_weights(path: Path) -> dict[str, Any]:
-    """Return the content of a file that `save_weights` wrote.
+    """Return the content of a file: `shape`, `block`, `weights` and any further entries.
 
     Raises:
         ValueError: the file holds no weights, or their sizes do not match the shape it names.

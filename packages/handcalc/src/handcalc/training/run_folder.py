@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from handcalc.model.weights import Shape
-from handcalc.model.weights_file import load_weights, replace_file, save_weights, tensor_size
+from handcalc.model.weights_file import load_weights, replace_file, tensor_size
 from handcalc.training.optimizers import ADAMW, State
 from handcalc.training.training import TrainConfig
 from handcalc.training.words import Words, spell
@@ -38,8 +38,15 @@ class RunFolder:
     def save(self, config: TrainConfig, words: Words, state: State) -> None:
         """Replace `model.json` with this state."""
         shape = config.shape(len(words.characters) + 1)
-        more = {"characters": words.characters, "step": state.step, "memory": state.memory}
-        save_weights(self.model, shape, config.block, state.weights, **more)
+        content = {
+            "shape": asdict(shape),
+            "block": config.block,
+            "weights": state.weights,
+            "characters": words.characters,
+            "step": state.step,
+            "memory": state.memory,
+        }
+        replace_file(self.model, json.dumps(content, allow_nan=False))
 
     def load(self) -> tuple[TrainConfig, Words, State]:
         """Return the run as it was last saved, and drop later steps from the log.
