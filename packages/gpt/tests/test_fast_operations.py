@@ -61,6 +61,7 @@ def test_every_operation_with_a_fast_equal_is_replaced(plain_and_fast):
     pairs = [
         (plain.linear, fast.linear),
         (plain.linear_cross_entropy, fast.linear_cross_entropy),
+        (plain.empty_layer_cache, fast.empty_layer_cache),
         (block.attention.attend, fast_block.attention.attend),
         (block.mlp.activation, fast_block.mlp.activation),
         (type(block.mlp.widen), type(fast_block.mlp.widen)),
