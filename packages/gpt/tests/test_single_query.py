@@ -5,7 +5,7 @@ from gpt.model.attention import attention, fused_attention
 from gpt.model.cache import LayerCache
 from gpt.model.fast import single_query
 from gpt.model.fast.single_query import (
-    TransposedLayerCache,
+    FastLayerCache,
     fast_attention,
     fast_layer_cache,
     single_query_attention,
@@ -51,34 +51,40 @@ def test_it_is_used_without_gradients_and_for_one_query_only(monkeypatch):
         "single_query_attention",
         lambda *given: calls.append(given) or fused_attention(*given),
     )
-    q, k, v = (numbers(3, 2, 4, 5) for _ in range(3))
+    q, v = numbers(3, 2, 4, 5), numbers(3, 2, 4, 5)
+    k = numbers(3, 2, 5, 4).mT
     with torch.no_grad():
         fast_attention(q[:, :, :1], k, v)
         assert len(calls) == 1
-        fast_attention(q, k, v)
+        found = fast_attention(q, k, v)
+        torch.testing.assert_close(found, fused_attention(q, k, v), rtol=0, atol=1e-12)
+        fast_attention(q[:, :, :1], k.contiguous(), v)
         fast_attention(q[:, :, :1].bfloat16(), k.bfloat16(), v.bfloat16())
     q.requires_grad_()
     (found,) = torch.autograd.grad(fast_attention(q[:, :, :1], k, v).sum(), q)
     (expected,) = torch.autograd.grad(fused_attention(q[:, :, :1], k, v).sum(), q)
-    assert len(calls) == 1 and torch.equal(found, expected)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
+    assert len(calls) == 1
 
 
-@pytest.mark.parametrize("lengths", [[3], [2, 1], [1, 1, 2]], ids=str)
-def test_a_cache_with_transposed_keys_returns_what_the_plain_one_does(lengths):
-    plain = LayerCache(torch.zeros(2, 3, 6, 5).double(), torch.zeros(2, 3, 6, 5).double())
-    fast = fast_layer_cache(2, 3, 6, 5, like=numbers(1))
-    assert isinstance(fast, TransposedLayerCache) and fast.keys.mT.is_contiguous()
-    for number, length in enumerate(lengths):
-        k, v = numbers(2, 3, length, 5), numbers(2, 3, length, 5)
+@pytest.mark.parametrize("rows", [[1, 0], [1] * 9, [0] * 4 + [1] * 4], ids=str)
+@pytest.mark.parametrize("n_rows", [2, 8])
+def test_the_cache_returns_what_the_plain_one_does_however_its_keys_are_stored(n_rows, rows):
+    plain = LayerCache(numbers(n_rows, 3, 6, 5), numbers(n_rows, 3, 6, 5))
+    fast = fast_layer_cache(n_rows, 3, 6, 5, like=numbers(1))
+    assert isinstance(fast, FastLayerCache)
+    assert fast.keys.mT.is_contiguous() == (n_rows == 8)
+    for batch_size, length in ((n_rows, 3), (len(rows), 1), (len(rows), 2)):
+        k, v = numbers(batch_size, 3, length, 5), numbers(batch_size, 3, length, 5)
         for expected, found in zip(plain.extend(k, v), fast.extend(k, v), strict=True):
             assert torch.equal(expected, found)
-        if number == 0:
-            for cache in (plain, fast):
-                cache.select_rows(torch.tensor([1, 0]))
-    assert fast.keys.mT.is_contiguous()
+        if length == 3:
+            plain.select_rows(torch.tensor(rows))
+            fast.select_rows(torch.tensor(rows))
+            assert fast.keys.mT.is_contiguous() == (len(rows) >= 8)
 
 
 def test_half_formats_have_a_plain_cache():
-    cache = fast_layer_cache(2, 3, 6, 5, like=torch.zeros(1, dtype=torch.bfloat16))
-    assert type(cache) is LayerCache and cache.keys.shape == (2, 3, 6, 5)
+    cache = fast_layer_cache(8, 3, 6, 5, like=torch.zeros(1, dtype=torch.bfloat16))
+    assert type(cache) is LayerCache and cache.keys.is_contiguous()
     assert cache.keys.dtype == torch.bfloat16

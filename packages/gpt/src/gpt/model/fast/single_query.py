@@ -18,24 +18,35 @@ from gpt.model.cache import LayerCache, empty_layer_cache
 from gpt.model.fast.packed_attention import packed_attention
 from gpt.model.fast.packing import Packing
 
+MANY_ROWS = 8
+"""Texts from which the products are faster; for fewer, the calls of their operations count."""
 
-class TransposedLayerCache(LayerCache):
-    """A cache whose keys, B J S K like those of any cache, are in memory in the order B J K S."""
+
+class FastLayerCache(LayerCache):
+    """A cache whose keys, B J S K as in any cache, are in memory as B J K S if the texts are many.
+
+    Their number changes when copies of a prompt part, and when texts end.
+    """
 
     def select_rows(self, rows: Int[Tensor, " R"]) -> None:
         """Keep these rows, in this order; a row whose number occurs twice is copied."""
-        self.keys = self.keys.mT.index_select(0, rows).mT
+        if len(rows) < MANY_ROWS:
+            self.keys = self.keys.index_select(0, rows)
+        else:
+            self.keys = self.keys.mT.index_select(0, rows).mT
         self.values = self.values.index_select(0, rows)
 
 
 def fast_layer_cache(
     batch_size: int, n_kv_heads: int, n_slots: int, d_head: int, like: Tensor
 ) -> LayerCache:
-    """Return a cache without tokens, with transposed keys on a CPU."""
+    """Return a cache without tokens, with the dtype and device of `like`."""
+    cache = empty_layer_cache(batch_size, n_kv_heads, n_slots, d_head, like)
     if not is_eager_cpu(like):
-        return empty_layer_cache(batch_size, n_kv_heads, n_slots, d_head, like)
-    keys = like.new_empty(batch_size, n_kv_heads, d_head, n_slots).mT
-    return TransposedLayerCache(keys, like.new_empty(batch_size, n_kv_heads, n_slots, d_head))
+        return cache
+    if batch_size >= MANY_ROWS:
+        cache.keys = like.new_zeros(batch_size, n_kv_heads, d_head, n_slots).mT
+    return FastLayerCache(cache.keys, cache.values)
 
 
 def fast_attention(
@@ -44,13 +55,12 @@ def fast_attention(
     v: Float[Tensor, "B J S K"],
     mask: AttentionMask = None,
 ) -> Float[Tensor, "B H T K"]:
-    """Compute `packed_attention`, by `single_query_attention` where one token is generated."""
-    is_generating = q.shape[2] == 1 and not torch.is_grad_enabled()
-    if is_generating and not isinstance(mask, Packing) and is_eager_cpu(q):
+    """Compute `packed_attention`, and `single_query_attention` of one query to transposed keys."""
+    if k.stride(3) == 1 or isinstance(mask, Packing):
+        return packed_attention(q, k, v, mask)
+    if q.shape[2] == 1 and is_eager_cpu(q) and not torch.is_grad_enabled():
         return single_query_attention(q, k, v, mask)
-    if k.stride(3) != 1:  # torch's kernels read transposed keys slowly
-        k = k.contiguous()
-    return packed_attention(q, k, v, mask)
+    return packed_attention(q, k.contiguous(), v, mask)  # torch's kernels read such keys slowly
 
 
 def single_query_attention(
