@@ -23,7 +23,7 @@ from gpt.errors import BadInput
 from gpt.generation.generate import generate
 from gpt.model.config import GPTConfig
 from gpt.model.fast.direct_calls import with_direct_calls
-from gpt.model.fast.few_rows import FastLinear
+from gpt.model.fast.linear import FastLinear
 from gpt.model.gpt import GPT
 from gpt.policy.policy import Policy, share_layers_as
 
@@ -301,7 +301,7 @@ def test_generation_uses_the_adapters_and_so_does_the_model_with_direct_calls(sh
 @LAYERS
 def test_a_single_row_takes_the_fast_path_for_few_rows(make_layer, monkeypatch):
     called = []
-    path = "gpt.model.fast.few_rows.linear_few_rows"
+    path = "gpt.model.fast.linear.linear_few_rows"
     monkeypatch.setattr(path, lambda x, weight, bias: called.append(1) or F.linear(x, weight, bias))
     layer = make_layer(FastLinear(512, 512), rank=2, scale=1.0)
     with torch.no_grad():

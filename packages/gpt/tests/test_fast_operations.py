@@ -41,12 +41,28 @@ def test_fast_operations_change_neither_logits_nor_loss_nor_gradients(kind, plai
     torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("padding", [None, [0, 2, 1], [0, 2, 1, 0] * 3], ids=str)
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_fast_operations_read_a_cache_as_the_plain_ones_do(kind, padding, plain_and_fast):
+    n_rows = 8 if padding is None else len(padding)  # three are few, eight are many
+    tokens = torch.randint(0, 50, (n_rows, 9))
+    logits = []
+    for model in plain_and_fast(GPTConfig(**SMALL, **kind)):
+        cache = model.cache(n_rows, 9, None if padding is None else torch.tensor(padding))
+        logits.append(
+            torch.cat([model(part, cache=cache) for part in tokens.split([4, 1, 3, 1], 1)], 1)
+        )
+    torch.testing.assert_close(*logits, rtol=1e-12, atol=1e-12)
+
+
 def test_every_operation_with_a_fast_equal_is_replaced(plain_and_fast):
     plain, fast = plain_and_fast(GPTConfig(**SMALL))
     block, fast_block = plain.blocks[0], fast.blocks[0]
     pairs = [
         (plain.linear, fast.linear),
         (plain.linear_cross_entropy, fast.linear_cross_entropy),
+        (plain.empty_layer_cache, fast.empty_layer_cache),
         (block.attention.attend, fast_block.attention.attend),
         (block.mlp.activation, fast_block.mlp.activation),
         (type(block.mlp.widen), type(fast_block.mlp.widen)),

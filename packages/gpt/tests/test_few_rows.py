@@ -2,8 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gpt.model.fast import few_rows
-from gpt.model.fast.few_rows import FastLinear, fast_linear, linear_few_rows, output_block_size
+from gpt.model.fast import linear
+from gpt.model.fast.few_rows import linear_few_rows, output_block_size
+from gpt.model.fast.linear import FastLinear, fast_linear
 
 
 @pytest.mark.parametrize("bias", [False, True])
@@ -25,7 +26,7 @@ def test_blocks_are_of_equal_size():
 def test_few_rows_are_multiplied_in_blocks_only_where_it_is_quicker(monkeypatch):
     calls = []
     monkeypatch.setattr(
-        few_rows, "linear_few_rows", lambda *given: calls.append(given) or F.linear(*given)
+        linear, "linear_few_rows", lambda *given: calls.append(given) or F.linear(*given)
     )
     large, row = FastLinear(512, 512), torch.randn(1, 1, 512)
     with torch.inference_mode():

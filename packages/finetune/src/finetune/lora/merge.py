@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from finetune.lora.inject import AdaptedLinear, lora_layers
 from finetune.lora.nf4 import Nf4Linear
 from gpt.errors import BadInput
-from gpt.model.fast.few_rows import FastLinear
+from gpt.model.fast.linear import FastLinear
 from gpt.model.gpt import GPT
 
 

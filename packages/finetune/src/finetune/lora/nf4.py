@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from gpt.errors import BadInput
-from gpt.model.fast.few_rows import FastLinear, fast_linear
+from gpt.model.fast.linear import FastLinear, fast_linear
 from gpt.model.gpt import GPT
 
 BLOCK_SIZE, GROUP_SIZE = 64, 256

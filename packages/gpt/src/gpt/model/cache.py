@@ -37,16 +37,26 @@ class LayerCache:
         self.values[:, :, begin : self.length] = v
         return self.keys[:, :, : self.length], self.values[:, :, : self.length]
 
+    def select_rows(self, rows: Int[Tensor, " R"]) -> None:
+        """Keep these rows, in this order; a row whose number occurs twice is copied."""
+        self.keys, self.values = (each.index_select(0, rows) for each in (self.keys, self.values))
+
+
+def empty_layer_cache(
+    batch_size: int, n_kv_heads: int, n_slots: int, d_head: int, like: Tensor
+) -> LayerCache:
+    """Return a cache without tokens, with the dtype and device of `like`."""
+    slots = like.new_zeros(2, batch_size, n_kv_heads, n_slots, d_head)
+    return LayerCache(slots[0], slots[1])
+
 
 class KVCache:
     """The caches of all layers, for one batch."""
 
     def __init__(
-        self, slots: list[Float[Tensor, "two B J S K"]], padding: Int[Tensor, " B"] | None = None
+        self, layers: list[LayerCache], n_slots: int, padding: Int[Tensor, " B"] | None = None
     ) -> None:
-        self.layers = [LayerCache(keys, values) for keys, values in slots]
-        self.n_slots = slots[0].shape[3]
-        self.padding = padding
+        self.layers, self.n_slots, self.padding = layers, n_slots, padding
 
     @property
     def length(self) -> int:
@@ -70,8 +80,7 @@ class KVCache:
     def select_rows(self, rows: Int[Tensor, " R"]) -> None:
         """Keep these rows, in this order; a row whose number occurs twice is copied."""
         for layer in self.layers:
-            layer.keys = layer.keys.index_select(0, rows)
-            layer.values = layer.values.index_select(0, rows)
+            layer.select_rows(rows)
         if self.padding is not None:
             self.padding = self.padding[rows]
 

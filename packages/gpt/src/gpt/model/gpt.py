@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from gpt.model.alibi import Alibi
 from gpt.model.blocks import Block, PostNormBlock, PreNormBlock
-from gpt.model.cache import KVCache
+from gpt.model.cache import KVCache, empty_layer_cache
 from gpt.model.config import GPTConfig
 from gpt.model.dropout import Dropout
 from gpt.model.embedding import TokenEmbedding
@@ -74,6 +74,7 @@ class GPT(nn.Module):
         self.head_bias = nn.Parameter(torch.zeros(vocab_size)) if config.head_bias else None
         # the operations of the head: logits and loss
         self.linear, self.linear_cross_entropy = F.linear, linear_cross_entropy
+        self.empty_layer_cache = empty_layer_cache  # makes the slots of one layer
         self.initialise()
         use_fast_operations(self)  # same values and gradients; the model works without this line
 
@@ -154,14 +155,14 @@ class GPT(nn.Module):
         self, batch_size: int, n_slots: int, padding: Int[Tensor, " B"] | None = None
     ) -> KVCache:
         """Return an empty cache of `n_slots` tokens per row, `padding` of them before the text."""
-        config, weight = self.config, self.embedding.weight
-        shape = (2, batch_size, config.kv_heads, n_slots, config.d_head)
+        config = self.config
+        shape = (batch_size, config.kv_heads, n_slots, config.d_head)
         # one block per layer, so that `select_rows` can free them one after the other
-        slots = [
-            torch.zeros(shape, dtype=weight.dtype, device=weight.device)
+        layers = [
+            self.empty_layer_cache(*shape, like=self.embedding.weight)
             for _ in range(config.n_layers)
         ]
-        return KVCache(slots, padding)
+        return KVCache(layers, n_slots, padding)
 
     def n_parameters(self) -> int:
         """Count the trained numbers; a tied table counts once."""

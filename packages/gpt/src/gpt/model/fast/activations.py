@@ -50,6 +50,14 @@ class FastGELU(torch.autograd.Function):
         return x_du.addcmul_(x_du, s, value=-1).add_(1).mul_(s).mul_(upstream[0])
 
 
+def fast_squared_relu(x: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
+    """`squared_relu` by `FastSquaredReLU` in training, and elsewhere in the memory of max(x, 0)."""
+    if x.requires_grad:
+        return cast(Tensor, FastSquaredReLU.apply(x))
+    positive = F.relu(x)
+    return positive.mul_(positive)
+
+
 class FastSquaredReLU(torch.autograd.Function):
     """`squared_relu`, which keeps only max(x, 0) for its gradient."""
 

@@ -7,9 +7,8 @@ product first copies them into another order; a batch of small products reads th
 from functools import lru_cache
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from gpt.device import is_eager_cpu
 
@@ -18,20 +17,16 @@ MANY_WEIGHTS = 2**17  # half a megabyte; fewer stay in the processor's cache
 SMALLEST_BLOCK, LARGEST_BLOCK = 8, 64
 
 
-def fast_linear(
-    x: Float[Tensor, "*B D"], weight: Float[Tensor, "N D"], bias: Float[Tensor, " N"] | None = None
-) -> Float[Tensor, "*B N"]:
-    """`F.linear`, by `linear_few_rows` where that is faster: generation in fp32 on a CPU."""
-    if (
+def is_faster_by_few_rows(x: Float[Tensor, "*B D"], weight: Float[Tensor, "N D"]) -> bool:
+    """Whether `linear_few_rows` is faster than `F.linear`: generation in fp32 on a CPU."""
+    return (
         weight.numel() >= MANY_WEIGHTS
         and x.numel() <= FEW_ROWS * x.shape[-1]
         and not torch.is_grad_enabled()
         and weight.dtype == torch.float32
         and is_eager_cpu(weight)
         and output_block_size(len(weight)) >= SMALLEST_BLOCK
-    ):
-        return linear_few_rows(x, weight, bias)
-    return F.linear(x, weight, bias)
+    )
 
 
 def linear_few_rows(
@@ -49,11 +44,3 @@ def linear_few_rows(
 def output_block_size(n_outputs: int) -> int:
     """Return the largest size, up to LARGEST_BLOCK, of equal blocks of the outputs."""
     return max(size for size in range(1, LARGEST_BLOCK + 1) if n_outputs % size == 0)
-
-
-class FastLinear(nn.Linear):
-    """`nn.Linear` by way of `fast_linear`."""
-
-    def forward(self, input: Float[Tensor, "*B D"]) -> Float[Tensor, "*B N"]:
-        """Compute x W^T + b."""
-        return fast_linear(input, self.weight, self.bias)

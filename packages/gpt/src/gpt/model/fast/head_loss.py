@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.device import is_eager_cpu
+from gpt.model.fast.linear import fast_linear, fast_weight_gradient
 from gpt.model.loss import at_least_fp32, linear_cross_entropy
 
 LOGITS_PER_CHUNK = 2**26  # 268 MB in fp32
@@ -118,7 +119,7 @@ class FusedLinearCrossEntropyPerToken(torch.autograd.Function):
     ) -> Float[Tensor, " N"]:
         """Return ln(sum of e^s) - s[target] per row, where s are the logits minus their maximum."""
         target_ids = targets[:, None]
-        logits = F.linear(x, weight, bias)
+        logits = fast_linear(x, weight, bias)
         logits -= logits.amax(dim=-1, keepdim=True)
         picked = logits.gather(1, target_ids)
         total = logits.exp_().sum(dim=-1, keepdim=True)
@@ -140,8 +141,8 @@ class FusedLinearCrossEntropyPerToken(torch.autograd.Function):
         table.scatter_add_(1, target_ids, table.new_full((1, 1), -1.0).expand_as(target_ids))
         table *= upstream[0][:, None]
         return (
-            table @ weight if needs_x else None,
-            table.T @ x if needs_weight else None,
+            fast_linear(table, weight.T) if needs_x else None,
+            fast_weight_gradient(table, x) if needs_weight else None,
             table.sum(dim=0) if needs_bias else None,
             None,
         )
