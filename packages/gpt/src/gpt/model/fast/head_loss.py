@@ -52,16 +52,13 @@ class FusedLinearCrossEntropy(torch.autograd.Function):
     ) -> Float[Tensor, ""]:
         """Sum ln(sum of e^s) - s[target], where s are the logits minus their maximum."""
         x_grad = torch.empty_like(x) if ctx.needs_input_grad[0] else None
-        weight_grad = torch.zeros_like(weight) if ctx.needs_input_grad[1] else None
-        bias_grad = torch.zeros_like(weight[:, 0]) if ctx.needs_input_grad[2] else None
-        n_rows = max(1, LOGITS_PER_CHUNK // len(weight))
-        table = x.new_empty(min(n_rows, len(x)), len(weight))
+        weight_grad = bias_grad = None
         loss, minus_one = x.new_zeros(()), x.new_full((1, 1), -1.0)
+        n_rows = max(1, LOGITS_PER_CHUNK // len(weight))
         for begin in range(0, len(x), n_rows):
             rows, target_ids = x[begin : begin + n_rows], targets[begin : begin + n_rows, None]
-            logits = torch.mm(rows, weight.T, out=table[: len(rows)])
-            if bias is not None:
-                logits += bias
+            logits = p = gradient = None  # frees the table of the last chunk
+            logits = fast_linear(rows, weight, bias)
             logits -= logits.amax(dim=-1, keepdim=True)  # changes no probability, bounds e^s
             loss -= logits.gather(1, target_ids).sum()
             total = logits.exp_().sum(dim=-1, keepdim=True)
@@ -69,11 +66,11 @@ class FusedLinearCrossEntropy(torch.autograd.Function):
             p = logits.div_(total)
             gradient = p.scatter_add_(1, target_ids, minus_one.expand_as(target_ids))  # p - y
             if x_grad is not None:
-                torch.mm(gradient, weight, out=x_grad[begin : begin + n_rows])
-            if weight_grad is not None:
-                weight_grad.addmm_(gradient.T, rows)
-            if bias_grad is not None:
-                bias_grad += gradient.sum(dim=0)
+                x_grad[begin : begin + n_rows] = fast_linear(gradient, weight.T)
+            if ctx.needs_input_grad[1]:
+                weight_grad = add_to(weight_grad, fast_weight_gradient(gradient, rows))
+            if ctx.needs_input_grad[2]:
+                bias_grad = add_to(bias_grad, gradient.sum(dim=0))
         ctx.gradients = (x_grad, weight_grad, bias_grad)
         return loss
 
@@ -86,6 +83,11 @@ class FusedLinearCrossEntropy(torch.autograd.Function):
         if gradients is None:
             raise RuntimeError("second backward pass through the same loss; its gradients are gone")
         return *(each if each is None else each.mul_(upstream[0]) for each in gradients), None
+
+
+def add_to(total: Tensor | None, term: Tensor) -> Tensor:
+    """Return the sum with one more term, in the memory of the first."""
+    return term if total is None else total.add_(term)
 
 
 def linear_cross_entropy_per_token(
