@@ -9,26 +9,31 @@ import pytest
 from gpt.errors import BadInput
 from reasoning.cli import main
 from reasoning.search.cost import Cost
+from reasoning.search.tree_policy import uct
 from reasoning.start.data import Tasks
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.table.chain_rows import CHAIN_ROWS, chain_vote
 from reasoning.table.claims import CHAIN_CLAIMS, COUNTDOWN_CLAIMS, Claim, check_claims
-from reasoning.table.countdown_rows import (
-    COUNTDOWN_ROWS,
+from reasoning.table.countdown_rows import COUNTDOWN_ROWS
+from reasoning.table.measure import ROWS_FILE, RowKey, append_row, open_table, read_rows
+from reasoning.table.report import paired_gain, row_rate
+from reasoning.table.sample_rows import (
     attempts_row,
     best_by_end_test,
     best_by_process,
-    mcts_row,
-    own_verdict_row,
-    puct_row,
     puzzle_sample,
     puzzle_vote,
-    uct_row,
     vote_by_process,
 )
-from reasoning.table.measure import ROWS_FILE, RowKey, append_row, open_table, read_rows
-from reasoning.table.report import paired_gain, row_rate
+from reasoning.table.search_rows import (
+    beam_row,
+    mcts_row,
+    model_and_own_verdict,
+    model_process_and_end_test,
+    random_play_and_end_test,
+    random_play_and_rollouts,
+)
 from reasoning.table.setting import Outcome, Setting
 from reasoning.tasks.chain import Chain
 from reasoning.verifier.model import as_verifier
@@ -72,16 +77,16 @@ def test_attempts_are_bounded_and_cost_more_the_more_there_are(setting):
 
 def test_searches_stay_within_their_states(setting):
     for row in (
-        puct_row(setting),
-        mcts_row(setting, end_test=True),
-        uct_row(setting),
+        mcts_row(setting, random_play_and_end_test),
+        mcts_row(setting, model_process_and_end_test),
+        mcts_row(setting, random_play_and_rollouts, uct),
     ):
         assert all(0 < each.cost.evaluated <= 64 for each in row)
         assert set(rights(row)) <= {0.0, 1.0}
 
 
 def test_a_beam_that_keeps_more_reads_more(setting):
-    narrow, wide = (own_verdict_row(setting, breadth) for breadth in (1, 4))
+    narrow, wide = (beam_row(setting, model_and_own_verdict, n) for n in (1, 4))
     assert sum(each.cost.read for each in narrow) < sum(each.cost.read for each in wide)
 
 
