@@ -112,12 +112,18 @@ def test_the_rate_of_a_row_by_hand():
 
 
 def test_gains_are_paired_over_problems():
-    better = np.array([[1.0, 1.0, 0.0, 1.0] * 25])
-    worse = better - np.array([[0.1] * 100])
-    gain = paired_gain(better, worse)  # always 0.1: there is nothing to be uncertain about
+    def outcomes(right):
+        return [[Outcome(float(each), Cost()) for each in right]]
+
+    better = np.array([1.0, 1.0, 0.0, 1.0] * 25)
+    # always 0.1: there is nothing to be uncertain about
+    gain = paired_gain(outcomes(better), outcomes(better - 0.1))
     assert gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.1)
-    noisy = paired_gain(better, np.roll(better, 1))
-    assert noisy.mean == 0 and noisy.low < 0 < noisy.high
+    noisy = paired_gain(outcomes(better), outcomes(np.roll(better, 1)))
+    assert noisy.estimate == 0 and noisy.low < 0 < noisy.high
+    # seeds are averaged first, so differences that cancel over the seeds do not widen the interval
+    even = paired_gain(outcomes([1, 0] * 50) + outcomes([0, 1] * 50), outcomes([0.5] * 100) * 2)
+    assert even == (0, 0, 0)
 
 
 def test_a_claim_holds_if_its_interval_is_above_its_points_and_its_cost_is_no_higher():
