@@ -20,7 +20,7 @@ from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.policy.rows import split_into_batches
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
-from reasoning.search.cost import Meter
+from reasoning.search.cost import Meter, generated_tokens
 from reasoning.search.state import Moves, SearchState
 from reasoning.start.traces import countdown_prompt, parse_move
 from reasoning.tasks.countdown import Move, Numbers, after_move, legal_moves
@@ -88,8 +88,7 @@ class LanguageModel:
                 self.model, prompts, max_new_tokens, self.sampler, frozenset(stops)
             )
             for state, tokens in zip(batch, sampled, strict=True):
-                # the stop token was generated too, unless the text was cut off
-                self.meter.generated[state.puzzle] += min(len(tokens) + 1, max_new_tokens)
+                self.meter.generated[state.puzzle] += generated_tokens(tokens, max_new_tokens)
                 texts.append(as_words(tokens))
         self.n_sampled += len(rows)
         return [texts[begin : begin + n] for begin in range(0, len(texts), n)]

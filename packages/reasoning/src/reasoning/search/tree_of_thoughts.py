@@ -20,7 +20,7 @@ from gpt.errors import BadInput
 from gpt.model.gpt import GPT
 from reasoning.evaluation.answers import count_attempts, final_answer
 from reasoning.evaluation.sampling import sample_texts
-from reasoning.search.cost import Cost
+from reasoning.search.cost import Cost, generated_tokens
 from reasoning.search.evaluators import Evaluator
 from reasoning.search.model import MovePolicy
 from reasoning.search.result import SearchTree, Solution, check_distinct
@@ -169,9 +169,9 @@ def sample_trace(
     solutions = []
     for puzzle, [text] in zip(puzzles, samples, strict=True):
         has_answer = ANSWER in text.split() and count_attempts(text) <= MAX_ATTEMPTS
-        n_tokens = min(len(text.split()) + 1, MAX_TRACE)  # with the end, unless it was cut off
         answer = final_answer(text) if has_answer else None
-        solutions.append((text, Solution(puzzle, answer, Cost(generated=n_tokens))))
+        cost = Cost(generated_tokens(text.split(), MAX_TRACE))
+        solutions.append((text, Solution(puzzle, answer, cost)))
     return solutions
 
 

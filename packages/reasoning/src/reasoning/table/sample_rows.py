@@ -6,13 +6,11 @@ Rows that choose use the same samples, the first `n` of a pool.
 from collections.abc import Sequence
 from itertools import islice
 
-import numpy as np
-
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.budget.forcing import AttemptBudget, forced_traces
 from reasoning.evaluation.answers import solves_puzzle
 from reasoning.search.cost import Cost
-from reasoning.table.setting import N_POOLED, Outcome, Setting, generated_tokens
+from reasoning.table.setting import N_POOLED, Outcome, Setting, mean_outcome, traces_cost
 from reasoning.tasks.vocabulary import THINK
 from reasoning.verifier.aggregation import aggregate
 from reasoning.verifier.best_of_n import (
@@ -33,12 +31,10 @@ def puzzle_sample(setting: Setting, temperature: float, mode: str = THINK) -> li
     n_mean = 8 if temperature else 1
     n = N_POOLED if mode == THINK and temperature == 1 else n_mean
     samples = setting.traces("countdown", n, temperature, mode)
-    outcomes = []
-    for puzzle, texts in zip(setting.puzzles, samples, strict=True):
-        right = np.mean([solves_puzzle(puzzle, text) for text in texts[:n_mean]])
-        n_tokens = round(np.mean([generated_tokens(text) for text in texts[:n_mean]]))
-        outcomes.append(Outcome(float(right), Cost(n_tokens)))
-    return outcomes
+    return [
+        mean_outcome([solves_puzzle(puzzle, text) for text in texts[:n_mean]], texts[:n_mean])
+        for puzzle, texts in zip(setting.puzzles, samples, strict=True)
+    ]
 
 
 def candidates_of(setting: Setting, n: int) -> list[list[Candidate]]:
@@ -55,10 +51,9 @@ def chosen_outcomes(
 ) -> list[Outcome]:
     """Return the outcomes of choices among `n` samples; `read` counts the tokens read to choose."""
     samples = setting.traces("countdown", N_POOLED)
-    costs = [sum(map(generated_tokens, texts[:n])) for texts in samples]
     return [
-        Outcome(float(each is not None and each.is_right), Cost(generated, extra))
-        for each, generated, extra in zip(chosen, costs, read or [0] * len(costs), strict=True)
+        Outcome(float(each is not None and each.is_right), traces_cost(texts[:n], n_read))
+        for each, texts, n_read in zip(chosen, samples, read or [0] * len(samples), strict=True)
     ]
 
 

@@ -17,6 +17,7 @@ from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import decode
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
+from reasoning.search.cost import generated_tokens
 from reasoning.search.state import Moves, SearchState
 from reasoning.start.traces import countdown_prompt, parse_move
 from reasoning.tasks.countdown import Puzzle, after_move, is_solvable
@@ -118,5 +119,5 @@ def finish_attempts(
         for attempt, tokens in zip(part, endings, strict=True):
             ending = decode(TOKENIZER, tokens).strip()
             attempts.append(Attempt(attempt.puzzle, f"{attempt.text} {ending}".strip()))
-            n_tokens += min(len(tokens) + 1, limit)  # with the verdict, unless it was cut off
+            n_tokens += generated_tokens(tokens, limit)
     return Sampled(attempts, n_tokens)

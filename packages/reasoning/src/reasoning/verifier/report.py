@@ -14,6 +14,7 @@ import torch
 from gpt.model.gpt import GPT
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.evaluation.sampling import sample_texts
+from reasoning.search.cost import generated_tokens
 from reasoning.start.gate import MAX_TRACE, N_SAMPLES
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Puzzle
@@ -172,7 +173,7 @@ def best_of_eight(
     candidates = [read_candidate(*pair) for pair in pairs]
     scores = {"logprob": trace_logprobs(share_layers_as(Policy, model), pairs)}
     scores["exact check, last attempt"] = [float(each.attempt.wins) for each in candidates]
-    n_generated = sum(len(text.split()) + 1 for _, text in pairs)
+    n_generated = sum(generated_tokens(text.split(), MAX_TRACE) for _, text in pairs)
     tokens, weights = {"eight traces, generated": n_generated}, {}
     for kind, verifier in verifiers.items():
         n_before = verifier.meter.read.total()
