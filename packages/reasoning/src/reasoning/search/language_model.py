@@ -40,6 +40,8 @@ class LanguageModel:
         self, model: GPT, generator: torch.Generator, meter: Meter, temperature: float = 1.0
     ) -> None:
         self.model, self.meter = model, meter
+        self.known_chances: dict[SearchState, dict[Move, float]] = {}
+        """Chances of the moves of all states that were read, so that each is read only once."""
         self.sampler = partial(sample_token, temperature=temperature, generator=generator)
         self.n_sampled = 0
         """Texts that were sampled."""
@@ -95,9 +97,15 @@ class LanguageModel:
 
     def move_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
         """Return the chance of each legal move of each state; they sum to 1 for each state."""
+        unread = list(dict.fromkeys(each for each in states if each not in self.known_chances))
+        self.known_chances |= zip(unread, self.read_chances(unread), strict=True)
+        return [self.known_chances[state] for state in states]
+
+    def read_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
+        """Read different states, and return the chance of each legal move of each."""
         moves = [(state, move) for state in states for move in legal_moves(state.numbers)]
         beginnings = list(dict.fromkeys((state, *move[:2]) for state, move in moves))
-        for state in dict.fromkeys(state for state, _ in moves):
+        for state in states:
             self.meter.read[state.puzzle] += reading_cost(state)
         if not moves:
             return [{} for _ in states]
@@ -166,4 +174,4 @@ def reading_cost(state: SearchState) -> int:
     """
     moves = legal_moves(state.numbers)
     n_beginnings = len({move.left for move in moves}) + len({move[:2] for move in moves})
-    return n_beginnings + (4 if state.moves else 0)
+    return n_beginnings + (4 if moves and state.moves else 0)
