@@ -8,8 +8,9 @@ from gpt.errors import BadInput
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.search.state import SearchState
 from reasoning.start.shipped import load_start_model
+from reasoning.start.traces import moves_text
 from reasoning.tasks.countdown import Puzzle, is_solvable, sample_solution
-from reasoning.values.policy_value import moves_text, policy_values
+from reasoning.values.policy_value import policy_values
 from reasoning.verifier import first_error, labels
 from reasoning.verifier.attempts import Attempt, Sampled, first_lost_step
 from reasoning.verifier.data import label_rows

@@ -22,15 +22,18 @@ from gpt.policy.rows import split_into_batches
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
 from reasoning.search.cost import Meter, generated_tokens
 from reasoning.search.state import Moves, SearchState
-from reasoning.start.traces import countdown_prompt, parse_move
+from reasoning.start.traces import (
+    STEP_END,
+    STEP_TOKENS,
+    countdown_prompt,
+    moves_text,
+    parse_move,
+)
 from reasoning.tasks.countdown import Move, Numbers, after_move, legal_moves
 from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
-from reasoning.values.policy_value import moves_text
 
-MOVE_LENGTH = 6
-"""Tokens of a move: `7 + 3 = 10 ;`."""
 ATTEMPT_STOPS = {TOKENIZER.end_of_text, *TOKENIZER.encode(f"{HIT} {MISS} {WAIT} {ANSWER}")}
-MOVE_STOPS = {*ATTEMPT_STOPS, *TOKENIZER.encode(";")}
+MOVE_STOPS = {*ATTEMPT_STOPS, *TOKENIZER.encode(STEP_END)}
 
 
 class LanguageModel:
@@ -50,9 +53,9 @@ class LanguageModel:
 
     def sample_moves(self, states: Sequence[SearchState], n: int) -> list[list[Move]]:
         """Sample `n` next moves of each state; a text that is no legal move is left out."""
-        samples = self.sample_words(states, n, MOVE_LENGTH, MOVE_STOPS)
+        samples = self.sample_words(states, n, STEP_TOKENS, MOVE_STOPS)
         found = [
-            [parse_moves(state.numbers, [*words, ";"]) for words in texts]
+            [parse_moves(state.numbers, [*words, STEP_END]) for words in texts]
             for state, texts in zip(states, samples, strict=True)
         ]
         kept = [[moves[0] for moves in row if moves and len(moves) == 1] for row in found]
@@ -70,7 +73,7 @@ class LanguageModel:
         }
         playable = [state for state in endings if legal_moves(state.numbers)]
         n_moves = max((len(state.numbers) - 1 for state in playable), default=0)
-        samples = self.sample_words(playable, n, n_moves * MOVE_LENGTH + 1, ATTEMPT_STOPS)
+        samples = self.sample_words(playable, n, n_moves * STEP_TOKENS + 1, ATTEMPT_STOPS)
         for state, texts in zip(playable, samples, strict=True):
             found = [parse_moves(state.numbers, words) for words in texts]
             complete = len(state.numbers) - 1
@@ -156,10 +159,10 @@ def as_words(tokens: Sequence[int]) -> list[str]:
 
 
 def parse_moves(numbers: Numbers, words: Sequence[str]) -> Moves | None:
-    """Return the moves `x op y = z ;` that the words spell, or None if one of them is not legal."""
+    """Return the moves of the steps `x op y = z ;`, or None if one of them is not legal."""
     moves: Moves = ()
-    for begin in range(0, len(words), MOVE_LENGTH):
-        move = parse_move(" ".join(words[begin : begin + MOVE_LENGTH]), numbers)
+    for begin in range(0, len(words), STEP_TOKENS):
+        move = parse_move(" ".join(words[begin : begin + STEP_TOKENS]), numbers)
         if move is None:
             return None
         moves, numbers = (*moves, move), after_move(numbers, move)

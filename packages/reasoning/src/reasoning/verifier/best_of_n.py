@@ -26,11 +26,11 @@ from gpt.evaluation.intervals import bootstrap_mean
 from gpt.policy.policy import Policy
 from gpt.policy.rows import pad_examples, prompt_answer_example, split_into_batches
 from reasoning.evaluation.answers import answer_expression, count_attempts, solves_puzzle
-from reasoning.start.traces import countdown_prompt
+from reasoning.start.traces import STEP_END, countdown_prompt
 from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.expressions import Expression
 from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER, WORDS
-from reasoning.verifier.attempts import STEP_END, Attempt, last_attempt
+from reasoning.verifier.attempts import Attempt, last_attempt
 from reasoning.voting.votes import majority_vote
 
 
