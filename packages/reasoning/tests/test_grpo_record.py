@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gpt.errors import BadInput
 from reasoning.cli import main
-from reasoning.grpo.record import record_run, smooth_curve, write_record
+from reasoning.grpo.record import record_run, record_text, smooth_curve
 from reasoning.grpo.recorded import (
     METHOD_COLOURS,
     RecordedRun,
@@ -175,8 +175,8 @@ def test_curves_have_one_colour_per_method_and_one_line_per_seed():
 def test_folders_without_records_are_refused(tmp_path):
     with pytest.raises(BadInput, match="no records of grpo_record.py"):
         read_recorded_runs(tmp_path)
-    (tmp_path / "a.json").write_text(write_record(recorded("random").record))
-    (tmp_path / "b.json").write_text(write_record(recorded(seed=2).record))
+    (tmp_path / "a.json").write_text(record_text(recorded("random").record))
+    (tmp_path / "b.json").write_text(record_text(recorded(seed=2).record))
     assert [run.title for run in read_recorded_runs(tmp_path)] == ["grpo, seed 2", "random, seed 0"]
     (tmp_path / "c.json").write_text(json.dumps({"method": "grpo", "seed": 0}))
     with pytest.raises(BadInput, match=r"c.json' is not a record"):

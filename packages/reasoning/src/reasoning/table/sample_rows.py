@@ -107,7 +107,7 @@ def process_scores(
     """Return the scores of the candidates of each puzzle, and the tokens that were read."""
     value = VerifierValue(setting.process)
     attempts = [
-        each.answer_moves if of_answer else each.attempt for row in candidates for each in row
+        each.answer_attempt if of_answer else each.attempt for row in candidates for each in row
     ]
     scores = iter([aggregate(steps, how) for steps in value.step_scores(attempts)])
     return (

@@ -97,7 +97,7 @@ def last_attempt(puzzle: Puzzle, trace: str) -> Attempt:
     return Attempt(puzzle, thoughts.replace(HIT, "").replace(MISS, "").strip())
 
 
-class Sampled(NamedTuple):
+class SampledAttempts(NamedTuple):
     """Finished attempts, and the tokens that they cost."""
 
     attempts: list[Attempt]
@@ -107,7 +107,7 @@ class Sampled(NamedTuple):
 
 def finish_attempts(
     model: GPT, beginnings: Sequence[Attempt], generator: torch.Generator
-) -> Sampled:
+) -> SampledAttempts:
     """Let the model finish each attempt at temperature 1, up to its verdict.
 
     Equal beginnings are read once, so a caller asks for many samples by repeating one.
@@ -123,4 +123,4 @@ def finish_attempts(
             ending = decode(TOKENIZER, tokens).strip()
             attempts.append(Attempt(attempt.puzzle, f"{attempt.text} {ending}".strip()))
             n_tokens += generated_tokens(tokens, limit)
-    return Sampled(attempts, n_tokens)
+    return SampledAttempts(attempts, n_tokens)
