@@ -57,13 +57,12 @@ class RolloutBatch(NamedTuple):
 
     def select_rows(self, numbers: list[int]) -> "RolloutBatch":
         """Return the rows of a micro-batch, without columns that are padding in all of them."""
-        tokens, mask, lengths = (each[numbers] for each in self.rows)
-        width, answer_width = int(lengths.max()), int(mask.sum(dim=1).max())
+        width = int(self.mask[numbers].sum(dim=1).max())
         return RolloutBatch(
-            Rows(tokens[:, :width], mask[:, :width], lengths),
-            self.mask[numbers, :answer_width],
-            self.old_logprobs[numbers, :answer_width],
-            self.reference_logprobs[numbers, :answer_width],
+            self.rows.select_rows(numbers),
+            self.mask[numbers, :width],
+            self.old_logprobs[numbers, :width],
+            self.reference_logprobs[numbers, :width],
             self.advantages[numbers],
             self.divisors[numbers],
         )
