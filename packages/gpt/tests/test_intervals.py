@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from gpt.errors import BadInput
 from gpt.evaluation.intervals import (
+    Interval,
     bootstrap_mean,
     mean_over_seeds,
     paired_difference,
@@ -92,6 +93,10 @@ def test_pairing_removes_the_difficulty_of_the_items():
     assert 0.09 < paired.low < paired.high < 0.11
     apart = bootstrap_mean(ours, rng)
     assert apart.low < theirs.mean()  # the intervals of both means overlap
+
+
+def test_a_difference_reads_in_points():
+    assert Interval(-0.05, -0.081, 0.0).in_points() == "-5.0 (-8.1 to +0.0)"
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,14 @@ def test_padding_by_hand():
     assert rows.lengths.tolist() == [4, 2]
 
 
+def test_selected_rows_have_no_column_that_is_padding_in_all_of_them():
+    examples = [prompt_answer_example(*each) for each in (([1], [2]), ([5, 6], [7, 8]), ([3], [4]))]
+    rows = pad_examples(examples).select_rows([2, 0])
+    assert rows.tokens.tolist() == [[3, 4], [1, 2]]
+    assert rows.mask.tolist() == [[False, True]] * 2
+    assert rows.lengths.tolist() == [2, 2]
+
+
 @pytest.mark.parametrize("example", [Example([1, 2], [False, False]), Example([1], [True])])
 def test_a_row_without_a_token_that_counts_is_refused(example):
     with pytest.raises(BadInput, match="example 1 of the batch has . tokens and none that counts"):

@@ -25,11 +25,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from gpt.device import pick_device
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval, paired_difference
 from gpt.model.gpt import GPT
 from gpt.plots import RateCurve, save_rates_plot
 from gpt.program import Script
@@ -38,7 +40,6 @@ from gpt.runs.folder import load_model
 from reasoning.budget.curve import BudgetPoint, budget_metrics, measure_budget
 from reasoning.budget.forcing import AttemptBudget, forced_traces
 from reasoning.budget.restarts import restarted_traces
-from reasoning.evaluation.paired import PairedDifference, paired_difference
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.tasks.countdown import Puzzle
@@ -115,16 +116,17 @@ def describe_curves(curves: dict[str, list[BudgetPoint]]) -> dict[str, Any]:
             ],
             "s1": budget_metrics(points)._asdict(),
         }
-    pairs = list(zip(curves["exact"], curves["adaptive"], strict=True))
-    report["inserted waits"] = [
-        {
+    report["inserted waits"] = []
+    for exact, adaptive in zip(curves["exact"], curves["adaptive"], strict=True):
+        random = np.random.default_rng(0)
+        mean, low, high = paired_difference(exact.rates, adaptive.rates, random)
+        changes = {
             "attempts": exact.budget.n_attempts,
-            "difference": paired_difference(exact.rates, adaptive.rates)._asdict(),
+            "difference": {"mean": mean, "low": low, "high": high},
             "repaired": float((exact.right & ~adaptive.right).mean()),
             "broken": float((adaptive.right & ~exact.right).mean()),
         }
-        for exact, adaptive in pairs
-    ]
+        report["inserted waits"].append(changes)
     return report
 
 
@@ -152,9 +154,9 @@ def print_report(models: dict[str, Any]) -> None:
                 f"performance {performance:.1%}\n"
             )
         for row in report["inserted waits"]:
-            difference = PairedDifference(**row["difference"])
+            difference = Interval(*row["difference"].values()).in_points()
             print(
-                f"exact - adaptive at {row['attempts']}: {difference}; "
+                f"exact - adaptive at {row['attempts']}: {difference} points; "
                 f"repaired {row['repaired']:.1%}, broken {row['broken']:.1%}"
             )
         print()

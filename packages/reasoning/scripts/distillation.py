@@ -22,12 +22,12 @@ from rich.console import Console
 from rich.table import Table
 
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from gpt.runs.folder import RunFolder
 from reasoning.distillation.report import compare_models
 from reasoning.distillation.run import DistillConfig
-from reasoning.evaluation.paired import PairedDifference
 from reasoning.start.data import Tasks
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.loading import load_reasoner
@@ -67,14 +67,14 @@ def main(config: StudentsConfig) -> int:
         conditions = measurement_conditions(torch.device("cpu"), started)
         print(json.dumps({"n_problems": config.n_problems, "models": report, **conditions}))
         return 0
-    table = Table("model", "parameters", "pass@1", "pass@8", f"above {first}", box=None)
+    table = Table("model", "parameters", "pass@1", "pass@8", f"points above {first}", box=None)
     for name, rates in report.items():
         table.add_row(
             name,
             f"{rates['n_parameters']:,}",
             f"{rates['pass_at_1']:.1%}",
             f"{rates['pass_at_n']:.1%}",
-            str(PairedDifference(**rates[f"above {first}"])),
+            Interval(**rates[f"above {first}"]).in_points(),
         )
     Console(width=110).print(table)
     return 0

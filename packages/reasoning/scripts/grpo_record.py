@@ -22,7 +22,7 @@ from rich.console import Console
 from gpt.errors import BadInput
 from gpt.files import write_atomically
 from gpt.program import Script
-from reasoning.grpo.record import record_run, write_record
+from reasoning.grpo.record import record_run, record_text
 from reasoning.grpo.recorded import (
     Rate,
     differences_table,
@@ -61,7 +61,7 @@ def main(config: GrpoRecordConfig) -> int:
         name = f"{record['method']}-{record['seed']}.json"
         if name in records:
             raise BadInput(f"{str(path)!r} is a second run for {name}; record one of them only")
-        records[name] = write_record(record)
+        records[name] = record_text(record)
     config.output.mkdir(parents=True, exist_ok=True)
     for name, text in records.items():
         write_atomically(config.output / name, text.encode())

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
-from gpt.evaluation.intervals import bootstrap_mean
+from gpt.evaluation.intervals import paired_difference
 from gpt.program import Script
 from gpt.recording import measurement_conditions
 from reasoning.prompting.in_context import ExamplePrompts, example_prompts, solved_prompts
@@ -66,10 +66,9 @@ def main(config: InContextConfig) -> int:
         rates.append((name, right.mean(axis=1)))
     report = []
     for name, right in rates:
-        difference = right - rates[0][1]
-        mean, low, high = bootstrap_mean(difference, np.random.default_rng(0))
-        gain = {"gain": mean, "low": low, "high": high}
-        report.append({"prompt": name, "rate": float(right.mean()), **gain})
+        gain, low, high = paired_difference(right, rates[0][1], np.random.default_rng(0))
+        interval = {"gain": gain, "low": low, "high": high}
+        report.append({"prompt": name, "rate": float(right.mean()), **interval})
     if config.json:
         conditions = measurement_conditions(pick_device("cpu"), began)
         print(json.dumps({"config": asdict(config), "prompts": report, **conditions}))

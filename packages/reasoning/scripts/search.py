@@ -101,10 +101,10 @@ def main(config: SearchConfig) -> int:
         solutions.setdefault("one trace", []).append([solution for _, solution in traces])
         for name in searches(puzzles, *players(start.model, seed), config.max_evaluated, seed):
             policy, free = players(start.model, seed)
-            begin = time.perf_counter()
+            begin = time.process_time()
             search = searches(puzzles, policy, free, config.max_evaluated, seed)[name]
             trees = final_trees(search())
-            seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - begin
+            seconds[name] = seconds.get(name, 0.0) + time.process_time() - begin
             found = [tree.solution(policy.meter) for tree in trees]
             solutions.setdefault(name, []).append(found)
     report(config, solutions, seconds)
@@ -133,7 +133,7 @@ def report(
         print(json.dumps({"config": asdict(config), "rows": rows}))
         return
     table = Table(
-        "search", "solved", "95 % interval", "generated", "read", "states", "ms", box=None
+        "search", "solved", "95 % interval", "generated", "read", "states", "CPU ms", box=None
     )
     for name, row in rows.items():
         interval = f"{row['low']:.1%} to {row['high']:.1%}"

@@ -52,11 +52,14 @@ CISPO = GROUP_LOSSES["cispo"]
 WRONG_LOSSES = {
     "GRPO": ("grpo", GROUP_LOSSES["grpo"]._replace(token_losses=gspo_token_losses)),
     "GSPO": ("gspo", GROUP_LOSSES["gspo"]._replace(token_losses=grpo_token_losses)),
-    "Dr. GRPO": ("dr_grpo", GROUP_LOSSES["dr_grpo"]._replace(lengths=GROUP_LOSSES["dapo"].lengths)),
-    "DAPO": ("dapo", GROUP_LOSSES["dapo"]._replace(lengths=GROUP_LOSSES["grpo"].lengths)),
+    "Dr. GRPO": (
+        "dr_grpo",
+        GROUP_LOSSES["dr_grpo"]._replace(divisors=GROUP_LOSSES["dapo"].divisors),
+    ),
+    "DAPO": ("dapo", GROUP_LOSSES["dapo"]._replace(divisors=GROUP_LOSSES["grpo"].divisors)),
     "BNPO, one minibatch": (
         "dapo",
-        GROUP_LOSSES["dapo"]._replace(lengths=GROUP_LOSSES["dr_grpo"].lengths),
+        GROUP_LOSSES["dapo"]._replace(divisors=GROUP_LOSSES["dr_grpo"].divisors),
     ),
     "CISPO": (
         "cispo",

@@ -56,12 +56,12 @@ def test_what_a_trace_answers(trace, answer, is_right):
     assert (found.answer, found.is_right) == (answer, is_right)
     assert found.attempt == ATTEMPT
     moves = {True: WON, False: "7 - 4 = 3 ; 11 * 3 = 33 ; 33 + 9 = 42 ;"}[is_right]
-    assert found.answer_moves.text == (moves if answer else "")
+    assert found.answer_attempt.text == (moves if answer else "")
 
 
 @pytest.mark.parametrize("answer", ["9 / 7", "- 4", "4 - 7", "11 * 99", "4 x 7 + 0.5"])
 def test_an_answer_that_no_trace_could_write_has_no_moves(answer):
-    assert read_candidate(PUZZLE, f"answer {answer}").answer_moves.text == ""
+    assert read_candidate(PUZZLE, f"answer {answer}").answer_attempt.text == ""
 
 
 def test_the_likelier_trace_has_the_higher_log_probability():
@@ -76,6 +76,6 @@ def test_the_likelier_trace_has_the_higher_log_probability():
 def test_rates_are_paired_with_the_vote():
     rows = [{"vote": 1.0, "a": 1.0}, {"vote": 0.0, "a": 1.0}] * 50
     rates = choice_rates(rows)
-    assert rates["vote"][:1] == (0.5,) and rates["vote"][3:] == (0, 0, 0)
-    assert rates["a"].rate == rates["a"].low == 1 and rates["a"].over_vote == 0.5
-    assert 0.35 < rates["a"].over_vote_low < 0.5 < rates["a"].over_vote_high < 0.65
+    assert rates["vote"].rate.estimate == 0.5 and rates["vote"].over_vote == (0, 0, 0)
+    assert rates["a"].rate == (1, 1, 1) and rates["a"].over_vote.estimate == 0.5
+    assert 0.35 < rates["a"].over_vote.low < 0.5 < rates["a"].over_vote.high < 0.65

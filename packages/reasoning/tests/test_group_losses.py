@@ -94,7 +94,7 @@ def test_lengths_by_hand():
     assert own_lengths(MASK).tolist() == [3, 1]
     assert mean_lengths(MASK).tolist() == [2, 2]
     assert longest_lengths(MASK, 10).tolist() == [10, 10]
-    found = {name: loss.lengths(MASK, 10).tolist() for name, loss in GROUP_LOSSES.items()}
+    found = {name: loss.divisors(MASK, 10).tolist() for name, loss in GROUP_LOSSES.items()}
     assert found == {
         "grpo": [3, 1],
         "dr_grpo": [10, 10],

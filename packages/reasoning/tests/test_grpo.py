@@ -170,7 +170,7 @@ def test_one_advantage_and_length_per_answer(by_hand, batches):
     assert batch.mask.int().sum(1).tolist() == [1, 2, 2, 4]
     expected = torch.tensor([0.25, -0.25, -0.5, 0.5])[order]
     torch.testing.assert_close(batch.advantages, expected, rtol=0, atol=1e-6)
-    assert batch.lengths.tolist() == [1, 2, 2, 4]
+    assert batch.divisors.tolist() == [1, 2, 2, 4]
     assert found.loss.terms == 4 and (batch.old_logprobs[~batch.mask] == 0).all()
 
 
@@ -186,8 +186,8 @@ def test_skipping_flat_groups_leaves_their_answers_out_of_the_divisor(by_hand, b
     assert kept.flat == skipped.flat == 0.5
     (first, loss), (second, smaller) = batches
     # 9 tokens of 4 answers; without the first group, 3 tokens of 2
-    assert (loss.loss.terms, set(first.lengths.tolist())) == (4, {2.25})
-    assert (smaller.loss.terms, set(second.lengths.tolist())) == (2, {1.5})
+    assert (loss.loss.terms, set(first.divisors.tolist())) == (4, {2.25})
+    assert (smaller.loss.terms, set(second.divisors.tolist())) == (2, {1.5})
     assert skipped.grad_norm == pytest.approx(kept.grad_norm * 9 / 3, rel=1e-4)
 
 

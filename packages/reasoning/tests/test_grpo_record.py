@@ -14,7 +14,7 @@ from rich.console import Console
 
 from gpt.errors import BadInput
 from reasoning.cli import main
-from reasoning.grpo.record import record_run, smooth_curve, write_record
+from reasoning.grpo.record import record_run, record_text, smooth_curve
 from reasoning.grpo.recorded import (
     METHOD_COLOURS,
     RecordedRun,
@@ -129,8 +129,8 @@ def test_rates_of_each_problem_by_hand():
     np.testing.assert_allclose(run.rates("pass@8", "before"), [0, 1 - one_kind, 1])
     np.testing.assert_allclose(run.rates("flat", "before"), [1, 2 * one_kind, 1])
     np.testing.assert_allclose(run.rates("pass@32", "after"), [1, 1, 1])
-    assert run.gain("pass@32").mean == pytest.approx(1 / 3)
-    assert run.gain("greedy").mean == 0
+    assert run.gain("pass@32").estimate == pytest.approx(1 / 3)
+    assert run.gain("greedy").estimate == 0
 
 
 def test_grpo_is_compared_with_each_control_of_its_seed():
@@ -138,7 +138,7 @@ def test_grpo_is_compared_with_each_control_of_its_seed():
     [(run, other)] = pairs_of_methods(runs)
     assert (run.title, other.title) == ("grpo, seed 1", "random, seed 1")
     difference = run.advantage_over(other, "pass@1")
-    assert difference.mean == pytest.approx(1 / 3) and difference.low == pytest.approx(0)
+    assert difference.estimate == pytest.approx(1 / 3) and difference.low == pytest.approx(0)
     text = "\n".join(printed(differences_table(runs, ["pass@1"])))
     assert "random" in text and "+33.3 (+0.0 to +75.0)" in text
     assert len(printed(gains_table(runs, ["pass@1"]))) == 1 + len(runs)
@@ -175,8 +175,8 @@ def test_curves_have_one_colour_per_method_and_one_line_per_seed():
 def test_folders_without_records_are_refused(tmp_path):
     with pytest.raises(BadInput, match="no records of grpo_record.py"):
         read_recorded_runs(tmp_path)
-    (tmp_path / "a.json").write_text(write_record(recorded("random").record))
-    (tmp_path / "b.json").write_text(write_record(recorded(seed=2).record))
+    (tmp_path / "a.json").write_text(record_text(recorded("random").record))
+    (tmp_path / "b.json").write_text(record_text(recorded(seed=2).record))
     assert [run.title for run in read_recorded_runs(tmp_path)] == ["grpo, seed 2", "random, seed 0"]
     (tmp_path / "c.json").write_text(json.dumps({"method": "grpo", "seed": 0}))
     with pytest.raises(BadInput, match=r"c.json' is not a record"):

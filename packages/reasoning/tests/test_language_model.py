@@ -10,6 +10,7 @@ from reasoning.search.cost import Meter
 from reasoning.search.evaluators import SequenceChance
 from reasoning.search.language_model import LanguageModel, parse_moves, reading_cost
 from reasoning.search.own_verdict import OwnVerdict
+from reasoning.search.proposals import LikeliestMoves
 from reasoning.search.state import SearchState
 from reasoning.start.shipped import load_start_model
 from reasoning.start.traces import countdown_prompt
@@ -52,7 +53,7 @@ def test_states_of_different_puzzles_are_read_in_one_batch(language_model):
     states = [ROOT, end, other, FIRST, STUCK, ROOT]
     together = language_model.move_chances(states)
     for state, chances in zip(states, together, strict=True):
-        [alone] = language_model.move_chances([state])
+        [alone] = language_model.read_chances([state])
         assert chances == pytest.approx(alone, rel=1e-4)
         assert set(chances) == set(legal_moves(state.numbers))
     sums = [sum(chances.values()) for chances in together]
@@ -119,6 +120,14 @@ def test_read_tokens_by_hand(language_model):
     language_model.move_chances([ROOT, FIRST, FIRST])
     assert language_model.meter.cost(PUZZLE, 7).read == 12 + 12
     assert language_model.meter.cost(PUZZLE, 7).evaluated == 7
+
+
+def test_a_state_is_read_once_for_its_proposals_and_for_the_values_after_it(language_model):
+    [moves] = LikeliestMoves(language_model).sample_moves([ROOT], 8)
+    values = SequenceChance(language_model)([ROOT.child(move) for move in moves])
+    [chances] = language_model.move_chances([ROOT])
+    assert values == [chances[move] for move in moves] and len(set(values)) > 1
+    assert language_model.meter.read[PUZZLE] == reading_cost(ROOT) == 12
 
 
 def test_the_model_tells_a_hit_from_a_miss(language_model):

@@ -6,11 +6,11 @@ import torch
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.evaluation.sampling import sample_texts
 from reasoning.start.shipped import load_start_model
-from reasoning.start.traces import attempt_words, countdown_prompt
+from reasoning.start.traces import attempt_words, countdown_prompt, moves_text
 from reasoning.tasks.countdown import Move, Puzzle, legal_moves
 from reasoning.tasks.exact import count_sequences
 from reasoning.tasks.vocabulary import TOKENIZER
-from reasoning.values.policy_value import move_sequences, moves_text, policy_values
+from reasoning.values.policy_value import move_sequences, policy_values
 
 PUZZLE = Puzzle((4, 5, 7, 9), 24)
 

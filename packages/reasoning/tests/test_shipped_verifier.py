@@ -11,7 +11,7 @@ from gpt.errors import BadInput
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.shipped import SHIPPED, load_start_model
 from reasoning.verifier.attempts import Attempt, finish_attempts
-from reasoning.verifier.metrics import ranking_accuracy
+from reasoning.verifier.metrics import roc_auc
 from reasoning.verifier.scoring import VerifierValue
 from reasoning.verifier.shipped import SHIPPED_VERIFIER, load_verifier
 
@@ -33,7 +33,7 @@ def test_it_tells_attempts_that_win_from_those_that_do_not():
     scores = VerifierValue(load_verifier().verifier).step_scores(attempts)
     wins = np.array([attempt.wins for attempt in attempts])
     assert 10 < wins.sum() < 100
-    assert ranking_accuracy(np.array([row[-1] for row in scores]), wins) > 0.98
+    assert roc_auc(np.array([row[-1] for row in scores]), wins) > 0.98
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", safetensors.torch.save({})])

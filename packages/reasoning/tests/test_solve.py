@@ -13,7 +13,7 @@ from gpt.text.tokenizers import CharacterTokenizer, save_tokenizer
 from reasoning.cli import main
 from reasoning.commands.solve import watch
 from reasoning.search.cost import Cost
-from reasoning.search.methods import METHODS, Step
+from reasoning.search.methods import METHODS, Progress
 from reasoning.search.pictures import VotePicture
 from reasoning.search.result import Solution
 from reasoning.start.shipped import SHIPPED
@@ -70,7 +70,7 @@ def test_a_puzzle_without_a_solution_is_named_as_such(capsys):
     assert "there is no answer (99 cannot be made of these numbers)" in printed
 
 
-def test_the_steps_are_drawn_in_a_terminal_only():
+def test_the_answers_so_far_are_drawn_in_a_terminal_only():
     class Picture(VotePicture):
         n_drawn = 0
 
@@ -79,12 +79,12 @@ def test_the_steps_are_drawn_in_a_terminal_only():
             return super().__rich__()
 
     solution = Solution(Puzzle((1, 2), 3), "1 + 2", Cost())
-    steps = [Step(solution, Picture({"1 + 2": float(n)}, n)) for n in (1, 2, 3)]
+    answers = [Progress(solution, Picture({"1 + 2": float(n)}, n)) for n in (1, 2, 3)]
     for is_terminal in (False, True):
         Picture.n_drawn = 0
         console = Console(force_terminal=is_terminal, file=io.StringIO())
-        last = watch(iter(steps), console)
-        assert last is steps[-1]
+        last = watch(iter(answers), console)
+        assert last is answers[-1]
         assert (Picture.n_drawn > 0) is is_terminal
 
 

@@ -8,10 +8,11 @@ from gpt.errors import BadInput
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.search.state import SearchState
 from reasoning.start.shipped import load_start_model
+from reasoning.start.traces import moves_text
 from reasoning.tasks.countdown import Puzzle, is_solvable, sample_solution
-from reasoning.values.policy_value import moves_text, policy_values
+from reasoning.values.policy_value import policy_values
 from reasoning.verifier import first_error, labels
-from reasoning.verifier.attempts import Attempt, Sampled, first_lost_step
+from reasoning.verifier.attempts import Attempt, SampledAttempts, first_lost_step
 from reasoning.verifier.data import label_rows
 from reasoning.verifier.first_error import first_errors, search_first_errors
 from reasoning.verifier.labels import StepLabels, label_steps
@@ -34,7 +35,7 @@ def finish_perfectly(model, beginnings, generator):
         rest = Puzzle(state.numbers, attempt.puzzle.target)
         ending = moves_text(tuple(sample_solution(rest, random))) if is_solvable(rest) else "7"
         finished.append(Attempt(attempt.puzzle, f"{attempt.text} {ending}".strip()))
-    return Sampled(finished, 10 * len(beginnings))
+    return SampledAttempts(finished, 10 * len(beginnings))
 
 
 @pytest.fixture

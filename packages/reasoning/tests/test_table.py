@@ -9,26 +9,31 @@ import pytest
 from gpt.errors import BadInput
 from reasoning.cli import main
 from reasoning.search.cost import Cost
+from reasoning.search.tree_policy import uct
 from reasoning.start.data import Tasks
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import load_start_model
 from reasoning.table.chain_rows import CHAIN_ROWS, chain_vote
 from reasoning.table.claims import CHAIN_CLAIMS, COUNTDOWN_CLAIMS, Claim, check_claims
-from reasoning.table.countdown_rows import (
-    COUNTDOWN_ROWS,
+from reasoning.table.countdown_rows import COUNTDOWN_ROWS
+from reasoning.table.measure import ROWS_FILE, RowKey, append_row, open_table, read_rows
+from reasoning.table.report import paired_gain, row_rate
+from reasoning.table.sample_rows import (
     attempts_row,
     best_by_end_test,
     best_by_process,
-    mcts_row,
-    own_verdict_row,
-    puct_row,
     puzzle_sample,
     puzzle_vote,
-    uct_row,
     vote_by_process,
 )
-from reasoning.table.measure import ROWS_FILE, RowKey, append_row, open_table, read_rows
-from reasoning.table.report import paired_gain, row_rate
+from reasoning.table.search_rows import (
+    beam_row,
+    mcts_row,
+    model_and_own_verdict,
+    model_process_and_end_test,
+    random_play_and_end_test,
+    random_play_and_rollouts,
+)
 from reasoning.table.setting import Outcome, Setting
 from reasoning.tasks.chain import Chain
 from reasoning.verifier.model import as_verifier
@@ -72,16 +77,16 @@ def test_attempts_are_bounded_and_cost_more_the_more_there_are(setting):
 
 def test_searches_stay_within_their_states(setting):
     for row in (
-        puct_row(setting),
-        mcts_row(setting, end_test=True),
-        uct_row(setting),
+        mcts_row(setting, random_play_and_end_test),
+        mcts_row(setting, model_process_and_end_test),
+        mcts_row(setting, random_play_and_rollouts, uct),
     ):
         assert all(0 < each.cost.evaluated <= 64 for each in row)
         assert set(rights(row)) <= {0.0, 1.0}
 
 
 def test_a_beam_that_keeps_more_reads_more(setting):
-    narrow, wide = (own_verdict_row(setting, breadth) for breadth in (1, 4))
+    narrow, wide = (beam_row(setting, model_and_own_verdict, n) for n in (1, 4))
     assert sum(each.cost.read for each in narrow) < sum(each.cost.read for each in wide)
 
 
@@ -107,12 +112,18 @@ def test_the_rate_of_a_row_by_hand():
 
 
 def test_gains_are_paired_over_problems():
-    better = np.array([[1.0, 1.0, 0.0, 1.0] * 25])
-    worse = better - np.array([[0.1] * 100])
-    gain = paired_gain(better, worse)  # always 0.1: there is nothing to be uncertain about
+    def outcomes(right):
+        return [[Outcome(float(each), Cost()) for each in right]]
+
+    better = np.array([1.0, 1.0, 0.0, 1.0] * 25)
+    # always 0.1: there is nothing to be uncertain about
+    gain = paired_gain(outcomes(better), outcomes(better - 0.1))
     assert gain.low == pytest.approx(0.1) and gain.high == pytest.approx(0.1)
-    noisy = paired_gain(better, np.roll(better, 1))
-    assert noisy.mean == 0 and noisy.low < 0 < noisy.high
+    noisy = paired_gain(outcomes(better), outcomes(np.roll(better, 1)))
+    assert noisy.estimate == 0 and noisy.low < 0 < noisy.high
+    # seeds are averaged first, so differences that cancel over the seeds do not widen the interval
+    even = paired_gain(outcomes([1, 0] * 50) + outcomes([0, 1] * 50), outcomes([0.5] * 100) * 2)
+    assert even == (0, 0, 0)
 
 
 def test_a_claim_holds_if_its_interval_is_above_its_points_and_its_cost_is_no_higher():

@@ -1,5 +1,7 @@
 """Tree of thoughts with a policy that proposes every legal move, and values that are known."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -122,6 +124,24 @@ def test_no_more_states_are_evaluated_than_allowed(search):
             assert len(tree.evaluated) <= limit
             n_thoughts = len(thoughts_of(tree.root)) - 1
             assert n_thoughts <= limit
+
+
+@pytest.mark.parametrize("search", SEARCHES)
+def test_the_limit_holds_for_what_the_evaluator_and_the_policy_are_given(search):
+    for limit in (1, 7, 20):
+        policy, given = EveryMove(), Counter()
+
+        def half(states, given=given):
+            given.update(state.puzzle for state in states)
+            return [0.5] * len(states)
+
+        evaluate = Estimates(half, uses_end_test=False)
+        for trees in search(PUZZLES, policy, evaluate, 5, max_evaluated=limit):
+            for tree in trees:
+                assert given[tree.puzzle] == len(tree.evaluated) <= limit
+        assert given[PUZZLES[0]] == limit
+        # with a limit below the number of first moves, no moves are proposed after these
+        assert limit > 1 or policy.asked == [SearchState(puzzle) for puzzle in PUZZLES]
 
 
 def test_depth_first_search_prunes_and_backtracks():

@@ -9,8 +9,8 @@ from reasoning.verifier.metrics import (
     calibration_bins,
     highest_rank_correlation,
     rank_correlation,
-    ranking_accuracy,
     ranks,
+    roc_auc,
     value_calibration_error,
 )
 
@@ -29,8 +29,8 @@ def test_the_rank_correlation_by_hand():
 def test_pairs_by_hand():
     truth = np.array([True, False, True, False])
     # 0.9 beats both others, 0.2 beats neither of 0.3 and ties with 0.2
-    assert ranking_accuracy(np.array([0.9, 0.3, 0.2, 0.2]), truth) == (1 + 1 + 0 + 0.5) / 4
-    assert np.isnan(ranking_accuracy(np.array([1.0]), np.array([True])))
+    assert roc_auc(np.array([0.9, 0.3, 0.2, 0.2]), truth) == (1 + 1 + 0 + 0.5) / 4
+    assert np.isnan(roc_auc(np.array([1.0]), np.array([True])))
 
 
 def test_a_truth_of_two_values_bounds_the_rank_correlation():
@@ -38,7 +38,7 @@ def test_a_truth_of_two_values_bounds_the_rank_correlation():
     truth = random.random(5_000) < 0.15
     for noise in (0.0, 0.5, 2.0):
         scores = truth + noise * random.random(5_000) + 1e-9 * random.random(5_000)
-        auc, bound = ranking_accuracy(scores, truth), highest_rank_correlation(truth)
+        auc, bound = roc_auc(scores, truth), highest_rank_correlation(truth)
         assert rank_correlation(scores, truth) == pytest.approx((2 * auc - 1) * bound, abs=1e-3)
     assert bound == pytest.approx(0.62, abs=0.02)
 

@@ -22,6 +22,11 @@ class Interval(NamedTuple):
     low: float
     high: float
 
+    def in_points(self) -> str:
+        """Return a difference of two rates in percentage points, such as `+1.5 (-3.0 to +6.0)`."""
+        estimate, low, high = (100 * number for number in self)
+        return f"{estimate:+.1f} ({low:+.1f} to {high:+.1f})"
+
 
 def wilson_interval(share: float, n: int, level: float = 0.95) -> Interval:
     r"""Compute the interval of a share p of n items.
@@ -71,7 +76,8 @@ def paired_difference(
 ) -> Interval:
     """Compute the mean difference of two scores on the same items, with its bootstrap interval.
 
-    The difference per item removes the variation between easy and hard items.
+    Each resample keeps both scores of an item together, so what makes an item hard for both does
+    not widen the interval.
     """
     return bootstrap_mean(ours - theirs, rng, level)
 

@@ -39,6 +39,12 @@ class Rows(NamedTuple):
         """Return the batch on a device."""
         return Rows(*(each.to(device) for each in self))
 
+    def select_rows(self, numbers: list[int]) -> "Rows":
+        """Return the rows of a micro-batch, without columns that are padding in all of them."""
+        tokens, mask, lengths = (each[numbers] for each in self)
+        width = int(lengths.max())
+        return Rows(tokens[:, :width], mask[:, :width], lengths)
+
 
 def prompt_answer_example(prompt: list[int], answer: list[int]) -> Example:
     """Return a prompt and its answer as one example; only the answer counts in the loss."""

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from gpt.errors import BadInput
 from gpt.runs.progress import report_message
-from reasoning.search.methods import METHODS, Problem, Step
+from reasoning.search.methods import METHODS, Problem, Progress
 from reasoning.start.gate import fresh_chains, held_out_puzzles
 from reasoning.start.shipped import StartModel, load_start_model
 from reasoning.table.grid import LETTERS, rates_grid
@@ -50,10 +50,10 @@ def run(config: DemoConfig) -> int:
     setting = demo_setting(start, config.n_problems)
     config.runs.mkdir(parents=True, exist_ok=True)
     problem = Problem(PUZZLE, start.model, temperature=1.0, n_samples=16, max_evaluated=64, seed=0)
-    steps: dict[str, Step] = {}
+    results: dict[str, Progress] = {}
     for name, method in METHODS.items():
         report_message(f"{name}: {method.about}")
-        [steps[name]] = deque(method.solve(problem), maxlen=1)
+        [results[name]] = deque(method.solve(problem), maxlen=1)
     report_message(f"all methods on {config.n_problems} puzzles and {config.n_problems} chains")
     rates = {
         task: {name: row_rate([row(setting)]) for name, row in rows.items()}
@@ -62,12 +62,12 @@ def run(config: DemoConfig) -> int:
     picture = config.runs / "costs.png"
     draw_costs(rates["countdown"], picture)
     if config.json:
-        print(json.dumps(demo_as_json(steps, rates)))
+        print(json.dumps(demo_as_json(results, rates)))
         return 0
     for name in SHOWN:
         console.print(f"\n{METHODS[name].about}:", highlight=False)
-        console.print(steps[name].picture)
-    console.print(solutions_grid(steps))
+        console.print(results[name].picture)
+    console.print(solutions_grid(results))
     for task, rows in rates.items():
         console.print(rates_grid(task, rows, f"\n{task}: {config.n_problems} problems"))
     console.print(f"(uses: {LETTERS})", highlight=False)
@@ -82,29 +82,31 @@ def demo_setting(start: StartModel, n_problems: int) -> Setting:
     return Setting(puzzles, chains, start.model, verifier, seed=0)
 
 
-def solutions_grid(steps: dict[str, Step]) -> Table:
+def solutions_grid(results: dict[str, Progress]) -> Table:
     """Return the answer of each method to the puzzle, and what it cost."""
     title = f"\n{PUZZLE.target} of {', '.join(map(str, PUZZLE.numbers))}"
     grid = Table("", "answer", "", "generated", "read", "states", "uses", title=title)
     grid.box = None
-    for name, step in steps.items():
-        answer, cost = step.solution.answer, step.solution.cost
-        verdict = "[green]right[/]" if step.solution.fault is None else "[red]wrong[/]"
+    for name, result in results.items():
+        answer, cost = result.solution.answer, result.solution.cost
+        verdict = "[green]right[/]" if result.solution.fault is None else "[red]wrong[/]"
         spent = map(str, (cost.generated, cost.read, cost.evaluated))
         letters = " ".join(oracle[0] for oracle in METHODS[name].oracles)
         grid.add_row(name, answer or "none", verdict, *spent, letters)
     return grid
 
 
-def demo_as_json(steps: dict[str, Step], rates: dict[str, dict[str, RowRate]]) -> dict[str, object]:
+def demo_as_json(
+    results: dict[str, Progress], rates: dict[str, dict[str, RowRate]]
+) -> dict[str, object]:
     """Return the answers to the puzzle, and the rates."""
     answers = {
         name: {
-            "answer": step.solution.answer,
-            "right": step.solution.fault is None,
-            "cost": asdict(step.solution.cost),
+            "answer": result.solution.answer,
+            "right": result.solution.fault is None,
+            "cost": asdict(result.solution.cost),
         }
-        for name, step in steps.items()
+        for name, result in results.items()
     }
     rows = {
         task: {name: rate._asdict() for name, rate in rows.items()} for task, rows in rates.items()

@@ -7,13 +7,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gpt.evaluation.intervals import Interval
 from gpt.files import write_atomically
 from gpt.runs.folder import RunFolder
 from gpt.runs.progress import report_message
 from gpt.runs.training_run import TrainingRun
 from reasoning.distillation.report import compare_models
 from reasoning.distillation.run import DistillConfig, create_distillation, train_student
-from reasoning.evaluation.paired import PairedDifference
 from reasoning.start.gate import held_out_puzzles
 from reasoning.start.loading import load_reasoner
 
@@ -54,13 +54,15 @@ def report_student(folder: RunFolder, config: DistillConfig) -> None:
 
 def print_student(report: dict[str, Any]) -> None:
     """Print the rates as a table."""
-    table = Table("held-out puzzles", "parameters", "pass@1", "pass@8", "above before", box=None)
+    table = Table(
+        "held-out puzzles", "parameters", "pass@1", "pass@8", "above before, points", box=None
+    )
     for name, rates in report.items():
         table.add_row(
             name,
             f"{rates['n_parameters']:,}",
             f"{rates['pass_at_1']:.1%}",
             f"{rates['pass_at_n']:.1%}",
-            str(PairedDifference(**rates["above before"])),
+            Interval(**rates["above before"]).in_points(),
         )
     Console().print(table)

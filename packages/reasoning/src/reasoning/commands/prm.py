@@ -16,7 +16,7 @@ from reasoning.verifier.data import VerifierKind
 from reasoning.verifier.localisation import choose_threshold
 from reasoning.verifier.report import VerifierReport, report_verifier
 from reasoning.verifier.run import (
-    REPORTS_FILE,
+    VERIFIER_REPORT,
     PRMConfig,
     create_verifier_run,
     load_trained_verifier,
@@ -75,7 +75,7 @@ def finish_verifier(folder: RunFolder, config: PRMConfig) -> None:
     settings = folder.read_config()["command"]
     recipe = {name: settings[name] for name in VERIFIER_RECIPE}
     written = report.as_json()
-    write_atomically(folder.path / REPORTS_FILE, json.dumps(written, indent=1).encode())
+    write_atomically(folder.path / VERIFIER_REPORT, json.dumps(written, indent=1).encode())
     trained = TrainedVerifier(verifier, config.kind, recipe, threshold, written)
     save_verifier(folder.path / VERIFIER_FILE, trained)
     if config.json:
@@ -91,7 +91,7 @@ def print_verifier_report(report: VerifierReport) -> None:
     console = Console()
     table = Table("states after", "n", "V* = 1", "rho V*", "at most", "AUC", "rho V^pi", box=None)
     for name, each in report.rankings.items():
-        numbers = (each.rho_best, each.rho_ceiling, each.auc, each.rho_policy)
+        numbers = (each.rho_v_star, each.rho_v_star_ceiling, each.auc, each.rho_v_pi)
         cells = (f"{number:.2f}" for number in numbers)
         table.add_row(name, str(each.n), f"{each.winnable:.1%}", *cells)
     console.print(table)
@@ -105,10 +105,10 @@ def print_verifier_report(report: VerifierReport) -> None:
         for kind, each in kinds.items():
             table.add_row(name, kind, str(each.n), f"{each.found:.1%}", f"{each.first_step:.1%}")
     console.print(table)
-    table = Table("best of 8 by", "right", "95 % interval", "over vote", "95 %", box=None)
+    table = Table("best of 8 by", "right", "95 % interval", "points over vote", box=None)
     for name, each in report.choices.items():
-        gain = f"{each.over_vote_low:+.1%} to {each.over_vote_high:+.1%}"
-        interval = f"{each.low:.1%} to {each.high:.1%}"
-        table.add_row(name, f"{each.rate:.1%}", interval, f"{each.over_vote:+.1%}", gain)
+        rate, low, high = each.rate
+        interval = f"{low:.1%} to {high:.1%}"
+        table.add_row(name, f"{rate:.1%}", interval, each.over_vote.in_points())
     console.print(table)
     print(", ".join(f"{name}: {n:,} tokens" for name, n in report.tokens.items()))

@@ -15,7 +15,7 @@ from tyro.conf import Positional, arg
 
 from gpt.errors import BadInput, check_seed
 from gpt.generation.sampling import check_sampling_settings
-from reasoning.search.methods import METHODS, Method, Problem, Step
+from reasoning.search.methods import METHODS, Method, Problem, Progress
 from reasoning.search.result import Solution
 from reasoning.start.loading import SHIPPED_NAME, load_reasoner
 from reasoning.tasks.countdown import LARGEST_RESULT, Puzzle, is_solvable
@@ -84,34 +84,34 @@ def run(config: SolveConfig) -> int:
         config.seed,
     )
     method, console = METHODS[config.method], Console()
-    steps = method.solve(problem)
-    step = last_step(steps) if config.json else watch(steps, console)
+    answers = method.solve(problem)
+    result = last_progress(answers) if config.json else watch(answers, console)
     if config.json:
-        print(json.dumps(step_as_json(config.method, step)))
+        print(json.dumps(result_as_json(config.method, result)))
     else:
-        console.print(step.picture)
-        print_solution(step.solution, method, console)
+        console.print(result.picture)
+        print_solution(result.solution, method, console)
     return 0
 
 
-def last_step(steps: Iterator[Step]) -> Step:
-    """Return the last step of a method, its result."""
-    return deque(steps, maxlen=1)[0]
+def last_progress(answers: Iterator[Progress]) -> Progress:
+    """Return the last answer of a method, its result."""
+    return deque(answers, maxlen=1)[0]
 
 
-def watch(steps: Iterator[Step], console: Console) -> Step:
-    """Return the last step; in a terminal, show the earlier ones while the method works."""
+def watch(answers: Iterator[Progress], console: Console) -> Progress:
+    """Return the last answer; in a terminal, show the earlier ones while the method works."""
     if not console.is_terminal:
-        return last_step(steps)
-    shown = step = None
-    # the picture changes while the method works, so it is drawn between steps only
+        return last_progress(answers)
+    shown = progress = None
+    # the picture changes while the method works, so it is drawn between two answers only
     with Live(console=console, auto_refresh=False, transient=True) as live:
-        for step in steps:
+        for progress in answers:
             if shown is None or time.monotonic() - shown > FRAME_S:
-                live.update(step.picture, refresh=True)
+                live.update(progress.picture, refresh=True)
                 shown = time.monotonic()
-    assert step is not None, "every method yields at least one step"
-    return step
+    assert progress is not None, "every method yields at least one answer"
+    return progress
 
 
 def print_solution(solution: Solution, method: Method, console: Console) -> None:
@@ -132,9 +132,9 @@ def print_solution(solution: Solution, method: Method, console: Console) -> None
     console.print(table)
 
 
-def step_as_json(name: str, step: Step) -> dict[str, Any]:
+def result_as_json(name: str, result: Progress) -> dict[str, Any]:
     """Return the result of a method with all of its picture."""
-    solution = step.solution
+    solution = result.solution
     return {
         "target": solution.puzzle.target,
         "numbers": solution.puzzle.numbers,
@@ -145,5 +145,5 @@ def step_as_json(name: str, step: Step) -> dict[str, Any]:
         "fault": solution.fault,
         "solvable": is_solvable(solution.puzzle),
         "cost": asdict(solution.cost),
-        **step.picture.as_json(),
+        **result.picture.as_json(),
     }

@@ -127,7 +127,9 @@ def table_as_json(
             {
                 "task": task,
                 **each.claim._asdict(),
-                **each.gain._asdict(),
+                "mean": each.gain.estimate,
+                "low": each.gain.low,
+                "high": each.gain.high,
                 "more_tokens": each.more_tokens,
                 "holds": each.holds,
             }

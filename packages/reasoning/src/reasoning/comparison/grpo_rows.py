@@ -150,8 +150,8 @@ def answer_batch(
     rows = answers_as_rows(answers)
     mask = aligned_answer_mask(rows)
     advantages = group_advantages(torch.tensor(answers.rewards), config.group_size, config.scaling)
-    lengths = config.group_loss.lengths(mask, config.max_new_tokens)
-    return RolloutBatch(rows, mask, old_logprobs, reference_logprobs, advantages, lengths)
+    divisors = config.group_loss.divisors(mask, config.max_new_tokens)
+    return RolloutBatch(rows, mask, old_logprobs, reference_logprobs, advantages, divisors)
 
 
 def our_loss(inputs: LossInputs, config: GRPOHyperparameters) -> tuple[LossAndGradient, float]:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from jaxtyping import Bool
 
+from gpt.evaluation.intervals import paired_difference
 from gpt.model.gpt import GPT
 from reasoning.evaluation.answers import solves_puzzle
-from reasoning.evaluation.paired import paired_difference
 from reasoning.evaluation.pass_rates import pass_rates
 from reasoning.evaluation.sampling import sample_texts
 from reasoning.start.gate import MAX_TRACE, N_SAMPLES
@@ -42,7 +42,7 @@ def compare_models(
         | {
             "n_parameters": models[name].n_parameters(),
             f"above {baseline}": paired_difference(
-                right.mean(axis=1), solved[baseline].mean(axis=1)
+                right.mean(axis=1), solved[baseline].mean(axis=1), np.random.default_rng(0)
             )._asdict(),
         }
         for name, right in solved.items()

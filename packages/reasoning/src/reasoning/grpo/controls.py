@@ -86,11 +86,8 @@ def rejection_sft(
                     own = sorted(local_rows(numbers).tolist(), key=row_lengths.__getitem__)
                     parts = split_into_batches(own, micro_batch_size)
                     for part in training.micro_batches(parts):
-                        tokens, mask, lengths = (each[part] for each in rows)
-                        width = int(lengths.max())
-                        own_rows = Rows(tokens[:, :width], mask[:, :width], lengths)
                         with without_dropout(policy):
-                            total, terms = sft_loss(training.model, own_rows)
+                            total, terms = sft_loss(training.model, rows.select_rows(part))
                         training.backward(LossSum(factor * total, terms))
                     updates.append(training.update())
 

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from gpt.evaluation.intervals import paired_difference
 from gpt.model.gpt import GPT
 from gpt.policy.policy import Policy, share_layers_as
 from gpt.policy.rollouts import rollout
@@ -16,7 +17,6 @@ from reasoning.evaluation.pass_rates import pass_at_k
 from reasoning.evaluation.sampling import ROWS_AT_ONCE, sample_texts
 from reasoning.grpo.rewards import TextReward, checked_scores
 from reasoning.tasks.vocabulary import TOKENIZER
-from reasoning.voting.curve import bootstrap_interval
 
 EVALUATION_FILE = "evaluation.json"
 """Name of the report in a run folder."""
@@ -104,13 +104,9 @@ def compare_evaluations(before: TaskEvaluation, after: TaskEvaluation) -> dict[s
     """
     gains = {}
     for name in ("scores", "greedy"):
-        change = getattr(after, name) - getattr(before, name)
-        low, high = bootstrap_interval(change, np.random.default_rng(0))
-        gains["score" if name == "scores" else name] = {
-            "gain": float(change.mean()),
-            "low": low,
-            "high": high,
-        }
+        pair = getattr(after, name), getattr(before, name)
+        gain, low, high = paired_difference(*pair, np.random.default_rng(0))
+        gains["score" if name == "scores" else name] = {"gain": gain, "low": low, "high": high}
     report = {"before": asdict(before.rates), "after": asdict(after.rates), "gains": gains}
     problems = {}
     for when, found in (("before", before), ("after", after)):

@@ -52,20 +52,19 @@ class RolloutBatch(NamedTuple):
     """Equal to `old_logprobs` if there is no reference."""
     advantages: Float[Tensor, " B"]
     """One per answer, shared by its tokens."""
-    lengths: Float[Tensor, " B"]
-    """Divisors of the sum over the tokens of each answer; see `losses`."""
+    divisors: Float[Tensor, " B"]
+    """What the sum over the tokens of each answer is divided by; see `losses`."""
 
     def select_rows(self, numbers: list[int]) -> "RolloutBatch":
         """Return the rows of a micro-batch, without columns that are padding in all of them."""
-        tokens, mask, lengths = (each[numbers] for each in self.rows)
-        width, answer_width = int(lengths.max()), int(mask.sum(dim=1).max())
+        width = int(self.mask[numbers].sum(dim=1).max())
         return RolloutBatch(
-            Rows(tokens[:, :width], mask[:, :width], lengths),
-            self.mask[numbers, :answer_width],
-            self.old_logprobs[numbers, :answer_width],
-            self.reference_logprobs[numbers, :answer_width],
+            self.rows.select_rows(numbers),
+            self.mask[numbers, :width],
+            self.old_logprobs[numbers, :width],
+            self.reference_logprobs[numbers, :width],
             self.advantages[numbers],
-            self.lengths[numbers],
+            self.divisors[numbers],
         )
 
 
@@ -167,11 +166,11 @@ def grpo(
             kept = np.arange(len(mask))
             if config.skip_flat_groups and not is_flat.all():
                 kept = kept[~is_flat.numpy(force=True)]
-            # skipped answers are in no minibatch, so their length does not matter
-            lengths = torch.ones_like(advantages)
-            kept_lengths = config.group_loss.lengths(mask[kept], config.max_new_tokens)
-            lengths[kept] = kept_lengths.to(lengths.dtype)
-            batch = RolloutBatch(rows, mask, old_logprobs, reference_logprobs, advantages, lengths)
+            # skipped answers are in no minibatch, so their divisor does not matter
+            divisors = torch.ones_like(advantages)
+            kept_divisors = config.group_loss.divisors(mask[kept], config.max_new_tokens)
+            divisors[kept] = kept_divisors.to(divisors.dtype)
+            batch = RolloutBatch(rows, mask, old_logprobs, reference_logprobs, advantages, divisors)
 
             # several epochs of minibatches on the same answers
             updates: list[StepRecord] = []
@@ -207,9 +206,9 @@ def grpo(
 def minibatch_loss(policy: Any, batch: RolloutBatch, config: GRPOHyperparameters) -> MinibatchLoss:
     """Sum the loss over the answers of a micro-batch (Shao et al. 2024, eq. 3).
 
-    loss = mean over the answers i of (sum over t of L_it + kl_coef KL_it) / length_i
+    loss = mean over the answers i of (sum over t of L_it + kl_coef KL_it) / divisor_i
 
-    L_it and length_i are those of `losses`; for GRPO, with ratio_it = pi(y_it) / pi_old(y_it),
+    L_it and divisor_i are those of `losses`; for GRPO, with ratio_it = pi(y_it) / pi_old(y_it),
     L_it = -min(ratio_it A_i, clip(ratio_it, 1 - epsilon, 1 + epsilon) A_i).
     """
     rows, mask = batch.rows, batch.mask
@@ -222,7 +221,7 @@ def minibatch_loss(policy: Any, batch: RolloutBatch, config: GRPOHyperparameters
     if config.kl_coef > 0:
         kl = kl_token_losses(logprobs, batch.old_logprobs, batch.reference_logprobs, mask)
         losses = losses + config.kl_coef * kl
-    per_answer = losses.sum(dim=1) / batch.lengths
+    per_answer = losses.sum(dim=1) / batch.divisors
     # the step divides by the answers of all its micro-batches
     loss = LossSum(per_answer.sum(), len(mask))
     return MinibatchLoss(loss, int(clipped.sum()), int(mask.sum()))

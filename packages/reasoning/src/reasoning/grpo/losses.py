@@ -144,9 +144,9 @@ class GroupLoss(NamedTuple):
     """A member of the family: its token loss, its divisors and its limits."""
 
     token_losses: Callable[..., TokenLosses]
-    lengths: Callable[[Bool[Tensor, "B A"], int], Float[Tensor, " B"]]
-    """Returns the divisors of the sums over each answer's tokens, from the mask of the whole
-    rollout and max_new_tokens."""
+    divisors: Callable[[Bool[Tensor, "B A"], int], Float[Tensor, " B"]]
+    """Returns what to divide the sums over each answer's tokens by, from the mask of the
+    whole rollout and max_new_tokens."""
     epsilon_low: float
     epsilon_high: float
 

@@ -106,7 +106,7 @@ def smooth_curve(log: list[dict[str, Any]], window: int) -> dict[str, list[float
     }
 
 
-def write_record(record: dict[str, Any]) -> str:
+def record_text(record: dict[str, Any]) -> str:
     """Return a record as text: one line per entry, numbers side by side."""
     lines = [f" {json.dumps(name)}: {json.dumps(value)}" for name, value in record.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"

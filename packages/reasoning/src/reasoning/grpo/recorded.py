@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from rich.table import Table
 
 from gpt.errors import BadInput
-from reasoning.evaluation.paired import PairedDifference, paired_difference
+from gpt.evaluation.intervals import Interval, paired_difference
 from reasoning.evaluation.pass_rates import pass_at_k
 from reasoning.grpo.evaluation import EVALUATION_SAMPLES, FLAT_GROUP_SIZE
 
@@ -48,11 +48,12 @@ class RecordedRun(NamedTuple):
         k = int(rate.removeprefix("pass@"))
         return np.array([pass_at_k(n, int(each), k) for each in right])
 
-    def gain(self, rate: Rate) -> PairedDifference:
+    def gain(self, rate: Rate) -> Interval:
         """Return by how much the training raised a rate, paired over problems."""
-        return paired_difference(self.rates(rate, "after"), self.rates(rate, "before"))
+        after, before = self.rates(rate, "after"), self.rates(rate, "before")
+        return paired_difference(after, before, np.random.default_rng(0))
 
-    def advantage_over(self, other: "RecordedRun", rate: Rate) -> PairedDifference:
+    def advantage_over(self, other: "RecordedRun", rate: Rate) -> Interval:
         """Return by how much a rate is higher after this run than after another one, paired.
 
         Raises:
@@ -61,7 +62,8 @@ class RecordedRun(NamedTuple):
         """
         if not np.array_equal(self.rates("pass@1", "before"), other.rates("pass@1", "before")):
             raise BadInput(f"{self.title} and {other.title} did not begin with the same rates")
-        return paired_difference(self.rates(rate, "after"), other.rates(rate, "after"))
+        ours, theirs = self.rates(rate, "after"), other.rates(rate, "after")
+        return paired_difference(ours, theirs, np.random.default_rng(0))
 
     @property
     def title(self) -> str:
@@ -130,7 +132,7 @@ def gains_table(runs: Sequence[RecordedRun], rates: Sequence[Rate] = ("pass@1", 
     """Return the gain of each run in points, with its 95 % interval over problems."""
     table = Table("method", "seed", *rates, box=None)
     for run in runs:
-        table.add_row(run.method, str(run.seed), *(points(run.gain(rate)) for rate in rates))
+        table.add_row(run.method, str(run.seed), *(run.gain(rate).in_points() for rate in rates))
     return table
 
 
@@ -140,15 +142,9 @@ def differences_table(
     """Return by how much GRPO ends above each control of the same seed, paired over problems."""
     table = Table("GRPO above", "seed", *rates, box=None)
     for run, other in pairs_of_methods(runs):
-        cells = (points(run.advantage_over(other, rate)) for rate in rates)
+        cells = (run.advantage_over(other, rate).in_points() for rate in rates)
         table.add_row(other.method, str(run.seed), *cells)
     return table
-
-
-def points(difference: PairedDifference) -> str:
-    """Return a difference in points with its interval, for a table."""
-    mean, low, high = (100 * number for number in difference)
-    return f"{mean:+.1f} ({low:+.1f} to {high:+.1f})"
 
 
 def draw_curves(axes: Axes, runs: Sequence[RecordedRun], name: str, factor: int = 1) -> None:

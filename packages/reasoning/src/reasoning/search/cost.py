@@ -5,6 +5,7 @@ whose parent was read before costs only the tokens of its last move.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reasoning.tasks.countdown import Puzzle
@@ -21,6 +22,14 @@ class Cost:
     evaluated: int = 0
     """States that got a value, each once, however many moves lead to the same numbers. States of
     rollouts are included."""
+
+
+def generated_tokens(answer: Sequence[object], limit: int) -> int:
+    """Return how many tokens a model generated for an answer: its own and its stop token.
+
+    An answer of `limit` tokens was cut off, and has no stop token.
+    """
+    return min(len(answer) + 1, limit)
 
 
 class Meter:

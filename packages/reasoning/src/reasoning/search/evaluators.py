@@ -100,24 +100,16 @@ class SequenceChance:
 
     def __init__(self, policy: MovePolicy) -> None:
         self.policy = policy
-        self.chances: dict[SearchState, dict] = {}
 
     def __call__(self, states: Sequence[SearchState]) -> list[float]:
         """Return the product of the chances of the moves of each state."""
-        paths = {state: states_before(state) for state in states}
-        unread = {each for path in paths.values() for each in path} - self.chances.keys()
-        ordered = sorted(unread, key=lambda state: (state.puzzle, state.moves))
-        self.chances |= zip(ordered, self.policy.move_chances(ordered), strict=True)
-        return [
-            math.prod(
-                (
-                    self.chances[each][move]
-                    for each, move in zip(paths[state], state.moves, strict=True)
-                ),
-                start=1.0,
-            )
-            for state in states
-        ]
+        before = list(dict.fromkeys(each for state in states for each in states_before(state)))
+        chances = dict(zip(before, self.policy.move_chances(before), strict=True))
+        values = []
+        for state in states:
+            path = zip(states_before(state), state.moves, strict=True)
+            values.append(math.prod((chances[each][move] for each, move in path), start=1.0))
+        return values
 
 
 def states_before(state: SearchState) -> list[SearchState]:

@@ -20,17 +20,20 @@ from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.policy.rows import split_into_batches
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
-from reasoning.search.cost import Meter
+from reasoning.search.cost import Meter, generated_tokens
 from reasoning.search.state import Moves, SearchState
-from reasoning.start.traces import countdown_prompt, parse_move
+from reasoning.start.traces import (
+    STEP_END,
+    STEP_TOKENS,
+    countdown_prompt,
+    moves_text,
+    parse_move,
+)
 from reasoning.tasks.countdown import Move, Numbers, after_move, legal_moves
 from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
-from reasoning.values.policy_value import moves_text
 
-MOVE_LENGTH = 6
-"""Tokens of a move: `7 + 3 = 10 ;`."""
 ATTEMPT_STOPS = {TOKENIZER.end_of_text, *TOKENIZER.encode(f"{HIT} {MISS} {WAIT} {ANSWER}")}
-MOVE_STOPS = {*ATTEMPT_STOPS, *TOKENIZER.encode(";")}
+MOVE_STOPS = {*ATTEMPT_STOPS, *TOKENIZER.encode(STEP_END)}
 
 
 class LanguageModel:
@@ -40,6 +43,8 @@ class LanguageModel:
         self, model: GPT, generator: torch.Generator, meter: Meter, temperature: float = 1.0
     ) -> None:
         self.model, self.meter = model, meter
+        self.known_chances: dict[SearchState, dict[Move, float]] = {}
+        """Chances of the moves of all states that were read, so that each is read only once."""
         self.sampler = partial(sample_token, temperature=temperature, generator=generator)
         self.n_sampled = 0
         """Texts that were sampled."""
@@ -48,9 +53,9 @@ class LanguageModel:
 
     def sample_moves(self, states: Sequence[SearchState], n: int) -> list[list[Move]]:
         """Sample `n` next moves of each state; a text that is no legal move is left out."""
-        samples = self.sample_words(states, n, MOVE_LENGTH, MOVE_STOPS)
+        samples = self.sample_words(states, n, STEP_TOKENS, MOVE_STOPS)
         found = [
-            [parse_moves(state.numbers, [*words, ";"]) for words in texts]
+            [parse_moves(state.numbers, [*words, STEP_END]) for words in texts]
             for state, texts in zip(states, samples, strict=True)
         ]
         kept = [[moves[0] for moves in row if moves and len(moves) == 1] for row in found]
@@ -68,7 +73,7 @@ class LanguageModel:
         }
         playable = [state for state in endings if legal_moves(state.numbers)]
         n_moves = max((len(state.numbers) - 1 for state in playable), default=0)
-        samples = self.sample_words(playable, n, n_moves * MOVE_LENGTH + 1, ATTEMPT_STOPS)
+        samples = self.sample_words(playable, n, n_moves * STEP_TOKENS + 1, ATTEMPT_STOPS)
         for state, texts in zip(playable, samples, strict=True):
             found = [parse_moves(state.numbers, words) for words in texts]
             complete = len(state.numbers) - 1
@@ -88,17 +93,22 @@ class LanguageModel:
                 self.model, prompts, max_new_tokens, self.sampler, frozenset(stops)
             )
             for state, tokens in zip(batch, sampled, strict=True):
-                # the stop token was generated too, unless the text was cut off
-                self.meter.generated[state.puzzle] += min(len(tokens) + 1, max_new_tokens)
+                self.meter.generated[state.puzzle] += generated_tokens(tokens, max_new_tokens)
                 texts.append(as_words(tokens))
         self.n_sampled += len(rows)
         return [texts[begin : begin + n] for begin in range(0, len(texts), n)]
 
     def move_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
         """Return the chance of each legal move of each state; they sum to 1 for each state."""
+        unread = list(dict.fromkeys(each for each in states if each not in self.known_chances))
+        self.known_chances |= zip(unread, self.read_chances(unread), strict=True)
+        return [self.known_chances[state] for state in states]
+
+    def read_chances(self, states: Sequence[SearchState]) -> list[dict[Move, float]]:
+        """Read different states, and return the chance of each legal move of each."""
         moves = [(state, move) for state in states for move in legal_moves(state.numbers)]
         beginnings = list(dict.fromkeys((state, *move[:2]) for state, move in moves))
-        for state in dict.fromkeys(state for state, _ in moves):
+        for state in states:
             self.meter.read[state.puzzle] += reading_cost(state)
         if not moves:
             return [{} for _ in states]
@@ -149,10 +159,10 @@ def as_words(tokens: Sequence[int]) -> list[str]:
 
 
 def parse_moves(numbers: Numbers, words: Sequence[str]) -> Moves | None:
-    """Return the moves `x op y = z ;` that the words spell, or None if one of them is not legal."""
+    """Return the moves of the steps `x op y = z ;`, or None if one of them is not legal."""
     moves: Moves = ()
-    for begin in range(0, len(words), MOVE_LENGTH):
-        move = parse_move(" ".join(words[begin : begin + MOVE_LENGTH]), numbers)
+    for begin in range(0, len(words), STEP_TOKENS):
+        move = parse_move(" ".join(words[begin : begin + STEP_TOKENS]), numbers)
         if move is None:
             return None
         moves, numbers = (*moves, move), after_move(numbers, move)
@@ -167,4 +177,4 @@ def reading_cost(state: SearchState) -> int:
     """
     moves = legal_moves(state.numbers)
     n_beginnings = len({move.left for move in moves}) + len({move[:2] for move in moves})
-    return n_beginnings + (4 if state.moves else 0)
+    return n_beginnings + (4 if moves and state.moves else 0)

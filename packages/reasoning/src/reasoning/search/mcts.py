@@ -50,13 +50,13 @@ class Simulation(NamedTuple):
     """A path from the root of a tree to a leaf."""
 
     tree: SearchTree[Node]
-    steps: list[tuple[Node, Branch]]
+    path: list[tuple[Node, Branch]]
     leaf: Node
 
     @property
     def state(self) -> SearchState:
         """The leaf, with the moves of this path; other moves may lead to the same leaf."""
-        return SearchState(self.tree.puzzle, tuple(branch.move for _, branch in self.steps))
+        return SearchState(self.tree.puzzle, tuple(branch.move for _, branch in self.path))
 
 
 def mcts(
@@ -89,7 +89,7 @@ def mcts(
         first_visits = [each for each, _ in counted if each.leaf.visits == 0]
         priors = policy.move_chances([each.state for each in first_visits])
         for each, chances in zip(first_visits, priors, strict=True):
-            if config.root_noise and not each.steps:
+            if config.root_noise and not each.path:
                 chances = add_noise(chances, random)
             for move, prior in chances.items():
                 child = nodes[each.tree.puzzle, each.state.child(move).numbers]
@@ -98,7 +98,7 @@ def mcts(
         # back up
         for each, value in counted:
             each.leaf.back_up(value)
-            for node, branch in each.steps:
+            for node, branch in each.path:
                 node.back_up(value)
                 branch.back_up(value)
             has_won = evaluate.uses_end_test and each.tree.best_value == 1
@@ -111,10 +111,10 @@ def mcts(
 
 def select(tree: SearchTree[Node], branch_score: BranchScore) -> Simulation:
     """Follow the move with the highest score down to a node that is new or has no legal move."""
-    steps, node = [], tree.root
+    path, node = [], tree.root
     while node.branches:
         open_branches = (branch for branch in node.branches if not branch.child.is_exhausted)
         branch = max(open_branches, key=partial(branch_score, node))
-        steps.append((node, branch))
+        path.append((node, branch))
         node = branch.child
-    return Simulation(tree, steps, node)
+    return Simulation(tree, path, node)

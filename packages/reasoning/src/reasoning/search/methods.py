@@ -1,4 +1,4 @@
-"""The methods of `reasoning solve`, by name: each yields its best answer so far, step by step.
+"""The methods of `reasoning solve`, by name: each yields its best answer so far, again and again.
 
 To add a method, write a generator that takes a `Problem`, and give it a line in METHODS.
 """
@@ -67,22 +67,22 @@ class Problem:
         return LanguageModel(self.model, self.generator(), Meter(), self.temperature)
 
 
-class Step(NamedTuple):
-    """The best answer of a method so far, with a picture; its last step is the result."""
+class Progress(NamedTuple):
+    """The best answer of a method so far, with a picture; the last one is the result."""
 
     solution: Solution
     picture: Picture
 
 
-def sample(problem: Problem) -> Iterator[Step]:
+def sample(problem: Problem) -> Iterator[Progress]:
     """Sample one trace, whose answer is the result."""
     [(text, solution)] = sample_trace(
         problem.model, [problem.puzzle], problem.generator(), problem.temperature
     )
-    yield Step(solution, TracePicture(text))
+    yield Progress(solution, TracePicture(text))
 
 
-def vote(problem: Problem) -> Iterator[Step]:
+def vote(problem: Problem) -> Iterator[Progress]:
     """Sample traces, a few at a time, and count their answers."""
     generator, answers, n_generated = problem.generator(), [], 0
     while len(answers) < problem.n_samples:
@@ -91,10 +91,10 @@ def vote(problem: Problem) -> Iterator[Step]:
         answers += [solution.answer for _, solution in traces]
         n_generated += sum(solution.cost.generated for _, solution in traces)
         solution = Solution(problem.puzzle, majority_vote(answers), Cost(n_generated))
-        yield Step(solution, VotePicture(count_votes(answers), len(answers)))
+        yield Progress(solution, VotePicture(count_votes(answers), len(answers)))
 
 
-def best_of_n(problem: Problem) -> Iterator[Step]:
+def best_of_n(problem: Problem) -> Iterator[Progress]:
     """Sample traces, and take the answer of the trace whose last attempt scores highest."""
     generator, meter, n_generated = problem.generator(), Meter(), 0
     value, scores = VerifierValue(load_verifier().verifier, meter), dict[str, float]()
@@ -109,10 +109,10 @@ def best_of_n(problem: Problem) -> Iterator[Step]:
             scores[answer] = max(score, scores.get(answer, 0.0))
         best = max(scores, key=lambda answer: scores[answer], default=None)
         cost = Cost(n_generated, meter.read[problem.puzzle])
-        yield Step(Solution(problem.puzzle, best, cost), ScorePicture(scores))
+        yield Progress(Solution(problem.puzzle, best, cost), ScorePicture(scores))
 
 
-def tot(problem: Problem) -> Iterator[Step]:
+def tot(problem: Problem) -> Iterator[Progress]:
     """Search breadth first through the likeliest moves; one rollout of the model values a state."""
     policy = problem.policy()
     for [tree] in breadth_first_search(
@@ -122,10 +122,10 @@ def tot(problem: Problem) -> Iterator[Step]:
         n_proposals=8,
         max_evaluated=problem.max_evaluated,
     ):
-        yield Step(tree.solution(policy.meter), ThoughtPicture(tree))
+        yield Progress(tree.solution(policy.meter), ThoughtPicture(tree))
 
 
-def tot_dfs(problem: Problem) -> Iterator[Step]:
+def tot_dfs(problem: Problem) -> Iterator[Progress]:
     """Search depth first through the likeliest moves; the model's own chances give values."""
     policy = problem.policy()
     for [tree] in depth_first_search(
@@ -135,16 +135,16 @@ def tot_dfs(problem: Problem) -> Iterator[Step]:
         threshold=1e-3,
         max_evaluated=problem.max_evaluated,
     ):
-        yield Step(tree.solution(policy.meter), ThoughtPicture(tree))
+        yield Progress(tree.solution(policy.meter), ThoughtPicture(tree))
 
 
-def mcts_with_model(problem: Problem) -> Iterator[Step]:
+def mcts_with_model(problem: Problem) -> Iterator[Progress]:
     """Search with PUCT, the model's chances, and rollouts of the model."""
     policy = problem.policy()
     yield from tree_search(problem, policy, puct, policy.meter)
 
 
-def mcts_without_model(problem: Problem) -> Iterator[Step]:
+def mcts_without_model(problem: Problem) -> Iterator[Progress]:
     """Search with UCT, uniform chances, and random rollouts."""
     policy = RandomPlay(np.random.default_rng(problem.seed))
     yield from tree_search(problem, policy, uct, Meter())
@@ -152,19 +152,19 @@ def mcts_without_model(problem: Problem) -> Iterator[Step]:
 
 def tree_search(
     problem: Problem, policy: MovePolicy, branch_score: BranchScore, meter: Meter
-) -> Iterator[Step]:
+) -> Iterator[Progress]:
     """Search until an attempt wins, or until as many states were evaluated as are allowed."""
     config = MCTSConfig(MAX_SIMULATIONS, problem.max_evaluated)
     random = np.random.default_rng(problem.seed)
     puzzles = [problem.puzzle]
     for [tree] in mcts(puzzles, policy, Rollouts(policy), branch_score, config, random):
-        yield Step(tree.solution(meter), BranchPicture(tree))
+        yield Progress(tree.solution(meter), BranchPicture(tree))
 
 
 class Method(NamedTuple):
     """A method with the oracles that it uses."""
 
-    solve: Callable[[Problem], Iterator[Step]]
+    solve: Callable[[Problem], Iterator[Progress]]
     oracles: tuple[str, ...]
     """Among the model, a verifier, the rules (which moves are legal) and the end test."""
     about: str

@@ -48,7 +48,8 @@ class SearchTree(Generic[_Node]):
     evaluated: set[Numbers] = field(default_factory=set)
     """States that got a value, as the numbers that are left."""
     is_finished: bool = False
-    """Set when `mcts` has ended for this puzzle, or when depth-first search reached its limit."""
+    """Set when `mcts` has ended for this puzzle, or a rollout of depth-first search exceeded the
+    limit on states."""
 
     def add(self, state: SearchState, evaluation: StateEvaluation, limit: int | None) -> bool:
         """Record an evaluation, or return False if the tree would then exceed `limit` states."""

@@ -20,7 +20,7 @@ from gpt.errors import BadInput
 from gpt.model.gpt import GPT
 from reasoning.evaluation.answers import count_attempts, final_answer
 from reasoning.evaluation.sampling import sample_texts
-from reasoning.search.cost import Cost
+from reasoning.search.cost import Cost, generated_tokens
 from reasoning.search.evaluators import Evaluator
 from reasoning.search.model import MovePolicy
 from reasoning.search.result import SearchTree, Solution, check_distinct
@@ -49,11 +49,20 @@ class ThoughtTree(SearchTree[Thought]):
     known: set[Numbers] = field(default_factory=set)
     """Numbers left in the states that were ever proposed."""
 
-    def children_after(self, thought: Thought, moves: Sequence[Move]) -> list[Thought]:
-        """Return the states after the moves as new thoughts, and skip states that are known."""
+    def has_room(self, max_evaluated: int | None) -> bool:
+        """Whether one more state may be evaluated; all that were proposed are or will be."""
+        return max_evaluated is None or len(self.known | self.evaluated) < max_evaluated
+
+    def children_after(
+        self, thought: Thought, moves: Sequence[Move], max_evaluated: int | None
+    ) -> list[Thought]:
+        """Return the states after the moves as new thoughts, as long as there is room.
+
+        States that are known are left out.
+        """
         children = []
         for child in map(thought.state.child, moves):
-            if child.numbers not in self.known:
+            if child.numbers not in self.known and self.has_room(max_evaluated):
                 self.known.add(child.numbers)
                 children.append(Thought(child))
         return children
@@ -69,9 +78,9 @@ def breadth_first_search(
 ) -> Iterator[list[ThoughtTree]]:
     """Search level by level, keep the `breadth` best states of each, and yield all trees.
 
-    A puzzle ends when the end test finds a win, or with its last level. Once a tree has
-    `max_evaluated` states, evaluations of further states are discarded, although their tokens were
-    spent.
+    A puzzle ends when the end test finds a win, after its last level, or once `max_evaluated`
+    states were evaluated. A rollout that would exceed the limit is discarded, although its tokens
+    were spent: how many states it passes through is not known before.
     """
     check_distinct(puzzles)
     check_at_least_1(n_proposals=n_proposals, breadth=breadth, max_evaluated=max_evaluated)
@@ -83,7 +92,7 @@ def breadth_first_search(
         candidates = [
             (tree, thought, child)
             for (tree, thought), moves in zip(level, proposals, strict=True)
-            for child in tree.children_after(thought, moves)
+            for child in tree.children_after(thought, moves, max_evaluated)
         ]
         # evaluate
         evaluations = evaluate([child.state for *_, child in candidates])
@@ -104,6 +113,7 @@ def breadth_first_search(
             for tree, child in evaluated
             if child.is_kept
             and legal_moves(child.state.numbers)
+            and tree.has_room(max_evaluated)
             and not (evaluate.uses_end_test and tree.best_value == 1)
         ]
         yield trees
@@ -119,8 +129,8 @@ def depth_first_search(
 ) -> Iterator[list[ThoughtTree]]:
     """Search the best state first, prune states up to the threshold, and yield trees at each step.
 
-    A puzzle ends when the end test finds a win, when no state is left to return to, or when another
-    state would exceed `max_evaluated`. Each step continues the search of every open puzzle.
+    A puzzle ends when the end test finds a win, when no state is left to return to, or once
+    `max_evaluated` states were evaluated. Each step continues the search of every open puzzle.
     """
     check_distinct(puzzles)
     check_at_least_1(n_proposals=n_proposals, max_evaluated=max_evaluated)
@@ -133,7 +143,7 @@ def depth_first_search(
         # propose
         proposals = policy.sample_moves([thought.state for *_, thought in current], n_proposals)
         children = [
-            tree.children_after(thought, moves)
+            tree.children_after(thought, moves, max_evaluated)
             for (tree, _, thought), moves in zip(current, proposals, strict=True)
         ]
         # evaluate
@@ -151,7 +161,8 @@ def depth_first_search(
                 child.is_kept = child.value > threshold
                 if child.is_kept and legal_moves(child.state.numbers):
                     stack.append(child)
-            if tree.is_finished or (evaluate.uses_end_test and tree.best_value == 1):
+            is_full = tree.is_finished or not tree.has_room(max_evaluated)
+            if is_full or (evaluate.uses_end_test and tree.best_value == 1):
                 stack.clear()
         yield trees
 
@@ -169,9 +180,9 @@ def sample_trace(
     solutions = []
     for puzzle, [text] in zip(puzzles, samples, strict=True):
         has_answer = ANSWER in text.split() and count_attempts(text) <= MAX_ATTEMPTS
-        n_tokens = min(len(text.split()) + 1, MAX_TRACE)  # with the end, unless it was cut off
         answer = final_answer(text) if has_answer else None
-        solutions.append((text, Solution(puzzle, answer, Cost(generated=n_tokens))))
+        cost = Cost(generated_tokens(text.split(), MAX_TRACE))
+        solutions.append((text, Solution(puzzle, answer, cost)))
     return solutions
 
 

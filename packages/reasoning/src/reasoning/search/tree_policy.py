@@ -35,7 +35,7 @@ NOISE_ALPHA, NOISE_WEIGHT = 0.3, 0.25
 
 
 @dataclass(eq=False)
-class Visited:
+class VisitStatistics:
     """Visits of a state or of a move, with the values that were backed up through it."""
 
     visits: int = 0
@@ -53,7 +53,7 @@ class Visited:
 
 
 @dataclass(eq=False)
-class Node(Visited):
+class Node(VisitStatistics):
     """A state, N(s)."""
 
     branches: list["Branch"] = field(default_factory=list)
@@ -77,7 +77,7 @@ class Node(Visited):
 
 
 @dataclass(eq=False, kw_only=True)
-class Branch(Visited):
+class Branch(VisitStatistics):
     """A move from a state, N(s, a) and Q(s, a)."""
 
     move: Move

@@ -29,6 +29,9 @@ from reasoning.tasks.countdown import (
 )
 from reasoning.tasks.vocabulary import ANSWER, CHAIN, HIT, MISS, THINK, TOKENIZER, WAIT
 
+STEP_END = ";"
+STEP_TOKENS = 6
+"""Tokens of a step of countdown, which writes a move: `7 + 3 = 10 ;`."""
 Word = tuple[str, bool]
 """A word and whether it is learned."""
 
@@ -59,8 +62,13 @@ def attempt_words(moves: Sequence[Move], target: int) -> list[Word]:
     return words + learned_words(HIT if is_hit else MISS)
 
 
+def moves_text(moves: Sequence[Move]) -> str:
+    """Return moves as a trace writes them, each as one step."""
+    return " ".join("{} {} {} = {} ;".format(*move) for move in moves)
+
+
 def parse_move(text: str, numbers: Numbers) -> Move | None:
-    """Return the move `7 + 3 = 10 ;`, or None if the text is no legal move from these numbers."""
+    """Return the move that the step `7 + 3 = 10 ;` writes, or None if it is no legal one."""
     match text.split():
         case [left, operator, right, "=", result, ";"]:
             written = left, operator, right, result

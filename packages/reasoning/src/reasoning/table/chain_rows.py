@@ -3,11 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
-import numpy as np
-
 from reasoning.evaluation.answers import final_answer, solves_chain
-from reasoning.search.cost import Cost
-from reasoning.table.setting import N_POOLED, Outcome, Setting, generated_tokens
+from reasoning.table.setting import N_POOLED, Outcome, Setting, mean_outcome, traces_cost
 from reasoning.tasks.vocabulary import ANSWER, THINK
 from reasoning.voting.votes import majority_vote
 
@@ -20,12 +17,10 @@ def chain_sample(setting: Setting, temperature: float, mode: str = THINK) -> lis
     n_mean = 8 if temperature else 1
     n = N_POOLED if mode == THINK and temperature else n_mean
     samples = setting.traces("chain", n, temperature, mode)
-    outcomes = []
-    for chain, texts in zip(setting.chains, samples, strict=True):
-        right = np.mean([solves_chain(chain, text) for text in texts[:n_mean]])
-        n_tokens = round(np.mean([generated_tokens(text) for text in texts[:n_mean]]))
-        outcomes.append(Outcome(float(right), Cost(n_tokens)))
-    return outcomes
+    return [
+        mean_outcome([solves_chain(chain, text) for text in texts[:n_mean]], texts[:n_mean])
+        for chain, texts in zip(setting.chains, samples, strict=True)
+    ]
 
 
 def chain_vote(setting: Setting, n: int, temperature: float) -> list[Outcome]:
@@ -34,8 +29,8 @@ def chain_vote(setting: Setting, n: int, temperature: float) -> list[Outcome]:
     samples = setting.traces("chain", N_POOLED, temperature)
     for chain, texts in zip(setting.chains, samples, strict=True):
         winner = majority_vote([number_or_none(text) for text in texts[:n]])
-        cost = Cost(sum(map(generated_tokens, texts[:n])))
-        outcomes.append(Outcome(float(winner == str(chain.results()[-1])), cost))
+        is_right = winner == str(chain.results()[-1])
+        outcomes.append(Outcome(float(is_right), traces_cost(texts[:n])))
     return outcomes
 
 

@@ -7,7 +7,8 @@ and, where it says so, the better row costs no more tokens than the worse one.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from reasoning.table.report import Gain, Outcomes, paired_gain, right_of, row_rate
+from gpt.evaluation.intervals import Interval
+from reasoning.table.report import Outcomes, paired_gain, row_rate
 
 
 class Claim(NamedTuple):
@@ -46,7 +47,8 @@ class ClaimResult(NamedTuple):
     """A claim with the difference that was measured."""
 
     claim: Claim
-    gain: Gain
+    gain: Interval
+    """Difference in accuracy, paired over problems."""
     more_tokens: float
     """Tokens per problem that the better row costs more than the other; negative if fewer."""
 
@@ -63,7 +65,7 @@ def check_claims(claims: tuple[Claim, ...], rows: Mapping[str, Outcomes]) -> lis
     for claim in claims:
         if claim.better in rows and claim.worse in rows:
             better, worse = rows[claim.better], rows[claim.worse]
-            gain = paired_gain(right_of(better), right_of(worse))
+            gain = paired_gain(better, worse)
             more = row_rate(better).tokens - row_rate(worse).tokens
             results.append(ClaimResult(claim, gain, more))
     return results

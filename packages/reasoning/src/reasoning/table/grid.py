@@ -30,14 +30,13 @@ def rates_grid(task: str, rates: Mapping[str, RowRate], title: str) -> Table:
 
 def claims_grid(results: Sequence[ClaimResult]) -> Table:
     """Return the claims about the rows, with the measured differences in points."""
-    columns = ("points", "95 % interval, paired", "more than", "more tokens", "")
+    columns = ("points (95 % interval, paired)", "more than", "more tokens", "")
     grid = Table("", *columns, box=None)
     for each in results:
-        claim, gain = each.claim, each.gain
+        claim, gain = each.claim, each.gain.in_points()
         grid.add_row(
             f"{claim.better} over {claim.worse}",
-            f"{100 * gain.mean:+.1f}",
-            f"{100 * gain.low:+.1f} to {100 * gain.high:+.1f}",
+            gain,
             f"{claim.points:g}",
             f"{each.more_tokens:+.0f}" + " (claim: 0 or less)" * claim.is_cheaper,
             "holds" if each.holds else "does not hold",

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from gpt.errors import BadInput
-from gpt.evaluation.intervals import bootstrap_mean
+from gpt.evaluation.intervals import Interval, bootstrap_mean, paired_difference
 from reasoning.table.setting import Outcome
 
 Outcomes = Sequence[Sequence[Outcome]]
@@ -69,15 +69,7 @@ def right_of(outcomes: Outcomes) -> Right:
     return np.array([[each.right for each in row] for row in outcomes])
 
 
-class Gain(NamedTuple):
-    """Difference in accuracy of two rows on the same problems."""
-
-    mean: float
-    low: float
-    """Lower end of the 95 % interval, paired over problems."""
-    high: float
-
-
-def paired_gain(better: Right, worse: Right) -> Gain:
-    """Return the difference of two rows on the same seeds and problems."""
-    return Gain(*bootstrap_mean((better - worse).mean(axis=0), np.random.default_rng(0)))
+def paired_gain(better: Outcomes, worse: Outcomes) -> Interval:
+    """Return the difference in accuracy of two rows, paired over problems; seeds are averaged."""
+    better_rates, worse_rates = (right_of(each).mean(axis=0) for each in (better, worse))
+    return paired_difference(better_rates, worse_rates, np.random.default_rng(0))

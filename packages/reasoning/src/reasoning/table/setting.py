@@ -4,14 +4,16 @@ Rows that choose among samples use the same samples, so that a difference betwee
 due to the choice.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from gpt.model.gpt import GPT
 from reasoning.evaluation.sampling import sample_texts
-from reasoning.search.cost import Cost
+from reasoning.search.cost import Cost, generated_tokens
 from reasoning.start.gate import MAX_TRACE
 from reasoning.start.traces import chain_prompt, countdown_prompt
 from reasoning.tasks.chain import Chain
@@ -66,6 +68,12 @@ class Setting:
         return self.sampled[key]
 
 
-def generated_tokens(text: str) -> int:
-    """Return the number of tokens generated for a text, with its end unless it was cut off."""
-    return min(len(text.split()) + 1, MAX_TRACE)
+def mean_outcome(right: Sequence[bool], texts: Sequence[str]) -> Outcome:
+    """Return the outcome of one trace of a problem, as the mean over several."""
+    n_tokens = round(traces_cost(texts).generated / len(texts))
+    return Outcome(float(np.mean(right)), Cost(n_tokens))
+
+
+def traces_cost(texts: Sequence[str], read: int = 0) -> Cost:
+    """Return the cost of all traces of a problem, and of the tokens that were read to choose."""
+    return Cost(sum(generated_tokens(text.split(), MAX_TRACE) for text in texts), read)

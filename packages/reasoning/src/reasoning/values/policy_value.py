@@ -16,7 +16,7 @@ import torch
 from gpt.policy.policy import Policy
 from gpt.policy.rows import pad_examples, prompt_answer_example
 from reasoning.search.state import Moves
-from reasoning.start.traces import countdown_prompt
+from reasoning.start.traces import STEP_TOKENS, countdown_prompt, moves_text
 from reasoning.tasks.countdown import Numbers, Puzzle, after_move, legal_moves
 from reasoning.tasks.vocabulary import TOKENIZER
 
@@ -40,8 +40,7 @@ def policy_values(policy: Policy, puzzle: Puzzle) -> dict[Moves, float]:
     ).to(policy.head_weight.device)
     logprobs = policy(rows.tokens, rows.mask)[:, len(prompt) - 1 :].double()
     # the log-probability of each beginning, in the columns 0 to the number of moves
-    n_tokens, n_moves = len(TOKENIZER.encode(moves_text(sequences[0][:1]))), len(sequences[0])
-    by_move = logprobs.reshape(len(sequences), n_moves, n_tokens).sum(-1)
+    by_move = logprobs.reshape(len(sequences), -1, STEP_TOKENS).sum(-1)
     beginnings = torch.nn.functional.pad(by_move.cumsum(-1), (1, 0))
     chances: dict[Moves, float] = {}
     for sequence, row in zip(sequences, beginnings.tolist(), strict=True):
@@ -50,8 +49,3 @@ def policy_values(policy: Policy, puzzle: Puzzle) -> dict[Moves, float]:
             rest = math.exp(row[-1] - logprob) if wins else 0.0
             chances[sequence[:k]] = chances.get(sequence[:k], 0.0) + rest
     return chances
-
-
-def moves_text(moves: Moves) -> str:
-    """Return moves as a trace writes them."""
-    return " ".join("{} {} {} = {} ;".format(*move) for move in moves)

@@ -1,9 +1,10 @@
 """Attempts as a model generates them, their steps, and the exact checks of both.
 
-A step is a move and its `;`, so the ends of steps are known by construction. The text is kept as it
-was sampled, with all of its errors. An attempt wins if every step is a legal move in the form of
-the traces (the larger number first, the result right) and the last number is the target. The
-verdict `hit` plays no part.
+A step is text that ends with `;`, so the ends of steps are known by construction. A right step
+writes a move: a legal one, in the form of the traces (the larger number first, the result right).
+An attempt is text, kept as it was sampled with all of its errors. Its moves lead to a state of the
+search, which knows moves only. An attempt wins if every step is right and the last number is the
+target. The verdict `hit` plays no part.
 """
 
 from collections.abc import Sequence
@@ -17,14 +18,12 @@ from gpt.generation.sampling import sample_token
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import decode
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
+from reasoning.search.cost import generated_tokens
 from reasoning.search.state import Moves, SearchState
-from reasoning.start.traces import countdown_prompt, parse_move
+from reasoning.start.traces import STEP_END, STEP_TOKENS, countdown_prompt, parse_move
 from reasoning.tasks.countdown import Puzzle, after_move, is_solvable
 from reasoning.tasks.vocabulary import ANSWER, HIT, MISS, TOKENIZER, WAIT
 
-STEP_END = ";"
-STEP_TOKENS = 6
-"""Tokens of a step, such as `9 - 7 = 2 ;`."""
 VERDICTS = frozenset(TOKENIZER.encode(f"{HIT} {MISS}")) | {TOKENIZER.end_of_text}
 """Tokens that end an attempt."""
 
@@ -53,11 +52,16 @@ class Attempt(NamedTuple):
         return tuple(moves)
 
     @property
+    def state(self) -> SearchState:
+        """The state that these moves lead to."""
+        return SearchState(self.puzzle, self.moves)
+
+    @property
     def wins(self) -> bool:
         """Whether the attempt is legal from its first word to its last, and reaches the target."""
-        moves = self.moves
-        is_legal = len(moves) == len(self.steps) and self.text.rstrip().endswith(STEP_END)
-        return is_legal and SearchState(self.puzzle, moves).is_won
+        state = self.state
+        is_legal = len(state.moves) == len(self.steps) and self.text.rstrip().endswith(STEP_END)
+        return is_legal and state.is_won
 
     def prefix(self, n_steps: int) -> "Attempt":
         """Return the attempt with only its first `n_steps` steps."""
@@ -93,7 +97,7 @@ def last_attempt(puzzle: Puzzle, trace: str) -> Attempt:
     return Attempt(puzzle, thoughts.replace(HIT, "").replace(MISS, "").strip())
 
 
-class Sampled(NamedTuple):
+class SampledAttempts(NamedTuple):
     """Finished attempts, and the tokens that they cost."""
 
     attempts: list[Attempt]
@@ -103,7 +107,7 @@ class Sampled(NamedTuple):
 
 def finish_attempts(
     model: GPT, beginnings: Sequence[Attempt], generator: torch.Generator
-) -> Sampled:
+) -> SampledAttempts:
     """Let the model finish each attempt at temperature 1, up to its verdict.
 
     Equal beginnings are read once, so a caller asks for many samples by repeating one.
@@ -118,5 +122,5 @@ def finish_attempts(
         for attempt, tokens in zip(part, endings, strict=True):
             ending = decode(TOKENIZER, tokens).strip()
             attempts.append(Attempt(attempt.puzzle, f"{attempt.text} {ending}".strip()))
-            n_tokens += min(len(tokens) + 1, limit)  # with the verdict, unless it was cut off
-    return Sampled(attempts, n_tokens)
+            n_tokens += generated_tokens(tokens, limit)
+    return SampledAttempts(attempts, n_tokens)

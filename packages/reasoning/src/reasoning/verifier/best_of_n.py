@@ -22,15 +22,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from gpt.evaluation.intervals import bootstrap_mean
+from gpt.evaluation.intervals import Interval, bootstrap_mean, paired_difference
 from gpt.policy.policy import Policy
 from gpt.policy.rows import pad_examples, prompt_answer_example, split_into_batches
 from reasoning.evaluation.answers import answer_expression, count_attempts, solves_puzzle
-from reasoning.start.traces import countdown_prompt
+from reasoning.start.traces import STEP_END, countdown_prompt
 from reasoning.tasks.countdown import Puzzle
 from reasoning.tasks.expressions import Expression
 from reasoning.tasks.vocabulary import MAX_ATTEMPTS, TOKENIZER, WORDS
-from reasoning.verifier.attempts import STEP_END, Attempt, last_attempt
+from reasoning.verifier.attempts import Attempt, last_attempt
 from reasoning.voting.votes import majority_vote
 
 
@@ -42,7 +42,7 @@ class Candidate(NamedTuple):
     answer: str | None
     """The answered expression; None if there is none, or the trace has too many attempts."""
     is_right: bool
-    answer_moves: Attempt
+    answer_attempt: Attempt
     """The operations of the answer as an attempt; its text is empty if a number has no token."""
 
 
@@ -128,14 +128,9 @@ def right_choices(
 class ChoiceRate(NamedTuple):
     """How often the choices of a method are right, and how much more often than a vote."""
 
-    rate: float
-    low: float
-    """Lower end of the 95 % interval of `rate`, over puzzles (percentile bootstrap)."""
-    high: float
-    over_vote: float
+    rate: Interval
+    over_vote: Interval
     """Paired difference to the vote, on the same samples."""
-    over_vote_low: float
-    over_vote_high: float
 
 
 def choice_rates(rows: Sequence[Mapping[str, float]]) -> dict[str, ChoiceRate]:
@@ -144,6 +139,6 @@ def choice_rates(rows: Sequence[Mapping[str, float]]) -> dict[str, ChoiceRate]:
     rates = {}
     for name in rows[0]:
         right = np.array([row[name] for row in rows])
-        gain = right - vote
-        rates[name] = ChoiceRate(*bootstrap_mean(right, random), *bootstrap_mean(gain, random))
+        rate = bootstrap_mean(right, random)
+        rates[name] = ChoiceRate(rate, paired_difference(right, vote, random))
     return rates

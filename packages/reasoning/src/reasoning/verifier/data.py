@@ -21,8 +21,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from gpt.training.accumulation import LossSum
+from reasoning.start.traces import STEP_END
 from reasoning.tasks.vocabulary import TOKENIZER
-from reasoning.verifier.attempts import STEP_END, Attempt
+from reasoning.verifier.attempts import Attempt
 from reasoning.verifier.labels import StepLabels
 
 VerifierKind = Literal["process", "outcome"]

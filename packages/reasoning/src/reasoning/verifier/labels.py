@@ -18,7 +18,6 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.model.gpt import GPT
-from reasoning.search.state import SearchState
 from reasoning.verifier.attempts import Attempt, finish_attempts
 
 
@@ -44,8 +43,8 @@ class LabelledAttempts(NamedTuple):
 
 def is_certain(prefix: Attempt) -> bool:
     """Whether the outcome of a prefix is known: it has a wrong step, or one number is left."""
-    moves = prefix.moves
-    return len(moves) < len(prefix.steps) or SearchState(prefix.puzzle, moves).is_terminal
+    state = prefix.state
+    return len(state.moves) < len(prefix.steps) or state.is_terminal
 
 
 def label_steps(

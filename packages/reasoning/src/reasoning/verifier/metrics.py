@@ -43,7 +43,7 @@ def highest_rank_correlation(truth: Bool[np.ndarray, " N"]) -> float:
     return float(np.sqrt(3 * p * (1 - p)))
 
 
-def ranking_accuracy(scores: Float[np.ndarray, " N"], truth: Bool[np.ndarray, " N"]) -> float:
+def roc_auc(scores: Float[np.ndarray, " N"], truth: Bool[np.ndarray, " N"]) -> float:
     """Return the AUC: how often a true item has the higher score of two; a tie counts half."""
     n_true = int(truth.sum())
     if n_true in (0, len(truth)):

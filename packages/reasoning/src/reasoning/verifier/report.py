@@ -14,6 +14,7 @@ import torch
 from gpt.model.gpt import GPT
 from gpt.policy.policy import Policy, share_layers_as
 from reasoning.evaluation.sampling import sample_texts
+from reasoning.search.cost import generated_tokens
 from reasoning.start.gate import MAX_TRACE, N_SAMPLES
 from reasoning.start.traces import countdown_prompt
 from reasoning.tasks.countdown import Puzzle
@@ -35,7 +36,7 @@ from reasoning.verifier.metrics import (
     calibration_bins,
     highest_rank_correlation,
     rank_correlation,
-    ranking_accuracy,
+    roc_auc,
     value_calibration_error,
 )
 from reasoning.verifier.scoring import VerifierValue
@@ -50,13 +51,13 @@ class Ranking(NamedTuple):
     n: int
     winnable: float
     """Share of the states with V* = 1."""
-    rho_best: float
+    rho_v_star: float
     """Rank correlation with V*, the value under the best play."""
-    rho_ceiling: float
+    rho_v_star_ceiling: float
     """The highest rank correlation with V* that scores without ties can have."""
     auc: float
     """Chance that a winnable state has a higher score than another one."""
-    rho_policy: float
+    rho_v_pi: float
     """Rank correlation with V^pi, the value under the start model's play."""
 
 
@@ -90,7 +91,10 @@ class VerifierReport:
                 name: {kind: each._asdict() for kind, each in kinds.items()}
                 for name, kinds in self.localisation.items()
             },
-            "choices": {name: each._asdict() for name, each in self.choices.items()},
+            "choices": {
+                name: {"rate": each.rate._asdict(), "over_vote": each.over_vote._asdict()}
+                for name, each in self.choices.items()
+            },
             "tokens": self.tokens,
         }
 
@@ -152,7 +156,7 @@ def rank_states(
             float(truth.mean()),
             rank_correlation(score[chosen], truth),
             highest_rank_correlation(truth),
-            ranking_accuracy(score[chosen], truth),
+            roc_auc(score[chosen], truth),
             rank_correlation(score[chosen], exact[chosen]),
         )
 
@@ -172,7 +176,7 @@ def best_of_eight(
     candidates = [read_candidate(*pair) for pair in pairs]
     scores = {"logprob": trace_logprobs(share_layers_as(Policy, model), pairs)}
     scores["exact check, last attempt"] = [float(each.attempt.wins) for each in candidates]
-    n_generated = sum(len(text.split()) + 1 for _, text in pairs)
+    n_generated = sum(generated_tokens(text.split(), MAX_TRACE) for _, text in pairs)
     tokens, weights = {"eight traces, generated": n_generated}, {}
     for kind, verifier in verifiers.items():
         n_before = verifier.meter.read.total()
@@ -180,7 +184,7 @@ def best_of_eight(
         tokens[f"eight traces, read by the {kind} model"] = verifier.meter.read.total() - n_before
         for how in AGGREGATIONS if kind == "process" else ("last",):
             scores[f"{kind}, {how}"] = [aggregate(row, how) for row in steps]
-        of_answer = verifier.step_scores([each.answer_moves for each in candidates])
+        of_answer = verifier.step_scores([each.answer_attempt for each in candidates])
         scores[f"{kind}, last, of the answer"] = [aggregate(row, "last") for row in of_answer]
         weights[f"vote weighted by {kind}, last"] = scores[f"{kind}, last"]
 

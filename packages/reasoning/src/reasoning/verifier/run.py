@@ -43,7 +43,7 @@ from reasoning.verifier.labels import StepLabels, label_steps
 from reasoning.verifier.model import Verifier, as_verifier
 from reasoning.verifier.shipped import VERIFIER_FILE
 
-LABELS_FILE, REPORTS_FILE = "labels.jsonl", "report.json"
+LABELS_FILE, VERIFIER_REPORT = "labels.jsonl", "report.json"
 TOKENS_PER_ROW = 25
 """Tokens of an attempt at four numbers, with its prompt."""
 VERIFIER_LOOP = dataclasses.replace(
@@ -125,7 +125,7 @@ def create_verifier_run(folder: RunFolder, config: PRMConfig, device: torch.devi
     model_config = config.start_model().model.config
     labels = make_labels(config, device)
     folder.clear()
-    for name in (VERIFIER_FILE, REPORTS_FILE):  # of an earlier run of this name
+    for name in (VERIFIER_FILE, VERIFIER_REPORT):  # of an earlier run of this name
         (folder.path / name).unlink(missing_ok=True)
     save_tokenizer(folder.tokenizer, TOKENIZER)
     rows = [[*attempt.puzzle, attempt.text, soft] for attempt, soft in labels]

@@ -11,8 +11,8 @@ import torch
 from reasoning.evaluation.sampling import ROWS_AT_ONCE
 from reasoning.search.cost import Meter
 from reasoning.search.state import SearchState
-from reasoning.values.policy_value import moves_text
-from reasoning.verifier.attempts import STEP_TOKENS, Attempt
+from reasoning.start.traces import STEP_TOKENS, moves_text
+from reasoning.verifier.attempts import Attempt
 from reasoning.verifier.data import label_ends
 from reasoning.verifier.model import Verifier
 

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from gpt.errors import BadInput
 from gpt.evaluation.intervals import bootstrap_mean
@@ -70,11 +69,3 @@ def predicted_rate(answers: Sequence[int | None], right: int, size: int) -> floa
     shares = {answer: n / len(answers) for answer, n in Counter(answers).items()}
     others = [share for answer, share in shares.items() if answer not in (None, right)]
     return plurality_chance(shares.get(right, 0.0), others, size)
-
-
-def bootstrap_interval(
-    values: Float[np.ndarray, " M"], random: np.random.Generator
-) -> tuple[float, float]:
-    """Return the ends of the 95 % interval of a mean over problems (percentile bootstrap)."""
-    _, low, high = bootstrap_mean(values, random)
-    return low, high
