@@ -19,6 +19,7 @@ from statistics import fmean, median
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -29,6 +30,7 @@ from finetune.reward.scorer import as_scorer
 from gpt.errors import BadInput
 from gpt.policy.policy import Policy, copy_sharing_frozen, make_reference, share_layers_as
 from gpt.program import Script
+from gpt.recording import measurement_conditions
 from gpt.training.loop import LoopConfig
 from reasoning.grpo.config import GRPOHyperparameters
 from reasoning.grpo.evaluation import TaskEvaluation, compare_evaluations, evaluate
@@ -74,6 +76,7 @@ class ComparisonConfig:
 
 def main(config: ComparisonConfig) -> int:
     """Train both in turns, and print what each gained and what a phase took."""
+    began = time.perf_counter()
     start = load_start_model()
     tasks = start.tasks()
     held_out = [countdown_prompt(each) for each in held_out_puzzles(tasks, config.n_problems)]
@@ -98,7 +101,8 @@ def main(config: ComparisonConfig) -> int:
             "seconds_per_phase": median(seconds[name]),
         }
     if config.json:
-        print(json.dumps({"config": asdict(config), "methods": rows}))
+        conditions = measurement_conditions(torch.device("cpu"), began)
+        print(json.dumps({"config": asdict(config), "methods": rows, **conditions}))
     else:
         print_rows(rows)
     return 0
