@@ -4,9 +4,12 @@
         uv run reasoning grpo --seed $seed --name grpo-$seed
         uv run reasoning grpo --seed $seed --name random-$seed --reward random
         uv run reasoning grpo --seed $seed --name rejection-$seed --method rejection-sft
-        uv run reasoning grpo --seed $seed --name continued-$seed --method continued-sft
+        uv run reasoning grpo --seed $seed --name continued-$seed --method continued-sft \
+            --n-phases 720
     done
     uv run python packages/reasoning/scripts/grpo_record.py runs/*-[012] --output recorded
+
+Continued SFT has more phases since its traces are shorter: 60 tokens, and the answers of GRPO 86.
 
 Each file is named by method and seed (grpo-0.json, random-0.json, ...). Then all files of the
 folder are compared: the gain of each run, and GRPO with each control of the same seed.

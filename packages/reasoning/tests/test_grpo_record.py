@@ -21,6 +21,7 @@ from reasoning.grpo.recorded import (
     differences_table,
     draw_curves,
     gains_table,
+    mean_advantage,
     pairs_of_methods,
     rates_table,
     read_recorded_runs,
@@ -144,6 +145,20 @@ def test_grpo_is_compared_with_each_control_of_its_seed():
     assert len(printed(gains_table(runs, ["pass@1"]))) == 1 + len(runs)
     with pytest.raises(BadInput, match="did not begin with the same rates"):
         run.advantage_over(recorded("random", 1, before=(0.0, 0.0, 0.0)), "pass@1")
+
+
+def test_the_mean_over_seeds_pairs_each_problem_with_itself():
+    """Differences of [0.25, 0, 0] and [0.75, 0, 0.75] have the means [0.5, 0, 0.375]."""
+    runs = [recorded(after=(0.25, 0.5, 1.0)), recorded(seed=1, after=(0.75, 0.5, 1.0))]
+    runs += [
+        recorded("random", 0, after=(0.0, 0.5, 1.0)),
+        recorded("random", 1, after=(0.0, 0.5, 0.25)),
+    ]
+    pairs = pairs_of_methods(runs)
+    mean = mean_advantage(pairs, "pass@1")
+    assert mean.estimate == pytest.approx(0.875 / 3) and mean.high == pytest.approx(0.5)
+    rows = printed(differences_table(runs, ["pass@1"]))
+    assert len(rows) == 1 + 2 + 1 and mean.in_points() in rows[-1] and "mean" in rows[-1]
 
 
 def test_a_seed_that_lacks_a_method_is_left_out():

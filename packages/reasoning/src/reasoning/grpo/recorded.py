@@ -139,12 +139,32 @@ def gains_table(runs: Sequence[RecordedRun], rates: Sequence[Rate] = ("pass@1", 
 def differences_table(
     runs: Sequence[RecordedRun], rates: Sequence[Rate] = ("pass@1", "pass@8")
 ) -> Table:
-    """Return by how much GRPO ends above each control of the same seed, paired over problems."""
+    """Return by how much GRPO ends above each control of the same seed, paired over problems.
+
+    A control with several seeds has one more row, for the means over its seeds.
+    """
     table = Table("GRPO above", "seed", *rates, box=None)
-    for run, other in pairs_of_methods(runs):
-        cells = (run.advantage_over(other, rate).in_points() for rate in rates)
-        table.add_row(other.method, str(run.seed), *cells)
+    for method in METHOD_COLOURS:
+        pairs = [(run, other) for run, other in pairs_of_methods(runs) if other.method == method]
+        for run, other in pairs:
+            cells = (run.advantage_over(other, rate).in_points() for rate in rates)
+            table.add_row(method, str(run.seed), *cells)
+        if len(pairs) > 1:
+            cells = (mean_advantage(pairs, rate).in_points() for rate in rates)
+            table.add_row(method, "mean", *cells)
     return table
+
+
+def mean_advantage(pairs: Sequence[tuple[RecordedRun, RecordedRun]], rate: Rate) -> Interval:
+    """Return by how much a rate is higher after the first runs of pairs, on average over pairs.
+
+    The interval is over problems; it says nothing about other seeds.
+    """
+    ours, theirs = (
+        np.mean([run.rates(rate, "after") for run in runs], axis=0)
+        for runs in zip(*pairs, strict=True)
+    )
+    return paired_difference(ours, theirs, np.random.default_rng(0))
 
 
 def draw_curves(axes: Axes, runs: Sequence[RecordedRun], name: str, factor: int = 1) -> None:
