@@ -1,6 +1,7 @@
 """Rows of SFT, reward models and DPO: complete trainers of trl next to our training loop."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 from finetune.comparison.interleaved import Benchmark, LibraryRun, OurRun, benchmark_rows
@@ -44,11 +45,26 @@ def chosen_examples(pairs: list[TokenPair]) -> list[Example]:
 
 
 def reward_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRow]:
-    """Compare the training of a reward model on pairs."""
+    """Compare the training of a reward model on pairs: losses in fp32, weights in float64.
+
+    What both texts of a pair share has nearly opposite gradients in them. In fp32 the sum is a
+    rounding error for some weights, and AdamW makes a step of the usual length of it.
+    """
+    in_float64 = reward_rows(replace(benchmark, timed_steps=0), floor, exact=True)
+    losses, _ = reward_rows(benchmark, floor)
+    weights = in_float64[1]
+    return [losses, replace(weights, name=f"{weights.name} in float64", tolerance=1e-9)]
+
+
+def reward_rows(benchmark: Benchmark, floor: float, exact: bool = False) -> list[ComparisonRow]:
+    """Compare losses and weights of a reward model in fp32, or if `exact` in float64."""
     from finetune import baselines
+    from finetune.lora.baselines import in_float64
 
     library = baselines.llama_reward_model(benchmark.size)
     ours, pairs = baselines.our_scorer(library), benchmark.pairs(library.config.vocab_size)
+    if exact:
+        library, ours = in_float64(library), ours.double()
     our_run = OurRun(ours, reward_loop(benchmark, pairs, ours))
     make_trainer = partial(baselines.reward_trainer, library, pairs)
     return benchmark_rows("reward", benchmark, our_run, LibraryRun(library, make_trainer), floor)
