@@ -53,7 +53,7 @@ def reward_trainer_rows(benchmark: Benchmark, floor: float) -> list[ComparisonRo
     in_float64 = reward_rows(replace(benchmark, timed_steps=0), floor, exact=True)
     losses, _ = reward_rows(benchmark, floor)
     weights = in_float64[1]
-    return [losses, replace(weights, name=f"{weights.name} in float64", tolerance=1e-9)]
+    return [losses, replace(weights, library=f"{weights.library}, float64", tolerance=1e-9)]
 
 
 def reward_rows(benchmark: Benchmark, floor: float, exact: bool = False) -> list[ComparisonRow]:
