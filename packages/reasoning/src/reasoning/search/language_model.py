@@ -49,10 +49,10 @@ class LanguageModel:
         self.n_sampled = 0
         """Texts that were sampled."""
         self.n_dropped = 0
-        """Sampled texts that were left out, because they are no legal moves."""
+        """Sampled texts that were left out, because they are not legal moves."""
 
     def sample_moves(self, states: Sequence[SearchState], n: int) -> list[list[Move]]:
-        """Sample `n` next moves of each state; a text that is no legal move is left out."""
+        """Sample `n` next moves of each state; a text that is not a legal move is left out."""
         samples = self.sample_words(states, n, STEP_TOKENS, MOVE_STOPS)
         found = [
             [parse_moves(state.numbers, [*words, STEP_END]) for words in texts]
@@ -65,7 +65,7 @@ class LanguageModel:
     def sample_endings(self, states: Sequence[SearchState], n: int) -> list[list[Moves]]:
         """Sample `n` endings of each state, up to the verdict; a terminal state has only ().
 
-        An ending with a text that is no legal move is left out.
+        An ending with a text that is not a legal move is left out.
         """
         # a state without a legal move is not read: either it is terminal, or it has no ending
         endings: dict[SearchState, list[Moves]] = {

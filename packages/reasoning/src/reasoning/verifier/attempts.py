@@ -73,7 +73,7 @@ class Attempt(NamedTuple):
 
 
 def first_wrong_step(attempt: Attempt) -> int | None:
-    """Return the number of the first step, from 1, that is no legal move; None if all are legal."""
+    """Return the number of the first step, from 1, that is not legal; None if all are legal."""
     n_legal = len(attempt.moves)
     return n_legal + 1 if n_legal < len(attempt.steps) else None
 
@@ -81,7 +81,7 @@ def first_wrong_step(attempt: Attempt) -> int | None:
 def first_lost_step(attempt: Attempt) -> int | None:
     """Return the first step, from 1, after which no moves win (V* = 0); None if there is none.
 
-    A step that is no legal move is lost as well.
+    A step that is not legal is lost as well.
     """
     state = SearchState(attempt.puzzle)
     for number, move in enumerate(attempt.moves, start=1):
