@@ -21,6 +21,7 @@ EDGES: dict[str, set[str]] = {
     "gpt": set(),
     "finetune": {"gpt"},
     "reasoning": {"gpt"},
+    "diffusion": {"gpt"},
 }
 PREFIX = "insideout-"
 # modules and folders that need an extra

@@ -9,6 +9,7 @@ from gpt.model.attention import (
     attention,
     attention_weights,
     causal_mask,
+    full_attention,
     fused_attention,
     padding_mask,
 )
@@ -84,6 +85,15 @@ def test_without_a_mask_the_last_query_is_at_the_last_key(n_queries):
     q, k, v = (torch.randn(2, 2, n, 8, dtype=torch.float64) for n in (n_queries, 5, 5))
     causal = attention(q, k, v, causal_mask(n_queries, 5)[None, None])
     torch.testing.assert_close(fused_attention(q, k, v), causal, rtol=0, atol=1e-12)
+
+
+def test_without_a_mask_full_attention_attends_to_later_keys_too():
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 5, 4, generator=generator) for _ in range(3))
+    everything = torch.ones(5, 5, dtype=torch.bool)[None, None]
+    torch.testing.assert_close(full_attention(q, k, v), attention(q, k, v, everything))
+    mask = padding_mask(torch.tensor([5, 2]), 5)
+    torch.testing.assert_close(full_attention(q, k, v, mask), attention(q, k, v, mask))
 
 
 def test_a_bias_is_added_to_the_scores_before_the_softmax():

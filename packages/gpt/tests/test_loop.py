@@ -12,7 +12,7 @@ from gpt.errors import BadInput, RunFailed
 from gpt.evaluation.scores import negative_log_likelihoods
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.runs.checkpoints import newest_checkpoint
-from gpt.runs.state import TrainingState
+from gpt.runs.state import TrainingState, warm_up_decay
 from gpt.text.token_files import RandomWindows, micro_batches
 from gpt.training import loop
 from gpt.training.accumulation import GradientAccumulator, LossSum, next_token_loss
@@ -151,16 +151,21 @@ def test_patience_ends_a_run_that_stops_improving():
 
 
 def test_the_average_follows_the_weights(tmp_path):
-    config = replace(CONFIG, steps=2, ema_decay=0.75)
+    config = replace(CONFIG, steps=2, ema_decay=0.2)  # 2/11 at the first step, then 0.2
     model = new_model()
     path = [weights(model)]
     for _ in train(model, batches, next_token_loss, config, folder=tmp_path):
         path.append(weights(model))
-    average = 0.75 * (0.75 * path[0] + 0.25 * path[1]) + 0.25 * path[2]
+    average = 0.2 * (2 / 11 * path[0] + 9 / 11 * path[1]) + 0.8 * path[2]
     tensors = newest_checkpoint(tmp_path)[0].tensors
     names = [name for name, _ in model.named_parameters()]
     saved = torch.cat([tensors[f"model.{name}"].flatten() for name in names])
     torch.testing.assert_close(saved, average)
+
+
+def test_the_decay_of_the_average_grows():
+    decays = [warm_up_decay(0.9, step) for step in (1, 8, 80, 1000)]
+    assert decays == pytest.approx([2 / 11, 9 / 18, 0.9, 0.9])
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])

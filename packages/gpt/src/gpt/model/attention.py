@@ -87,6 +87,19 @@ def fused_attention(
     )
 
 
+def full_attention(
+    q: Float[Tensor, "B H T K"],
+    k: Float[Tensor, "B H S K"],
+    v: Float[Tensor, "B H S K"],
+    mask: Bool[Tensor, "#B #H #T S"] | None = None,
+) -> Float[Tensor, "B H T K"]:
+    """Compute `attention` by torch's kernel; without a mask, every query attends to all keys.
+
+    For inputs without an order in which they must be read, such as the patches of an image.
+    """
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+
+
 AttentionMask = Bool[Tensor, "#B #H #T S"] | Float[Tensor, "#B #H #T S"] | Packing | None
 """The keys that each query of a layer may attend to.
 

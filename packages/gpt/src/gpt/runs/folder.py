@@ -46,10 +46,14 @@ class RunFolder:
             kind = config.get("kind", TRAIN_COMMAND)
             tokens = dict(config.get("tokens_sha256", {}))
             config = {name: config[name] for name in ("model", "text_sha256", "command")}
-            GPTConfig(**config["model"])
+            self.check_model_config(config["model"])
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
         return config | {"kind": kind, "tokens_sha256": tokens}
+
+    def check_model_config(self, settings: dict[str, Any]) -> None:
+        """Raise an error unless the settings are those of a model that such a run trains."""
+        GPTConfig(**settings)
 
     def model_config(self) -> GPTConfig:
         """Return the config of the run's model."""
@@ -62,9 +66,16 @@ class RunFolder:
             old.unlink(missing_ok=True)
 
     def write_config(
-        self, model: GPTConfig, text_sha256: str, command: dict[str, Any], kind: str = TRAIN_COMMAND
+        self, model: Any, text_sha256: str, command: dict[str, Any], kind: str = TRAIN_COMMAND
     ) -> None:
-        """Write `config.json`: command, model config, checksums of text and tokens, settings."""
+        """Write `config.json`: command, model config, checksums of text and tokens, settings.
+
+        Args:
+            model: the config of the model, a dataclass.
+            text_sha256: the checksum of the data that the run trains on.
+            command: the options of the command.
+            kind: program and command.
+        """
         config = {"kind": kind, "model": asdict(model), "text_sha256": text_sha256}
         config["tokens_sha256"] = self.token_checksums()
         config["command"] = command

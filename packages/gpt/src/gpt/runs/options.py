@@ -52,6 +52,8 @@ class RunOptions:
 
     command: ClassVar[str]
     """Program and command, such as `gpt train`."""
+    folder_class: ClassVar[type[RunFolder]] = RunFolder
+    """Class of the run's folder."""
     changeable: ClassVar[tuple[str, ...]] = ("loop", "device", "shard", "json", "overwrite")
     """Fields that may differ when a run is resumed."""
 
@@ -92,7 +94,7 @@ class RunOptions:
     @property
     def folder(self) -> RunFolder:
         """Folder of the run, new or resumed."""
-        return RunFolder(self.resume or self.runs / self.name)
+        return self.folder_class(self.resume or self.runs / self.name)
 
     def with_defaults(self: Options) -> Options:
         """Defaults for options that are not given: the settings of the run being resumed."""
@@ -105,7 +107,7 @@ class RunOptions:
         Raises:
             BadInput: there is no run in the folder, or another command made it.
         """
-        config = RunFolder(folder).read_config(cls.command)
+        config = cls.folder_class(folder).read_config(cls.command)
         if config["kind"] != cls.command:
             raise BadInput(
                 f"{str(folder)!r} was made by {config['kind']}; {cls.command} cannot resume it"

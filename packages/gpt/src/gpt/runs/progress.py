@@ -19,7 +19,12 @@ def report_message(message: str) -> None:
 
 
 def show_progress(
-    records: Iterator[StepRecord], steps: int, done: int, n_tokens: int, title: str
+    records: Iterator[StepRecord],
+    steps: int,
+    done: int,
+    n_tokens: int,
+    title: str,
+    unit: str = "tokens",
 ) -> Generator[StepRecord, None, None]:
     """Yield the records while showing a progress bar with loss, tokens per second and time left.
 
@@ -29,6 +34,7 @@ def show_progress(
         done: the steps done before the run was resumed.
         n_tokens: tokens per step.
         title: a line that is printed once, above the bar.
+        unit: the name of what is counted instead of tokens, such as images.
     """
     report_message(title)
     columns = [TextColumn("step {task.completed}/{task.total}"), BarColumn(), TimeRemainingColumn()]
@@ -38,7 +44,7 @@ def show_progress(
         started = time.perf_counter()
         for record in records:
             speed = (record.step - done) * n_tokens / (time.perf_counter() - started)
-            news = f"loss {record.loss:.3f}  {speed:,.0f} tokens/s"
+            news = f"loss {record.loss:.3f}  {speed:,.0f} {unit}/s"
             progress.update(task, completed=record.step, news=news)
             if record.validation is not None:
                 report_message(

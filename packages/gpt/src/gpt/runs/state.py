@@ -35,9 +35,10 @@ class TrainingState:
         """Count a step, and update the average of the weights if one is kept."""
         self.step += 1
         if self.ema_model is not None:
+            decay = warm_up_decay(self.ema, self.step)
             pairs = zip(self.ema_model.parameters(), self.model.parameters(), strict=True)
             for average, parameter in pairs:
-                average.data.lerp_(parameter.detach(), 1 - self.ema)  # d average + (1 - d) weight
+                average.data.lerp_(parameter.detach(), 1 - decay)  # d average + (1 - d) weight
 
     def record_validation(self, loss: float) -> float:
         """Record whether this step has the lowest validation loss; return that of process 0."""
@@ -99,6 +100,17 @@ class TrainingState:
         for name in COUNTERS:
             setattr(self, name, values[name])
         set_random_states(select_prefix(tensors, "random"), self.device)
+
+
+def warm_up_decay(decay: float, step: int) -> float:
+    """Return the decay of a running average at a step, counted from 1.
+
+    d_n = min(d, (1 + n) / (10 + n))
+
+    An average with a decay of 0.9999 would still be mostly the first, random weights after some
+    thousand steps. This one covers about the last tenth of the steps so far until it reaches d.
+    """
+    return min(decay, (1 + step) / (10 + step))
 
 
 COUNTERS = ("step", "best_loss", "best_step", "validations_since_best")

@@ -95,10 +95,16 @@ class TrainingRun(ExitStack):
         return start
 
     def follow(
-        self, records: Generator[Any, None, None], steps: int, title: str, tokens_per_step: int
+        self,
+        records: Generator[Any, None, None],
+        steps: int,
+        title: str,
+        tokens_per_step: int,
+        unit: str = "tokens",
     ) -> None:
         """Run the loop to its end or to Ctrl-C, with a progress bar, and log each record.
 
+        `unit` names what the progress bar counts if it is not tokens.
         After the first Ctrl-C, the current step finishes and is saved; a second one stops at once.
         If the run has ended, `is_finished` is True afterwards, in the first process only.
         """
@@ -107,7 +113,7 @@ class TrainingRun(ExitStack):
             report_interrupt(self.folder, command),
             defer_interrupt() as interrupt,
             closing_loop(records),
-            closing(show_progress(records, steps, step, tokens_per_step, title)) as shown,
+            closing(show_progress(records, steps, step, tokens_per_step, title, unit)) as shown,
         ):
             for record in log_records(shown, self.folder):
                 step = record.step

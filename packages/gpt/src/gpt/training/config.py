@@ -50,7 +50,8 @@ class LoopConfig:
     """Compile the model first (torch.compile): a slow start, then faster steps."""
     ema_decay: float = 0.0
     """Decay of a running average of the weights, which is the model that is kept.
-    Higher averages over more steps; 0 keeps no average."""
+    Higher averages over more steps; 0 keeps no average. It grows to this value from 0.18
+    at the first step, so that the first, random weights are soon forgotten."""
     save_every: int = 200
     """Steps between validations. Each validation also saves a checkpoint, as does the last step.
     Fewer steps lose less after a crash, but the run takes longer."""

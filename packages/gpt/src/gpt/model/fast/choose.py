@@ -23,10 +23,16 @@ def use_fast_operations(model: Any) -> None:
     """Replace the operations of a GPT by faster equivalents, in place; its weights stay."""
     model.linear, model.linear_cross_entropy = fast_linear, fast_linear_cross_entropy
     model.empty_layer_cache = fast_layer_cache
+    use_fast_layers(model)
+    for module in model.modules():
+        if isinstance(module, MultiHeadAttention):
+            module.attend = fast_attention
+
+
+def use_fast_layers(model: nn.Module) -> None:
+    """Replace linear maps and activations of any model by faster equivalents, in place."""
     for module in model.modules():
         if type(module) is nn.Linear:
             module.__class__ = FastLinear  # the same layer with another `forward`
-        elif isinstance(module, MultiHeadAttention):
-            module.attend = fast_attention
         elif isinstance(module, FeedForward | GatedFeedForward):
             module.activation = FAST_ACTIVATIONS.get(module.activation, module.activation)

@@ -1,0 +1,10 @@
+"""The program `diffusion` and its commands."""
+
+from gpt.program import Program
+
+DIFFUSION = Program("diffusion", {}, distributed=("train",))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    return DIFFUSION.main(arguments)
