@@ -2,7 +2,12 @@
 
 from gpt.program import Program
 
-DIFFUSION = Program("diffusion", {}, distributed=("train",))
+DIFFUSION = Program(
+    "diffusion",
+    {
+        "train": "train a flow model of points or images",
+    },
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

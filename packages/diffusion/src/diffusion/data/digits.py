@@ -4,6 +4,8 @@
 and the rest for tests, in the order of the data, so that most writers of test digits are new.
 """
 
+from typing import Any
+
 import torch
 from sklearn.datasets import load_digits
 
@@ -15,7 +17,7 @@ DIGIT_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "e
 
 def digits() -> tuple[ImageSet, ImageSet]:
     """Return the digits for training and those for tests."""
-    data = load_digits()
+    data: Any = load_digits()
     images = torch.tensor(data.images, dtype=torch.float32)[:, None] / 8 - 1  # from 0..16
     captions = [DIGIT_NAMES[label] for label in data.target]
     everything = ImageSet(images, torch.tensor(data.target), captions, DIGIT_NAMES)

@@ -1,0 +1,1 @@
+"""The commands of the program `diffusion`; each module has a function `run`."""
