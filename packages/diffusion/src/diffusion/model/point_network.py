@@ -1,4 +1,4 @@
-"""A network for points in two dimensions, small enough to compare its velocity with the true one."""
+"""A network for points in two dimensions, where the true velocity is known."""
 
 from dataclasses import dataclass
 
