@@ -13,6 +13,7 @@ import math
 from typing import NamedTuple
 
 import torch
+from einops import repeat
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -45,7 +46,8 @@ class Mixture(NamedTuple):
     def velocity(self, x_t: Float[Tensor, "B D"], t: float) -> Float[Tensor, "B D"]:
         """Return the true velocity at a point, the mean of the components' velocities."""
         flow = GaussianFlow(self.means, self.stds[:, None])
-        velocities = flow.velocity(x_t[:, None], t)  # B K D
+        points = repeat(x_t, "B D -> B K D", K=len(self.stds))
+        velocities = flow.velocity(points, t)  # B K D
         return (self.responsibilities(x_t, t)[..., None] * velocities).sum(dim=1)
 
 

@@ -55,6 +55,9 @@ class DiTConfig:
     """Normalise queries and keys, which keeps attention scores small at high learning rates."""
     cross_attention: bool = False
     """Let every block attend to the words of a caption."""
+    mlp_norm_eps: float = 1e-6
+    """Added to the variance in the norm before each feed-forward layer, against a division by 0.
+    Models that were trained in diffusers have 1e-5."""
 
     def __post_init__(self) -> None:
         """Check the shape.
@@ -94,6 +97,7 @@ class DiTBlock(nn.Module):
         self.qk_norm = RMSNorm(d_head) if config.qk_norm else nn.Identity()
         self.cross_attention = CrossAttention(d_model, n_heads) if config.cross_attention else None
         self.mlp = make_feed_forward("gelu", d_model, config.d_ff, bias=True)
+        self.mlp_norm_eps = config.mlp_norm_eps
         self.modulation = Modulation(d_model, 6)
 
     def forward(
@@ -108,7 +112,8 @@ class DiTBlock(nn.Module):
         x = x + m.attention_gate * attended
         if self.cross_attention is not None and condition.words is not None:
             x = x + self.cross_attention(x, condition.words, condition.mask)
-        return x + m.mlp_gate * self.mlp(modulate(x, m.mlp_shift, m.mlp_scale))
+        h = modulate(x, m.mlp_shift, m.mlp_scale, self.mlp_norm_eps)
+        return x + m.mlp_gate * self.mlp(h)
 
 
 class DiT(nn.Module):

@@ -6,6 +6,8 @@ as in DiT (Peebles and Xie 2023). Without the factor of 1000, a time between 0 a
 change the waves of low frequency, and the network could not tell two times apart.
 """
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -17,8 +19,8 @@ TIME_SCALE = 1000.0
 def time_features(t: Float[Tensor, " B"], n: int = N_FEATURES) -> Float[Tensor, "B F"]:
     """Return n/2 cosines, then n/2 sines, of the times."""
     half = n // 2
-    exponents = torch.arange(half, device=t.device, dtype=torch.float32) / (half - 1)
-    angles = TIME_SCALE * t.float()[:, None] * 10_000.0**-exponents
+    exponents = -math.log(10_000) * torch.arange(half, device=t.device, dtype=torch.float32)
+    angles = TIME_SCALE * t.float()[:, None] * torch.exp(exponents / (half - 1))
     return torch.cat([angles.cos(), angles.sin()], dim=1)
 
 
