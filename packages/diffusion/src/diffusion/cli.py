@@ -5,7 +5,9 @@ from gpt.program import Program
 DIFFUSION = Program(
     "diffusion",
     {
-        "train": "train a flow model of points or images",
+        "train": "train a flow model of points or images, or an autoencoder of images",
+        "sample": "draw images from a trained model, as a file and in the terminal",
+        "eval": "measure the samples of a trained model, next to real data",
     },
 )
 

@@ -14,10 +14,12 @@ from diffusion.flow.samplers import SAMPLERS, trajectory
 from diffusion.flow.times import sampling_times
 from diffusion.model.flow_model import FlowModel
 from diffusion.model.point_network import PointNetworkConfig
-from diffusion.training.examples import load_examples
+from diffusion.training.examples import load_label_names
 from diffusion.training.flow_run import load_flow_model
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.options import TrainConfig
+from diffusion.vae.file import load_vae
+from diffusion.vae.vae import VAE
 from gpt.errors import BadInput
 
 
@@ -42,6 +44,8 @@ class ImageModel(NamedTuple):
     """Shape of a sample."""
     label_names: tuple[str, ...]
     """Names of the classes; none if the model is unconditional."""
+    vae: VAE | None = None
+    """Autoencoder whose latents the flow model generates."""
 
     def encode(self, prompts: list[str]) -> Int[Tensor, "B T"]:
         """Return the condition of each prompt, the name or number of a class.
@@ -84,6 +88,13 @@ class ImageModel(NamedTuple):
         *_, samples = self.trajectory(condition, plan, generator)
         return samples.cpu()
 
+    @torch.no_grad()
+    def to_images(self, samples: Float[Tensor, "B *D"]) -> Float[Tensor, "B C height width"]:
+        """Return samples as images, which latents are decoded to."""
+        if self.vae is None:
+            return samples
+        return self.vae.decode_scaled(samples.to(self.vae.latent_mean.device)).clamp(-1, 1).cpu()
+
 
 def load_run(path: Path, device: torch.device | None = None) -> ImageModel:
     """Load the model of a run.
@@ -93,10 +104,11 @@ def load_run(path: Path, device: torch.device | None = None) -> ImageModel:
     """
     config, folder = TrainConfig.saved(path), DiffusionFolder(path)
     flow = load_flow_model(folder, device)
-    names = load_examples(config.task, config.condition).label_names
     network = folder.flow_model_config().network
     if isinstance(network, PointNetworkConfig):
         shape = (network.d_point,)
     else:
         shape = (network.n_channels, network.size, network.size)
-    return ImageModel(flow, shape, names if config.condition == "class" else ())
+    names = load_label_names(config.task) if config.condition == "class" else ()
+    vae = load_vae(folder.vae)[0].to(device) if config.vae is not None else None
+    return ImageModel(flow, shape, names, vae)

@@ -1,10 +1,12 @@
 """Options of `diffusion train`, with defaults for each task and stage."""
 
 import dataclasses
+import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import tyro
+from tyro.conf import arg
 
 from diffusion.flow.path import Target
 from diffusion.flow.times import TimeDistribution
@@ -17,8 +19,8 @@ from gpt.errors import BadInput
 from gpt.runs.options import RunOptions
 from gpt.training.config import LoopConfig
 
-TaskName = Literal["flow2d", "digits"]
-Stage = Literal["pixel"]
+TaskName = Literal["flow2d", "digits", "emoji"]
+Stage = Literal["pixel", "vae", "latent"]
 
 DIFFUSION_LOOP = LoopConfig(
     steps=3000,
@@ -44,9 +46,10 @@ class TrainConfig(RunOptions):
     """Examples per step. More give steadier gradients, but slower steps."""
     name: str = "diffusion"
     task: TaskName = "digits"
-    """Data: points on a ring (flow2d), or handwritten digits of 8 x 8 pixels."""
+    """Data: points on a ring (flow2d), handwritten digits of 8 x 8 pixels, or emoji."""
     stage: Stage = "pixel"
-    """What is trained: a flow model of the data itself (pixel)."""
+    """What is trained: a flow model of the data itself (pixel), an autoencoder (vae), or a flow
+    model of its latents (latent)."""
     condition: ConditionKind = "class"
     """What a sample is asked for by: nothing or a class."""
     network: Literal["dit", "unet"] = "dit"
@@ -72,6 +75,24 @@ class TrainConfig(RunOptions):
     qk_norm: bool = False
     """Normalise queries and keys, which keeps attention scores small at high learning rates."""
 
+    size: Literal[32, 64] = 32
+    """Pixels per side of an emoji. 64 shows more detail, but there is only one style."""
+    n_names: int = 240
+    """Names of emoji that are learned, each in every style. More take longer."""
+    copies: int = 8
+    """Copies of each emoji in the training data, all but one shifted, mirrored and tinted.
+    More make the model depend less on single pixels."""
+    vae: Annotated[str | None, arg(help_behavior_hint="(default: none)")] = None
+    """Autoencoder of the latent stage: the folder of its run, or its file."""
+    latent_channels: int = 4
+    """Numbers per position of an autoencoder's latent image. More keep more detail, but are
+    harder to generate."""
+    stage_channels: tuple[int, ...] = (32, 64, 64)
+    """Channels of each stage of an autoencoder; every stage but the last halves the image."""
+    kl_weight: float = 1e-2
+    """Weight of the autoencoder's KL term. Higher makes latents more regular and images blurrier.
+    It rises from 0 over the first tenth of the steps."""
+
     def __post_init__(self) -> None:
         """Check the numbers.
 
@@ -79,6 +100,19 @@ class TrainConfig(RunOptions):
             BadInput: one of them is out of its range, or options do not fit together.
         """
         super().__post_init__()
+        # a list in config.json
+        object.__setattr__(self, "stage_channels", tuple(self.stage_channels))
+        if self.copies < 1:
+            raise BadInput(f"copies must be at least 1, got {self.copies}")
+        if not 0 <= self.kl_weight < math.inf:
+            raise BadInput(f"kl_weight must be a number from 0 up, got {self.kl_weight}")
+        if self.task == "flow2d" and self.stage != "pixel":
+            raise BadInput(f"points have no {self.stage} stage; leave --stage out")
+        if (self.stage == "latent") != (self.vae is not None):
+            raise BadInput(
+                "the latent stage needs an autoencoder, and only it: train one with --stage vae, "
+                f"then give its run with --vae; got stage {self.stage} and vae {self.vae}"
+            )
         if not 0 <= self.drop_rate < 1:
             raise BadInput(f"drop_rate must lie in [0, 1), got {self.drop_rate}")
 
@@ -90,6 +124,12 @@ class TrainConfig(RunOptions):
 
 
 RECIPES: dict[tuple[str, str], TrainConfig] = {
+    ("emoji", "vae"): TrainConfig(
+        task="emoji",
+        stage="vae",
+        batch_size=32,
+        loop=dataclasses.replace(DIFFUSION_LOOP, beta2=0.95),
+    ),
     ("flow2d", "pixel"): TrainConfig(
         task="flow2d",
         condition="none",

@@ -1,0 +1,121 @@
+"""`diffusion sample`: draw images from a trained model, as a file and in the terminal."""
+
+import os
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import tyro
+from tyro.conf import arg
+
+from diffusion.display.grid import grid_image, save_png
+from diffusion.display.strip import trajectory_strip
+from diffusion.display.terminal import detect_capability, terminal_image
+from diffusion.flow.guidance import Guidance
+from diffusion.flow.times import sampling_times
+from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
+from gpt.device import pick_device
+from gpt.errors import BadInput, check_seed
+from gpt.runs.progress import report_message
+
+MAX_STRIP_ROWS = 4
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """Draw images of what the prompts name."""
+
+    prompts: tyro.conf.Positional[tuple[str, ...]] = ()
+    """What to draw: names or numbers of classes. Without prompts, a sample of every class, or
+    16 unconditional ones."""
+    run: Path = Path("runs/diffusion")
+    """Folder of the run whose model samples."""
+    n: int = 1
+    """Samples per prompt."""
+    guidance: float = 2.0
+    """Guidance weight. Higher values match the prompt better and vary less; 1 is no guidance."""
+    guidance_start: float = 0.0
+    """Earliest time (0 is the data) at which the guidance applies."""
+    guidance_end: float = 1.0
+    """Latest time (1 is the noise) at which the guidance applies."""
+    sampler: Literal["euler", "heun", "midpoint", "rk4"] = "euler"
+    """Method that follows the velocity. heun and midpoint evaluate the network twice per step,
+    rk4 four times; all are more exact than euler."""
+    steps: int = 50
+    """Steps of the sampler. More are more exact and take longer."""
+    shift: float = 1.0
+    """Shift of the times towards the noise; above 1, more steps are spent there."""
+    strip: bool = False
+    """Also write how the first samples grow out of noise, as strip.png next to --out."""
+    out: Annotated[Path | None, arg(help_behavior_hint="(default: samples.png in the run)")] = None
+    """Image file to write (PNG)."""
+    seed: int = 0
+    """Random seed of the noise."""
+    device: str = "auto"
+    """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            BadInput: one of them is out of its range.
+        """
+        if self.n < 1:
+            raise BadInput(f"n must be at least 1, got {self.n}")
+        if self.out is not None and self.out.suffix.lower() != ".png":
+            raise BadInput(f"out must be the name of a .png file, got {str(self.out)!r}")
+        check_seed(self.seed)
+        self.plan()
+
+    def plan(self) -> SamplingPlan:
+        """Return how samples are drawn."""
+        sampling_times(self.steps, self.shift)
+        guidance = Guidance(self.guidance, self.guidance_start, self.guidance_end)
+        return SamplingPlan(self.steps, self.sampler, guidance, self.shift)
+
+
+def run(config: SampleConfig) -> int:
+    """Sample, write a grid of the images, and show it in a terminal."""
+    model, plan = load_run(config.run, pick_device(config.device)), config.plan()
+    if len(model.shape) != 3:
+        raise BadInput(f"{str(config.run)!r} generates points; see its samples.png")
+    names, condition = prompt_rows(model, config.prompts, config.n)
+    generator = torch.Generator().manual_seed(config.seed)
+    path = torch.stack([x.cpu() for x in model.trajectory(condition, plan, generator)])
+    images = model.to_images(path[-1])
+    captions = names if config.n > 1 or len(names) > 1 else []
+    columns = config.n if config.n > 1 else min(len(images), 8)
+    image = grid_image(
+        images,
+        columns,
+        row_captions=captions if config.n > 1 else (),
+        column_captions=captions if config.n == 1 and len(images) <= 8 else (),
+    )
+    out = config.out or config.run / "samples.png"
+    save_png(out, image)
+    small = grid_image(images, columns, smallest_side=1)
+    shown = terminal_image(small, detect_capability(os.environ, sys.stdout.isatty()))
+    if shown is not None:
+        print(shown)
+    report_message(f"{len(images)} images are in {shlex.quote(str(out))}")
+    if config.strip:
+        rows = min(len(images), MAX_STRIP_ROWS)
+        steps = torch.stack([model.to_images(x[:rows]) for x in path])
+        times = sampling_times(plan.n_steps, plan.shift).tolist()
+        strip = out.with_name(f"{out.stem}-strip.png")
+        save_png(strip, trajectory_strip(steps, times))
+        report_message(f"how they grew out of noise is in {shlex.quote(str(strip))}")
+    return 0
+
+
+def prompt_rows(
+    model: ImageModel, prompts: tuple[str, ...], n: int
+) -> tuple[list[str], torch.Tensor]:
+    """Return the names to draw, and n rows of condition for each."""
+    names = list(prompts) or list(model.label_names)
+    if not names:
+        return [], model.unconditional(n if n > 1 else 16)
+    return names, model.encode(names).repeat_interleave(n, dim=0)
