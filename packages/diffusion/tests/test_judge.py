@@ -29,11 +29,11 @@ def judge(halves):
 
 def test_the_judge_reads_99_percent_of_450_held_out_digits():
     rates = []
-    for seed in range(2):
+    for seed in range(3):
         train, held_out = split_at_random(seed)
         assert len(held_out) == 450
         rates.append(DigitJudge(train).accuracy(held_out))
-    assert sum(rates) / 2 >= 0.99
+    assert sum(rates) / 3 >= 0.99
     assert min(rates) >= 0.98
 
 
