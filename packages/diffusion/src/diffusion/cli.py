@@ -2,7 +2,13 @@
 
 from gpt.program import Program
 
-DIFFUSION = Program("diffusion", {}, distributed=("train",))
+DIFFUSION = Program(
+    "diffusion",
+    {
+        "compare": "compare results and speed with diffusers and open_clip",
+    },
+    distributed=("train",),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""The commands of `diffusion`: one module each, whose config holds the options."""
