@@ -5,9 +5,9 @@ from gpt.program import Program
 DIFFUSION = Program(
     "diffusion",
     {
+        "train": "train a flow model of points or images",
         "compare": "compare results and speed with diffusers and open_clip",
     },
-    distributed=("train",),
 )
 
 

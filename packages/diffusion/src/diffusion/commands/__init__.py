@@ -1,1 +1,1 @@
-"""The commands of `diffusion`: one module each, whose config holds the options."""
+"""The commands of the program `diffusion`; each module has a function `run`."""

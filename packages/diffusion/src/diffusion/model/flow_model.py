@@ -1,9 +1,24 @@
-"""A network as a velocity, whether it predicts the velocity or the data."""
+"""A network with its condition as a velocity, whether it predicts the velocity or the data."""
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from diffusion.flow.path import Target, velocity_from_data
+from diffusion.model.conditions import CaptionCondition, LabelCondition, NoCondition
+from diffusion.model.dit import DiT, DiTConfig
+from diffusion.model.point_network import PointNetwork, PointNetworkConfig
+from diffusion.model.unet import UNet, UNetConfig
+
+ConditionKind = Literal["none", "class", "text"]
+NETWORKS: dict[Any, Any] = {
+    DiTConfig: DiT,
+    UNetConfig: UNet,
+    PointNetworkConfig: PointNetwork,
+}
+"""The network of each config."""
 
 
 class FlowModel(nn.Module):
@@ -19,7 +34,8 @@ class FlowModel(nn.Module):
     @property
     def null(self) -> Int[Tensor, " T"]:
         """The null condition."""
-        return self.network.condition.null  # pyright: ignore[reportReturnType]
+        condition: Any = self.network.condition
+        return condition.null
 
     def forward(
         self,
@@ -30,3 +46,48 @@ class FlowModel(nn.Module):
         """Return the velocity at x_t."""
         predicted = self.network(x_t, t, condition)
         return predicted if self.target == "v" else velocity_from_data(x_t, predicted, t)
+
+
+@dataclass(frozen=True)
+class FlowModelConfig:
+    """A network, what it predicts, and what it is conditioned on."""
+
+    network: DiTConfig | UNetConfig | PointNetworkConfig
+    """Shape of the network."""
+    target: Target = "v"
+    """The prediction: the velocity, or the data."""
+    condition: ConditionKind = "none"
+    """Nothing, a class, or a caption."""
+    n_labels: int = 0
+    """Number of classes, if the condition is a class."""
+
+    @property
+    def d_condition(self) -> int:
+        """Width of the condition's vector."""
+        network = self.network
+        return network.d_condition if isinstance(network, UNetConfig) else network.d_model
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "FlowModelConfig":
+        """Return the config from the plain values that `dataclasses.asdict` makes of one.
+
+        Raises:
+            ValueError, KeyError, TypeError: they are not those of a config.
+        """
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
+            for name, value in values["network"].items()
+        }
+        for network in NETWORKS:
+            if settings.keys() == {field.name for field in fields(network)}:
+                return cls(**{**values, "network": network(**settings)})
+        raise ValueError(f"no network has the settings {', '.join(settings)}")
+
+    def build(self, encoder: CaptionCondition | None = None) -> FlowModel:
+        """Build the model with new weights; `encoder` is the condition of a model with captions."""
+        condition = {
+            "none": lambda: NoCondition(self.d_condition),
+            "class": lambda: LabelCondition(self.n_labels, self.d_condition),
+            "text": lambda: encoder,
+        }[self.condition]()
+        return FlowModel(NETWORKS[type(self.network)](self.network, condition), self.target)

@@ -1,0 +1,84 @@
+"""Retrieval: how many names a judge ranks above the name that a sample was drawn for.
+
+A judge gives each sample a score per name. Rank 1 is the best, and top-k is the share of samples
+whose right name is among the first k. With 1,500 names, chance is 1 in 1,500 at k = 1. Names that
+tie with the right one count before it, so a judge that scores all names alike earns nothing.
+"""
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from einops import repeat
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from diffusion.metrics.checks import check_rows
+from gpt.errors import BadInput
+
+
+class TopK(NamedTuple):
+    """How many samples have their name among the first k."""
+
+    hits: int
+    n: int
+
+    @property
+    def share(self) -> float:
+        """Hits as a share of all samples; pass share and n to `wilson_interval`."""
+        return self.hits / self.n
+
+
+def name_scores(
+    samples: Float[Tensor, "B D"],
+    references: Float[Tensor, "N D"],
+    names: Int[Tensor, " N"],
+    n_names: int,
+) -> Float[Tensor, "B n_names"]:
+    """Return each sample's cosine similarity to the most similar reference of each name.
+
+    A name without a reference scores -infinity, so it is never found.
+    """
+    check_rows(1, references=references, samples=samples)
+    cosines = F.normalize(samples, dim=-1) @ F.normalize(references, dim=-1).T
+    best = cosines.new_full((len(samples), n_names), -torch.inf)
+    return best.scatter_reduce(1, repeat(names, "n -> b n", b=len(samples)), cosines, "amax")
+
+
+def ranks(scores: Float[Tensor, "B N"], right: Int[Tensor, " B"]) -> Int[Tensor, " B"]:
+    """Return the rank of the right name: 1 plus the number of other names that score as high.
+
+    Raises:
+        BadInput: the right name of a sample is no column of the scores, has no reference, or a
+            score is NaN.
+    """
+    if len(right) and not 0 <= int(right.min()) <= int(right.max()) < scores.shape[1]:
+        raise BadInput(f"names are 0 to {scores.shape[1] - 1}, got {right.tolist()}")
+    of_right = scores.gather(1, right[:, None])
+    if scores.isnan().any() or of_right.isinf().any():
+        raise BadInput("every right name needs a finite score, got NaN or a name without reference")
+    return (scores >= of_right).sum(dim=1)  # the right name itself is the 1
+
+
+def top_k(found: Int[Tensor, " B"], k: int) -> TopK:
+    """Count the ranks up to k.
+
+    Raises:
+        BadInput: there are no ranks, or k is below 1.
+    """
+    if k < 1 or len(found) < 1:
+        raise BadInput(f"top-k needs k of at least 1 and some ranks, got k={k}, {len(found)} ranks")
+    return TopK(int((found <= k).sum()), len(found))
+
+
+def nearer_to_truth(
+    samples: Float[Tensor, "B D"], truth: Float[Tensor, "B D"], decoy: Float[Tensor, "B D"]
+) -> TopK:
+    """Count samples whose features are nearer to the true drawing's than to a decoy's.
+
+    For a held-out pair of name and style, the truth is the drawing itself, and the decoy is the
+    same name in another style. A tie counts against us; chance is one half.
+    """
+    check_rows(1, samples=samples, truth=truth, decoy=decoy)
+    nearer = (samples - truth).norm(dim=-1) < (samples - decoy).norm(dim=-1)
+    return TopK(int(nearer.sum()), len(samples))

@@ -1,0 +1,70 @@
+"""The batches of a step: rows, noise, times and dropped conditions, from the seed and the step.
+
+Nothing else decides them, so a resumed run repeats them. Under torchrun every process draws the
+same batch and keeps its own rows, so several processes compute the gradient of a single one.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Int
+from torch import Tensor, nn
+
+from diffusion.flow.loss import FlowBatch, draw_flow_batch, flow_loss
+from diffusion.flow.times import TimeDistribution
+from diffusion.training.examples import Examples
+from gpt.policy.rows import EpochSampler
+from gpt.runs.processes import n_processes, rank
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """Return the generator of a step's random draws."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
+
+
+def micro_batches(batch: FlowBatch, size: int, device: torch.device) -> list[FlowBatch]:
+    """Return the rows of this process, in micro-batches."""
+    own = batch.select(slice(rank(), None, n_processes()))
+    return [own.select(slice(i, i + size)).to(device) for i in range(0, len(own.x), size)]
+
+
+def flow_batches(
+    examples: Examples,
+    null: Int[Tensor, " T"],
+    batch_size: int,
+    micro_batch_size: int,
+    drop_rate: float,
+    times: TimeDistribution,
+    seed: int,
+    device: torch.device,
+) -> Callable[[int], list[FlowBatch]]:
+    """Return a function of the step that draws its batch."""
+    epochs = EpochSampler(len(examples.x), batch_size, seed)
+
+    def batches(step: int) -> list[FlowBatch]:
+        rows = epochs(step)
+        x, condition = examples.x[rows], examples.condition[rows]
+        generator = step_generator(seed, step)
+        batch = draw_flow_batch(x, condition, null, drop_rate, times, generator)
+        return micro_batches(batch, micro_batch_size, device)
+
+    return batches
+
+
+def flow_validation(
+    held_out: Examples, null: Int[Tensor, " T"], size: int, device: torch.device
+) -> Callable[[nn.Module], float]:
+    """Return the loss on held-out examples, at evenly spaced times, with noise that stays."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = draw_flow_batch(held_out.x, held_out.condition, null, 0.0, "uniform", generator)
+    n = len(held_out.x)
+    batch = drawn._replace(t=(torch.randperm(n, generator=generator) + 0.5) / n)
+
+    def validate(model: nn.Module) -> float:
+        total = 0.0
+        with torch.no_grad():
+            for i in range(0, n, size):
+                total += flow_loss(model, batch.select(slice(i, i + size)).to(device)).total.item()
+        return total / batch.x.numel()
+
+    return validate
