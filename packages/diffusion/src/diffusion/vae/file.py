@@ -1,0 +1,31 @@
+"""The file of an autoencoder: its weights with its config and the scale of its latents."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from diffusion.vae.vae import VAE, VAEConfig
+from diffusion.weight_files import read_weights, write_weights
+from gpt.errors import BadInput
+from gpt.files import JsonObject
+
+
+def save_vae(path: Path, vae: VAE, about: JsonObject) -> None:
+    """Write an autoencoder and a description of its training."""
+    write_weights(path, "vae", about | {"model": asdict(vae.config)}, vae.state_dict())
+
+
+def load_vae(path: Path) -> tuple[VAE, JsonObject]:
+    """Read an autoencoder and the description of its training.
+
+    Raises:
+        BadInput: there is no such file, or it is damaged or contains another model.
+    """
+    about, weights = read_weights(path, "vae")
+    try:
+        config = dict(about.pop("model"))
+        config["stage_channels"] = tuple(config["stage_channels"])
+        vae = VAE(VAEConfig(**config))
+        vae.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{str(path)!r} is damaged: its weights do not fit its config") from error
+    return vae.eval(), about

@@ -1,0 +1,59 @@
+"""Weight files: the weights of a model and a description of it, in one safetensors file.
+
+The metadata of the file has two entries, the kind of model and a JSON object. Files of this format
+cannot run code when they are read, unlike pickles.
+"""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors
+import safetensors.torch
+from torch import Tensor
+
+from gpt.errors import BadInput
+from gpt.files import JsonObject, write_atomically
+
+COMMANDS = {
+    "vae": "diffusion train --stage vae",
+    "clip": "diffusion train --stage clip",
+    "flow": "diffusion train",
+}
+"""The command that trains each kind of model."""
+
+
+class WeightFile(NamedTuple):
+    """Content of a weight file."""
+
+    about: JsonObject
+    """Description of the model: its config, and how it was trained."""
+    weights: dict[str, Tensor]
+
+
+def write_weights(path: Path, kind: str, about: JsonObject, weights: dict[str, Tensor]) -> None:
+    """Write the weights of a model with its kind ("vae", "clip", "flow") and a description."""
+    tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
+    metadata = {"kind": kind, "about": json.dumps(about)}
+    write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
+
+
+def read_weights(path: Path, kind: str) -> WeightFile:
+    """Read a file of `write_weights`.
+
+    Raises:
+        BadInput: there is no such file, or it is damaged or contains another kind of model.
+    """
+    if not path.is_file():
+        hint = f"; train one with: {COMMANDS[kind]}" if kind in COMMANDS else ""
+        raise BadInput(f"there is no weight file {str(path)!r}{hint}")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            found, about = metadata["kind"], json.loads(metadata["about"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise BadInput(f"{str(path)!r} is damaged or is not a file of this package") from error
+    if found != kind:
+        raise BadInput(f"{str(path)!r} contains a model of kind {found!r}, expected {kind!r}")
+    return WeightFile(about, weights)
