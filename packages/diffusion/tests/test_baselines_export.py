@@ -7,11 +7,7 @@ import torch
 
 pytest.importorskip("diffusers", reason="baselines: needs the extra baselines")
 
-from diffusers import (
-    AutoencoderKL,
-    DiTTransformer2DModel,
-    FlowMatchEulerDiscreteScheduler,
-)
+from diffusers import DiTTransformer2DModel, FlowMatchEulerDiscreteScheduler
 
 from diffusion.baselines import library_guided_sample, library_output
 from diffusion.comparison.compared_models import random_dit
@@ -21,8 +17,9 @@ from diffusion.flow.times import sampling_times
 from diffusion.model.conditions import NoCondition
 from diffusion.model.dit import DiTConfig
 from diffusion.model.flow_model import FlowModel
-from diffusion.pretrained.dit_weights import LibraryModel
 from diffusion.pretrained.export import export_diffusers, import_diffusers
+from diffusion.vae.latents import LatentStatistics, set_latent_scale
+from diffusion.vae.vae import VAE, VAEConfig
 
 pytestmark = pytest.mark.baselines
 
@@ -107,16 +104,20 @@ def test_a_folder_that_diffusers_wrote_is_read_with_its_own_eps(tmp_path):
     torch.testing.assert_close(model(x, t, labels[:, None]), theirs, atol=1e-5, rtol=1e-5)
 
 
-def test_a_vae_is_written_next_to_the_model(tmp_path):
-    vae = AutoencoderKL(
-        block_out_channels=(8,), norm_num_groups=4, latent_channels=3, scaling_factor=0.7
-    ).eval()
-    config = {"_class_name": "AutoencoderKL"} | {
-        name: value for name, value in vae.config.items() if not name.startswith("_")
-    }
-    export_diffusers(tmp_path, FlowModel(random_dit(SMALL)), LibraryModel(config, vae.state_dict()))
-    copy = AutoencoderKL.from_pretrained(tmp_path, subfolder="vae")
-    latents = torch.randn(1, 3, 8, 8)
-    assert torch.equal(copy.decode(latents).sample, vae.decode(latents).sample)
-    assert copy.config.scaling_factor == import_diffusers(tmp_path).vae.config["scaling_factor"]
-    assert "vae.decode" in (tmp_path / "README.md").read_text()
+def test_the_images_of_a_latent_model_are_ours(tmp_path, monkeypatch):
+    model = FlowModel(random_dit(SMALL))
+    vae = VAE(VAEConfig(latent_channels=3, stage_channels=(8, 8))).eval()
+    mean, std = torch.tensor([0.5, -1.0, 0.0]), torch.tensor([0.5, 1.0, 2.0])
+    set_latent_scale(vae, LatentStatistics(mean, std))
+    export_diffusers(tmp_path, model, vae)
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    readme = (tmp_path / "README.md").read_text()
+    for lines in re.findall("```python\n(.*?)```", readme, re.DOTALL):
+        exec(lines.replace("2.0, 50", "2.0, 10"), names)
+    noise = torch.randn(1, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    read = import_diffusers(tmp_path)
+    with torch.no_grad():
+        images = read.vae.decode_scaled(our_images(read.model, torch.tensor([0]), noise))
+    assert images.shape == (1, 3, 16, 16)
+    torch.testing.assert_close(images, names["images"], atol=1e-4, rtol=0)

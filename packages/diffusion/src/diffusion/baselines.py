@@ -1,9 +1,10 @@
-"""diffusers' DiT and its flow matching schedulers; needs the extra `baselines`."""
+"""diffusers' DiT, autoencoder and flow matching schedulers; needs the extra `baselines`."""
 
 from collections.abc import Callable
 from typing import Any
 
 try:
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
     from diffusers.models.transformers.dit_transformer_2d import DiTTransformer2DModel
     from diffusers.schedulers.scheduling_flow_match_euler_discrete import (
         FlowMatchEulerDiscreteScheduler,
@@ -25,6 +26,8 @@ from torch import Tensor
 
 from diffusion.model.dit import DiT
 from diffusion.pretrained.dit_weights import dit_to_diffusers
+from diffusion.vae.diffusers_weights import to_autoencoder_config, to_autoencoder_kl
+from diffusion.vae.vae import VAE
 
 library_messages.set_verbosity_error()
 
@@ -39,6 +42,13 @@ def to_library_dit(model: DiT) -> DiTTransformer2DModel:
     library: Any = DiTTransformer2DModel.from_config(config)
     library.load_state_dict(tensors)
     return library.eval().to(next(model.parameters()).dtype)
+
+
+def to_library_vae(vae: VAE) -> AutoencoderKL:
+    """Make an `AutoencoderKL` with a copy of our weights."""
+    library: Any = AutoencoderKL.from_config(to_autoencoder_config(vae))
+    library.load_state_dict(to_autoencoder_kl(vae.state_dict(), vae.config))
+    return library.eval()
 
 
 def library_output(

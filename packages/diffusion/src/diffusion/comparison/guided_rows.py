@@ -12,7 +12,7 @@ from gpt.model.fast.choose import use_fast_layers
 
 GUIDED_TOLERANCE = 1e-4
 GUIDED_FLOOR = 1.2
-N_STEPS, WEIGHT, N_IMAGES = 50, 2.0, 10
+N_STEPS, WEIGHT, N_GUIDED = 50, 2.0, 10
 
 
 def guided_rows(timed: bool) -> list[ComparisonRow]:
@@ -29,8 +29,8 @@ def guided_row(name: str, timed: bool) -> ComparisonRow:
     network = random_dit(config)
     library, model = baselines.to_library_dit(network), FlowModel(network)
     use_fast_layers(model)
-    labels = torch.arange(N_IMAGES) % N_LABELS
-    noise = torch.randn(N_IMAGES, config.n_channels, config.size, config.size)
+    labels = torch.arange(N_GUIDED) % N_LABELS
+    noise = torch.randn(N_GUIDED, config.n_channels, config.size, config.size)
     guidance = Guidance(WEIGHT)
 
     def ours() -> torch.Tensor:
@@ -44,7 +44,7 @@ def guided_row(name: str, timed: bool) -> ComparisonRow:
     seconds = time_interleaved(ours, theirs, 5, 0) if timed else None
     n_patches = config.patches_per_side**2
     return ComparisonRow(
-        f"{N_STEPS} guided Euler steps, {N_IMAGES} images of {n_patches} patches, width "
+        f"{N_STEPS} guided Euler steps, {N_GUIDED} images of {n_patches} patches, width "
         f"{config.d_model}, {config.n_layers} layers",
         library_version("diffusers"),
         difference,

@@ -15,7 +15,7 @@ from diffusion.flow.times import sampling_times
 from gpt.comparison.rows import ComparisonRow, max_abs_difference
 
 SAMPLER_TOLERANCE = 1e-6
-N_POINTS = 1000
+N_FOLLOWED = 1000
 EULER_SCHEDULES = ((10, 1.0), (50, 1.0), (50, 3.0))
 HEUN_STEPS = (10, 50)
 
@@ -49,7 +49,7 @@ def scheduler_row(
     from diffusion import baselines
     from gpt.baselines import library_version
 
-    mixture, noise = ring(std=0.5), torch.randn(N_POINTS, 2)
+    mixture, noise = ring(std=0.5), torch.randn(N_FOLLOWED, 2)
     times = scheduler.sigmas.unique().flip(0)  # the Heun scheduler has some of them twice
     x = sample(mixture.velocity, noise, times[:-1], SAMPLERS[sampler].step)
     ours = sample(mixture.velocity, x, times[-2:], euler)

@@ -13,10 +13,16 @@ import safetensors.torch
 from diffusion.model.dit import DiT
 from diffusion.model.flow_model import FlowModel
 from diffusion.pretrained.dit_weights import LibraryModel, dit_from_diffusers, dit_to_diffusers
+from diffusion.vae.diffusers_weights import (
+    CONFIG_FILE,
+    WEIGHTS_FILE,
+    load_autoencoder_kl,
+    save_autoencoder_kl,
+)
+from diffusion.vae.vae import VAE
 from gpt.errors import BadInput
 from gpt.files import JsonObject, read_json, write_atomically
 
-WEIGHTS_FILE = "diffusion_pytorch_model.safetensors"
 SCHEDULER_CLASS = "FlowMatchEulerDiscreteScheduler"
 README = """\
 # A flow matching model for diffusers
@@ -43,8 +49,18 @@ for t in scheduler.timesteps:
 {result}
 """
 PIXELS = "Now `x` holds the images, with numbers from -1 to 1."
-LATENTS = """Now `x` holds latent images. `AutoencoderKL.from_pretrained(".", subfolder="vae")` has
-the decoder: `vae.decode(x / vae.config.scaling_factor).sample` are the images, from -1 to 1."""
+LATENTS = """\
+Now `x` holds latent images, and the decoder makes images of them, with numbers from -1 to 1:
+
+```python
+from diffusers import AutoencoderKL
+
+vae = AutoencoderKL.from_pretrained(".", subfolder="vae").eval()
+statistics = torch.tensor([vae.config.latents_mean, vae.config.latents_std])
+mean, std = statistics[:, :, None, None]
+with torch.no_grad():
+    images = vae.decode(x * std + mean).sample
+```"""
 
 
 class DiffusersFolder(NamedTuple):
@@ -53,19 +69,19 @@ class DiffusersFolder(NamedTuple):
     model: FlowModel
     shift: float
     """Shift of the sampling times."""
-    vae: LibraryModel | None
-    """Config and weights of the `AutoencoderKL`, if there is one."""
+    vae: VAE | None
+    """Autoencoder of a latent model."""
 
 
 def export_diffusers(
-    folder: Path, model: FlowModel, vae: LibraryModel | None = None, shift: float = 1.0
+    folder: Path, model: FlowModel, vae: VAE | None = None, shift: float = 1.0
 ) -> None:
     """Write a model as a folder that diffusers opens.
 
     Args:
         folder: folder to write, which may exist.
         model: a velocity model whose network is a DiT with labels or without a condition.
-        vae: config and weights of the `AutoencoderKL` of a latent model.
+        vae: the autoencoder of a latent model.
         shift: shift of the sampling times.
 
     Raises:
@@ -91,7 +107,7 @@ def export_diffusers(
     )
     write_library_model(folder / "transformer", library)
     if vae is not None:
-        write_library_model(folder / "vae", vae)
+        save_autoencoder_kl(folder / "vae", vae)
     write_config(folder / "scheduler" / "scheduler_config.json", scheduler)
     write_atomically(folder / "README.md", readme.encode())
 
@@ -114,7 +130,7 @@ def import_diffusers(folder: Path) -> DiffusersFolder:
     return DiffusersFolder(
         FlowModel(dit_from_diffusers(read_library_model(folder / "transformer"))).eval(),
         float(shift),
-        read_library_model(vae) if vae.is_dir() else None,
+        load_autoencoder_kl(vae) if vae.is_dir() else None,
     )
 
 
@@ -123,7 +139,7 @@ def write_library_model(folder: Path, model: LibraryModel) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     data = safetensors.torch.save(model.tensors, {"format": "pt"})
     write_atomically(folder / WEIGHTS_FILE, data)
-    write_config(folder / "config.json", model.config)
+    write_config(folder / CONFIG_FILE, model.config)
 
 
 def read_library_model(folder: Path) -> LibraryModel:
@@ -132,7 +148,7 @@ def read_library_model(folder: Path) -> LibraryModel:
     Raises:
         BadInput: a file is missing or damaged.
     """
-    config, path = read_json(folder / "config.json"), folder / WEIGHTS_FILE
+    config, path = read_json(folder / CONFIG_FILE), folder / WEIGHTS_FILE
     try:
         return LibraryModel(config, safetensors.torch.load_file(path))
     except FileNotFoundError as error:
