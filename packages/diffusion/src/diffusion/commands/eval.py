@@ -5,8 +5,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from jaxtyping import Float, Int
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from diffusion.data.digits import digits
 from diffusion.evaluation.digits import DigitEvaluator, DigitScores
@@ -64,11 +66,15 @@ def run(config: EvalConfig) -> int:
     train, held_out = digits()
     report_message("training the judge and the features on real digits")
     evaluator = DigitEvaluator(train, held_out, config.n)
+
+    def draw(labels: Int[Tensor, " N"], guidance: Guidance) -> Tensor:
+        return draw_digits(model, labels, guidance, config.steps, config.seed)
+
     rows = []
     for weight in config.guidance:
         report_message(f"{config.n} samples with guidance {weight:g}")
         guidance = Guidance(weight, end=config.guidance_end)
-        rows.append(evaluator.score(lambda *each: draw_digits(model, config, *each), guidance))
+        rows.append(evaluator.score(draw, guidance))
     report = {
         "judge_accuracy": evaluator.judge_accuracy(),
         "n": config.n,
@@ -83,11 +89,11 @@ def run(config: EvalConfig) -> int:
 
 
 def draw_digits(
-    model: ImageModel, config: EvalConfig, labels: torch.Tensor, guidance: Guidance
-) -> torch.Tensor:
+    model: ImageModel, labels: Int[Tensor, " N"], guidance: Guidance, steps: int = 50, seed: int = 0
+) -> Float[Tensor, "N C height width"]:
     """Draw a digit for each label."""
-    generator = torch.Generator().manual_seed(config.seed)
-    return model.sample(labels[:, None], SamplingPlan(config.steps, guidance=guidance), generator)
+    generator = torch.Generator().manual_seed(seed)
+    return model.sample(labels[:, None], SamplingPlan(steps, guidance=guidance), generator)
 
 
 def print_digit_scores(judge_accuracy: float, rows: list[DigitScores]) -> None:

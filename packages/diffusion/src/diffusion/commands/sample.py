@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,13 @@ from typing import Annotated, Literal
 
 import torch
 import tyro
+from jaxtyping import Float
+from torch import Tensor
 from tyro.conf import arg
 
 from diffusion.display.grid import grid_image, save_png
 from diffusion.display.strip import trajectory_strip
-from diffusion.display.terminal import detect_capability, terminal_image
+from diffusion.display.terminal import Capability, detect_capability, terminal_image
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
 from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
@@ -96,10 +99,7 @@ def run(config: SampleConfig) -> int:
     )
     out = config.out or config.run / "samples.png"
     save_png(out, image)
-    small = grid_image(images, columns, smallest_side=1)
-    shown = terminal_image(small, detect_capability(os.environ, sys.stdout.isatty()))
-    if shown is not None:
-        print(shown)
+    show_images(images, columns)
     report_message(f"{len(images)} images are in {shlex.quote(str(out))}")
     if config.strip:
         rows = min(len(images), MAX_STRIP_ROWS)
@@ -119,3 +119,13 @@ def prompt_rows(
     if not names:
         return [], model.unconditional(n if n > 1 else 16)
     return names, model.encode(names).repeat_interleave(n, dim=0)
+
+
+def show_images(images: Float[Tensor, "N C height width"], n_columns: int) -> None:
+    """Show images in the terminal, in the sharpest form that it understands, if it is one."""
+    capability = detect_capability(os.environ, sys.stdout.isatty())
+    draws_pixels = capability in (Capability.KITTY, Capability.ITERM)
+    grid = grid_image(images, n_columns, padding=1, smallest_side=64 if draws_pixels else 1)
+    shown = terminal_image(grid, capability, shutil.get_terminal_size().columns)
+    if shown is not None:
+        print(shown)
