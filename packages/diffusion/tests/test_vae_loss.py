@@ -100,7 +100,7 @@ def train_on_squares(kl_weight):
         weight = kl_weight_at(step, kl_weight, 50)
         return [draw_vae_batch(images, SMALL, weight, generator)]
 
-    config = LoopConfig(100, 1e-2, weight_decay=0.0)
+    config = LoopConfig(60, 1e-2, weight_decay=0.0)
     losses = [record.loss for record in train(vae, batches, vae_loss, config)]
     return vae.eval(), losses
 

@@ -41,7 +41,7 @@ def guided_row(name: str, timed: bool) -> ComparisonRow:
         return baselines.library_guided_sample(library, labels, noise, N_STEPS, WEIGHT)
 
     difference = max_abs_difference(ours(), theirs())
-    seconds = time_interleaved(ours, theirs, 5, 0) if timed else None
+    seconds = time_interleaved(ours, theirs, repeats=3, warmups=0) if timed else None
     n_patches = config.patches_per_side**2
     return ComparisonRow(
         f"{N_STEPS} guided Euler steps, {N_GUIDED} images of {n_patches} patches, width "
