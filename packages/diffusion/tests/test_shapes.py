@@ -13,7 +13,7 @@ from diffusion.data.shape_descriptions import (
 )
 from diffusion.data.shape_reading import ShapeAttributes, components, read_shapes
 from diffusion.data.shape_split import UNSEEN_PAIRS, split_shapes
-from diffusion.data.shapes import AREAS, SIDES, coverage, draw_shapes, shapes
+from diffusion.data.shapes import AREAS, SIDES, draw_shapes, pixel_coverage, shapes
 from gpt.errors import BadInput
 
 RED_CIRCLES = ShapeDescription("circle", "red", "small", "top left", 2)
@@ -37,7 +37,7 @@ def test_captions_and_descriptions_are_inverse_and_all_600_differ():
 @pytest.mark.parametrize("shape", SIDES)
 def test_a_shape_covers_its_area_around_the_middle_of_its_box(shape):
     centre, area = torch.tensor([[16.0, 12.0]]), torch.tensor([144.0])
-    [covered] = coverage(shape, centre, area)
+    [covered] = pixel_coverage(shape, centre, area)
     assert abs(covered.sum() - 144) < 2
     down, right = (covered > 0.1).nonzero().unbind(1)
     side = 12 * SIDES[shape]
@@ -47,7 +47,9 @@ def test_a_shape_covers_its_area_around_the_middle_of_its_box(shape):
 
 
 def test_edges_are_blended_by_the_area_that_they_cover():
-    [covered] = coverage("square", torch.tensor([[2.0, 2.25]]), torch.tensor([4.0]), n_pixels=4)
+    [covered] = pixel_coverage(
+        "square", torch.tensor([[2.0, 2.25]]), torch.tensor([4.0]), n_pixels=4
+    )
     expected = [[0, 0, 0, 0], [0, 0.75, 0.75, 0], [0, 1, 1, 0], [0, 0.25, 0.25, 0]]
     torch.testing.assert_close(covered, torch.tensor(expected))
 
@@ -160,7 +162,7 @@ def test_a_held_out_description_has_exactly_one_unseen_pair():
         (lambda: shapes(0, all_descriptions(), torch.Generator()), "0 images of 600 descriptions"),
         (lambda: shapes(3, [], torch.Generator()), "3 images of 0 descriptions"),
         (lambda: read_shapes(torch.ones(1, 3, 16, 16)), r"32 x 32 pixels, got \(16, 16\)"),
-        (lambda: coverage("star", torch.ones(1, 2), torch.ones(1)), "shape must be one of"),
+        (lambda: pixel_coverage("star", torch.ones(1, 2), torch.ones(1)), "shape must be one of"),
     ],
 )
 def test_what_cannot_be_drawn_or_read_is_refused(call, message):

@@ -24,7 +24,7 @@ from diffusion.data.shapes import (
     N_PIXELS,
     PLACE_DISTANCE,
     SIDES,
-    coverage,
+    pixel_coverage,
 )
 from gpt.errors import BadInput
 
@@ -123,7 +123,7 @@ def read_components(
         # two thirds of a triangle's height are above its centroid, half above its middle
         below = SIDES[shape] / 6 if shape == "triangle" else 0.0
         middle = centroids - corners - torch.tensor([0.0, below]) * areas.sqrt()[:, None]
-        drawings = coverage(shape, middle, areas, WINDOW)
+        drawings = pixel_coverage(shape, middle, areas, WINDOW)
         misfits.append(misfit_at_any_sharpness(drawings, seen, window))
     misfit, nearest = torch.stack(misfits, 1).min(1)
     between = (AREAS["small"] * AREAS["large"]) ** 0.5

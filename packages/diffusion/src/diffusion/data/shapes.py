@@ -44,7 +44,7 @@ ARRANGEMENTS = {1: [(0, 0)], 2: [(-1, 0), (1, 0)], 3: [(0, -1), (-1, 1), (1, 1)]
 """Positions of the shapes of one image, in half distances between neighbours."""
 GAP = 2.0
 """Pixels between the bounding boxes of two shapes."""
-SHIFT = 0.6
+MAX_JITTER = 0.6
 """Largest random shift in pixels, along each axis."""
 SCALE = 0.05
 """Largest random change of a shape's side, relative."""
@@ -54,7 +54,7 @@ N_PER_CHUNK = 128
 """Shapes sampled at once, which bounds the memory."""
 
 
-def coverage(
+def pixel_coverage(
     shape: str,
     centres: Float[Tensor, "N 2"],
     areas: Float[Tensor, " N"],
@@ -108,14 +108,14 @@ def draw_shapes(
         side = SIDES[each.shape] * AREAS[each.size] ** 0.5 * factor
         right, down = (N_PIXELS / 2 + PLACE_DISTANCE * way for way in DIRECTIONS[each.place])
         for i, j in ARRANGEMENTS[each.count]:
-            left = right + SHIFT * x + i * (side + GAP) / 2
-            top = down + SHIFT * y + j * (side + GAP) / 2
+            left = right + MAX_JITTER * x + i * (side + GAP) / 2
+            top = down + MAX_JITTER * y + j * (side + GAP) / 2
             parts[each.shape].append((row, left, top, AREAS[each.size] * factor**2))
     inks = 2 - torch.tensor([COLOURS[each.colour] for each in descriptions]) / 127.5
     for shape, placed in parts.items():
         if placed:
             table = torch.tensor(placed)
-            rows, covered = table[:, 0].long(), coverage(shape, table[:, 1:3], table[:, 3])
+            rows, covered = table[:, 0].long(), pixel_coverage(shape, table[:, 1:3], table[:, 3])
             ink = inks[rows][:, :, None, None] * rearrange(
                 covered, "N height width -> N 1 height width"
             )

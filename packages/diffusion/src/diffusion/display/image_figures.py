@@ -104,7 +104,7 @@ def attention_figure(
     box = (0, width, height, 0)
     for axes, values, word in zip(cells[1:], maps.detach().cpu().numpy(), words, strict=True):
         axes.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=box)
-        axes.imshow(values, cmap=colours.cmap, norm=colours.norm, alpha=0.65, extent=box)
+        axes.imshow(values, cmap=colours.cmap, norm=colours.norm, alpha=0.65, extent=box)  # pyright: ignore
         axes.set_title(word, fontsize=10)
     figure.colorbar(colours, ax=cells, label="attention weight", shrink=0.8, alpha=0.65)
     return figure
@@ -126,7 +126,7 @@ def latent_figure(
     colours = ScalarMappable(Normalize(-most, most), "RdBu_r")
     channels = enumerate(zip(cells[1:], latents.detach().cpu().numpy(), strict=True))
     for index, (axes, values) in channels:
-        axes.imshow(values, cmap=colours.cmap, norm=colours.norm)
+        axes.imshow(values, cmap=colours.cmap, norm=colours.norm)  # pyright: ignore[reportArgumentType]
         axes.set_title(f"channel {index}", fontsize=10)
         axes.set_xlabel(f"mean {values.mean():.1f}, sd {values.std():.1f}", fontsize=9)
     figure.colorbar(colours, ax=cells, label="value of the latent", shrink=0.8)

@@ -21,7 +21,7 @@ from gpt.training.config import warmup_cosine
 CHANNELS = (32, 64, 128)
 SMALLEST = 8
 """Layers halve height and width down to this many pixels."""
-GROUPS = 8
+N_GROUPS = 8
 QUARTERS = {"up": 2, "left": 2}
 """Positions are averaged per quarter of the image, so that what is above stays above."""
 
@@ -38,7 +38,7 @@ class ImageClassifier(nn.Module):
             stride = 2 if size > SMALLEST else 1
             size = size // stride
             convolution = nn.Conv2d(n_inputs, n_outputs, 3, stride, padding=1)
-            layers += [convolution, nn.GroupNorm(GROUPS, n_outputs), nn.GELU()]
+            layers += [convolution, nn.GroupNorm(N_GROUPS, n_outputs), nn.GELU()]
         self.convolutions = nn.Sequential(*layers)
         self.to_features = nn.Linear(4 * CHANNELS[-1], d_features)
         self.to_logits = nn.Linear(d_features, n_labels)

@@ -23,7 +23,7 @@ from gpt.files import JsonObject
 from gpt.runs.state import load_weights
 
 LAYERS = {"modulation.linear": "proj_out_1", "output": "proj_out_2"}
-BLOCK_LAYERS = {
+DIT_BLOCK_LAYERS = {
     "attention.output": "attn1.to_out.0",
     "mlp.widen": "ff.net.0.proj",
     "mlp.narrow": "ff.net.2",
@@ -34,7 +34,7 @@ EMBEDDER_LAYERS = {
     "time.output": "norm1.emb.timestep_embedder.linear_2",
 }
 LABEL_TABLE = "norm1.emb.class_embedder.embedding_table.weight"
-PATCHES, QKV = "pos_embed.proj", ("attn1.to_q", "attn1.to_k", "attn1.to_v")
+DIT_PATCHES, QKV = "pos_embed.proj", ("attn1.to_q", "attn1.to_k", "attn1.to_v")
 KINDS = ("weight", "bias")
 
 Tensors = dict[str, Tensor]
@@ -53,7 +53,7 @@ def renamed_layers(config: DiTConfig) -> dict[str, str]:
     """Return the names of weights that only have another name there, by our names."""
     layers = dict(LAYERS)
     for number in range(config.n_layers):
-        for ours, theirs in BLOCK_LAYERS.items():
+        for ours, theirs in DIT_BLOCK_LAYERS.items():
             layers[f"blocks.{number}.{ours}"] = f"transformer_blocks.{number}.{theirs}"
     return {f"{a}.{kind}": f"{b}.{kind}" for a, b in layers.items() for kind in KINDS}
 
@@ -69,7 +69,7 @@ def dit_weights_to_diffusers(weights: Tensors, config: DiTConfig) -> Tensors:
     renamed, size = renamed_layers(config), config.patch_size
     tensors = {theirs: weights[ours] for ours, theirs in renamed.items()}
     patches = rearrange(weights["patches.weight"], "D (p q C) -> D C p q", p=size, q=size)
-    tensors |= {f"{PATCHES}.weight": patches, f"{PATCHES}.bias": weights["patches.bias"]}
+    tensors |= {f"{DIT_PATCHES}.weight": patches, f"{DIT_PATCHES}.bias": weights["patches.bias"]}
     for number in range(config.n_layers):
         block = f"transformer_blocks.{number}"
         for kind in KINDS:
@@ -89,9 +89,9 @@ def dit_weights_from_diffusers(tensors: Tensors, config: DiTConfig) -> Tensors:
     """
     try:
         weights = {ours: tensors[theirs] for ours, theirs in renamed_layers(config).items()}
-        patches = tensors[f"{PATCHES}.weight"]
+        patches = tensors[f"{DIT_PATCHES}.weight"]
         weights["patches.weight"] = rearrange(patches, "D C p q -> D (p q C)")
-        weights["patches.bias"] = tensors[f"{PATCHES}.bias"]
+        weights["patches.bias"] = tensors[f"{DIT_PATCHES}.bias"]
         for number in range(config.n_layers):
             block = f"transformer_blocks.{number}"
             for kind in KINDS:

@@ -5,17 +5,22 @@ same batch and keeps its own rows, so several processes compute the gradient of 
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
 
 import torch
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from diffusion.flow.loss import draw_flow_batch, flow_loss
+from diffusion.flow.loss import FlowBatch, draw_flow_batch, flow_loss
 from diffusion.flow.times import TimeDistribution
 from diffusion.training.examples import Examples
+from diffusion.vae.loss import VAEBatch
 from gpt.policy.rows import EpochSampler
 from gpt.runs.processes import n_processes, rank
+
+BatchOfRows = FlowBatch | VAEBatch
+"""A batch whose first field has a row per example."""
+StepBatches = Callable[[int], list[FlowBatch] | list[VAEBatch]]
+"""Returns the micro-batches of a step."""
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
@@ -23,23 +28,13 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
-class BatchOfRows(Protocol):
-    """A batch whose first field has a row per example."""
-
-    def __getitem__(self, field: int, /) -> Any: ...
-    def select(self, rows: slice) -> "BatchOfRows":
-        """Return some rows of the batch."""
-        ...
-
-    def to(self, device: torch.device) -> "BatchOfRows":
-        """Return the batch on a device."""
-        ...
-
-
-def micro_batches(batch: BatchOfRows, size: int, device: torch.device) -> list[BatchOfRows]:
+def micro_batches(
+    batch: BatchOfRows, size: int, device: torch.device
+) -> list[FlowBatch] | list[VAEBatch]:
     """Return the rows of this process, in micro-batches."""
     own = batch.select(slice(rank(), None, n_processes()))
-    return [own.select(slice(i, i + size)).to(device) for i in range(0, len(own[0]), size)]
+    n_rows = len(own[0])
+    return [own.select(slice(i, i + size)).to(device) for i in range(0, n_rows, size)]
 
 
 def flow_batches(
@@ -51,11 +46,11 @@ def flow_batches(
     times: TimeDistribution,
     seed: int,
     device: torch.device,
-) -> Callable[[int], list[BatchOfRows]]:
+) -> StepBatches:
     """Return a function of the step that draws its batch."""
     epochs = EpochSampler(len(examples.x), batch_size, seed)
 
-    def batches(step: int) -> list[BatchOfRows]:
+    def batches(step: int) -> list[FlowBatch] | list[VAEBatch]:
         rows = epochs(step)
         x, condition = examples.x[rows], examples.condition[rows]
         generator = step_generator(seed, step)

@@ -7,7 +7,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffusion.data.image_set import ImageSet
-from diffusion.training.batches import BatchOfRows, micro_batches, step_generator
+from diffusion.flow.loss import FlowBatch
+from diffusion.training.batches import StepBatches, micro_batches, step_generator
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.images import images_sha256, load_images
 from diffusion.training.options import TrainConfig
@@ -15,6 +16,7 @@ from diffusion.vae.file import save_vae
 from diffusion.vae.latents import measure_latents, set_latent_scale
 from diffusion.vae.loss import (
     ReconstructionQuality,
+    VAEBatch,
     draw_vae_batch,
     kl_weight_at,
     reconstruction_quality,
@@ -66,13 +68,13 @@ def train_vae(run: TrainingRun, config: TrainConfig) -> None:
 
 def vae_batches(
     images: ImageSet, model: VAEConfig, config: TrainConfig, device: torch.device
-) -> Callable[[int], list[BatchOfRows]]:
+) -> StepBatches:
     """Return a function of the step that draws its batch."""
     epochs = EpochSampler(len(images), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
     warmup_steps = round(WARM_UP_SHARE * config.loop.steps)
 
-    def batches(step: int) -> list[BatchOfRows]:
+    def batches(step: int) -> list[FlowBatch] | list[VAEBatch]:
         generator = step_generator(config.loop.seed, step)
         kl_weight = kl_weight_at(step, config.kl_weight, warmup_steps)
         batch = draw_vae_batch(images.images[epochs(step)], model, kl_weight, generator)
