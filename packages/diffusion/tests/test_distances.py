@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from scipy import optimize
 
 from diffusion.metrics.distances import (
     energy_distance,
@@ -41,7 +42,6 @@ def test_numbers_on_a_line_keep_their_order():
 
 
 def test_sorting_finds_the_cheapest_assignment():
-    optimize = pytest.importorskip("scipy.optimize")
     a, b = torch.randn(30), torch.randn(30) * 2 + 1
     cost = (a[:, None] - b).square().numpy()
     expected = cost[optimize.linear_sum_assignment(cost)].mean()

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from scipy import linalg
 
 from diffusion.data.digits import digits
 from diffusion.metrics.floor import above_floor, real_floor
@@ -41,7 +42,6 @@ def test_covariances_that_do_not_commute_by_hand():
 
 
 def test_the_root_equals_that_of_scipy():
-    linalg = pytest.importorskip("scipy.linalg")
     a, b = torch.randn(40, 6, dtype=torch.float64), torch.randn(30, 6, dtype=torch.float64) * 2 + 1
     cov_a, cov_b = torch.cov(a.T), torch.cov(b.T)
     root = linalg.sqrtm((cov_a @ cov_b).numpy()).real

@@ -20,15 +20,15 @@ def test_red_stays_red():
 
 
 def test_every_pixel_becomes_a_square_of_one_colour_in_its_place():
-    images = torch.rand(3, 3, 8, 8) * 2 - 1
+    images = torch.rand(5, 3, 8, 8) * 2 - 1
     drawn = np.asarray(grid_image(images, n_columns=2, padding=4))
-    assert drawn.shape == (4 + 2 * 68, 4 + 2 * 68, 3)
+    assert drawn.shape == (4 + 3 * 68, 4 + 2 * 68, 3)
     for index, (top, left) in enumerate([(4, 4), (4, 72), (72, 4)]):
         image = drawn[top : top + 64, left : left + 64]
         expected = to_pixels(images)[index]
         for dy, dx in ((0, 0), (7, 7), (3, 5)):
             np.testing.assert_array_equal(image[dy::8, dx::8], expected)
-    assert (drawn[72:136, 72:136] == 255).all(), "the place without an image is empty"
+    assert (drawn[140:204, 72:136] == 255).all(), "the place without an image is empty"
 
 
 @pytest.mark.parametrize(("side", "expected"), [(8, 64), (32, 64), (28, 84), (64, 64), (96, 96)])

@@ -37,7 +37,7 @@ def weights(folder):
 
 
 def test_a_batch_is_drawn_from_the_seed_and_the_step_alone():
-    examples = load_examples("digits", "class").train
+    examples = load_examples(TrainConfig()).train
     null = torch.tensor([10])
     first, again, other_seed = (
         flow_batches(examples, null, 8, 8, 0.5, "uniform", seed, CPU) for seed in (1, 1, 2)
@@ -50,7 +50,7 @@ def test_a_batch_is_drawn_from_the_seed_and_the_step_alone():
 
 
 def test_validation_repeats_and_has_every_time_once():
-    examples = load_examples("digits", "class").held_out
+    examples = load_examples(TrainConfig()).held_out
     validate = flow_validation(examples, torch.tensor([10]), 100, CPU)
     times = []
 
@@ -67,8 +67,8 @@ def test_validation_repeats_and_has_every_time_once():
 
 
 def test_a_small_network_learns_the_velocity_of_the_ring():
-    examples = load_examples("flow2d", "none")
     config = TrainConfig(task="flow2d", condition="none", d_model=64, n_layers=2)
+    examples = load_examples(config)
     torch.manual_seed(0)
     model = flow_model_config(config, (2,), 0).build()
     batches = flow_batches(examples.train, model.null, 256, 256, 0.0, "uniform", 0, CPU)

@@ -100,12 +100,13 @@ def attention_figure(
     figure, cells = map_cells(1 + len(maps))
     cells[0].imshow(pixels)
     cells[0].set_title("image", fontsize=10)
-    colours, grey = ScalarMappable(Normalize(0, maps.max().item()), "inferno"), pixels.mean(axis=-1)
+    scale, grey = Normalize(0, maps.max().item()), pixels.mean(axis=-1)
     box = (0, width, height, 0)
     for axes, values, word in zip(cells[1:], maps.detach().cpu().numpy(), words, strict=True):
         axes.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=box)
-        axes.imshow(values, cmap=colours.cmap, norm=colours.norm, alpha=0.65, extent=box)  # pyright: ignore
+        axes.imshow(values, cmap="inferno", norm=scale, alpha=0.65, extent=box)
         axes.set_title(word, fontsize=10)
+    colours = ScalarMappable(scale, "inferno")
     figure.colorbar(colours, ax=cells, label="attention weight", shrink=0.8, alpha=0.65)
     return figure
 
@@ -123,12 +124,13 @@ def latent_figure(
     cells[0].imshow(to_pixels(image[None])[0])
     cells[0].set_title("image", fontsize=10)
     most = latents.abs().max().item()
-    colours = ScalarMappable(Normalize(-most, most), "RdBu_r")
+    scale = Normalize(-most, most)
     channels = enumerate(zip(cells[1:], latents.detach().cpu().numpy(), strict=True))
     for index, (axes, values) in channels:
-        axes.imshow(values, cmap=colours.cmap, norm=colours.norm)  # pyright: ignore[reportArgumentType]
+        axes.imshow(values, cmap="RdBu_r", norm=scale)
         axes.set_title(f"channel {index}", fontsize=10)
-        axes.set_xlabel(f"mean {values.mean():.1f}, sd {values.std():.1f}", fontsize=9)
+        axes.set_xlabel(f"mean {float(values.mean()):z.1f}, sd {values.std():.1f}", fontsize=9)
+    colours = ScalarMappable(scale, "RdBu_r")
     figure.colorbar(colours, ax=cells, label="value of the latent", shrink=0.8)
     return figure
 

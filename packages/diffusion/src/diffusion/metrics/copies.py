@@ -17,9 +17,8 @@ from torch import Generator, Tensor
 from diffusion.metrics.neighbours import nearest_distances, nearest_neighbours
 from gpt.errors import BadInput
 
-Images = Float[Tensor, "B C height width"]
-Augment = Callable[[Images, Generator], Images]
-"""A random change that leaves the name of an image as it is, such as a shift by some pixels."""
+Augment = Callable[[Tensor, Generator], Tensor]
+"""A random change of a batch of images that keeps their names, such as a shift by some pixels."""
 
 
 class CopyShares(NamedTuple):

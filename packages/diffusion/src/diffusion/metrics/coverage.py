@@ -5,9 +5,9 @@ r"""Coverage: the share of real images that have a sample near them.
 The radius r is the nine-tenths quantile of min_t |x - t|, where t runs over as many training images
 as there are samples. So n fresh training images cover nine tenths of the held-out images, and a
 model is compared with that. The idea is from Naeem et al. 2020, "Reliable fidelity and diversity
-metrics for generative models", eq. 9. They give every real image a radius of its own, the distance
-to its k-th neighbour among the real images; one radius for all is easier to explain, and it
-punishes a model for missing rare images in sparse regions more.
+metrics for generative models". They give every real image a radius of its own, the
+distance to its k-th neighbour among the real images. One radius for all is easier to explain, and
+it punishes a model more for missing rare images in sparse regions.
 """
 
 from typing import NamedTuple

@@ -16,7 +16,7 @@ from gpt.errors import BadInput
 def energy_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> float:
     r"""Return the energy distance, estimated without bias.
 
-    2 E|a - b| - E|a - a'| - E|b - b'|      (Szekely and Rizzo 2013, eq. 5)
+    2 E|a - b| - E|a - a'| - E|b - b'|      (Szekely and Rizzo 2013, "Energy statistics")
 
     a and a' are two different rows. Taking rows with themselves would add zeros and make the
     estimate too large; without them it is unbiased, so between sets of one distribution it is
@@ -37,7 +37,7 @@ def wasserstein_1d(a: Float[Tensor, "N ..."], b: Float[Tensor, "N ..."]) -> Floa
     W^2 = mean over ranks i of (a_(i) - b_(i))^2
 
     On a line the cheapest way to move points onto others keeps their order, so sorting both finds
-    it (Villani 2003, remark 2.19).
+    it (Villani 2003, theorem 2.18).
     """
     return (a.sort(dim=0).values - b.sort(dim=0).values).square().mean(dim=0)
 
@@ -47,7 +47,7 @@ def sliced_wasserstein_distance(
 ) -> float:
     r"""Return the sliced Wasserstein-2 distance of points in the plane.
 
-    SW = sqrt(mean over directions u of W(a u, b u)^2)      (Bonneel et al. 2015, def. 3)
+    SW = sqrt(mean over directions u of W(a u, b u)^2)      (Bonneel et al. 2015)
 
     The directions are evenly spaced over the half circle, so nothing is random. Moving all points
     by d gives |d| / sqrt(2). Two sets of one distribution are above 0 by chance: compare with the

@@ -1,6 +1,6 @@
 """An independent judge of digits: a support-vector classifier trained on real digits only.
 
-The classifier with an RBF kernel (Cortes and Vapnik 1995) also learns every digit moved by a
+The classifier (Cortes and Vapnik 1995, here with an RBF kernel) also learns every digit moved by a
 fraction of a pixel, as virtual examples (Schoelkopf, Burges and Vapnik 1996). It reads 99.3 % of
 450 held-out digits right (mean of five random splits), and 96.9 % of digits by new writers. No
 generator is trained with it, so a generator cannot learn to please it.

@@ -19,7 +19,7 @@ from gpt.runs.processes import n_processes, rank
 
 BatchOfRows = FlowBatch | VAEBatch
 """A batch whose first field has a row per example."""
-StepBatches = Callable[[int], list[FlowBatch] | list[VAEBatch]]
+StepBatches = Callable[[int], list[BatchOfRows]]
 """Returns the micro-batches of a step."""
 
 
@@ -28,9 +28,7 @@ def step_generator(seed: int, step: int) -> torch.Generator:
     return torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
 
 
-def micro_batches(
-    batch: BatchOfRows, size: int, device: torch.device
-) -> list[FlowBatch] | list[VAEBatch]:
+def micro_batches(batch: BatchOfRows, size: int, device: torch.device) -> list[BatchOfRows]:
     """Return the rows of this process, in micro-batches."""
     own = batch.select(slice(rank(), None, n_processes()))
     n_rows = len(own[0])
@@ -50,7 +48,7 @@ def flow_batches(
     """Return a function of the step that draws its batch."""
     epochs = EpochSampler(len(examples.x), batch_size, seed)
 
-    def batches(step: int) -> list[FlowBatch] | list[VAEBatch]:
+    def batches(step: int) -> list[BatchOfRows]:
         rows = epochs(step)
         x, condition = examples.x[rows], examples.condition[rows]
         generator = step_generator(seed, step)

@@ -100,8 +100,6 @@ class TrainConfig(RunOptions):
             BadInput: one of them is out of its range, or options do not fit together.
         """
         super().__post_init__()
-        # a list in config.json
-        object.__setattr__(self, "stage_channels", tuple(self.stage_channels))
         if self.copies < 1:
             raise BadInput(f"copies must be at least 1, got {self.copies}")
         if not 0 <= self.kl_weight < math.inf:

@@ -7,8 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from diffusion.data.image_set import ImageSet
-from diffusion.flow.loss import FlowBatch
-from diffusion.training.batches import StepBatches, micro_batches, step_generator
+from diffusion.training.batches import BatchOfRows, StepBatches, micro_batches, step_generator
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.images import images_sha256, load_images
 from diffusion.training.options import TrainConfig
@@ -16,7 +15,6 @@ from diffusion.vae.file import save_vae
 from diffusion.vae.latents import measure_latents, set_latent_scale
 from diffusion.vae.loss import (
     ReconstructionQuality,
-    VAEBatch,
     draw_vae_batch,
     kl_weight_at,
     reconstruction_quality,
@@ -74,7 +72,7 @@ def vae_batches(
     size = config.micro_batch_size or config.batch_size
     warmup_steps = round(WARM_UP_SHARE * config.loop.steps)
 
-    def batches(step: int) -> list[FlowBatch] | list[VAEBatch]:
+    def batches(step: int) -> list[BatchOfRows]:
         generator = step_generator(config.loop.seed, step)
         kl_weight = kl_weight_at(step, config.kl_weight, warmup_steps)
         batch = draw_vae_batch(images.images[epochs(step)], model, kl_weight, generator)

@@ -112,7 +112,10 @@ class RunOptions:
             raise BadInput(
                 f"{str(folder)!r} was made by {config['kind']}; {cls.command} cannot resume it"
             )
-        settings = config["command"]
+        settings = {
+            name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
+            for name, value in config["command"].items()
+        }
         try:
             nested = {
                 field.name: type(field.default)(**settings[field.name])
