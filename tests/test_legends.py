@@ -54,7 +54,9 @@ def test_the_legend_of_a_readme_has_every_letter_of_the_shapes(name: str):
 
 
 def test_annotations_are_found():
-    assert {name for name, used in ANNOTATED.items() if used} == {"finetune", "gpt", "reasoning"}
+    assert {name for name, used in ANNOTATED.items() if used} == {
+        *("diffusion", "finetune", "gpt", "reasoning")
+    }
     assert ANNOTATED["gpt"] > {"B", "T", "D"}
 
 

@@ -112,7 +112,7 @@ class RunOptions:
             raise BadInput(
                 f"{str(folder)!r} was made by {config['kind']}; {cls.command} cannot resume it"
             )
-        settings = {
+        settings: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
             for name, value in config["command"].items()
         }
