@@ -7,14 +7,13 @@ import torch
 
 from diffusion.clip.config import CLIPConfig, TowerConfig
 from diffusion.clip.loss import contrastive_loss, sigmoid_loss
-from diffusion.clip.open_clip_weights import (
-    from_open_clip,
+from diffusion.clip.open_clip_folder import (
     from_open_clip_config,
     load_open_clip,
     save_open_clip,
-    to_open_clip,
     to_open_clip_config,
 )
+from diffusion.clip.open_clip_weights import from_open_clip, to_open_clip
 from diffusion.clip.towers import CLIP
 from gpt.errors import BadInput
 

@@ -5,14 +5,13 @@ import json
 import pytest
 import torch
 
-from diffusion.vae.diffusers_weights import (
+from diffusion.vae.diffusers_folder import (
     from_autoencoder_config,
-    from_autoencoder_kl,
     load_autoencoder_kl,
     save_autoencoder_kl,
     to_autoencoder_config,
-    to_autoencoder_kl,
 )
+from diffusion.vae.diffusers_weights import from_autoencoder_kl, to_autoencoder_kl
 from diffusion.vae.latents import LatentStatistics, set_latent_scale
 from diffusion.vae.vae import VAE, VAEConfig
 from gpt.errors import BadInput

@@ -6,7 +6,7 @@ import torch
 
 from diffusion.clip.config import CLIPConfig, TowerConfig
 from diffusion.clip.file import load_clip, save_clip
-from diffusion.clip.open_clip_weights import load_open_clip, save_open_clip
+from diffusion.clip.open_clip_folder import load_open_clip, save_open_clip
 from diffusion.clip.towers import CLIP, CaptionEncoder
 from diffusion.model.conditions import CaptionCondition
 from gpt.errors import BadInput
