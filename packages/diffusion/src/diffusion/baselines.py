@@ -1,4 +1,4 @@
-"""diffusers' DiT, autoencoder and flow matching schedulers; needs the extra `baselines`."""
+"""diffusers' DiT, autoencoder and schedulers, and open_clip's CLIP; needs the extra `baselines`."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +13,8 @@ try:
         FlowMatchHeunDiscreteScheduler,
     )
     from diffusers.utils import logging as library_messages
+    from open_clip.loss import ClipLoss
+    from open_clip.model import CLIP as LibraryCLIP
 except ImportError as error:
     raise ImportError(
         "comparisons need the extra baselines; in a clone: "
@@ -24,6 +26,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diffusion.clip.open_clip_weights import to_open_clip, to_open_clip_config
+from diffusion.clip.towers import CLIP
 from diffusion.model.dit import DiT
 from diffusion.pretrained.dit_weights import dit_to_diffusers
 from diffusion.vae.diffusers_weights import to_autoencoder_config, to_autoencoder_kl
@@ -49,6 +53,21 @@ def to_library_vae(vae: VAE) -> AutoencoderKL:
     library: Any = AutoencoderKL.from_config(to_autoencoder_config(vae))
     library.load_state_dict(to_autoencoder_kl(vae.state_dict(), vae.config))
     return library.eval()
+
+
+def to_library_clip(clip: CLIP) -> LibraryCLIP:
+    """Make a CLIP of open_clip with a copy of our weights."""
+    library = LibraryCLIP(**to_open_clip_config(clip.config))
+    weights = to_open_clip(clip.state_dict(), clip.config)
+    library.load_state_dict({name: tensor.clone() for name, tensor in weights.items()})
+    return library
+
+
+def library_clip_loss(
+    model: LibraryCLIP, images: Float[Tensor, "B C height width"], captions: Int[Tensor, "B T"]
+) -> Float[Tensor, ""]:
+    """Return the contrastive loss of open_clip, per pair."""
+    return ClipLoss()(*model(images, captions))
 
 
 def library_output(
