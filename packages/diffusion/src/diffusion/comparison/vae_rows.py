@@ -1,6 +1,7 @@
 """Rows of the autoencoder: encoding, decoding and their gradients, against `AutoencoderKL`."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,7 +37,7 @@ def vae_rows(timed: bool) -> list[ComparisonRow]:
     from diffusion import baselines
 
     ours = random_vae()
-    library = baselines.to_library_vae(ours)
+    library: Any = baselines.to_library_vae(ours)
     images = torch.rand(N_ENCODED, COMPARED_VAE.n_channels, SIZE, SIZE) * 2 - 1
     side = SIZE // COMPARED_VAE.factor
     latents = torch.randn(N_ENCODED, COMPARED_VAE.latent_channels, side, side)
