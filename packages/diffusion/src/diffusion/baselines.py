@@ -1,6 +1,7 @@
 """diffusers' DiT, autoencoder and schedulers, and open_clip's CLIP; needs the extra `baselines`."""
 
 from collections.abc import Callable
+from importlib.metadata import version as installed
 from typing import Any
 
 try:
@@ -38,6 +39,12 @@ library_messages.set_verbosity_error()
 TRAIN_TIMESTEPS = 1000
 LibraryVelocity = Callable[[Tensor, Tensor], Tensor]
 """Returns the velocity of all rows at a time from 0 to 1, given as a tensor."""
+
+
+def library_version(library: str) -> str:
+    """Return name and version of an installed library."""
+    # as in `gpt.baselines`, which needs transformers
+    return f"{library} {installed(library)}"
 
 
 def to_library_dit(model: DiT) -> DiTTransformer2DModel:

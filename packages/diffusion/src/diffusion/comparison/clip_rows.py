@@ -63,7 +63,6 @@ def random_captions() -> Int[Tensor, "B T"]:
 def clip_equality_row() -> ComparisonRow:
     """Compare the vectors, the scale, the loss and the gradient of every weight."""
     from diffusion import baselines
-    from gpt.baselines import library_version
 
     ours, batch = random_clip(), random_pairs()
     library = baselines.to_library_clip(ours)
@@ -80,7 +79,7 @@ def clip_equality_row() -> ComparisonRow:
     )
     return ComparisonRow(
         f"CLIP, towers, loss and gradients, {N_PAIRS} pairs",
-        library_version("open_clip_torch"),
+        baselines.library_version("open_clip_torch"),
         max(differences),
         CLIP_TOLERANCE,
         note="outputs {:.1e}, loss {:.1e}, gradients {:.1e}".format(*differences),
@@ -96,7 +95,6 @@ def mean_clip_loss(model: CLIP, batch: CLIPBatch) -> Tensor:
 def clip_step_row() -> ComparisonRow:
     """Compare a training step; the loss before it is equal on both sides."""
     from diffusion import baselines
-    from gpt.baselines import library_version
 
     ours, batch = random_clip(), random_pairs()
     library = baselines.to_library_clip(ours)
@@ -104,7 +102,7 @@ def clip_step_row() -> ComparisonRow:
     difference = abs(mine() - theirs())
     return ComparisonRow(
         f"training step of CLIP, {N_PAIRS} pairs",
-        library_version("open_clip_torch"),
+        baselines.library_version("open_clip_torch"),
         difference,
         CLIP_TOLERANCE,
         *time_interleaved(mine, theirs, repeats=9),
