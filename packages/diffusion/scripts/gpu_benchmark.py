@@ -36,7 +36,6 @@ from diffusion.flow.guidance import Guidance, GuidedVelocity
 from diffusion.flow.samplers import sample
 from diffusion.flow.times import sampling_times
 from diffusion.model.dit import DiTConfig
-from gpt.baselines import library_version
 from gpt.comparison.rows import synchronise, time_interleaved
 from gpt.device import pick_device
 from gpt.errors import BadInput
@@ -207,7 +206,10 @@ def main(config: Config) -> int:
     torch.manual_seed(0)
     torch.set_float32_matmul_precision("high")
     shape = ComparedShape(TINY if config.tiny else LARGE, config.batch_size)
-    report: dict[str, Any] = {"library": library_version("diffusers"), "shape": str(shape)}
+    report: dict[str, Any] = {
+        "library": baselines.library_version("diffusers"),
+        "shape": str(shape),
+    }
     report["training step"] = measure(training_steps(config, shape, device), config, device)
     with torch.no_grad():
         report["guided sampling"] = measure(guided_samplings(config, shape, device), config, device)

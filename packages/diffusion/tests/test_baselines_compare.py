@@ -9,14 +9,24 @@ import torch
 pytest.importorskip("diffusers", reason="baselines: needs the extra baselines")
 
 from diffusion.cli import main
+from diffusion.clip import training as clip_training
 from diffusion.commands.compare import compared_groups
-from diffusion.comparison import compared_models, dit_rows, guided_rows, memory, sampler_rows
+from diffusion.comparison import (
+    clip_rows,
+    compared_models,
+    dit_rows,
+    guided_rows,
+    memory,
+    sampler_rows,
+    vae_rows,
+)
 from diffusion.comparison.compared_models import ComparedShape
 from diffusion.flow import guidance
 from diffusion.flow.samplers import SAMPLERS
 from diffusion.flow.times import shift_times
 from diffusion.model import dit, time_embedding
 from diffusion.model.dit import DiTConfig
+from diffusion.vae import layers as vae_layers
 
 pytestmark = pytest.mark.baselines
 
@@ -30,6 +40,8 @@ SMALL = ComparedShape(DiTConfig(n_channels=4, n_layers=2, n_heads=2, d_model=16,
 def small_shapes(monkeypatch):
     monkeypatch.setitem(compared_models.COMPARED_SHAPES, "digits", SMALL)
     monkeypatch.setitem(compared_models.COMPARED_SHAPES, "latent", SMALL)
+    monkeypatch.setattr(clip_rows, "N_PAIRS", 5)
+    monkeypatch.setattr(vae_rows, "N_ENCODED", 2)
 
 
 def rows_of(capsys, *options):
@@ -57,7 +69,8 @@ def test_every_row_at_full_size_is_equal(group, capsys):
 def test_timed_rows_have_both_times_and_a_floor(small_shapes, monkeypatch):
     monkeypatch.setattr(guided_rows, "N_STEPS", 3)
     timed = [*dit_rows.step_rows(), *guided_rows.guided_rows(timed=True)]
-    assert [row.floor for row in timed] == [1.1, 1.1, 1.2, 1.2]
+    timed += [*vae_rows.vae_rows(timed=True)[1:], *clip_rows.clip_rows(timed=True)[1:]]
+    assert [row.floor for row in timed] == [1.1, 1.1, 1.2, 1.2, 1.0, 1.0, 1.0]
     assert all(row.is_equal and row.ours_s > 0 and row.library_s > 0 for row in timed)
 
 
@@ -122,3 +135,16 @@ def test_guidance_of_three_channels_makes_the_row_unequal(monkeypatch, small_sha
     assert guided_rows.guided_row("latent", timed=False).is_equal
     monkeypatch.setattr(guided_rows, "GuidedVelocity", ThreeChannels)
     assert not guided_rows.guided_row("latent", timed=False).is_equal
+
+
+def test_a_contrastive_loss_of_one_direction_makes_the_row_unequal(monkeypatch, small_shapes):
+    def of_images(scores, matches):
+        return -scores.log_softmax(dim=1)[matches]
+
+    monkeypatch.setattr(clip_training, "contrastive_loss", of_images)
+    assert not clip_rows.clip_equality_row().is_equal
+
+
+def test_another_eps_of_the_autoencoder_makes_its_rows_unequal(monkeypatch, small_shapes):
+    monkeypatch.setattr(vae_layers, "GROUP_NORM_EPS", 1e-3)
+    assert not any(row.is_equal for row in vae_rows.vae_rows(timed=False)[1:])

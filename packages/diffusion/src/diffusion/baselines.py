@@ -1,6 +1,7 @@
-"""diffusers' DiT, autoencoder and flow matching schedulers; needs the extra `baselines`."""
+"""diffusers' DiT, autoencoder and schedulers, and open_clip's CLIP; needs the extra `baselines`."""
 
 from collections.abc import Callable
+from importlib.metadata import version as installed
 from typing import Any
 
 try:
@@ -13,6 +14,8 @@ try:
         FlowMatchHeunDiscreteScheduler,
     )
     from diffusers.utils import logging as library_messages
+    from open_clip.loss import ClipLoss
+    from open_clip.model import CLIP as LibraryCLIP
 except ImportError as error:
     raise ImportError(
         "comparisons need the extra baselines; in a clone: "
@@ -24,6 +27,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diffusion.clip.open_clip_weights import to_open_clip, to_open_clip_config
+from diffusion.clip.towers import CLIP
 from diffusion.model.dit import DiT
 from diffusion.pretrained.dit_weights import dit_to_diffusers
 from diffusion.vae.diffusers_weights import to_autoencoder_config, to_autoencoder_kl
@@ -34,6 +39,12 @@ library_messages.set_verbosity_error()
 TRAIN_TIMESTEPS = 1000
 LibraryVelocity = Callable[[Tensor, Tensor], Tensor]
 """Returns the velocity of all rows at a time from 0 to 1, given as a tensor."""
+
+
+def library_version(library: str) -> str:
+    """Return name and version of an installed library."""
+    # as in `gpt.baselines`, which needs transformers
+    return f"{library} {installed(library)}"
 
 
 def to_library_dit(model: DiT) -> DiTTransformer2DModel:
@@ -49,6 +60,21 @@ def to_library_vae(vae: VAE) -> AutoencoderKL:
     library: Any = AutoencoderKL.from_config(to_autoencoder_config(vae))
     library.load_state_dict(to_autoencoder_kl(vae.state_dict(), vae.config))
     return library.eval()
+
+
+def to_library_clip(clip: CLIP) -> LibraryCLIP:
+    """Make a CLIP of open_clip with a copy of our weights."""
+    library = LibraryCLIP(**to_open_clip_config(clip.config))
+    weights = to_open_clip(clip.state_dict(), clip.config)
+    library.load_state_dict({name: tensor.clone() for name, tensor in weights.items()})
+    return library
+
+
+def library_clip_loss(
+    model: LibraryCLIP, images: Float[Tensor, "B C height width"], captions: Int[Tensor, "B T"]
+) -> Float[Tensor, ""]:
+    """Return the contrastive loss of open_clip, per pair."""
+    return ClipLoss()(*model(images, captions))
 
 
 def library_output(

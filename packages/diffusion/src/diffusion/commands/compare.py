@@ -7,7 +7,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from diffusion.comparison import dit_rows, guided_rows, memory, sampler_rows, vae_rows
+from diffusion.comparison import clip_rows, dit_rows, guided_rows, memory, sampler_rows, vae_rows
 from gpt.comparison.report import ComputeRows, report_comparison
 
 
@@ -38,6 +38,7 @@ def compared_groups(timed: bool) -> Iterator[tuple[str, ComputeRows]]:
     yield "schedulers", sampler_rows.scheduler_rows
     yield "guided sampling", partial(guided_rows.guided_rows, timed)
     yield "VAE", partial(vae_rows.vae_rows, timed)
+    yield "CLIP", partial(clip_rows.clip_rows, timed)
     if timed:
         yield "DiT training step", dit_rows.step_rows
         yield "memory", memory.memory_rows

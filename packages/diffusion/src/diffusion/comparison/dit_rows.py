@@ -40,7 +40,6 @@ def equality_rows() -> list[ComparisonRow]:
 def equality_row(name: str, has_labels: bool) -> ComparisonRow:
     """Compare the output for a batch, and the gradient of every weight."""
     from diffusion import baselines
-    from gpt.baselines import library_version
 
     shape = COMPARED_SHAPES[name]
     ours, batch = random_dit(shape.config, has_labels), random_batch(shape, has_labels)
@@ -56,7 +55,7 @@ def equality_row(name: str, has_labels: bool) -> ComparisonRow:
     what = "with labels" if has_labels else "without a condition"
     return ComparisonRow(
         f"DiT {what}, output and gradients, {shape}",
-        library_version("diffusers"),
+        baselines.library_version("diffusers"),
         max(differences),
         DIT_TOLERANCE,
         note="output {:.1e}, gradients {:.1e}".format(*differences),
@@ -98,7 +97,6 @@ def step_rows() -> list[ComparisonRow]:
 def step_row(name: str) -> ComparisonRow:
     """Compare a training step; the loss before it is equal on both sides."""
     from diffusion import baselines
-    from gpt.baselines import library_version
 
     shape = COMPARED_SHAPES[name]
     ours, batch = random_dit(shape.config), random_batch(shape)
@@ -108,7 +106,7 @@ def step_row(name: str) -> ComparisonRow:
     seconds = time_interleaved(mine, theirs, repeats=15)
     return ComparisonRow(
         f"training step of a DiT, {shape}",
-        library_version("diffusers"),
+        baselines.library_version("diffusers"),
         difference,
         DIT_TOLERANCE,
         *seconds,

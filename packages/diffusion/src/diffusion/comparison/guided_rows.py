@@ -23,7 +23,6 @@ def guided_rows(timed: bool) -> list[ComparisonRow]:
 def guided_row(name: str, timed: bool) -> ComparisonRow:
     """Compare the images of 50 guided Euler steps."""
     from diffusion import baselines
-    from gpt.baselines import library_version
 
     config = COMPARED_SHAPES[name].config
     network = random_dit(config)
@@ -46,7 +45,7 @@ def guided_row(name: str, timed: bool) -> ComparisonRow:
     return ComparisonRow(
         f"{N_STEPS} guided Euler steps, {N_GUIDED} images of {n_patches} patches, width "
         f"{config.d_model}, {config.n_layers} layers",
-        library_version("diffusers"),
+        baselines.library_version("diffusers"),
         difference,
         GUIDED_TOLERANCE,
         *(seconds or (None, None)),

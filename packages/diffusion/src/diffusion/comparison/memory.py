@@ -16,12 +16,12 @@ from gpt.comparison.rows import ComparisonRow
 
 def memory_rows() -> list[ComparisonRow]:
     """Compare the peak memory of a training step of each shape; less counts as equal."""
-    from gpt.baselines import library_version
+    from diffusion import baselines
 
     return [
         memory_row(
             f"peak memory of a training step, {shape}",
-            library_version("diffusers"),
+            baselines.library_version("diffusers"),
             "diffusion.comparison.memory",
             name,
         )

@@ -47,7 +47,6 @@ def scheduler_row(
 ) -> ComparisonRow:
     """Compare the times, and the points at the end."""
     from diffusion import baselines
-    from gpt.baselines import library_version
 
     mixture, noise = ring(std=0.5), torch.randn(N_FOLLOWED, 2)
     times = scheduler.sigmas.unique().flip(0)  # the Heun scheduler has some of them twice
@@ -60,7 +59,7 @@ def scheduler_row(
     )
     return ComparisonRow(
         name,
-        library_version("diffusers"),
+        baselines.library_version("diffusers"),
         max(differences),
         SAMPLER_TOLERANCE,
         note="times {:.1e}, points {:.1e}".format(*differences),

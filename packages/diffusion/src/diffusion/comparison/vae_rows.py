@@ -71,9 +71,9 @@ def vae_rows(timed: bool) -> list[ComparisonRow]:
 
 def vae_row(name: str, difference: float) -> ComparisonRow:
     """Return a row without times."""
-    from gpt.baselines import library_version
+    from diffusion import baselines
 
-    return ComparisonRow(name, library_version("diffusers"), difference, VAE_TOLERANCE)
+    return ComparisonRow(name, baselines.library_version("diffusers"), difference, VAE_TOLERANCE)
 
 
 @torch.inference_mode()
@@ -81,11 +81,11 @@ def timed_vae_row(
     name: str, ours: Callable[[], Tensor], theirs: Callable[[], Tensor], timed: bool
 ) -> ComparisonRow:
     """Compare two outputs, and the times of computing them."""
-    from gpt.baselines import library_version
+    from diffusion import baselines
 
     return ComparisonRow(
         name,
-        library_version("diffusers"),
+        baselines.library_version("diffusers"),
         max_abs_difference(ours(), theirs()),
         VAE_TOLERANCE,
         *(time_interleaved(ours, theirs, repeats=9) if timed else (None, None)),

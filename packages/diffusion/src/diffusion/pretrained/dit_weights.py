@@ -22,7 +22,7 @@ from gpt.errors import BadInput
 from gpt.files import JsonObject
 from gpt.runs.state import load_weights
 
-LAYERS = {"modulation.linear": "proj_out_1", "output": "proj_out_2"}
+DIT_LAYERS = {"modulation.linear": "proj_out_1", "output": "proj_out_2"}
 DIT_BLOCK_LAYERS = {
     "attention.output": "attn1.to_out.0",
     "mlp.widen": "ff.net.0.proj",
@@ -34,8 +34,8 @@ EMBEDDER_LAYERS = {
     "time.output": "norm1.emb.timestep_embedder.linear_2",
 }
 LABEL_TABLE = "norm1.emb.class_embedder.embedding_table.weight"
-DIT_PATCHES, QKV = "pos_embed.proj", ("attn1.to_q", "attn1.to_k", "attn1.to_v")
-KINDS = ("weight", "bias")
+PATCH_CONVOLUTION, QKV = "pos_embed.proj", ("attn1.to_q", "attn1.to_k", "attn1.to_v")
+WEIGHT_KINDS = ("weight", "bias")
 
 Tensors = dict[str, Tensor]
 
@@ -51,16 +51,18 @@ class LibraryModel(NamedTuple):
 
 def renamed_layers(config: DiTConfig) -> dict[str, str]:
     """Return the names of weights that only have another name there, by our names."""
-    layers = dict(LAYERS)
+    layers = dict(DIT_LAYERS)
     for number in range(config.n_layers):
         for ours, theirs in DIT_BLOCK_LAYERS.items():
             layers[f"blocks.{number}.{ours}"] = f"transformer_blocks.{number}.{theirs}"
-    return {f"{a}.{kind}": f"{b}.{kind}" for a, b in layers.items() for kind in KINDS}
+    return {f"{a}.{kind}": f"{b}.{kind}" for a, b in layers.items() for kind in WEIGHT_KINDS}
 
 
 def copied_embedders() -> dict[str, str]:
     """Return the names, within each block, of weights that we have once, by our names."""
-    layers = {f"{a}.{kind}": f"{b}.{kind}" for a, b in EMBEDDER_LAYERS.items() for kind in KINDS}
+    layers = {
+        f"{a}.{kind}": f"{b}.{kind}" for a, b in EMBEDDER_LAYERS.items() for kind in WEIGHT_KINDS
+    }
     return layers | {"condition.table.weight": LABEL_TABLE}
 
 
@@ -69,10 +71,13 @@ def dit_weights_to_diffusers(weights: Tensors, config: DiTConfig) -> Tensors:
     renamed, size = renamed_layers(config), config.patch_size
     tensors = {theirs: weights[ours] for ours, theirs in renamed.items()}
     patches = rearrange(weights["patches.weight"], "D (p q C) -> D C p q", p=size, q=size)
-    tensors |= {f"{DIT_PATCHES}.weight": patches, f"{DIT_PATCHES}.bias": weights["patches.bias"]}
+    tensors |= {
+        f"{PATCH_CONVOLUTION}.weight": patches,
+        f"{PATCH_CONVOLUTION}.bias": weights["patches.bias"],
+    }
     for number in range(config.n_layers):
         block = f"transformer_blocks.{number}"
-        for kind in KINDS:
+        for kind in WEIGHT_KINDS:
             parts = weights[f"blocks.{number}.attention.qkv.{kind}"].chunk(3)
             for name, part in zip(QKV, parts, strict=True):
                 tensors[f"{block}.{name}.{kind}"] = part
@@ -89,12 +94,12 @@ def dit_weights_from_diffusers(tensors: Tensors, config: DiTConfig) -> Tensors:
     """
     try:
         weights = {ours: tensors[theirs] for ours, theirs in renamed_layers(config).items()}
-        patches = tensors[f"{DIT_PATCHES}.weight"]
+        patches = tensors[f"{PATCH_CONVOLUTION}.weight"]
         weights["patches.weight"] = rearrange(patches, "D C p q -> D (p q C)")
-        weights["patches.bias"] = tensors[f"{DIT_PATCHES}.bias"]
+        weights["patches.bias"] = tensors[f"{PATCH_CONVOLUTION}.bias"]
         for number in range(config.n_layers):
             block = f"transformer_blocks.{number}"
-            for kind in KINDS:
+            for kind in WEIGHT_KINDS:
                 parts = [tensors[f"{block}.{name}.{kind}"] for name in QKV]
                 weights[f"blocks.{number}.attention.qkv.{kind}"] = torch.cat(parts)
             for ours, theirs in copied_embedders().items():
