@@ -27,11 +27,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diffusion.clip.open_clip_weights import to_open_clip, to_open_clip_config
+from diffusion.clip.open_clip_folder import to_open_clip_config
+from diffusion.clip.open_clip_weights import to_open_clip
 from diffusion.clip.towers import CLIP
 from diffusion.model.dit import DiT
 from diffusion.pretrained.dit_weights import dit_to_diffusers
-from diffusion.vae.diffusers_weights import to_autoencoder_config, to_autoencoder_kl
+from diffusion.vae.diffusers_folder import to_autoencoder_config
+from diffusion.vae.diffusers_weights import to_autoencoder_kl
 from diffusion.vae.vae import VAE
 
 library_messages.set_verbosity_error()

@@ -13,7 +13,7 @@ import safetensors.torch
 from diffusion.model.dit import DiT
 from diffusion.model.flow_model import FlowModel
 from diffusion.pretrained.dit_weights import LibraryModel, dit_from_diffusers, dit_to_diffusers
-from diffusion.vae.diffusers_weights import (
+from diffusion.vae.diffusers_folder import (
     CONFIG_FILE,
     WEIGHTS_FILE,
     load_autoencoder_kl,

@@ -12,7 +12,7 @@ from diffusion.data.emoji import GROUPS
 from diffusion.data.image_set import ImageSet
 from diffusion.flow.mixture import ring
 from diffusion.model.flow_model import ConditionKind
-from diffusion.training.images import load_images
+from diffusion.training.images import load_task_images
 from diffusion.training.options import TrainConfig
 from diffusion.vae.vae import VAE
 from gpt.errors import BadInput
@@ -53,7 +53,7 @@ def load_examples(config: TrainConfig, vae: VAE | None = None) -> TaskExamples:
     """
     if config.task == "flow2d":
         return ring_examples(config.condition)
-    images = load_images(config)
+    images = load_task_images(config)
     train, held_out = (
         Examples(
             each.images if vae is None else encode_images(vae, each.images),

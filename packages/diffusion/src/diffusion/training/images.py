@@ -16,7 +16,7 @@ MAX_SHIFT = {32: 2, 64: 4}
 """Largest shift of an augmented copy, in pixels, by the size of the images."""
 
 
-def load_images(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
+def load_task_images(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
     """Load the images of a run for training, with augmented copies, and for validation.
 
     Raises:

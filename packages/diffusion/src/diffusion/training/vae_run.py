@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from diffusion.data.image_set import ImageSet
 from diffusion.training.batches import BatchOfRows, StepBatches, micro_batches, step_generator
 from diffusion.training.folder import DiffusionFolder
-from diffusion.training.images import images_sha256, load_images
+from diffusion.training.images import images_sha256, load_task_images
 from diffusion.training.options import TrainConfig
 from diffusion.vae.file import save_vae
 from diffusion.vae.latents import measure_latents, set_latent_scale
@@ -33,7 +33,7 @@ WARM_UP_SHARE = 0.1
 
 def create_vae_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     """Write the config of a new run."""
-    train_images, held_out = load_images(config)
+    train_images, held_out = load_task_images(config)
     model = VAEConfig(train_images.images.shape[1], config.latent_channels, config.stage_channels)
     draw_vae_batch(held_out.images[:1], model, 0.0, torch.Generator())  # refuses sizes that fail
     folder.clear()
@@ -46,7 +46,7 @@ def train_vae(run: TrainingRun, config: TrainConfig) -> None:
     """Train the autoencoder of a run, from its last checkpoint."""
     folder = run.folder
     assert isinstance(folder, DiffusionFolder)
-    train_images, held_out = load_images(config)
+    train_images, held_out = load_task_images(config)
     folder.refuse_changed_data(images_sha256(train_images, held_out))
     torch.manual_seed(config.loop.seed)
     vae = VAE(folder.vae_config()).to(run.device)
@@ -95,7 +95,7 @@ def reconstruction_error(
 
 def finish_vae(folder: DiffusionFolder, config: TrainConfig) -> ReconstructionQuality:
     """Write the best autoencoder of a run with the scale of its latents; return its quality."""
-    train_images, held_out = load_images(config)
+    train_images, held_out = load_task_images(config)
     vae = VAE(folder.vae_config())
     load_weights(vae, select_prefix(best_checkpoint(folder.checkpoints).tensors, "model"))
     vae.eval()
