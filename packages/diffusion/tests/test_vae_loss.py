@@ -91,7 +91,7 @@ def squares():
     return images
 
 
-def train_on_squares(kl_weight):
+def train_on_squares(kl_weight, steps):
     torch.manual_seed(0)
     vae, images = VAE(SMALL), squares()
 
@@ -100,15 +100,15 @@ def train_on_squares(kl_weight):
         weight = kl_weight_at(step, kl_weight, 50)
         return [draw_vae_batch(images, SMALL, weight, generator)]
 
-    config = LoopConfig(60, 1e-2, weight_decay=0.0)
+    config = LoopConfig(steps, 1e-2, weight_decay=0.0)
     losses = [record.loss for record in train(vae, batches, vae_loss, config)]
     return vae.eval(), losses
 
 
 def test_it_learns_to_reconstruct_images_and_a_larger_kl_weight_blurs_them():
     images = squares()
-    sharp, losses = train_on_squares(1e-3)
-    blurred, _ = train_on_squares(1.0)
+    sharp, losses = train_on_squares(1e-3, 100)
+    blurred, _ = train_on_squares(1.0, 50)
     assert losses[-1] < losses[0] / 4
     quality = reconstruction_quality(sharp, images, batch_size=10)
     assert quality.psnr > 20

@@ -115,11 +115,14 @@ class VAE(nn.Module):
 
     def encode(self, images: Float[Tensor, "B C height width"]) -> LatentDistribution:
         """Return the distribution of the latents; the log variance is limited to [-30, 20]."""
+        # the layout in which torch's convolutions are fastest; outputs keep it
+        images = images.contiguous(memory_format=torch.channels_last)
         mean, log_variance = self.to_distribution(self.encoder(images)).chunk(2, dim=1)
         return LatentDistribution(mean, log_variance.clamp(-30, 20))
 
     def decode(self, latents: Float[Tensor, "B Z h w"]) -> Float[Tensor, "B C height width"]:
         """Return the images of latents, about in [-1, 1]."""
+        latents = latents.contiguous(memory_format=torch.channels_last)
         return self.decoder(self.from_latent(latents))
 
     def forward(
