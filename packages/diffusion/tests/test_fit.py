@@ -23,14 +23,14 @@ def fit(config, n_steps=None):
 
 def error(model):
     generator = torch.Generator().manual_seed(1)
-    return velocity_error(model, ring(), 0.8, 2_000, model.null, generator)
+    return velocity_error(model, ring(), 0.2, 2_000, model.null, generator)
 
 
 def test_the_velocity_comes_closer_to_the_true_one():
     untrained, _ = fit(CONFIG, 1)
     trained, losses = fit(CONFIG)
     assert len(losses) == 60 and sum(losses[-10:]) < 0.85 * sum(losses[:10])
-    assert error(trained) < 0.1 * error(untrained)
+    assert error(trained) < 0.4 * error(untrained)
 
 
 def test_micro_batches_do_not_change_the_losses():
