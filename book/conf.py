@@ -45,9 +45,9 @@ math_numfig = True
 # libraries we stand on, whose documentation is on other hosts.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:.*", r"(?!gpt|handcalc|finetune|reasoning).*|.*\.Annotated.*"),
+    ("py:.*", r"(?!gpt|handcalc|finetune|reasoning|diffusion).*|.*\.Annotated.*"),
     ("py:.*", r"handcalc\.arrays\.layers\.(Result|Rows|LayerWeights)"),  # stand for any type
-    ("py:.*", r"(gpt|finetune|reasoning)\..*\._[A-Z]\w*"),  # type variables
+    ("py:.*", r"(gpt|finetune|reasoning|diffusion)\..*\._[A-Z]\w*"),  # type variables
     ("py:.*", r"gpt\.policy\.policy\.GPTClass|gpt\.runs\.options\.Options"),
 ]
 autodoc_member_order = "bysource"

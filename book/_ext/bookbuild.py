@@ -27,6 +27,7 @@ USES = {
     "gpt": ["gpt"],
     "finetune": ["gpt", "finetune"],
     "reasoning": ["gpt", "reasoning"],
+    "diffusion": ["gpt", "diffusion"],
 }
 
 

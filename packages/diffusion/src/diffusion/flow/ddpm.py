@@ -5,7 +5,7 @@ mean noise e = x_t + (1 - t) v at x_t:
 
     score:  grad log p_t(x_t) = -e / t                   (Vincent 2011; Song et al. 2021, section 2)
     DDPM:   z = x_t / c,  c = sqrt((1 - t)^2 + t^2)       which keeps a data variance of 1
-            z = sqrt(a) x + sqrt(1 - a) e,  a = (1 - t)^2 / c^2      (Ho et al. 2020, eq. 4)
+    hence:  z = sqrt(a) x + sqrt(1 - a) e,  a = (1 - t)^2 / c^2      (Ho et al. 2020, eq. 4)
 
 So a network that predicts e from z also predicts v from x_t, and the noise schedule of a DDPM is a
 choice of times.

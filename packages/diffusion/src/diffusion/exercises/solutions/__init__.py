@@ -1,0 +1,1 @@
+"""Solutions: one way to write each function, to read after you have tried."""
