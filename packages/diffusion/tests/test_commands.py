@@ -1,0 +1,130 @@
+"""`diffusion sample`, `eval` and `demo` on models of a few steps."""
+
+import json
+
+import pytest
+from PIL import Image
+
+from diffusion.cli import main
+from diffusion.training.image_model import load_run
+from gpt.errors import BadInput
+
+SMALL = "--device cpu --d-model 32 --n-layers 1 --batch-size 6 --steps 2"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """Runs of digits, points and emoji: an autoencoder, and a model of its latents."""
+    home = tmp_path_factory.mktemp("runs")
+    emoji = "--task emoji --n-names 4 --copies 1 --condition none"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(home)
+        for call in (
+            f"train {SMALL} --name digits",
+            f"train {SMALL} --task flow2d --name points",
+            f"train {SMALL} {emoji} --stage vae --stage-channels 8 8 --name vae",
+            f"train {SMALL} {emoji} --stage latent --vae runs/vae --n-heads 2 --name latent",
+        ):
+            assert main(call.split()) == 0
+    return home
+
+
+@pytest.fixture
+def at_home(home, monkeypatch):
+    monkeypatch.chdir(home)
+    return home
+
+
+def test_samples_of_classes_are_written_with_a_strip(at_home, capsys):
+    call = "sample 3 seven --run runs/digits --n 2 --steps 3 --strip --out new.png"
+    assert main(call.split()) == 0
+    assert "4 images are in new.png" in capsys.readouterr().err
+    with Image.open(at_home / "new.png") as grid, Image.open(at_home / "new-strip.png") as strip:
+        assert grid.height > 2 * 64 and strip.width > 4 * 64
+
+
+def test_equal_seeds_give_equal_files(at_home):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        call = f"sample --run runs/digits --steps 2 --seed {seed} --out {name}.png"
+        assert main(call.split()) == 0
+    a, b, c = ((at_home / f"{name}.png").read_bytes() for name in "abc")
+    assert a == b != c
+
+
+def test_latents_are_decoded_to_images(at_home):
+    assert (
+        main(["sample", "--run", "runs/latent", "--n", "3", "--steps", "2", "--guidance", "1"]) == 0
+    )
+    assert (at_home / "runs/latent/samples.png").stat().st_size > 1000
+    model = load_run(at_home / "runs/latent")
+    assert model.vae is not None and model.shape == (4, 16, 16)
+    with pytest.raises(BadInput, match="this model is unconditional and takes no prompt"):
+        model.encode(["red apple"])
+
+
+def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
+    call = "eval --run runs/digits --n 20 --guidance 1.0 2.0 --steps 2 --json"
+    assert main(call.split()) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report == json.loads((at_home / "runs/digits/eval.json").read_text())
+    assert report["judge_accuracy"] > 0.99
+    assert [row["guidance"] for row in report["rows"]] == [1.0, 2.0]
+    for row in report["rows"]:
+        assert row["accuracy"] < 0.5  # two steps teach nothing
+        assert row["frechet"] > 2 * row["frechet_floor"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("sample nine9 --run runs/digits", "no class 'nine9'; try nine"),
+        ("sample 10 --run runs/digits", "there is no class '10'"),
+        ("sample cat --run runs/latent", "unconditional and takes no prompt, got 'cat'"),
+        ("sample --run runs/points", "'runs/points' generates points"),
+        ("sample --run runs/vae", "the run of an autoencoder, which generates nothing by itself"),
+        ("sample --run gone", "there is no run in 'gone'"),
+        ("sample --run runs/digits --n 0", "n must be at least 1, got 0"),
+        ("sample --run runs/digits --steps 0", "steps must be at least 1, got 0"),
+        ("sample --run runs/digits --shift 0", "shift must be a positive number, got 0.0"),
+        ("sample --run runs/digits --guidance nan", "guidance must be a finite number, got nan"),
+        ("sample --run runs/digits --guidance-start 2", "must start and end in .0, 1."),
+        ("sample --run runs/digits --sampler ddim", "invalid choice 'ddim'"),
+        ("sample --run runs/digits --out a.gif", "out must be the name of a .png file"),
+        ("sample --run runs/digits --seed -1", "seed must lie in"),
+        ("eval --run runs/points", "eval measures class-conditional digits"),
+        ("eval --run runs/digits --n 451", "n must lie between 20 and 450, got 451"),
+        ("eval --run runs/digits --steps 0", "steps must be at least 1, got 0"),
+        ("train --resume runs/digits --d-model 64", "this run has d_model 32, not 64"),
+        ("train --name digits", "already holds a run; continue it with --resume"),
+        ("train --task emoji --stage latent", "the latent stage needs an autoencoder"),
+        ("train --task emoji --stage latent --vae gone", "no weight file 'gone'"),
+        ("train --task emoji --stage latent --vae runs/digits", "no weight file 'runs/digits/vae"),
+        ("train --task emoji --n-names 999", "n_names must lie between 1 and 240, got 999"),
+        ("train --task emoji --condition text", "condition must be none or class"),
+        ("train --task flow2d --stage vae", "points have no vae stage"),
+        ("train --task emoji --copies 0", "copies must be at least 1, got 0"),
+        ("train --stage vae --stage-channels 9", "must be multiples of 8"),
+        ("train --stage vae --kl-weight -1", "kl_weight must be a number from 0 up, got -1.0"),
+        ("demo --steps 0", "steps must be at least 1, got 0"),
+        ("compare --only nothing", "nothing"),
+    ],
+)
+def test_a_wrong_call_with_runs_ends_with_one_sentence(at_home, capsys, call, message):
+    before = sorted(path.name for path in at_home.rglob("*"))
+    assert main(call.split()) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert message.replace(".0, 1.", "[0, 1]") in printed.err.splitlines()[-1], printed.err
+    assert "Traceback" not in printed.err
+    assert sorted(path.name for path in at_home.rglob("*")) == before
+
+
+@pytest.mark.slow
+def test_the_demo_draws_digits_that_the_judge_reads(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["demo", "--json"]) == 0
+    plain, guided = json.loads(capsys.readouterr().out)["rows"]
+    assert plain["accuracy"] > 0.9 and plain["coverage"] > 0.6
+    assert guided["accuracy"] > 0.97
+    with Image.open(tmp_path / "runs/demo/strip.png") as strip:
+        assert strip.height > 10 * 64
