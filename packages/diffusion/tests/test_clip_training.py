@@ -134,6 +134,7 @@ def three_steps():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="gloo on posix")
+@pytest.mark.slow
 def test_two_processes_take_the_same_steps_as_one():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
