@@ -3,18 +3,25 @@
 import json
 
 import pytest
+import torch
 from PIL import Image
 
 from diffusion.cli import main
+from diffusion.clip.file import load_clip
 from diffusion.training.image_model import load_run
 from gpt.errors import BadInput
 
+CLIP = (
+    "--task emoji --n-names 4 --copies 1 --stage clip --device cpu --batch-size 8 --steps 20 "
+    "--patch-size 8"
+)
+TEXT = "--task emoji --n-names 4 --copies 1 --stage latent --condition text --n-heads 2"
 SMALL = "--device cpu --d-model 32 --n-layers 1 --batch-size 6 --steps 2"
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """Runs of digits, points and emoji: an autoencoder, and a model of its latents."""
+    """Runs of digits, points and emoji: an autoencoder, a CLIP, and models of latents."""
     home = tmp_path_factory.mktemp("runs")
     emoji = "--task emoji --n-names 4 --copies 1 --condition none"
     with pytest.MonkeyPatch.context() as patch:
@@ -24,6 +31,8 @@ def home(tmp_path_factory):
             f"train {SMALL} --task flow2d --name points",
             f"train {SMALL} {emoji} --stage vae --stage-channels 8 8 --name vae",
             f"train {SMALL} {emoji} --stage latent --vae runs/vae --n-heads 2 --name latent",
+            f"train {CLIP} --name clip",
+            f"train {SMALL} {TEXT} --vae runs/vae --clip runs/clip --name text",
         ):
             assert main(call.split()) == 0
     return home
@@ -62,6 +71,35 @@ def test_latents_are_decoded_to_images(at_home):
         model.encode(["red apple"])
 
 
+def test_a_caption_is_drawn_by_a_model_with_the_encoder_of_clip(at_home, capsys):
+    [name, *_] = load_run(at_home / "runs/text").prompts.words
+    caption = f"noto {name}"
+    assert main(["sample", caption, caption, "--run", "runs/text", "--steps", "2"]) == 0
+    model = load_run(at_home / "runs/text")
+    tower = load_clip(at_home / "runs/clip/clip.safetensors").clip.caption_tower
+    condition = model.flow.network.condition
+    for ours, theirs in zip(condition.encoder.parameters(), tower.parameters(), strict=True):
+        assert torch.equal(ours, theirs)  # frozen in training, restored from the run's own copy
+    file = at_home / "runs/text/clip.safetensors"
+    assert file.read_bytes() == (at_home / "runs/clip/clip.safetensors").read_bytes()
+    assert main(["sample", "noto xyzzy", "--run", "runs/text", "--steps", "2"]) == 2
+    assert "no caption in training has the word 'xyzzy'" in capsys.readouterr().err
+
+
+def test_a_clip_says_what_guessing_costs_and_what_it_finds(at_home, capsys):
+    assert main(["train", "--resume", "runs/clip"]) == 0  # nothing is left to train
+    printed = capsys.readouterr().err
+    assert "guessing among 8 captions has a loss of 2.079" in printed
+    assert "right captions found: " in printed
+
+
+def test_a_clip_that_only_guesses_has_failed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *CLIP.split(), "--steps", "1", "--learning-rate", "1e-9"]) == 1
+    assert "the loss never fell below" in capsys.readouterr().err
+    assert not (tmp_path / "runs/diffusion/clip.safetensors").exists()
+
+
 def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
     call = "eval --run runs/digits --n 20 --guidance 1.0 2.0 --steps 2 --json"
     assert main(call.split()) == 0
@@ -81,7 +119,8 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("sample 10 --run runs/digits", "there is no class '10'"),
         ("sample cat --run runs/latent", "unconditional and takes no prompt, got 'cat'"),
         ("sample --run runs/points", "'runs/points' generates points"),
-        ("sample --run runs/vae", "the run of an autoencoder, which generates nothing by itself"),
+        ("sample --run runs/vae", "is a run of stage vae, which generates nothing by itself"),
+        ("sample --run runs/clip", "is a run of stage clip, which generates nothing by itself"),
         ("sample --run gone", "there is no run in 'gone'"),
         ("sample --run runs/digits --n 0", "n must be at least 1, got 0"),
         ("sample --run runs/digits --steps 0", "steps must be at least 1, got 0"),
@@ -100,7 +139,6 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("train --task emoji --stage latent --vae gone", "no weight file 'gone'"),
         ("train --task emoji --stage latent --vae runs/digits", "no weight file 'runs/digits/vae"),
         ("train --task emoji --n-names 999", "n_names must lie between 1 and 240, got 999"),
-        ("train --task emoji --condition text", "condition must be none or class"),
         ("train --task flow2d --stage vae", "points have no vae stage"),
         ("train --task emoji --copies 0", "copies must be at least 1, got 0"),
         ("train --stage vae --stage-channels 9", "must be multiples of 8"),

@@ -70,7 +70,7 @@ def test_a_small_network_learns_the_velocity_of_the_ring():
     config = TrainConfig(task="flow2d", condition="none", d_model=64, n_layers=2)
     examples = load_examples(config)
     torch.manual_seed(0)
-    model = flow_model_config(config, (2,), 0).build()
+    model = flow_model_config(config, (2,), None, None).build()
     batches = flow_batches(examples.train, model.null, 256, 256, 0.0, "uniform", 0, CPU)
     loop = LoopConfig(steps=300, learning_rate=3e-3, min_lr_ratio=0.0)
 

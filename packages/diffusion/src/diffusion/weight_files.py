@@ -1,7 +1,7 @@
 """Weight files: the weights of a model and a description of it, in one safetensors file.
 
-The metadata of the file has two entries, the kind of model and a JSON object. Files of this format
-cannot run code when they are read, unlike pickles.
+The metadata of the file is a JSON object with the kind of model and the description. Files of this
+format cannot run code when they are read, unlike pickles.
 """
 
 import json
@@ -34,7 +34,8 @@ class WeightFile(NamedTuple):
 def write_weights(path: Path, kind: str, about: JsonObject, weights: dict[str, Tensor]) -> None:
     """Write the weights of a model with its kind ("vae", "clip", "flow") and a description."""
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
-    metadata = {"kind": kind, "about": json.dumps(about)}
+    # one entry, because the order of several is not fixed and equal models should make equal files
+    metadata = {"model": json.dumps({"kind": kind, "about": about})}
     write_atomically(path, safetensors.torch.save(tensors, metadata=metadata))
 
 
@@ -49,8 +50,8 @@ def read_weights(path: Path, kind: str) -> WeightFile:
         raise BadInput(f"there is no weight file {str(path)!r}{hint}")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            found, about = metadata["kind"], json.loads(metadata["about"])
+            entry = json.loads((file.metadata() or {})["model"])
+            found, about = entry["kind"], entry["about"]
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise BadInput(f"{str(path)!r} is damaged or is not a file of this package") from error

@@ -1,7 +1,7 @@
 """The shape of a CLIP."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from gpt.errors import BadInput
 
@@ -67,3 +67,9 @@ class CLIPConfig:
             raise BadInput(
                 f"patch_size {self.patch_size} does not divide the image size {self.size}"
             )
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "CLIPConfig":
+        """Return the config from the plain values that `dataclasses.asdict` makes of one."""
+        towers = {name: TowerConfig(**values[name]) for name in ("image_tower", "caption_tower")}
+        return cls(**{**values, **towers})

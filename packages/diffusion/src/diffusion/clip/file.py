@@ -4,7 +4,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NamedTuple
 
-from diffusion.clip.config import CLIPConfig, TowerConfig
+from diffusion.clip.config import CLIPConfig
 from diffusion.clip.towers import CLIP
 from diffusion.weight_files import read_weights, write_weights
 from gpt.errors import BadInput
@@ -34,10 +34,8 @@ def load_clip(path: Path) -> TrainedCLIP:
     """
     about, weights = read_weights(path, "clip")
     try:
-        config, words = dict(about.pop("model")), about.pop("words")
-        for tower in ("image_tower", "caption_tower"):
-            config[tower] = TowerConfig(**config[tower])
-        clip = CLIP(CLIPConfig(**config))
+        words = about.pop("words")
+        clip = CLIP(CLIPConfig.from_dict(about.pop("model")))
         clip.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"{str(path)!r} is damaged: its weights do not fit its config") from error

@@ -32,8 +32,8 @@ class SampleConfig:
     """Draw images of what the prompts name."""
 
     prompts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """What to draw: names or numbers of classes. Without prompts, a sample of every class, or
-    16 unconditional ones."""
+    """What to draw: captions, or names or numbers of classes. Without prompts, a sample of every
+    class, or 16 unconditional ones."""
     run: Path = Path("runs/diffusion")
     """Folder of the run whose model samples."""
     n: int = 1

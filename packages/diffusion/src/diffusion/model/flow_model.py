@@ -6,6 +6,8 @@ from typing import Any, Literal
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from diffusion.clip.config import CLIPConfig
+from diffusion.clip.towers import CaptionEncoder, CaptionTower
 from diffusion.flow.path import Target, velocity_from_data
 from diffusion.model.conditions import CaptionCondition, LabelCondition, NoCondition
 from diffusion.model.dit import DiT, DiTConfig
@@ -60,6 +62,10 @@ class FlowModelConfig:
     """Nothing, a class, or a caption."""
     n_labels: int = 0
     """Number of classes, if the condition is a class."""
+    captions: CLIPConfig | None = None
+    """Shape of the caption encoder, if the condition is a caption."""
+    is_encoder_frozen: bool = False
+    """Whether the caption encoder is that of a trained CLIP, which training does not change."""
 
     @property
     def d_condition(self) -> int:
@@ -78,16 +84,28 @@ class FlowModelConfig:
             name: tuple(value) if isinstance(value, list) else value  # JSON has no tuples
             for name, value in values["network"].items()
         }
+        captions = values["captions"]
         for network in NETWORKS:
             if settings.keys() == {field.name for field in fields(network)}:
-                return cls(**{**values, "network": network(**settings)})
+                parts = {
+                    "network": network(**settings),
+                    "captions": None if captions is None else CLIPConfig.from_dict(captions),
+                }
+                return cls(**{**values, **parts})
         raise ValueError(f"no network has the settings {', '.join(settings)}")
 
-    def build(self, encoder: CaptionCondition | None = None) -> FlowModel:
-        """Build the model with new weights; `encoder` is the condition of a model with captions."""
-        condition = {
-            "none": lambda: NoCondition(self.d_condition),
-            "class": lambda: LabelCondition(self.n_labels, self.d_condition),
-            "text": lambda: encoder,
-        }[self.condition]()
+    def build(self) -> FlowModel:
+        """Build the model with new weights."""
+        condition: nn.Module = NoCondition(self.d_condition)
+        if self.condition == "class":
+            condition = LabelCondition(self.n_labels, self.d_condition)
+        if self.captions is not None:
+            encoder = CaptionEncoder(CaptionTower(self.captions))
+            condition = CaptionCondition(
+                encoder.freeze() if self.is_encoder_frozen else encoder,
+                self.captions.caption_tower.d_model,
+                self.captions.d_embedding,
+                self.captions.context,
+                self.d_condition,
+            )
         return FlowModel(NETWORKS[type(self.network)](self.network, condition), self.target)

@@ -7,18 +7,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from diffusion.data.digits import DIGIT_NAMES
-from diffusion.data.emoji import GROUPS
-from diffusion.data.image_set import ImageSet
 from diffusion.flow.mixture import ring
-from diffusion.model.flow_model import ConditionKind
 from diffusion.training.images import load_task_images
 from diffusion.training.options import TrainConfig
+from diffusion.training.prompts import LabelNames, Prompts, condition_ids, make_prompts
 from diffusion.vae.vae import VAE
-from gpt.errors import BadInput
 
 N_POINTS = 20_000
-POINT_NAMES = tuple(f"component-{number}" for number in range(len(ring().weights)))
 
 
 class Examples(NamedTuple):
@@ -26,7 +21,7 @@ class Examples(NamedTuple):
 
     x: Float[Tensor, "N *D"]
     condition: Int[Tensor, "N T"]
-    """Ids of the label; no ids for an unconditional model."""
+    """Ids of the label or of the caption's words; no ids for an unconditional model."""
 
 
 class TaskExamples(NamedTuple):
@@ -34,8 +29,8 @@ class TaskExamples(NamedTuple):
 
     train: Examples
     held_out: Examples
-    label_names: tuple[str, ...]
-    """Names of the classes."""
+    prompts: Prompts | None
+    """Classes or words of the conditions; None for an unconditional model."""
 
     def sha256(self) -> str:
         """Return the checksum of everything that training reads."""
@@ -45,23 +40,28 @@ class TaskExamples(NamedTuple):
         return sha.hexdigest()
 
 
-def load_examples(config: TrainConfig, vae: VAE | None = None) -> TaskExamples:
-    """Load the data of a run; with an autoencoder, as its scaled latents.
+def load_examples(
+    config: TrainConfig, vae: VAE | None = None, prompts: Prompts | None = None
+) -> TaskExamples:
+    """Load the data of a run.
 
-    Raises:
-        BadInput: the task does not have this kind of condition.
+    Args:
+        config: the options of the run.
+        vae: the autoencoder whose scaled latents are the data instead of the images.
+        prompts: the known words, if a trained caption encoder decides them.
     """
     if config.task == "flow2d":
-        return ring_examples(config.condition)
+        return ring_examples(config)
     images = load_task_images(config)
+    prompts = prompts or make_prompts(images[0], config.condition)
     train, held_out = (
         Examples(
             each.images if vae is None else encode_images(vae, each.images),
-            condition_ids(each, config.condition),
+            condition_ids(each, prompts),
         )
         for each in images
     )
-    return TaskExamples(train, held_out, images[0].label_names)
+    return TaskExamples(train, held_out, prompts)
 
 
 @torch.no_grad()
@@ -72,29 +72,15 @@ def encode_images(
     return torch.cat([vae.encode_scaled(batch) for batch in images.split(batch_size)])
 
 
-def condition_ids(images: ImageSet, condition: ConditionKind) -> Int[Tensor, "N T"]:
-    """Return the condition of each image as ids."""
-    if condition == "class":
-        return images.labels[:, None]
-    if condition == "none":
-        return torch.zeros(len(images), 0, dtype=torch.long)
-    raise BadInput("condition must be none or class for this task, got text")
-
-
-def ring_examples(condition: ConditionKind) -> TaskExamples:
+def ring_examples(config: TrainConfig) -> TaskExamples:
     """Return points from a ring of normal distributions, which are the classes."""
     mixture, generator = ring(), torch.Generator().manual_seed(0)
-    if condition == "text":
-        raise BadInput("points have no captions; condition must be none or class, got text")
+    names = tuple(f"component-{number}" for number in range(len(mixture.weights)))
+    has_labels = config.condition == "class"
 
     def draw(n: int) -> Examples:
         points, components = mixture.sample(n, generator)
-        ids = components[:, None] if condition == "class" else torch.zeros(n, 0, dtype=torch.long)
-        return Examples(points, ids)
+        return Examples(points, components[:, None][:, : int(has_labels)])
 
-    return TaskExamples(draw(N_POINTS), draw(N_POINTS // 10), POINT_NAMES)
-
-
-def load_label_names(task: str) -> tuple[str, ...]:
-    """Return the names of the classes of a task."""
-    return {"flow2d": POINT_NAMES, "digits": DIGIT_NAMES, "emoji": GROUPS}[task]
+    train, held_out = draw(N_POINTS), draw(N_POINTS // 10)
+    return TaskExamples(train, held_out, LabelNames(names) if has_labels else None)

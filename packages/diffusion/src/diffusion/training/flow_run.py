@@ -1,9 +1,13 @@
 """Training a flow model in a run folder, of data or of the latents of an autoencoder."""
 
+import json
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 
+from diffusion.clip.file import load_clip, save_clip
+from diffusion.data.captions import WordTokenizer
 from diffusion.flow.loss import flow_loss
 from diffusion.model.flow_model import FlowModel
 from diffusion.training.batches import flow_batches, flow_validation
@@ -19,29 +23,47 @@ from gpt.training.loop import train
 
 
 def create_flow_run(folder: DiffusionFolder, config: TrainConfig) -> None:
-    """Write the config of a new run, after a copy of the autoencoder if it generates latents."""
-    vae, about = None, {}
-    if config.vae is not None:
-        path = Path(config.vae)
-        vae, about = load_vae(DiffusionFolder(path).vae if path.is_dir() else path)
-    examples = load_examples(config, vae)
-    model = flow_model_config(config, tuple(examples.train.x.shape[1:]), len(examples.label_names))
+    """Write the config of a new run, after copies of the models that it builds on."""
+    vae, vae_about = load_vae(run_file(config.vae, "vae")) if config.vae else (None, {})
+    clip = load_clip(run_file(config.clip, "clip")) if config.clip else None
+    words = WordTokenizer.from_json(json.dumps(clip.words)) if clip else None
+    examples = load_examples(config, vae, words)
+    shape = tuple(examples.train.x.shape[1:])
+    model = flow_model_config(config, shape, examples.prompts, clip.clip.config if clip else None)
     folder.clear()
     if vae is not None:
-        save_vae(folder.vae, vae, about)
+        save_vae(folder.vae, vae, vae_about)
+    if clip is not None:
+        save_clip(folder.clip, *clip)
+    folder.write_prompts(examples.prompts)
     folder.write_config(model, examples.sha256(), config.settings(), config.command)
+
+
+def run_file(name: str, kind: Literal["vae", "clip"]) -> Path:
+    """Return the file of a model that the user named by its file or by the folder of its run."""
+    path = Path(name)
+    return getattr(DiffusionFolder(path), kind) if path.is_dir() else path
+
+
+def build_flow_model(folder: DiffusionFolder) -> FlowModel:
+    """Build the flow model of a run; a caption encoder from CLIP has its weights."""
+    model = folder.flow_model_config().build()
+    if folder.clip.is_file():
+        encoder: Any = model.network.condition.encoder  # pyright: ignore
+        encoder.tower.load_state_dict(load_clip(folder.clip).clip.caption_tower.state_dict())
+    use_fast_layers(model)
+    return model
 
 
 def train_flow_model(run: TrainingRun, config: TrainConfig) -> None:
     """Train the flow model of a run, from its last checkpoint."""
     folder = run.folder
     assert isinstance(folder, DiffusionFolder)
-    vae = load_vae(folder.vae)[0] if config.vae is not None else None
-    examples = load_examples(config, vae)
+    vae = load_vae(folder.vae)[0] if config.vae else None
+    examples = load_examples(config, vae, folder.read_prompts())
     folder.refuse_changed_data(examples.sha256())
     torch.manual_seed(config.loop.seed)
-    model = folder.flow_model_config().build().to(run.device)
-    use_fast_layers(model)
+    model = build_flow_model(folder).to(run.device)
     null, size = model.null.cpu(), config.micro_batch_size or config.batch_size
     batches = flow_batches(
         examples.train,
@@ -63,8 +85,7 @@ def train_flow_model(run: TrainingRun, config: TrainConfig) -> None:
 
 def load_flow_model(folder: DiffusionFolder, device: torch.device | None = None) -> FlowModel:
     """Load the flow model of a run at its lowest validation loss."""
-    model = folder.flow_model_config().build()
+    model = build_flow_model(folder)
     checkpoint = best_checkpoint(folder.checkpoints)
     load_weights(model, select_prefix(checkpoint.tensors, "model"))
-    use_fast_layers(model)
     return model.to(device).eval()

@@ -1,6 +1,5 @@
 """A trained model that is ready to sample, with the names of what it can be asked for."""
 
-import difflib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,10 +13,10 @@ from diffusion.flow.samplers import SAMPLERS, trajectory
 from diffusion.flow.times import sampling_times
 from diffusion.model.flow_model import FlowModel
 from diffusion.model.point_network import PointNetworkConfig
-from diffusion.training.examples import load_label_names
 from diffusion.training.flow_run import load_flow_model
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.options import TrainConfig
+from diffusion.training.prompts import LabelNames, Prompts
 from diffusion.vae.file import load_vae
 from diffusion.vae.vae import VAE
 from gpt.errors import BadInput
@@ -37,35 +36,30 @@ class SamplingPlan(NamedTuple):
 
 
 class ImageModel(NamedTuple):
-    """A flow model with the names of its classes."""
+    """A flow model with what it can be asked for."""
 
     flow: FlowModel
     shape: tuple[int, ...]
     """Shape of a sample."""
-    label_names: tuple[str, ...]
-    """Names of the classes; none if the model is unconditional."""
+    prompts: Prompts | None
+    """Classes or words that the model knows; None if it is unconditional."""
     vae: VAE | None = None
     """Autoencoder whose latents the flow model generates."""
 
     def encode(self, prompts: list[str]) -> Int[Tensor, "B T"]:
-        """Return the condition of each prompt, the name or number of a class.
+        """Return the condition of each prompt: a class, or a caption.
 
         Raises:
-            BadInput: a prompt names no class, or the model is unconditional.
+            BadInput: a class or a word is unknown, or the model is unconditional.
         """
-        if not self.label_names:
+        if self.prompts is None:
             raise BadInput(f"this model is unconditional and takes no prompt, got {prompts[0]!r}")
-        return torch.tensor([[self.find_label(prompt)] for prompt in prompts])
+        return self.prompts.encode(prompts)
 
-    def find_label(self, prompt: str) -> int:
-        """Return the number of a class by its name or number."""
-        names = self.label_names
-        if prompt.isdecimal() and int(prompt) < len(names):
-            return int(prompt)
-        if prompt not in names:
-            close = difflib.get_close_matches(prompt, names) or names
-            raise BadInput(f"there is no class {prompt!r}; try {', '.join(close[:12])}")
-        return names.index(prompt)
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """Names of the classes; none if the model has no classes."""
+        return self.prompts.names if isinstance(self.prompts, LabelNames) else ()
 
     def unconditional(self, n: int) -> Int[Tensor, "B T"]:
         """Return the null condition for n samples."""
@@ -109,6 +103,5 @@ def load_run(path: Path, device: torch.device | None = None) -> ImageModel:
         shape = (network.d_point,)
     else:
         shape = (network.n_channels, network.size, network.size)
-    names = load_label_names(config.task) if config.condition == "class" else ()
-    vae = load_vae(folder.vae)[0].to(device) if config.vae is not None else None
-    return ImageModel(flow, shape, names, vae)
+    vae = load_vae(folder.vae)[0].to(device) if config.vae else None
+    return ImageModel(flow, shape, folder.read_prompts(), vae)

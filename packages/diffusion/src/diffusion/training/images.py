@@ -9,31 +9,57 @@ from diffusion.data.augmentation import augment, may_flip
 from diffusion.data.digits import digits
 from diffusion.data.emoji import STYLES, clear_names, emoji, split_pairs
 from diffusion.data.image_set import ImageSet
+from diffusion.data.shape_split import split_shapes
+from diffusion.data.shapes import shapes
+from diffusion.data.sources import load_images
 from diffusion.training.options import TrainConfig
-from gpt.errors import BadInput
 
 MAX_SHIFT = {32: 2, 64: 4}
 """Largest shift of an augmented copy, in pixels, by the size of the images."""
+N_SHAPES = 20_000
+N_HELD_OUT_SHAPES = 1_000
 
 
 def load_task_images(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
-    """Load the images of a run for training, with augmented copies, and for validation.
+    """Load the images of a run for training, and others for validation.
 
     Raises:
-        BadInput: the task has no images, or not in this size.
+        BadInput: the task has no images in this size, or the user's images cannot be read.
     """
     if config.task == "digits":
         return digits()
+    if config.task == "shapes":
+        return load_shapes()
     if config.task == "emoji":
         return load_emoji(config)
-    raise BadInput(f"the task {config.task} has no images")
+    assert config.data is not None
+    split = load_images(config.data, config.size)
+    return split.train, split.held_out
+
+
+def load_shapes() -> tuple[ImageSet, ImageSet]:
+    """Draw shapes in the combinations for training, and in combinations that it never sees."""
+    split, generator = split_shapes(), torch.Generator().manual_seed(0)
+    held_out = [each.description for each in split.held_out]
+    return (
+        shapes(N_SHAPES, split.train, generator),
+        shapes(N_HELD_OUT_SHAPES, held_out, generator),
+    )
 
 
 def load_emoji(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
-    """Load emoji in all styles, with held-out pairs of name and style for validation."""
+    """Load emoji in all styles, with augmented copies and held-out pairs of name and style.
+
+    At 64 pixels there is one style, so every tenth drawing is held out instead.
+    """
     styles = STYLES if config.size == 32 else STYLES[:1]
     drawings = emoji(styles, config.size, clear_names(config.n_names))
-    train, held_out = split_pairs(drawings)
+    if len(styles) > 1:
+        train, held_out = split_pairs(drawings)
+    else:
+        rows = range(len(drawings))
+        train = drawings.select([row for row in rows if row % 10])
+        held_out = drawings.select(rows[::10])
     return add_copies(train, config.copies, MAX_SHIFT[config.size]), held_out
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 from tyro.conf import arg
 
+from diffusion.clip.config import CLIPConfig, TowerConfig
+from diffusion.data.captions import WordTokenizer
 from diffusion.flow.path import Target
 from diffusion.flow.times import TimeDistribution
 from diffusion.model.dit import DiTConfig
@@ -15,12 +17,13 @@ from diffusion.model.flow_model import ConditionKind, FlowModelConfig
 from diffusion.model.point_network import PointNetworkConfig
 from diffusion.model.unet import UNetConfig
 from diffusion.training.folder import DiffusionFolder
+from diffusion.training.prompts import LabelNames, Prompts
 from gpt.errors import BadInput
 from gpt.runs.options import RunOptions
 from gpt.training.config import LoopConfig
 
-TaskName = Literal["flow2d", "digits", "emoji"]
-Stage = Literal["pixel", "vae", "latent"]
+TaskName = Literal["flow2d", "digits", "shapes", "emoji", "images"]
+Stage = Literal["pixel", "vae", "clip", "latent"]
 
 DIFFUSION_LOOP = LoopConfig(
     steps=3000,
@@ -46,12 +49,13 @@ class TrainConfig(RunOptions):
     """Examples per step. More give steadier gradients, but slower steps."""
     name: str = "diffusion"
     task: TaskName = "digits"
-    """Data: points on a ring (flow2d), handwritten digits of 8 x 8 pixels, or emoji."""
+    """Data: points on a ring (flow2d), handwritten digits of 8 x 8 pixels, drawn shapes, emoji, or
+    your own images (see --data)."""
     stage: Stage = "pixel"
-    """What is trained: a flow model of the data itself (pixel), an autoencoder (vae), or a flow
-    model of its latents (latent)."""
+    """What is trained: a flow model of the data itself (pixel), an autoencoder (vae), a flow model
+    of its latents (latent), or an encoder of captions, by CLIP (clip)."""
     condition: ConditionKind = "class"
-    """What a sample is asked for by: nothing or a class."""
+    """What a sample is asked for by: nothing, a class, or a caption (text)."""
     network: Literal["dit", "unet"] = "dit"
     """A transformer over patches, or a small U-Net of convolutions."""
     target: Target = "v"
@@ -75,8 +79,12 @@ class TrainConfig(RunOptions):
     qk_norm: bool = False
     """Normalise queries and keys, which keeps attention scores small at high learning rates."""
 
+    data: Annotated[str | None, arg(help_behavior_hint="(default: none)")] = None
+    """Your images, for --task images: a folder (with a sub-folder per class, or captions.csv), the
+    files of MNIST or CIFAR-10 (binary), or hub:OWNER/NAME."""
     size: Literal[32, 64] = 32
-    """Pixels per side of an emoji. 64 shows more detail, but there is only one style."""
+    """Pixels per side of an emoji or of your images. 64 shows more detail; emoji then have one
+    style only."""
     n_names: int = 240
     """Names of emoji that are learned, each in every style. More take longer."""
     copies: int = 8
@@ -84,6 +92,9 @@ class TrainConfig(RunOptions):
     More make the model depend less on single pixels."""
     vae: Annotated[str | None, arg(help_behavior_hint="(default: none)")] = None
     """Autoencoder of the latent stage: the folder of its run, or its file."""
+    clip: Annotated[str | None, arg(help_behavior_hint="(default: none)")] = None
+    """CLIP whose caption encoder a model with captions uses: the folder of its run, or its file.
+    Without it, an encoder is trained together with the model."""
     latent_channels: int = 4
     """Numbers per position of an autoencoder's latent image. More keep more detail, but are
     harder to generate."""
@@ -97,55 +108,112 @@ class TrainConfig(RunOptions):
         """Check the numbers.
 
         Raises:
-            BadInput: one of them is out of its range, or options do not fit together.
+            BadInput: one of them is out of its range.
         """
         super().__post_init__()
         if self.copies < 1:
             raise BadInput(f"copies must be at least 1, got {self.copies}")
         if not 0 <= self.kl_weight < math.inf:
             raise BadInput(f"kl_weight must be a number from 0 up, got {self.kl_weight}")
+        if not 0 <= self.drop_rate < 1:
+            raise BadInput(f"drop_rate must lie in [0, 1), got {self.drop_rate}")
+
+    def refuse_contradictions(self) -> None:
+        """Check that the options fit together; the defaults of the task are known by then.
+
+        Raises:
+            BadInput: they do not.
+        """
         if self.task == "flow2d" and self.stage != "pixel":
             raise BadInput(f"points have no {self.stage} stage; leave --stage out")
+        if self.task == "flow2d" and self.condition == "text":
+            raise BadInput("points have no captions; condition must be none or class, got text")
+        if (self.task == "images") != (self.data is not None):
+            raise BadInput(
+                "the task images needs --data, and only it; got task "
+                f"{self.task} and data {self.data}"
+            )
+        if self.clip is not None and self.condition != "text":
+            raise BadInput(f"a CLIP is of no use with condition {self.condition}; leave out --clip")
         if (self.stage == "latent") != (self.vae is not None):
             raise BadInput(
                 "the latent stage needs an autoencoder, and only it: train one with --stage vae, "
                 f"then give its run with --vae; got stage {self.stage} and vae {self.vae}"
             )
-        if not 0 <= self.drop_rate < 1:
-            raise BadInput(f"drop_rate must lie in [0, 1), got {self.drop_rate}")
 
     def with_defaults(self) -> "TrainConfig":
         """Defaults for options that are not given: those of the resumed run, or of the task."""
         if self.resume is not None:
             return self.saved(self.resume)
-        return RECIPES.get((self.task, self.stage), TrainConfig())
+        return recipe(self.task, self.stage)
 
 
+TEXT_LOOP = dataclasses.replace(
+    DIFFUSION_LOOP, optimizer="muon", muon_learning_rate=0.02, learning_rate=3e-3
+)
 RECIPES: dict[tuple[str, str], TrainConfig] = {
-    ("emoji", "vae"): TrainConfig(
-        task="emoji",
-        stage="vae",
-        batch_size=32,
-        loop=dataclasses.replace(DIFFUSION_LOOP, beta2=0.95),
-    ),
     ("flow2d", "pixel"): TrainConfig(
         task="flow2d",
         condition="none",
         batch_size=512,
         loop=dataclasses.replace(DIFFUSION_LOOP, steps=2000),
     ),
+    **{
+        (task, "pixel"): TrainConfig(
+            task=task,
+            condition="text",
+            target="x",
+            patch_size=4,
+            d_model=192,
+            n_layers=6,
+            n_heads=6,
+            positions="rotary",
+            qk_norm=True,
+            drop_rate=0.15,
+            loop=TEXT_LOOP,
+        )
+        for task in ("shapes", "emoji", "images")
+    },
 }
 """Defaults of a task and stage where they differ from those of digits."""
+VAE_LOOP = dataclasses.replace(DIFFUSION_LOOP, learning_rate=4e-3, beta2=0.95)
+CLIP_LOOP = dataclasses.replace(
+    DIFFUSION_LOOP, steps=1500, learning_rate=1e-3, weight_decay=0.1, ema_decay=0.0
+)
+
+
+def recipe(task: TaskName, stage: Stage) -> TrainConfig:
+    """Return the default options of a task and stage."""
+    pixel = RECIPES.get((task, "pixel"), TrainConfig())
+    if task == "flow2d" or stage == "pixel":
+        return pixel
+    if stage == "vae":
+        return dataclasses.replace(pixel, stage="vae", batch_size=16, loop=VAE_LOOP)
+    if stage == "clip":
+        return dataclasses.replace(pixel, stage="clip", patch_size=4, loop=CLIP_LOOP)
+    return dataclasses.replace(pixel, stage="latent", patch_size=2)
 
 
 def flow_model_config(
-    config: TrainConfig, shape: tuple[int, ...], n_labels: int
+    config: TrainConfig, shape: tuple[int, ...], prompts: Prompts | None, clip: CLIPConfig | None
 ) -> FlowModelConfig:
-    """Return the config of a flow model of examples of this shape.
+    """Return the config of a flow model.
+
+    Args:
+        config: the options of the run.
+        shape: shape of an example.
+        prompts: the classes or words that the model is to know.
+        clip: the trained CLIP whose caption encoder the model uses, if there is one.
 
     Raises:
         BadInput: the shape of the network does not fit the examples.
     """
+    n_labels = len(prompts.names) if isinstance(prompts, LabelNames) else 0
+    captions = None
+    if isinstance(prompts, WordTokenizer):
+        captions = clip or CLIPConfig(
+            prompts.vocab_size, prompts.context, caption_tower=TowerConfig(n_layers=2)
+        )
     if len(shape) == 1:
         network = PointNetworkConfig(shape[0], config.d_model, config.n_layers)
     elif config.network == "unet":
@@ -166,4 +234,5 @@ def flow_model_config(
             qk_norm=config.qk_norm,
             cross_attention=config.condition == "text",
         )
-    return FlowModelConfig(network, config.target, config.condition, n_labels)
+    is_frozen = clip is not None
+    return FlowModelConfig(network, config.target, config.condition, n_labels, captions, is_frozen)
