@@ -130,7 +130,11 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("sample --run runs/digits --sampler ddim", "invalid choice 'ddim'"),
         ("sample --run runs/digits --out a.gif", "out must be the name of a .png file"),
         ("sample --run runs/digits --seed -1", "seed must lie in"),
-        ("eval --run runs/points", "eval measures class-conditional digits"),
+        (
+            "eval --run runs/points",
+            "eval measures digits by class, and shapes and emoji by caption",
+        ),
+        ("eval --run runs/latent", "is a run of emoji with condition none"),
         ("eval --run runs/digits --n 451", "n must lie between 20 and 450, got 451"),
         ("eval --run runs/digits --steps 0", "steps must be at least 1, got 0"),
         ("train --resume runs/digits --d-model 64", "this run has d_model 32, not 64"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from diffusion.commands.eval import draw_digits, print_digit_scores
+from diffusion.commands.eval import draw_samples, print_digit_scores
 from diffusion.commands.sample import show_images
 from diffusion.data.digits import digits
 from diffusion.display.grid import save_png
@@ -66,8 +66,10 @@ def run(config: DemoConfig) -> int:
     report_message("measuring samples")
     evaluator = DigitEvaluator(*digits(), N_EVALUATED)
     scores = [
-        evaluator.score(lambda labels, guidance: draw_digits(model, labels, guidance), guidance)
-        for guidance in (Guidance(1.0), GUIDANCE)
+        evaluator.score(
+            draw_samples(model, evaluator.labels[:, None], SamplingPlan(guidance=each), 0), each
+        )
+        for each in (Guidance(1.0), GUIDANCE)
     ]
     if config.json:
         rows = [asdict(each) for each in scores]

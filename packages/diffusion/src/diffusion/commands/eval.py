@@ -1,8 +1,10 @@
 """`diffusion eval`: measure the samples of a trained model, next to real data."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -10,27 +12,42 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from diffusion.data.captions import WordTokenizer
 from diffusion.data.digits import digits
+from diffusion.data.emoji import STYLES, clear_names, emoji, split_pairs
 from diffusion.evaluation.digits import DigitEvaluator, DigitScores
+from diffusion.evaluation.emoji import EmojiEvaluator, EmojiScores
+from diffusion.evaluation.shapes import ShapeScores, score_shapes
 from diffusion.flow.guidance import Guidance
 from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
 from diffusion.training.options import TrainConfig
+from diffusion.training.prompts import LabelNames
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
+from gpt.evaluation.intervals import Interval
 from gpt.files import write_atomically
 from gpt.runs.progress import report_message
+
+BATCH_SIZE = 256
+"""Samples that are drawn at once."""
 
 
 @dataclass(frozen=True)
 class EvalConfig:
-    """Measure the samples of a run, at several guidance weights."""
+    """Measure the samples of a run at several guidance weights.
+
+    A run of digits must have classes, a run of shapes or emoji captions.
+    """
 
     run: Path = Path("runs/diffusion")
     """Folder of the run."""
     n: int = 450
-    """Samples per guidance weight. More make the measures more certain."""
+    """Samples per guidance weight, for digits and for each half of the shapes. More make the
+    measures more certain. Emoji are drawn once per pair of name and style."""
     guidance: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
     """Guidance weights."""
+    guidance_start: float = 0.0
+    """Earliest time (0 is the data) at which the weights apply."""
     guidance_end: float = 1.0
     """Latest time (1 is the noise) at which the weights apply."""
     steps: int = 50
@@ -40,7 +57,7 @@ class EvalConfig:
     device: str = "auto"
     """Device: cpu, cuda or mps; auto takes a GPU if there is one."""
     json: bool = False
-    """Print one JSON document instead of a table."""
+    """Print one JSON document instead of tables."""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -53,47 +70,93 @@ class EvalConfig:
             raise BadInput("guidance must have at least one weight, got none")
         if self.steps < 1:
             raise BadInput(f"steps must be at least 1, got {self.steps}")
-        for weight in self.guidance:
-            Guidance(weight, end=self.guidance_end)
+        self.plans()
+
+    def plans(self) -> list[SamplingPlan]:
+        """Return how samples are drawn, for each guidance weight."""
+        start, end = self.guidance_start, self.guidance_end
+        return [
+            SamplingPlan(self.steps, guidance=Guidance(weight, start, end))
+            for weight in self.guidance
+        ]
 
 
 def run(config: EvalConfig) -> int:
     """Measure the samples of a run, and print and keep the report."""
-    task = TrainConfig.saved(config.run).task
+    options = TrainConfig.saved(config.run)
     model = load_run(config.run, pick_device(config.device))
-    if task != "digits" or not model.label_names:
-        raise BadInput(f"eval measures class-conditional digits; {str(config.run)!r} is not such")
-    train, held_out = digits()
-    report_message("training the judge and the features on real digits")
-    evaluator = DigitEvaluator(train, held_out, config.n)
-
-    def draw(labels: Int[Tensor, " N"], guidance: Guidance) -> Tensor:
-        return draw_digits(model, labels, guidance, config.steps, config.seed)
-
-    rows = []
-    for weight in config.guidance:
-        report_message(f"{config.n} samples with guidance {weight:g}")
-        guidance = Guidance(weight, end=config.guidance_end)
-        rows.append(evaluator.score(draw, guidance))
-    report = {
-        "judge_accuracy": evaluator.judge_accuracy(),
-        "n": config.n,
-        "rows": [asdict(row) for row in rows],
-    }
+    if options.task == "digits" and isinstance(model.prompts, LabelNames):
+        report = evaluate_digits(model, config)
+    elif options.task == "shapes" and isinstance(model.prompts, WordTokenizer):
+        report = evaluate_shapes(model, config)
+    elif options.task == "emoji" and isinstance(model.prompts, WordTokenizer):
+        report = evaluate_emoji(model, config, options.n_names)
+    else:
+        raise BadInput(
+            "eval measures digits by class, and shapes and emoji by caption; "
+            f"{str(config.run)!r} is a run of {options.task} with condition {options.condition}"
+        )
     write_atomically(config.run / "eval.json", json.dumps(report, indent=1).encode())
     if config.json:
         print(json.dumps(report))
-    else:
-        print_digit_scores(evaluator.judge_accuracy(), rows)
     return 0
 
 
-def draw_digits(
-    model: ImageModel, labels: Int[Tensor, " N"], guidance: Guidance, steps: int = 50, seed: int = 0
+def draw_samples(
+    model: ImageModel, condition: Int[Tensor, "N T"], plan: SamplingPlan, seed: int
 ) -> Float[Tensor, "N C height width"]:
-    """Draw a digit for each label."""
+    """Draw an image for each row of the condition."""
     generator = torch.Generator().manual_seed(seed)
-    return model.sample(labels[:, None], SamplingPlan(steps, guidance=guidance), generator)
+    batches = condition.split(BATCH_SIZE)
+    return torch.cat([model.to_images(model.sample(each, plan, generator)) for each in batches])
+
+
+def draw_captions(
+    model: ImageModel, plan: SamplingPlan, seed: int
+) -> Callable[[list[str]], Float[Tensor, "N C height width"]]:
+    """Return a function that draws an image for each caption."""
+    return lambda captions: draw_samples(model, model.encode(captions), plan, seed)
+
+
+def evaluate_digits(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
+    """Measure digits of each class, and print a row for each guidance weight."""
+    report_message("training the judge and the features on real digits")
+    evaluator = DigitEvaluator(*digits(), config.n)
+    rows = []
+    for plan in config.plans():
+        report_message(f"{config.n} samples with guidance {plan.guidance.weight:g}")
+        images = draw_samples(model, evaluator.labels[:, None], plan, config.seed)
+        rows.append(evaluator.score(images, plan.guidance))
+    accuracy = evaluator.judge_accuracy()
+    if not config.json:
+        print_digit_scores(accuracy, rows)
+    return {"judge_accuracy": accuracy, "n": config.n, "rows": [asdict(row) for row in rows]}
+
+
+def evaluate_shapes(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
+    """Read shapes back, in seen and in held-out combinations, and print the shares."""
+    rows = {}
+    for plan in config.plans():
+        weight = plan.guidance.weight
+        report_message(f"{2 * config.n} samples with guidance {weight:g}")
+        rows[weight] = score_shapes(draw_captions(model, plan, config.seed), config.n)
+    if not config.json:
+        print_shape_scores(rows)
+    return {"n": config.n, "rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
+
+
+def evaluate_emoji(model: ImageModel, config: EvalConfig, n_names: int) -> dict[str, Any]:
+    """Judge emoji of seen and held-out pairs of name and style, and print the shares."""
+    report_message("training the judge on real drawings")
+    split = split_pairs(emoji(STYLES, 32, clear_names(n_names)))
+    evaluator, rows = EmojiEvaluator(split.train, split.held_out), {}
+    for plan in config.plans():
+        weight = plan.guidance.weight
+        report_message(f"every pair with guidance {weight:g}")
+        rows[weight] = evaluator.score(draw_captions(model, plan, config.seed))
+    if not config.json:
+        print_emoji_scores(rows)
+    return {"rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
 
 
 def print_digit_scores(judge_accuracy: float, rows: list[DigitScores]) -> None:
@@ -112,3 +175,35 @@ def print_digit_scores(judge_accuracy: float, rows: list[DigitScores]) -> None:
             f"{row.diversity:.2f}",
         )
     Console().print(table)
+
+
+def print_shape_scores(rows: dict[float, ShapeScores]) -> None:
+    """Print the shares of shapes that are read back right."""
+    for name in ("seen", "held_out"):
+        table = Table(f"{name.replace('_', '-')} combinations, guidance", box=None)
+        for weight in rows:
+            table.add_column(f"{weight:g}")
+        table.add_column("chance")
+        [first, *_] = rows.values()
+        for attribute, chance in first.chance.items():
+            cells = (in_percent(getattr(row, name)[attribute]) for row in rows.values())
+            table.add_row(attribute, *cells, f"{chance:.1%}")
+        if name == "held_out":
+            for pair in first.held_out_pairs:
+                cells = (in_percent(row.held_out_pairs[pair]) for row in rows.values())
+                table.add_row(f"all at once, {pair}", *cells, "")
+        Console().print(table)
+
+
+def print_emoji_scores(rows: dict[float, EmojiScores]) -> None:
+    """Print the shares of emoji that show what was asked for."""
+    table = Table("guidance", *(f"{weight:g}" for weight in rows), box=None)
+    for name in EmojiScores.__dataclass_fields__:
+        cells = (in_percent(getattr(row, name)) for row in rows.values())
+        table.add_row(name.replace("_", " "), *cells)
+    Console().print(table)
+
+
+def in_percent(rate: Interval) -> str:
+    """Return a share with its interval, such as `81.2% (77.5 to 84.5)`."""
+    return f"{rate.estimate:.1%} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"

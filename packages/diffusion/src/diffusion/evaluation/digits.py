@@ -5,11 +5,10 @@ and a model that memorised its training images has perfect coverage. So each gui
 row with all measures, each next to what real digits score.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from diffusion.data.image_set import ImageSet
@@ -22,8 +21,6 @@ from diffusion.metrics.frechet import frechet_distance
 from diffusion.metrics.judge import DigitJudge
 from gpt.errors import BadInput
 
-Draw = Callable[[Int[Tensor, " N"], Guidance], Float[Tensor, "N C height width"]]
-"""Draws a sample for each label, under a guidance."""
 FLOOR_SPLITS = 20
 
 
@@ -58,6 +55,8 @@ class DigitEvaluator:
         if not 20 <= n <= len(held_out):
             raise BadInput(f"n must lie between 20 and {len(held_out)}, got {n}")
         self.train, self.held_out, self.n = train, held_out, n
+        # equally many of each class, up to rounding
+        self.labels = torch.arange(n) % len(train.label_names)
         self.judge = DigitJudge(train)
         generator = torch.Generator().manual_seed(0)
         self.features = train_classifier(train.images, train.labels, generator)
@@ -75,11 +74,9 @@ class DigitEvaluator:
         """Return the share of held-out digits that the judge reads right."""
         return self.judge.accuracy(self.held_out)
 
-    def score(self, draw: Draw, guidance: Guidance) -> DigitScores:
-        """Draw n samples, equally many of each class up to rounding, and measure them."""
-        labels = torch.arange(self.n) % len(self.train.label_names)
-        names = self.train.label_names
-        images = draw(labels, guidance)
+    def score(self, images: Float[Tensor, "N C height width"], guidance: Guidance) -> DigitScores:
+        """Measure samples of `labels`."""
+        labels, names = self.labels, self.train.label_names
         samples = ImageSet(images, labels, [names[label] for label in labels], names)
         train, held_out = self.train.images, self.held_out.images
         covered = coverage(images, train, held_out, torch.Generator().manual_seed(0))

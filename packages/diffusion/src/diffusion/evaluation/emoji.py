@@ -1,0 +1,110 @@
+"""How well a model draws emoji that it was asked for by name and style.
+
+The judge learned names from real drawings only, and is not the CLIP whose encoder the model may
+use. Pairs of name and style that training never shows have a true drawing to compare with: the
+sample should be nearer to it than to the same name in another style.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from diffusion.data.augmentation import augment
+from diffusion.data.emoji import EmojiSet
+from diffusion.metrics.copies import augmentation_copies
+from diffusion.metrics.name_judge import train_judge
+from diffusion.metrics.retrieval import name_scores, nearer_to_truth, ranks, top_k
+from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval, wilson_interval
+
+MAX_SHIFT = 2
+K = 10
+
+
+@dataclass(frozen=True)
+class EmojiScores:
+    """Shares of samples that show what was asked for, with 95 % intervals."""
+
+    judge: Interval
+    """Augmented real drawings whose name the judge ranks first."""
+    seen_top1: Interval
+    """Samples of training pairs whose name the judge ranks first."""
+    held_out_top10: Interval
+    """Samples of held-out pairs whose true drawing is among the ten nearest of all drawings."""
+    held_out_name_top1: Interval
+    """Samples of held-out pairs whose name the judge ranks first."""
+    nearer_to_truth: Interval
+    """Samples of held-out pairs that are nearer to the true drawing than to the same name in the
+    nearest other style; chance is one half for two drawings."""
+    copies: Interval
+    """Samples of training pairs nearer to a training drawing than its own augmentations are."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the scores as plain values."""
+        return {name: list(value) for name, value in vars(self).items()}
+
+
+class EmojiEvaluator:
+    """The judge, trained once on real drawings, and the pairs that samples are drawn for."""
+
+    def __init__(self, train: EmojiSet, held_out: EmojiSet, judge_steps: int = 1200) -> None:
+        if len(set(train.styles)) < 2:
+            raise BadInput("emoji are evaluated with several styles, which only 32 pixels have")
+        self.train, self.held_out = train, held_out
+        self.names = sorted(set(train.names))
+        self.images = torch.cat([train.images, held_out.images])
+        self.ids = torch.cat([self.name_ids(train), self.name_ids(held_out)])
+        generator = torch.Generator().manual_seed(0)
+        self.judge = train_judge(self.images, self.ids, change, generator, judge_steps)
+
+    def name_ids(self, drawings: EmojiSet) -> Int[Tensor, " N"]:
+        """Return the number of each drawing's name."""
+        return torch.tensor([self.names.index(name) for name in drawings.names])
+
+    def score(self, draw: Callable[[list[str]], Tensor]) -> EmojiScores:
+        """Draw every training and every held-out pair once, and measure the samples."""
+        seen, unseen = draw(self.train.captions), draw(self.held_out.captions)
+        generator = torch.Generator().manual_seed(1)
+        real_ranks = self.judge.rank_names(change(self.images, generator), self.ids)
+        features = self.judge.features(unseen)
+        drawings = self.judge.features(self.images)
+        rows = torch.arange(len(self.train), len(self.images))
+        drawing_scores = name_scores(features, drawings, torch.arange(len(drawings)), len(drawings))
+        copies = augmentation_copies(
+            seen, self.train.images, self.held_out.images, change, generator
+        ).samples
+        truth, decoy = drawings[rows], self.decoys(features, drawings)
+        return EmojiScores(
+            judge=rate(*top_k(real_ranks, 1)),
+            seen_top1=rate(*top_k(self.judge.rank_names(seen, self.name_ids(self.train)), 1)),
+            held_out_top10=rate(*top_k(ranks(drawing_scores, rows), K)),
+            held_out_name_top1=rate(
+                *top_k(self.judge.rank_names(unseen, self.name_ids(self.held_out)), 1)
+            ),
+            nearer_to_truth=rate(*nearer_to_truth(features, truth, decoy)),
+            copies=wilson_interval(copies, len(seen)),
+        )
+
+    def decoys(
+        self, features: Float[Tensor, "N D"], drawings: Float[Tensor, "M D"]
+    ) -> Float[Tensor, "N D"]:
+        """Return, for each held-out sample, the nearest drawing of its name in another style."""
+        distances = torch.cdist(features, drawings)
+        own_name = self.name_ids(self.held_out)[:, None] == self.ids
+        own_name[:, len(self.train) :] &= ~torch.eye(len(self.held_out), dtype=torch.bool)
+        return drawings[distances.masked_fill(~own_name, torch.inf).argmin(dim=1)]
+
+
+def change(images: Float[Tensor, "B C height width"], generator: torch.Generator) -> Tensor:
+    """Return images with small shifts and tints, which leave their name as it is."""
+    unflipped = torch.zeros(len(images), dtype=torch.bool)  # a mirrored arrow has another name
+    return augment(images, generator, unflipped, MAX_SHIFT)
+
+
+def rate(hits: int, n: int) -> Interval:
+    """Return hits of n as a share with its interval."""
+    return wilson_interval(hits / n, n)
