@@ -21,8 +21,10 @@ from diffusion.metrics.retrieval import name_scores, nearer_to_truth, ranks, top
 from gpt.errors import BadInput
 from gpt.evaluation.intervals import Interval, wilson_interval
 
-MAX_SHIFT = 2
+JUDGE_SHIFT = 2
+"""Largest shift in pixels that the judge should not mind."""
 K = 10
+"""Nearest drawings among which the true one should be."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class EmojiEvaluator:
 def change(images: Float[Tensor, "B C height width"], generator: torch.Generator) -> Tensor:
     """Return images with small shifts and tints, which leave their name as it is."""
     unflipped = torch.zeros(len(images), dtype=torch.bool)  # a mirrored arrow has another name
-    return augment(images, generator, unflipped, MAX_SHIFT)
+    return augment(images, generator, unflipped, JUDGE_SHIFT)
 
 
 def rate(hits: int, n: int) -> Interval:
