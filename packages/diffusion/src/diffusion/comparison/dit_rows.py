@@ -15,6 +15,7 @@ from diffusion.comparison.compared_models import (
     random_dit,
 )
 from diffusion.model.dit import DiT
+from diffusion.model.fast import use_fast_operations
 from diffusion.pretrained.dit_weights import copied_embedders, dit_weights_from_diffusers
 from gpt.comparison.rows import (
     ComparisonRow,
@@ -23,7 +24,6 @@ from gpt.comparison.rows import (
     time_interleaved,
 )
 from gpt.comparison.speed import stepper
-from gpt.model.fast.choose import use_fast_layers
 from gpt.training.optimizer import make_adamw
 
 DIT_TOLERANCE = 1e-5
@@ -116,7 +116,7 @@ def step_row(name: str) -> ComparisonRow:
 
 def our_step(model: DiT, batch: ComparedBatch) -> Callable[[], float]:
     """Return a training step of ours, as `diffusion train` takes it."""
-    use_fast_layers(model.train())
+    use_fast_operations(model.train())
     optimizer = make_adamw(list(model.parameters()), RATE, (0.9, 0.999), 0.01)
     for group in optimizer.param_groups:
         group["lr"] = RATE

@@ -6,9 +6,9 @@ from diffusion.comparison.compared_models import COMPARED_SHAPES, N_LABELS, rand
 from diffusion.flow.guidance import Guidance, GuidedVelocity
 from diffusion.flow.samplers import sample
 from diffusion.flow.times import sampling_times
+from diffusion.model.fast import use_fast_operations
 from diffusion.model.flow_model import FlowModel
 from gpt.comparison.rows import ComparisonRow, max_abs_difference, time_interleaved
-from gpt.model.fast.choose import use_fast_layers
 
 GUIDED_TOLERANCE = 1e-4
 GUIDED_FLOOR = 1.2
@@ -27,7 +27,7 @@ def guided_row(name: str, timed: bool) -> ComparisonRow:
     config = COMPARED_SHAPES[name].config
     network = random_dit(config)
     library, model = baselines.to_library_dit(network), FlowModel(network)
-    use_fast_layers(model)
+    use_fast_operations(model)
     labels = torch.arange(N_GUIDED) % N_LABELS
     noise = torch.randn(N_GUIDED, config.n_channels, config.size, config.size)
     guidance = Guidance(WEIGHT)

@@ -99,6 +99,8 @@ class DiTBlock(nn.Module):
         self.mlp = make_feed_forward("gelu", d_model, config.d_ff, bias=True)
         self.mlp_norm_eps = config.mlp_norm_eps
         self.modulation = Modulation(d_model, 6)
+        # an attribute, so that `model/fast.py` can replace it
+        self.modulate: Callable[..., Tensor] = modulate
 
     def forward(
         self, x: Float[Tensor, "B N D"], condition: Condition, rotate: Rotate
@@ -106,13 +108,13 @@ class DiTBlock(nn.Module):
         """Add the output of each layer, times its gate, to the residual stream."""
         m = BlockModulation(*self.modulation(condition.vector))
         attended = self.attention(
-            modulate(x, m.attention_shift, m.attention_scale),
+            self.modulate(x, m.attention_shift, m.attention_scale),
             lambda q_and_k: rotate(self.qk_norm(q_and_k)),
         )
         x = x + m.attention_gate * attended
         if self.cross_attention is not None and condition.words is not None:
             x = x + self.cross_attention(x, condition.words, condition.mask)
-        h = modulate(x, m.mlp_shift, m.mlp_scale, self.mlp_norm_eps)
+        h = self.modulate(x, m.mlp_shift, m.mlp_scale, self.mlp_norm_eps)
         return x + m.mlp_gate * self.mlp(h)
 
 
@@ -127,7 +129,7 @@ class DiT(nn.Module):
         self.patches = nn.Linear(numbers, d_model)
         self.time = TimeEmbedding(d_model)
         self.blocks = nn.ModuleList(DiTBlock(config) for _ in range(config.n_layers))
-        self.modulation = Modulation(d_model, 2)
+        self.modulation, self.modulate = Modulation(d_model, 2), modulate
         self.output = nn.Linear(d_model, numbers)
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
@@ -151,5 +153,5 @@ class DiT(nn.Module):
         for block in self.blocks:
             h = block(h, condition, self.rotation)
         shift, scale = self.modulation(condition.vector)
-        h = self.output(modulate(h, shift, scale))  # B N numbers
+        h = self.output(self.modulate(h, shift, scale))  # B N numbers
         return unpatchify(h, config.patch_size, config.patches_per_side)

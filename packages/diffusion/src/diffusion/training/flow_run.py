@@ -9,13 +9,13 @@ import torch
 from diffusion.clip.file import load_clip, save_clip
 from diffusion.data.captions import WordTokenizer
 from diffusion.flow.loss import flow_loss
+from diffusion.model.fast import use_fast_operations
 from diffusion.model.flow_model import FlowModel
 from diffusion.training.batches import flow_batches, flow_validation
 from diffusion.training.examples import load_examples
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.options import TrainConfig, flow_model_config
 from diffusion.vae.file import load_vae, save_vae
-from gpt.model.fast.choose import use_fast_layers
 from gpt.runs.checkpoints import best_checkpoint
 from gpt.runs.state import load_weights, select_prefix
 from gpt.runs.training_run import TrainingRun
@@ -51,7 +51,7 @@ def build_flow_model(folder: DiffusionFolder) -> FlowModel:
     if folder.clip.is_file():
         encoder: Any = model.network.condition.encoder  # pyright: ignore
         encoder.tower.load_state_dict(load_clip(folder.clip).clip.caption_tower.state_dict())
-    use_fast_layers(model)
+    use_fast_operations(model)
     return model
 
 
