@@ -8,6 +8,7 @@ from PIL import Image
 
 from diffusion.cli import main
 from diffusion.clip.file import load_clip
+from diffusion.pretrained.export import import_diffusers
 from diffusion.training.image_model import load_run
 from gpt.errors import BadInput
 
@@ -100,6 +101,24 @@ def test_a_clip_that_only_guesses_has_failed(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "runs/diffusion/clip.safetensors").exists()
 
 
+def test_runs_are_exported_for_diffusers_and_open_clip(at_home, capsys):
+    for name, file in (
+        ("digits", "transformer/diffusion_pytorch_model.safetensors"),
+        ("vae", "diffusion_pytorch_model.safetensors"),
+        ("clip", "open_clip_model.safetensors"),
+    ):
+        call = f"export --run runs/{name} --output exported/{name}"
+        assert main(call.split()) == 0
+        assert (at_home / "exported" / name / file).stat().st_size > 1000
+        assert main(call.split()) == 2  # the folder is not empty
+        assert main([*call.split(), "--overwrite"]) == 0
+    model = import_diffusers(at_home / "exported/digits").model
+    ours = load_run(at_home / "runs/digits").flow
+    x, t, label = torch.randn(2, 1, 8, 8), torch.tensor([0.3, 0.9]), torch.tensor([[1], [10]])
+    with torch.no_grad():
+        torch.testing.assert_close(model(x, t, label), ours(x, t, label), rtol=1e-5, atol=1e-5)
+
+
 def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
     call = "eval --run runs/digits --n 20 --guidance 1.0 2.0 --steps 2 --json"
     assert main(call.split()) == 0
@@ -147,6 +166,9 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("train --task emoji --copies 0", "copies must be at least 1, got 0"),
         ("train --stage vae --stage-channels 9", "must be multiples of 8"),
         ("train --stage vae --kl-weight -1", "kl_weight must be a number from 0 up, got -1.0"),
+        ("export --run gone --output new", "there is no run in 'gone'"),
+        ("export --run runs/text --output new", "need a model that predicts the velocity"),
+        ("export --run runs/points --output new", "only a DiT can be exported to diffusers"),
         ("demo --steps 0", "steps must be at least 1, got 0"),
         ("compare --only nothing", "nothing"),
     ],

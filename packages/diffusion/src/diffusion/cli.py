@@ -8,7 +8,8 @@ DIFFUSION = Program(
         "train": "train a flow model of points or images, or an autoencoder of images",
         "sample": "draw images from a trained model, as a file and in the terminal",
         "eval": "measure the samples of a trained model, next to real data",
-        "compare": "compare results and speed with diffusers",
+        "export": "write a trained model in the layout of diffusers or open_clip",
+        "compare": "compare results and speed with diffusers and open_clip",
         "demo": "train a model of digits and watch digits grow out of noise, in two minutes",
     },
 )

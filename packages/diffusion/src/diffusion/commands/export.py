@@ -1,0 +1,52 @@
+"""`diffusion export`: write a trained model in the layout of diffusers or open_clip."""
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from diffusion.clip.file import load_clip
+from diffusion.clip.open_clip_folder import save_open_clip
+from diffusion.pretrained.export import export_diffusers
+from diffusion.training.folder import DiffusionFolder
+from diffusion.training.image_model import load_run
+from diffusion.training.options import TrainConfig
+from diffusion.vae.diffusers_folder import save_autoencoder_kl
+from diffusion.vae.file import load_vae
+from gpt.pretrained.export import refuse_nonempty_folder
+from gpt.runs.progress import report_message
+
+
+@dataclass(frozen=True)
+class ExportConfig:
+    """Write the model of a run into a folder that diffusers or open_clip opens.
+
+    A flow model becomes a transformer with its scheduler, and its autoencoder if it has one. An
+    autoencoder becomes an AutoencoderKL, and a CLIP a model of open_clip.
+    """
+
+    run: Path = Path("runs/diffusion")
+    """Folder of the run."""
+    output: Path = Path("exported")
+    """Folder to write to."""
+    shift: float = 1.0
+    """Shift of the sampling times, which the scheduler's config stores."""
+    overwrite: bool = False
+    """Write into --output even if it is not empty, replacing an earlier export."""
+
+
+def run(config: ExportConfig) -> int:
+    """Load the model of a run, write it, and say how to open it."""
+    refuse_nonempty_folder(config.output, config.overwrite)
+    stage, folder = TrainConfig.saved(config.run).stage, DiffusionFolder(config.run)
+    out = shlex.quote(str(config.output))
+    if stage == "vae":
+        save_autoencoder_kl(config.output, load_vae(folder.vae)[0])
+        report_message(f"open it with: AutoencoderKL.from_pretrained({out!r})")
+    elif stage == "clip":
+        save_open_clip(config.output, load_clip(folder.clip).clip)
+        report_message(f"open it with: open_clip.create_model({f'local-dir:{config.output}'!r})")
+    else:
+        model = load_run(config.run)
+        export_diffusers(config.output, model.flow, model.vae, config.shift)
+        report_message(f"{out}/README.md says how to sample from it with diffusers")
+    return 0
