@@ -8,8 +8,10 @@ from PIL import Image
 
 from diffusion.cli import main
 from diffusion.clip.file import load_clip
+from diffusion.data.captions import WordTokenizer
 from diffusion.pretrained.export import import_diffusers
-from diffusion.training.image_model import load_run
+from diffusion.training.image_model import SamplingPlan, load_run
+from diffusion.training.model_file import load_model
 from gpt.errors import BadInput
 
 CLIP = (
@@ -17,6 +19,7 @@ CLIP = (
     "--patch-size 8"
 )
 TEXT = "--task emoji --n-names 4 --copies 1 --stage latent --condition text --n-heads 2"
+PLAN = SamplingPlan(2)
 SMALL = "--device cpu --d-model 32 --n-layers 1 --batch-size 6 --steps 2"
 
 
@@ -36,6 +39,7 @@ def home(tmp_path_factory):
             f"train {SMALL} {TEXT} --vae runs/vae --clip runs/clip --name text",
         ):
             assert main(call.split()) == 0
+    (home / "junk.safetensors").write_bytes(b"junk")
     return home
 
 
@@ -99,6 +103,26 @@ def test_a_clip_that_only_guesses_has_failed(tmp_path, monkeypatch, capsys):
     assert main(["train", *CLIP.split(), "--steps", "1", "--learning-rate", "1e-9"]) == 1
     assert "the loss never fell below" in capsys.readouterr().err
     assert not (tmp_path / "runs/diffusion/clip.safetensors").exists()
+
+
+@pytest.mark.parametrize(("name", "prompt"), [("text", "caption"), ("digits", "7")])
+def test_a_file_of_a_model_draws_what_its_run_draws(at_home, name, prompt):
+    run, file = at_home / "runs" / name, at_home / f"{name}.safetensors"
+    assert main(["export", "--run", str(run), "--output", str(file)]) == 0
+    assert main(["export", "--run", str(run), "--output", str(file)]) == 2  # it exists
+    ours, loaded = load_run(run), load_model(file)
+    if prompt == "caption":
+        assert isinstance(ours.prompts, WordTokenizer)
+        prompt = f"noto {ours.prompts.words[0]}"
+    assert loaded.prompts == ours.prompts and loaded.shape == ours.shape
+    images = [
+        each.to_images(each.sample(each.encode([prompt]), PLAN, torch.Generator().manual_seed(0)))
+        for each in (ours, loaded)
+    ]
+    # bf16 has 8 bits; a model that was hardly trained predicts almost 0
+    torch.testing.assert_close(images[1], images[0], rtol=0, atol=0.05)
+    assert main(["sample", prompt, "--run", str(file), "--steps", "2"]) == 0
+    assert (at_home / "samples.png").is_file()
 
 
 def test_runs_are_exported_for_diffusers_and_open_clip(at_home, capsys):
@@ -166,6 +190,8 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("train --task emoji --copies 0", "copies must be at least 1, got 0"),
         ("train --stage vae --stage-channels 9", "must be multiples of 8"),
         ("train --stage vae --kl-weight -1", "kl_weight must be a number from 0 up, got -1.0"),
+        ("sample --run junk.safetensors", "is damaged or is not a file of this package"),
+        ("export --run runs/vae --output v.safetensors", "is a run of stage vae"),
         ("export --run gone --output new", "there is no run in 'gone'"),
         ("export --run runs/text --output new", "need a model that predicts the velocity"),
         ("export --run runs/points --output new", "only a DiT can be exported to diffusers"),

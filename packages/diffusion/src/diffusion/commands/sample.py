@@ -19,7 +19,8 @@ from diffusion.display.strip import trajectory_strip
 from diffusion.display.terminal import Capability, detect_capability, terminal_image
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
-from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
+from diffusion.training.image_model import ImageModel, SamplingPlan
+from diffusion.training.model_file import load_model
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
 from gpt.runs.progress import report_message
@@ -35,7 +36,7 @@ class SampleConfig:
     """What to draw: captions, or names or numbers of classes. Without prompts, a sample of every
     class, or 16 unconditional ones."""
     run: Path = Path("runs/diffusion")
-    """Folder of the run whose model samples."""
+    """Folder of the run whose model samples, or a file that `diffusion export` wrote."""
     n: int = 1
     """Samples per prompt."""
     guidance: float = 2.0
@@ -53,7 +54,9 @@ class SampleConfig:
     """Shift of the times towards the noise; above 1, more steps are spent there."""
     strip: bool = False
     """Also write how the first samples grow out of noise, as strip.png next to --out."""
-    out: Annotated[Path | None, arg(help_behavior_hint="(default: samples.png in the run)")] = None
+    out: Annotated[Path | None, arg(help_behavior_hint="(default: samples.png in the folder)")] = (
+        None
+    )
     """Image file to write (PNG)."""
     seed: int = 0
     """Random seed of the noise."""
@@ -82,7 +85,7 @@ class SampleConfig:
 
 def run(config: SampleConfig) -> int:
     """Sample, write a grid of the images, and show it in a terminal."""
-    model, plan = load_run(config.run, pick_device(config.device)), config.plan()
+    model, plan = load_model(config.run, pick_device(config.device)), config.plan()
     if len(model.shape) != 3:
         raise BadInput(f"{str(config.run)!r} generates points; see its samples.png")
     names, condition = prompt_rows(model, config.prompts, config.n)
@@ -97,7 +100,8 @@ def run(config: SampleConfig) -> int:
         row_captions=captions if config.n > 1 else (),
         column_captions=captions if config.n == 1 and len(images) <= 8 else (),
     )
-    out = config.out or config.run / "samples.png"
+    folder = config.run.parent if config.run.is_file() else config.run
+    out = config.out or folder / "samples.png"
     save_png(out, image)
     show_images(images, columns)
     report_message(f"{len(images)} images are in {shlex.quote(str(out))}")

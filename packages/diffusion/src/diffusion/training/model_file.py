@@ -1,0 +1,83 @@
+"""One file with everything that sampling needs: flow model, autoencoder, and known prompts.
+
+The weights are stored in bf16 to halve the file, and are computed with in fp32.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from diffusion.data.captions import WordTokenizer
+from diffusion.model.fast import use_fast_operations
+from diffusion.model.flow_model import FlowModelConfig
+from diffusion.training.folder import DiffusionFolder, read_vae_config
+from diffusion.training.image_model import ImageModel, load_run
+from diffusion.training.options import TrainConfig
+from diffusion.training.prompts import LabelNames, Prompts
+from diffusion.vae.vae import VAE
+from diffusion.weight_files import read_weights, write_weights
+from gpt.errors import BadInput
+from gpt.files import JsonObject
+from gpt.runs.state import select_prefix
+
+
+def save_image_model(path: Path, run: Path, report: JsonObject) -> None:
+    """Write the model of a run, with the options that it was trained with and a report."""
+    model, folder = load_run(run), DiffusionFolder(run)
+    weights = {f"flow.{name}": weight for name, weight in model.flow.state_dict().items()}
+    if model.vae is not None:
+        weights |= {f"vae.{name}": weight for name, weight in model.vae.state_dict().items()}
+    about = {
+        "flow": asdict(folder.flow_model_config()),
+        "vae": None if model.vae is None else asdict(model.vae.config),
+        "prompts": None if model.prompts is None else json.loads(model.prompts.to_json()),
+        "shape": list(model.shape),
+        "options": TrainConfig.saved(run).settings(),
+        "report": report,
+    }
+    halved = {name: weight.to(torch.bfloat16) for name, weight in weights.items()}
+    write_weights(path, "image-model", about, halved)
+
+
+def load_model(path: Path, device: torch.device | None = None) -> ImageModel:
+    """Load a model that the user named by the folder of its run or by its file.
+
+    Raises:
+        BadInput: there is no such run or file.
+    """
+    return load_image_model(path, device) if path.is_file() else load_run(path, device)
+
+
+def load_image_model(path: Path, device: torch.device | None = None) -> ImageModel:
+    """Read a file of `save_image_model`.
+
+    Raises:
+        BadInput: there is no such file, or it is damaged or contains another model.
+    """
+    about, weights = read_weights(path, "image-model")
+    weights = {name: weight.float() for name, weight in weights.items()}
+    try:
+        flow = FlowModelConfig.from_dict(about["flow"]).build()
+        flow.load_state_dict(select_prefix(weights, "flow"))
+        vae = None
+        if about["vae"] is not None:
+            vae = VAE(read_vae_config(about["vae"]))
+            vae.load_state_dict(select_prefix(weights, "vae"))
+            vae = vae.eval().to(device)
+        shape, prompts = tuple(about["shape"]), read_prompts(about["prompts"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{str(path)!r} is damaged: its weights do not fit its config") from error
+    use_fast_operations(flow)
+    return ImageModel(flow.to(device).eval(), shape, prompts, vae)
+
+
+def read_prompts(content: Any) -> Prompts | None:
+    """Return the prompts from plain values: nothing, a list of names, or a tokenizer."""
+    if content is None:
+        return None
+    if isinstance(content, list):
+        return LabelNames(tuple(content))
+    return WordTokenizer.from_json(json.dumps(content))
