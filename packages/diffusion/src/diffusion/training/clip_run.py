@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from diffusion.clip.config import CLIPConfig
+from diffusion.clip.config import CLIPConfig, TowerConfig
 from diffusion.clip.file import save_clip
 from diffusion.clip.loss import chance_loss, has_left_chance
 from diffusion.clip.towers import CLIP
@@ -40,7 +40,16 @@ def create_clip_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     words.encode(held_out.captions)  # refuses words that training never sees
     UniqueCaptionSampler(train_images.captions, config.batch_size, 0)  # refuses unusable batches
     _, n_channels, size, _ = train_images.images.shape
-    model = CLIPConfig(words.vocab_size, words.context, size, n_channels, config.patch_size)
+    tower = TowerConfig(config.d_model, config.n_layers, config.n_heads)
+    model = CLIPConfig(
+        words.vocab_size,
+        words.context,
+        size,
+        n_channels,
+        config.patch_size,
+        image_tower=tower,
+        caption_tower=tower,
+    )
     folder.clear()
     write_atomically(folder.words, words.to_json().encode())
     sha256 = images_sha256(train_images, held_out)

@@ -37,7 +37,6 @@ def create_vae_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     model = VAEConfig(train_images.images.shape[1], config.latent_channels, config.stage_channels)
     draw_vae_batch(held_out.images[:1], model, 0.0, torch.Generator())  # refuses sizes that fail
     folder.clear()
-    folder.vae.unlink(missing_ok=True)  # of an earlier run of this name
     sha256 = images_sha256(train_images, held_out)
     folder.write_config(model, sha256, config.settings(), config.command)
 
