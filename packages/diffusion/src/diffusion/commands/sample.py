@@ -1,9 +1,6 @@
 """`diffusion sample`: draw images from a trained model, as a file and in the terminal."""
 
-import os
 import shlex
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -17,7 +14,7 @@ from tyro.conf import arg
 from diffusion.display.figures import trajectories_figure
 from diffusion.display.grid import grid_image, save_png
 from diffusion.display.strip import trajectory_strip
-from diffusion.display.terminal import Capability, detect_capability, terminal_image
+from diffusion.display.terminal import show_images
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
 from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
@@ -130,13 +127,3 @@ def prompt_rows(
     if not names:
         return [], model.unconditional(n if n > 1 else 16)
     return names, model.encode(names).repeat_interleave(n, dim=0)
-
-
-def show_images(images: Float[Tensor, "N C height width"], n_columns: int) -> None:
-    """Show images in the terminal, in the sharpest form that it understands, if it is one."""
-    capability = detect_capability(os.environ, sys.stdout.isatty())
-    draws_pixels = capability in (Capability.KITTY, Capability.ITERM)
-    grid = grid_image(images, n_columns, padding=1, smallest_side=64 if draws_pixels else 1)
-    shown = terminal_image(grid, capability, shutil.get_terminal_size().columns)
-    if shown is not None:
-        print(shown)

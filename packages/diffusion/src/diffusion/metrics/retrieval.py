@@ -18,7 +18,7 @@ from gpt.errors import BadInput
 
 
 class TopK(NamedTuple):
-    """How many samples have their name among the first k."""
+    """Number of samples whose name is among the first k, and number of all samples."""
 
     hits: int
     n: int

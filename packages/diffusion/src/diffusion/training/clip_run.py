@@ -1,4 +1,4 @@
-"""Training a CLIP in a run folder, and what it finds of held-out images."""
+"""Training a CLIP in a run folder, and its retrieval accuracy on held-out images."""
 
 import json
 from collections.abc import Callable
@@ -85,7 +85,7 @@ def train_clip(run: TrainingRun, config: TrainConfig) -> None:
 
 
 def clip_validation(batch: CLIPBatch) -> Callable[[nn.Module], float]:
-    """Return the loss of held-out pairs, all in one batch."""
+    """Return a function that measures the loss of held-out pairs, all in one batch."""
 
     def validate(model: nn.Module) -> float:
         with torch.no_grad():

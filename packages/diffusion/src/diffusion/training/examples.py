@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from diffusion.flow.mixture import ring
+from diffusion.model.flow_model import ConditionKind
 from diffusion.training.images import load_task_images
 from diffusion.training.options import TrainConfig
 from diffusion.training.prompts import LabelNames, Prompts, condition_ids, make_prompts
@@ -48,7 +49,7 @@ def load_examples(
         prompts: the known words, if a trained caption encoder decides them.
     """
     if config.task == "flow2d":
-        return ring_examples(config)
+        return ring_examples(config.condition)
     images = load_task_images(config)
     prompts = prompts or make_prompts(images[0], config.condition)
     train, held_out = (Examples(each.images, condition_ids(each, prompts)) for each in images)
@@ -76,11 +77,11 @@ def encode_images(
     return torch.cat([vae.encode_scaled(batch) for batch in images.split(batch_size)])
 
 
-def ring_examples(config: TrainConfig) -> TaskExamples:
+def ring_examples(condition: ConditionKind) -> TaskExamples:
     """Return points from a ring of normal distributions, which are the classes."""
     mixture, generator = ring(), torch.Generator().manual_seed(0)
     names = tuple(f"component-{number}" for number in range(len(mixture.weights)))
-    has_labels = config.condition == "class"
+    has_labels = condition == "class"
 
     def draw(n: int) -> Examples:
         points, components = mixture.sample(n, generator)

@@ -52,7 +52,7 @@ def flow_model_config(
     Args:
         config: the options of the run.
         shape: shape of an example.
-        prompts: the classes or words that the model is to know.
+        prompts: the classes or words that the model learns.
         clip: the trained CLIP whose caption encoder the model uses, if there is one.
 
     Raises:
@@ -114,16 +114,7 @@ def train_flow_model(run: TrainingRun, config: TrainConfig) -> None:
     torch.manual_seed(config.loop.seed)
     model = build_flow_model(folder).to(run.device)
     null, size = model.null.cpu(), config.micro_batch_size or config.batch_size
-    batches = flow_batches(
-        examples.train,
-        null,
-        config.batch_size,
-        size,
-        config.drop_rate,
-        config.times,
-        config.loop.seed,
-        run.device,
-    )
+    batches = flow_batches(examples.train, null, config, run.device)
     validate = flow_validation(examples.held_out, null, size, run.device)
     start, checkpoints = run.last_checkpoint(), folder.checkpoints
     records = train(model, batches, flow_loss, config.loop, validate, start, checkpoints)

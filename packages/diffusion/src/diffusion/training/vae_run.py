@@ -66,7 +66,7 @@ def train_vae(run: TrainingRun, config: TrainConfig) -> None:
 def vae_batches(
     images: ImageSet, model: VAEConfig, config: TrainConfig, device: torch.device
 ) -> StepBatches:
-    """Return a function of the step that draws its batch."""
+    """Return a function that draws the batch of a step."""
     epochs = EpochSampler(len(images), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
     warmup_steps = round(WARM_UP_SHARE * config.loop.steps)
@@ -83,7 +83,7 @@ def vae_batches(
 def reconstruction_error(
     images: Float[Tensor, "N C height width"],
 ) -> Callable[[nn.Module], float]:
-    """Return the mean absolute error of a model's reconstructions."""
+    """Return a function that measures the mean absolute error of a model's reconstructions."""
 
     def validate(model: nn.Module) -> float:
         assert isinstance(model, VAE)
