@@ -1,5 +1,6 @@
 """Runs of `diffusion train`: they learn, and resume with the same bits."""
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -13,13 +14,16 @@ import pytest
 import torch
 
 from diffusion.cli import main
+from diffusion.clip.config import TowerConfig
 from diffusion.flow.loss import flow_loss
 from diffusion.flow.mixture import ring, velocity_error
 from diffusion.training.batches import flow_batches, flow_validation
+from diffusion.training.clip_run import create_clip_run
 from diffusion.training.examples import load_examples
 from diffusion.training.flow_run import flow_model_config, load_flow_model
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.options import TrainConfig
+from diffusion.vae.vae import VAE, VAEConfig
 from diffusion.weight_files import read_weights
 from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
 from gpt.training.config import LoopConfig
@@ -179,6 +183,25 @@ def send_at_next_checkpoint(sent, arguments):
     process.send_signal(sent)
     printed = process.communicate()[1].decode()
     return process.returncode, printed
+
+
+def test_the_checksum_of_latents_is_that_of_their_images():
+    # latents differ in their last bits between machines, where a run should resume all the same
+    vae = VAE(VAEConfig(1, 2, (8, 8)))
+    images, latents = load_examples(TrainConfig()), load_examples(TrainConfig(), vae)
+    assert latents.train.x.shape[1:] == (2, 4, 4)
+    assert latents.sha256 == images.sha256
+    assert load_examples(TrainConfig(condition="none"), vae).sha256 != images.sha256
+
+
+def test_the_towers_of_a_clip_have_the_shape_of_the_options(home):
+    config = TrainConfig(
+        task="emoji", stage="clip", n_names=4, copies=1, d_model=32, n_layers=1, n_heads=2
+    )
+    folder = DiffusionFolder(home / "runs/clip")
+    create_clip_run(folder, dataclasses.replace(config, batch_size=6))
+    clip = folder.clip_config()
+    assert clip.image_tower == clip.caption_tower == TowerConfig(32, 1, 2)
 
 
 def test_a_unet_and_a_network_that_predicts_the_data_are_trained(home):

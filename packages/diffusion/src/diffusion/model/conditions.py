@@ -34,7 +34,7 @@ class NoCondition(nn.Module):
         self.register_buffer("null", torch.zeros(0, dtype=torch.long), persistent=False)
 
     def forward(self, ids: Int[Tensor, "B 0"]) -> Condition:
-        """Return zeros."""
+        """Return a vector of zeros per row, and no words."""
         return Condition(torch.zeros(len(ids), self.d_model, device=ids.device))
 
 
