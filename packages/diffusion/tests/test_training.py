@@ -70,9 +70,16 @@ def assert_equal_runs(a, b):
     one, two = newest(a).tensors, newest(b).tensors
     assert one.keys() == two.keys()
     assert all(torch.equal(one[name], two[name]) for name in one)
-    logs = [DiffusionFolder(Path(each)).read_log() for each in (a, b)]
-    one, two = ([record | {"elapsed": 0} for record in log] for log in logs)
-    assert one == two
+    one, two = (
+        {
+            record["step"]: record | {"elapsed": 0}
+            for record in DiffusionFolder(Path(each)).read_log()
+        }
+        for each in (a, b)
+    )
+    # a process that is killed right after a checkpoint has not logged the checkpoint's step yet
+    assert len(one) - len(two) in (0, 1)
+    assert all(record == one[step] for step, record in two.items())
     for kind in ("vae", "clip"):
         if (Path(a) / f"{kind}.safetensors").exists():
             one, two = (

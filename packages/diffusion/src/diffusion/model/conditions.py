@@ -72,6 +72,14 @@ class CaptionCondition(nn.Module):
         self.null_caption = nn.Parameter(0.02 * torch.randn(d_model))
         self.register_buffer("null", torch.zeros(context, dtype=torch.long), persistent=False)
 
+    def freeze_words(self) -> None:
+        """Exclude the weights of the words from training, for a network without cross-attention.
+
+        Several processes wait for the gradient of every weight that is trained.
+        """
+        self.words.requires_grad_(False)
+        self.null_words.requires_grad_(False)
+
     def forward(self, ids: Int[Tensor, "B T"]) -> Condition:
         """Encode each caption; a caption of padding only becomes the learned null condition."""
         is_null = (ids == 0).all(dim=1)

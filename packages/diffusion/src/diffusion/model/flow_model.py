@@ -108,4 +108,6 @@ class FlowModelConfig:
                 self.captions.context,
                 self.d_condition,
             )
+            if isinstance(self.network, UNetConfig):
+                condition.freeze_words()
         return FlowModel(NETWORKS[type(self.network)](self.network, condition), self.target)
