@@ -9,7 +9,7 @@ def lowest_velocity_loss(data: Float[Tensor, "N D"], width: int) -> float:
 
     Args:
         data: examples, one per row.
-        width: inputs of the last layer; with its bias, it can vary in so many directions.
+        width: inputs of the last layer; with its bias, its outputs vary in this many directions.
 
     The velocity e - x has the covariance of the data (divided by N) plus 1 in every coordinate. The
     loss is a mean over all D coordinates. At best, the network has no error in the `width`

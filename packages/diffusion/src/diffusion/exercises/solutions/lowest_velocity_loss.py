@@ -1,4 +1,4 @@
-"""How low a narrow network can bring the loss: the variance in the directions that do not fit."""
+"""Lower limit of the velocity's loss: the variance in the directions that do not fit."""
 
 import torch
 from jaxtyping import Float
