@@ -17,7 +17,7 @@ from diffusion.clip.open_clip_weights import from_open_clip, to_open_clip
 from diffusion.clip.towers import CLIP
 from gpt.errors import BadInput
 
-open_clip = pytest.importorskip("open_clip")
+open_clip = pytest.importorskip("open_clip", reason="baselines: needs the extra baselines")
 pytestmark = [
     pytest.mark.baselines,
     pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning"),

@@ -16,7 +16,7 @@ from diffusion.vae.latents import LatentStatistics, set_latent_scale
 from diffusion.vae.vae import VAE, VAEConfig
 from gpt.errors import BadInput
 
-diffusers = pytest.importorskip("diffusers")
+diffusers = pytest.importorskip("diffusers", reason="baselines: needs the extra baselines")
 pytestmark = pytest.mark.baselines
 
 

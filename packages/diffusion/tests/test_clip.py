@@ -81,7 +81,7 @@ def test_a_file_keeps_weights_config_words_and_description(tmp_path):
 
 
 def test_a_missing_folder_and_foreign_folders_are_refused(tmp_path):
-    with pytest.raises(BadInput, match="there is no folder 'owner/none', and no"):
+    with pytest.raises(BadInput, match="there is no folder 'owner/none', and "):
         load_open_clip("owner/none")
     with pytest.raises(BadInput, match="is not a folder with an open_clip_config.json"):
         load_open_clip(str(tmp_path))

@@ -153,7 +153,7 @@ def test_cifar_is_read_from_its_binary_version(cifar_folder):
 
 
 def test_a_hub_data_set_is_streamed_and_damaged_rows_are_named(tmp_path, monkeypatch, capsys):
-    datasets = pytest.importorskip("datasets")
+    datasets = pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     save(tmp_path / "red.png", RED)
     good = (tmp_path / "red.png").read_bytes()
     table = datasets.Dataset.from_dict(
@@ -182,7 +182,7 @@ def test_a_hub_data_set_is_streamed_and_damaged_rows_are_named(tmp_path, monkeyp
 
 
 def test_without_a_network_the_message_names_the_hub_and_the_way_out():
-    pytest.importorskip("datasets")
+    pytest.importorskip("datasets", reason="baselines: needs the extra hub")
     with pytest.raises(BadInput, match="'owner/no-such-name' cannot be reached .*HF_HUB_OFFLINE"):
         load_images("hub:owner/no-such-name", 4)
 
@@ -294,7 +294,10 @@ def test_a_source_that_is_no_folder_is_refused(tmp_path):
         load_images("gone", 4)
     with pytest.raises(BadInput, match="file.zip' is a file; give the folder"):
         load_images(str(tmp_path / "file.zip"), 4)
-    with pytest.raises(BadInput, match="'hub:' names no data set; write hub:OWNER/NAME"):
+    with pytest.raises(
+        BadInput,
+        match="'hub:' names no data set; write hub:OWNER/NAME|of the hub need the extra hub",
+    ):
         load_images("hub:", 4)
 
 
