@@ -28,8 +28,9 @@ from diffusion.model.fast import use_fast_operations
 from diffusion.training.batches import flow_validation
 from diffusion.training.examples import TaskExamples, load_examples
 from diffusion.training.fit import fit_flow
+from diffusion.training.flow_run import flow_model_config
 from diffusion.training.image_model import ImageModel, SamplingPlan
-from diffusion.training.options import TrainConfig, flow_model_config, recipe
+from diffusion.training.options import TrainConfig, recipe
 from gpt.errors import BadInput
 from gpt.plots import save_figure
 from gpt.program import Script

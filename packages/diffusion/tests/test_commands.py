@@ -1,6 +1,7 @@
 """`diffusion sample`, `eval` and `demo` on models of a few steps."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from diffusion.cli import main
 from diffusion.clip.file import load_clip
 from diffusion.data.captions import WordTokenizer
 from diffusion.pretrained.export import import_diffusers
+from diffusion.training.folder import DiffusionFolder
 from diffusion.training.image_model import SamplingPlan, load_run
 from diffusion.training.model_file import load_model
 from gpt.errors import BadInput
@@ -33,6 +35,7 @@ def home(tmp_path_factory):
         for call in (
             f"train {SMALL} --name digits",
             f"train {SMALL} --task flow2d --name points",
+            f"train {SMALL} --task flow2d --condition class --name ring",
             f"train {SMALL} {emoji} --stage vae --stage-channels 8 8 --name vae",
             f"train {SMALL} {emoji} --stage latent --vae runs/vae --n-heads 2 --name latent",
             f"train {CLIP} --name clip",
@@ -63,6 +66,33 @@ def test_equal_seeds_give_equal_files(at_home):
         assert main(call.split()) == 0
     a, b, c = ((at_home / f"{name}.png").read_bytes() for name in "abc")
     assert a == b != c
+
+
+def test_points_are_drawn_with_their_paths(at_home, capsys):
+    call = "sample --run runs/points --n 30 --steps 2 --out points.png"
+    assert main(call.split()) == 0
+    assert "30 points and their paths are in points.png" in capsys.readouterr().err
+    call = "sample 1 component-7 --run runs/ring --n 2 --steps 2 --out ring.png"
+    assert main(call.split()) == 0
+    assert "4 points and their paths are in ring.png" in capsys.readouterr().err
+    for name in ("points", "ring"):
+        with Image.open(at_home / f"{name}.png") as figure:
+            assert figure.format == "PNG" and figure.width > 500
+
+
+def test_a_finished_run_is_reported_as_json(at_home, capsys):
+    for name, keys in (
+        ("digits", {"run", "validation_loss"}),
+        ("vae", {"run", "validation_loss", "psnr", "l1"}),
+        ("clip", {"run", "validation_loss", "right_captions"}),
+    ):
+        shutil.copytree(at_home / "runs" / name, at_home / "copies" / name)
+        assert main(["train", "--resume", f"copies/{name}", "--json"]) == 0
+        report = json.loads(capsys.readouterr().out)
+        assert report.keys() == keys
+        assert report["run"] == f"copies/{name}"
+        records = DiffusionFolder(at_home / "runs" / name).read_log()
+        assert report["validation_loss"] == records[-1]["validation"]
 
 
 def test_latents_are_decoded_to_images(at_home):
@@ -161,7 +191,6 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("sample nine9 --run runs/digits", "no class 'nine9'; try nine"),
         ("sample 10 --run runs/digits", "there is no class '10'"),
         ("sample cat --run runs/latent", "unconditional and takes no prompt, got 'cat'"),
-        ("sample --run runs/points", "'runs/points' generates points"),
         ("sample --run runs/vae", "is a run of stage vae, which generates nothing by itself"),
         ("sample --run runs/clip", "is a run of stage clip, which generates nothing by itself"),
         ("sample --run gone", "there is no run in 'gone'"),

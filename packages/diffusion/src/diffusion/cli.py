@@ -5,8 +5,8 @@ from gpt.program import Program
 DIFFUSION = Program(
     "diffusion",
     {
-        "train": "train a flow model of points or images, or an autoencoder of images",
-        "sample": "draw images from a trained model, as a file and in the terminal",
+        "train": "train a flow model of points or images, an autoencoder, or a CLIP",
+        "sample": "draw images or points from a trained model, as a file and in the terminal",
         "eval": "measure the samples of a trained model, next to real data",
         "export": "write a trained model in the layout of diffusers or open_clip",
         "compare": "compare results and speed with diffusers and open_clip",

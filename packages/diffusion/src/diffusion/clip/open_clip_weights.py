@@ -63,7 +63,7 @@ def from_open_clip(state_dict: dict[str, Tensor], config: CLIPConfig) -> dict[st
     Raises:
         BadInput: a tensor is missing or unknown.
     """
-    # saved by older versions: the causal mask, which is no weight
+    # saved by older versions: the causal mask, which is not a weight
     stored = {name: tensor for name, tensor in state_dict.items() if name != "attn_mask"}
     names = dict(parameter_names(config))
     for name in sorted(stored.keys() ^ set(names.values())):

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import torch
 
-from diffusion.commands.eval import draw_samples, print_digit_scores
-from diffusion.commands.sample import show_images
+from diffusion.commands.eval import draw_samples
 from diffusion.data.digits import digits
 from diffusion.display.grid import save_png
 from diffusion.display.strip import trajectory_strip
+from diffusion.display.terminal import show_images
 from diffusion.evaluation.digits import DigitEvaluator
+from diffusion.evaluation.score_tables import print_digit_scores
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
 from diffusion.training.flow_run import create_flow_run, train_flow_model
@@ -79,5 +80,5 @@ def run(config: DemoConfig) -> int:
     moments = torch.linspace(0, len(path) - 1, N_MOMENTS).round().long()
     show_images(path[moments].flatten(0, 1), len(model.label_names))
     print_digit_scores(evaluator.judge_accuracy(), scores)
-    report_message(f"the picture is {shlex.quote(str(out))}")
+    report_message(f"the image is {shlex.quote(str(out))}")
     return 0

@@ -8,23 +8,25 @@ from typing import Any
 
 import torch
 from jaxtyping import Float, Int
-from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from diffusion.data.captions import WordTokenizer
 from diffusion.data.digits import digits
 from diffusion.data.emoji import STYLES, clear_names, emoji, split_pairs
-from diffusion.evaluation.digits import DigitEvaluator, DigitScores
-from diffusion.evaluation.emoji import EmojiEvaluator, EmojiScores
-from diffusion.evaluation.shapes import ShapeScores, score_shapes
+from diffusion.evaluation.digits import DigitEvaluator
+from diffusion.evaluation.emoji import EmojiEvaluator
+from diffusion.evaluation.score_tables import (
+    print_digit_scores,
+    print_emoji_scores,
+    print_shape_scores,
+)
+from diffusion.evaluation.shapes import score_shapes
 from diffusion.flow.guidance import Guidance
 from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
 from diffusion.training.options import TrainConfig
 from diffusion.training.prompts import LabelNames
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
-from gpt.evaluation.intervals import Interval
 from gpt.files import write_atomically
 from gpt.runs.progress import report_message
 
@@ -157,53 +159,3 @@ def evaluate_emoji(model: ImageModel, config: EvalConfig, n_names: int) -> dict[
     if not config.json:
         print_emoji_scores(rows)
     return {"rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
-
-
-def print_digit_scores(judge_accuracy: float, rows: list[DigitScores]) -> None:
-    """Print a row of measures for each guidance weight."""
-    print(f"the judge reads {judge_accuracy:.1%} of held-out real digits right")
-    columns = ("guidance", "read right", "coverage", "distance", "Frechet (real)", "copies")
-    table = Table(*columns, "diversity", box=None)
-    for row in rows:
-        table.add_row(
-            f"{row.guidance:g}",
-            f"{row.accuracy:.1%}",
-            f"{row.coverage:.1%}",
-            f"{row.distance_ratio:.2f}",
-            f"{row.frechet:.2f} ({row.frechet_floor:.2f})",
-            f"{row.copies:.1%}",
-            f"{row.diversity:.2f}",
-        )
-    Console().print(table)
-
-
-def print_shape_scores(rows: dict[float, ShapeScores]) -> None:
-    """Print the shares of shapes that are read back right."""
-    for name in ("seen", "held_out"):
-        table = Table(f"{name.replace('_', '-')} combinations, guidance", box=None)
-        for weight in rows:
-            table.add_column(f"{weight:g}")
-        table.add_column("chance")
-        [first, *_] = rows.values()
-        for attribute, chance in first.chance.items():
-            cells = (in_percent(getattr(row, name)[attribute]) for row in rows.values())
-            table.add_row(attribute, *cells, f"{chance:.1%}")
-        if name == "held_out":
-            for pair in first.held_out_pairs:
-                cells = (in_percent(row.held_out_pairs[pair]) for row in rows.values())
-                table.add_row(f"all at once, {pair}", *cells, "")
-        Console().print(table)
-
-
-def print_emoji_scores(rows: dict[float, EmojiScores]) -> None:
-    """Print the shares of emoji that show what was asked for."""
-    table = Table("guidance", *(f"{weight:g}" for weight in rows), box=None)
-    for name in EmojiScores.__dataclass_fields__:
-        cells = (in_percent(getattr(row, name)) for row in rows.values())
-        table.add_row(name.replace("_", " "), *cells)
-    Console().print(table)
-
-
-def in_percent(rate: Interval) -> str:
-    """Return a share with its interval, such as `81.2% (77.5 to 84.5)`."""
-    return f"{rate.estimate:.1%} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"

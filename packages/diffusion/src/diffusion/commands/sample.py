@@ -1,9 +1,6 @@
 """`diffusion sample`: draw images from a trained model, as a file and in the terminal."""
 
-import os
 import shlex
-import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,15 +11,17 @@ from jaxtyping import Float
 from torch import Tensor
 from tyro.conf import arg
 
+from diffusion.display.figures import trajectories_figure
 from diffusion.display.grid import grid_image, save_png
 from diffusion.display.strip import trajectory_strip
-from diffusion.display.terminal import Capability, detect_capability, terminal_image
+from diffusion.display.terminal import show_images
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
 from diffusion.training.image_model import ImageModel, SamplingPlan
 from diffusion.training.model_file import load_model
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
+from gpt.plots import save_figure
 from gpt.runs.progress import report_message
 
 MAX_STRIP_ROWS = 4
@@ -33,8 +32,8 @@ class SampleConfig:
     """Draw images of what the prompts name."""
 
     prompts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """What to draw: captions, or names or numbers of classes. Without prompts, a sample of every
-    class, or 16 unconditional ones."""
+    """Captions, or names or numbers of classes. A model with classes draws all of them if no
+    prompt is given."""
     run: Path = Path("runs/diffusion")
     """Folder of the run whose model samples, or a file that `diffusion export` wrote."""
     n: int = 1
@@ -53,7 +52,8 @@ class SampleConfig:
     shift: float = 1.0
     """Shift of the times towards the noise; above 1, more steps are spent there."""
     strip: bool = False
-    """Also write how the first samples grow out of noise, as strip.png next to --out."""
+    """Also write how the first samples grow out of noise, to a second file next to --out, whose
+    name ends in -strip.png."""
     out: Annotated[Path | None, arg(help_behavior_hint="(default: samples.png in the folder)")] = (
         None
     )
@@ -84,13 +84,16 @@ class SampleConfig:
 
 
 def run(config: SampleConfig) -> int:
-    """Sample, write a grid of the images, and show it in a terminal."""
+    """Sample, write the images or points to a file, and show images in a terminal."""
     model, plan = load_model(config.run, pick_device(config.device)), config.plan()
-    if len(model.shape) != 3:
-        raise BadInput(f"{str(config.run)!r} generates points; see its samples.png")
     names, condition = prompt_rows(model, config.prompts, config.n)
     generator = torch.Generator().manual_seed(config.seed)
     path = torch.stack([x.cpu() for x in model.trajectory(condition, plan, generator)])
+    folder = config.run.parent if config.run.is_file() else config.run
+    out = config.out or folder / "samples.png"
+    if len(model.shape) == 1:
+        save_points(out, path, names, config.n)
+        return 0
     images = model.to_images(path[-1])
     captions = names if config.n > 1 or len(names) > 1 else []
     columns = config.n if config.n > 1 else min(len(images), 8)
@@ -100,8 +103,6 @@ def run(config: SampleConfig) -> int:
         row_captions=captions if config.n > 1 else (),
         column_captions=captions if config.n == 1 and len(images) <= 8 else (),
     )
-    folder = config.run.parent if config.run.is_file() else config.run
-    out = config.out or folder / "samples.png"
     save_png(out, image)
     show_images(images, columns)
     report_message(f"{len(images)} images are in {shlex.quote(str(out))}")
@@ -115,6 +116,13 @@ def run(config: SampleConfig) -> int:
     return 0
 
 
+def save_points(out: Path, path: Float[Tensor, "n_times B 2"], names: list[str], n: int) -> None:
+    """Draw the paths of points from noise to data, coloured by their prompts; n have the same."""
+    names, n = (names, n) if names else (["unconditional"], path.shape[1])
+    save_figure(out, trajectories_figure(path, torch.arange(path.shape[1]) // n, names))
+    report_message(f"{path.shape[1]} points and their paths are in {shlex.quote(str(out))}")
+
+
 def prompt_rows(
     model: ImageModel, prompts: tuple[str, ...], n: int
 ) -> tuple[list[str], torch.Tensor]:
@@ -123,13 +131,3 @@ def prompt_rows(
     if not names:
         return [], model.unconditional(n if n > 1 else 16)
     return names, model.encode(names).repeat_interleave(n, dim=0)
-
-
-def show_images(images: Float[Tensor, "N C height width"], n_columns: int) -> None:
-    """Show images in the terminal, in the sharpest form that it understands, if it is one."""
-    capability = detect_capability(os.environ, sys.stdout.isatty())
-    draws_pixels = capability in (Capability.KITTY, Capability.ITERM)
-    grid = grid_image(images, n_columns, padding=1, smallest_side=64 if draws_pixels else 1)
-    shown = terminal_image(grid, capability, shutil.get_terminal_size().columns)
-    if shown is not None:
-        print(shown)

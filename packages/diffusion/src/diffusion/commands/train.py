@@ -1,5 +1,6 @@
 """`diffusion train`: train a flow model, an autoencoder or a CLIP in a run folder."""
 
+import json
 import shlex
 
 from diffusion.training.clip_run import create_clip_run, finish_clip, train_clip
@@ -21,7 +22,7 @@ STAGES = {
 
 
 def run(config: TrainConfig) -> int:
-    """Train the model of a stage, plot its loss, and say what can be done with it."""
+    """Train the model of a stage, plot its loss, and report its quality and the next command."""
     config.refuse_contradictions()
     create_run, train_model = STAGES[config.stage]
     with TrainingRun(config) as run:
@@ -31,29 +32,38 @@ def run(config: TrainConfig) -> int:
                 create_run(folder, config)
         train_model(run, config)
         if run.is_finished:
-            save_loss_plot(folder.path / "loss.png", folder.read_log(), {})
-            for line in finish(folder, config):
-                report_message(line)
+            report_finished_run(folder, config)
     return run.status
 
 
-def finish(folder: DiffusionFolder, config: TrainConfig) -> list[str]:
-    """Write the files of a finished run; return what it reached, and the next command."""
-    path = shlex.quote(str(folder.path))
+def report_finished_run(folder: DiffusionFolder, config: TrainConfig) -> None:
+    """Write the loss plot and the model file of a run; print its measures and the next command."""
+    records, path = folder.read_log(), shlex.quote(str(folder.path))
+    save_loss_plot(folder.path / "loss.png", records, {})
+    validations = [each["validation"] for each in records if each["validation"] is not None]
+    report = {"run": str(folder.path), "validation_loss": min(validations)}
+    next_command = f"sample from it: diffusion sample --run {path}"
     if config.stage == "vae":
         quality = finish_vae(folder, config)
-        return [
+        report |= quality._asdict()
+        report_message(
             f"reconstructions of held-out images: PSNR {quality.psnr:.1f} dB, "
-            f"mean absolute error {quality.l1:.3f}",
-            f"the run is in {path}; train a flow model of its latents: "
-            f"diffusion train --task {config.task} --stage latent --vae {path}",
-        ]
-    if config.stage == "clip":
+            f"mean absolute error {quality.l1:.3f}"
+        )
+        next_command = (
+            "train a flow model of its latents: "
+            f"diffusion train --task {config.task} --stage latent --vae {path}"
+        )
+    elif config.stage == "clip":
         rates = finish_clip(folder, config)
-        return [
+        report |= {"right_captions": rates._asdict()}
+        report_message(
             f"right captions found: {rates.train:.1%} of training images, "
-            f"{rates.held_out:.1%} of held-out ones",
-            f"the run is in {path}; use its captions: "
-            f"diffusion train --task {config.task} --condition text --clip {path}",
-        ]
-    return [f"the run is in {path}; sample from it: diffusion sample --run {path}"]
+            f"{rates.held_out:.1%} of held-out ones"
+        )
+        next_command = (
+            f"use its captions: diffusion train --task {config.task} --condition text --clip {path}"
+        )
+    if config.json:
+        print(json.dumps(report))
+    report_message(f"the run is in {path}; {next_command}")

@@ -94,7 +94,7 @@ class WordTokenizer:
         ]
 
     def null(self, n: int) -> Int[Tensor, "B T"]:
-        """Return n null captions, which stand for "any image" in guidance."""
+        """Return n null captions, which mean "any image" in guidance."""
         return torch.full((n, self.context), PADDING)
 
     def to_json(self) -> str:

@@ -36,10 +36,10 @@ FOLDER = files("diffusion.data") / "emoji_sheets"
 
 
 class EmojiName(NamedTuple):
-    """What one drawing shows, in every style."""
+    """Name, characters and group of an emoji, the same in every style."""
 
     name: str
-    """Its Unicode name as words, such as "red apple"."""
+    """Unicode name as words, such as "red apple"."""
     characters: str
     """The emoji as text."""
     group: str

@@ -17,7 +17,7 @@ CHANNEL_MODES = {1: "L", 3: "RGB"}
 N_SHOWN = 3
 """Unreadable images that a message names."""
 UNREADABLE = (OSError, ValueError, SyntaxError, Image.DecompressionBombError)
-"""Pillow's errors for files that are damaged, or are no images."""
+"""Pillow's errors for files that are damaged, or are not images."""
 
 
 def check_image_options(size: int, n_channels: int) -> None:

@@ -63,7 +63,7 @@ def pixel_coverage(
     """Return how much of each pixel a shape covers, from 0 to 1.
 
     Args:
-        shape: its name; it stands upright.
+        shape: name of the shape, which is drawn upright.
         centres: middle of the bounding box, to the right and down from the image's top left corner.
         areas: in pixels.
         n_pixels: width and height of the image.

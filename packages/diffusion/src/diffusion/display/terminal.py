@@ -7,13 +7,19 @@ Without colours, characters that cover more of their cell are brighter pixels.
 
 import base64
 import io
+import os
+import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
 
 import numpy as np
 from einops import rearrange
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
+from diffusion.display.grid import grid_image
 from gpt.errors import BadInput
 
 SHADES = " .:-=+*#%@"
@@ -50,6 +56,19 @@ def detect_capability(environment: Mapping[str, str], is_terminal: bool) -> Capa
     if environment.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
         return Capability.ITERM
     return Capability.COLOUR
+
+
+def show_images(images: Float[Tensor, "N C height width"], n_columns: int) -> None:
+    """Show images in the terminal, in the sharpest form that it understands.
+
+    Nothing is printed if the output is not a terminal.
+    """
+    capability = detect_capability(os.environ, sys.stdout.isatty())
+    draws_pixels = capability in (Capability.KITTY, Capability.ITERM)
+    grid = grid_image(images, n_columns, padding=1, smallest_side=64 if draws_pixels else 1)
+    shown = terminal_image(grid, capability, shutil.get_terminal_size().columns)
+    if shown is not None:
+        print(shown)
 
 
 def terminal_image(image: Image.Image, capability: Capability, n_columns: int = 80) -> str | None:

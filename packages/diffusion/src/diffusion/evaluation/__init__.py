@@ -1,4 +1,4 @@
-"""Reports of trained models: how good their samples are, next to what real data score.
+"""Reports of trained models: measures of their samples, next to those of real data.
 
-Each module combines the measures of `metrics` for one task.
+Each module combines the measures of `metrics` for one task; `score_tables` prints them.
 """

@@ -1,4 +1,4 @@
-"""How good generated digits are: right, varied, covering the real ones, and no copies.
+"""Measures of generated digits: readable, varied, covering the real ones, and not copies.
 
 A single number misleads. Strong guidance reaches 100 % accuracy with samples that are all alike,
 and a model that memorised its training images has perfect coverage. So each guidance weight gets a

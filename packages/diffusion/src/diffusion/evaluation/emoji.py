@@ -1,4 +1,4 @@
-"""How well a model draws emoji that it was asked for by name and style.
+"""Measures of generated emoji, which captions request by name and style.
 
 The judge learned names from real drawings only, and is not the CLIP whose encoder the model may
 use. Pairs of name and style that training never shows have a true drawing to compare with: the

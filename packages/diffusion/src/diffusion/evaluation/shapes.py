@@ -1,4 +1,4 @@
-"""How well a model draws shapes that a caption describes, in combinations it has never seen.
+"""Measures of generated shapes, in combinations of attributes that training never shows.
 
 Every attribute is read back from the image by rules (`data.shape_reading`), so no network grades
 another. Held-out combinations contain one pair of values that training never shows together.

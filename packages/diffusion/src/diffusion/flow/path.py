@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 Target = Literal["v", "x"]
-"""What a network predicts: the velocity, or the data."""
+"""Prediction of a network: the velocity, or the data."""
 
 SMALLEST_TIME = 0.05
 """Lower limit of the time where predicted data is converted to a velocity by a division by it."""

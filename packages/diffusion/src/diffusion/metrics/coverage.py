@@ -23,7 +23,7 @@ QUANTILE = 0.9
 
 
 class Coverage(NamedTuple):
-    """How well samples cover held-out real images."""
+    """Shares of held-out real images with a sample, or a training image, near them."""
 
     share: float
     """Share of held-out images with a sample within the radius; higher = fewer modes missed."""

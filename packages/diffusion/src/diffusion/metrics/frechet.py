@@ -41,6 +41,6 @@ def frechet_distance(a: Float[Tensor, "N ..."], b: Float[Tensor, "M ..."]) -> fl
     """
     check_rows(2, a=a, b=b)
     a, b = a.flatten(1).double(), b.flatten(1).double()
-    # cov of one feature alone has no axes, so both get them back
+    # the covariance of a single feature has no axes, so both get them back
     cov_a, cov_b = (torch.atleast_2d(torch.cov(rows.T)) for rows in (a, b))
     return gaussian_frechet_distance(a.mean(dim=0), cov_a, b.mean(dim=0), cov_b).item()

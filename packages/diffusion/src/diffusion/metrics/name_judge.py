@@ -2,7 +2,7 @@
 
 Text-to-image models are often scored with the CLIP model that guided them, so that the pupil is
 graded by its own teacher. This judge never sees a generated image, a caption or another network: it
-learns names under augmentation, so that it knows a drawing that is moved, mirrored or recoloured.
+learns names under augmentation, so that it knows a drawing that is moved or recoloured.
 """
 
 import torch

@@ -18,7 +18,7 @@ from gpt.errors import BadInput
 
 
 class TopK(NamedTuple):
-    """How many samples have their name among the first k."""
+    """Number of samples whose name is among the first k, and number of all samples."""
 
     hits: int
     n: int
@@ -49,7 +49,7 @@ def ranks(scores: Float[Tensor, "B N"], right: Int[Tensor, " B"]) -> Int[Tensor,
     """Return the rank of the right name: 1 plus the number of other names that score as high.
 
     Raises:
-        BadInput: the right name of a sample is no column of the scores, has no reference, or a
+        BadInput: the right name of a sample is not a column of the scores, has no reference, or a
             score is NaN.
     """
     if len(right) and not 0 <= int(right.min()) <= int(right.max()) < scores.shape[1]:

@@ -34,7 +34,7 @@ class NoCondition(nn.Module):
         self.register_buffer("null", torch.zeros(0, dtype=torch.long), persistent=False)
 
     def forward(self, ids: Int[Tensor, "B 0"]) -> Condition:
-        """Return zeros."""
+        """Return a vector of zeros per row, and no words."""
         return Condition(torch.zeros(len(ids), self.d_model, device=ids.device))
 
 
@@ -71,6 +71,14 @@ class CaptionCondition(nn.Module):
         self.null_words = nn.Parameter(0.02 * torch.randn(context, d_model))
         self.null_caption = nn.Parameter(0.02 * torch.randn(d_model))
         self.register_buffer("null", torch.zeros(context, dtype=torch.long), persistent=False)
+
+    def freeze_words(self) -> None:
+        """Exclude the weights of the words from training, for a network without cross-attention.
+
+        Several processes wait for the gradient of every weight that is trained.
+        """
+        self.words.requires_grad_(False)
+        self.null_words.requires_grad_(False)
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Condition:
         """Encode each caption; a caption of padding only becomes the learned null condition."""

@@ -1,4 +1,4 @@
-"""A network with its condition as a velocity, whether it predicts the velocity or the data."""
+"""A flow model: a network that predicts the velocity or the data, used as a velocity."""
 
 from dataclasses import dataclass, fields
 from typing import Any, Literal
@@ -35,7 +35,7 @@ class FlowModel(nn.Module):
 
     @property
     def null(self) -> Int[Tensor, " T"]:
-        """The null condition."""
+        """Ids of the null condition, for dropped rows and for guidance."""
         condition: Any = self.network.condition
         return condition.null
 
@@ -52,14 +52,14 @@ class FlowModel(nn.Module):
 
 @dataclass(frozen=True)
 class FlowModelConfig:
-    """A network, what it predicts, and what it is conditioned on."""
+    """Shape of a network, with its prediction and its condition."""
 
     network: DiTConfig | UNetConfig | PointNetworkConfig
     """Shape of the network."""
     target: Target = "v"
     """The prediction: the velocity, or the data."""
     condition: ConditionKind = "none"
-    """Nothing, a class, or a caption."""
+    """Kind of condition: none, a class, or a caption (text)."""
     n_labels: int = 0
     """Number of classes, if the condition is a class."""
     captions: CLIPConfig | None = None
@@ -108,4 +108,6 @@ class FlowModelConfig:
                 self.captions.context,
                 self.d_condition,
             )
+            if isinstance(self.network, UNetConfig):
+                condition.freeze_words()
         return FlowModel(NETWORKS[type(self.network)](self.network, condition), self.target)

@@ -1,4 +1,4 @@
-r"""How a condition acts on a layer: it shifts and scales the input, and gates the output.
+r"""Modulation: a condition shifts and scales the input of a layer, and gates its output.
 
     adaLN:       modulate(x) = norm(x) (1 + scale) + shift
     adaLN-Zero:  x + gate * layer(modulate(x))

@@ -34,12 +34,15 @@ class UNetConfig:
         """Check the shape.
 
         Raises:
-            BadInput: the channels do not form groups, or the image cannot be halved so often.
+            BadInput: a number is below 1, the channels do not form groups, or the image cannot be
+                halved so often.
         """
-        if not self.stage_channels or any(n % self.n_groups for n in self.stage_channels):
-            raise BadInput(
-                f"stage_channels must be multiples of {self.n_groups}, got {self.stage_channels}"
-            )
+        for name in ("n_channels", "size", "d_condition", "n_groups"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
+        stages = self.stage_channels
+        if not stages or any(n < 1 or n % self.n_groups for n in stages):
+            raise BadInput(f"stage_channels must be multiples of {self.n_groups}, got {stages}")
         if self.size % 2 ** (len(self.stage_channels) - 1):
             raise BadInput(
                 f"size {self.size} cannot be halved {len(self.stage_channels) - 1} times"

@@ -28,7 +28,7 @@ README = """\
 # A flow matching model for diffusers
 
 Written by `insideout-diffusion`. It predicts the velocity from data to noise. Labels run from 0 to
-{last}; the number {n_labels} stands for no label. To sample it, with guidance:
+{last}; the number {n_labels} means no label. To sample it, with guidance:
 
 ```python
 import numpy as np, torch

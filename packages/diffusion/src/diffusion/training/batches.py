@@ -11,8 +11,8 @@ from jaxtyping import Int
 from torch import Tensor, nn
 
 from diffusion.flow.loss import FlowBatch, draw_flow_batch, flow_loss
-from diffusion.flow.times import TimeDistribution
 from diffusion.training.examples import Examples
+from diffusion.training.options import TrainConfig
 from diffusion.vae.loss import VAEBatch
 from gpt.policy.rows import EpochSampler
 from gpt.runs.processes import n_processes, rank
@@ -20,7 +20,7 @@ from gpt.runs.processes import n_processes, rank
 BatchOfRows = FlowBatch | VAEBatch
 """A batch whose first field has a row per example."""
 StepBatches = Callable[[int], list[BatchOfRows]]
-"""Returns the micro-batches of a step."""
+"""Function that returns the micro-batches of a step."""
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:
@@ -36,24 +36,18 @@ def micro_batches(batch: BatchOfRows, size: int, device: torch.device) -> list[B
 
 
 def flow_batches(
-    examples: Examples,
-    null: Int[Tensor, " T"],
-    batch_size: int,
-    micro_batch_size: int,
-    drop_rate: float,
-    times: TimeDistribution,
-    seed: int,
-    device: torch.device,
+    examples: Examples, null: Int[Tensor, " T"], config: TrainConfig, device: torch.device
 ) -> StepBatches:
-    """Return a function of the step that draws its batch."""
-    epochs = EpochSampler(len(examples.x), batch_size, seed)
+    """Return a function that draws the batch of a step."""
+    epochs = EpochSampler(len(examples.x), config.batch_size, config.loop.seed)
+    size = config.micro_batch_size or config.batch_size
 
     def batches(step: int) -> list[BatchOfRows]:
         rows = epochs(step)
         x, condition = examples.x[rows], examples.condition[rows]
-        generator = step_generator(seed, step)
-        batch = draw_flow_batch(x, condition, null, drop_rate, times, generator)
-        return micro_batches(batch, micro_batch_size, device)
+        generator = step_generator(config.loop.seed, step)
+        batch = draw_flow_batch(x, condition, null, config.drop_rate, config.times, generator)
+        return micro_batches(batch, size, device)
 
     return batches
 
@@ -61,7 +55,10 @@ def flow_batches(
 def flow_validation(
     held_out: Examples, null: Int[Tensor, " T"], size: int, device: torch.device
 ) -> Callable[[nn.Module], float]:
-    """Return the loss on held-out examples, at evenly spaced times, with noise that stays."""
+    """Return a function that measures the loss of a model on held-out examples.
+
+    The times are evenly spaced, and times and noise are the same at every call.
+    """
     generator = torch.Generator().manual_seed(0)
     drawn = draw_flow_batch(held_out.x, held_out.condition, null, 0.0, "uniform", generator)
     n = len(held_out.x)

@@ -1,4 +1,4 @@
-"""Training a CLIP in a run folder, and what it finds of held-out images."""
+"""Training a CLIP in a run folder, and its retrieval accuracy on held-out images."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from diffusion.clip.config import CLIPConfig
+from diffusion.clip.config import CLIPConfig, TowerConfig
 from diffusion.clip.file import save_clip
 from diffusion.clip.loss import chance_loss, has_left_chance
 from diffusion.clip.towers import CLIP
@@ -40,7 +40,16 @@ def create_clip_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     words.encode(held_out.captions)  # refuses words that training never sees
     UniqueCaptionSampler(train_images.captions, config.batch_size, 0)  # refuses unusable batches
     _, n_channels, size, _ = train_images.images.shape
-    model = CLIPConfig(words.vocab_size, words.context, size, n_channels, config.patch_size)
+    tower = TowerConfig(config.d_model, config.n_layers, config.n_heads)
+    model = CLIPConfig(
+        words.vocab_size,
+        words.context,
+        size,
+        n_channels,
+        config.patch_size,
+        image_tower=tower,
+        caption_tower=tower,
+    )
     folder.clear()
     write_atomically(folder.words, words.to_json().encode())
     sha256 = images_sha256(train_images, held_out)
@@ -76,7 +85,7 @@ def train_clip(run: TrainingRun, config: TrainConfig) -> None:
 
 
 def clip_validation(batch: CLIPBatch) -> Callable[[nn.Module], float]:
-    """Return the loss of held-out pairs, all in one batch."""
+    """Return a function that measures the loss of held-out pairs, all in one batch."""
 
     def validate(model: nn.Module) -> float:
         with torch.no_grad():

@@ -1,6 +1,7 @@
-"""The data of a run as tensors: what is to be generated, and its condition as ids."""
+"""The data of a run as tensors: images, latents or points, and their conditions as ids."""
 
 import hashlib
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -32,13 +33,9 @@ class TaskExamples(NamedTuple):
     held_out: Examples
     prompts: Prompts | None
     """Classes or words of the conditions; None for an unconditional model."""
-
-    def sha256(self) -> str:
-        """Return the checksum of everything that training reads."""
-        sha = hashlib.sha256()
-        for tensor in (*self.train, *self.held_out):
-            sha.update(tensor.contiguous().numpy().tobytes())
-        return sha.hexdigest()
+    sha256: str
+    """Checksum of the data. That of latents is of their images, since the last bits of latents
+    differ between machines and numbers of threads."""
 
 
 def load_examples(
@@ -55,14 +52,21 @@ def load_examples(
         return ring_examples(config.condition)
     images = load_task_images(config)
     prompts = prompts or make_prompts(images[0], config.condition)
-    train, held_out = (
-        Examples(
-            each.images if vae is None else encode_images(vae, each.images),
-            condition_ids(each, prompts),
+    train, held_out = (Examples(each.images, condition_ids(each, prompts)) for each in images)
+    sha256 = examples_sha256(train, held_out)
+    if vae is not None:
+        train, held_out = (
+            Examples(encode_images(vae, each.x), each.condition) for each in (train, held_out)
         )
-        for each in images
-    )
-    return TaskExamples(train, held_out, prompts)
+    return TaskExamples(train, held_out, prompts, sha256)
+
+
+def examples_sha256(*examples: Examples) -> str:
+    """Return the checksum of examples."""
+    sha = hashlib.sha256()
+    for tensor in chain(*examples):
+        sha.update(tensor.contiguous().numpy().tobytes())
+    return sha.hexdigest()
 
 
 @torch.no_grad()
@@ -73,7 +77,7 @@ def encode_images(
     return torch.cat([vae.encode_scaled(batch) for batch in images.split(batch_size)])
 
 
-def ring_examples(condition: ConditionKind = "none") -> TaskExamples:
+def ring_examples(condition: ConditionKind) -> TaskExamples:
     """Return points from a ring of normal distributions, which are the classes."""
     mixture, generator = ring(), torch.Generator().manual_seed(0)
     names = tuple(f"component-{number}" for number in range(len(mixture.weights)))
@@ -84,4 +88,5 @@ def ring_examples(condition: ConditionKind = "none") -> TaskExamples:
         return Examples(points, components[:, None][:, : int(has_labels)])
 
     train, held_out = draw(N_POINTS), draw(N_POINTS // 10)
-    return TaskExamples(train, held_out, LabelNames(names) if has_labels else None)
+    prompts = LabelNames(names) if has_labels else None
+    return TaskExamples(train, held_out, prompts, examples_sha256(train, held_out))

@@ -17,15 +17,5 @@ def fit_flow(model: FlowModel, examples: Examples, config: TrainConfig) -> Itera
     the model has the weights of the last step, even if `config.loop` averages them.
     """
     device = next(model.parameters()).device
-    size = config.micro_batch_size or config.batch_size
-    batches = flow_batches(
-        examples,
-        model.null.cpu(),
-        config.batch_size,
-        size,
-        config.drop_rate,
-        config.times,
-        config.loop.seed,
-        device,
-    )
+    batches = flow_batches(examples, model.null.cpu(), config, device)
     yield from train(model, batches, flow_loss, config.loop)

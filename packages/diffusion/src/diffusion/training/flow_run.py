@@ -6,15 +6,20 @@ from typing import Any, Literal
 
 import torch
 
+from diffusion.clip.config import CLIPConfig, TowerConfig
 from diffusion.clip.file import load_clip, save_clip
 from diffusion.data.captions import WordTokenizer
 from diffusion.flow.loss import flow_loss
+from diffusion.model.dit import DiTConfig
 from diffusion.model.fast import use_fast_operations
-from diffusion.model.flow_model import FlowModel
+from diffusion.model.flow_model import FlowModel, FlowModelConfig
+from diffusion.model.point_network import PointNetworkConfig
+from diffusion.model.unet import UNetConfig
 from diffusion.training.batches import flow_batches, flow_validation
 from diffusion.training.examples import load_examples
 from diffusion.training.folder import DiffusionFolder
-from diffusion.training.options import TrainConfig, flow_model_config
+from diffusion.training.options import TrainConfig
+from diffusion.training.prompts import LabelNames, Prompts
 from diffusion.vae.file import load_vae, save_vae
 from gpt.runs.checkpoints import best_checkpoint
 from gpt.runs.state import load_weights, select_prefix
@@ -36,7 +41,51 @@ def create_flow_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     if clip is not None:
         save_clip(folder.clip, *clip)
     folder.write_prompts(examples.prompts)
-    folder.write_config(model, examples.sha256(), config.settings(), config.command)
+    folder.write_config(model, examples.sha256, config.settings(), config.command)
+
+
+def flow_model_config(
+    config: TrainConfig, shape: tuple[int, ...], prompts: Prompts | None, clip: CLIPConfig | None
+) -> FlowModelConfig:
+    """Return the config of a flow model.
+
+    Args:
+        config: the options of the run.
+        shape: shape of an example.
+        prompts: the classes or words that the model learns.
+        clip: the trained CLIP whose caption encoder the model uses, if there is one.
+
+    Raises:
+        BadInput: the shape of the network does not fit the examples.
+    """
+    n_labels = len(prompts.names) if isinstance(prompts, LabelNames) else 0
+    captions = None
+    if isinstance(prompts, WordTokenizer):
+        captions = clip or CLIPConfig(
+            prompts.vocab_size, prompts.context, caption_tower=TowerConfig(n_layers=2)
+        )
+    if len(shape) == 1:
+        network = PointNetworkConfig(shape[0], config.d_model, config.n_layers)
+    elif config.network == "unet":
+        n_channels, size, _ = shape
+        channels = (config.d_model // 2, config.d_model)
+        network = UNetConfig(n_channels, size, channels, config.d_model)
+    else:
+        n_channels, size, _ = shape
+        network = DiTConfig(
+            n_channels=n_channels,
+            size=size,
+            patch_size=config.patch_size,
+            n_layers=config.n_layers,
+            n_heads=config.n_heads,
+            d_model=config.d_model,
+            d_ff=4 * config.d_model,
+            positions=config.positions,
+            qk_norm=config.qk_norm,
+            cross_attention=config.condition == "text",
+        )
+    is_frozen = clip is not None
+    return FlowModelConfig(network, config.target, config.condition, n_labels, captions, is_frozen)
 
 
 def run_file(name: str, kind: Literal["vae", "clip"]) -> Path:
@@ -61,20 +110,11 @@ def train_flow_model(run: TrainingRun, config: TrainConfig) -> None:
     assert isinstance(folder, DiffusionFolder)
     vae = load_vae(folder.vae)[0] if config.vae else None
     examples = load_examples(config, vae, folder.read_prompts())
-    folder.refuse_changed_data(examples.sha256())
+    folder.refuse_changed_data(examples.sha256)
     torch.manual_seed(config.loop.seed)
     model = build_flow_model(folder).to(run.device)
     null, size = model.null.cpu(), config.micro_batch_size or config.batch_size
-    batches = flow_batches(
-        examples.train,
-        null,
-        config.batch_size,
-        size,
-        config.drop_rate,
-        config.times,
-        config.loop.seed,
-        run.device,
-    )
+    batches = flow_batches(examples.train, null, config, run.device)
     validate = flow_validation(examples.held_out, null, size, run.device)
     start, checkpoints = run.last_checkpoint(), folder.checkpoints
     records = train(model, batches, flow_loss, config.loop, validate, start, checkpoints)

@@ -42,7 +42,7 @@ class DiffusionFolder(RunFolder):
         elif "image_tower" in settings:
             CLIPConfig.from_dict(settings)
         else:
-            read_vae_config(settings)
+            VAEConfig.from_dict(settings)
 
     def flow_model_config(self) -> FlowModelConfig:
         """Return the config of the run's flow model.
@@ -62,7 +62,7 @@ class DiffusionFolder(RunFolder):
 
     def vae_config(self) -> VAEConfig:
         """Return the config of the autoencoder that the run trains."""
-        return read_vae_config(self.read_config()["model"])
+        return VAEConfig.from_dict(self.read_config()["model"])
 
     def clip_config(self) -> CLIPConfig:
         """Return the config of the CLIP that the run trains."""
@@ -106,8 +106,3 @@ class DiffusionFolder(RunFolder):
                 f"the data of {str(self.path)!r} has changed since the run was created; "
                 "start the run again with --overwrite"
             )
-
-
-def read_vae_config(settings: dict[str, Any]) -> VAEConfig:
-    """Return the config from plain values, in which tuples have become lists."""
-    return VAEConfig(**{**settings, "stage_channels": tuple(settings["stage_channels"])})

@@ -1,4 +1,4 @@
-"""A trained model that is ready to sample, with the names of what it can be asked for."""
+"""A trained model that is ready to sample, with the classes or words of its prompts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ from gpt.errors import BadInput
 
 
 class SamplingPlan(NamedTuple):
-    """How samples are drawn."""
+    """Settings of the sampler, with the guidance."""
 
     n_steps: int = 50
     """Steps of the sampler."""
@@ -36,7 +36,7 @@ class SamplingPlan(NamedTuple):
 
 
 class ImageModel(NamedTuple):
-    """A flow model with what it can be asked for."""
+    """A flow model with the classes or words of its prompts."""
 
     flow: FlowModel
     shape: tuple[int, ...]

@@ -8,16 +8,10 @@ from typing import Annotated, ClassVar, Literal
 import tyro
 from tyro.conf import arg
 
-from diffusion.clip.config import CLIPConfig, TowerConfig
-from diffusion.data.captions import WordTokenizer
 from diffusion.flow.path import Target
 from diffusion.flow.times import TimeDistribution
-from diffusion.model.dit import DiTConfig
-from diffusion.model.flow_model import ConditionKind, FlowModelConfig
-from diffusion.model.point_network import PointNetworkConfig
-from diffusion.model.unet import UNetConfig
+from diffusion.model.flow_model import ConditionKind
 from diffusion.training.folder import DiffusionFolder
-from diffusion.training.prompts import LabelNames, Prompts
 from gpt.errors import BadInput
 from gpt.runs.options import RunOptions
 from gpt.training.config import LoopConfig
@@ -38,7 +32,7 @@ DIFFUSION_LOOP = LoopConfig(
 
 @dataclass(frozen=True)
 class TrainConfig(RunOptions):
-    """Train a flow model, which turns noise into points or images."""
+    """Train a flow model, which turns noise into points or images, or a model that it builds on."""
 
     command: ClassVar[str] = "diffusion train"
     folder_class: ClassVar[type[DiffusionFolder]] = DiffusionFolder
@@ -52,26 +46,29 @@ class TrainConfig(RunOptions):
     """Data: points on a ring (flow2d), handwritten digits of 8 x 8 pixels, drawn shapes, emoji, or
     your own images (see --data)."""
     stage: Stage = "pixel"
-    """What is trained: a flow model of the data itself (pixel), an autoencoder (vae), a flow model
-    of its latents (latent), or an encoder of captions, by CLIP (clip)."""
+    """Model to train: a flow model of the data itself (pixel), an autoencoder (vae), a flow model
+    of its latents (latent), or a CLIP, whose caption encoder --clip uses (clip)."""
     condition: ConditionKind = "class"
-    """What a sample is asked for by: nothing, a class, or a caption (text)."""
+    """Condition of a flow model, by which samples are requested: nothing, a class, or a caption
+    (text)."""
     network: Literal["dit", "unet"] = "dit"
     """A transformer over patches, or a small U-Net of convolutions."""
     target: Target = "v"
-    """What the network predicts, the velocity or the data. For patches with many numbers, the
-    data is easier."""
+    """Prediction of the network: the velocity (v) or the data (x). For patches with many numbers,
+    the data is easier."""
     times: TimeDistribution = "logit-normal"
     """Distribution of the trained times. logit-normal visits the middle of the path more often."""
     drop_rate: float = 0.1
     """Fraction of training examples whose condition is dropped, which guidance needs.
     Higher trains the unconditional velocity more, and the conditional one less."""
     patch_size: int = 2
-    """Pixels per side of a DiT's patch. Smaller patches show more detail, but are slower."""
+    """Pixels per side of a patch, in a DiT and in the image encoder of a CLIP. Smaller patches show
+    more detail, but are slower."""
     d_model: int = 128
-    """Width of the network. Wider learns more per step, but is slower."""
+    """Width of the network, or of both encoders of a CLIP. Wider learns more per step, but is
+    slower."""
     n_layers: int = 4
-    """Blocks of a DiT. More learn more, but are slower."""
+    """Blocks of a DiT, or of each encoder of a CLIP. More learn more, but are slower."""
     n_heads: int = 4
     """Attention heads per block."""
     positions: Literal["sinusoidal", "rotary"] = "sinusoidal"
@@ -128,10 +125,19 @@ class TrainConfig(RunOptions):
             raise BadInput(f"points have no {self.stage} stage; leave --stage out")
         if self.task == "flow2d" and self.condition == "text":
             raise BadInput("points have no captions; condition must be none or class, got text")
-        if (self.task == "images") != (self.data is not None):
+        if self.task == "flow2d" and self.network != "dit":
+            raise BadInput("points have a network of their own; leave --network out")
+        if self.task not in ("emoji", "images") and self.size != 32:
+            raise BadInput(f"the size of {self.task} is fixed; leave --size out")
+        if (self.task == "images") != bool(self.data):
             raise BadInput(
                 "the task images needs --data, and only it; got task "
-                f"{self.task} and data {self.data}"
+                f"{self.task} and data {self.data!r}"
+            )
+        if self.stage == "clip" and self.micro_batch_size is not None:
+            raise BadInput(
+                "a CLIP compares all pairs of a batch, which is never split; leave "
+                "--micro-batch-size out, or choose a smaller --batch-size"
             )
         if self.clip is not None and self.condition != "text":
             raise BadInput(f"a CLIP is of no use with condition {self.condition}; leave out --clip")
@@ -190,49 +196,9 @@ def recipe(task: TaskName, stage: Stage) -> TrainConfig:
     if stage == "vae":
         return dataclasses.replace(pixel, stage="vae", batch_size=16, loop=VAE_LOOP)
     if stage == "clip":
-        return dataclasses.replace(pixel, stage="clip", patch_size=4, loop=CLIP_LOOP)
+        shape = {"patch_size": 4, "d_model": 128, "n_layers": 4, "n_heads": 4}
+        batch_size = 10 if task == "digits" else pixel.batch_size  # there are ten captions
+        return dataclasses.replace(
+            pixel, stage="clip", batch_size=batch_size, loop=CLIP_LOOP, **shape
+        )
     return dataclasses.replace(pixel, stage="latent", patch_size=2)
-
-
-def flow_model_config(
-    config: TrainConfig, shape: tuple[int, ...], prompts: Prompts | None, clip: CLIPConfig | None
-) -> FlowModelConfig:
-    """Return the config of a flow model.
-
-    Args:
-        config: the options of the run.
-        shape: shape of an example.
-        prompts: the classes or words that the model is to know.
-        clip: the trained CLIP whose caption encoder the model uses, if there is one.
-
-    Raises:
-        BadInput: the shape of the network does not fit the examples.
-    """
-    n_labels = len(prompts.names) if isinstance(prompts, LabelNames) else 0
-    captions = None
-    if isinstance(prompts, WordTokenizer):
-        captions = clip or CLIPConfig(
-            prompts.vocab_size, prompts.context, caption_tower=TowerConfig(n_layers=2)
-        )
-    if len(shape) == 1:
-        network = PointNetworkConfig(shape[0], config.d_model, config.n_layers)
-    elif config.network == "unet":
-        n_channels, size, _ = shape
-        channels = (config.d_model // 2, config.d_model)
-        network = UNetConfig(n_channels, size, channels, config.d_model)
-    else:
-        n_channels, size, _ = shape
-        network = DiTConfig(
-            n_channels=n_channels,
-            size=size,
-            patch_size=config.patch_size,
-            n_layers=config.n_layers,
-            n_heads=config.n_heads,
-            d_model=config.d_model,
-            d_ff=4 * config.d_model,
-            positions=config.positions,
-            qk_norm=config.qk_norm,
-            cross_attention=config.condition == "text",
-        )
-    is_frozen = clip is not None
-    return FlowModelConfig(network, config.target, config.condition, n_labels, captions, is_frozen)

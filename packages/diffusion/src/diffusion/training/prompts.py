@@ -1,4 +1,4 @@
-"""What a model can be asked for, as ids: names of classes, or captions of known words."""
+"""Prompts as ids: names of classes, or captions of known words."""
 
 import difflib
 import json

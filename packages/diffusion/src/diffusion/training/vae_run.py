@@ -37,7 +37,6 @@ def create_vae_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     model = VAEConfig(train_images.images.shape[1], config.latent_channels, config.stage_channels)
     draw_vae_batch(held_out.images[:1], model, 0.0, torch.Generator())  # refuses sizes that fail
     folder.clear()
-    folder.vae.unlink(missing_ok=True)  # of an earlier run of this name
     sha256 = images_sha256(train_images, held_out)
     folder.write_config(model, sha256, config.settings(), config.command)
 
@@ -67,7 +66,7 @@ def train_vae(run: TrainingRun, config: TrainConfig) -> None:
 def vae_batches(
     images: ImageSet, model: VAEConfig, config: TrainConfig, device: torch.device
 ) -> StepBatches:
-    """Return a function of the step that draws its batch."""
+    """Return a function that draws the batch of a step."""
     epochs = EpochSampler(len(images), config.batch_size, config.loop.seed)
     size = config.micro_batch_size or config.batch_size
     warmup_steps = round(WARM_UP_SHARE * config.loop.steps)
@@ -84,7 +83,7 @@ def vae_batches(
 def reconstruction_error(
     images: Float[Tensor, "N C height width"],
 ) -> Callable[[nn.Module], float]:
-    """Return the mean absolute error of a model's reconstructions."""
+    """Return a function that measures the mean absolute error of a model's reconstructions."""
 
     def validate(model: nn.Module) -> float:
         assert isinstance(model, VAE)

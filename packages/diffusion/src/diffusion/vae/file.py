@@ -22,9 +22,7 @@ def load_vae(path: Path) -> tuple[VAE, JsonObject]:
     """
     about, weights = read_weights(path, "vae")
     try:
-        config = dict(about.pop("model"))
-        config["stage_channels"] = tuple(config["stage_channels"])
-        vae = VAE(VAEConfig(**config))
+        vae = VAE(VAEConfig.from_dict(about.pop("model")))
         vae.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"{str(path)!r} is damaged: its weights do not fit its config") from error

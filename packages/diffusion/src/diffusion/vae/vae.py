@@ -7,7 +7,7 @@ that of latent diffusion (Rombach et al. 2022, appendix E.1).
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -46,6 +46,11 @@ class VAEConfig:
         stages = self.stage_channels
         if not stages or any(n < 1 or n % self.n_groups for n in stages):
             raise BadInput(f"stage_channels must be multiples of {self.n_groups}, got {stages}")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "VAEConfig":
+        """Return the config from the plain values that `dataclasses.asdict` makes of one."""
+        return cls(**{**values, "stage_channels": tuple(values["stage_channels"])})
 
     @property
     def factor(self) -> int:
