@@ -13,11 +13,11 @@ import torch
 from diffusion.data.captions import WordTokenizer
 from diffusion.model.fast import use_fast_operations
 from diffusion.model.flow_model import FlowModelConfig
-from diffusion.training.folder import DiffusionFolder, read_vae_config
+from diffusion.training.folder import DiffusionFolder
 from diffusion.training.image_model import ImageModel, load_run
 from diffusion.training.options import TrainConfig
 from diffusion.training.prompts import LabelNames, Prompts
-from diffusion.vae.vae import VAE
+from diffusion.vae.vae import VAE, VAEConfig
 from diffusion.weight_files import read_weights, write_weights
 from gpt.errors import BadInput
 from gpt.files import JsonObject
@@ -64,7 +64,7 @@ def load_image_model(path: Path, device: torch.device | None = None) -> ImageMod
         flow.load_state_dict(select_prefix(weights, "flow"))
         vae = None
         if about["vae"] is not None:
-            vae = VAE(read_vae_config(about["vae"]))
+            vae = VAE(VAEConfig.from_dict(about["vae"]))
             vae.load_state_dict(select_prefix(weights, "vae"))
             vae = vae.eval().to(device)
         shape, prompts = tuple(about["shape"]), read_prompts(about["prompts"])
