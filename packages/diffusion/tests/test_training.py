@@ -241,4 +241,6 @@ def test_one_process_and_two_learn_the_same(home, stage):
     one, two = (DiffusionFolder(home / "runs" / name).read_log() for name in ("one", "two"))
     assert len(one) == len(two) == 20
     for a, b in zip(one[:5], two[:5], strict=True):  # later, Adam amplifies the last bits
-        assert (a["loss"], a["grad_norm"]) == pytest.approx((b["loss"], b["grad_norm"]), abs=1e-5)
+        # fp32 holds seven digits, and the U-Net's first gradients have a norm of 69
+        expected = pytest.approx((b["loss"], b["grad_norm"]), abs=1e-5, rel=1e-6)
+        assert (a["loss"], a["grad_norm"]) == expected
