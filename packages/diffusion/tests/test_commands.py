@@ -10,10 +10,12 @@ from PIL import Image
 from diffusion.cli import main
 from diffusion.clip.file import load_clip
 from diffusion.data.captions import WordTokenizer
+from diffusion.flow.guidance import Guidance
 from diffusion.pretrained.export import import_diffusers
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.image_model import SamplingPlan, load_run
-from diffusion.training.model_file import load_model
+from diffusion.training.model_file import SHIPPED, load_model, shipped_model
+from diffusion.weight_files import read_weights
 from gpt.errors import BadInput
 
 CLIP = (
@@ -245,5 +247,26 @@ def test_the_demo_draws_digits_that_the_judge_reads(tmp_path, monkeypatch, capsy
     plain, guided = json.loads(capsys.readouterr().out)["rows"]
     assert plain["accuracy"] > 0.9 and plain["coverage"] > 0.6
     assert guided["accuracy"] > 0.97
-    with Image.open(tmp_path / "runs/demo/strip.png") as strip:
+    with Image.open(tmp_path / "runs/demo/digits.png") as strip:
         assert strip.height > 10 * 64
+    with Image.open(tmp_path / "runs/demo/captions.png") as strip:
+        assert strip.height > 3 * 64
+
+
+def test_the_model_that_ships_draws_captions_in_colour(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["sample", "noto red apple", "noto blue heart", "--guidance", "3"]) == 0
+    assert "2 images are in samples.png" in capsys.readouterr().err
+    model, generator = shipped_model(), torch.Generator().manual_seed(0)
+    condition = model.encode(["noto red apple", "noto blue heart"])
+    plan = SamplingPlan(guidance=Guidance(3.0))
+    apple, heart = model.to_images(model.sample(condition, plan, generator))
+    (red, _, blue), (heart_red, _, heart_blue) = apple.mean((1, 2)), heart.mean((1, 2))
+    assert red > blue + 0.1 and heart_blue > heart_red + 0.1
+
+
+def test_the_file_that_ships_is_small_and_says_how_it_was_trained():
+    assert SHIPPED.stat().st_size < 10_000_000
+    about, weights = read_weights(SHIPPED, "image-model")
+    assert about["options"]["task"] == "emoji" and about["report"]["rows"]
+    assert {weight.dtype for weight in weights.values()} == {torch.bfloat16}

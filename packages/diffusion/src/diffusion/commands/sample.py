@@ -18,7 +18,7 @@ from diffusion.display.terminal import show_images
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
 from diffusion.training.image_model import ImageModel, SamplingPlan
-from diffusion.training.model_file import load_model
+from diffusion.training.model_file import load_model, shipped_model
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
 from gpt.plots import save_figure
@@ -34,8 +34,9 @@ class SampleConfig:
     prompts: tyro.conf.Positional[tuple[str, ...]] = ()
     """Captions, or names or numbers of classes. A model with classes draws all of them if no
     prompt is given."""
-    run: Path = Path("runs/diffusion")
-    """Folder of the run whose model samples, or a file that `diffusion export` wrote."""
+    run: Annotated[Path | None, arg(help_behavior_hint="(default: the model that ships)")] = None
+    """Folder of the run whose model samples, or a file that `diffusion export` wrote. Without it,
+    the text-to-image model of emoji that ships with the package draws."""
     n: int = 1
     """Samples per prompt."""
     guidance: float = 2.0
@@ -54,10 +55,9 @@ class SampleConfig:
     strip: bool = False
     """Also write how the first samples grow out of noise, to a second file next to --out, whose
     name ends in -strip.png."""
-    out: Annotated[Path | None, arg(help_behavior_hint="(default: samples.png in the folder)")] = (
-        None
-    )
-    """Image file to write (PNG)."""
+    out: Annotated[Path | None, arg(help_behavior_hint="(default: samples.png)")] = None
+    """Image file to write (PNG). Without it, samples.png is written into the folder of the run or
+    file, or here if --run is not given."""
     seed: int = 0
     """Random seed of the noise."""
     device: str = "auto"
@@ -85,12 +85,12 @@ class SampleConfig:
 
 def run(config: SampleConfig) -> int:
     """Sample, write the images or points to a file, and show images in a terminal."""
-    model, plan = load_model(config.run, pick_device(config.device)), config.plan()
+    device, plan = pick_device(config.device), config.plan()
+    model = load_model(config.run, device) if config.run else shipped_model(device)
     names, condition = prompt_rows(model, config.prompts, config.n)
     generator = torch.Generator().manual_seed(config.seed)
     path = torch.stack([x.cpu() for x in model.trajectory(condition, plan, generator)])
-    folder = config.run.parent if config.run.is_file() else config.run
-    out = config.out or folder / "samples.png"
+    out = config.out or default_folder(config.run) / "samples.png"
     if len(model.shape) == 1:
         save_points(out, path, names, config.n)
         return 0
@@ -114,6 +114,13 @@ def run(config: SampleConfig) -> int:
         save_png(strip, trajectory_strip(steps, times))
         report_message(f"how they grew out of noise is in {shlex.quote(str(strip))}")
     return 0
+
+
+def default_folder(run: Path | None) -> Path:
+    """Return the folder for samples: that of the run or file, or here for the shipped model."""
+    if run is None:
+        return Path()
+    return run.parent if run.is_file() else run
 
 
 def save_points(out: Path, path: Float[Tensor, "n_times B 2"], names: list[str], n: int) -> None:

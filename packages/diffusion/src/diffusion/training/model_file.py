@@ -23,6 +23,9 @@ from gpt.errors import BadInput
 from gpt.files import JsonObject
 from gpt.runs.state import select_prefix
 
+SHIPPED = Path(__file__).parents[1] / "pretrained" / "emoji.safetensors"
+"""The text-to-image model of emoji that ships with the package."""
+
 
 def save_image_model(path: Path, run: Path, report: JsonObject) -> None:
     """Write the model of a run, with the options that it was trained with and a report."""
@@ -49,6 +52,11 @@ def load_model(path: Path, device: torch.device | None = None) -> ImageModel:
         BadInput: there is no such run or file.
     """
     return load_image_model(path, device) if path.is_file() else load_run(path, device)
+
+
+def shipped_model(device: torch.device | None = None) -> ImageModel:
+    """Load the text-to-image model that ships with the package: emoji in three styles."""
+    return load_image_model(SHIPPED, device)
 
 
 def load_image_model(path: Path, device: torch.device | None = None) -> ImageModel:

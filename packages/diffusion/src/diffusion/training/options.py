@@ -154,51 +154,47 @@ class TrainConfig(RunOptions):
         return recipe(self.task, self.stage)
 
 
-TEXT_LOOP = dataclasses.replace(
-    DIFFUSION_LOOP, optimizer="muon", muon_learning_rate=0.02, learning_rate=3e-3
+POINTS = TrainConfig(
+    task="flow2d",
+    condition="none",
+    batch_size=512,
+    loop=dataclasses.replace(DIFFUSION_LOOP, steps=2000),
 )
-RECIPES: dict[tuple[str, str], TrainConfig] = {
-    ("flow2d", "pixel"): TrainConfig(
-        task="flow2d",
-        condition="none",
-        batch_size=512,
-        loop=dataclasses.replace(DIFFUSION_LOOP, steps=2000),
+CAPTIONED = TrainConfig(
+    condition="text",
+    target="x",
+    patch_size=4,
+    positions="rotary",
+    qk_norm=True,
+    drop_rate=0.15,
+    loop=dataclasses.replace(
+        DIFFUSION_LOOP, steps=2000, optimizer="muon", muon_learning_rate=0.02, learning_rate=3e-3
     ),
-    **{
-        (task, "pixel"): TrainConfig(
-            task=task,
-            condition="text",
-            target="x",
-            patch_size=4,
-            d_model=192,
-            n_layers=6,
-            n_heads=6,
-            positions="rotary",
-            qk_norm=True,
-            drop_rate=0.15,
-            loop=TEXT_LOOP,
-        )
-        for task in ("shapes", "emoji", "images")
-    },
-}
-"""Defaults of a task and stage where they differ from those of digits."""
-VAE_LOOP = dataclasses.replace(DIFFUSION_LOOP, learning_rate=4e-3, beta2=0.95)
-CLIP_LOOP = dataclasses.replace(
-    DIFFUSION_LOOP, steps=1500, learning_rate=1e-3, weight_decay=0.1, ema_decay=0.0
 )
+"""Defaults for images of 32 or 64 pixels, by caption."""
+VAE_LOOP = dataclasses.replace(DIFFUSION_LOOP, steps=8000, learning_rate=4e-3, beta2=0.95)
+CLIP_LOOP = dataclasses.replace(
+    DIFFUSION_LOOP, steps=1000, learning_rate=1e-3, weight_decay=0.1, ema_decay=0.0
+)
+LATENT_LOOP = dataclasses.replace(CAPTIONED.loop, steps=7000)
 
 
 def recipe(task: TaskName, stage: Stage) -> TrainConfig:
     """Return the default options of a task and stage."""
-    pixel = RECIPES.get((task, "pixel"), TrainConfig())
-    if task == "flow2d" or stage == "pixel":
-        return pixel
+    if task == "flow2d":
+        return POINTS
+    digits = task == "digits"  # 8 x 8 pixels and ten captions
+    base = dataclasses.replace(TrainConfig() if digits else CAPTIONED, task=task, stage=stage)
     if stage == "vae":
-        return dataclasses.replace(pixel, stage="vae", batch_size=16, loop=VAE_LOOP)
+        channels = (32, 64, 64) if digits else (16, 32, 64)
+        return dataclasses.replace(base, batch_size=16, stage_channels=channels, loop=VAE_LOOP)
     if stage == "clip":
-        shape = {"patch_size": 4, "d_model": 128, "n_layers": 4, "n_heads": 4}
-        batch_size = 10 if task == "digits" else pixel.batch_size  # there are ten captions
+        batch_size, patch_size = (10, 4) if digits else (128, 8)
         return dataclasses.replace(
-            pixel, stage="clip", batch_size=batch_size, loop=CLIP_LOOP, **shape
+            base, batch_size=batch_size, patch_size=patch_size, loop=CLIP_LOOP
         )
-    return dataclasses.replace(pixel, stage="latent", patch_size=2)
+    if stage == "latent" and not digits:
+        return dataclasses.replace(
+            base, patch_size=2, d_model=160, n_layers=6, n_heads=5, loop=LATENT_LOOP
+        )
+    return base
