@@ -15,6 +15,7 @@ import torch
 
 from diffusion.cli import main
 from diffusion.clip.config import TowerConfig
+from diffusion.data.emoji import STYLES
 from diffusion.flow.loss import flow_loss
 from diffusion.flow.mixture import ring, velocity_error
 from diffusion.training.batches import flow_batches, flow_validation
@@ -22,6 +23,7 @@ from diffusion.training.clip_run import create_clip_run
 from diffusion.training.examples import load_examples
 from diffusion.training.flow_run import flow_model_config, load_flow_model
 from diffusion.training.folder import DiffusionFolder
+from diffusion.training.images import load_task_images
 from diffusion.training.options import TrainConfig
 from diffusion.vae.vae import VAE, VAEConfig
 from diffusion.weight_files import read_weights
@@ -199,6 +201,20 @@ def test_the_checksum_of_latents_is_that_of_their_images():
     assert latents.train.x.shape[1:] == (2, 4, 4)
     assert latents.sha256 == images.sha256
     assert load_examples(TrainConfig(condition="none"), vae).sha256 != images.sha256
+
+
+def test_some_copies_of_emoji_have_only_a_name_or_a_style_as_caption():
+    config = TrainConfig(task="emoji", n_names=4, copies=8)
+    train, held_out = load_task_images(config)
+    assert all(caption.split()[0] in STYLES for caption in held_out.captions)
+    n = len(train) // 8
+    copies = [train.captions[i * n : (i + 1) * n] for i in range(8)]
+    for whole, name, style in zip(copies[0], copies[3], copies[7], strict=True):
+        assert whole == f"{style} {name}" and style in STYLES
+    assert all(copies[i] == copies[0] for i in (1, 2, 4, 5, 6))
+    # "fluent" as a caption would make wrong negatives of a CLIP's batch
+    clip, _ = load_task_images(dataclasses.replace(config, stage="clip"))
+    assert clip.captions == copies[0] * 8 and torch.equal(clip.images, train.images)
 
 
 def test_the_towers_of_a_clip_have_the_shape_of_the_options(home):

@@ -62,7 +62,7 @@ def flow_model_config(
     captions = None
     if isinstance(prompts, WordTokenizer):
         captions = clip or CLIPConfig(
-            prompts.vocab_size, prompts.context, caption_tower=TowerConfig(n_layers=2)
+            prompts.vocab_size, prompts.context, caption_tower=TowerConfig(n_layers=1)
         )
     if len(shape) == 1:
         network = PointNetworkConfig(shape[0], config.d_model, config.n_layers)

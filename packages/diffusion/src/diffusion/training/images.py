@@ -2,12 +2,13 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import torch
 
 from diffusion.data.augmentation import augment, may_flip
 from diffusion.data.digits import digits
-from diffusion.data.emoji import STYLES, clear_names, emoji, split_pairs
+from diffusion.data.emoji import STYLES, EmojiSet, clear_names, emoji, split_pairs
 from diffusion.data.image_set import ImageSet
 from diffusion.data.shape_split import split_shapes
 from diffusion.data.shapes import shapes
@@ -52,15 +53,27 @@ def load_emoji(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
 
     At 64 pixels there is one style, so every tenth drawing is held out instead.
     """
-    styles = STYLES if config.size == 32 else STYLES[:1]
-    drawings = emoji(styles, config.size, clear_names(config.n_names))
-    if len(styles) > 1:
-        train, held_out = split_pairs(drawings)
-    else:
+    if config.size == 64:
+        drawings = emoji(STYLES[:1], 64, clear_names(config.n_names))
         rows = range(len(drawings))
         train = drawings.select([row for row in rows if row % 10])
-        held_out = drawings.select(rows[::10])
-    return add_copies(train, config.copies, MAX_SHIFT[config.size]), held_out
+        return add_copies(train, config.copies, MAX_SHIFT[64]), drawings.select(rows[::10])
+    train, held_out = split_pairs(emoji(STYLES, 32, clear_names(config.n_names)))
+    copies = add_copies(train, config.copies, MAX_SHIFT[32])
+    if config.stage == "clip":  # a caption such as "fluent" would be wrong for too many images
+        return copies, held_out
+    return replace(copies, captions=partial_captions(train, config.copies)), held_out
+
+
+def partial_captions(drawings: EmojiSet, n_copies: int) -> list[str]:
+    """Return the captions of all copies; one in eight is only the name, one only the style.
+
+    So each word also gets a meaning of its own, which pairs that training never shows need.
+    """
+    partial = {3: drawings.names, 7: drawings.styles}
+    return [
+        caption for copy in range(n_copies) for caption in partial.get(copy % 8, drawings.captions)
+    ]
 
 
 def add_copies(images: ImageSet, n: int, max_shift: int) -> ImageSet:
