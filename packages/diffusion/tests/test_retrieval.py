@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from diffusion.metrics.retrieval import name_scores, nearer_to_truth, ranks, top_k
+from diffusion.metrics.retrieval import farther_others, most_like_truth, name_scores, ranks, top_k
 from gpt.errors import BadInput
 
 
@@ -47,10 +47,14 @@ def test_random_features_are_at_chance():
     assert top_k(found, 5).share == pytest.approx(0.5, abs=0.05)
 
 
-def test_nearer_to_the_truth_by_hand():
+def test_distances_to_the_truth_by_hand():
     samples = torch.tensor([[0.0], [0.0], [0.0]])
-    truth, decoy = torch.tensor([[1.0], [-2.0], [1.0]]), torch.tensor([[2.0], [1.0], [-1.0]])
-    assert nearer_to_truth(samples, truth, decoy) == (1, 3)  # the last is a tie
+    truth = torch.tensor([[1.0], [-2.0], [1.0]])
+    others = torch.tensor([[[3.0], [2.0]], [[1.0], [-1.0]], [[-1.0], [9.0]]])
+    # the sample is 1, 2 and 1 away from the truth, the others 2 1, 3 1 and 2 8; ties count against
+    assert farther_others(samples, truth, others).tolist() == [0.5, 0.5, 1]
+    # and 1, 2 and 1 away against 2, 1 and 1 for the nearest other
+    assert most_like_truth(samples, truth, others) == (1, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Measures of generated emoji, which captions request by name and style.
 
-The judge learned names from real drawings only, and is not the CLIP whose encoder the model may
-use. Pairs of name and style that training never shows have a true drawing to compare with: the
-sample should be nearer to it than to the same name in another style.
+The judges learned from real drawings only, and are not the CLIP whose encoder the model may use:
+one tells names apart, one drawings. Pairs of name and style that training never shows have a true
+drawing to compare with: the sample should be nearer to it than the same name in another style is.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from diffusion.data.augmentation import augment
 from diffusion.data.emoji import EmojiSet
 from diffusion.metrics.copies import augmentation_copies
 from diffusion.metrics.name_judge import train_judge
-from diffusion.metrics.retrieval import name_scores, nearer_to_truth, ranks, top_k
+from diffusion.metrics.retrieval import farther_others, most_like_truth, name_scores, ranks, top_k
 from gpt.errors import BadInput
 from gpt.evaluation.intervals import Interval, wilson_interval
 
@@ -33,15 +33,18 @@ class EmojiScores:
 
     judge: Interval
     """Augmented real drawings whose name the judge ranks first."""
-    seen_top1: Interval
+    seen_name_top1: Interval
     """Samples of training pairs whose name the judge ranks first."""
-    held_out_top10: Interval
-    """Samples of held-out pairs whose true drawing is among the ten nearest of all drawings."""
     held_out_name_top1: Interval
     """Samples of held-out pairs whose name the judge ranks first."""
-    nearer_to_truth: Interval
-    """Samples of held-out pairs that are nearer to the true drawing than to the same name in the
-    nearest other style; chance is one half for two drawings."""
+    held_out_drawing_top10: Interval
+    """Samples of held-out pairs whose true drawing is among the ten nearest of all drawings."""
+    nearer_than_other_styles: Interval
+    """Share of a held-out name's other drawings that are farther from the true drawing than the
+    sample is. A drawing in another style has about one half."""
+    right_style: Interval
+    """Samples of held-out pairs that are nearer to the true drawing than to the name's others;
+    chance is one third with three styles."""
     copies: Interval
     """Samples of training pairs nearer to a training drawing than its own augmentations are."""
 
@@ -51,7 +54,7 @@ class EmojiScores:
 
 
 class EmojiEvaluator:
-    """The judge, trained once on real drawings, and the pairs that samples are drawn for."""
+    """The judges, trained once on real drawings, and the pairs that samples are drawn for."""
 
     def __init__(self, train: EmojiSet, held_out: EmojiSet, judge_steps: int = 1200) -> None:
         if len(set(train.styles)) < 2:
@@ -61,7 +64,10 @@ class EmojiEvaluator:
         self.images = torch.cat([train.images, held_out.images])
         self.ids = torch.cat([self.name_ids(train), self.name_ids(held_out)])
         generator = torch.Generator().manual_seed(0)
-        self.judge = train_judge(self.images, self.ids, change, generator, judge_steps)
+        self.name_judge = train_judge(self.images, self.ids, change, generator, judge_steps)
+        # a judge of names has learned to ignore the style, so distances are measured by another
+        drawings = torch.arange(len(self.images))
+        self.drawing_judge = train_judge(self.images, drawings, change, generator, judge_steps)
 
     def name_ids(self, drawings: EmojiSet) -> Int[Tensor, " N"]:
         """Return the number of each drawing's name."""
@@ -71,34 +77,33 @@ class EmojiEvaluator:
         """Draw every training and every held-out pair once, and measure the samples."""
         seen, unseen = draw(self.train.captions), draw(self.held_out.captions)
         generator = torch.Generator().manual_seed(1)
-        real_ranks = self.judge.rank_names(change(self.images, generator), self.ids)
-        features = self.judge.features(unseen)
-        drawings = self.judge.features(self.images)
-        rows = torch.arange(len(self.train), len(self.images))
-        drawing_scores = name_scores(features, drawings, torch.arange(len(drawings)), len(drawings))
+        real_ranks = self.name_judge.rank_names(change(self.images, generator), self.ids)
+        seen_ranks = self.name_judge.rank_names(seen, self.name_ids(self.train))
+        unseen_ranks = self.name_judge.rank_names(unseen, self.name_ids(self.held_out))
         copies = augmentation_copies(
             seen, self.train.images, self.held_out.images, change, generator
         ).samples
-        truth, decoy = drawings[rows], self.decoys(features, drawings)
+        samples = self.drawing_judge.features(unseen)
+        drawings = self.drawing_judge.features(self.images)
+        rows = torch.arange(len(self.train), len(self.images))
+        scores = name_scores(samples, drawings, torch.arange(len(drawings)), len(drawings))
+        truth, others = drawings[rows], drawings[self.other_styles(rows)]
+        nearer = farther_others(samples, truth, others).mean().item()
         return EmojiScores(
             judge=rate(*top_k(real_ranks, 1)),
-            seen_top1=rate(*top_k(self.judge.rank_names(seen, self.name_ids(self.train)), 1)),
-            held_out_top10=rate(*top_k(ranks(drawing_scores, rows), K)),
-            held_out_name_top1=rate(
-                *top_k(self.judge.rank_names(unseen, self.name_ids(self.held_out)), 1)
-            ),
-            nearer_to_truth=rate(*nearer_to_truth(features, truth, decoy)),
+            seen_name_top1=rate(*top_k(seen_ranks, 1)),
+            held_out_name_top1=rate(*top_k(unseen_ranks, 1)),
+            held_out_drawing_top10=rate(*top_k(ranks(scores, rows), K)),
+            nearer_than_other_styles=wilson_interval(nearer, len(unseen)),
+            right_style=rate(*most_like_truth(samples, truth, others)),
             copies=wilson_interval(copies, len(seen)),
         )
 
-    def decoys(
-        self, features: Float[Tensor, "N D"], drawings: Float[Tensor, "M D"]
-    ) -> Float[Tensor, "N D"]:
-        """Return, for each held-out sample, the nearest drawing of its name in another style."""
-        distances = torch.cdist(features, drawings)
-        own_name = self.name_ids(self.held_out)[:, None] == self.ids
-        own_name[:, len(self.train) :] &= ~torch.eye(len(self.held_out), dtype=torch.bool)
-        return drawings[distances.masked_fill(~own_name, torch.inf).argmin(dim=1)]
+    def other_styles(self, rows: Int[Tensor, " N"]) -> Int[Tensor, "N S"]:
+        """Return the rows of each drawing's name in its other styles."""
+        same_name = self.ids[rows, None] == self.ids
+        same_name[torch.arange(len(rows)), rows] = False
+        return same_name.nonzero()[:, 1].reshape(len(rows), -1)
 
 
 def change(images: Float[Tensor, "B C height width"], generator: torch.Generator) -> Tensor:

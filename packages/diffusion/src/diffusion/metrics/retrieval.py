@@ -71,14 +71,26 @@ def top_k(found: Int[Tensor, " B"], k: int) -> TopK:
     return TopK(int((found <= k).sum()), len(found))
 
 
-def nearer_to_truth(
-    samples: Float[Tensor, "B D"], truth: Float[Tensor, "B D"], decoy: Float[Tensor, "B D"]
-) -> TopK:
-    """Count samples whose features are nearer to the true drawing's than to a decoy's.
+def farther_others(
+    samples: Float[Tensor, "B D"], truth: Float[Tensor, "B D"], others: Float[Tensor, "B S D"]
+) -> Float[Tensor, " B"]:
+    """Return, for each sample, the share of other drawings that are farther from the truth than it.
 
-    For a held-out pair of name and style, the truth is the drawing itself, and the decoy is the
-    same name in another style. A tie counts against us; chance is one half.
+    A sample as far from the truth as another drawing of the same thing usually is has one half. A
+    tie counts against the sample.
     """
-    check_rows(1, samples=samples, truth=truth, decoy=decoy)
-    nearer = (samples - truth).norm(dim=-1) < (samples - decoy).norm(dim=-1)
-    return TopK(int(nearer.sum()), len(samples))
+    check_rows(1, samples=samples, truth=truth)
+    distances = (others - truth[:, None]).norm(dim=-1)
+    return (distances > (samples - truth).norm(dim=-1)[:, None]).float().mean(dim=1)
+
+
+def most_like_truth(
+    samples: Float[Tensor, "B D"], truth: Float[Tensor, "B D"], others: Float[Tensor, "B S D"]
+) -> TopK:
+    """Count samples that are nearer to the truth than to every one of its S other drawings.
+
+    A tie counts against the sample; chance is 1 / (S + 1).
+    """
+    check_rows(1, samples=samples, truth=truth)
+    nearest_other = (others - samples[:, None]).norm(dim=-1).amin(dim=1)
+    return TopK(int(((samples - truth).norm(dim=-1) < nearest_other).sum()), len(samples))
