@@ -2,8 +2,9 @@ r"""The time as a vector: sines and cosines at many frequencies, then two linear
 
     features(t) = [cos(1000 t f_i), sin(1000 t f_i)],   f_i = 10000^(-i / (F/2 - 1))
 
-as in DiT (Peebles and Xie 2023). Without the factor of 1000, a time between 0 and 1 would hardly
-change the waves of low frequency, and the network could not tell two times apart.
+as in DiT (Peebles and Xie 2023). The frequencies, from 1 down to 1/10000, were made for step
+numbers of 0 to 1000. A time between 0 and 1 would move only the fastest waves, so it is multiplied
+by 1000. That is a convention, which pretrained models depend on. A model can learn without it.
 """
 
 import math
