@@ -121,6 +121,7 @@ def test_the_path_of_a_latent_has_one_colour_scale_above_the_images_of_its_times
 
 NAN = torch.tensor(torch.nan)
 IMAGE = torch.zeros(3, 8, 8)
+TWO_IMAGES = torch.zeros(1, 2, 3, 8, 8)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ IMAGE = torch.zeros(3, 8, 8)
         (lambda: attention_figure(IMAGE, NAN.expand(1, 4, 4), ["a"]), "maps holds NaN"),
         (lambda: latent_figure(NAN.expand(4, 8, 8), IMAGE), "latents holds NaN"),
         (
-            lambda: latent_path_figure(torch.rand(2, 4, 4), IMAGE.expand(1, 2, -1, -1, -1), [1.0], "a"),
+            lambda: latent_path_figure(torch.rand(2, 4, 4), TWO_IMAGES, [1.0], "a"),
             "1 rows of images at 2 times got 0 names of rows, 1 times and 2 maps",
         ),
         (
