@@ -8,6 +8,7 @@ from diffusion.display.image_figures import (
     guidance_figure,
     interpolation_figure,
     latent_figure,
+    latent_path_figure,
 )
 from gpt.errors import BadInput
 from gpt.plots import save_figure
@@ -44,7 +45,12 @@ def latents():
     return latent_figure(torch.randn(4, 8, 8), torch.zeros(3, 32, 32))
 
 
-ALL = [trajectories, times, errors, guidance, interpolation, attention, latents]
+def latent_path():
+    names = ["latent", "decoded", "guess"]
+    return latent_path_figure(torch.rand(2, 4, 4), torch.zeros(2, 2, 3, 8, 8), [1.0, 0.0], names)
+
+
+ALL = [trajectories, times, errors, guidance, interpolation, attention, latents, latent_path]
 
 
 def texts(figure):
@@ -102,8 +108,20 @@ def test_latent_channels_say_their_mean_and_deviation_on_one_scale():
     assert scales == {(-4, 4)}
 
 
+def test_the_path_of_a_latent_has_one_colour_scale_above_the_images_of_its_times():
+    latents = torch.stack([torch.full((2, 2), 3.0), torch.full((2, 2), -1.0)])
+    images = torch.arange(2.0).reshape(1, 2, 1, 1, 1).expand(-1, -1, 3, 4, 4) / 127.5 - 1
+    figure = latent_path_figure(latents, images, [1.0, 0.25], ["channel 0", "decoded"])
+    maps = [axes.images[0] for axes in figure.axes[:2]]
+    assert [(each.norm.vmin, each.norm.vmax) for each in maps] == [(-3, 3)] * 2
+    assert [each.get_array()[0, 0] for each in maps] == [3, -1]
+    assert [int(axes.images[0].get_array()[0, 0, 0]) for axes in figure.axes[2:]] == [0, 1]
+    assert texts(figure) == {"t = 1.00", "t = 0.25", "channel 0", "decoded"}
+
+
 NAN = torch.tensor(torch.nan)
 IMAGE = torch.zeros(3, 8, 8)
+TWO_IMAGES = torch.zeros(1, 2, 3, 8, 8)
 
 
 @pytest.mark.parametrize(
@@ -122,6 +140,14 @@ IMAGE = torch.zeros(3, 8, 8)
         (lambda: attention_figure(IMAGE, torch.rand(2, 4, 4), ["a"]), "2 attention maps got 1"),
         (lambda: attention_figure(IMAGE, NAN.expand(1, 4, 4), ["a"]), "maps holds NaN"),
         (lambda: latent_figure(NAN.expand(4, 8, 8), IMAGE), "latents holds NaN"),
+        (
+            lambda: latent_path_figure(torch.rand(2, 4, 4), TWO_IMAGES, [1.0], "a"),
+            "1 rows of images at 2 times got 0 names of rows, 1 times and 2 maps",
+        ),
+        (
+            lambda: latent_path_figure(NAN.expand(1, 4, 4), IMAGE[None, None], [1.0], "ab"),
+            "latents holds NaN",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_drawn_is_refused(draw, message):

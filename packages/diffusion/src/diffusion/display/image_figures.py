@@ -1,4 +1,4 @@
-"""Figures made of images: guidance, attention over an image, latent channels, interpolations."""
+"""Figures made of images: guidance, attention over an image, latents, interpolations."""
 
 from collections.abc import Sequence
 
@@ -132,6 +132,45 @@ def latent_figure(
         axes.set_xlabel(f"mean {float(values.mean()):z.1f}, sd {values.std():.1f}", fontsize=9)
     colours = ScalarMappable(scale, "RdBu_r")
     figure.colorbar(colours, ax=cells, label="value of the latent", shrink=0.8)
+    return figure
+
+
+def latent_path_figure(
+    latents: Float[Tensor, "n_times rows columns"],
+    images: Float[Tensor, "n_rows n_times C height width"],
+    times: Sequence[float],
+    row_names: Sequence[str],
+) -> Figure:
+    """Draw one latent channel at several times, and rows of images of the same times below.
+
+    The maps share one colour scale, so that they can be compared; the first name is theirs.
+
+    Raises:
+        BadInput: there are not as many times or names as columns or rows, or a latent is not
+            finite.
+    """
+    n_rows, n_times = images.shape[:2]
+    counts = [len(row_names) - 1, len(times), len(latents)]
+    if counts != [n_rows, n_times, n_times]:
+        raise BadInput(
+            f"{n_rows} rows of images at {n_times} times got {counts[0]} names of rows, "
+            f"{counts[1]} times and {counts[2]} maps"
+        )
+    check_finite(latents=latents)
+    size = (1.3 + CELL * n_times, 0.5 + CELL * (1 + n_rows))
+    figure = Figure(figsize=size, layout="constrained")
+    cells = figure.subplots(1 + n_rows, n_times, squeeze=False)
+    most = latents.abs().max().item()
+    for axes, values, t in zip(cells[0], latents.detach().cpu().numpy(), times, strict=True):
+        axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most)
+        axes.set_title(f"t = {t:.2f}", fontsize=9)
+    pixels = to_pixels(rearrange(images, "r k c h w -> (r k) c h w"))
+    for axes, image in zip(cells[1:].flat, pixels, strict=True):
+        axes.imshow(image, interpolation="nearest")
+    for axes, name in zip(cells[:, 0], row_names, strict=True):
+        axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    for axes in cells.flat:
+        hide_axes(axes)
     return figure
 
 
