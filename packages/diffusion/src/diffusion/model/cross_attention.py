@@ -24,6 +24,15 @@ class CrossAttention(nn.Module):
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
 
+    def project(
+        self, x: Float[Tensor, "B N D"], words: Float[Tensor, "B T D"]
+    ) -> tuple[Float[Tensor, "B H N K"], Float[Tensor, "B H T K"], Float[Tensor, "B H T K"]]:
+        """Project patches to queries, and words to keys and values."""
+        q = rearrange(self.queries(self.norm(x)), "B N (H K) -> B H N K", H=self.n_heads)
+        pairs = self.keys_and_values(words)
+        k, v = rearrange(pairs, "B T (two H K) -> two B H T K", two=2, H=self.n_heads)
+        return q, k, v
+
     def forward(
         self,
         x: Float[Tensor, "B N D"],
@@ -31,7 +40,5 @@ class CrossAttention(nn.Module):
         mask: Bool[Tensor, "B 1 1 T"] | None = None,
     ) -> Float[Tensor, "B N D"]:
         """Return each patch's weighted mean of the words' values."""
-        q = rearrange(self.queries(self.norm(x)), "B N (H K) -> B H N K", H=self.n_heads)
-        pairs = self.keys_and_values(words)
-        k, v = rearrange(pairs, "B T (two H K) -> two B H T K", two=2, H=self.n_heads)
+        q, k, v = self.project(x, words)
         return self.output(rearrange(full_attention(q, k, v, mask), "B H N K -> B N (H K)"))

@@ -107,15 +107,21 @@ class DiTBlock(nn.Module):
     ) -> Float[Tensor, "B N D"]:
         """Add the output of each layer, times its gate, to the residual stream."""
         m = BlockModulation(*self.modulation(condition.vector))
-        attended = self.attention(
-            self.modulate(x, m.attention_shift, m.attention_scale),
-            lambda q_and_k: rotate(self.qk_norm(q_and_k)),
-        )
-        x = x + m.attention_gate * attended
+        x = self.mix_patches(x, m, rotate)
         if self.cross_attention is not None and condition.words is not None:
             x = x + self.cross_attention(x, condition.words, condition.mask)
         h = self.modulate(x, m.mlp_shift, m.mlp_scale, self.mlp_norm_eps)
         return x + m.mlp_gate * self.mlp(h)
+
+    def mix_patches(
+        self, x: Float[Tensor, "B N D"], m: BlockModulation, rotate: Rotate
+    ) -> Float[Tensor, "B N D"]:
+        """Add what each patch reads from all patches, times the gate."""
+        attended = self.attention(
+            self.modulate(x, m.attention_shift, m.attention_scale),
+            lambda q_and_k: rotate(self.qk_norm(q_and_k)),
+        )
+        return x + m.attention_gate * attended
 
 
 class DiT(nn.Module):
@@ -146,8 +152,13 @@ class DiT(nn.Module):
         ids: Int[Tensor, "B T"],
     ) -> Float[Tensor, "B C height width"]:
         """Predict the target at every pixel (see `flow_model`)."""
+        return self.predict(x, t, self.condition(ids))
+
+    def predict(
+        self, x: Float[Tensor, "B C height width"], t: Float[Tensor, " B"], condition: Condition
+    ) -> Float[Tensor, "B C height width"]:
+        """Predict for a condition that is already encoded, such as a mix of two captions."""
         config = self.config
-        condition = self.condition(ids)
         condition = condition._replace(vector=condition.vector + self.time(t))
         h = self.positions(self.patches(patchify(x, config.patch_size)))  # B N D
         for block in self.blocks:

@@ -1,0 +1,71 @@
+"""Attention maps: from which words each patch reads, in every block of a DiT.
+
+Torch's attention kernel does not return its weights, so the blocks are run once more and the
+weights are computed from their queries and keys. Maps of a word's weight over the image were made
+popular by Hertz et al. 2022, "Prompt-to-Prompt Image Editing with Cross Attention Control".
+"""
+
+import math
+from collections.abc import Iterable
+from typing import Any, cast
+
+import torch
+from einops import reduce
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from diffusion.model.dit import DiT
+from diffusion.model.flow_model import FlowModel
+from diffusion.model.modulation import BlockModulation
+from diffusion.model.patches import patchify
+from gpt.errors import BadInput
+from gpt.model.attention import attention_weights
+
+
+@torch.no_grad()
+def cross_attention_weights(
+    model: FlowModel,
+    x_t: Float[Tensor, "B C height width"],
+    t: Float[Tensor, " B"],
+    ids: Int[Tensor, "B T"],
+) -> Float[Tensor, "n_layers B H N T"]:
+    """Return the attention weight of each word for each patch, by block and head.
+
+    The weights of a patch sum to 1 over the words; padding has 0.
+
+    Raises:
+        BadInput: the network has no cross-attention.
+    """
+    network = model.network
+    if not isinstance(network, DiT) or not network.config.cross_attention:
+        raise BadInput(
+            "attention maps need a DiT with cross-attention, which `diffusion train "
+            f"--condition text` builds; this network is a {type(network).__name__} without it"
+        )
+    condition = network.condition(ids)
+    condition = condition._replace(vector=condition.vector + network.time(t))
+    h = network.positions(network.patches(patchify(x_t, network.config.patch_size)))  # B N D
+    weights, blocks = [], cast(Iterable[Any], network.blocks)
+    for block in blocks:
+        m = BlockModulation(*block.modulation(condition.vector))
+        mixed = block.mix_patches(h, m, network.rotation)
+        q, k, _ = block.cross_attention.project(mixed, condition.words)
+        weights.append(attention_weights(q, k, condition.mask))  # B H N T
+        h = block(h, condition, network.rotation)
+    return torch.stack(weights)
+
+
+def word_maps(
+    model: FlowModel,
+    x_t: Float[Tensor, "B C height width"],
+    t: Float[Tensor, " B"],
+    ids: Int[Tensor, "B T"],
+) -> Float[Tensor, "B T rows columns"]:
+    """Return a map per word over the patches of the image: the mean over blocks and heads.
+
+    Raises:
+        BadInput: the network has no cross-attention.
+    """
+    weights = cross_attention_weights(model, x_t, t, ids)
+    pattern = "n_layers B H (rows columns) T -> B T rows columns"
+    return reduce(weights, pattern, "mean", rows=math.isqrt(weights.shape[3]))
