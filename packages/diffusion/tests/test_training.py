@@ -27,7 +27,7 @@ from diffusion.training.images import load_task_images
 from diffusion.training.options import TrainConfig
 from diffusion.vae.vae import VAE, VAEConfig
 from diffusion.weight_files import read_weights
-from gpt.runs.checkpoints import checkpoint_files, newest_checkpoint
+from gpt.runs.checkpoints import Checkpoint, checkpoint_files, newest_checkpoint, save_checkpoint
 from gpt.training.config import LoopConfig
 from gpt.training.loop import train
 
@@ -234,6 +234,16 @@ def test_a_unet_and_a_network_that_predicts_the_data_are_trained(home):
     assert type(model.network).__name__ == "UNet"
     assert model.target == "x"
     assert (home / "runs/unet/loss.png").stat().st_size > 1000
+
+
+def test_a_flow_model_is_that_of_the_last_step_and_not_of_the_lowest_loss(home):
+    assert main(f"{SMALL} --steps 2 --save-every 1 --name last".split()) == 0
+    folder = DiffusionFolder(home / "runs/last")
+    checkpoint, _ = newest_checkpoint(folder.checkpoints)
+    later = {name: tensor + 1 for name, tensor in checkpoint.tensors.items()}
+    save_checkpoint(folder.checkpoints, 3, Checkpoint(later, checkpoint.values | {"best_step": 2}))
+    for name, weight in load_flow_model(folder).state_dict().items():
+        assert torch.equal(weight, later[f"model.{name}"])
 
 
 @pytest.mark.slow

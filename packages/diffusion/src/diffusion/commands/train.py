@@ -41,7 +41,9 @@ def report_finished_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     records, path = folder.read_log(), shlex.quote(str(folder.path))
     save_loss_plot(folder.path / "loss.png", records, {})
     validations = [each["validation"] for each in records if each["validation"] is not None]
-    report = {"run": str(folder.path), "validation_loss": min(validations)}
+    keeps_best = config.stage in ("vae", "clip")  # a flow model is kept as it is at the end
+    loss = min(validations) if keeps_best else validations[-1]
+    report = {"run": str(folder.path), "validation_loss": loss}
     next_command = f"sample from it: diffusion sample --run {path}"
     if config.stage == "vae":
         quality = finish_vae(folder, config)

@@ -21,7 +21,7 @@ from diffusion.training.folder import DiffusionFolder
 from diffusion.training.options import TrainConfig
 from diffusion.training.prompts import LabelNames, Prompts
 from diffusion.vae.file import load_vae, save_vae
-from gpt.runs.checkpoints import best_checkpoint
+from gpt.runs.checkpoints import last_checkpoint
 from gpt.runs.state import load_weights, select_prefix
 from gpt.runs.training_run import TrainingRun
 from gpt.training.loop import train
@@ -124,8 +124,11 @@ def train_flow_model(run: TrainingRun, config: TrainConfig) -> None:
 
 
 def load_flow_model(folder: DiffusionFolder, device: torch.device | None = None) -> FlowModel:
-    """Load the flow model of a run at its lowest validation loss."""
+    """Load the flow model of a run as it was at the last checkpoint.
+
+    Not at the lowest validation loss: samples still improve when the loss on held-out images rises.
+    """
     model = build_flow_model(folder)
-    checkpoint = best_checkpoint(folder.checkpoints)
+    checkpoint = last_checkpoint(folder.checkpoints)
     load_weights(model, select_prefix(checkpoint.tensors, "model"))
     return model.to(device).eval()

@@ -110,16 +110,25 @@ def newest_checkpoint(folder: Path) -> tuple[Checkpoint, list[str]] | None:
     return None
 
 
+def last_checkpoint(folder: Path) -> Checkpoint:
+    """Return the newest intact checkpoint.
+
+    Raises:
+        BadInput: there is none.
+    """
+    found = newest_checkpoint(folder)
+    if found is None:
+        raise BadInput(f"there is no checkpoint in {str(folder)!r}; train for at least one step")
+    return found[0]
+
+
 def best_checkpoint(folder: Path) -> Checkpoint:
     """Return the checkpoint with the lowest validation loss, or the newest if it is damaged.
 
     Raises:
         BadInput: there is no intact checkpoint.
     """
-    found = newest_checkpoint(folder)
-    if found is None:
-        raise BadInput(f"there is no checkpoint in {str(folder)!r}; train for at least one step")
-    newest, _ = found
+    newest = last_checkpoint(folder)
     try:
         return read_checkpoint(checkpoint_path(folder, newest.values["best_step"]))
     except (DamagedCheckpoint, FileNotFoundError):
