@@ -5,12 +5,7 @@ import torch
 from torch import nn
 
 from diffusion.flow.guidance import Guidance, GuidedVelocity
-from diffusion.model.conditions import (
-    CaptionCondition,
-    LabelCondition,
-    NoCondition,
-    mix_conditions,
-)
+from diffusion.model.conditions import CaptionCondition, LabelCondition, NoCondition
 from diffusion.model.dit import DiT, DiTConfig
 from diffusion.model.flow_model import FlowModel
 
@@ -106,34 +101,3 @@ def test_guidance_0_and_1_give_the_null_condition_and_the_condition(condition, i
     torch.testing.assert_close(found[1.0], conditional)
     torch.testing.assert_close(found[2.0], 2 * conditional - unconditional, atol=1e-5, rtol=1e-5)
     assert ((found[0.0] - found[1.0]).abs() > 1e-3).float().mean() > 0.9
-
-
-def test_a_mix_has_the_means_of_vectors_and_of_words_that_both_captions_have():
-    condition = caption_condition()
-    long, short = (condition(CAPTIONS[row : row + 1]) for row in (0, 1))
-    mixed = mix_conditions(long, short, 0.25)
-    torch.testing.assert_close(mixed.vector, 0.75 * long.vector + 0.25 * short.vector)
-    first_words = 0.75 * long.words[:, 0] + 0.25 * short.words[:, 0]
-    torch.testing.assert_close(mixed.words[:, 0], first_words)
-    assert torch.equal(mixed.words[:, 1:], long.words[:, 1:])
-    assert torch.equal(mixed.mask, long.mask)
-    assert torch.equal(mix_conditions(long, short, 0.75).mask, short.mask)
-
-
-def test_weights_0_and_1_of_a_mix_give_the_output_of_each_caption():
-    model = random_model(caption_condition())
-    x, t = torch.randn(1, 1, 8, 8), torch.rand(1)
-    long, short = (model.condition(CAPTIONS[row : row + 1]) for row in (0, 1))
-    for weight, row in ((0.0, 0), (1.0, 1)):
-        found = model.predict(x, t, mix_conditions(long, short, weight))
-        torch.testing.assert_close(found, model(x, t, CAPTIONS[row : row + 1]))
-    half = model.predict(x, t, mix_conditions(long, short, 0.5))
-    assert not torch.isclose(half, model(x, t, CAPTIONS[:1])).all()
-
-
-def test_labels_mix_by_their_vectors():
-    table = LabelCondition(10, 16)
-    first, second = table(torch.tensor([[3]])), table(torch.tensor([[7]]))
-    mixed = mix_conditions(first, second, 0.5)
-    torch.testing.assert_close(mixed.vector, (first.vector + second.vector) / 2)
-    assert mixed.words is None

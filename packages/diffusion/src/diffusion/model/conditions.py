@@ -8,7 +8,6 @@ of padding only.
 from typing import NamedTuple
 
 import torch
-from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
@@ -22,25 +21,6 @@ class Condition(NamedTuple):
     """A vector per word of the caption, for cross-attention."""
     mask: Bool[Tensor, "B 1 1 T"] | None = None
     """False where the caption is padded."""
-
-
-def mix_conditions(first: Condition, second: Condition, weight: float) -> Condition:
-    """Mix the vectors, and the words at equal positions; weight 0 is the first, 1 the second.
-
-    A caption may be longer than the other. Its further words are kept while its weight is larger,
-    because padding has no word to mix them with.
-    """
-    is_first = weight < 0.5
-    mixed = (first if is_first else second)._replace(
-        vector=torch.lerp(first.vector, second.vector, weight)
-    )
-    if first.words is None or second.words is None or first.mask is None or second.mask is None:
-        return mixed
-    in_both = rearrange(first.mask & second.mask, "B 1 1 T -> B T 1")
-    words = torch.lerp(first.words, second.words, weight)
-    return mixed._replace(
-        words=torch.where(in_both, words, first.words if is_first else second.words)
-    )
 
 
 class NoCondition(nn.Module):

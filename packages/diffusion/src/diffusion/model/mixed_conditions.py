@@ -9,12 +9,32 @@ import copy
 from typing import Any
 
 import torch
+from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from diffusion.model.conditions import Condition
 from diffusion.model.flow_model import FlowModel
 from gpt.errors import BadInput
+
+
+def mix_conditions(first: Condition, second: Condition, weight: float) -> Condition:
+    """Mix the vectors, and the words at equal positions; weight 0 is the first, 1 the second.
+
+    A caption may be longer than the other. Its further words are kept while its weight is larger,
+    because padding has no word to mix them with.
+    """
+    is_first = weight < 0.5
+    mixed = (first if is_first else second)._replace(
+        vector=torch.lerp(first.vector, second.vector, weight)
+    )
+    if first.words is None or second.words is None or first.mask is None or second.mask is None:
+        return mixed
+    in_both = rearrange(first.mask & second.mask, "B 1 1 T -> B T 1")
+    words = torch.lerp(first.words, second.words, weight)
+    return mixed._replace(
+        words=torch.where(in_both, words, first.words if is_first else second.words)
+    )
 
 
 class ConditionTable(nn.Module):
@@ -48,23 +68,14 @@ def mix_captions(flow: FlowModel, captions: Int[Tensor, "2 T"], n_mixtures: int)
     The first is the first caption, and the last, n_mixtures - 1, is the second.
 
     Raises:
-        BadInput: the captions differ in their number of words, or there is no mixture between them.
+        BadInput: there is no mixture between the captions.
     """
-    lengths = (captions != 0).sum(dim=1).tolist()
-    if lengths[0] != lengths[1]:
-        raise BadInput(
-            "captions are mixed word by word and need equally many words, got "
-            f"{lengths[0] - 2} and {lengths[1] - 2}"
-        )
     if n_mixtures < 3:
         raise BadInput(f"n_mixtures must be at least 3, got {n_mixtures}")
     mixed: Any = copy.deepcopy(flow)
     ids = torch.cat([captions.to(flow.null.device), flow.null[None]])
-    vectors, words, masks = mixed.network.condition(ids)
-    w = torch.linspace(0, 1, n_mixtures, device=vectors.device)
-    mixed.network.condition = ConditionTable(
-        torch.cat([torch.lerp(vectors[0], vectors[1], w[:, None]), vectors[2:]]),
-        torch.cat([torch.lerp(words[0], words[1], w[:, None, None]), words[2:]]),
-        masks[[0] * n_mixtures + [2]],
-    )
+    first, second, null = (mixed.network.condition(row) for row in ids.split(1))
+    weights = torch.linspace(0, 1, n_mixtures).tolist()
+    rows = [*(mix_conditions(first, second, weight) for weight in weights), null]
+    mixed.network.condition = ConditionTable(*map(torch.cat, zip(*rows, strict=True)))
     return mixed
