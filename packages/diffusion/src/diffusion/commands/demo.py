@@ -35,7 +35,6 @@ N_MOMENTS = 5
 GUIDANCE = Guidance(2.0)
 CAPTIONS = ("noto owl", "fluent red apple", "twemoji rocket")
 """What the shipped model draws."""
-CAPTION_GUIDANCE = Guidance(3.0)
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def run(config: DemoConfig) -> int:
         )
         for each in (Guidance(1.0), GUIDANCE)
     ]
-    caption_path = draw_path(shipped_model(), CAPTIONS, CAPTION_GUIDANCE, folder / "captions.png")
+    caption_path = draw_path(shipped_model(), CAPTIONS, GUIDANCE, folder / "captions.png")
     if config.json:
         rows = [asdict(each) for each in scores]
         print(json.dumps({"judge_accuracy": evaluator.judge_accuracy(), "rows": rows}))

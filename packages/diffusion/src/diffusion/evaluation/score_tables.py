@@ -55,5 +55,5 @@ def print_emoji_scores(rows: dict[float, EmojiScores]) -> None:
 
 
 def in_percent(rate: Interval) -> str:
-    """Return a share with its interval, such as `81.2% (77.5 to 84.5)`."""
-    return f"{rate.estimate:.1%} ({100 * rate.low:.1f} to {100 * rate.high:.1f})"
+    """Return a share with its interval, such as `81% (77-84)`."""
+    return f"{rate.estimate:.0%} ({100 * rate.low:.0f}-{100 * rate.high:.0f})"
