@@ -1,4 +1,4 @@
-"""Check a built site: every internal link leads somewhere, and nothing comes from another host.
+"""Check a built site: links lead somewhere, figures are images, nothing is from another host.
 
     python book/check_site.py _build/site
 
@@ -24,6 +24,8 @@ class Page(NamedTuple):
     anchors: set[str]
     links: list[str]
     loads: list[str]
+    unshown: list[str]
+    """Figures of cells that are there as text only, as in `<Figure size 700x400 with 1 Axes>`."""
 
 
 class Reader(HTMLParser):
@@ -31,7 +33,7 @@ class Reader(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.page = Page(set(), [], [])
+        self.page = Page(set(), [], [], [])
         self.in_style = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -53,13 +55,15 @@ class Reader(HTMLParser):
     def handle_data(self, data: str) -> None:
         if self.in_style:
             self.page.loads.extend(CSS_ADDRESS.findall(data))
+        elif data.startswith("<Figure size"):
+            self.page.unshown.append(data.strip())
 
 
 def read(file: Path) -> Page:
     """The page, or for a style sheet what it loads."""
     text = file.read_text(encoding="utf-8")
     if file.suffix == ".css":
-        return Page(set(), [], CSS_ADDRESS.findall(text))
+        return Page(set(), [], CSS_ADDRESS.findall(text), [])
     reader = Reader()
     reader.feed(text)
     return reader.page
@@ -73,6 +77,8 @@ def faults(site: Path) -> Iterator[str]:
         yield f"{site}: holds no page"
     for file, page in pages.items():
         where = file.relative_to(site.resolve())
+        for figure in page.unshown:
+            yield f"{where}: {figure} is text and not an image"
         for address in page.loads:
             if is_elsewhere(urlsplit(address)):
                 yield f"{where}: loads {address} from another host"

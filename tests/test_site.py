@@ -41,6 +41,7 @@ def test_the_site_builds_without_a_warning_and_all_links_lead_somewhere():
         ('<script src="https://cdn.example/x.js"></script>', "from another host"),
         ('<link rel="stylesheet" href="//cdn.example/x.css">', "from another host"),
         ('<p style="background: url(https://cdn.example/x.png)">x</p>', "from another host"),
+        ("<pre>&lt;Figure size 70x40 with 1 Axes&gt;\n</pre>", "is text and not an image"),
         ("<style>@import 'https://cdn.example/x.css';</style>", "from another host"),
     ],
 )

@@ -58,9 +58,10 @@ def texts(figure):
 
 
 @pytest.mark.parametrize("draw", ALL)
-def test_all_text_is_at_least_9_points_and_the_figure_can_be_saved(draw, tmp_path):
+def test_all_text_is_at_least_9_points_and_the_figure_is_an_image(draw, tmp_path):
     figure = draw()
     save_figure(tmp_path / "figure.png", figure)
+    assert figure._repr_png_().startswith(b"\x89PNG")  # what a notebook asks for
     assert min(text.get_fontsize() for text in figure.findobj(Text) if text.get_text()) >= 9
 
 

@@ -1,5 +1,6 @@
 """Figures of flows: paths of points, times that are trained and visited, and errors over time."""
 
+import io
 from collections.abc import Mapping, Sequence
 
 from jaxtyping import Float, Int
@@ -12,6 +13,16 @@ from gpt.errors import BadInput
 TIME_LABEL = "flow time t (0 = data, 1 = noise)"
 LATE = 0.9
 """Time above which steps are counted: mostly noise is left there."""
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows as an image even if pyplot was never imported."""
+
+    def _repr_png_(self) -> bytes:
+        """Return the figure as PNG; IPython calls it for the last value of a cell."""
+        content = io.BytesIO()
+        self.savefig(content, format="png", bbox_inches="tight")
+        return content.getvalue()
 
 
 def trajectories_figure(
@@ -53,7 +64,7 @@ def times_figure(
     for name, times in {"trained": trained, **visited}.items():
         if len(times) < 1 or not bool(((times >= 0) & (times <= 1)).all()):
             raise BadInput(f"times of {name!r} must lie in [0, 1], and there must be one")
-    figure = Figure(figsize=(7, 2.8 + 0.35 * len(visited)), layout="constrained")
+    figure = NotebookFigure(figsize=(7, 2.8 + 0.35 * len(visited)), layout="constrained")
     above, below = figure.subplots(
         2, 1, sharex=True, height_ratios=(2.6, 0.3 + 0.4 * max(1, len(visited)))
     )
@@ -99,7 +110,7 @@ def velocity_error_figure(
 
 def empty_figure(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of this size in inches, and its axes without a box."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = NotebookFigure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes

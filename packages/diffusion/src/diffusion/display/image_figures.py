@@ -11,7 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from diffusion.display.figures import check_finite
+from diffusion.display.figures import NotebookFigure, check_finite
 from diffusion.display.grid import to_pixels
 from gpt.errors import BadInput
 
@@ -67,7 +67,7 @@ def image_table(
             f"and {len(column_names)} of columns"
         )
     size = (1.3 + CELL * n_columns, 0.5 + CELL * n_rows * height / width)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = NotebookFigure(figsize=size, layout="constrained")
     cells = figure.subplots(n_rows, n_columns, squeeze=False)
     pixels = to_pixels(rearrange(images, "r k c h w -> (r k) c h w"))
     for axes, image in zip(cells.flat, pixels, strict=True):
@@ -158,7 +158,7 @@ def latent_path_figure(
         )
     check_finite(latents=latents)
     size = (1.3 + CELL * n_times, 0.5 + CELL * (1 + n_rows))
-    figure = Figure(figsize=size, layout="constrained")
+    figure = NotebookFigure(figsize=size, layout="constrained")
     cells = figure.subplots(1 + n_rows, n_times, squeeze=False)
     most = latents.abs().max().item()
     for axes, values, t in zip(cells[0], latents.detach().cpu().numpy(), times, strict=True):
@@ -179,7 +179,7 @@ def map_cells(n: int) -> tuple[Figure, list[Axes]]:
     n_columns = min(n, MOST_COLUMNS)
     n_rows = -(-n // n_columns)
     size = (MAP_CELL * n_columns + 0.9, (MAP_CELL + 0.35) * n_rows)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = NotebookFigure(figsize=size, layout="constrained")
     cells: list[Axes] = np.ravel(figure.subplots(n_rows, n_columns, squeeze=False)).tolist()
     for axes in cells:
         hide_axes(axes)
