@@ -144,7 +144,7 @@ def evaluate_shapes(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
         rows[weight] = score_shapes(draw_captions(model, plan, config.seed), config.n)
     if not config.json:
         print_shape_scores(rows)
-    return {"n": config.n, "rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
+    return {"n": config.n, "rows": [{"guidance": w} | asdict(row) for w, row in rows.items()]}
 
 
 def evaluate_emoji(model: ImageModel, config: EvalConfig, n_names: int) -> dict[str, Any]:
@@ -158,4 +158,4 @@ def evaluate_emoji(model: ImageModel, config: EvalConfig, n_names: int) -> dict[
         rows[weight] = evaluator.score(draw_captions(model, plan, config.seed))
     if not config.json:
         print_emoji_scores(rows)
-    return {"rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
+    return {"rows": [{"guidance": w} | asdict(row) for w, row in rows.items()]}
