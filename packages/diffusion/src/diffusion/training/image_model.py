@@ -122,5 +122,5 @@ def load_run(path: Path, device: torch.device | None = None) -> ImageModel:
         shape = (network.d_point,)
     else:
         shape = (network.n_channels, network.size, network.size)
-    vae = load_vae(folder.vae)[0].to(device) if config.vae else None
+    vae = load_vae(folder.vae).vae.to(device) if config.vae else None
     return ImageModel(flow, shape, folder.read_prompts(), vae)
