@@ -36,7 +36,8 @@ from gpt.runs.progress import report_message
 class EvalConfig:
     """Measure the samples of a run at several guidance weights.
 
-    A run of digits must have classes, a run of shapes or emoji captions.
+    A run of digits must have classes, and a run of shapes or emoji captions. Emoji must have 32
+    pixels, because only those have several styles.
     """
 
     run: Path = Path("runs/diffusion")
@@ -91,12 +92,13 @@ def run(config: EvalConfig) -> int:
         report = evaluate_digits(model, config)
     elif options.task == "shapes" and isinstance(model.prompts, WordTokenizer):
         report = evaluate_shapes(model, config)
-    elif options.task == "emoji" and isinstance(model.prompts, WordTokenizer):
+    elif (options.task, options.size) == ("emoji", 32) and isinstance(model.prompts, WordTokenizer):
         report = evaluate_emoji(model, config, options.n_names)
     else:
         raise BadInput(
-            "eval measures digits by class, and shapes and emoji by caption; "
-            f"{str(config.run)!r} is a run of {options.task} with condition {options.condition}"
+            "eval measures digits by class, and shapes and emoji by caption, "
+            f"emoji only at 32 pixels; {str(config.run)!r} is a run of {options.task} "
+            f"with condition {options.condition}"
         )
     write_atomically(config.run / "eval.json", json.dumps(report, indent=1).encode())
     if config.json:
