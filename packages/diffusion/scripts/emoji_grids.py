@@ -14,11 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffusion.commands.eval import draw_captions
 from diffusion.data.emoji import STYLES, EmojiSet, clear_names, emoji, split_pairs
 from diffusion.display.grid import grid_image, save_png
 from diffusion.flow.guidance import Guidance
-from diffusion.training.image_model import ImageModel, SamplingPlan
+from diffusion.training.image_model import ImageModel, SamplingPlan, draw_captions
 from diffusion.training.model_file import shipped_model
 from gpt.program import Script
 
@@ -27,31 +26,31 @@ N_COLUMNS = 18
 
 @dataclass(frozen=True)
 class EmojiGrids:
-    """Draw trained and held-out emoji beside the true drawings."""
+    """Draw trained and held-out emoji below the true drawings."""
 
     output: Path = Path()
     """Folder for emoji-trained.png and emoji-held-out.png."""
     guidance: float = 2.0
-    """Guidance weight."""
+    """Guidance weight. Higher matches the caption better and varies less; 1 is no guidance."""
 
 
 def run(config: EmojiGrids) -> int:
-    """Write both grids."""
+    """Write the grid of trained pairs and the grid of held-out pairs."""
     model, plan = shipped_model(), SamplingPlan(guidance=Guidance(config.guidance))
     train, held_out = split_pairs(emoji(STYLES, names=clear_names()))
     every_fifth = train.select(range(0, len(train), 5)[: len(held_out)])
     for name, drawings in (("trained", every_fifth), ("held-out", held_out)):
-        rows = compared(model, plan, drawings)
+        rows = alternating_rows(model, plan, drawings)
         captions = ["true", "drawn"] * (len(rows) // (2 * N_COLUMNS))
         image = grid_image(rows, N_COLUMNS, row_captions=captions, smallest_side=32)
         save_png(config.output / f"emoji-{name}.png", image)
     return 0
 
 
-def compared(
+def alternating_rows(
     model: ImageModel, plan: SamplingPlan, drawings: EmojiSet
 ) -> Float[Tensor, "N 3 32 32"]:
-    """Return rows of true drawings in turn with rows of samples of the same captions."""
+    """Return rows of true drawings, each followed by a row of samples with the same captions."""
     samples = draw_captions(model, plan, seed=0)(drawings.captions)
     pairs = zip(drawings.images.split(N_COLUMNS), samples.split(N_COLUMNS), strict=True)
     return torch.cat([torch.cat(pair) for pair in pairs])

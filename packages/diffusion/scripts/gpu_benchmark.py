@@ -56,14 +56,14 @@ Calls = tuple[Callable[[], Tensor], Callable[[], Tensor]]
 
 @dataclass(frozen=True)
 class Config:
-    """Options of the script."""
+    """Compare our DiT and autoencoder with those of diffusers on a GPU, in time and memory."""
 
     batch_size: int = 64
-    """Images per training step, per sampling and per encoding."""
+    """Images per training step, per sampling run and per encoding."""
     repeats: int = 20
-    """Timed repetitions of each side, after five that are not timed."""
+    """Timed repetitions of each side, after five that are not timed. More make times steadier."""
     steps: int = 50
-    """Euler steps of a sampling, each with guidance."""
+    """Euler steps of a sampling run, each with guidance."""
     compile: bool = True
     """Compile both sides with torch.compile."""
     tiny: bool = False
@@ -131,7 +131,7 @@ def training_steps(config: Config, shape: ComparedShape, device: torch.device) -
 
 
 def guided_samplings(config: Config, shape: ComparedShape, device: torch.device) -> Calls:
-    """Return a whole sampling of each side: our sampler, and their scheduler in a loop."""
+    """Return a sampling run of each side: our sampler, and their scheduler in a loop."""
     ours = random_dit(shape.config)
     library = LibraryVelocity(baselines.to_library_dit(ours))
     velocities = [compiled(In16Bits(each).to(device), config) for each in (ours, library)]
@@ -177,7 +177,7 @@ def autoencoder_calls(config: Config, device: torch.device) -> dict[str, Calls]:
 
 
 def measure(calls: Calls, config: Config, device: torch.device) -> dict[str, float]:
-    """Return the times of both sides, the memory that each needs, and how far they differ."""
+    """Return times and memory of both sides, and the relative difference of their results."""
     first, peaks = [], []
     for call in calls:
         first.append(call().float())

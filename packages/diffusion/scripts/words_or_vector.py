@@ -31,7 +31,7 @@ from diffusion.training.fit import fit_flow
 from diffusion.training.options import DIFFUSION_LOOP, TrainConfig
 from gpt.program import Script
 
-Ways = Literal["both", "words", "vector"]
+Parts = Literal["both", "words", "vector"]
 NAMES = list(ATTRIBUTES)[:4]
 KNOWN = [
     each
@@ -45,7 +45,7 @@ WORDS = replace(WordTokenizer.from_captions([each.caption() for each in KNOWN]),
 
 @dataclass(frozen=True)
 class WordsOrVector:
-    """Compare what the words and the vector of a caption are worth."""
+    """Compare models that get the words of a caption, its vector, or both."""
 
     steps: int = 280
     """Training steps per model. More learn more and take longer."""
@@ -56,11 +56,11 @@ class WordsOrVector:
 def run(config: WordsOrVector) -> int:
     """Train three models and print two rows for each."""
     table = Table("caption as", "captions", *NAMES, "all four", box=None)
-    for ways in ("vector", "words", "both"):
-        model = trained_model(ways, config.steps)
-        for name, asked in (("trained", 2 * TRAINED), ("hidden", 10 * HIDDEN)):
-            rates = agreement(generate(model, asked, config.guidance), asked)
-            table.add_row(ways, name, *(f"{rate:.0%}" for rate in rates))
+    for parts in ("vector", "words", "both"):
+        model = trained_model(parts, config.steps)
+        for name, descriptions in (("trained", 2 * TRAINED), ("hidden", 10 * HIDDEN)):
+            rates = agreement(generate(model, descriptions, config.guidance), descriptions)
+            table.add_row(parts, name, *(f"{rate:.0%}" for rate in rates))
     Console().print(table)
     return 0
 
@@ -78,15 +78,15 @@ class WordsOnly(nn.Module):
         return condition._replace(vector=torch.zeros_like(condition.vector))
 
 
-def trained_model(ways: Ways, steps: int) -> FlowModel:
-    """Train a small DiT."""
+def trained_model(parts: Parts, steps: int) -> FlowModel:
+    """Train a small DiT with these parts of the captions."""
     torch.manual_seed(0)
-    has_words = ways != "vector"
+    has_words = parts != "vector"
     network = DiTConfig(3, 10, 2, n_layers=4, d_model=48, d_ff=96, cross_attention=has_words)
     tower = TowerConfig(d_model=32, n_layers=1)
     encoder = CLIPConfig(WORDS.vocab_size, WORDS.context, d_embedding=32, caption_tower=tower)
     model = FlowModelConfig(network, target="x", condition="text", captions=encoder).build()
-    if ways == "words":
+    if parts == "words":
         model.network.condition = WordsOnly(model.network.condition)  # pyright: ignore
     rates = {"muon_learning_rate": 0.04, "learning_rate": 5e-3}
     loop = replace(DIFFUSION_LOOP, steps=steps, optimizer="muon", ema_decay=0.0, **rates)
@@ -97,7 +97,7 @@ def trained_model(ways: Ways, steps: int) -> FlowModel:
 
 
 def drawings(descriptions: list[ShapeDescription], seed: int) -> Tensor:
-    """Return drawings of 10 x 10 pixels."""
+    """Return drawings of the descriptions, of 10 x 10 pixels."""
     images = draw_shapes(descriptions, torch.Generator().manual_seed(seed))
     return avg_pool2d(images[:, :, 6:26, 6:26], 2)
 
@@ -107,19 +107,19 @@ def ids_of(descriptions: list[ShapeDescription]) -> Tensor:
     return WORDS.encode([each.caption() for each in descriptions])
 
 
-def generate(model: FlowModel, asked: list[ShapeDescription], guidance: float) -> Tensor:
-    """Return an image per description."""
-    noise = torch.randn(len(asked), 3, 10, 10, generator=torch.Generator().manual_seed(2))
-    velocity = GuidedVelocity(model, ids_of(asked), model.null, Guidance(guidance))
+def generate(model: FlowModel, descriptions: list[ShapeDescription], guidance: float) -> Tensor:
+    """Sample an image for each description."""
+    noise = torch.randn(len(descriptions), 3, 10, 10, generator=torch.Generator().manual_seed(2))
+    velocity = GuidedVelocity(model, ids_of(descriptions), model.null, Guidance(guidance))
     return sample(velocity, noise, sampling_times(20))
 
 
-def agreement(images: Tensor, asked: list[ShapeDescription]) -> list[float]:
+def agreement(images: Tensor, descriptions: list[ShapeDescription]) -> list[float]:
     """Return the share of images with the right value of each attribute, and of all four."""
     gallery = drawings(20 * KNOWN, seed=1).flatten(1)
     nearest = torch.cdist(images.flatten(1), gallery).argmin(dim=1)
     found = [KNOWN[row % len(KNOWN)] for row in nearest.tolist()]
-    pairs = list(zip(found, asked, strict=True))
+    pairs = list(zip(found, descriptions, strict=True))
     same = [[getattr(a, name) == getattr(b, name) for a, b in pairs] for name in NAMES]
     return [sum(each) / len(pairs) for each in [*same, [a == b for a, b in pairs]]]
 

@@ -20,7 +20,6 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from diffusion.commands.eval import draw_captions
 from diffusion.evaluation.shapes import ALL_AT_ONCE, score_shapes
 from diffusion.flow.guidance import Guidance
 from diffusion.flow.path import Target
@@ -29,7 +28,7 @@ from diffusion.training.batches import flow_validation
 from diffusion.training.examples import TaskExamples, load_examples
 from diffusion.training.fit import fit_flow
 from diffusion.training.flow_run import flow_model_config
-from diffusion.training.image_model import ImageModel, SamplingPlan
+from diffusion.training.image_model import ImageModel, SamplingPlan, draw_captions
 from diffusion.training.options import TrainConfig, recipe
 from gpt.errors import BadInput
 from gpt.plots import save_figure
@@ -57,7 +56,7 @@ class XOrVConfig:
     n_seeds: int = 3
     """Models per target and patch size."""
     n_samples: int = 200
-    """Samples of seen and of held-out combinations, each."""
+    """Samples of seen combinations, and as many of held-out ones, per model."""
     plot: Path | None = None
     """Image file (PNG) for the figure."""
     json: bool = False
@@ -72,7 +71,7 @@ class XOrVConfig:
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What one model reached."""
+    """Loss and right samples of one model."""
 
     target: Target
     patch_size: int
@@ -80,7 +79,7 @@ class TargetResult:
     loss: float
     """Loss of the velocity on combinations that training never shows."""
     seen: float
-    """Share of samples that are right in all attributes, for combinations of training."""
+    """Share of samples that are right in all attributes, for combinations in training."""
     held_out: float
     """The same for combinations that training never shows."""
 
@@ -109,7 +108,7 @@ def train_and_score(options: TrainConfig, examples: TaskExamples, n_samples: int
 
 
 def run(config: XOrVConfig) -> int:
-    """Train every model, print what each reached, and draw the figure."""
+    """Train every model, print its results, and draw the figure."""
     started = time.perf_counter()
     base = dataclasses.replace(
         recipe("shapes", "pixel"),
@@ -162,7 +161,7 @@ def draw_results(results: list[TargetResult], config: XOrVConfig) -> Figure:
 
 
 def print_results(results: list[TargetResult]) -> None:
-    """Print what each model reached."""
+    """Print the results of each model."""
     table = Table("patch", "target", "seed", "loss of v", "seen", "held-out", box=None)
     for each in sorted(results, key=lambda each: (each.patch_size, each.target, each.seed)):
         rates: list[Any] = [f"{each.loss:.3f}", f"{each.seen:.1%}", f"{each.held_out:.1%}"]

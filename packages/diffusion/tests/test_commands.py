@@ -44,6 +44,11 @@ def home(tmp_path_factory):
             f"train {SMALL} {TEXT} --vae runs/vae --clip runs/clip --name text",
         ):
             assert main(call.split()) == 0
+    shutil.copytree(home / "runs/text", home / "runs/text-64")
+    config = home / "runs/text-64/config.json"
+    settings = json.loads(config.read_text())
+    settings["command"]["size"] = 64
+    config.write_text(json.dumps(settings))
     (home / "junk.safetensors").write_bytes(b"junk")
     return home
 
@@ -209,6 +214,7 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
             "eval measures digits by class, and shapes and emoji by caption",
         ),
         ("eval --run runs/latent", "is a run of emoji with condition none"),
+        ("eval --run runs/text-64", "emoji only at 32 pixels"),
         ("eval --run runs/digits --n 451", "n must lie between 20 and 450, got 451"),
         ("eval --run runs/digits --steps 0", "steps must be at least 1, got 0"),
         ("train --resume runs/digits --d-model 64", "this run has d_model 32, not 64"),

@@ -19,11 +19,7 @@ def test_a_file_keeps_weights_and_description_to_the_bit(tmp_path):
 
 @pytest.mark.parametrize(
     ("kind", "command"),
-    [
-        ("vae", "train --stage vae"),
-        ("clip", "train --stage clip"),
-        ("flow", "train"),
-    ],
+    [("vae", "train --stage vae"), ("clip", "train --stage clip")],
 )
 def test_a_missing_file_names_the_command_that_makes_it(tmp_path, kind, command):
     with pytest.raises(BadInput, match=f"there is no weight file .*: diffusion {command}$"):

@@ -18,9 +18,8 @@ from gpt.files import JsonObject, write_atomically
 COMMANDS = {
     "vae": "diffusion train --stage vae",
     "clip": "diffusion train --stage clip",
-    "flow": "diffusion train",
 }
-"""The command that trains each kind of model."""
+"""Command that trains each kind of model that other runs build on."""
 
 
 class WeightFile(NamedTuple):
@@ -32,7 +31,7 @@ class WeightFile(NamedTuple):
 
 
 def write_weights(path: Path, kind: str, about: JsonObject, weights: dict[str, Tensor]) -> None:
-    """Write the weights of a model with its kind ("vae", "clip", "flow") and a description."""
+    """Write the weights of a model, its kind (such as "vae" or "clip") and a description."""
     tensors = {name: weight.detach().cpu().contiguous() for name, weight in weights.items()}
     # one entry, because the order of several is not fixed and equal models should make equal files
     metadata = {"model": json.dumps({"kind": kind, "about": about})}

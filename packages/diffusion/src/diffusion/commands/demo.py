@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from diffusion.commands.eval import draw_samples
 from diffusion.data.digits import digits
 from diffusion.display.grid import save_png
 from diffusion.display.strip import trajectory_strip
@@ -22,7 +21,7 @@ from diffusion.flow.guidance import Guidance
 from diffusion.flow.times import sampling_times
 from diffusion.training.flow_run import create_flow_run, train_flow_model
 from diffusion.training.folder import DiffusionFolder
-from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
+from diffusion.training.image_model import ImageModel, SamplingPlan, draw_samples, load_run
 from diffusion.training.model_file import shipped_model
 from diffusion.training.options import DIFFUSION_LOOP, TrainConfig
 from gpt.errors import BadInput
@@ -34,7 +33,7 @@ N_MOMENTS = 5
 """Times at which the digits are shown in the terminal."""
 GUIDANCE = Guidance(2.0)
 CAPTIONS = ("noto owl", "fluent red apple", "twemoji rocket")
-"""What the shipped model draws."""
+"""Captions that the shipped model draws."""
 
 
 @dataclass(frozen=True)
@@ -68,13 +67,11 @@ def run(config: DemoConfig) -> int:
     digit_path = draw_path(model, model.label_names, GUIDANCE, folder / "digits.png")
     report_message("measuring samples")
     evaluator = DigitEvaluator(*digits(), N_EVALUATED)
-    scores = [
-        evaluator.score(
-            draw_samples(model, evaluator.labels[:, None], SamplingPlan(guidance=each), 0),
-            each,
-        )
-        for each in (Guidance(1.0), GUIDANCE)
-    ]
+    scores = []
+    for guidance in (Guidance(1.0), GUIDANCE):
+        plan = SamplingPlan(guidance=guidance)
+        samples = draw_samples(model, evaluator.labels[:, None], plan, seed=0)
+        scores.append(evaluator.score(samples, guidance))
     caption_path = draw_path(shipped_model(), CAPTIONS, GUIDANCE, folder / "captions.png")
     if config.json:
         rows = [asdict(each) for each in scores]

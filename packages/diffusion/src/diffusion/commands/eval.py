@@ -1,14 +1,9 @@
 """`diffusion eval`: measure the samples of a trained model, next to real data."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
 from diffusion.data.captions import WordTokenizer
 from diffusion.data.digits import digits
@@ -22,7 +17,13 @@ from diffusion.evaluation.score_tables import (
 )
 from diffusion.evaluation.shapes import score_shapes
 from diffusion.flow.guidance import Guidance
-from diffusion.training.image_model import ImageModel, SamplingPlan, load_run
+from diffusion.training.image_model import (
+    ImageModel,
+    SamplingPlan,
+    draw_captions,
+    draw_samples,
+    load_run,
+)
 from diffusion.training.options import TrainConfig
 from diffusion.training.prompts import LabelNames
 from gpt.device import pick_device
@@ -30,30 +31,30 @@ from gpt.errors import BadInput, check_seed
 from gpt.files import write_atomically
 from gpt.runs.progress import report_message
 
-BATCH_SIZE = 256
-"""Samples that are drawn at once."""
-
 
 @dataclass(frozen=True)
 class EvalConfig:
     """Measure the samples of a run at several guidance weights.
 
-    A run of digits must have classes, a run of shapes or emoji captions.
+    A run of digits must have classes, and a run of shapes or emoji captions. Emoji must have 32
+    pixels, because only those have several styles.
     """
 
     run: Path = Path("runs/diffusion")
     """Folder of the run."""
     n: int = 450
-    """Samples per guidance weight, for digits and for each half of the shapes. More make the
-    measures more certain. Emoji are drawn once per pair of name and style."""
+    """Samples per guidance weight: digits, or shapes in seen and as many in held-out combinations.
+    More make the measures more certain, but take longer. Emoji are always drawn once per pair of
+    name and style."""
     guidance: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
-    """Guidance weights."""
+    """Guidance weights, each measured with its own samples. Higher weights match the prompt better
+    and vary less; 1 is no guidance."""
     guidance_start: float = 0.0
     """Earliest time (0 is the data) at which the weights apply."""
     guidance_end: float = 1.0
     """Latest time (1 is the noise) at which the weights apply."""
     steps: int = 50
-    """Euler steps of the sampler."""
+    """Euler steps of the sampler. More are more exact and take longer."""
     seed: int = 0
     """Random seed of the noise."""
     device: str = "auto"
@@ -75,7 +76,7 @@ class EvalConfig:
         self.plans()
 
     def plans(self) -> list[SamplingPlan]:
-        """Return how samples are drawn, for each guidance weight."""
+        """Return the settings of the sampler for each guidance weight."""
         start, end = self.guidance_start, self.guidance_end
         return [
             SamplingPlan(self.steps, guidance=Guidance(weight, start, end))
@@ -91,33 +92,18 @@ def run(config: EvalConfig) -> int:
         report = evaluate_digits(model, config)
     elif options.task == "shapes" and isinstance(model.prompts, WordTokenizer):
         report = evaluate_shapes(model, config)
-    elif options.task == "emoji" and isinstance(model.prompts, WordTokenizer):
+    elif (options.task, options.size) == ("emoji", 32) and isinstance(model.prompts, WordTokenizer):
         report = evaluate_emoji(model, config, options.n_names)
     else:
         raise BadInput(
-            "eval measures digits by class, and shapes and emoji by caption; "
-            f"{str(config.run)!r} is a run of {options.task} with condition {options.condition}"
+            "eval measures digits by class, and shapes and emoji by caption, "
+            f"emoji only at 32 pixels; {str(config.run)!r} is a run of {options.task} "
+            f"with condition {options.condition}"
         )
     write_atomically(config.run / "eval.json", json.dumps(report, indent=1).encode())
     if config.json:
         print(json.dumps(report))
     return 0
-
-
-def draw_samples(
-    model: ImageModel, condition: Int[Tensor, "N T"], plan: SamplingPlan, seed: int
-) -> Float[Tensor, "N C height width"]:
-    """Draw an image for each row of the condition."""
-    generator = torch.Generator().manual_seed(seed)
-    batches = condition.split(BATCH_SIZE)
-    return torch.cat([model.to_images(model.sample(each, plan, generator)) for each in batches])
-
-
-def draw_captions(
-    model: ImageModel, plan: SamplingPlan, seed: int
-) -> Callable[[list[str]], Float[Tensor, "N C height width"]]:
-    """Return a function that draws an image for each caption."""
-    return lambda captions: draw_samples(model, model.encode(captions), plan, seed)
 
 
 def evaluate_digits(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
@@ -136,7 +122,7 @@ def evaluate_digits(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
 
 
 def evaluate_shapes(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
-    """Read shapes back, in seen and in held-out combinations, and print the shares."""
+    """Read seen and held-out combinations of shapes back, and print the right shares."""
     rows = {}
     for plan in config.plans():
         weight = plan.guidance.weight
@@ -144,11 +130,11 @@ def evaluate_shapes(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
         rows[weight] = score_shapes(draw_captions(model, plan, config.seed), config.n)
     if not config.json:
         print_shape_scores(rows)
-    return {"n": config.n, "rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
+    return {"n": config.n, "rows": [{"guidance": w} | asdict(row) for w, row in rows.items()]}
 
 
 def evaluate_emoji(model: ImageModel, config: EvalConfig, n_names: int) -> dict[str, Any]:
-    """Judge emoji of seen and held-out pairs of name and style, and print the shares."""
+    """Judge emoji of seen and held-out pairs of name and style, and print the right shares."""
     report_message("training the judge on real drawings")
     split = split_pairs(emoji(STYLES, 32, clear_names(n_names)))
     evaluator, rows = EmojiEvaluator(split.train, split.held_out), {}
@@ -158,4 +144,4 @@ def evaluate_emoji(model: ImageModel, config: EvalConfig, n_names: int) -> dict[
         rows[weight] = evaluator.score(draw_captions(model, plan, config.seed))
     if not config.json:
         print_emoji_scores(rows)
-    return {"rows": [{"guidance": w} | row.as_json() for w, row in rows.items()]}
+    return {"rows": [{"guidance": w} | asdict(row) for w, row in rows.items()]}

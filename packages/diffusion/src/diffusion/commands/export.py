@@ -1,4 +1,4 @@
-"""`diffusion export`: write a trained model in the layout of diffusers or open_clip."""
+"""`diffusion export`: write a trained model for diffusers or open_clip, or as one file."""
 
 import shlex
 from dataclasses import dataclass
@@ -25,17 +25,20 @@ class ExportConfig:
 
     A flow model becomes a transformer with its scheduler, and its autoencoder if it has one. An
     autoencoder becomes an AutoencoderKL, and a CLIP a model of open_clip. A file, whose name ends
-    in .safetensors, is for `diffusion sample`: it holds a flow model of any kind in half the bits.
+    in .safetensors, is for `diffusion sample`: it holds a flow model of any kind in 16 bits per
+    weight.
     """
 
     run: Path = Path("runs/diffusion")
     """Folder of the run."""
     output: Path = Path("exported")
-    """Folder to write to, or a file NAME.safetensors."""
+    """Folder to write to, or a file NAME.safetensors for a flow model."""
     shift: float = 1.0
-    """Shift of the sampling times, which the scheduler's config stores."""
+    """Shift of the sampling times towards the noise, which the scheduler's config stores; above 1,
+    more steps are spent there."""
     overwrite: bool = False
-    """Write into --output even if it is not empty, replacing an earlier export."""
+    """Write to --output even if the folder is not empty or the file exists, replacing an earlier
+    export."""
 
 
 def run(config: ExportConfig) -> int:
@@ -46,7 +49,7 @@ def run(config: ExportConfig) -> int:
     stage, folder = TrainConfig.saved(config.run).stage, DiffusionFolder(config.run)
     out = shlex.quote(str(config.output))
     if stage == "vae":
-        save_autoencoder_kl(config.output, load_vae(folder.vae)[0])
+        save_autoencoder_kl(config.output, load_vae(folder.vae).vae)
         report_message(f"open it with: AutoencoderKL.from_pretrained({out!r})")
     elif stage == "clip":
         save_open_clip(config.output, load_clip(folder.clip).clip)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
-import tyro
 from jaxtyping import Float
 from torch import Tensor
-from tyro.conf import arg
+from tyro.conf import Positional, arg
 
 from diffusion.display.figures import trajectories_figure
 from diffusion.display.grid import grid_image, save_png
@@ -24,21 +23,26 @@ from gpt.errors import BadInput, check_seed
 from gpt.plots import save_figure
 from gpt.runs.progress import report_message
 
+MAX_COLUMNS = 8
+"""Largest number of prompts with one sample each in a row."""
 MAX_STRIP_ROWS = 4
 
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """Draw images of what the prompts name."""
+    """Draw images of the prompts with a trained model, as a file and in the terminal."""
 
-    prompts: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Captions, or names or numbers of classes. A model with classes draws all of them if no
-    prompt is given."""
+    prompts: Annotated[
+        Positional[tuple[str, ...]],
+        arg(metavar="[PROMPT ...]", help_behavior_hint="(default: all classes, or no condition)"),
+    ] = ()
+    """Captions, or names or numbers of classes. Without prompts, a model with classes draws all
+    of them, and other models draw without a condition."""
     run: Annotated[Path | None, arg(help_behavior_hint="(default: the model that ships)")] = None
     """Folder of the run whose model samples, or a file that `diffusion export` wrote. Without it,
     the text-to-image model of emoji that ships with the package draws."""
     n: int = 1
-    """Samples per prompt."""
+    """Samples per prompt. With more than one, each prompt has a row of its own."""
     guidance: float = 2.0
     """Guidance weight. Higher values match the prompt better and vary less; 1 is no guidance."""
     guidance_start: float = 0.0
@@ -77,8 +81,12 @@ class SampleConfig:
         self.plan()
 
     def plan(self) -> SamplingPlan:
-        """Return how samples are drawn."""
-        sampling_times(self.steps, self.shift)
+        """Return the settings of the sampler.
+
+        Raises:
+            BadInput: one of them is out of its range.
+        """
+        sampling_times(self.steps, self.shift)  # refuses steps and shifts out of range
         guidance = Guidance(self.guidance, self.guidance_start, self.guidance_end)
         return SamplingPlan(self.steps, self.sampler, guidance, self.shift)
 
@@ -95,13 +103,12 @@ def run(config: SampleConfig) -> int:
         save_points(out, path, names, config.n)
         return 0
     images = model.to_images(path[-1])
-    captions = names if config.n > 1 or len(names) > 1 else []
-    columns = config.n if config.n > 1 else min(len(images), 8)
+    columns = config.n if config.n > 1 else min(len(images), MAX_COLUMNS)
     image = grid_image(
         images,
         columns,
-        row_captions=captions if config.n > 1 else (),
-        column_captions=captions if config.n == 1 and len(images) <= 8 else (),
+        row_captions=names if config.n > 1 else (),
+        column_captions=names if config.n == 1 and 1 < len(names) <= MAX_COLUMNS else (),
     )
     save_png(out, image)
     show_images(images, columns)
@@ -124,7 +131,7 @@ def default_folder(run: Path | None) -> Path:
 
 
 def save_points(out: Path, path: Float[Tensor, "n_times B 2"], names: list[str], n: int) -> None:
-    """Draw the paths of points from noise to data, coloured by their prompts; n have the same."""
+    """Draw the paths of points from noise to data, n per prompt in one colour."""
     names, n = (names, n) if names else (["unconditional"], path.shape[1])
     save_figure(out, trajectories_figure(path, torch.arange(path.shape[1]) // n, names))
     report_message(f"{path.shape[1]} points and their paths are in {shlex.quote(str(out))}")

@@ -46,9 +46,9 @@ def grid_image(
 ) -> Image.Image:
     """Draw images row by row, each enlarged by a whole factor without smoothing.
 
-    The factor is the first that brings the shorter side to `smallest_side`; 1 leaves images as they
-    are, which is what a terminal needs. The captions are drawn to the left of the rows and above
-    the columns; one that is wider than its column is broken between words.
+    The factor is the smallest that brings the shorter side to `smallest_side` pixels; with 1,
+    images stay as they are, which is what a terminal needs. Captions are drawn to the left of the
+    rows and above the columns; a caption wider than its column is broken between words.
 
     Raises:
         BadInput: n_columns is below 1, padding is negative, or the captions are not as many as rows
@@ -59,41 +59,41 @@ def grid_image(
     pixels = to_pixels(images)
     n, height, width, _ = pixels.shape
     n_rows, scale = -(-n // n_columns), max(1, -(-smallest_side // min(height, width)))
-    for what, captions, count in (
+    for line, captions, n_lines in (
         ("row", row_captions, n_rows),
         ("column", column_captions, n_columns),
     ):
-        if len(captions) not in (0, count):
-            raise BadInput(f"a grid with {count} {what}s got {len(captions)} {what} captions")
+        if len(captions) not in (0, n_lines):
+            raise BadInput(f"a grid with {n_lines} {line}s got {len(captions)} {line} captions")
     pixels = repeat(pixels, "n h w c -> n (h a) (w b) c", a=scale, b=scale)
     step_y, step_x = height * scale + padding, width * scale + padding
-    above = [break_words(caption, step_x) for caption in column_captions]
-    top = padding + text_height(above)
+    headings = [break_words(caption, step_x) for caption in column_captions]
+    top = padding + text_height(headings)
     left = padding + max((text_width(caption) + 8 for caption in row_captions), default=0)
     canvas = Image.new("RGB", (left + n_columns * step_x, top + n_rows * step_y), PAPER)
-    for place, image in enumerate(pixels):
-        row, column = divmod(place, n_columns)
+    for index, image in enumerate(pixels):
+        row, column = divmod(index, n_columns)
         canvas.paste(Image.fromarray(image), (left + column * step_x, top + row * step_y))
     draw = ImageDraw.Draw(canvas)
-    look = {"fill": INK, "font": font()}
+    style = {"fill": INK, "font": font()}
     for row, caption in enumerate(row_captions):
         y = top + row * step_y + (step_y - padding) / 2
-        draw.text((left - 8, y), caption, anchor="rm", **look)
-    for column, caption in enumerate(above):
+        draw.text((left - 8, y), caption, anchor="rm", **style)
+    for column, heading in enumerate(headings):
         x = left + column * step_x + (step_x - padding) / 2
-        draw.multiline_text((x, top - 4), caption, anchor="md", align="center", **look)
+        draw.multiline_text((x, top - 4), heading, anchor="md", align="center", **style)
     return canvas
 
 
 def save_png(path: Path, image: Image.Image) -> None:
-    """Write an image as a PNG file, or leave an old file as it was."""
+    """Write an image as a PNG file; if writing fails, an old file stays as it was."""
     content = io.BytesIO()
     image.save(content, format="PNG")
     write_atomically(path, content.getvalue())
 
 
 def font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Return Pillow's own font, so that a grid looks alike on every machine."""
+    """Return Pillow's own font, so that a grid looks the same on every machine."""
     return ImageFont.load_default(FONT_SIZE)
 
 
@@ -103,7 +103,7 @@ def text_width(text: str) -> int:
 
 
 def text_height(texts: Sequence[str]) -> int:
-    """Return the height of the text with most lines, in pixels; 0 for no text."""
+    """Return the height of the text with the most lines, in pixels; 0 for no text."""
     return max(((text.count("\n") + 1) * (FONT_SIZE + 5) + 4 for text in texts), default=0)
 
 

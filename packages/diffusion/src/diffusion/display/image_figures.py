@@ -1,4 +1,4 @@
-"""Figures made of images: guidance, attention over an image, latents, interpolations."""
+"""Figures of images: guidance, attention over an image, latents, interpolations."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,8 @@ CELL = 0.95
 """Inches per image of a table."""
 MAP_CELL = 1.6
 """Inches per map."""
-MOST_COLUMNS = 5
+MAX_COLUMNS = 5
+"""Largest number of maps in a row, the image included."""
 
 
 def guidance_figure(
@@ -44,8 +45,8 @@ def interpolation_figure(
         BadInput: there are not as many pairs as rows.
     """
     n_steps = images.shape[1]
-    shares = [f"{100 * step / max(1, n_steps - 1):.0f} %" for step in range(n_steps)]
-    figure = image_table(images, [f"{a}\nto {b}" for a, b in pairs], shares)
+    weights = [f"{100 * step / max(1, n_steps - 1):.0f} %" for step in range(n_steps)]
+    figure = image_table(images, [f"{a}\nto {b}" for a, b in pairs], weights)
     figure.suptitle("weight of the second prompt", fontsize=9)
     return figure
 
@@ -69,12 +70,8 @@ def image_table(
     size = (1.3 + CELL * n_columns, 0.5 + CELL * n_rows * height / width)
     figure = NotebookFigure(figsize=size, layout="constrained")
     cells = figure.subplots(n_rows, n_columns, squeeze=False)
-    pixels = to_pixels(rearrange(images, "r k c h w -> (r k) c h w"))
-    for axes, image in zip(cells.flat, pixels, strict=True):
-        axes.imshow(image, interpolation="nearest")
-        hide_axes(axes)
-    for axes, name in zip(cells[:, 0], row_names, strict=True):
-        axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+    draw_images(cells, images)
+    label_rows(cells, row_names)
     for axes, name in zip(cells[0], column_names, strict=True):
         axes.set_title(name, fontsize=9)
     return figure
@@ -85,7 +82,7 @@ def attention_figure(
     maps: Float[Tensor, "T rows columns"],
     words: Sequence[str],
 ) -> Figure:
-    """Lay one heat map per word over the image: where the image attends to the word.
+    """Lay one heat map per word over the image: how much each patch attends to the word.
 
     All maps share one colour scale, so that words can be compared. A map has one value per patch.
 
@@ -96,11 +93,8 @@ def attention_figure(
         raise BadInput(f"{len(maps)} attention maps got {len(words)} words")
     check_finite(maps=maps)
     height, width = image.shape[1:]
-    [pixels] = to_pixels(image[None])
-    figure, cells = map_cells(1 + len(maps))
-    cells[0].imshow(pixels)
-    cells[0].set_title("image", fontsize=10)
-    scale, grey = Normalize(0, maps.max().item()), pixels.mean(axis=-1)
+    figure, cells = map_cells(image, len(maps))
+    scale, grey = Normalize(0, maps.max().item()), to_pixels(image[None])[0].mean(axis=-1)
     box = (0, width, height, 0)
     for axes, values, word in zip(cells[1:], maps.detach().cpu().numpy(), words, strict=True):
         axes.imshow(grey, cmap="gray", vmin=0, vmax=255, extent=box)
@@ -120,13 +114,11 @@ def latent_figure(
         BadInput: a latent is not finite.
     """
     check_finite(latents=latents)
-    figure, cells = map_cells(1 + len(latents))
-    cells[0].imshow(to_pixels(image[None])[0])
-    cells[0].set_title("image", fontsize=10)
+    figure, cells = map_cells(image, len(latents))
     most = latents.abs().max().item()
     scale = Normalize(-most, most)
-    channels = enumerate(zip(cells[1:], latents.detach().cpu().numpy(), strict=True))
-    for index, (axes, values) in channels:
+    channels = latents.detach().cpu().numpy()
+    for index, (axes, values) in enumerate(zip(cells[1:], channels, strict=True)):
         axes.imshow(values, cmap="RdBu_r", norm=scale)
         axes.set_title(f"channel {index}", fontsize=10)
         axes.set_xlabel(f"mean {float(values.mean()):z.1f}, sd {values.std():.1f}", fontsize=9)
@@ -164,19 +156,32 @@ def latent_path_figure(
     for axes, values, t in zip(cells[0], latents.detach().cpu().numpy(), times, strict=True):
         axes.imshow(values, cmap="RdBu_r", vmin=-most, vmax=most)
         axes.set_title(f"t = {t:.2f}", fontsize=9)
-    pixels = to_pixels(rearrange(images, "r k c h w -> (r k) c h w"))
-    for axes, image in zip(cells[1:].flat, pixels, strict=True):
-        axes.imshow(image, interpolation="nearest")
-    for axes, name in zip(cells[:, 0], row_names, strict=True):
-        axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
-    for axes in cells.flat:
         hide_axes(axes)
+    draw_images(cells[1:], images)
+    label_rows(cells, row_names)
     return figure
 
 
-def map_cells(n: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with n axes in rows of at most `MOST_COLUMNS`."""
-    n_columns = min(n, MOST_COLUMNS)
+def draw_images(
+    cells: np.ndarray, images: Float[Tensor, "n_rows n_columns C height width"]
+) -> None:
+    """Draw images into a table of axes, without smoothing."""
+    pixels = to_pixels(rearrange(images, "r k c h w -> (r k) c h w"))
+    for axes, image in zip(cells.flat, pixels, strict=True):
+        axes.imshow(image, interpolation="nearest")
+        hide_axes(axes)
+
+
+def label_rows(cells: np.ndarray, names: Sequence[str]) -> None:
+    """Write a name to the left of each row of a table of axes."""
+    for axes, name in zip(cells[:, 0], names, strict=True):
+        axes.set_ylabel(name, fontsize=9, rotation=0, ha="right", va="center")
+
+
+def map_cells(image: Float[Tensor, "C height width"], n_maps: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure and its axes, in rows of at most `MAX_COLUMNS`: an image, then empty ones."""
+    n = 1 + n_maps
+    n_columns = min(n, MAX_COLUMNS)
     n_rows = -(-n // n_columns)
     size = (MAP_CELL * n_columns + 0.9, (MAP_CELL + 0.35) * n_rows)
     figure = NotebookFigure(figsize=size, layout="constrained")
@@ -185,6 +190,8 @@ def map_cells(n: int) -> tuple[Figure, list[Axes]]:
         hide_axes(axes)
     for axes in cells[n:]:
         axes.set_visible(False)
+    cells[0].imshow(to_pixels(image[None])[0])
+    cells[0].set_title("image", fontsize=10)
     return figure, cells[:n]
 
 

@@ -22,6 +22,7 @@ from diffusion.metrics.judge import DigitJudge
 from gpt.errors import BadInput
 
 FLOOR_SPLITS = 20
+"""Random sets of training digits whose mean distance to held-out digits is the floor."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,12 @@ class DigitScores:
 
 
 class DigitEvaluator:
-    """The judge, the features and the floor, computed once for many sets of samples."""
+    """Measures samples with a judge, features and a Frechet floor that are computed only once."""
 
     def __init__(self, train: ImageSet, held_out: ImageSet, n: int) -> None:
         if not 20 <= n <= len(held_out):
             raise BadInput(f"n must lie between 20 and {len(held_out)}, got {n}")
-        self.train, self.held_out, self.n = train, held_out, n
+        self.train, self.held_out = train, held_out
         # equally many of each class, up to rounding
         self.labels = torch.arange(n) % len(train.label_names)
         self.judge = DigitJudge(train)
@@ -75,7 +76,7 @@ class DigitEvaluator:
         return self.judge.accuracy(self.held_out)
 
     def score(self, images: Float[Tensor, "N C height width"], guidance: Guidance) -> DigitScores:
-        """Measure samples of `labels`."""
+        """Measure samples that were drawn for `labels`, in this order."""
         labels, names = self.labels, self.train.label_names
         samples = ImageSet(images, labels, [names[label] for label in labels], names)
         train, held_out = self.train.images, self.held_out.images

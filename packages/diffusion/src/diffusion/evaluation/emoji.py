@@ -1,13 +1,12 @@
 """Measures of generated emoji, which captions request by name and style.
 
-The judges learned from real drawings only, and are not the CLIP whose encoder the model may use:
-one tells names apart, one drawings. Pairs of name and style that training never shows have a true
-drawing to compare with: the sample should be nearer to it than the same name in another style is.
+Two judges learn from real drawings only: one tells names apart, the other single drawings. Neither
+is the CLIP whose encoder the model may use. Pairs of name and style that training never shows have
+a true drawing to compare with: the sample should be nearer to it than the same name in another
+style is.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from diffusion.data.augmentation import augment
 from diffusion.data.emoji import EmojiSet
+from diffusion.evaluation.shapes import DrawCaptions
 from diffusion.metrics.copies import augmentation_copies
 from diffusion.metrics.name_judge import train_judge
 from diffusion.metrics.retrieval import farther_others, most_like_truth, name_scores, ranks, top_k
@@ -22,14 +22,12 @@ from gpt.errors import BadInput
 from gpt.evaluation.intervals import Interval, wilson_interval
 
 JUDGE_SHIFT = 2
-"""Largest shift in pixels that the judge should not mind."""
-K = 10
-"""Nearest drawings among which the true one should be."""
+"""Largest shift in pixels that the judges should not mind."""
 
 
 @dataclass(frozen=True)
 class EmojiScores:
-    """Shares of samples that show what was asked for, with 95 % intervals."""
+    """Shares of samples that show what their caption says, with 95 % intervals."""
 
     judge: Interval
     """Augmented real drawings whose name the judge ranks first."""
@@ -48,10 +46,6 @@ class EmojiScores:
     copies: Interval
     """Samples of training pairs nearer to a training drawing than its own augmentations are."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the scores as plain values."""
-        return {name: list(value) for name, value in vars(self).items()}
-
 
 class EmojiEvaluator:
     """The judges, trained once on real drawings, and the pairs that samples are drawn for."""
@@ -64,24 +58,27 @@ class EmojiEvaluator:
         self.images = torch.cat([train.images, held_out.images])
         self.ids = torch.cat([self.name_ids(train), self.name_ids(held_out)])
         generator = torch.Generator().manual_seed(0)
-        self.name_judge = train_judge(self.images, self.ids, change, generator, judge_steps)
+        self.name_judge = train_judge(self.images, self.ids, shift_and_tint, generator, judge_steps)
         # a judge of names has learned to ignore the style, so distances are measured by another
         drawings = torch.arange(len(self.images))
-        self.drawing_judge = train_judge(self.images, drawings, change, generator, judge_steps)
+        self.drawing_judge = train_judge(
+            self.images, drawings, shift_and_tint, generator, judge_steps
+        )
 
     def name_ids(self, drawings: EmojiSet) -> Int[Tensor, " N"]:
         """Return the number of each drawing's name."""
         return torch.tensor([self.names.index(name) for name in drawings.names])
 
-    def score(self, draw: Callable[[list[str]], Tensor]) -> EmojiScores:
+    def score(self, draw: DrawCaptions) -> EmojiScores:
         """Draw every training and every held-out pair once, and measure the samples."""
         seen, unseen = draw(self.train.captions), draw(self.held_out.captions)
         generator = torch.Generator().manual_seed(1)
-        real_ranks = self.name_judge.rank_names(change(self.images, generator), self.ids)
+        augmented = shift_and_tint(self.images, generator)
+        real_ranks = self.name_judge.rank_names(augmented, self.ids)
         seen_ranks = self.name_judge.rank_names(seen, self.name_ids(self.train))
         unseen_ranks = self.name_judge.rank_names(unseen, self.name_ids(self.held_out))
         copies = augmentation_copies(
-            seen, self.train.images, self.held_out.images, change, generator
+            seen, self.train.images, self.held_out.images, shift_and_tint, generator
         ).samples
         samples = self.drawing_judge.features(unseen)
         drawings = self.drawing_judge.features(self.images)
@@ -90,12 +87,12 @@ class EmojiEvaluator:
         truth, others = drawings[rows], drawings[self.other_styles(rows)]
         nearer = farther_others(samples, truth, others).mean().item()
         return EmojiScores(
-            judge=rate(*top_k(real_ranks, 1)),
-            seen_name_top1=rate(*top_k(seen_ranks, 1)),
-            held_out_name_top1=rate(*top_k(unseen_ranks, 1)),
-            held_out_drawing_top10=rate(*top_k(ranks(scores, rows), K)),
+            judge=top_k(real_ranks, 1).interval(),
+            seen_name_top1=top_k(seen_ranks, 1).interval(),
+            held_out_name_top1=top_k(unseen_ranks, 1).interval(),
+            held_out_drawing_top10=top_k(ranks(scores, rows), 10).interval(),
             nearer_than_other_styles=wilson_interval(nearer, len(unseen)),
-            right_style=rate(*most_like_truth(samples, truth, others)),
+            right_style=most_like_truth(samples, truth, others).interval(),
             copies=wilson_interval(copies, len(seen)),
         )
 
@@ -106,12 +103,9 @@ class EmojiEvaluator:
         return same_name.nonzero()[:, 1].reshape(len(rows), -1)
 
 
-def change(images: Float[Tensor, "B C height width"], generator: torch.Generator) -> Tensor:
+def shift_and_tint(
+    images: Float[Tensor, "B C height width"], generator: torch.Generator
+) -> Float[Tensor, "B C height width"]:
     """Return images with small shifts and tints, which leave their name as it is."""
     unflipped = torch.zeros(len(images), dtype=torch.bool)  # a mirrored arrow has another name
     return augment(images, generator, unflipped, JUDGE_SHIFT)
-
-
-def rate(hits: int, n: int) -> Interval:
-    """Return hits of n as a share with its interval."""
-    return wilson_interval(hits / n, n)

@@ -1,5 +1,7 @@
 """Tables of the measures of `diffusion eval`: a row or a column for each guidance weight."""
 
+from dataclasses import fields
+
 from rich.console import Console
 from rich.table import Table
 
@@ -28,7 +30,7 @@ def print_digit_scores(judge_accuracy: float, rows: list[DigitScores]) -> None:
 
 
 def print_shape_scores(rows: dict[float, ShapeScores]) -> None:
-    """Print the shares of shapes that are read back right."""
+    """Print the shares of shapes whose attributes are read back right, next to chance."""
     for name in ("seen", "held_out"):
         table = Table(f"{name.replace('_', '-')} combinations, guidance", box=None)
         for weight in rows:
@@ -46,11 +48,11 @@ def print_shape_scores(rows: dict[float, ShapeScores]) -> None:
 
 
 def print_emoji_scores(rows: dict[float, EmojiScores]) -> None:
-    """Print the shares of emoji that show what was asked for."""
+    """Print the shares of emoji that show what their caption says."""
     table = Table("guidance", *(f"{weight:g}" for weight in rows), box=None)
-    for name in EmojiScores.__dataclass_fields__:
-        cells = (in_percent(getattr(row, name)) for row in rows.values())
-        table.add_row(name.replace("_", " "), *cells)
+    for field in fields(EmojiScores):
+        cells = (in_percent(getattr(row, field.name)) for row in rows.values())
+        table.add_row(field.name.replace("_", " "), *cells)
     Console().print(table)
 
 

@@ -7,7 +7,6 @@ another. Held-out combinations contain one pair of values that training never sh
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,7 +19,7 @@ from gpt.errors import BadInput
 from gpt.evaluation.intervals import Interval, wilson_interval
 
 DrawCaptions = Callable[[list[str]], Float[Tensor, "N C height width"]]
-"""Draws an image for each caption."""
+"""Function that draws an image for each caption."""
 ALL_AT_ONCE = "all at once"
 
 
@@ -36,14 +35,6 @@ class ShapeScores:
     """All at once, by the pair of values that makes the combination unseen."""
     chance: dict[str, float]
     """Shares that a random image would reach."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the scores as plain values."""
-        return {
-            name: {key: list(value) for key, value in rates.items()}
-            for name, rates in vars(self).items()
-            if name != "chance"
-        } | {"chance": self.chance}
 
 
 def score_shapes(draw: DrawCaptions, n: int) -> ShapeScores:
@@ -82,7 +73,7 @@ def spread_rows(n_rows: int, n: int, generator: torch.Generator) -> list[int]:
 def read_back(
     draw: DrawCaptions, descriptions: Sequence[ShapeDescription]
 ) -> list[dict[str, bool]]:
-    """Draw descriptions; return for each image which attributes are the described ones."""
+    """Draw descriptions, and return for each image which attributes are read back right."""
     images = draw([each.caption() for each in descriptions])
     pairs = zip(read_shapes(images), descriptions, strict=True)
     return [found.agrees(description) for found, description in pairs]

@@ -1,7 +1,7 @@
 """A model that needs no training: the true velocity of one component, or of the whole mixture.
 
-Label k asks for component k, and the label after the last one is the null condition, the whole
-mixture. So guidance can be tried where both velocities are exact.
+Label k stands for component k, and the label after the last component is the null condition: the
+whole mixture. So guidance can be tried where both velocities are exact.
 """
 
 import torch

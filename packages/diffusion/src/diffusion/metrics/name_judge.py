@@ -1,8 +1,8 @@
 """A judge of names: a small network that learned only to tell the names of real drawings apart.
 
 Text-to-image models are often scored with the CLIP model that guided them, so that the pupil is
-graded by its own teacher. This judge never sees a generated image, a caption or another network: it
-learns names under augmentation, so that it knows a drawing that is moved or recoloured.
+graded by its own teacher. This judge never sees a generated image, a caption or another network. It
+learns from augmented drawings, so that it recognises one that is moved or recoloured.
 """
 
 import torch
@@ -15,7 +15,7 @@ from diffusion.metrics.retrieval import ranks
 
 
 class NameJudge:
-    """A classifier of names, with the ranks that it gives them."""
+    """A classifier of names that also ranks the names and returns features of images."""
 
     def __init__(self, classifier: ImageClassifier) -> None:
         self.classifier = classifier

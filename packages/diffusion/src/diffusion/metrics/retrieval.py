@@ -15,18 +15,23 @@ from torch import Tensor
 
 from diffusion.metrics.checks import check_rows
 from gpt.errors import BadInput
+from gpt.evaluation.intervals import Interval, wilson_interval
 
 
-class TopK(NamedTuple):
-    """Number of samples whose name is among the first k, and number of all samples."""
+class HitCount(NamedTuple):
+    """Number of samples that pass a test, and number of all samples."""
 
     hits: int
     n: int
 
     @property
     def share(self) -> float:
-        """Hits as a share of all samples; pass share and n to `wilson_interval`."""
+        """Hits as a share of all samples."""
         return self.hits / self.n
+
+    def interval(self) -> Interval:
+        """Return the share with its 95 % interval."""
+        return wilson_interval(self.share, self.n)
 
 
 def name_scores(
@@ -60,23 +65,24 @@ def ranks(scores: Float[Tensor, "B N"], right: Int[Tensor, " B"]) -> Int[Tensor,
     return (scores >= of_right).sum(dim=1)  # the right name itself is the 1
 
 
-def top_k(found: Int[Tensor, " B"], k: int) -> TopK:
-    """Count the ranks up to k.
+def top_k(ranks_of_right: Int[Tensor, " B"], k: int) -> HitCount:
+    """Count the samples whose right name has a rank of at most k.
 
     Raises:
         BadInput: there are no ranks, or k is below 1.
     """
-    if k < 1 or len(found) < 1:
-        raise BadInput(f"top-k needs k of at least 1 and some ranks, got k={k}, {len(found)} ranks")
-    return TopK(int((found <= k).sum()), len(found))
+    n = len(ranks_of_right)
+    if k < 1 or n < 1:
+        raise BadInput(f"top-k needs k of at least 1 and some ranks, got k={k}, {n} ranks")
+    return HitCount(int((ranks_of_right <= k).sum()), n)
 
 
 def farther_others(
     samples: Float[Tensor, "B D"], truth: Float[Tensor, "B D"], others: Float[Tensor, "B S D"]
 ) -> Float[Tensor, " B"]:
-    """Return, for each sample, the share of other drawings that are farther from the truth than it.
+    """Return the share of each sample's other drawings that are farther from the truth than it.
 
-    A sample as far from the truth as another drawing of the same thing usually is has one half. A
+    The share is about 1/2 if the sample is as far from the truth as other drawings usually are. A
     tie counts against the sample.
     """
     check_rows(1, samples=samples, truth=truth)
@@ -86,11 +92,11 @@ def farther_others(
 
 def most_like_truth(
     samples: Float[Tensor, "B D"], truth: Float[Tensor, "B D"], others: Float[Tensor, "B S D"]
-) -> TopK:
-    """Count samples that are nearer to the truth than to every one of its S other drawings.
+) -> HitCount:
+    """Count the samples that are nearer to the truth than to every one of their S other drawings.
 
     A tie counts against the sample; chance is 1 / (S + 1).
     """
     check_rows(1, samples=samples, truth=truth)
     nearest_other = (others - samples[:, None]).norm(dim=-1).amin(dim=1)
-    return TopK(int(((samples - truth).norm(dim=-1) < nearest_other).sum()), len(samples))
+    return HitCount(int(((samples - truth).norm(dim=-1) < nearest_other).sum()), len(samples))

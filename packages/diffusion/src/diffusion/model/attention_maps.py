@@ -1,7 +1,7 @@
-"""Attention maps: from which words each patch reads, in every block of a DiT.
+"""Attention maps: how much each patch attends to each word, in every block of a DiT.
 
 Torch's attention kernel does not return its weights, so the blocks are run once more and the
-weights are computed from their queries and keys. Maps of a word's weight over the image were made
+weights are computed from queries and keys. Maps of a word's weight over the image were made
 popular by Hertz et al. 2022, "Prompt-to-Prompt Image Editing with Cross Attention Control".
 """
 

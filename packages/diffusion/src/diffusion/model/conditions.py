@@ -1,8 +1,8 @@
 """Labels and captions as vectors.
 
 A condition is a row of ids: one id for a label, several for a caption. The null condition is
-learned like any other and makes guidance possible. It is the id after the last label, or a caption
-of padding only.
+learned like any other and makes guidance possible. Its ids are the id after the last label, or a
+caption of padding only.
 """
 
 from typing import NamedTuple
@@ -13,14 +13,14 @@ from torch import Tensor, nn
 
 
 class Condition(NamedTuple):
-    """A condition in the form that the blocks use."""
+    """A condition as vectors, which the blocks of a network use."""
 
     vector: Float[Tensor, "B D"]
     """Added to the embedding of the time, for the modulation."""
     words: Float[Tensor, "B T D"] | None = None
     """A vector per word of the caption, for cross-attention."""
     mask: Bool[Tensor, "B 1 1 T"] | None = None
-    """False where the caption is padded."""
+    """True for words, False for padding."""
 
 
 class NoCondition(nn.Module):
@@ -55,9 +55,9 @@ class LabelCondition(nn.Module):
 
 
 class CaptionCondition(nn.Module):
-    """The words of a caption and a vector of the whole caption, by a caption encoder.
+    """The words of a caption and a vector of the whole caption, from a caption encoder.
 
-    The encoder returns a state per word, and the caption's vector; CLIP's text tower is one.
+    The encoder returns a state per word and a vector of the caption, as CLIP's text tower does.
     """
 
     null: Int[Tensor, " T"]
@@ -75,13 +75,13 @@ class CaptionCondition(nn.Module):
     def freeze_words(self) -> None:
         """Exclude the weights of the words from training, for a network without cross-attention.
 
-        Several processes wait for the gradient of every weight that is trained.
+        There they get no gradient, and training in several processes waits for every gradient.
         """
         self.words.requires_grad_(False)
         self.null_words.requires_grad_(False)
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Condition:
-        """Encode each caption; a caption of padding only becomes the learned null condition."""
+        """Encode each caption; for padding only, return the learned null condition."""
         is_null = (ids == 0).all(dim=1)
         states, captions = self.encoder(ids)
         vector = torch.where(is_null[:, None], self.null_caption, self.caption(captions))

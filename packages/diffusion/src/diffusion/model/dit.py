@@ -105,7 +105,7 @@ class DiTBlock(nn.Module):
     def forward(
         self, x: Float[Tensor, "B N D"], condition: Condition, rotate: Rotate
     ) -> Float[Tensor, "B N D"]:
-        """Add the output of each layer, times its gate, to the residual stream."""
+        """Add the output of each layer to the residual stream, times its gate if it has one."""
         m = BlockModulation(*self.modulation(condition.vector))
         x = self.mix_patches(x, m, rotate)
         if self.cross_attention is not None and condition.words is not None:
@@ -116,7 +116,7 @@ class DiTBlock(nn.Module):
     def mix_patches(
         self, x: Float[Tensor, "B N D"], m: BlockModulation, rotate: Rotate
     ) -> Float[Tensor, "B N D"]:
-        """Add what each patch reads from all patches, times the gate."""
+        """Add the attention among all patches, times its gate, to the residual stream."""
         attended = self.attention(
             self.modulate(x, m.attention_shift, m.attention_scale),
             lambda q_and_k: rotate(self.qk_norm(q_and_k)),
@@ -157,7 +157,7 @@ class DiT(nn.Module):
     def predict(
         self, x: Float[Tensor, "B C height width"], t: Float[Tensor, " B"], condition: Condition
     ) -> Float[Tensor, "B C height width"]:
-        """Predict for a condition that is already encoded, such as a mix of two captions."""
+        """Predict the target for a condition that is already encoded."""
         config = self.config
         condition = condition._replace(vector=condition.vector + self.time(t))
         h = self.positions(self.patches(patchify(x, config.patch_size)))  # B N D

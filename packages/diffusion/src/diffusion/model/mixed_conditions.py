@@ -2,7 +2,8 @@
 
     c = (1 - w) c_first + w c_second,    for the vector of the caption and for the words
 
-A mixture is no caption, so it has no ids. The conditions are computed once and kept in a table.
+A mixture is not a caption, so it has no ids of words. The conditions are computed once and kept in
+a table, and the id of a mixture is the number of its row.
 """
 
 import copy
@@ -21,8 +22,8 @@ from gpt.errors import BadInput
 def mix_conditions(first: Condition, second: Condition, weight: float) -> Condition:
     """Mix the vectors, and the words at equal positions; weight 0 is the first, 1 the second.
 
-    A caption may be longer than the other. Its further words are kept while its weight is larger,
-    because padding has no word to mix them with.
+    If one caption is longer, its further words are kept while its weight is larger, because the
+    padding of the other has no words to mix them with.
     """
     is_first = weight < 0.5
     mixed = (first if is_first else second)._replace(
@@ -38,10 +39,7 @@ def mix_conditions(first: Condition, second: Condition, weight: float) -> Condit
 
 
 class ConditionTable(nn.Module):
-    """Conditions that were computed before, an id being the number of a row.
-
-    The last row is the null condition.
-    """
+    """Conditions that were computed before, one per row; the last row is the null condition."""
 
     null: Int[Tensor, " T"]
 
@@ -65,10 +63,10 @@ class ConditionTable(nn.Module):
 def mix_captions(flow: FlowModel, captions: Int[Tensor, "2 T"], n_mixtures: int) -> FlowModel:
     """Return a copy of a model whose conditions 0, 1, ... lead from one caption to another.
 
-    The first is the first caption, and the last, n_mixtures - 1, is the second.
+    Condition 0 is the first caption, and condition n_mixtures - 1 is the second.
 
     Raises:
-        BadInput: there is no mixture between the captions.
+        BadInput: n_mixtures is below 3, so that nothing lies between the captions.
     """
     if n_mixtures < 3:
         raise BadInput(f"n_mixtures must be at least 3, got {n_mixtures}")

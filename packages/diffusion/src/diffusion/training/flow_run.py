@@ -1,4 +1,4 @@
-"""Training a flow model in a run folder, of data or of the latents of an autoencoder."""
+"""Training a flow model of data, or of the latents of an autoencoder, in a run folder."""
 
 import json
 from pathlib import Path
@@ -28,16 +28,16 @@ from gpt.training.loop import train
 
 
 def create_flow_run(folder: DiffusionFolder, config: TrainConfig) -> None:
-    """Write the config of a new run, after copies of the models that it builds on."""
-    vae, vae_about = load_vae(run_file(config.vae, "vae")) if config.vae else (None, {})
-    clip = load_clip(run_file(config.clip, "clip")) if config.clip else None
+    """Write the config and prompts of a new run, and copies of the models that it builds on."""
+    vae = load_vae(find_model_file(config.vae, "vae")) if config.vae else None
+    clip = load_clip(find_model_file(config.clip, "clip")) if config.clip else None
     words = WordTokenizer.from_json(json.dumps(clip.words)) if clip else None
-    examples = load_examples(config, vae, words)
+    examples = load_examples(config, vae.vae if vae else None, words)
     shape = tuple(examples.train.x.shape[1:])
     model = flow_model_config(config, shape, examples.prompts, clip.clip.config if clip else None)
     folder.clear()
     if vae is not None:
-        save_vae(folder.vae, vae, vae_about)
+        save_vae(folder.vae, *vae)
     if clip is not None:
         save_clip(folder.clip, *clip)
     folder.write_prompts(examples.prompts)
@@ -88,14 +88,14 @@ def flow_model_config(
     return FlowModelConfig(network, config.target, config.condition, n_labels, captions, is_frozen)
 
 
-def run_file(name: str, kind: Literal["vae", "clip"]) -> Path:
+def find_model_file(name: str, kind: Literal["vae", "clip"]) -> Path:
     """Return the file of a model that the user named by its file or by the folder of its run."""
     path = Path(name)
     return getattr(DiffusionFolder(path), kind) if path.is_dir() else path
 
 
 def build_flow_model(folder: DiffusionFolder) -> FlowModel:
-    """Build the flow model of a run; a caption encoder from CLIP has its weights."""
+    """Build the flow model of a run with new weights, except those of a CLIP's caption encoder."""
     model = folder.flow_model_config().build()
     if folder.clip.is_file():
         encoder: Any = model.network.condition.encoder  # pyright: ignore
@@ -108,7 +108,7 @@ def train_flow_model(run: TrainingRun, config: TrainConfig) -> None:
     """Train the flow model of a run, from its last checkpoint."""
     folder = run.folder
     assert isinstance(folder, DiffusionFolder)
-    vae = load_vae(folder.vae)[0] if config.vae else None
+    vae = load_vae(folder.vae).vae if config.vae else None
     examples = load_examples(config, vae, folder.read_prompts())
     folder.refuse_changed_data(examples.sha256)
     torch.manual_seed(config.loop.seed)

@@ -1,6 +1,6 @@
 """A trained model that is ready to sample, with the classes or words of its prompts."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,18 +21,21 @@ from diffusion.vae.file import load_vae
 from diffusion.vae.vae import VAE
 from gpt.errors import BadInput
 
+BATCH_SIZE = 256
+"""Samples that are drawn at once."""
+
 
 class SamplingPlan(NamedTuple):
     """Settings of the sampler, with the guidance."""
 
     n_steps: int = 50
-    """Steps of the sampler."""
+    """Steps of the sampler. More are more exact and take longer."""
     sampler: str = "euler"
     """Name of the sampler, a key of SAMPLERS."""
     guidance: Guidance = Guidance()
     """Guidance towards the condition."""
     shift: float = 1.0
-    """Shift of the times towards the noise."""
+    """Shift of the times towards the noise; above 1, more steps are spent there."""
 
 
 class ImageModel(NamedTuple):
@@ -47,7 +50,7 @@ class ImageModel(NamedTuple):
     """Autoencoder whose latents the flow model generates."""
 
     def encode(self, prompts: list[str]) -> Int[Tensor, "B T"]:
-        """Return the condition of each prompt: a class, or a caption.
+        """Return the condition of each prompt: the id of its class, or the ids of its words.
 
         Raises:
             BadInput: a class or a word is unknown, or the model is unconditional.
@@ -84,10 +87,26 @@ class ImageModel(NamedTuple):
 
     @torch.no_grad()
     def to_images(self, samples: Float[Tensor, "B *D"]) -> Float[Tensor, "B C height width"]:
-        """Return samples as images, which latents are decoded to."""
+        """Return samples as images; latents are decoded first."""
         if self.vae is None:
             return samples
         return self.vae.decode_scaled(samples.to(self.vae.latent_mean.device)).clamp(-1, 1).cpu()
+
+
+def draw_samples(
+    model: ImageModel, condition: Int[Tensor, "N T"], plan: SamplingPlan, seed: int
+) -> Float[Tensor, "N C height width"]:
+    """Draw an image for each row of the condition."""
+    generator = torch.Generator().manual_seed(seed)
+    batches = condition.split(BATCH_SIZE)
+    return torch.cat([model.to_images(model.sample(each, plan, generator)) for each in batches])
+
+
+def draw_captions(
+    model: ImageModel, plan: SamplingPlan, seed: int
+) -> Callable[[list[str]], Float[Tensor, "N C height width"]]:
+    """Return a function that draws an image for each caption."""
+    return lambda captions: draw_samples(model, model.encode(captions), plan, seed)
 
 
 def load_run(path: Path, device: torch.device | None = None) -> ImageModel:
@@ -103,5 +122,5 @@ def load_run(path: Path, device: torch.device | None = None) -> ImageModel:
         shape = (network.d_point,)
     else:
         shape = (network.n_channels, network.size, network.size)
-    vae = load_vae(folder.vae)[0].to(device) if config.vae else None
+    vae = load_vae(folder.vae).vae.to(device) if config.vae else None
     return ImageModel(flow, shape, folder.read_prompts(), vae)

@@ -39,7 +39,7 @@ def load_task_images(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
 
 
 def load_shapes() -> tuple[ImageSet, ImageSet]:
-    """Draw shapes in the combinations for training, and in combinations that it never sees."""
+    """Draw shapes in the combinations for training, and others in held-out combinations."""
     split, generator = split_shapes(), torch.Generator().manual_seed(0)
     held_out = [each.description for each in split.held_out]
     return (
@@ -66,9 +66,9 @@ def load_emoji(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
 
 
 def partial_captions(drawings: EmojiSet, n_copies: int) -> list[str]:
-    """Return the captions of all copies; one in eight is only the name, one only the style.
+    """Return the captions of all copies; one in eight is only the name, another only the style.
 
-    So each word also gets a meaning of its own, which pairs that training never shows need.
+    Each word then also gets a meaning of its own, which held-out pairs of name and style need.
     """
     partial = {3: drawings.names, 7: drawings.styles}
     return [
@@ -77,7 +77,7 @@ def partial_captions(drawings: EmojiSet, n_copies: int) -> list[str]:
 
 
 def add_copies(images: ImageSet, n: int, max_shift: int) -> ImageSet:
-    """Append n - 1 augmented copies of each image.
+    """Return n copies of each image, all but the first augmented.
 
     The copies are made once and not in each step, so that their latents can be computed once.
     """

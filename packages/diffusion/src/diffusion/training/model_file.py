@@ -1,6 +1,6 @@
 """One file with everything that sampling needs: flow model, autoencoder, and known prompts.
 
-The weights are stored in bf16 to halve the file, and are computed with in fp32.
+The weights are stored in bf16, which halves the file, and converted to fp32 when they are loaded.
 """
 
 import json
@@ -28,7 +28,7 @@ SHIPPED = Path(__file__).parents[1] / "pretrained" / "emoji.safetensors"
 
 
 def save_image_model(path: Path, run: Path, report: JsonObject) -> None:
-    """Write the model of a run, with the options that it was trained with and a report."""
+    """Write the model of a run, with its training options and a report of its evaluation."""
     model, folder = load_run(run), DiffusionFolder(run)
     weights = {f"flow.{name}": weight for name, weight in model.flow.state_dict().items()}
     if model.vae is not None:
@@ -41,8 +41,8 @@ def save_image_model(path: Path, run: Path, report: JsonObject) -> None:
         "options": TrainConfig.saved(run).settings(),
         "report": report,
     }
-    halved = {name: weight.to(torch.bfloat16) for name, weight in weights.items()}
-    write_weights(path, "image-model", about, halved)
+    rounded = {name: weight.to(torch.bfloat16) for name, weight in weights.items()}
+    write_weights(path, "image-model", about, rounded)
 
 
 def load_model(path: Path, device: torch.device | None = None) -> ImageModel:
@@ -60,7 +60,7 @@ def shipped_model(device: torch.device | None = None) -> ImageModel:
 
 
 def load_image_model(path: Path, device: torch.device | None = None) -> ImageModel:
-    """Read a file of `save_image_model`.
+    """Load a model from a file that `save_image_model` wrote.
 
     Raises:
         BadInput: there is no such file, or it is damaged or contains another model.
@@ -75,15 +75,15 @@ def load_image_model(path: Path, device: torch.device | None = None) -> ImageMod
             vae = VAE(VAEConfig.from_dict(about["vae"]))
             vae.load_state_dict(select_prefix(weights, "vae"))
             vae = vae.eval().to(device)
-        shape, prompts = tuple(about["shape"]), read_prompts(about["prompts"])
+        shape, prompts = tuple(about["shape"]), prompts_from_json(about["prompts"])
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"{str(path)!r} is damaged: its weights do not fit its config") from error
     use_fast_operations(flow)
     return ImageModel(flow.to(device).eval(), shape, prompts, vae)
 
 
-def read_prompts(content: Any) -> Prompts | None:
-    """Return the prompts from plain values: nothing, a list of names, or a tokenizer."""
+def prompts_from_json(content: Any) -> Prompts | None:
+    """Return the prompts that parsed JSON describes: none, a list of names, or a tokenizer."""
     if content is None:
         return None
     if isinstance(content, list):

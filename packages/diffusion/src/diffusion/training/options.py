@@ -47,19 +47,22 @@ class TrainConfig(RunOptions):
     your own images (see --data)."""
     stage: Stage = "pixel"
     """Model to train: a flow model of the data itself (pixel), an autoencoder (vae), a flow model
-    of its latents (latent), or a CLIP, whose caption encoder --clip uses (clip)."""
+    of the latents of an autoencoder (latent), or a CLIP, whose caption encoder other runs can use
+    with --clip (clip)."""
     condition: ConditionKind = "class"
-    """Condition of a flow model, by which samples are requested: nothing, a class, or a caption
-    (text)."""
+    """Condition of a flow model, which the prompts of `diffusion sample` name: none, a class, or a
+    caption (text)."""
     network: Literal["dit", "unet"] = "dit"
-    """A transformer over patches, or a small U-Net of convolutions."""
+    """Network of a flow model: a transformer over patches (dit), or a small U-Net of convolutions
+    (unet), which knows captions by one vector only, not word by word."""
     target: Target = "v"
     """Prediction of the network: the velocity (v) or the data (x). For patches with many numbers,
     the data is easier."""
     times: TimeDistribution = "logit-normal"
-    """Distribution of the trained times. logit-normal visits the middle of the path more often."""
+    """Distribution of the times that a flow model is trained at. uniform visits all times alike,
+    logit-normal the middle of the path more often."""
     drop_rate: float = 0.1
-    """Fraction of training examples whose condition is dropped, which guidance needs.
+    """Fraction of training examples whose condition is dropped, so that guidance is possible.
     Higher trains the unconditional velocity more, and the conditional one less."""
     patch_size: int = 2
     """Pixels per side of a patch, in a DiT and in the image encoder of a CLIP. Smaller patches show
@@ -70,7 +73,7 @@ class TrainConfig(RunOptions):
     n_layers: int = 4
     """Blocks of a DiT, or of each encoder of a CLIP. More learn more, but are slower."""
     n_heads: int = 4
-    """Attention heads per block."""
+    """Attention heads per block. More attend to more places at once, each with fewer numbers."""
     positions: Literal["sinusoidal", "rotary"] = "sinusoidal"
     """Position encoding of patches: added sinusoids, or a rotation of queries and keys."""
     qk_norm: bool = False
@@ -83,20 +86,22 @@ class TrainConfig(RunOptions):
     """Pixels per side of an emoji or of your images. 64 shows more detail; emoji then have one
     style only."""
     n_names: int = 240
-    """Names of emoji that are learned, each in every style. More take longer."""
+    """Number of emoji names to learn, each in every style. More let the model draw more things,
+    but need longer training."""
     copies: int = 8
-    """Copies of each emoji in the training data, all but one shifted, mirrored and tinted.
+    """Copies of each emoji in the training data; all but one are shifted, mirrored or tinted.
     More make the model depend less on single pixels."""
     vae: Annotated[str | None, arg(help_behavior_hint="(default: none)")] = None
     """Autoencoder of the latent stage: the folder of its run, or its file."""
     clip: Annotated[str | None, arg(help_behavior_hint="(default: none)")] = None
     """CLIP whose caption encoder a model with captions uses: the folder of its run, or its file.
-    Without it, an encoder is trained together with the model."""
+    Without --clip, an encoder is trained together with the model."""
     latent_channels: int = 4
     """Numbers per position of an autoencoder's latent image. More keep more detail, but are
     harder to generate."""
     stage_channels: tuple[int, ...] = (32, 64, 64)
-    """Channels of each stage of an autoencoder; every stage but the last halves the image."""
+    """Channels of each stage of an autoencoder. More channels keep more detail, but are slower.
+    Every stage but the last halves the image, so more stages make smaller latents."""
     kl_weight: float = 1e-2
     """Weight of the autoencoder's KL term. Higher makes latents more regular and images blurrier.
     It rises from 0 over the first tenth of the steps."""
@@ -116,7 +121,7 @@ class TrainConfig(RunOptions):
             raise BadInput(f"drop_rate must lie in [0, 1), got {self.drop_rate}")
 
     def refuse_contradictions(self) -> None:
-        """Check that the options fit together; the defaults of the task are known by then.
+        """Check that the options fit together, after the defaults of the task were filled in.
 
         Raises:
             BadInput: they do not.
@@ -171,7 +176,7 @@ CAPTIONED = TrainConfig(
         DIFFUSION_LOOP, steps=2000, optimizer="muon", muon_learning_rate=0.02, learning_rate=3e-3
     ),
 )
-"""Defaults for images of 32 or 64 pixels, by caption."""
+"""Default options for images of 32 or 64 pixels with captions."""
 VAE_LOOP = dataclasses.replace(DIFFUSION_LOOP, steps=8000, learning_rate=4e-3, beta2=0.95)
 CLIP_LOOP = dataclasses.replace(
     DIFFUSION_LOOP, steps=1000, learning_rate=1e-3, weight_decay=0.1, ema_decay=0.0

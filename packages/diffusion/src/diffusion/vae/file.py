@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import NamedTuple
 
 from diffusion.vae.vae import VAE, VAEConfig
 from diffusion.weight_files import read_weights, write_weights
@@ -9,12 +10,19 @@ from gpt.errors import BadInput
 from gpt.files import JsonObject
 
 
+class TrainedVAE(NamedTuple):
+    """An autoencoder with a description of its training."""
+
+    vae: VAE
+    about: JsonObject
+
+
 def save_vae(path: Path, vae: VAE, about: JsonObject) -> None:
     """Write an autoencoder and a description of its training."""
     write_weights(path, "vae", about | {"model": asdict(vae.config)}, vae.state_dict())
 
 
-def load_vae(path: Path) -> tuple[VAE, JsonObject]:
+def load_vae(path: Path) -> TrainedVAE:
     """Read an autoencoder and the description of its training.
 
     Raises:
@@ -26,4 +34,4 @@ def load_vae(path: Path) -> tuple[VAE, JsonObject]:
         vae.load_state_dict(weights)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"{str(path)!r} is damaged: its weights do not fit its config") from error
-    return vae.eval(), about
+    return TrainedVAE(vae.eval(), about)
