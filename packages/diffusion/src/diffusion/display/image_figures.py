@@ -179,7 +179,7 @@ def label_rows(cells: np.ndarray, names: Sequence[str]) -> None:
 
 
 def map_cells(image: Float[Tensor, "C height width"], n_maps: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes, in rows of at most `MAPS_PER_ROW`: an image, then empty ones."""
+    """Return a figure and its axes: an image, then empty ones, at most `MAPS_PER_ROW` in a row."""
     n = 1 + n_maps
     n_columns = min(n, MAPS_PER_ROW)
     n_rows = -(-n // n_columns)
