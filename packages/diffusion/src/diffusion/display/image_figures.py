@@ -19,7 +19,7 @@ CELL = 0.95
 """Inches per image of a table."""
 MAP_CELL = 1.6
 """Inches per map."""
-MAX_COLUMNS = 5
+MAX_MAP_COLUMNS = 5
 """Largest number of maps in a row, the image included."""
 
 
@@ -179,9 +179,9 @@ def label_rows(cells: np.ndarray, names: Sequence[str]) -> None:
 
 
 def map_cells(image: Float[Tensor, "C height width"], n_maps: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure and its axes, in rows of at most `MAX_COLUMNS`: an image, then empty ones."""
+    """Return a figure and its axes: the first shows the image, n_maps others are empty."""
     n = 1 + n_maps
-    n_columns = min(n, MAX_COLUMNS)
+    n_columns = min(n, MAX_MAP_COLUMNS)
     n_rows = -(-n // n_columns)
     size = (MAP_CELL * n_columns + 0.9, (MAP_CELL + 0.35) * n_rows)
     figure = Figure(figsize=size, layout="constrained")
