@@ -23,7 +23,7 @@ from gpt.errors import BadInput, check_seed
 from gpt.plots import save_figure
 from gpt.runs.progress import report_message
 
-MAX_COLUMNS = 8
+MAX_GRID_COLUMNS = 8
 """Largest number of prompts with one sample each in a row."""
 MAX_STRIP_ROWS = 4
 
@@ -103,12 +103,12 @@ def run(config: SampleConfig) -> int:
         save_points(out, path, names, config.n)
         return 0
     images = model.to_images(path[-1])
-    columns = config.n if config.n > 1 else min(len(images), MAX_COLUMNS)
+    columns = config.n if config.n > 1 else min(len(images), MAX_GRID_COLUMNS)
     image = grid_image(
         images,
         columns,
         row_captions=names if config.n > 1 else (),
-        column_captions=names if config.n == 1 and 1 < len(names) <= MAX_COLUMNS else (),
+        column_captions=names if config.n == 1 and 1 < len(names) <= MAX_GRID_COLUMNS else (),
     )
     save_png(out, image)
     show_images(images, columns)
