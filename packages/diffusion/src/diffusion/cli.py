@@ -10,7 +10,7 @@ DIFFUSION = Program(
         "eval": "measure the samples of a trained model, next to real data",
         "export": "write a trained model in the layout of diffusers or open_clip, or as one file",
         "compare": "compare results and speed with diffusers and open_clip",
-        "demo": "train a model of digits and watch digits grow out of noise, in two minutes",
+        "demo": "train a model of digits and watch digits grow out of noise, in a minute or two",
     },
 )
 
