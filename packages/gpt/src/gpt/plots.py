@@ -13,7 +13,10 @@ BLOCKS = " ▁▂▃▄▅▆▇█"
 
 
 def save_loss_plot(
-    path: Path, records: list[dict[str, Any]], models: dict[str, dict[str, float]]
+    path: Path,
+    records: list[dict[str, Any]],
+    models: dict[str, dict[str, float]],
+    ylabel: str = "loss (nats per token)",
 ) -> None:
     """Plot training and validation loss per step, with baseline losses as horizontal lines.
 
@@ -21,6 +24,7 @@ def save_loss_plot(
         path: the image file to write.
         records: the log of the run.
         models: scores by model, as in a report of `evaluation.scores`; all but `gpt` are baselines.
+        ylabel: what the loss is, with its unit.
     """
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
@@ -38,7 +42,7 @@ def save_loss_plot(
     for style, name in zip((":", "-.", "--"), baselines, strict=False):
         loss = models[name]["loss"]
         axes.axhline(loss, color="grey", ls=style, lw=1, label=f"{name}, validation")
-    axes.set(xlabel="step", ylabel="loss (nats per token)")
+    axes.set(xlabel="step", ylabel=ylabel)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(framealpha=1, edgecolor="white")  # covers the baselines
     save_figure(path, figure)

@@ -39,7 +39,7 @@ def run(config: TrainConfig) -> int:
 def report_finished_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     """Write the loss plot and the model file of a run; print its measures and the next command."""
     records, path = folder.read_log(), shlex.quote(str(folder.path))
-    save_loss_plot(folder.path / "loss.png", records, {})
+    save_loss_plot(folder.path / "loss.png", records, {}, ylabel="loss")
     validations = [each["validation"] for each in records if each["validation"] is not None]
     keeps_best = config.stage in ("vae", "clip")  # a flow model is kept as it is at the end
     loss = min(validations) if keeps_best else validations[-1]
