@@ -192,6 +192,21 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         assert row["frechet"] > 2 * row["frechet_floor"]
 
 
+def test_points_are_measured_with_the_error_of_their_velocity(at_home, capsys):
+    call = "eval --run runs/points --n 50 --json"
+    assert main(call.split()) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert len(report["velocity"]["squared_errors"]) == 21
+    assert min(report["velocity"]["squared_errors"]) > 0.1  # two steps teach nothing
+    [row] = report["rows"]
+    assert row["right_component"] is None and row["energy"] > 10 * abs(row["energy_floor"])
+    with Image.open(at_home / "runs/points/velocity-error.png") as figure:
+        assert figure.width > 400
+    call = "eval --run runs/ring --n 50 --guidance 1 2"
+    assert main(call.split()) == 0
+    assert "right" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -210,10 +225,11 @@ def test_digits_are_measured_and_the_report_is_kept(at_home, capsys):
         ("sample --run runs/digits --out a.gif", "out must be the name of a .png file"),
         ("sample --run runs/digits --seed -1", "seed must lie in"),
         (
-            "eval --run runs/points",
-            "eval measures digits by class, and shapes and emoji by caption",
+            "eval --run runs/latent",
+            "eval measures points, digits by class, and shapes and emoji by caption",
         ),
         ("eval --run runs/latent", "is a run of emoji with condition none"),
+        ("eval --run runs/points --n 1", "n must be at least 2, got 1"),
         ("eval --run runs/text-64", "emoji only at 32 pixels"),
         ("eval --run runs/digits --n 451", "n must lie between 20 and 450, got 451"),
         ("eval --run runs/digits --steps 0", "steps must be at least 1, got 0"),

@@ -10,8 +10,11 @@ from diffusion.data.shape_split import split_shapes
 from diffusion.data.shapes import draw_shapes
 from diffusion.evaluation.digits import DigitEvaluator
 from diffusion.evaluation.emoji import EmojiEvaluator
+from diffusion.evaluation.points import score_points, velocity_errors
 from diffusion.evaluation.shapes import score_shapes
 from diffusion.flow.guidance import Guidance
+from diffusion.flow.labelled_mixture import LabelledMixture
+from diffusion.flow.mixture import ring
 from gpt.errors import BadInput
 
 
@@ -122,3 +125,32 @@ def test_training_digits_are_real_and_are_copies():
     assert scores.frechet < 1.5 * scores.frechet_floor
     assert scores.copies == 1
     assert 0.8 < scores.diversity < 1.2
+
+
+def test_new_points_of_the_mixture_score_like_real_ones():
+    mixture = ring()
+    points, components = mixture.sample(500, torch.Generator().manual_seed(1))
+    scores = score_points(points, components, mixture, 1.0)
+    assert abs(scores.on_component - scores.real_on_component) < 0.02
+    assert scores.right_component == 1
+    assert abs(scores.energy) < 0.02 and abs(scores.energy_floor) < 0.01
+    assert 0.5 < scores.sliced / scores.sliced_floor < 1.5
+
+
+def test_one_component_for_all_prompts_is_on_a_component_but_far_from_the_ring():
+    mixture = ring()
+    points = mixture.means[:1] + 0.1 * torch.randn(400, 2)
+    scores = score_points(points, torch.arange(400) % 8, mixture, 1.0)
+    assert scores.on_component == 1
+    assert scores.right_component == 1 / 8
+    assert scores.energy > 1 and scores.sliced > 5 * scores.sliced_floor
+    assert score_points(points, None, mixture, 1.0).right_component is None
+
+
+def test_the_true_velocity_has_no_error_and_another_mixture_has_some():
+    true, smaller = LabelledMixture(ring()), LabelledMixture(ring(radius=1.0))
+    assert velocity_errors(true, true.null, ring(), 200).amax() < 1e-9
+    errors = velocity_errors(smaller, smaller.null, ring(), 200)
+    assert errors[1:-1].amin() > 0.005
+    # at t = 0 and t = 1 the mean noise and the mean of the data decide, both 0 for every ring
+    assert errors[[0, -1]].amax() < 1e-9

@@ -5,18 +5,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from diffusion.data.captions import WordTokenizer
 from diffusion.data.digits import digits
 from diffusion.data.emoji import STYLES, clear_names, emoji, split_pairs
+from diffusion.display.figures import velocity_error_figure
 from diffusion.evaluation.digits import DigitEvaluator
 from diffusion.evaluation.emoji import EmojiEvaluator
+from diffusion.evaluation.points import ERROR_TIMES, score_points, velocity_errors
 from diffusion.evaluation.score_tables import (
     print_digit_scores,
     print_emoji_scores,
+    print_point_scores,
     print_shape_scores,
 )
 from diffusion.evaluation.shapes import score_shapes
 from diffusion.flow.guidance import Guidance
+from diffusion.flow.mixture import ring
 from diffusion.training.image_model import (
     ImageModel,
     SamplingPlan,
@@ -29,6 +35,7 @@ from diffusion.training.prompts import LabelNames
 from gpt.device import pick_device
 from gpt.errors import BadInput, check_seed
 from gpt.files import write_atomically
+from gpt.plots import save_figure
 from gpt.runs.progress import report_message
 
 
@@ -37,15 +44,16 @@ class EvalConfig:
     """Measure the samples of a run at several guidance weights.
 
     A run of digits must have classes, and a run of shapes or emoji captions. Emoji must have 32
-    pixels, because only those have several styles.
+    pixels, because only those have several styles. For points, velocity-error.png in the folder of
+    the run shows where the network's velocity is wrong.
     """
 
     run: Path = Path("runs/diffusion")
     """Folder of the run."""
     n: int = 450
-    """Samples per guidance weight: digits, or shapes in seen and as many in held-out combinations.
-    More make the measures more certain, but take longer. Emoji are always drawn once per pair of
-    name and style."""
+    """Samples per guidance weight: points, digits, or shapes in seen and as many in held-out
+    combinations. More make the measures more certain, but take longer. Emoji are always drawn once
+    per pair of name and style."""
     guidance: tuple[float, ...] = (1.0, 1.25, 1.5, 2.0, 3.0, 4.0)
     """Guidance weights, each measured with its own samples. Higher weights match the prompt better
     and vary less; 1 is no guidance."""
@@ -88,7 +96,9 @@ def run(config: EvalConfig) -> int:
     """Measure the samples of a run, and print and keep the report."""
     options = TrainConfig.saved(config.run)
     model = load_run(config.run, pick_device(config.device))
-    if options.task == "digits" and isinstance(model.prompts, LabelNames):
+    if options.task == "flow2d":
+        report = evaluate_points(model, config)
+    elif options.task == "digits" and isinstance(model.prompts, LabelNames):
         report = evaluate_digits(model, config)
     elif options.task == "shapes" and isinstance(model.prompts, WordTokenizer):
         report = evaluate_shapes(model, config)
@@ -96,7 +106,7 @@ def run(config: EvalConfig) -> int:
         report = evaluate_emoji(model, config, options.n_names)
     else:
         raise BadInput(
-            "eval measures digits by class, and shapes and emoji by caption, "
+            "eval measures points, digits by class, and shapes and emoji by caption, "
             f"emoji only at 32 pixels; {str(config.run)!r} is a run of {options.task} "
             f"with condition {options.condition}"
         )
@@ -104,6 +114,31 @@ def run(config: EvalConfig) -> int:
     if config.json:
         print(json.dumps(report))
     return 0
+
+
+def evaluate_points(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
+    """Compare points and the velocity that leads to them with the true ones."""
+    mixture, plans, prompts = ring(), config.plans(), None
+    condition = model.unconditional(config.n)
+    if model.prompts is None:
+        plans = [SamplingPlan(config.steps)]  # guidance has no effect without a condition
+    else:
+        prompts = torch.arange(config.n) % len(mixture.means)
+        condition = prompts[:, None]
+    rows = []
+    for plan in plans:
+        points = model.sample(condition, plan, torch.Generator().manual_seed(config.seed))
+        rows.append(score_points(points, prompts, mixture, plan.guidance.weight))
+    flow = model.flow.cpu()
+    errors = velocity_errors(flow, flow.null, mixture, n=10_000)
+    figure = velocity_error_figure(
+        ERROR_TIMES, {"network": errors}, "squared error of the velocity"
+    )
+    save_figure(config.run / "velocity-error.png", figure)
+    if not config.json:
+        print_point_scores(errors.mean().item(), rows)
+    velocity = {"times": ERROR_TIMES.tolist(), "squared_errors": errors.tolist()}
+    return {"n": config.n, "velocity": velocity, "rows": [asdict(row) for row in rows]}
 
 
 def evaluate_digits(model: ImageModel, config: EvalConfig) -> dict[str, Any]:

@@ -7,8 +7,25 @@ from rich.table import Table
 
 from diffusion.evaluation.digits import DigitScores
 from diffusion.evaluation.emoji import EmojiScores
+from diffusion.evaluation.points import PointScores
 from diffusion.evaluation.shapes import ShapeScores
 from gpt.evaluation.intervals import Interval
+
+
+def print_point_scores(velocity_error: float, rows: list[PointScores]) -> None:
+    """Print a row of measures for each guidance weight."""
+    print(f"mean squared error of the velocity: {velocity_error:.4f}")
+    columns = ("guidance", "on a component (real)", "right", "energy (real)")
+    table = Table(*columns, "sliced W (real)", box=None)
+    for row in rows:
+        table.add_row(
+            f"{row.guidance:g}",
+            f"{row.on_component:.1%} ({row.real_on_component:.1%})",
+            "" if row.right_component is None else f"{row.right_component:.1%}",
+            f"{row.energy:z.4f} ({row.energy_floor:z.4f})",
+            f"{row.sliced:.3f} ({row.sliced_floor:.3f})",
+        )
+    Console().print(table)
 
 
 def print_digit_scores(judge_accuracy: float, rows: list[DigitScores]) -> None:

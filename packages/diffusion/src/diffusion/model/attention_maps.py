@@ -1,23 +1,20 @@
 """Attention maps: how much each patch attends to each word, in every block of a DiT.
 
-Torch's attention kernel does not return its weights, so the blocks are run once more and the
-weights are computed from queries and keys. Maps of a word's weight over the image were made
-popular by Hertz et al. 2022, "Prompt-to-Prompt Image Editing with Cross Attention Control".
+Torch's attention kernel does not return its weights, so they are computed once more from the
+queries and keys of each layer. Maps of a word's weight over the image were made popular by Hertz
+et al. 2022, "Prompt-to-Prompt Image Editing with Cross Attention Control".
 """
 
 import math
-from collections.abc import Iterable
-from typing import Any, cast
 
 import torch
 from einops import reduce
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from diffusion.model.cross_attention import CrossAttention
 from diffusion.model.dit import DiT
 from diffusion.model.flow_model import FlowModel
-from diffusion.model.modulation import BlockModulation
-from diffusion.model.patches import patchify
 from gpt.errors import BadInput
 from gpt.model.attention import attention_weights
 
@@ -42,16 +39,20 @@ def cross_attention_weights(
             "attention maps need a DiT with cross-attention, which `diffusion train "
             f"--condition text` builds; this network is a {type(network).__name__} without it"
         )
-    condition = network.condition(ids)
-    condition = condition._replace(vector=condition.vector + network.time(t))
-    h = network.positions(network.patches(patchify(x_t, network.config.patch_size)))  # B N D
-    weights, blocks = [], cast(Iterable[Any], network.blocks)
-    for block in blocks:
-        m = BlockModulation(*block.modulation(condition.vector))
-        mixed = block.mix_patches(h, m, network.rotation)
-        q, k, _ = block.cross_attention.project(mixed, condition.words)
-        weights.append(attention_weights(q, k, condition.mask))  # B H N T
-        h = block(h, condition, network.rotation)
+    weights: list[Tensor] = []
+
+    def record_weights(layer: CrossAttention, inputs: tuple[Tensor, ...]) -> None:
+        patches, words, mask = inputs
+        q, k, _ = layer.project(patches, words)
+        weights.append(attention_weights(q, k, mask))  # B H N T
+
+    layers = [each for each in network.modules() if isinstance(each, CrossAttention)]
+    hooks = [layer.register_forward_pre_hook(record_weights) for layer in layers]
+    try:
+        model(x_t, t, ids)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return torch.stack(weights)
 
 

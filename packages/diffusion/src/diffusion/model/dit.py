@@ -107,21 +107,12 @@ class DiTBlock(nn.Module):
     ) -> Float[Tensor, "B N D"]:
         """Add the output of each layer to the residual stream, times its gate if it has one."""
         m = BlockModulation(*self.modulation(condition.vector))
-        x = self.mix_patches(x, m, rotate)
+        h = self.modulate(x, m.attention_shift, m.attention_scale)
+        x = x + m.attention_gate * self.attention(h, lambda each: rotate(self.qk_norm(each)))
         if self.cross_attention is not None and condition.words is not None:
             x = x + self.cross_attention(x, condition.words, condition.mask)
         h = self.modulate(x, m.mlp_shift, m.mlp_scale, self.mlp_norm_eps)
         return x + m.mlp_gate * self.mlp(h)
-
-    def mix_patches(
-        self, x: Float[Tensor, "B N D"], m: BlockModulation, rotate: Rotate
-    ) -> Float[Tensor, "B N D"]:
-        """Add the attention among all patches, times its gate, to the residual stream."""
-        attended = self.attention(
-            self.modulate(x, m.attention_shift, m.attention_scale),
-            lambda q_and_k: rotate(self.qk_norm(q_and_k)),
-        )
-        return x + m.attention_gate * attended
 
 
 class DiT(nn.Module):
