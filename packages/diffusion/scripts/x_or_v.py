@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
@@ -128,7 +129,7 @@ def run(config: XOrVConfig) -> int:
                 print(json.dumps(asdict(result)), file=sys.stderr)
     conditions = measurement_conditions(torch.device("cpu"), started)
     if config.plot is not None:
-        save_figure(config.plot, draw_results(results, config))
+        save_figure(config.plot, draw_results(results, config.patch_sizes))
     if config.json:
         print(json.dumps({"results": [asdict(each) for each in results], **conditions}))
     else:
@@ -136,28 +137,36 @@ def run(config: XOrVConfig) -> int:
     return 0
 
 
-def draw_results(results: list[TargetResult], config: XOrVConfig) -> Figure:
-    """Draw the share of right samples by patch size: a point per seed, a line through the means."""
-    figure = Figure(figsize=(7, 3.5), layout="constrained")
-    for axes, name in zip(figure.subplots(1, 2, sharey=True), ("seen", "held_out"), strict=True):
+def draw_results(results: list[TargetResult], patch_sizes: tuple[int, ...]) -> Figure:
+    """Draw loss and right samples by patch size: a point per seed, a line through the means."""
+    figure = Figure(figsize=(9, 3.2), layout="constrained")
+    panels = {
+        "loss": "loss of the velocity",
+        "seen": "right samples, seen (%)",
+        "held_out": "right samples, held-out (%)",
+    }
+    ticks = [f"{size} x {size} pixels,\n{3 * size**2} numbers" for size in patch_sizes]
+    for axes, (name, title) in zip(figure.subplots(1, 3), panels.items(), strict=True):
         for target in TARGETS:
-            points: dict[int, list[float]] = {size: [] for size in config.patch_sizes}
-            for each in results:
-                if each.target == target:
-                    points[each.patch_size].append(100 * getattr(each, name))
-            label = {"v": "velocity", "x": "data"}[target]
-            means = [sum(values) / len(values) for values in points.values()]
-            places = range(len(points))
-            [line] = axes.plot(places, means, label=f"predicts the {label}")
-            for place, values in zip(places, points.values(), strict=True):
-                axes.plot([place] * len(values), values, "o", color=line.get_color(), alpha=0.6)
-        numbers = [f"{size} x {size} pixels,\n{3 * size**2} numbers" for size in points]
-        axes.set_xticks(places, numbers)
-        axes.set(title=f"{name.replace('_', '-')} combinations", xlabel="patch")
+            draw_target(axes, [each for each in results if each.target == target], name)
+        axes.set_xticks(range(len(patch_sizes)), ticks)
+        axes.set(title=title, ylim=(0, None))
+        axes.margins(x=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set(ylabel="right in all attributes (%)", ylim=(0, 100))
-    figure.axes[0].legend(frameon=False)
+    figure.axes[0].legend(frameon=False, loc="upper left")
     return figure
+
+
+def draw_target(axes: Axes, results: list[TargetResult], name: str) -> None:
+    """Draw one measure of the models with one target."""
+    factor = 1 if name == "loss" else 100
+    values: dict[int, list[float]] = {}
+    for each in results:
+        values.setdefault(each.patch_size, []).append(factor * getattr(each, name))
+    label = {"v": "predicts the velocity", "x": "predicts the data"}[results[0].target]
+    [line] = axes.plot([sum(row) / len(row) for row in values.values()], label=label)
+    for place, row in enumerate(values.values()):
+        axes.plot([place] * len(row), row, "o", color=line.get_color(), alpha=0.6)
 
 
 def print_results(results: list[TargetResult]) -> None:

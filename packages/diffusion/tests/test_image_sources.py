@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from diffusion.data.captions import WordTokenizer
 from diffusion.data.sources import hold_out, load_images
 from gpt.errors import BadInput
 
@@ -315,3 +316,25 @@ def test_hold_out_keeps_the_order_of_the_training_images(tmp_path):
     train = load_images(str(tmp_path), 4).train
     assert train.captions == sorted(train.captions)
     assert len(hold_out(train, "again", seed=1).train) == 10
+
+
+def test_images_are_held_out_whose_words_training_has(tmp_path):
+    captions = [f"a {colour} {thing}" for colour in ("red", "blue") for thing in ("owl", "cat")]
+    rare = ["the only zebra here", "one"]
+    table = ["file,caption"]
+    for number, caption in enumerate([*captions * 8, *rare]):
+        save(tmp_path / f"{number}.png")
+        table.append(f"{number}.png,{caption}")
+    (tmp_path / "captions.csv").write_text("\n".join(table))
+    for seed in range(20):
+        images = load_images(str(tmp_path), 4)
+        train, held_out = hold_out(images.train, "again", seed)
+        tokenizer = WordTokenizer.from_captions(train.captions)
+        assert len(tokenizer.encode(held_out.captions)) == 3
+    assert set(rare) <= set(images.train.captions)
+
+
+def test_if_no_caption_can_be_spared_a_tenth_is_held_out_all_the_same(tmp_path):
+    for name in ("owl", "cat", "dog"):
+        save(tmp_path / f"{name}.png")
+    assert len(load_images(str(tmp_path), 4).held_out) == 1

@@ -24,7 +24,7 @@ from diffusion.training.examples import load_examples
 from diffusion.training.flow_run import flow_model_config, load_flow_model
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.images import load_task_images
-from diffusion.training.options import TrainConfig
+from diffusion.training.options import TrainConfig, recipe
 from diffusion.vae.vae import VAE, VAEConfig
 from diffusion.weight_files import read_weights
 from gpt.runs.checkpoints import Checkpoint, checkpoint_files, newest_checkpoint, save_checkpoint
@@ -215,6 +215,16 @@ def test_some_copies_of_emoji_have_only_a_name_or_a_style_as_caption():
     # "fluent" as a caption would make wrong negatives of a CLIP's batch
     clip, _ = load_task_images(dataclasses.replace(config, stage="clip"))
     assert clip.captions == copies[0] * 8 and torch.equal(clip.images, train.images)
+
+
+@pytest.mark.parametrize(("stage", "has_all"), [("latent", True), ("clip", True), ("vae", False)])
+def test_at_64_pixels_models_of_captions_learn_every_name(stage, has_all):
+    config = dataclasses.replace(recipe("emoji", stage), size=64, n_names=20, copies=2)
+    train, held_out = load_task_images(config)
+    assert train.images.shape[1:] == (3, 64, 64)
+    assert (set(held_out.captions) <= set(train.captions)) == has_all
+    for image in held_out.images:  # neither drawings nor copies of training
+        assert (train.images - image).abs().amax(dim=(1, 2, 3)).amin() > 0.1
 
 
 def test_the_towers_of_a_clip_have_the_shape_of_the_options(home):

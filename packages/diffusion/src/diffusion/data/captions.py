@@ -7,9 +7,11 @@ the state at END as the text's vector, and finds it by argmax over the ids (Radf
 """
 
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import chain
 
 import torch
 from jaxtyping import Int
@@ -23,6 +25,22 @@ PADDING, START = 0, 1
 def caption_words(caption: str) -> list[str]:
     """Return the words in lower case; commas only separate them."""
     return caption.lower().replace(",", " ").split()
+
+
+def rows_to_hold_out(captions: Sequence[str], order: Iterable[int]) -> list[int]:
+    """Return the rows that can be held out, in this order, so that the others keep every word.
+
+    Each word of a held-out caption is left in another one, and so is its number of words, because
+    a model knows neither other words nor longer captions than it was trained with.
+    """
+    words = [set(caption_words(caption)) | {len(caption_words(caption))} for caption in captions]
+    left = Counter(chain.from_iterable(words))
+    held_out = []
+    for row in order:
+        if min(left[each] for each in words[row]) > 1:
+            left.subtract(words[row])
+            held_out.append(row)
+    return held_out
 
 
 @dataclass(frozen=True)

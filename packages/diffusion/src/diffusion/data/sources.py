@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 
 from diffusion.data.binary_files import CIFAR_FILES, cifar10, mnist
+from diffusion.data.captions import rows_to_hold_out
 from diffusion.data.folders import image_folder
 from diffusion.data.hub import hub_images
 from diffusion.data.image_set import ImageSet
@@ -57,6 +58,9 @@ def load_images(source: str, size: int, n_channels: int = 3) -> ImageSplit:
 def hold_out(images: ImageSet, source: str, seed: int = 0) -> ImageSplit:
     """Hold out a tenth of the images, at least one, chosen by `seed`.
 
+    If captions have rare words, fewer are held out, so that training has every word. Only if no
+    image could be held out then, words are disregarded.
+
     Raises:
         BadInput: there is only one image.
     """
@@ -64,5 +68,6 @@ def hold_out(images: ImageSet, source: str, seed: int = 0) -> ImageSplit:
         raise BadInput(f"{source!r} has only {len(images)} image; at least 2 are needed")
     order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed)).tolist()
     n_held_out = max(1, round(HELD_OUT_SHARE * len(images)))
-    train, held_out = sorted(order[n_held_out:]), sorted(order[:n_held_out])
+    held_out = sorted((rows_to_hold_out(images.captions, order) or order)[:n_held_out])
+    train = sorted(set(order).difference(held_out))
     return ImageSplit(images.select(train), images.select(held_out))

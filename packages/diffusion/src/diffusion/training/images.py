@@ -51,11 +51,17 @@ def load_shapes() -> tuple[ImageSet, ImageSet]:
 def load_emoji(config: TrainConfig) -> tuple[ImageSet, ImageSet]:
     """Load emoji in all styles, with augmented copies and held-out pairs of name and style.
 
-    At 64 pixels there is one style, so every tenth drawing is held out instead.
+    At 64 pixels there is one style, and so no pair to hold out. A model of captions is validated on
+    one more augmented copy of each drawing, since it knows no words but those of training; other
+    models on every tenth drawing, which training never shows.
     """
     if config.size == 64:
         drawings = emoji(STYLES[:1], 64, clear_names(config.n_names))
         rows = range(len(drawings))
+        if config.stage == "clip" or (config.stage != "vae" and config.condition == "text"):
+            copies = add_copies(drawings, config.copies + 1, MAX_SHIFT[64])
+            n_train = config.copies * len(drawings)
+            return copies.select(range(n_train)), copies.select(range(n_train, len(copies)))
         train = drawings.select([row for row in rows if row % 10])
         return add_copies(train, config.copies, MAX_SHIFT[64]), drawings.select(rows[::10])
     train, held_out = split_pairs(emoji(STYLES, 32, clear_names(config.n_names)))
