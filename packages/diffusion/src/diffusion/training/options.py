@@ -20,7 +20,7 @@ TaskName = Literal["flow2d", "digits", "shapes", "emoji", "images"]
 Stage = Literal["pixel", "vae", "clip", "latent"]
 
 DIFFUSION_LOOP = LoopConfig(
-    steps=3000,
+    steps=2000,
     learning_rate=2e-3,
     min_lr_ratio=0.0,
     beta2=0.99,
@@ -163,7 +163,6 @@ POINTS = TrainConfig(
     task="flow2d",
     condition="none",
     batch_size=512,
-    loop=dataclasses.replace(DIFFUSION_LOOP, steps=2000),
 )
 CAPTIONED = TrainConfig(
     condition="text",
@@ -173,7 +172,7 @@ CAPTIONED = TrainConfig(
     qk_norm=True,
     drop_rate=0.15,
     loop=dataclasses.replace(
-        DIFFUSION_LOOP, steps=2000, optimizer="muon", muon_learning_rate=0.02, learning_rate=3e-3
+        DIFFUSION_LOOP, optimizer="muon", muon_learning_rate=0.02, learning_rate=3e-3
     ),
 )
 """Default options for images of 32 or 64 pixels with captions."""
