@@ -68,3 +68,12 @@ def test_a_tokenizer_survives_json():
 def test_wrong_captions_and_files_are_refused(call, message):
     with pytest.raises(BadInput, match=message):
         call()
+
+
+def test_unknown_words_of_held_out_captions_are_left_out_and_counted():
+    tokenizer = WordTokenizer.from_captions(["a red owl", "blue cat"])
+    captions = ["a red cat", "a green owl", "zebra", "red red red cat"]
+    expected = tokenizer.encode(["a red cat", "a owl", "cat", "red red red"])
+    expected[2] = 0  # nothing is left but the null caption
+    assert torch.equal(tokenizer.encode_known(captions), expected)
+    assert tokenizer.count_unknown(captions) == 3

@@ -128,6 +128,19 @@ def test_a_caption_is_drawn_by_a_model_with_the_encoder_of_clip(at_home, capsys)
     assert "no caption in training has the word 'xyzzy'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("stage", ["pixel", "clip"])
+def test_captions_with_words_of_their_own_can_be_learned(stage, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for number in range(30):
+        file = tmp_path / "photos" / f"a red thing{number}.png"
+        file.parent.mkdir(exist_ok=True)
+        Image.new("RGB", (32, 32), (8 * number, 0, 0)).save(file)
+    call = f"train {SMALL} --task images --data photos --stage {stage} --patch-size 8 --steps 20"
+    assert main(call.split()) == 0
+    message = "3 of 3 held-out captions have words that no caption in training has"
+    assert message in capsys.readouterr().err
+
+
 def test_a_clip_says_what_guessing_costs_and_what_it_finds(at_home, capsys):
     assert main(["train", "--resume", "runs/clip"]) == 0  # nothing is left to train
     printed = capsys.readouterr().err

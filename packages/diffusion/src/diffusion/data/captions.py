@@ -103,6 +103,25 @@ class WordTokenizer:
             tokens[row, : len(found)] = torch.tensor(found)
         return tokens
 
+    def encode_known(self, captions: list[str]) -> Int[Tensor, "B T"]:
+        """Return the padded token ids of captions without the words that are unknown.
+
+        Words that no longer fit are left out as well. A caption of which nothing is left becomes
+        the null caption.
+        """
+        tokens, known = self.null(len(captions)), set(self.words)
+        for row, caption in enumerate(captions):
+            words = [word for word in caption_words(caption) if word in known]
+            if words:
+                [tokens[row]] = self.encode([" ".join(words[: self.context - 2])])
+        return tokens
+
+    def count_unknown(self, captions: list[str]) -> int:
+        """Return the number of captions that `encode_known` shortens."""
+        known = set(self.words)
+        words = map(caption_words, captions)
+        return sum(not known.issuperset(row) or len(row) > self.context - 2 for row in words)
+
     def decode(self, tokens: Int[Tensor, "B T"]) -> list[str]:
         """Return the captions as words with single spaces."""
         first = START + 1

@@ -16,7 +16,8 @@ from diffusion.data.captions import WordTokenizer
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.images import images_sha256, load_task_images
 from diffusion.training.options import TrainConfig
-from gpt.errors import RunFailed
+from diffusion.training.prompts import report_unknown_words
+from gpt.errors import BadInput, RunFailed
 from gpt.files import write_atomically
 from gpt.model.fast.choose import use_fast_layers
 from gpt.runs.checkpoints import best_checkpoint
@@ -34,10 +35,19 @@ class RetrievalRates(NamedTuple):
 
 
 def create_clip_run(folder: DiffusionFolder, config: TrainConfig) -> None:
-    """Write the words and the config of a new run."""
+    """Write the words and the config of a new run.
+
+    Raises:
+        BadInput: there are too few images.
+    """
     train_images, held_out = load_task_images(config)
     words = WordTokenizer.from_captions(train_images.captions)
-    words.encode(held_out.captions)  # refuses words that training never sees
+    if len(held_out) < 2:
+        raise BadInput(
+            "a CLIP compares held-out images with each other and needs at least 2, got "
+            f"{len(held_out)}; a tenth of your images is held out"
+        )
+    report_unknown_words(held_out.captions, words)
     UniqueCaptionSampler(train_images.captions, config.batch_size, 0)  # refuses unusable batches
     _, n_channels, size, _ = train_images.images.shape
     tower = TowerConfig(config.d_model, config.n_layers, config.n_heads)
@@ -63,7 +73,7 @@ def train_clip(run: TrainingRun, config: TrainConfig) -> None:
     train_images, held_out = load_task_images(config)
     folder.refuse_changed_data(images_sha256(train_images, held_out))
     words = folder.read_words()
-    train_ids, held_out_ids = (words.encode(each.captions) for each in (train_images, held_out))
+    train_ids = words.encode(train_images.captions)
     torch.manual_seed(config.loop.seed)
     clip = CLIP(folder.clip_config()).to(run.device)
     use_fast_layers(clip)
@@ -73,7 +83,8 @@ def train_clip(run: TrainingRun, config: TrainConfig) -> None:
         rows = local_rows(sampler(step))
         return [CLIPBatch(train_images.images[rows], train_ids[rows]).to(run.device)]
 
-    validate = clip_validation(CLIPBatch(held_out.images, held_out_ids).to(run.device))
+    known = words.encode_known(held_out.captions)
+    validate = clip_validation(CLIPBatch(held_out.images, known).to(run.device))
     start, checkpoints = run.last_checkpoint(), folder.checkpoints
     records = train(clip, batches, clip_loss, config.loop, validate, start, checkpoints)
     n_parameters = sum(parameter.numel() for parameter in clip.parameters())
@@ -113,7 +124,7 @@ def finish_clip(folder: DiffusionFolder, config: TrainConfig) -> RetrievalRates:
     clip.eval()
     rates = RetrievalRates(
         *(
-            retrieval_top1(clip, each.images, words.encode(each.captions))
+            retrieval_top1(clip, each.images, words.encode_known(each.captions))
             for each in (train_images, held_out)
         )
     )

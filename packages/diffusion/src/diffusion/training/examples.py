@@ -12,7 +12,13 @@ from diffusion.flow.mixture import ring
 from diffusion.model.flow_model import ConditionKind
 from diffusion.training.images import load_task_images
 from diffusion.training.options import TrainConfig
-from diffusion.training.prompts import LabelNames, Prompts, condition_ids, make_prompts
+from diffusion.training.prompts import (
+    LabelNames,
+    Prompts,
+    condition_ids,
+    held_out_ids,
+    make_prompts,
+)
 from diffusion.vae.vae import VAE
 
 N_POINTS = 20_000
@@ -31,6 +37,8 @@ class TaskExamples(NamedTuple):
 
     train: Examples
     held_out: Examples
+    held_out_captions: list[str]
+    """Captions of the held-out images, with words that training may not have."""
     prompts: Prompts | None
     """Classes or words of the conditions; None for an unconditional model."""
     sha256: str
@@ -52,13 +60,14 @@ def load_examples(
         return ring_examples(config.condition)
     images = load_task_images(config)
     prompts = prompts or make_prompts(images[0], config.condition)
-    train, held_out = (Examples(each.images, condition_ids(each, prompts)) for each in images)
+    train = Examples(images[0].images, condition_ids(images[0], prompts))
+    held_out = Examples(images[1].images, held_out_ids(images[1], prompts))
     sha256 = examples_sha256(train, held_out)
     if vae is not None:
         train, held_out = (
             Examples(encode_images(vae, each.x), each.condition) for each in (train, held_out)
         )
-    return TaskExamples(train, held_out, prompts, sha256)
+    return TaskExamples(train, held_out, images[1].captions, prompts, sha256)
 
 
 def examples_sha256(*examples: Examples) -> str:
@@ -89,4 +98,4 @@ def ring_examples(condition: ConditionKind) -> TaskExamples:
 
     train, held_out = draw(N_POINTS), draw(N_POINTS // 10)
     prompts = LabelNames(names) if has_labels else None
-    return TaskExamples(train, held_out, prompts, examples_sha256(train, held_out))
+    return TaskExamples(train, held_out, [], prompts, examples_sha256(train, held_out))

@@ -19,7 +19,7 @@ from diffusion.training.batches import flow_batches, flow_validation
 from diffusion.training.examples import load_examples
 from diffusion.training.folder import DiffusionFolder
 from diffusion.training.options import TrainConfig
-from diffusion.training.prompts import LabelNames, Prompts
+from diffusion.training.prompts import LabelNames, Prompts, report_unknown_words
 from diffusion.vae.file import load_vae, save_vae
 from gpt.runs.checkpoints import last_checkpoint
 from gpt.runs.state import load_weights, select_prefix
@@ -35,6 +35,7 @@ def create_flow_run(folder: DiffusionFolder, config: TrainConfig) -> None:
     examples = load_examples(config, vae.vae if vae else None, words)
     shape = tuple(examples.train.x.shape[1:])
     model = flow_model_config(config, shape, examples.prompts, clip.clip.config if clip else None)
+    report_unknown_words(examples.held_out_captions, examples.prompts)
     folder.clear()
     if vae is not None:
         save_vae(folder.vae, *vae)

@@ -12,6 +12,7 @@ from diffusion.data.captions import WordTokenizer
 from diffusion.data.image_set import ImageSet
 from diffusion.model.flow_model import ConditionKind
 from gpt.errors import BadInput
+from gpt.runs.progress import report_message
 
 
 class LabelNames(NamedTuple):
@@ -59,3 +60,20 @@ def condition_ids(images: ImageSet, prompts: Prompts | None) -> Int[Tensor, "N T
     if isinstance(prompts, LabelNames):
         return images.labels[:, None]
     return prompts.encode(images.captions)
+
+
+def held_out_ids(images: ImageSet, prompts: Prompts | None) -> Int[Tensor, "N T"]:
+    """Return the condition of each held-out image, without words that training does not have."""
+    if isinstance(prompts, WordTokenizer):
+        return prompts.encode_known(images.captions)
+    return condition_ids(images, prompts)
+
+
+def report_unknown_words(captions: list[str], prompts: Prompts | None) -> None:
+    """Tell the user how many held-out captions have words that training does not have."""
+    n_unknown = prompts.count_unknown(captions) if isinstance(prompts, WordTokenizer) else 0
+    if n_unknown:
+        report_message(
+            f"{n_unknown} of {len(captions)} held-out captions have words that no caption in "
+            "training has; validation leaves these words out"
+        )
