@@ -242,7 +242,7 @@ def test_points_are_measured_with_the_error_of_their_velocity(at_home, capsys):
             "eval measures points, digits by class, and shapes and emoji by caption",
         ),
         ("eval --run runs/latent", "is a run of emoji with condition none"),
-        ("eval --run runs/points --n 1", "n must be at least 2, got 1"),
+        ("eval --run runs/points --n 1", "n must lie between 2 and 5000, got 1"),
         ("eval --run runs/text-64", "emoji only at 32 pixels"),
         ("eval --run runs/digits --n 451", "n must lie between 20 and 450, got 451"),
         ("eval --run runs/digits --steps 0", "steps must be at least 1, got 0"),

@@ -20,6 +20,9 @@ STDS_OF_A_COMPONENT = 3.0
 ERROR_TIMES = torch.linspace(0, 1, 21)
 """Flow times at which the velocity is compared with the true one."""
 
+MAX_POINTS = 5000
+"""Largest number of points; the distances between all pairs of them then take 0.2 GB."""
+
 
 @dataclass(frozen=True)
 class PointScores:
@@ -52,10 +55,10 @@ def score_points(
     """Measure points that were drawn for these components, or without a condition.
 
     Raises:
-        BadInput: there are fewer than two points.
+        BadInput: there are too few points for a distance, or too many for a table of distances.
     """
-    if len(points) < 2:
-        raise BadInput(f"n must be at least 2, got {len(points)}")
+    if not 2 <= len(points) <= MAX_POINTS:
+        raise BadInput(f"n must lie between 2 and {MAX_POINTS}, got {len(points)}")
     n, generator = len(points), Generator().manual_seed(0)
     real, _ = mixture.sample(4 * n, generator)
     energy = above_floor(energy_distance, points, real, generator)
