@@ -6,10 +6,10 @@ A patch of 4 x 4 pixels has 48 numbers, fewer than the network is wide; a patch 
 has 768, several times its width. Both targets have the same loss, that of the velocity, the same
 steps, batches and noise (Li and He 2025, "Back to Basics", arXiv 2511.13720, table 1).
 
-Recorded (`chapters/recorded/x-or-v.json`): 44 minutes on one thread of an AMD EPYC beside other
-work, torch 2.15.0. Right in all attributes, in seen and in held-out combinations, means of three
-seeds: patches of 4 x 4 pixels 3.5 % and 3.5 % (v), 28.2 % and 21.2 % (x); patches of 16 x 16 pixels
-0 % and 0 % (v), 16.0 % and 10.7 % (x).
+Recorded (`chapters/recorded/x-or-v.json`): 44 minutes on one thread of an AMD EPYC that also did
+other work, torch 2.15.0. Right in all attributes, in seen and in held-out combinations, means of
+three seeds: patches of 4 x 4 pixels 3.5 % and 3.5 % (v), 28.2 % and 21.2 % (x); patches of 16 x 16
+pixels 0 % and 0 % (v), 16.0 % and 10.7 % (x).
 """
 
 import dataclasses

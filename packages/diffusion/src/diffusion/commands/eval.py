@@ -118,13 +118,13 @@ def run(config: EvalConfig) -> int:
 
 def evaluate_points(model: ImageModel, config: EvalConfig) -> dict[str, Any]:
     """Compare points and the velocity that leads to them with the true ones."""
-    mixture, plans, prompts = ring(), config.plans(), None
-    condition = model.unconditional(config.n)
+    mixture = ring()
     if model.prompts is None:
+        prompts, condition = None, model.unconditional(config.n)
         plans = [SamplingPlan(config.steps)]  # guidance has no effect without a condition
     else:
         prompts = torch.arange(config.n) % len(mixture.means)
-        condition = prompts[:, None]
+        condition, plans = prompts[:, None], config.plans()
     rows = []
     for plan in plans:
         points = model.sample(condition, plan, torch.Generator().manual_seed(config.seed))

@@ -70,10 +70,10 @@ def held_out_ids(images: ImageSet, prompts: Prompts | None) -> Int[Tensor, "N T"
 
 
 def report_unknown_words(captions: list[str], prompts: Prompts | None) -> None:
-    """Tell the user how many held-out captions have words that training does not have."""
+    """Tell the user how many held-out captions `encode_known` shortens."""
     n_unknown = prompts.count_unknown(captions) if isinstance(prompts, WordTokenizer) else 0
     if n_unknown:
         report_message(
             f"{n_unknown} of {len(captions)} held-out captions have words that no caption in "
-            "training has; validation leaves these words out"
+            "training has, or more words; validation leaves these words out"
         )
