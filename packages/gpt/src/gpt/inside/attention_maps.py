@@ -6,6 +6,7 @@ time, by the equation in `gpt.model.attention`, from the queries and keys that t
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import torch
 from einops import repeat
@@ -17,24 +18,36 @@ from gpt.model.fast.packing import Packing
 from gpt.model.gpt import GPT
 
 
+class KernelInputs(NamedTuple):
+    """What the attention kernel of one layer gets: queries and keys are already rotated."""
+
+    q: Float[Tensor, "B H T K"]
+    k: Float[Tensor, "B J S K"]
+    v: Float[Tensor, "B J S K"]
+    mask: AttentionMask
+
+
 @torch.no_grad()
 def attention_maps(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "L B H T T"]:
     """Return the attention weights of all layers and heads; row t sums to 1 over its keys."""
-    maps: list[Tensor] = []
-    with recording_attention(model, maps):
+    with recording_kernel_inputs(model) as layers:
         model.hidden(tokens)
-    return torch.stack(maps)
+    return torch.stack([weights_of_kernel(each.q, each.k, each.mask) for each in layers])
 
 
 @contextmanager
-def recording_attention(model: GPT, maps: list[Tensor]) -> Iterator[None]:
-    """Append the attention weights of every layer that runs inside the `with` block."""
+def recording_kernel_inputs(model: GPT) -> Iterator[list[KernelInputs]]:
+    """Collect the inputs of the attention kernel of every layer that runs inside the `with` block.
+
+    Hooks don't reach them: the kernel is a function that the attention layer calls.
+    """
+    recorded: list[KernelInputs] = []
     layers = [block.attention for block in model.blocks]
     kernels = [layer.attend for layer in layers]
 
     def recording(attend: Callable[..., Tensor]) -> Callable[..., Tensor]:
         def attend_and_record(q: Tensor, k: Tensor, v: Tensor, mask: AttentionMask) -> Tensor:
-            maps.append(weights_of_kernel(q, k, mask))
+            recorded.append(KernelInputs(q, k, v, mask))
             return attend(q, k, v, mask)
 
         return attend_and_record
@@ -42,7 +55,7 @@ def recording_attention(model: GPT, maps: list[Tensor]) -> Iterator[None]:
     try:
         for layer, attend in zip(layers, kernels, strict=True):
             layer.attend = recording(attend)
-        yield
+        yield recorded
     finally:
         for layer, attend in zip(layers, kernels, strict=True):
             layer.attend = attend
