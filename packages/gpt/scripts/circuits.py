@@ -2,7 +2,10 @@
 
     uv run python packages/gpt/scripts/circuits.py --json
 
-MINUTES. `chapters/recorded/circuits.json` is what it printed, and chapter 16 draws it.
+One busy core (CPU), 6.2 minutes; torch 2.15, Python 3.11. Head 3 of layer 23 has the largest effect
+in all three maps: denoising 0.58, noising 0.61, ablation 3.04 nats. Without its 8 induction heads,
+the loss on repeated tokens is 12.63 nats and not 3.83; without random heads 4.43 to 4.76.
+`chapters/recorded/circuits.json` is what it printed, and chapter 16 draws it.
 
 The answer: two prompts differ in one name, and every head and every position of the residual stream
 is patched from one run into the other, in both directions. Then every head is ablated on its own,
