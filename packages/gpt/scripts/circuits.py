@@ -35,10 +35,9 @@ from gpt.inside.patching import (
     denoising_effects,
     effects_by_head,
     effects_by_position,
-    logit_difference,
     noising_effects,
-    prompt_pair,
 )
+from gpt.inside.prompt_pairs import logit_difference, prompt_pair
 from gpt.model.gpt import GPT
 from gpt.pretrained.loading import PretrainedModel, load_pretrained
 from gpt.program import Script

@@ -14,10 +14,9 @@ from gpt.inside.head_types import head_scores, repeated_tokens
 from gpt.inside.patching import (
     Patch,
     effects_by_head,
-    logit_difference,
     noising_effects,
-    prompt_pair,
 )
+from gpt.inside.prompt_pairs import logit_difference, prompt_pair
 from gpt.pretrained.loading import load_pretrained
 from gpt.pretrained.smollm2 import ensure_converted
 

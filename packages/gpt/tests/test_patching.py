@@ -7,14 +7,12 @@ from gpt.errors import BadInput
 from gpt.inside.activations import Point, edited, record_activations
 from gpt.inside.patching import (
     Patch,
-    PromptPair,
     denoising_effects,
     effects_by_head,
     effects_by_position,
-    logit_difference,
     noising_effects,
-    prompt_pair,
 )
+from gpt.inside.prompt_pairs import PromptPair, logit_difference, prompt_pair
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 from gpt.text.tokenizers import CharacterTokenizer

@@ -3,7 +3,7 @@ r"""Activation patching: move numbers from one run of the model into another, an
 Two prompts differ in a few tokens and have different answers. The run on the clean prompt gives the
 right answer; the corrupted prompt makes another one likelier. The measure m is the difference of
 the last position's logits for both answers. A patch copies some numbers of one run into the other,
-and the model computes on from there (Meng et al. 2022, "Locating and Editing Factual Associations
+and the model continues from there (Meng et al. 2022, "Locating and Editing Factual Associations
 in GPT", section 2; Wang et al. 2023, "Interpretability in the Wild", section 3). The two directions
 answer different questions (Heimersheim and Nanda 2024, "How to use and interpret activation
 patching"):
@@ -11,8 +11,9 @@ patching"):
 denoising   clean numbers into the corrupted run: are they enough to bring the answer back?
 noising     corrupted numbers into the clean run: can the model do without the clean ones?
 
-0 is no effect. At 1 the patched run answers like the one from which the numbers came, as it does
-with all positions of the residual stream. Effects of single patches need not add up to that.
+An effect of 0 means that the patch changes nothing. At 1 the patched run answers like the run that
+the numbers came from, as it does if the whole residual stream of a layer is copied. The effects of
+single patches need not sum to 1.
 """
 
 from collections import defaultdict
@@ -27,24 +28,8 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.inside.ablation import check_head
 from gpt.inside.activations import Edit, Point, PointKind, edited, record_activations
+from gpt.inside.prompt_pairs import PromptPair, logit_difference
 from gpt.model.gpt import GPT
-from gpt.text.tokenizers import Tokenizer
-
-
-class PromptPair(NamedTuple):
-    """Two prompts of equal length, and the tokens that answer them."""
-
-    clean: Int[Tensor, " T"]
-    corrupted: Int[Tensor, " T"]
-    answer: int
-    """The answer to the clean prompt."""
-    wrong_answer: int
-    """The token that it is compared with, usually the answer to the corrupted prompt."""
-
-    @property
-    def positions(self) -> list[int]:
-        """The positions where the prompts differ."""
-        return (self.clean != self.corrupted).nonzero().flatten().tolist()
 
 
 class Patch(NamedTuple):
@@ -55,39 +40,6 @@ class Patch(NamedTuple):
     """Default: all."""
     heads: tuple[int, ...] | None = None
     """Only at a point of kind "heads". Default: all."""
-
-
-def prompt_pair(
-    tokenizer: Tokenizer, clean: str, corrupted: str, answer: str, wrong_answer: str
-) -> PromptPair:
-    """Encode two prompts and their answers; an answer begins with a space if a word follows one.
-
-    Raises:
-        BadInput: the prompts are equal or have different numbers of tokens, or an answer is not
-            one token.
-    """
-    rows = [tokenizer.encode(text) for text in (clean, corrupted)]
-    if len(rows[0]) != len(rows[1]):
-        raise BadInput(
-            f"the prompts need equal numbers of tokens, but {clean!r} has {len(rows[0])} and "
-            f"{corrupted!r} has {len(rows[1])}; replace words by words of as many tokens"
-        )
-    if rows[0] == rows[1]:
-        raise BadInput(f"the prompts must differ, but both are {clean!r}")
-    answers = []
-    for text in (answer, wrong_answer):
-        tokens = tokenizer.encode(text)
-        if len(tokens) != 1:
-            raise BadInput(f"an answer must be one token, but {text!r} has {len(tokens)}")
-        answers += tokens
-    if answers[0] == answers[1]:
-        raise BadInput(f"the answers must differ, but both are {answer!r}")
-    return PromptPair(torch.tensor(rows[0]), torch.tensor(rows[1]), *answers)
-
-
-def logit_difference(logits: Float[Tensor, "*B V"], pair: PromptPair) -> Float[Tensor, "*B"]:
-    """Return the logit of the answer minus that of the wrong answer: above 0 is right."""
-    return logits[..., pair.answer] - logits[..., pair.wrong_answer]
 
 
 def denoising_effects(
