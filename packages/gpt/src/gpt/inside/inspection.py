@@ -17,7 +17,7 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.generation.generate import check_prompt, generate_batch
 from gpt.generation.sampling import sample_token
-from gpt.inside.activations import Point, edited
+from gpt.inside.activations import Point, edited, record_activations
 from gpt.inside.attention_maps import attention_maps
 from gpt.inside.lens import logit_lens
 from gpt.inside.trace import Trace, trace_text
@@ -62,6 +62,10 @@ class HeadAblations(NamedTuple):
 
     top: TopTokens
     """The likeliest tokens without this head: L H M."""
+    intact: Float[Tensor, "L H M"]
+    """Probabilities of those tokens with all heads."""
+    ablated: Float[Tensor, "L H M"]
+    """Probabilities, without this head, of the likeliest tokens with all heads."""
     changes: Float[Tensor, "L H"]
     """log p(answer) without the head minus log p(answer) with it, in nats."""
 
@@ -162,25 +166,35 @@ def lens_predictions(logits: Float[Tensor, "N T V"]) -> Lens:
 def ablate_each_head(model: GPT, tokens: Int[Tensor, "1 T"]) -> HeadAblations:
     """Predict the next token without each head: those of a layer are the rows of one batch.
 
-    Up to that layer all rows are equal, so a single row is computed there and then copied.
+    The blocks below that layer compute the same for all of them, so the batch starts there.
     """
-    n_heads = model.config.n_heads
+    n_layers, n_heads = model.config.n_layers, model.config.n_heads
     kept = 1 - torch.eye(n_heads, device=tokens.device)[:, None, :, None]  # row h loses head h
-    intact = model(tokens)[0, -1].float()
-    answer = intact.argmax()
-    tops: list[TopTokens] = []
-    changes: list[Tensor] = []
-    for layer in range(model.config.n_layers):
-        edits = {
-            Point("residual", layer): lambda x: repeat(x, "1 T D -> H T D", H=n_heads),
-            Point("heads", layer): lambda outputs: outputs * kept.to(outputs.dtype),
-        }
-        with edited(model, edits):
-            logits = model.logits(model.hidden(tokens)[:, -1]).float()  # H V
-        tops.append(top_tokens(logits, N_LENS_TOKENS))
-        changes.append(logits.log_softmax(dim=-1)[:, answer] - intact.log_softmax(dim=-1)[answer])
+    residuals = record_activations(model, tokens, [Point("residual", i) for i in range(n_layers)])
+    intact = model(tokens)[0, -1].float().log_softmax(dim=-1)
+    likeliest = intact.topk(min(N_LENS_TOKENS, len(intact))).indices
+    layers: list[HeadAblations] = []
+    for layer in range(n_layers):
+        x = repeat(residuals[Point("residual", layer)], "1 T D -> H T D", H=n_heads)
+        with edited(model, {Point("heads", layer): lambda each: each * kept.to(each.dtype)}):
+            logits = model.logits(hidden_from_block(model, x, layer)[:, -1]).float()  # H V
+        ablated = logits.log_softmax(dim=-1)[:, likeliest]
+        top, changes = top_tokens(logits, N_LENS_TOKENS), ablated[:, 0] - intact[likeliest[0]]
+        layers.append(HeadAblations(top, intact[top.tokens].exp(), ablated.exp(), changes))
+    tops, *others = zip(*layers, strict=True)
     top = TopTokens(*(torch.stack(each) for each in zip(*tops, strict=True)))
-    return HeadAblations(top, torch.stack(changes))
+    return HeadAblations(top, *map(torch.stack, others))
+
+
+def hidden_from_block(model: GPT, x: Float[Tensor, "B T D"], layer: int) -> Float[Tensor, "B T D"]:
+    """Return the final hidden states, from the residual stream that block `layer` reads."""
+    n_tokens = x.shape[1]
+    rotate = None if model.rotation is None else model.rotation(slice(0, n_tokens), x)
+    bias = model.distance_bias
+    mask = None if bias is None else bias(None, n_tokens, n_tokens, x)
+    for block in model.blocks[layer:]:
+        x = block(x, rotate, mask)
+    return model.final_norm(x)
 
 
 def continue_alternatives(

@@ -26,7 +26,7 @@ from gpt.inside.inspection import (
     TopTokens,
 )
 from gpt.inside.page_trace import MAX_COLUMNS, trace_data
-from gpt.text.tokenizers import Tokenizer
+from gpt.text.tokenizers import Tokenizer, decode
 
 ASSETS = files("gpt.inside") / "page_assets"
 SCRIPTS = ("data", "tokens", "alternatives", "lens", "heads", "trace", "main")
@@ -58,7 +58,8 @@ def read_asset(name: str) -> str:
 def page_data(inspection: Inspection, tokenizer: Tokenizer, model_name: str) -> dict[str, Any]:
     """Return what the script of the page reads, as it stands in the JSON block."""
     lens, ablations = inspection.lens, inspection.ablations
-    shown = {*inspection.tokens, inspection.answer}
+    tokens = inspection.tokens
+    shown = {*tokens, inspection.answer}
     for top in (lens.top, inspection.alternatives, ablations.top):
         shown.update(top.tokens.flatten().tolist())
     vocabulary = {token: token_text(tokenizer, token) for token in sorted(shown)}
@@ -68,14 +69,20 @@ def page_data(inspection: Inspection, tokenizer: Tokenizer, model_name: str) -> 
         "model": model_name,
         "layers": n_layers,
         "heads": n_heads,
-        "tokens": inspection.tokens,
+        "tokens": tokens,
         "answer": inspection.answer,
         "vocabulary": vocabulary,
+        "before": [decode(tokenizer, tokens[:position]) for position in range(len(tokens) + 1)],
         "attention": encode_bytes(attention_bytes(inspection.attention)),
         "lens": top_data(lens.top) | {"answer": rounded(lens.answer_probabilities)},
         "alternatives": top_data(inspection.alternatives),
         "given": rounded(inspection.token_probabilities),
-        "ablation": top_data(ablations.top) | {"change": rounded(ablations.changes)},
+        "ablation": top_data(ablations.top)
+        | {
+            "intact": rounded(ablations.intact),
+            "ablated": rounded(ablations.ablated),
+            "change": rounded(ablations.changes),
+        },
         "continued": {
             "positions": N_CONTINUED_POSITIONS,
             "alternatives": N_CONTINUED_ALTERNATIVES,

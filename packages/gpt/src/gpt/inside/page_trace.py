@@ -1,32 +1,28 @@
-"""The trace of a page: of every stage, a corner of its numbers that fits on a screen."""
+"""The trace on a page: of each stage's numbers, a part that fits on a screen."""
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Num
 from torch import Tensor
 
 from gpt.inside.trace import Trace
 
 MAX_ROWS = 16
-"""Rows of a table: the last positions, since the prediction is made at the last one."""
+"""Rows of a table: the last ones, since the next token is predicted at the last position."""
 MAX_COLUMNS = 8
 """Columns of a table, unless they are positions."""
-DECIMALS_OF_TRACE = 3
-OVER_POSITIONS = {"ids", "positions", "weights", "bias"}
-"""Values whose last axis runs over the positions."""
-OVER_VOCABULARY = {"logits", "probabilities"}
-"""Values whose last axis runs over the vocabulary."""
+TRACE_DECIMALS = 3
 
 
 class LabelledTable(NamedTuple):
     """A part of a stage's numbers, with labels of its rows and columns."""
 
-    note: str
-    """Which part this is."""
+    numbers: Num[Tensor, "R C"]
     rows: list[str]
     columns: list[str]
-    numbers: Float[Tensor, "R C"]
+    notes: list[str]
+    """Which part this is."""
 
 
 def trace_data(trace: Trace, likeliest: dict[int, str]) -> list[dict[str, Any]]:
@@ -40,56 +36,59 @@ def trace_data(trace: Trace, likeliest: dict[int, str]) -> list[dict[str, Any]]:
         {
             "title": stage.title,
             "sentence": stage.sentence,
-            "grids": [
-                {
-                    "name": name,
-                    "shape": list(value.shape),
-                    "note": table.note,
-                    "rows": table.rows,
-                    "columns": table.columns,
-                    "numbers": np.round(
-                        table.numbers.double().cpu().numpy(), DECIMALS_OF_TRACE
-                    ).tolist(),
-                }
-                for name, value in stage.values.items()
-                for table in [corner_of(name, value, trace, likeliest)]
+            "tables": [
+                table_data(name, value, trace, likeliest) for name, value in stage.values.items()
             ],
         }
         for stage in trace.stages
     ]
 
 
-def corner_of(name: str, value: Tensor, trace: Trace, likeliest: dict[int, str]) -> LabelledTable:
-    """Return the part of a stage's numbers that the page shows."""
-    pieces = list(trace.pieces)
-    if name == "bytes":
-        shown = value[None, :MAX_ROWS]
-        return LabelledTable(
-            "the first bytes",
-            [""],
-            [f"{b:c}" if b < 128 else "…" for b in shown[0].tolist()],
-            shown,
-        )
+def table_data(name: str, value: Tensor, trace: Trace, likeliest: dict[int, str]) -> dict[str, Any]:
+    """Return the shown part of a value, as it stands in the JSON of the page."""
+    table = fit_columns(name, matrix_of(name, value, trace), likeliest)
+    numbers = table.numbers[-MAX_ROWS:].double().cpu().numpy()
+    if len(numbers) < len(table.numbers):
+        table.notes.append(f"the last {MAX_ROWS} of {len(table.numbers)} rows")
+    return {
+        "name": name,
+        "shape": list(value.shape),
+        "note": ", ".join(table.notes),
+        "rows": table.rows[-MAX_ROWS:],
+        "columns": table.columns,
+        "numbers": np.round(numbers, TRACE_DECIMALS).tolist(),
+    }
+
+
+def matrix_of(name: str, value: Tensor, trace: Trace) -> LabelledTable:
+    """Return one matrix of a value: rows are positions, and of the residuals they are blocks."""
+    positions = list(trace.pieces)
+    if value.ndim == 1:
+        return LabelledTable(value[None], [""], positions, [])
+    if value.ndim == 2:
+        return LabelledTable(value, positions, positions, [])
     if name == "residuals":  # T L D
-        table, rows, notes = (
-            value[-1],
-            [f"block {i}" for i in range(value.shape[1])],
-            ["the last position"],
-        )
-    elif value.ndim >= 3:  # H T K or H T T, with an axis for the batch where it is a bias
-        table, rows, notes = value.flatten(0, -3)[0], pieces, [f"head 0 of {value.shape[-3]}"]
-    elif value.ndim == 1:
-        table, rows, notes = value[None], [""], []
-    else:
-        table, rows, notes = value, pieces, []
-    if name in OVER_VOCABULARY:
-        table, columns = table[:, list(likeliest)], list(likeliest.values())
-        notes.append(f"the {len(columns)} likeliest next tokens")
-    elif name in OVER_POSITIONS:
-        table, columns = table[:, -MAX_ROWS:], pieces[-MAX_ROWS:]
-    else:
-        n_columns = min(table.shape[1], MAX_COLUMNS)
-        if n_columns < table.shape[1]:
-            notes.append(f"the first {n_columns} of {table.shape[1]} columns")
-        table, columns = table[:, :n_columns], [str(i) for i in range(n_columns)]
-    return LabelledTable(", ".join(notes), rows[-MAX_ROWS:], columns, table[-MAX_ROWS:])
+        blocks = [f"after {number}" for number in range(1, value.shape[1] + 1)]
+        return LabelledTable(value[-1], blocks, positions, ["the last position"])
+    heads = value.flatten(0, -3)  # H T K or H T S; a bias may have an axis of the batch too
+    return LabelledTable(heads[0], positions, positions, [f"head 0 of {len(heads)}"])
+
+
+def fit_columns(name: str, table: LabelledTable, likeliest: dict[int, str]) -> LabelledTable:
+    """Keep the columns that are shown: the likeliest tokens, the last positions, or the first."""
+    numbers, rows, positions, notes = table
+    match name:
+        case "logits" | "probabilities":
+            notes = [*notes, f"the {len(likeliest)} likeliest next tokens"]
+            return LabelledTable(numbers[:, list(likeliest)], rows, [*likeliest.values()], notes)
+        case "ids" | "positions" | "weights" | "bias":
+            return LabelledTable(numbers[:, -MAX_ROWS:], rows, positions[-MAX_ROWS:], notes)
+        case "bytes":
+            first = numbers[:, :MAX_ROWS]
+            columns = [chr(byte) if byte < 128 else "" for byte in first[0].tolist()]
+            return LabelledTable(first, rows, columns, [*notes, f"the first {len(columns)}"])
+        case _:
+            first = numbers[:, :MAX_COLUMNS]
+            columns = [str(number) for number in range(first.shape[1])]
+            notes = [*notes, f"the first {len(columns)} of {numbers.shape[1]} columns"]
+            return LabelledTable(first, rows, columns, notes)

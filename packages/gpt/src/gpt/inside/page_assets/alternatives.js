@@ -26,7 +26,7 @@ function alternativeRow(token, probability) {
   return element("li", {}, row);
 }
 
-views.push(function showAlternatives() {
+view(() => [state.position, state.alternative], () => {
   const { position } = state;
   const heading = position < nTokens
     ? `Position ${position}, ${quoted(textAt(position))}`
@@ -51,12 +51,12 @@ views.push(function showAlternatives() {
 function showContinuation() {
   const { position, alternative } = state;
   const text = alternative === null ? undefined : continuationOf(position, alternative);
-  const before = data.tokens.slice(0, position).map((token) => data.vocabulary[token]).join("");
-  const parts = [element("span", { class: "before" }, before)];
+  const parts = [element("span", { class: "before" }, data.before[position])];
   if (text === undefined) {
     parts.push(element("span", { class: "before" }, " …"));
   } else {
-    parts.push(element("mark", {}, data.vocabulary[alternative]), text);
+    const [, space, rest] = data.vocabulary[alternative].match(/^(\s*)(.*)$/s);
+    parts.push(space, element("mark", {}, rest), text);
   }
   byId("continuation").replaceChildren(...parts);
   const first = Math.max(1, nTokens + 1 - data.continued.positions);

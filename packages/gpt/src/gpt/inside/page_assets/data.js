@@ -25,10 +25,20 @@ const state = {
 };
 const views = [];
 
-/** Change the state and let every panel show it. */
+/** Add a part of the page that is shown again when one of the values that it reads has changed. */
+function view(reads, show) {
+  let last = null;
+  views.push(() => {
+    const now = JSON.stringify(reads());
+    if (now !== last) show();
+    last = now;
+  });
+}
+
+/** Change the state and let every part of the page show it. */
 function update(changes) {
   Object.assign(state, changes);
-  for (const show of views) show();
+  for (const showIfChanged of views) showIfChanged();
 }
 
 /** The position whose attention is shown; the next token is predicted from the last one. */
@@ -71,8 +81,13 @@ function quoted(text) {
 }
 
 function percent(probability) {
-  if (probability > 0 && probability < 0.001) return "< 0.1 %";
+  if (probability < 0.001) return "< 0.1 %";
   return `${(100 * probability).toFixed(probability < 0.0995 ? 1 : 0)} %`;
+}
+
+/** An attention weight: whole percents, since its steps are 0.4 % wide. */
+function weightText(weight) {
+  return `${Math.round(100 * weight)} %`;
 }
 
 function signed(number, digits = 2) {
@@ -91,17 +106,19 @@ function rankingRow(text, probability, tag = "div", attributes = {}) {
 /** Let arrow keys move the focus inside a group in which one element at a time takes Tab. */
 function roving(group, elements, columns, choose) {
   group.addEventListener("keydown", (event) => {
-    const steps = {
-      ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns,
-      Home: -elements.length, End: elements.length,
+    const from = elements.indexOf(event.target);
+    const targets = {
+      ArrowRight: from + 1,
+      ArrowLeft: from - 1,
+      ArrowDown: from + columns,
+      ArrowUp: from - columns,
+      Home: 0,
+      End: elements.length - 1,
     };
-    const from = elements.indexOf(event.target.closest("button"));
-    if (!(event.key in steps) || from < 0) return;
-    event.preventDefault();
-    const inside = from + steps[event.key];
-    const outside = Math.abs(steps[event.key]) > 1 && columns > 1 && Math.abs(steps[event.key]) < elements.length;
-    if (outside && (inside < 0 || inside >= elements.length)) return;
-    const to = Math.max(0, Math.min(elements.length - 1, inside));
+    if (!(event.key in targets)) return;
+    event.preventDefault(); // the page would scroll
+    const to = targets[event.key];
+    if (!elements[to]) return;
     choose(to);
     elements[to].focus();
   });

@@ -19,6 +19,9 @@ const headCells = headNumbers.map((_, i) => {
   cell.addEventListener("click", () => chooseHead(i));
   return cell;
 });
+const headLabels = Array.from({ length: data.heads }, (_, head) =>
+  element("span", { class: "head-label", role: "columnheader" }, String(head)));
+byId("grid").append(element("div", { role: "row", class: "grid-row" }, element("span"), ...headLabels));
 for (let layer = 0; layer < data.layers; layer++) {
   const label = element("span", { class: "layer-label", role: "rowheader" }, String(layer));
   const cells = headCells.slice(layer * data.heads, (layer + 1) * data.heads);
@@ -45,10 +48,10 @@ function headValue(layer, head) {
 }
 
 function headValueText(value) {
-  return state.colouring === "effect" ? `${signed(value)} nats` : percent(value);
+  return state.colouring === "effect" ? `${signed(value)} nats` : weightText(value);
 }
 
-views.push(function showGrid() {
+view(() => [state.colouring, state.key, query(), state.layer, state.head, state.on], () => {
   const byEffect = state.colouring === "effect";
   for (const radio of document.querySelectorAll("[name=colouring]")) {
     radio.checked = radio.value === state.colouring;
@@ -71,15 +74,15 @@ views.push(function showGrid() {
   byId("grid-legend").replaceChildren(...(byEffect
     ? [legendItem("lost", `without it, ${answer} is less likely`), legendItem("gained", "more likely")]
     : [legendItem("gained", `attention from ${quoted(textAt(query()))} to ${quoted(textAt(Math.min(state.key, query())))}`)]));
-  showStrongest(byEffect);
 });
 
 function legendItem(kind, text) {
   return element("span", {}, element("i", { class: `key ${kind}` }), text);
 }
 
-/** Buttons for the heads with the largest effect, or the largest weight. */
-function showStrongest(byEffect) {
+// Buttons for the heads with the largest effect, or the largest weight.
+view(() => [state.colouring, state.key, query()], () => {
+  const byEffect = state.colouring === "effect";
   byId("strongest-heading").textContent = byEffect ? "Largest effects" : "Largest weights";
   const order = headNumbers.map((_, i) => i).sort((a, b) =>
     Math.abs(headValue(...headNumbers[b])) - Math.abs(headValue(...headNumbers[a])));
@@ -91,42 +94,39 @@ function showStrongest(byEffect) {
     button.addEventListener("click", () => chooseHead(i));
     return button;
   }));
-}
+});
 
-views.push(function showPickers() {
+view(() => [state.layer, state.head], () => {
   byId("layer").value = state.layer;
   byId("head").value = state.head;
+});
+
+view(() => [query(), state.key], () => {
   byId("key").replaceChildren(...data.tokens.slice(0, query() + 1).map((token, i) =>
     element("option", { value: i }, `${i}  ${visible(data.vocabulary[token])}`)));
   byId("key").value = Math.min(state.key, query());
 });
 
-views.push(function showAblation() {
+view(() => [state.layer, state.head, state.on], () => {
   const { layer, head, on } = state;
   byId("ablate").setAttribute("aria-checked", on);
   byId("ablate-label").textContent = `Head ${headName(layer, head)} is ${on ? "on" : "off"}`;
-  const last = data.alternatives.tokens[nTokens - 1];
   const without = ablation.tokens[layer][head];
-  const probabilityWith = (token) => {
-    const rank = last.indexOf(token);
-    return rank < 0 ? null : data.alternatives.probabilities[nTokens - 1][rank];
-  };
-  const probabilityWithout = (token) => {
-    const rank = without.indexOf(token);
-    if (rank >= 0) return ablation.probabilities[layer][head][rank];
-    if (token !== data.answer) return null;
-    return probabilityWith(token) * Math.exp(ablation.change[layer][head]);
-  };
-  const shown = [...new Set([...last.slice(0, without.length), ...(on ? [] : without)])];
-  byId("ablation").replaceChildren(...shown.map((token) => {
-    const [before, after] = [probabilityWith(token), probabilityWithout(token)];
-    const row = rankingRow(data.vocabulary[token], before ?? 0);
-    if (before === null) row.querySelector(".number").textContent = "lower";
+  const rows = data.alternatives.tokens[nTokens - 1].slice(0, without.length).map((token, rank) =>
+    [token, data.alternatives.probabilities[nTokens - 1][rank], ablation.ablated[layer][head][rank]]);
+  if (!on) {
+    without.forEach((token, rank) => {
+      if (rows.some(([known]) => known === token)) return;
+      rows.push([token, ablation.intact[layer][head][rank], ablation.probabilities[layer][head][rank]]);
+    });
+  }
+  byId("ablation").replaceChildren(...rows.map(([token, before, after]) => {
+    const row = rankingRow(data.vocabulary[token], before);
     if (!on) {
       const fill = element("span", { class: "fill without" });
-      fill.style.width = `${100 * (after ?? 0)}%`;
+      fill.style.width = `${100 * after}%`;
       row.querySelector(".bar").append(fill);
-      row.append(element("span", { class: "number without" }, after === null ? "lower" : percent(after)));
+      row.append(element("span", { class: "number without" }, percent(after)));
     }
     return element("li", {}, row);
   }));
@@ -148,7 +148,7 @@ function ablationSentence(on, first) {
 
 // The whole map of one head, drawn on a canvas: at 64 tokens it has 2,080 squares.
 const matrix = byId("matrix");
-let matrixCell = 10;
+let matrixCell = 0;
 let matrixMargin = 0;
 
 function colour(name) {
@@ -170,15 +170,16 @@ function drawMatrix() {
   const pen = matrix.getContext("2d");
   pen.scale(ratio, ratio);
   const from = query();
+  const [empty, accent] = [colour("--empty"), colour("--accent")];
   const gap = matrixCell > 12 ? 1.5 : 0.5;
   for (let row = 0; row < nTokens; row++) {
     for (let column = 0; column <= row; column++) {
       const place = [matrixMargin + column * matrixCell, matrixMargin + row * matrixCell, matrixCell - gap, matrixCell - gap];
       pen.globalAlpha = 1;
-      pen.fillStyle = colour("--empty");
+      pen.fillStyle = empty;
       pen.fillRect(...place);
       pen.globalAlpha = attention(state.layer, state.head, row, column);
-      pen.fillStyle = colour("--accent");
+      pen.fillStyle = accent;
       pen.fillRect(...place);
     }
   }
@@ -227,10 +228,10 @@ matrix.addEventListener("click", (event) => {
 window.addEventListener("resize", drawMatrix);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMatrix);
 
-views.push(function showMatrix() {
+view(() => [state.layer, state.head, query(), state.key], () => {
   drawMatrix();
   const [from, key] = [query(), Math.min(state.key, query())];
-  byId("matrix-heading").textContent = `Where head ${headName(state.layer, state.head)} looks`;
-  byId("matrix-note").textContent = `A row for each token that looks, a column for each that it looks at. `
-    + `${quoted(textAt(from))} gives ${percent(attention(state.layer, state.head, from, key))} of its attention to ${quoted(textAt(key))}.`;
+  byId("matrix-heading").textContent = `Where head ${headName(state.layer, state.head)} attends`;
+  byId("matrix-note").textContent = `Each row is a token; the colours show how much it attends to the tokens up to itself. `
+    + `${quoted(textAt(from))} gives ${weightText(attention(state.layer, state.head, from, key))} of its attention to ${quoted(textAt(key))}.`;
 });

@@ -17,7 +17,7 @@ function lensName(blocks) {
   return blocks === 0 ? "the embeddings" : `${blocks} of ${data.layers} blocks`;
 }
 
-views.push(function showLens() {
+view(() => [state.lensLayer, state.position], () => {
   const layer = state.lensLayer;
   slider.value = layer;
   slider.setAttribute("aria-valuetext", lensName(layer));

@@ -22,14 +22,14 @@ function nextToken() {
   return data.ablation.tokens[state.layer][state.head][0];
 }
 
-views.push(function showTokens() {
+view(() => [query(), state.position, state.layer, state.head, state.on], () => {
   const from = query();
   for (const [position, button] of tokenButtons.entries()) {
     const isNext = position === nTokens;
     const weight = position <= from && !isNext ? attention(state.layer, state.head, from, position) : 0;
     const text = isNext ? data.vocabulary[nextToken()] : textAt(position);
     const seen = !isNext && position <= from;
-    const note = element("span", { class: "weight" }, isNext ? "next" : seen ? percent(weight) : "");
+    const note = element("span", { class: "weight" }, isNext ? "next" : seen ? weightText(weight) : "");
     button.replaceChildren(tokenNode(text), note);
     button.style.setProperty("--weight", weight);
     button.classList.toggle("next", isNext);
@@ -38,8 +38,13 @@ views.push(function showTokens() {
     button.tabIndex = position === state.position ? 0 : -1;
     button.setAttribute("aria-label", isNext
       ? `next token, predicted: ${quoted(text)}`
-      : `position ${position}, ${quoted(text)}${seen ? `, attended ${percent(weight)}` : ""}`);
+      : `position ${position}, ${quoted(text)}${seen ? `, attended ${weightText(weight)}` : ""}`);
   }
   byId("strip-note").textContent =
     `Blue: where ${quoted(textAt(from))} attends in layer ${state.layer}, head ${state.head}.`;
+});
+
+view(() => [state.position], () => {
+  const [strip, token] = [byId("tokens"), tokenButtons[state.position]];
+  strip.scrollLeft = token.offsetLeft - (strip.clientWidth - token.offsetWidth) / 2;
 });
