@@ -12,7 +12,13 @@ from gpt.generation.sampling import sample_token
 from gpt.inside import inspection as inspections
 from gpt.inside.ablation import Head, ablated
 from gpt.inside.attention_maps import attention_maps
-from gpt.inside.inspection import ablate_each_head, check_inspectable, inspect_prompt
+from gpt.inside.inspection import (
+    ablate_each_head,
+    check_inspectable,
+    continue_alternatives,
+    inspect_prompt,
+    top_tokens,
+)
 from gpt.inside.lens import logit_lens
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -47,7 +53,9 @@ def model():
 
 @pytest.fixture(scope="module")
 def inspection(model):
-    return inspect_prompt(model, TOKENIZER, PROMPT)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(inspections, "N_CONTINUATION_TOKENS", 5)
+        return inspect_prompt(model, TOKENIZER, PROMPT)
 
 
 def test_the_attention_of_the_page_is_that_of_the_model(model, inspection):
@@ -84,7 +92,7 @@ def test_heads_ablated_in_a_batch_are_as_if_ablated_one_by_one(kind):
     assert torch.equal(model(tokens)[0, -1].log_softmax(dim=-1), intact)  # all heads are back
     answer = intact.argmax()
     for layer in range(3):
-        for head in range(4):
+        for head in (layer, 3):
             with torch.no_grad(), ablated(model, [Head(layer, head)]):
                 logprobs = model(tokens)[0, -1].log_softmax(dim=-1)
             assert_close(effects.changes[layer, head], logprobs[answer] - intact[answer])
@@ -105,20 +113,23 @@ def test_an_alternative_is_continued_greedily_from_the_tokens_before_it(model, i
     for each in inspection.continuations[::9]:
         assert each.alternative in inspection.alternatives.tokens[each.position - 1, :5]
         prompt = [*TOKENS[: each.position], each.alternative]
-        assert each.tokens == list(generate(model, prompt, 16, greedy, stop))
+        assert each.tokens == list(generate(model, prompt, 5, greedy, stop))
 
 
-def test_a_prompt_as_long_as_the_context_is_continued_from_its_last_tokens(model):
-    prompt = ("the cat sat " * 2)[:16]
-    continued = inspect_prompt(model, TOKENIZER, prompt).continuations[-1]
-    assert continued.position == 16
-    window = [*TOKENIZER.encode(prompt)[1:], continued.alternative]
+def test_a_prompt_as_long_as_the_context_is_continued_from_its_last_tokens(model, monkeypatch):
+    monkeypatch.setattr(inspections, "N_CONTINUED_POSITIONS", 1)
+    monkeypatch.setattr(inspections, "N_CONTINUATION_TOKENS", 3)
+    tokens = TOKENIZER.encode(("the cat sat " * 2)[:16])
+    alternatives = top_tokens(model(torch.tensor([tokens]))[0], 2)
+    continued = continue_alternatives(model, tokens, alternatives, frozenset())
+    assert [each.position for each in continued] == [16, 16]
+    window = [*tokens[1:], continued[0].alternative]
     greedy = partial(sample_token, temperature=0.0)
-    stop = frozenset({TOKENIZER.end_of_text})
-    assert continued.tokens == list(generate(model, window, 16, greedy, stop))
+    assert continued[0].tokens == list(generate(model, window, 3, greedy))
 
 
-def test_one_token_is_enough(model):
+def test_one_token_is_enough(model, monkeypatch):
+    monkeypatch.setattr(inspections, "N_CONTINUATION_TOKENS", 1)
     alone = inspect_prompt(model, TOKENIZER, "t")
     assert alone.attention.flatten().tolist() == [1.0] * 12
     assert alone.token_probabilities.shape == (0,)

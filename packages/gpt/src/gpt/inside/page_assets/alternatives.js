@@ -50,7 +50,7 @@ view(() => [state.position, state.alternative], () => {
 
 function showContinuation() {
   const { position, alternative } = state;
-  const text = alternative === null ? undefined : continuationOf(position, alternative);
+  const text = continuationOf(position, alternative);
   const parts = [element("span", { class: "before" }, data.before[position])];
   if (text === undefined) {
     parts.push(element("span", { class: "before" }, " …"));

@@ -11,7 +11,7 @@ byId("tokens").addEventListener("pointerleave", () => update({ hovered: null }))
 roving(byId("tokens"), tokenButtons, 1, choosePosition);
 
 function choosePosition(position) {
-  const alternative = position < nTokens ? null : data.answer;
+  const alternative = position < nTokens ? data.tokens[position] : data.answer;
   const key = Math.min(state.key, position, nTokens - 1);
   update({ position, alternative, key, hovered: null });
 }
