@@ -12,6 +12,7 @@ from gpt.generation.sampling import sample_token
 from gpt.inside import inspection as inspections
 from gpt.inside.ablation import Head, ablated
 from gpt.inside.attention_maps import attention_maps
+from gpt.inside.head_types import PATTERNS, head_scores
 from gpt.inside.inspection import (
     ablate_each_head,
     check_inspectable,
@@ -61,6 +62,13 @@ def inspection(model):
 def test_the_attention_of_the_page_is_that_of_the_model(model, inspection):
     assert inspection.attention.shape == (3, 4, 11, 11)
     assert_close(inspection.attention, attention_maps(model, torch.tensor([TOKENS]))[:, 0])
+
+
+def test_head_types_are_scored_on_the_patterns_that_the_prompt_has(model, inspection):
+    assert [*inspection.head_types] == [*PATTERNS]
+    exact = head_scores(model, torch.tensor([TOKENS])).scores
+    for name, scores in inspection.head_types.items():
+        assert_close(scores, exact[name])
 
 
 def test_the_lens_ends_with_the_predictions_of_the_model(model, inspection):
@@ -133,6 +141,7 @@ def test_one_token_is_enough(model, monkeypatch):
     alone = inspect_prompt(model, TOKENIZER, "t")
     assert alone.attention.flatten().tolist() == [1.0] * 12
     assert alone.token_probabilities.shape == (0,)
+    assert alone.head_types == {}
     assert {each.position for each in alone.continuations} == {1}
 
 

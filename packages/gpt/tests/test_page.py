@@ -75,6 +75,7 @@ def test_the_page_holds_the_numbers_of_the_inspection(data, inspection):
         (data["lens"]["probabilities"], lens.top.probabilities),
         (data["lens"]["answer"], lens.answer_probabilities),
         (data["alternatives"]["probabilities"], inspection.alternatives.probabilities),
+        (data["patterns"]["induction"], inspection.head_types["induction"]),
         (data["given"], inspection.token_probabilities),
         (data["ablation"]["change"], ablations.changes),
         (data["ablation"]["probabilities"], ablations.top.probabilities),

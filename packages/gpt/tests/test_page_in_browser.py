@@ -273,6 +273,23 @@ def test_arrow_keys_move_in_the_grid(page):
     assert page.text("#ablate-label") == "Head 2.1 is on"
 
 
+def test_the_grid_can_show_a_head_type(page, data):
+    page.js(
+        "const select = document.querySelector('#pattern'); select.value = 'previous token';"
+        "select.dispatchEvent(new Event('change'))"
+    )
+    score, layer, head = max(
+        (score, layer, head)
+        for layer, row in enumerate(data["patterns"]["previous token"])
+        for head, score in enumerate(row)
+    )
+    expected = f"layer {layer}, head {head}: {100 * score:.0f} %"
+    assert page.js("document.querySelector('#strongest .pill').ariaLabel") == expected
+    page.click("#strongest .pill")
+    assert page.text("#ablate-label") == f"Head {layer}.{head} is on"
+    assert page.js("document.activeElement.className") == "pill"
+
+
 def test_an_alternative_continues_the_text(page, data):
     page.click("#tokens .token:nth-child(20)")  # position 19
     chosen = [each for each in data["continuations"] if each["position"] == 19][2]

@@ -19,6 +19,7 @@ from gpt.generation.generate import check_prompt, generate_batch
 from gpt.generation.sampling import sample_token
 from gpt.inside.activations import Point, edited, record_activations
 from gpt.inside.attention_maps import attention_maps
+from gpt.inside.head_types import PATTERNS, pattern_scores
 from gpt.inside.lens import logit_lens
 from gpt.inside.trace import Trace, trace_text
 from gpt.model.gpt import GPT
@@ -89,6 +90,8 @@ class Inspection:
     """The prompt."""
     attention: Float[Tensor, "L H T T"]
     """Attention weights: row t holds the weights that position t gives to positions 0 to t."""
+    head_types: dict[str, Float[Tensor, "L H"]]
+    """Scores of all heads for each pattern of attention that has a key in this prompt."""
     lens: Lens
     """Predictions after each layer."""
     alternatives: TopTokens
@@ -123,9 +126,16 @@ def inspect_prompt(model: GPT, tokenizer: Tokenizer, prompt: str) -> Inspection:
     logits = logit_lens(model, row)[:, 0].float()  # N T V
     probabilities = logits[-1].softmax(dim=-1)
     alternatives = top_tokens(logits[-1], N_ALTERNATIVES)
+    maps = attention_maps(model, row)
+    patterns = {name: pattern(row[0]) for name, pattern in PATTERNS.items()}
     return Inspection(
         tokens=tokens,
-        attention=rearrange(attention_maps(model, row), "L 1 H T S -> L H T S"),
+        attention=rearrange(maps, "L 1 H T S -> L H T S"),
+        head_types={
+            name: pattern_scores(maps, pattern[None])
+            for name, pattern in patterns.items()
+            if pattern.any()
+        },
         lens=lens_predictions(logits),
         alternatives=alternatives,
         token_probabilities=probabilities[:-1].gather(1, row[0, 1:, None])[:, 0],

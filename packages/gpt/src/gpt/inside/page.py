@@ -74,6 +74,7 @@ def page_data(inspection: Inspection, tokenizer: Tokenizer, model_name: str) -> 
         "vocabulary": vocabulary,
         "before": [decode(tokenizer, tokens[:position]) for position in range(len(tokens) + 1)],
         "attention": encode_bytes(attention_bytes(inspection.attention)),
+        "patterns": {name: rounded(each) for name, each in inspection.head_types.items()},
         "lens": top_data(lens.top) | {"answer": rounded(lens.answer_probabilities)},
         "alternatives": top_data(inspection.alternatives),
         "given": rounded(inspection.token_probabilities),

@@ -20,7 +20,8 @@ const state = {
   layer: 0,
   head: 0,
   key: 0,
-  colouring: "effect",
+  pattern: Object.keys(data.patterns)[0],
+  colouring: "effect", // or "attention" from the chosen token to `key`, or "pattern"
   on: true,
 };
 const views = [];

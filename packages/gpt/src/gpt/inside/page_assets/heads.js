@@ -37,6 +37,10 @@ for (const [id, count] of [["layer", data.layers], ["head", data.heads]]) {
 byId("ablate").addEventListener("click", () => update({ on: !state.on }));
 byId("key").addEventListener("change", (event) =>
   update({ key: Number(event.target.value), colouring: "attention" }));
+byId("pattern").append(...Object.keys(data.patterns).map((name) => element("option", {}, name)));
+byId("pattern").closest("label").hidden = !state.pattern; // one token has no pattern
+byId("pattern").addEventListener("change", (event) =>
+  update({ pattern: event.target.value, colouring: "pattern" }));
 for (const radio of document.querySelectorAll("[name=colouring]")) {
   radio.addEventListener("change", () => update({ colouring: radio.value }));
 }
@@ -44,6 +48,7 @@ for (const radio of document.querySelectorAll("[name=colouring]")) {
 /** The number that a head's colour shows. */
 function headValue(layer, head) {
   if (state.colouring === "effect") return ablation.change[layer][head];
+  if (state.colouring === "pattern") return data.patterns[state.pattern][layer][head];
   return attention(layer, head, query(), Math.min(state.key, query()));
 }
 
@@ -51,7 +56,7 @@ function headValueText(value) {
   return state.colouring === "effect" ? `${signed(value)} nats` : weightText(value);
 }
 
-view(() => [state.colouring, state.key, query(), state.layer, state.head, state.on], () => {
+view(() => [state.colouring, state.key, state.pattern, query(), state.layer, state.head, state.on], () => {
   const byEffect = state.colouring === "effect";
   for (const radio of document.querySelectorAll("[name=colouring]")) {
     radio.checked = radio.value === state.colouring;
@@ -70,20 +75,28 @@ view(() => [state.colouring, state.key, query(), state.layer, state.head, state.
     cell.title = `head ${headName(layer, head)}: ${headValueText(value)}`;
     cell.setAttribute("aria-label", `layer ${layer}, head ${head}: ${headValueText(value)}`);
   }
-  const answer = quoted(data.vocabulary[data.answer]);
-  byId("grid-legend").replaceChildren(...(byEffect
-    ? [legendItem("lost", `without it, ${answer} is less likely`), legendItem("gained", "more likely")]
-    : [legendItem("gained", `attention from ${quoted(textAt(query()))} to ${quoted(textAt(Math.min(state.key, query())))}`)]));
+  byId("grid-legend").replaceChildren(...gridLegend());
 });
+
+function gridLegend() {
+  if (state.colouring === "effect") {
+    const answer = quoted(data.vocabulary[data.answer]);
+    return [legendItem("lost", `without it, ${answer} is less likely`), legendItem("gained", "more likely")];
+  }
+  const [from, to] = [textAt(query()), textAt(Math.min(state.key, query()))].map(quoted);
+  return [legendItem("gained", state.colouring === "attention"
+    ? `share of the attention of ${from} that goes to ${to}`
+    : `share of attention on the pattern “${state.pattern}”, in this prompt`)];
+}
 
 function legendItem(kind, text) {
   return element("span", {}, element("i", { class: `key ${kind}` }), text);
 }
 
 // Buttons for the heads with the largest effect, or the largest weight.
-view(() => [state.colouring, state.key, query()], () => {
+view(() => [state.colouring, state.key, state.pattern, query()], () => {
   const byEffect = state.colouring === "effect";
-  byId("strongest-heading").textContent = byEffect ? "Largest effects" : "Largest weights";
+  byId("strongest-heading").textContent = byEffect ? "Largest effects" : "Largest shares";
   const order = headNumbers.map((_, i) => i).sort((a, b) =>
     Math.abs(headValue(...headNumbers[b])) - Math.abs(headValue(...headNumbers[a])));
   byId("strongest").replaceChildren(...order.slice(0, 6).map((i) => {
