@@ -16,7 +16,7 @@ WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if WORKER:  # one of several processes: a thread each, before torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 MOST_PROCESSES = 4  # each holds torch, transformers and trl: 1.5 GB
-REASONS = ("Skipped: baselines:", "Skipped: numpy:", "Skipped: gpu:")
+REASONS = ("Skipped: baselines:", "Skipped: numpy:", "Skipped: gpu:", "Skipped: browser:")
 if sys.platform == "win32":
     REASONS += ("Skipped: posix:",)
 

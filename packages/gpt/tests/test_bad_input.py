@@ -134,6 +134,28 @@ CALLS = {
                                        "this run has steps 2, not 1200"),
     "demo without words": ("demo --max-new-tokens 0", "max_new_tokens must be at least 1, got 0"),
     "demo without steps": ("demo --steps 0", "steps must be at least 1, got 0"),
+    "inspect without a prompt": ("inspect --run run", "no prompt; give a text to inspect, such as"),
+    "inspect a long prompt": (
+        f"inspect --run run --prompt {'list.' * 20}",
+        "the prompt has [0-9]+ tokens; this model reads 1 to 16",
+    ),
+    "inspect no run": (
+        "inspect --run gone --prompt a",
+        "no run in 'gone'; start one with: gpt train",
+    ),
+    "inspect no model": ("inspect --model ./gone --prompt a", "there is no model in './gone'"),
+    "inspect to no folder": (
+        "inspect --run run --prompt a --to gone/a.html",
+        "--to must name a file in a folder that exists, got 'gone/a.html'",
+    ),
+    "inspect to a folder": (
+        "inspect --run run --prompt a --to nothing",
+        "--to must name a file in a folder that exists, got 'nothing'",
+    ),
+    "inspect to another file": (
+        "inspect --run run --prompt a --to text.txt",
+        "'text.txt' exists; replace it with --overwrite",
+    ),
 }  # fmt: skip
 
 
@@ -161,7 +183,7 @@ def test_a_wrong_call_is_one_message_and_status_2(name, home, capsys, monkeypatc
     assert files(home) == before
 
 
-@pytest.mark.parametrize("command", ["demo", "eval", "sample", "export", "compare"])
+@pytest.mark.parametrize("command", ["demo", "eval", "sample", "export", "inspect", "compare"])
 def test_commands_for_one_process_are_refused_under_torchrun(command, home, capsys, monkeypatch):
     monkeypatch.chdir(home)
     monkeypatch.setenv("WORLD_SIZE", "2")

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from gpt.cli import main
+from gpt.inside import inspection as inspections
 from gpt.runs import training_run as running
 from gpt.runs.folder import RunFolder
 from gpt.text.corpus import reference_topics
@@ -83,6 +85,19 @@ def test_sample_generates_the_same_text_for_the_same_seed(trained, capsys):
 def test_sample_begins_a_document_without_a_prompt(trained, capsys):
     assert main(["sample", "--run", str(trained), "--max-new-tokens", "5"]) == 0
     assert capsys.readouterr().out.strip()
+
+
+def test_inspect_writes_the_page_of_a_prompt(trained, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(inspections, "N_CONTINUATION_TOKENS", 2)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inspect.html").write_text("an earlier page")
+    options = ["--run", str(trained), "--prompt", "The list", "--overwrite"]
+    assert main(["inspect", *options]) == 0
+    assert "wrote inspect.html (0.1 MB); open it in a browser" in capsys.readouterr().err
+    page = (tmp_path / "inspect.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'<script id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])
+    assert data["model"] == "gpt"
+    assert data["before"][-1] == "The list"
 
 
 def test_two_runs_of_the_same_command_are_identical(trained, tmp_path):

@@ -9,6 +9,7 @@ GPT_PROGRAM = Program(
         "sample": "generate text, or an answer with a chat model",
         "eval": "score a model against n-gram models of the same text",
         "export": "write a model in the layout of transformers",
+        "inspect": "write a page that shows what a model computes for a prompt",
         "compare": "compare results and speed with transformers, tokenizers and torch",
         "demo": "read text, train, score and generate, in under two minutes",
     },
