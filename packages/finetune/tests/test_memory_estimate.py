@@ -240,6 +240,10 @@ def test_the_table_shows_the_parts_in_megabytes():
             lambda: activation_memory(GPTConfig(positions="alibi"), TrainingStep(1, 1, 1)),
             "alibi positions",
         ),
+        (
+            lambda: activation_memory(GPTConfig(positions="t5"), TrainingStep(1, 1, 1)),
+            "t5 positions",
+        ),
     ],
 )
 def test_steps_and_models_without_an_estimate_are_refused(make, message):
