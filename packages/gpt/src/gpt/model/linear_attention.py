@@ -3,7 +3,7 @@ r"""Linear attention: the keys and values read so far are summed into one matrix
 Katharopoulos et al. 2020, "Transformers are RNNs", sections 3.2 to 3.4. The weight of a key is
 phi(q) phi(k) instead of exp(q k / sqrt(K)), divided by the sum over the visible keys. A product can
 be reordered, phi(q) (phi(k) v) = (phi(q) phi(k)) v, so a token needs only the sum of phi(k) v and
-not each key. The same function has two forms: parallel, for training, and recurrent, for generation.
+not each key. The same function has two forms: parallel for training, recurrent for generation.
 
 What is lost: K^2 + K numbers per head hold the whole past, however long it is, and no weight is as
 sharp as a softmax can make it.
