@@ -14,6 +14,7 @@ KINDS = {
     ),
     "post-norm": GPTConfig(**SHAPE, norm="post"),
     "alibi": GPTConfig(**SHAPE, positions="alibi"),
+    "t5": GPTConfig(**SHAPE, positions="t5"),
 }
 # of four rows of six: one full, one short, one wanted in the middle, one not wanted at all
 WANTED = torch.tensor(
@@ -52,7 +53,8 @@ def test_padding_and_later_tokens_do_not_pass_through_the_layers():
     model = GPT(KINDS["learned positions"])
     assert positions_seen(model, TOKENS, WANTED) == 6 + 2 + 3 + 0
     assert positions_seen(model, TOKENS[:1], WANTED[:1]) == 6  # as a block
-    assert positions_seen(GPT(KINDS["alibi"]), TOKENS, WANTED) == 24
+    for kind in ("alibi", "t5"):
+        assert positions_seen(GPT(KINDS[kind]), TOKENS, WANTED) == 24
 
 
 def test_a_little_padding_is_left_in(monkeypatch):

@@ -11,7 +11,7 @@ from gpt.policy.policy import Policy, share_layers_as
 
 SHAPE = GPTConfig(vocab_size=20, context=24, n_layers=2, n_heads=4, d_model=16, d_ff=32)
 TOKENS = torch.randint(0, 20, (3, 9), generator=torch.Generator().manual_seed(1))
-POSITIONS = pytest.mark.parametrize("positions", ["learned", "rotary", "alibi"])
+POSITIONS = pytest.mark.parametrize("positions", ["learned", "rotary", "alibi", "t5"])
 
 
 def base(positions="rotary"):

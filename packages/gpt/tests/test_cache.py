@@ -5,7 +5,7 @@ from gpt.errors import BadInput
 from gpt.model.cache import cache_bytes
 from gpt.model.gpt import GPT, GPTConfig
 
-SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", "none"]
+SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", "t5", "none"]
 
 
 def model_of(positions, n_kv_heads):

@@ -62,4 +62,5 @@ def test_there_are_chapters():
         "11-real-model",
         "16-circuits",
         "15-looking-inside",
+        "12-other-attention",
     ]

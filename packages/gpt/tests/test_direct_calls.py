@@ -11,7 +11,7 @@ from gpt.model.fast.direct_calls import with_direct_calls
 SHAPE = {"vocab_size": 50, "context": 16, "n_layers": 2, "n_heads": 4, "d_model": 32, "d_ff": 64}
 
 
-@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi"])
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi", "t5"])
 def test_its_logits_are_those_of_the_model(positions):
     model = GPT(GPTConfig(**SHAPE, positions=positions, head_bias=True, tied_head=False)).eval()
     tokens = torch.randint(0, 50, (2, 9))

@@ -88,6 +88,15 @@ def lion_that_shrinks_the_new_weight(weight, gradient, mean, rate, betas, weight
     return (1 - rate * weight_decay) * moved, betas[1] * mean + (1 - betas[1]) * gradient
 
 
+def outputs_averaged(output_1, log_1, output_2, log_2):
+    return (output_1 + output_2) / 2, log_1.logaddexp(log_2)
+
+
+def divisors_that_overflow(output_1, log_1, output_2, log_2):
+    one, two = log_1.exp(), log_2.exp()
+    return (one * output_1 + two * output_2) / (one + two), (one + two).log()
+
+
 WRONG = {
     "continue_repetition: the first occurrence decides": (
         "continue_repetition",
@@ -97,6 +106,8 @@ WRONG = {
         "continue_repetition",
         lambda tokens: tokens[-1] if tokens[-1] in tokens[:-1] else None,
     ),
+    "merge_attention: a mean of means": ("merge_attention", outputs_averaged),
+    "merge_attention: exponentials of large scores": ("merge_attention", divisors_that_overflow),
     "count_parameters: a formula for GPT-2 alone": (
         "count_parameters",
         lambda c: (

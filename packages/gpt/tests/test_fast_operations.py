@@ -13,6 +13,7 @@ KINDS = [
     {"positions": "sinusoidal", "norm": "post", "feed_forward": "relu2", "head_bias": True},
     {"positions": "rotary", "norm_kind": "rms", "feed_forward": "geglu", "tied_head": False},
     {"positions": "alibi", "n_kv_heads": 1, "feed_forward": "swiglu"},
+    {"positions": "t5", "feed_forward": "relu"},
 ]
 
 

@@ -64,7 +64,7 @@ def test_rows_of_a_batch_stop_independently():
     assert generate_batch(model, prompts, 4, GREEDY, stop) == [[4, 5, 6], [2, 3, 4, 5], []]
 
 
-@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi", "none"])
+@pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi", "t5", "none"])
 def test_cached_text_equals_uncached_text_within_the_context_and_beyond_it(positions):
     torch.manual_seed(0)
     shape = {"n_layers": 2, "n_heads": 4, "n_kv_heads": 2, "d_model": 16, "d_ff": 32}

@@ -17,6 +17,7 @@ KINDS = [
     {"positions": "rotary"},
     {"positions": "sinusoidal", "norm": "post", "feed_forward": "relu", "embedding_scale": True},
     {"positions": "alibi", "n_kv_heads": 1},
+    {"positions": "t5", "n_kv_heads": 1},
     {"positions": "rotary", "norm_kind": "rms", "feed_forward": "swiglu", "tied_head": False},
     {"positions": "rotary", "feed_forward": "relu2", "head_bias": True, "head_width": 6},
 ]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "length_extrapolation.py"
 RECORDED = Path(__file__).parents[1] / "chapters" / "recorded" / "length_extrapolation.json"
-SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", "none"]
+SCHEMES = ["learned", "sinusoidal", "rotary", "alibi", "t5", "none"]
 
 
 def test_every_scheme_but_the_learned_one_is_scored_at_every_length(run_script, tmp_path):

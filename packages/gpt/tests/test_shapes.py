@@ -129,7 +129,7 @@ def test_what_our_model_cannot_be_is_refused_by_name(theirs, message):
 @pytest.mark.parametrize(
     "config",
     [
-        *(changed(OURS_GPT2, positions=each) for each in ("alibi", "sinusoidal", "none")),
+        *(changed(OURS_GPT2, positions=each) for each in ("alibi", "t5", "sinusoidal", "none")),
         changed(OURS_GPT2, norm="post"),
         changed(OURS_GPT2, head_bias=True),
         changed(OURS_GPT2, embedding_scale=True),

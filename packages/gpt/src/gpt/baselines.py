@@ -20,10 +20,12 @@ try:
         LlamaConfig,
         PretrainedConfig,
         PreTrainedModel,
+        T5Config,
     )
     from transformers.models.bloom import modeling_bloom as bloom
     from transformers.models.gptj import modeling_gptj as gptj
     from transformers.models.llama import modeling_llama as llama
+    from transformers.models.t5 import modeling_t5 as t5
     from transformers.utils import logging as library_messages
 except ImportError as error:
     raise ImportError(
@@ -163,6 +165,32 @@ def bloom_output(layer: bloom.BloomAttention, x: torch.Tensor) -> torch.Tensor:
     mask = torch.full((length, length), torch.finfo(x.dtype).min).triu(1)
     mask = mask.expand(batch, 1, -1, -1)
     return layer(x, torch.zeros_like(x), alibi=distances, attention_mask=mask)[0]
+
+
+def t5_attention(d_model: int, n_heads: int) -> t5.T5Attention:
+    """Make the first attention layer of a T5 decoder, which holds the bias of all layers."""
+    config = T5Config(d_model=d_model, d_kv=d_model // n_heads, num_heads=n_heads, is_decoder=True)
+    config._attn_implementation = "eager"
+    layer = t5.T5Attention(config, has_relative_attention_bias=True, layer_idx=0).eval()
+    for parameter in layer.parameters():
+        nn.init.normal_(parameter, std=0.1)
+    return layer
+
+
+def t5_output(layer: t5.T5Attention, x: torch.Tensor) -> torch.Tensor:
+    """Return the output of the layer for rows without padding."""
+    length = x.shape[1]
+    mask = torch.full((length, length), torch.finfo(x.dtype).min).triu(1)[None, None]
+    return layer(x, mask=mask)[0]
+
+
+def library_buckets(
+    distance: torch.Tensor, bidirectional: bool, n_buckets: int, max_distance: int
+) -> torch.Tensor:
+    """Return T5's bucket of each distance from a query back to a key."""
+    return t5.T5Attention._relative_position_bucket(
+        -distance, bidirectional, n_buckets, max_distance
+    )
 
 
 def library_rotations(x: torch.Tensor, angles: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -74,7 +74,7 @@ class TrainConfig(RunOptions):
     The feed-forward layer is four times as wide."""
     positions: Annotated[PositionKind | None, FromRecipe] = None
     """Position encoding: how the model knows the order of tokens.
-    learned and sinusoidal are added to the embeddings; rotary and alibi act inside attention."""
+    learned and sinusoidal are added to the embeddings; rotary, alibi and t5 act in attention."""
     norm: Annotated[Literal["pre", "post"] | None, FromPreset] = None
     """Normalise before attention and before the feed-forward layer (pre, as in GPT-2), or after
     each of them (post, as in the original transformer)."""

@@ -31,12 +31,12 @@ def activation_memory(config: GPTConfig, step: TrainingStep) -> Activations:
     """Count the activations that autograd saves in one step of a `Policy`.
 
     Raises:
-        BadInput: the model is not pre-norm, or uses ALiBi.
+        BadInput: the model is not pre-norm, or adds a bias to its scores (ALiBi, T5).
     """
-    if config.norm != "pre" or config.positions == "alibi":
+    if config.norm != "pre" or config.positions in ("alibi", "t5"):
         raise BadInput(
-            f"the estimate supports pre-norm models without ALiBi; this one has {config.norm}-norm "
-            f"and {config.positions} positions"
+            f"the estimate supports pre-norm models without ALiBi or T5 bias; this one has "
+            f"{config.norm}-norm and {config.positions} positions"
         )
     positions = step.n_rows * step.n_positions
     first, other, norm = saved_by_blocks(config, step)

@@ -1,7 +1,7 @@
 r"""Measure the memory of a step, to check the estimate.
 
-Hooks see each tensor that autograd saves; a dispatch mode sees each tensor that is made and when it
-is freed.
+Hooks see each tensor that autograd saves. `gpt.evaluation.live_bytes` sees each tensor that is
+made, and when it is freed.
 """
 
 import weakref
@@ -13,8 +13,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from finetune.lora.inject import inject
 from finetune.lora.nf4 import quantise_model
@@ -46,37 +44,6 @@ def saved_activation_bytes(run: Callable[[], Tensor], *excluded: Tensor) -> int:
     n_bytes = sum(storage.nbytes() for storage in saved)
     del result
     return n_bytes
-
-
-class LiveBytes(TorchDispatchMode):
-    """Within this mode, counts the memory of every tensor from its creation until it is freed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.current = self.peak = 0
-        self.counted: weakref.WeakSet[Any] = weakref.WeakSet()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        before = {*map(id, tensor_storages((args, kwargs)))}
-        result = func(*args, **(kwargs or {}))
-        for storage in tensor_storages(result):
-            if id(storage) not in before and storage not in self.counted:
-                self.counted.add(storage)
-                self.current += storage.nbytes()
-                weakref.finalize(storage, self.release, storage.nbytes())
-        self.peak = max(self.peak, self.current)
-        return result
-
-    def release(self, n_bytes: int) -> None:
-        """Subtract a storage that was freed."""
-        self.current -= n_bytes
-
-
-def tensor_storages(tree: Any) -> list[Any]:
-    """Storages of all tensors in nested tuples, lists and dicts."""
-    return [each.untyped_storage() for each in tree_leaves(tree) if isinstance(each, Tensor)]
 
 
 class MeasuredStep:

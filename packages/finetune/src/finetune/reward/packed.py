@@ -28,9 +28,8 @@ def hidden_at(
     position attends to them.
     """
     real = wanted.flip(1).cumsum(1).flip(1) > 0
-    alibi = model.config.positions == "alibi"  # its bias belongs to a block
     if (
-        alibi
+        model.distance_bias is not None  # a bias belongs to a block
         or not is_eager_cpu(model.embedding.weight)
         or real.sum() > MAX_REAL_SHARE * real.numel()
     ):

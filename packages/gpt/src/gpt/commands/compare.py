@@ -42,6 +42,7 @@ def equality_groups() -> Iterator[tuple[str, ComputeRows]]:
     yield "BPE", equality.bpe_row
     yield "attention", equality.attention_rows
     yield "ALiBi", lambda: [equality.alibi_row(4), equality.alibi_row(6)]
+    yield "T5 bias", lambda: [equality.relative_bias_row(4)]
     yield "RoPE", equality.rotary_rows
     yield "optimizers", equality.optimizer_rows
     for family in ("gpt2", "llama"):

@@ -4,6 +4,7 @@ Every library model is built from a config, and all of its random weights are pe
 gain of 1 or bias of 0 hides a wrong mapping.
 """
 
+import math
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -24,6 +25,7 @@ from gpt.model.alibi import Alibi
 from gpt.model.attention import attention, causal_mask
 from gpt.model.gpt import GPT
 from gpt.model.heads import MultiHeadAttention
+from gpt.model.relative_bias import RelativeBias
 from gpt.model.rotary import rotary_angles, rotate, rotate_interleaved
 from gpt.pretrained.folders import write_model
 from gpt.pretrained.weights import weights_from_transformers
@@ -78,6 +80,24 @@ def alibi_row(n_heads: int) -> ComparisonRow:
     with torch.no_grad():
         largest = max_abs_difference(ours(x, mask=mask), baselines.bloom_output(layer, x))
     name = f"ALiBi, attention of {n_heads} heads"
+    return ComparisonRow(name, baselines.library_version("transformers"), largest, 1e-5)
+
+
+def relative_bias_row(n_heads: int) -> ComparisonRow:
+    """Compare our heads with T5's bias to its attention layer, at distances in every bucket."""
+    from gpt import baselines
+
+    layer, d_head = baselines.t5_attention(d_model=12 * n_heads, n_heads=n_heads), 12
+    ours = MultiHeadAttention(12 * n_heads, n_heads, n_heads, d_head, bias=False)
+    # T5 does not divide scores by sqrt(K)
+    q, k, v, o = (each.weight.data for each in (layer.q, layer.k, layer.v, layer.o))
+    ours.qkv.weight.data, ours.output.weight.data = torch.cat([math.sqrt(d_head) * q, k, v]), o
+    bias, x = RelativeBias(n_heads), torch.randn(2, 150, 12 * n_heads)
+    bias.weight.data = layer.relative_attention_bias.weight.data
+    with torch.no_grad():
+        mask = bias(None, 150, 150, x)
+        largest = max_abs_difference(ours(x, mask=mask), baselines.t5_output(layer, x))
+    name = f"T5 bias, attention of {n_heads} heads"
     return ComparisonRow(name, baselines.library_version("transformers"), largest, 1e-5)
 
 

@@ -1,4 +1,5 @@
 """Evaluating a model: `scores` of its predictions, `ngram` baselines, `originality` of its text.
 
-`intervals` says how sure a share or a mean is; `finetune` and `reasoning` report with it.
+`intervals` says how sure a share or a mean is; `finetune` and `reasoning` report with it. `recall`
+compares kinds of attention, `live_bytes` measures their memory.
 """

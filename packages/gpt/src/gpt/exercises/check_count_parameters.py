@@ -19,6 +19,7 @@ def check(count_parameters: Callable[[GPTConfig], int]) -> None:
     changes = [
         {},
         {"positions": "learned"},
+        {"positions": "t5"},
         {"n_kv_heads": 2},
         {"head_width": 6, "attention_bias": True},
         {"feed_forward": "swiglu"},

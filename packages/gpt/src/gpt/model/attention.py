@@ -39,7 +39,9 @@ def attention_weights(
 ) -> Float[Tensor, "B H T S"]:
     r"""Return the weight that each query gives to each key.
 
-    A = softmax(Q K^T / sqrt(K) + bias) over the keys that the mask keeps    (eq. 1; bias: `alibi`)
+    A = softmax(Q K^T / sqrt(K) + bias) over the keys that the mask keeps    (eq. 1)
+
+    A bias by distance comes from `alibi` or `relative_bias`.
 
     Masked scores are the lowest finite number rather than minus infinity, so that the gradient of
     an all-masked row is zero and not NaN; the product with the mask then clears such a row.

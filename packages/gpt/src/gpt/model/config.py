@@ -1,11 +1,11 @@
 """Model shapes: GPT-2, Llama, and mixtures of both."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from gpt.errors import BadInput
 
-PositionKind = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
+PositionKind = Literal["learned", "sinusoidal", "rotary", "alibi", "t5", "none"]
 FeedForwardKind = Literal[
     "relu", "relu2", "gelu", "gelu-erf", "silu", "swiglu", "geglu", "geglu-erf", "reglu"
 ]
@@ -29,7 +29,8 @@ class GPTConfig:
     """Width inside the feed-forward layer: usually 4 d_model, or 8/3 d_model with a gate."""
     positions: PositionKind = "rotary"
     """Position scheme: a learned table (GPT-2) or sinusoids (the original) added to the embeddings,
-    rotated queries and keys (Llama), a penalty on distance (ALiBi), or none."""
+    rotated queries and keys (Llama), a penalty on distance (ALiBi), a learned bias per distance
+    (T5), or none."""
     norm: Literal["pre", "post"] = "pre"
     """Normalise before attention and feed-forward layer (GPT-2), or after (the original)."""
     attention_bias: bool = False
@@ -69,6 +70,9 @@ class GPTConfig:
                 f"{self.n_heads} heads of width {self.d_head} cannot share {self.kv_heads} "
                 "key-value heads; their number must divide the number of heads"
             )
+        if self.positions not in get_args(PositionKind):
+            schemes = ", ".join(get_args(PositionKind))
+            raise BadInput(f"positions must be one of {schemes}, got {self.positions!r}")
         if self.positions == "rotary" and self.d_head % 2:
             raise BadInput(
                 f"rotary positions rotate pairs; the head width {self.d_head} must be even"

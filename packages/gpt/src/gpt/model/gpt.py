@@ -27,6 +27,7 @@ from gpt.model.heads import MultiHeadAttention
 from gpt.model.loss import linear_cross_entropy
 from gpt.model.norms import NORMS
 from gpt.model.positions import LearnedPositions, PositionIndex, SinusoidalPositions
+from gpt.model.relative_bias import RelativeBias
 from gpt.model.rotary import Rotary
 
 
@@ -55,7 +56,7 @@ class GPT(nn.Module):
         # positions enter in one of three places: the embedding, queries and keys, or the scores
         self.positions: LearnedPositions | SinusoidalPositions | None = None
         self.rotation: Rotary | None = None
-        self.distance_bias: Alibi | None = None
+        self.distance_bias: Alibi | RelativeBias | None = None
         match config.positions:
             case "learned":
                 self.positions = LearnedPositions(config.context, d_model)
@@ -65,6 +66,8 @@ class GPT(nn.Module):
                 self.rotation = Rotary(config.d_head, config.rotary_base)
             case "alibi":
                 self.distance_bias = Alibi(config.n_heads)
+            case "t5":
+                self.distance_bias = RelativeBias(config.n_heads)
         self.dropout = Dropout(config.dropout)
         self.blocks = nn.ModuleList(make_block(config) for _ in range(config.n_layers))
         norm = NORMS[config.norm_kind](d_model, config.norm_eps)

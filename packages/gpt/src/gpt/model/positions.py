@@ -1,8 +1,8 @@
 r"""Position embeddings: attention ignores the order of tokens, so their positions are added.
 
 The vector of its position is added to each token before the first block: a learned vector (Gehring
-et al. 2017; GPT-2) or sinusoids (Vaswani et al. 2017, section 3.5). `rotary` and `alibi` act inside
-attention instead.
+et al. 2017; GPT-2) or sinusoids (Vaswani et al. 2017, section 3.5). `rotary`, `alibi` and
+`relative_bias` act inside attention instead.
 
 A position index is a slice if all rows of the batch have the same positions, and a tensor with the
 position of each token if prompts of different lengths share a batch.

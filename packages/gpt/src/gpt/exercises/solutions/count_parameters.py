@@ -18,5 +18,7 @@ def count_parameters(config: GPTConfig) -> int:
     tables = vocabulary * d * (1 if config.tied_head else 2) + vocabulary * config.head_bias
     if config.positions == "learned":
         tables += config.context * d
+    if config.positions == "t5":
+        tables += 32 * config.n_heads
     final = norm if config.norm == "pre" else 0
     return tables + config.n_layers * (attention + mlp + 2 * norm) + final
