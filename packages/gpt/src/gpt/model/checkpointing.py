@@ -35,7 +35,7 @@ class Recomputed(torch.autograd.Function):
     ) -> Float[Tensor, "B T D"]:
         """Compute function(x), which reads the weights by itself; save x and no activation."""
         ctx.function, ctx.weights = function, weights
-        ctx.random_states = random_states(x.device)
+        ctx.dropout_states = dropout_states(x.device)
         kind = x.device.type
         ctx.precision = (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
         ctx.save_for_backward(x)
@@ -49,19 +49,19 @@ class Recomputed(torch.autograd.Function):
         x = ctx.saved_tensors[0].detach().requires_grad_()
         graphics = [x.device] if x.device.type == "cuda" else []
         with torch.random.fork_rng(graphics), torch.enable_grad(), torch.autocast(*ctx.precision):
-            restore_random_states(ctx.random_states, x.device)
+            set_dropout_states(ctx.dropout_states, x.device)
             y = ctx.function(x)
         return None, *torch.autograd.grad(y, (x, *ctx.weights), upstream)
 
 
-def random_states(device: torch.device) -> list[Tensor]:
+def dropout_states(device: torch.device) -> list[Tensor]:
     """Return the states of the generators that dropout on this device may draw from."""
     graphics = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
     return [torch.get_rng_state(), *graphics]
 
 
-def restore_random_states(states: list[Tensor], device: torch.device) -> None:
-    """Set the generators to states from `random_states`."""
+def set_dropout_states(states: list[Tensor], device: torch.device) -> None:
+    """Set the generators to states from `dropout_states`."""
     torch.set_rng_state(states[0])
     if device.type == "cuda":
         torch.cuda.set_rng_state(states[1], device)

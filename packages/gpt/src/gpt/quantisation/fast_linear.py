@@ -15,7 +15,7 @@ from gpt.model.gpt import GPT
 from gpt.quantisation.linear import QuantisedLinear
 from gpt.quantisation.rounding import unpack_nibbles
 
-FEW_ROWS = 8
+KERNEL_ROWS = 8
 """Rows of x up to which the 8-bit kernel is faster than turning all weights into floats."""
 KERNEL_GROUPS = (32, 64, 128, 256)
 """Sizes of groups that the 4-bit kernel knows."""
@@ -51,7 +51,7 @@ class FastInt8Linear(QuantisedLinear):
 
     def forward(self, x: Float[Tensor, "*B C"]) -> Float[Tensor, "*B R"]:
         """Compute x W^T + b."""
-        if x.numel() > FEW_ROWS * x.shape[-1] or not is_eager_cpu(x) or torch.is_grad_enabled():
+        if x.numel() > KERNEL_ROWS * x.shape[-1] or not is_eager_cpu(x) or torch.is_grad_enabled():
             return super().forward(x)
         rows: BFloat16[Tensor, "N C"] = x.flatten(0, -2).bfloat16()
         y = torch.ops.aten._weight_int8pack_mm(rows, self.integers, self.scales[:, 0])
