@@ -58,7 +58,7 @@ def accept_draft(
     p holds the model's distribution at each drafted token and after the last.
     """
     for i, token in enumerate(draft.tokens):
-        q = draft.probabilities[i]
+        q = draft.probabilities[i].to(p.device)
         kept = torch.rand((), generator=generator, device=p.device) < p[i, token] / q[token]
         if not kept:
             replacement = torch.multinomial(residual_distribution(p[i], q), 1, generator=generator)

@@ -91,7 +91,7 @@ def checkpoint_blocks(model: GPT) -> GPT:
 
 @dataclass(eq=False)
 class SavedTensor:
-    """What an operation has saved for the backward pass."""
+    """A tensor that an operation has saved for the backward pass."""
 
     tensor: Tensor
 

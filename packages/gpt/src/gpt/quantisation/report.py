@@ -1,4 +1,4 @@
-"""What quantising a model gains and costs: its size, its loss and its speed, all measured."""
+"""Measuring what quantisation gains and costs: the size, loss and speed of models."""
 
 import time
 from dataclasses import dataclass

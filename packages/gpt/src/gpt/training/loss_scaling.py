@@ -2,9 +2,9 @@ r"""Dynamic loss scaling: multiply the loss so that small gradients do not becom
 
 fp16 has 5 bits of exponent: it reaches from 2^-24 to 65,504, and most gradients are small. A loss
 that is multiplied by S has gradients that are S times as large; they are divided by S, in fp32,
-before the update (Micikevicius et al. 2018, "Mixed Precision Training", section 3.2). S is as large
-as possible: it doubles after 2,000 steps without overflow. A step whose gradients overflow to
-infinity is skipped, and S halved.
+before the update (Micikevicius et al. 2018, "Mixed Precision Training", section 3.2). A step whose
+gradients overflow to infinity is skipped. The paper sets S by hand; here, as in torch, it is halved
+after an overflow and doubled after 2,000 steps without one.
 
 bf16 has the 8 bits of exponent of fp32 and needs none of this; it pays with 3 bits of precision.
 
