@@ -63,4 +63,5 @@ def test_there_are_chapters():
         "16-circuits",
         "15-looking-inside",
         "12-other-attention",
+        "13-smaller-and-faster",
     ]

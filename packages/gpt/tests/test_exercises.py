@@ -156,6 +156,11 @@ WRONG = {
     ),
     "count_changes: the neighbours are forgotten": ("count_changes", changes_without_neighbours),
     "count_changes: occurrences that touch": ("count_changes", changes_as_if_apart),
+    "acceptance_rate: likely tokens only": ("acceptance_rate", lambda p, q: (p * q).sum()),
+    "acceptance_rate: by the draft's choice": (
+        "acceptance_rate",
+        lambda p, q: (p / q.clamp(min=1e-9)).clamp(max=1).mean(),
+    ),
     "keep_min_p: a share of 1, not of the likeliest": ("keep_min_p", share_of_all),
     "keep_min_p: one limit for all rows": ("keep_min_p", one_limit_for_all_rows),
     "lion_update: the kept mean decides": ("lion_update", lion_with_one_mean),

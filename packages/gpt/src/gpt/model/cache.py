@@ -84,6 +84,11 @@ class KVCache:
         if self.padding is not None:
             self.padding = self.padding[rows]
 
+    def truncate(self, length: int) -> None:
+        """Keep the tokens in the first `length` slots; the next tokens overwrite the others."""
+        for layer in self.layers:
+            layer.length = min(length, layer.length)
+
     def mask(self, n_tokens: int) -> Bool[Tensor, "B 1 T S"] | None:
         """Return the mask of the next tokens, or None if no row has padding."""
         if self.padding is None:
