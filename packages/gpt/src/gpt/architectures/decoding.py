@@ -4,7 +4,7 @@ The encoder runs once. Each step then feeds the last token of every row to the d
 self-attention keeps earlier keys and values in a cache, as in `generation`.
 """
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,6 +15,7 @@ from gpt.errors import BadInput
 from gpt.model.cache import KVCache, empty_layer_cache
 
 
+@runtime_checkable
 class NextTokenModel(Protocol):
     """A model that reads one token per row at a time and remembers the earlier ones."""
 

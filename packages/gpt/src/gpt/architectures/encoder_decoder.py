@@ -1,7 +1,7 @@
 """The original transformer: an encoder reads the source, a decoder writes the target.
 
 Vaswani et al. 2017, section 3. The encoder reads in both directions, as BERT does. The decoder is a
-GPT with cross-attention to the encoder's output. T5 (Raffel et al. 2020) and Marian have this shape.
+GPT with cross-attention to the encoder's output. T5 (Raffel et al. 2020) has this shape, too.
 
 One table serves as source embedding, target embedding and head (section 3.4). The defaults are
 pre-norm with learned positions; `norm="post"`, `positions="sinusoidal"`, `feed_forward="relu"` and

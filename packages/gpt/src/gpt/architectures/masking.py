@@ -2,8 +2,8 @@
 
 Devlin et al. 2019, section 3.1 and appendix A.1. Of the tokens, 15 % are selected as targets. A
 selected token is replaced by the mask token in 80 % of the cases, by a random token in 10 %, and
-stays in 10 %. So the model cannot tell which of the visible tokens are right, and must keep a useful
-vector at every position. Text to be used later has no mask tokens at all.
+stays in 10 %. So the model cannot tell which of the visible tokens are right, and must keep a
+useful vector at every position: the texts of later tasks contain no mask tokens.
 """
 
 from typing import NamedTuple

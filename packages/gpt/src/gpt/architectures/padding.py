@@ -1,4 +1,4 @@
-"""Sequences of unequal lengths in one batch: padding on the right, and a mask of the real tokens."""
+"""Sequences of unequal lengths in one batch: padding on the right, and a mask of real tokens."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

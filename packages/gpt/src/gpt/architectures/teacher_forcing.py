@@ -8,7 +8,6 @@ reads its own output instead, whose mistakes it has never seen in training.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Bool, Int
 from torch import Tensor, nn
 
@@ -42,20 +41,6 @@ def make_pair_batch(
     inputs, kept = pad_sequences([[begin_token, *target] for _, target in pairs], context)
     targets, _ = pad_sequences([[*target, end_token] for _, target in pairs], context)
     return PairBatch(source, source_kept, inputs, targets, kept)
-
-
-def random_pair_batch(
-    pairs: Sequence[TokenPair],
-    begin_token: int,
-    end_token: int,
-    context: int,
-    batch_size: int,
-    seed: int,
-) -> PairBatch:
-    """Return a batch of pairs drawn with replacement, which depends on the seed only."""
-    generator = torch.Generator().manual_seed(seed)
-    rows = torch.randint(len(pairs), (batch_size,), generator=generator).tolist()
-    return make_pair_batch([pairs[row] for row in rows], begin_token, end_token, context)
 
 
 def teacher_forcing_loss(model: nn.Module, batch: PairBatch) -> LossSum:

@@ -1,16 +1,17 @@
-"""Two tasks whose right answers are known exactly: translation, and reversal.
+"""Tasks whose right answers are known exactly: translation, a cloze test on it, and reversal.
 
-The source language is a small part of English. The target language is invented, with four rules that
-no word-by-word translation follows:
+The source language is a small part of English. The target language is invented, with four rules
+that no word-by-word translation follows:
 
 1. The verb moves to the end: subject, object, verb.
 2. Adjectives follow their noun, in reverse order.
-3. Nouns end in -a or -o. An adjective takes the ending of its noun, and the verb that of the subject.
+3. Nouns end in -a or -o. An adjective takes the ending of its noun, the verb that of the subject.
 4. "not" becomes "ne" and moves to the front.
 
     big red cat sees dog not  ->  ne mira ruva grana tolo veka
 
-There are 1,051,392 sentences, so a model that translates unseen ones has learned the rules.
+There are 1,051,392 sentences: 296^2 pairs of noun phrases, 6 verbs, with "not" or without. A model
+that translates unseen ones has learned the rules.
 """
 
 from collections.abc import Callable
@@ -134,6 +135,18 @@ def task_tokenizer() -> WordLevelTokenizer:
     )
 
 
+def draw_cloze(generator: torch.Generator) -> WordPair:
+    """Draw a sentence with its translation, in which one word is masked: that word is the answer.
+
+    Only both languages together determine it: its meaning is in the source, its ending next to it.
+    """
+    source, target = draw_translation(generator)
+    words = target.split()
+    place = int(torch.randint(len(words), (), generator=generator))
+    answer, words[place] = words[place], "<mask>"
+    return f"{source} {' '.join(words)}", answer
+
+
 class HeldOutSplit(NamedTuple):
     """Pairs to train on and pairs to test on; no source is in both."""
 
@@ -144,7 +157,13 @@ class HeldOutSplit(NamedTuple):
 def draw_pairs(
     draw: Callable[[torch.Generator], WordPair], n_train: int, n_test: int, seed: int
 ) -> HeldOutSplit:
-    """Draw different pairs; the test pairs come first, so they don't depend on `n_train`."""
+    """Draw different pairs; the test pairs come first, so they don't depend on `n_train`.
+
+    Raises:
+        BadInput: there is nothing to train on or nothing to test on.
+    """
+    if n_train < 1 or n_test < 1:
+        raise BadInput(f"needs pairs to train and to test on, got {n_train} and {n_test}")
     generator, pairs = torch.Generator().manual_seed(seed), dict[str, str]()
     while len(pairs) < n_train + n_test:
         source, target = draw(generator)
