@@ -182,14 +182,14 @@ def interleaved_ms(functions: dict[str, Callable[[], Any]], repeats: int) -> dic
 def print_table(found: dict[str, Any]) -> None:
     """Print a row per task and shape."""
     print(
-        "task       shape  exact match at each test        parameters  Mflop per pair  step (ms)  answers (ms)"
+        "task       shape  exact match at each test      parameters  Mflop/pair  step ms  answer ms"
     )
     for task, shapes in found["tasks"].items():
         for name, each in shapes.items():
             exact = ", ".join(f"{share:.1%}" for share in each["exact_match"])
             print(
                 f"{task:10} {name:6} {exact:30} {each['parameters']:10,} "
-                f"{each['forward_mflops']:15.2f} {each['step_ms']:10.1f} {each['answer_ms']:13.1f}"
+                f"{each['forward_mflops']:11.2f} {each['step_ms']:8.1f} {each['answer_ms']:10.1f}"
             )
 
 
