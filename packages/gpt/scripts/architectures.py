@@ -26,7 +26,7 @@ from gpt.architectures.teacher_forcing import TokenPair
 from gpt.architectures.three_shapes import SHAPES, AnswerFormat, AnsweringModel
 from gpt.architectures.translation import (
     BEGIN,
-    MASK,
+    MASK_TOKEN,
     draw_cloze,
     draw_pairs,
     draw_translation,
@@ -50,11 +50,11 @@ N_LAYERS, D_MODEL, BATCH_SIZE = 4, 64, 64
 class Config:
     """Options of the script."""
 
-    steps: int = 800
+    steps: int = 300
     """Training steps of each model."""
     learning_rate: float = 3e-3
     """Peak learning rate."""
-    tests: int = 4
+    tests: int = 3
     """Tests during training, evenly spaced."""
     train_pairs: int = 8000
     """Pairs to train on."""
@@ -77,7 +77,7 @@ def compare_shapes(task: str, config: Config) -> dict[str, Any]:
     draw, max_source, max_answer = TASKS[task]
     tokenizer = task_tokenizer()
     end = tokenizer.end_of_text
-    form = AnswerFormat(BEGIN, end, MASK, tokenizer.vocab_size, max_source, max_answer)
+    form = AnswerFormat(BEGIN, end, MASK_TOKEN, tokenizer.vocab_size, max_source, max_answer)
     split = draw_pairs(draw, config.train_pairs, config.test_pairs, seed=0)
     pairs, test = (encode_pairs(tokenizer, part) for part in split)
     torch.manual_seed(0)

@@ -102,6 +102,17 @@ def test_a_length_penalty_makes_a_longer_text_win():
     torch.testing.assert_close(torch.tensor([each.score for each in penalised]), expected)
 
 
+def test_the_search_goes_on_while_a_longer_text_may_still_win():
+    """One beam: `end` has .5 and `A end` .45; divided by 1 and 7/6, `A end` wins, -.684 to -.693.
+
+    So the beam must survive that the most likely token ends, and the search must not stop there.
+    """
+    model = TableModel([[0, 0.5, 0.45, 0.05], [0, 1, 0, 0], [0, 1, 0, 0], [0, 1, 0, 0]])
+    (best,) = beam_search(model, BEGIN, END, 1, 4, partial(wu_length_penalty, alpha=1.0))
+    assert best.tokens == [A, END]
+    torch.testing.assert_close(torch.tensor(best.score), torch.tensor(0.45).log() * 6 / 7)
+
+
 def test_a_finished_text_is_never_continued():
     found = beam_search(TableModel(TRAP), BEGIN, END, n_beams=3, max_new_tokens=4)
     assert len(found) == 3

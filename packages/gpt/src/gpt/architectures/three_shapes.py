@@ -4,12 +4,12 @@ A task is a list of pairs of a source and its answer (the text-to-text form of R
 so the same pairs train all three:
 
     GPT     reads source <begin> answer        and predicts each answer token from the text before
-    BERT    reads source <begin> <mask> ...    and predicts all answer tokens at once
+    BERT    reads <mask> ... <begin> source    and predicts all answer tokens at once
     T5      encodes source, and decodes the answer from <begin>
 
 BERT gets as many mask tokens as the longest answer has, and fills those after the answer with end
 tokens. Predicting all of them at once works where the source decides every token; where several
-answers are right, they would be mixed (Gu et al. 2018, section 3.1).
+answers are right, their tokens would be mixed (the multimodality problem of Gu et al. 2018).
 """
 
 from collections.abc import Callable
@@ -105,10 +105,11 @@ def encoder_only(form: AnswerFormat, n_layers: int, d_model: int) -> AnsweringMo
 
     def masked(sources: list[list[int]]) -> MaskedBatch:
         slots = [form.mask] * form.max_answer
-        texts = [[*each, form.begin, *slots] for each in sources]
-        tokens, kept = pad_sequences(texts, form.context)
-        lengths = kept.sum(dim=1, keepdim=True)
-        is_slot = kept & (torch.arange(tokens.shape[1]) >= lengths - form.max_answer)
+        tokens, kept = pad_sequences(
+            [[*slots, form.begin, *each] for each in sources], form.context
+        )
+        is_slot = torch.zeros_like(kept)
+        is_slot[:, : form.max_answer] = True  # first, so that their positions are always the same
         return MaskedBatch(tokens, kept, is_slot, tokens[is_slot])
 
     def batch(pairs: list[TokenPair]) -> MaskedBatch:

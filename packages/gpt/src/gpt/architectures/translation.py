@@ -35,8 +35,8 @@ VERBS = {
     "follows": "sek",
 }  # fmt: skip
 SPECIAL_WORDS = ["<pad>", "<begin>", "<mask>"]
-PAD, BEGIN, MASK = range(3)
-"""Ids of the special words; the end token is the tokenizer's last id, `end_of_text`."""
+BEGIN, MASK_TOKEN = 1, 2
+"""Ids of special words; padding is 0, and the end token is the tokenizer's last id."""
 
 WordPair = tuple[str, str]
 """A source and its only right target, words separated by spaces."""
