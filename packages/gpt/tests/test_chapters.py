@@ -64,4 +64,5 @@ def test_there_are_chapters():
         "15-looking-inside",
         "12-other-attention",
         "13-smaller-and-faster",
+        "17-encoders",
     ]

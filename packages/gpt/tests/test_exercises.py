@@ -217,6 +217,14 @@ WRONG = {
             torch.ones(n_queries, n_keys, dtype=torch.bool).tril().triu(1 - window)
         ),
     ),
+    "prefix_mask: the prefix is causal too": (
+        "prefix_mask",
+        lambda n, length: causal_mask(length, length),
+    ),
+    "prefix_mask: the prefix sees what follows": (
+        "prefix_mask",
+        lambda n, length: causal_mask(length, length) | (torch.arange(length) < n)[:, None],
+    ),
     "q4_0_block: the halves of a byte side by side": ("q4_0_block", halves_in_turns),
     "q4_0_block: the middle is not taken away": ("q4_0_block", q4_1_without_its_offset),
     "warmup_stable_decay: the climb starts at 0": (

