@@ -1,4 +1,4 @@
-r"""What a model costs, by arithmetic on its config: parameters, operations and memory.
+r"""The cost of a model, by arithmetic on its config: parameters, operations and memory.
 
 Nothing is built, so that a model of any size can be planned. A product of n x m and m x k takes
 2 n m k operations, so a token costs about 2 per parameter in the forward pass and twice that in the
@@ -104,7 +104,7 @@ class MemoryCount(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All five together."""
+        """Sum of the five parts."""
         return sum(self)
 
 

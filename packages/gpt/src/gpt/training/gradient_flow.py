@@ -1,4 +1,4 @@
-r"""How much of the gradient reaches each depth of a fresh model, and what that depends on.
+r"""Gradient norms at each depth of a fresh model, and what they depend on.
 
 A pre-norm block computes x + f(norm(x)), so its Jacobian is the identity plus a term: the gradient
 reaches every depth, whatever f does (He et al. 2016, "Identity Mappings", eq. 5). Without the
