@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,6 +65,7 @@ def test_eval_prints_one_json_document(trained, capsys):
     last = RunFolder(trained).read_log()[-1]
     assert report["models"]["gpt"]["loss"] == pytest.approx(last["validation"])
     assert report["step"] == 6
+    assert report["diagnosis"]["verdict"] == "underfitting"
 
 
 def test_eval_prints_a_table(trained, capsys):
@@ -71,6 +73,18 @@ def test_eval_prints_a_table(trained, capsys):
     out = capsys.readouterr().out
     assert "bits per byte" in out
     assert out.index("unigram") < out.index("trigram") < out.index("gpt")
+    assert out.splitlines()[-1].startswith("underfitting: the validation loss ended at ")
+
+
+def test_eval_refuses_a_log_of_another_kind_and_does_without_one(trained, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(trained, run)
+    (run / "log.jsonl").write_text('{"step": 1, "loss": 2.0, "validation": null, "reward": 1.0}\n')
+    assert main(["eval", "--run", str(run)]) == 2
+    assert "unknown field 'reward'" in capsys.readouterr().err
+    (run / "log.jsonl").unlink()
+    assert main(["eval", "--run", str(run), "--json"]) == 0
+    assert "diagnosis" not in json.loads(capsys.readouterr().out)
 
 
 def test_sample_generates_the_same_text_for_the_same_seed(trained, capsys):

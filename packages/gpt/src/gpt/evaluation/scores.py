@@ -25,6 +25,7 @@ from gpt.evaluation.ngram import kneser_ney
 from gpt.model.gpt import GPT
 from gpt.runs.folder import RunFolder, load_model
 from gpt.text.tokenizers import Tokenizer
+from gpt.training.diagnosis import diagnose
 
 ORDERS = {"unigram": 1, "bigram": 2, "trigram": 3}
 
@@ -83,10 +84,15 @@ def cross_entropy_per_token(
 
 
 def evaluate_run(folder: RunFolder, device: torch.device) -> dict[str, Any]:
-    """Score a run: its folder, the step of its best checkpoint, and the scores of each model."""
+    """Score a run: its folder, the step of its best checkpoint, the scores, and a diagnosis."""
     model, tokenizer, checkpoint = load_model(folder.path, device)
     report = compare_with_ngrams(model, tokenizer, folder)
-    return {"run": str(folder.path), "step": checkpoint.values["step"], **report}
+    report = {"run": str(folder.path), "step": checkpoint.values["step"], **report}
+    if records := folder.read_log():
+        losses = {name: scores["loss"] for name, scores in report["models"].items()}
+        found = diagnose(records, losses["unigram"], losses["bigram"])
+        report["diagnosis"] = found._asdict()
+    return report
 
 
 def compare_with_ngrams(model: GPT, tokenizer: Tokenizer, folder: RunFolder) -> dict[str, Any]:
@@ -120,3 +126,5 @@ def print_evaluation(report: dict[str, Any], as_json: bool = False) -> None:
     with console.capture() as text:
         console.print(table)
     print(text.get(), end="")  # rich itself would end the program where nobody reads its output
+    if "diagnosis" in report:
+        print("{verdict}: {reason}".format(**report["diagnosis"]))

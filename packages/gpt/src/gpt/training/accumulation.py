@@ -15,6 +15,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from gpt.model.label_smoothing import smoothed_cross_entropy
+from gpt.model.loss import at_least_fp32
 from gpt.runs.processes import all_reduce, all_reduce_max, n_processes
 from gpt.text.token_files import Batch
 
@@ -33,6 +35,16 @@ LossFunction = Callable[[Any, Any], LossSum]
 def next_token_loss(model: nn.Module, batch: Batch) -> LossSum:
     """Return the summed cross-entropy of every token given the tokens before it, in nats."""
     return LossSum(model(batch.tokens, targets=batch.targets), batch.targets.numel())
+
+
+def smoothed_next_token_loss(model: nn.Module, batch: Batch, smoothing: float) -> LossSum:
+    """Return the loss of `next_token_loss` with label smoothing; `partial` sets the amount.
+
+    Validate with the plain loss: a smoothed one is higher, and no log-likelihood.
+    """
+    logits = at_least_fp32(model(batch.tokens)).flatten(0, 1)
+    total = smoothed_cross_entropy(logits, batch.targets.flatten(), smoothing)
+    return LossSum(total, batch.targets.numel())
 
 
 class GradientAccumulator:
