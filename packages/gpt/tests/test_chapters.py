@@ -60,9 +60,9 @@ def test_there_are_chapters():
         "09-training-at-scale",
         "10-generation",
         "11-real-model",
-        "16-circuits",
-        "15-looking-inside",
         "12-other-attention",
         "13-smaller-and-faster",
+        "15-looking-inside",
+        "16-circuits",
         "17-encoders",
     ]

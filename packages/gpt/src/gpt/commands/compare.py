@@ -10,8 +10,7 @@ from typing import Annotated
 
 from tyro.conf import arg
 
-from gpt.comparison import equality, memory, pretrained, smaller, speed
-from gpt.comparison import architectures, equality, memory, pretrained, speed
+from gpt.comparison import architectures, equality, memory, pretrained, smaller, speed
 from gpt.comparison.report import ComputeRows, report_comparison
 from gpt.device import has_compiler
 from gpt.runs.progress import report_message
