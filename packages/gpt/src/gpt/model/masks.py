@@ -76,5 +76,8 @@ def receptive_field(mask: Bool[Tensor, "T T"], n_layers: int) -> Bool[Tensor, "T
     The residual stream keeps a position's own vector, so a layer reaches M = mask or identity, and
     L layers reach what M^L does: with a window of w, the last (w - 1) L + 1 positions.
     """
-    reach = (mask | torch.eye(len(mask), dtype=torch.bool, device=mask.device)).double()
-    return reach.matrix_power(n_layers) > 0
+    reach = torch.eye(len(mask), dtype=torch.bool, device=mask.device)
+    one_layer = (mask | reach).float()
+    for _ in range(n_layers):
+        reach = reach.float() @ one_layer > 0
+    return reach
