@@ -62,12 +62,12 @@ def block_sparse_mask(layout: Bool[Tensor, "R C"], block_size: int) -> Bool[Tens
     """
     if block_size < 1:
         raise BadInput(f"a block must hold at least one position, got {block_size}")
-    past = causal_mask(*layout.shape, layout.device)
+    past = causal_mask(layout.shape[0], layout.shape[1], layout.device)
     if (layout & ~past).any():
         r, c = (layout & ~past).nonzero()[0].tolist()
         raise BadInput(f"the layout lets block {r} of the queries see block {c}, which comes later")
     mask = repeat(layout, "R C -> (R query) (C key)", query=block_size, key=block_size)
-    return mask & causal_mask(*mask.shape, mask.device)
+    return mask & causal_mask(mask.shape[0], mask.shape[1], mask.device)
 
 
 def receptive_field(mask: Bool[Tensor, "T T"], n_layers: int) -> Bool[Tensor, "T T"]:
