@@ -58,6 +58,7 @@ def recall_accuracy(
     rule: AttentionRule, table: Float[Tensor, "N K"], n_pairs: int, generator: torch.Generator
 ) -> float:
     """Return how often the right value is the most likely one, over 200 rows."""
-    keys, values = draw_pairs(200, n_pairs, *table.shape, generator)
+    n_keys, width = table.shape
+    keys, values = draw_pairs(200, n_pairs, n_keys, width, generator)
     found = recall_probabilities(rule, table, keys, values).argmax(dim=-1)
     return float((found == values).float().mean())

@@ -87,8 +87,9 @@ def recurrent_linear_attention(
     q: Float[Tensor, "B H T K"], k: Float[Tensor, "B H T K"], v: Float[Tensor, "B H T K"]
 ) -> Float[Tensor, "B H T K"]:
     """Compute causal `linear_attention` token by token, with a state and no matrix."""
-    state, outputs = empty_linear_state(*q.shape[:2], q.shape[-1], like=q), []
-    for t in range(q.shape[2]):
+    batch_size, n_heads, length, d_head = q.shape
+    state, outputs = empty_linear_state(batch_size, n_heads, d_head, like=q), []
+    for t in range(length):
         output, state = linear_attention_step(q[:, :, t], k[:, :, t], v[:, :, t], state)
         outputs.append(output)
     return torch.stack(outputs, dim=2)

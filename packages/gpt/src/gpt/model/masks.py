@@ -62,12 +62,12 @@ def block_sparse_mask(layout: Bool[Tensor, "R C"], block_size: int) -> Bool[Tens
     """
     if block_size < 1:
         raise BadInput(f"a block must hold at least one position, got {block_size}")
-    past = causal_mask(*layout.shape, layout.device)
+    past = causal_mask(layout.shape[0], layout.shape[1], layout.device)
     if (layout & ~past).any():
         r, c = (layout & ~past).nonzero()[0].tolist()
         raise BadInput(f"the layout lets block {r} of the queries see block {c}, which comes later")
     mask = repeat(layout, "R C -> (R query) (C key)", query=block_size, key=block_size)
-    return mask & causal_mask(*mask.shape, mask.device)
+    return mask & causal_mask(mask.shape[0], mask.shape[1], mask.device)
 
 
 def receptive_field(mask: Bool[Tensor, "T T"], n_layers: int) -> Bool[Tensor, "T T"]:
@@ -76,5 +76,8 @@ def receptive_field(mask: Bool[Tensor, "T T"], n_layers: int) -> Bool[Tensor, "T
     The residual stream keeps a position's own vector, so a layer reaches M = mask or identity, and
     L layers reach what M^L does: with a window of w, the last (w - 1) L + 1 positions.
     """
-    reach = (mask | torch.eye(len(mask), dtype=torch.bool, device=mask.device)).double()
-    return reach.matrix_power(n_layers) > 0
+    reach = torch.eye(len(mask), dtype=torch.bool, device=mask.device)
+    one_layer = (mask | reach).float()
+    for _ in range(n_layers):
+        reach = reach.float() @ one_layer > 0
+    return reach
