@@ -61,4 +61,5 @@ def test_there_are_chapters():
         "10-generation",
         "11-real-model",
         "15-looking-inside",
+        "16-circuits",
     ]

@@ -89,6 +89,14 @@ def lion_that_shrinks_the_new_weight(weight, gradient, mean, rate, betas, weight
 
 
 WRONG = {
+    "continue_repetition: the first occurrence decides": (
+        "continue_repetition",
+        lambda tokens: (tokens[tokens.index(tokens[-1]) + 1 :] or [None])[0],
+    ),
+    "continue_repetition: the token itself, as from a duplicate token head": (
+        "continue_repetition",
+        lambda tokens: tokens[-1] if tokens[-1] in tokens[:-1] else None,
+    ),
     "count_parameters: a formula for GPT-2 alone": (
         "count_parameters",
         lambda c: (
