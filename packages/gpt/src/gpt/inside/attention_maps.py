@@ -19,7 +19,7 @@ from gpt.model.gpt import GPT
 
 
 class KernelInputs(NamedTuple):
-    """What the attention kernel of one layer gets: queries and keys are already rotated."""
+    """Inputs of one layer's attention kernel; queries and keys are already rotated."""
 
     q: Float[Tensor, "B H T K"]
     k: Float[Tensor, "B J S K"]
