@@ -25,6 +25,7 @@ def test_labels_of_a_text_written_out():
     assert before_space == "".join(str(int(each == " ")) for each in text[1:])
 
 
+@pytest.mark.slow
 def test_lenses_and_probes_are_scored_after_every_block(run_script, tmp_path):
     text = "".join(f'{n} squared (n * n) is "{n * n}". ' for n in range(400))
     (tmp_path / "text.txt").write_text(text)

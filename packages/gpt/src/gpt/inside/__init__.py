@@ -3,4 +3,5 @@
 Read `activations` first: all other modules record or change the numbers at its points. Then
 `attention_maps`, `lens`, `tuned_lens`, `attribution`, `head_types`, `ablation`, `prompt_pairs`,
 `patching` and `induction`; `neighbours`, `probes` and `trace` stand on their own.
+`patching` and `induction`; `neighbours`, `probes` and `trace` can be read in any order.
 """
