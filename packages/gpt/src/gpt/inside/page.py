@@ -103,7 +103,8 @@ def page_data(inspection: Inspection, tokenizer: Tokenizer, model_name: str) -> 
 
 def embedded_json(data: dict[str, Any]) -> str:
     r"""Return the data as JSON that cannot end its <script> element: `<` becomes `\u003c`."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def content_hash(text: str) -> str:
