@@ -101,7 +101,7 @@ class Inspection:
     ablations: HeadAblations
     """Predictions without each head."""
     continuations: list[Continuation]
-    """What follows the alternatives to the last tokens."""
+    """Continuations of the likeliest alternatives to the last tokens."""
     trace: Trace
     """The stages of the forward pass, in one block."""
 
