@@ -143,7 +143,7 @@ CALLS = {
         "inspect --run gone --prompt a",
         "no run in 'gone'; start one with: gpt train",
     ),
-    "inspect no model": ("inspect --model ./gone --prompt a", "there is no model in './gone'"),
+    "inspect no model": ("inspect --model a/b/c --prompt a", "there is no model in 'a/b/c'; give"),
     "inspect to no folder": (
         "inspect --run run --prompt a --to gone/a.html",
         "--to must name a file in a folder that exists, got 'gone/a.html'",

@@ -157,6 +157,13 @@ def test_a_prompt_that_cannot_be_shown_is_refused(model, monkeypatch):
         inspect_prompt(model, TOKENIZER, PROMPT)
 
 
+def test_damaged_weights_are_refused():
+    model = make_model()
+    torch.nn.init.constant_(model.blocks[0].mlp.narrow.bias, float("nan"))
+    with pytest.raises(BadInput, match="logits are not all finite numbers"):
+        inspect_prompt(model, TOKENIZER, PROMPT)
+
+
 def test_many_heads_allow_fewer_tokens(model, monkeypatch):
     monkeypatch.setattr(inspections, "MAX_ATTENTION_WEIGHTS", 12 * 8 * 9 // 2)
     check_inspectable(model, TOKENS[:8])

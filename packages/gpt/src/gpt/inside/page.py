@@ -29,7 +29,17 @@ from gpt.inside.page_trace import MAX_COLUMNS, trace_data
 from gpt.text.tokenizers import Tokenizer, decode
 
 ASSETS = files("gpt.inside") / "page_assets"
-SCRIPTS = ("data", "tokens", "alternatives", "lens", "heads", "trace", "main")
+SCRIPTS = (
+    "data",
+    "tokens",
+    "alternatives",
+    "lens",
+    "heads",
+    "ablation",
+    "matrix",
+    "trace",
+    "main",
+)
 """The parts of the script, in the order in which they are joined."""
 DECIMALS = 4
 
@@ -56,7 +66,7 @@ def read_asset(name: str) -> str:
 
 
 def page_data(inspection: Inspection, tokenizer: Tokenizer, model_name: str) -> dict[str, Any]:
-    """Return what the script of the page reads, as it stands in the JSON block."""
+    """Return the data that the script of the page reads from the JSON block."""
     lens, ablations = inspection.lens, inspection.ablations
     tokens = inspection.tokens
     shown = {*tokens, inspection.answer}
@@ -103,7 +113,8 @@ def page_data(inspection: Inspection, tokenizer: Tokenizer, model_name: str) -> 
 
 def embedded_json(data: dict[str, Any]) -> str:
     r"""Return the data as JSON that cannot end its <script> element: `<` becomes `\u003c`."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
 def content_hash(text: str) -> str:

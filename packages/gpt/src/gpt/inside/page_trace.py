@@ -45,7 +45,7 @@ def trace_data(trace: Trace, likeliest: dict[int, str]) -> list[dict[str, Any]]:
 
 
 def table_data(name: str, value: Tensor, trace: Trace, likeliest: dict[int, str]) -> dict[str, Any]:
-    """Return the shown part of a value, as it stands in the JSON of the page."""
+    """Return the shown part of a value as JSON."""
     table = fit_columns(name, matrix_of(name, value, trace), likeliest)
     numbers = table.numbers[-MAX_ROWS:].double().cpu().numpy()
     if len(numbers) < len(table.numbers):

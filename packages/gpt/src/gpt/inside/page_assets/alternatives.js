@@ -42,7 +42,8 @@ view(() => [state.position, state.alternative], () => {
       rows.push(alternativeRow(data.tokens[position], data.given[position - 1]));
     }
   } else {
-    rows.push(element("li", { class: "note" }, "Nothing comes before the first token, so nothing predicts it."));
+    const note = "Nothing comes before the first token, so nothing predicts it.";
+    rows.push(element("li", { class: "note" }, note));
   }
   byId("alternatives").replaceChildren(...rows);
   showContinuation();
@@ -59,10 +60,11 @@ function showContinuation() {
     parts.push(space, element("mark", {}, rest), text);
   }
   byId("continuation").replaceChildren(...parts);
-  const first = Math.max(1, nTokens + 1 - data.continued.positions);
+  const { positions, alternatives, tokens } = data.continued;
+  const first = Math.max(1, nTokens + 1 - positions);
   byId("continuation-note").textContent = position < first
     ? `Continuations were generated from position ${first} on.`
     : text === undefined
       ? "Choose one of the first alternatives."
-      : `Greedy, ${data.continued.tokens} tokens at most; the ${data.continued.alternatives} likeliest alternatives can be chosen.`;
+      : `Greedy, ${tokens} tokens at most; the ${alternatives} likeliest alternatives can be chosen.`;
 }

@@ -71,9 +71,9 @@ function visible(text) {
 /** The text of a token as a node, its white space fainter than the rest. */
 function tokenNode(text) {
   const node = element("span", { class: "token-text" });
-  for (const part of visible(text).split(/([·↵⇥∅]+)/)) {
-    if (part) node.append(/[·↵⇥∅]/.test(part) ? element("span", { class: "blank" }, part) : part);
-  }
+  visible(text).split(/([·↵⇥∅]+)/).forEach((part, i) => {
+    node.append(i % 2 ? element("span", { class: "blank" }, part) : part); // odd parts are the marks
+  });
   return node;
 }
 

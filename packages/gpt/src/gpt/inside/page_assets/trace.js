@@ -13,13 +13,20 @@ function traceTable({ name, shape, note, rows, columns, numbers }) {
   const head = element("tr", {}, element("td"), ...columns.map((text) => header(text, "col")));
   const body = numbers.map((row, i) =>
     element("tr", {}, element("th", { scope: "row" }, rows[i] && visible(rows[i])), ...row.map(cell)));
-  const caption = element("caption", {}, element("b", {}, name), ` ${shape.join(" × ")}${note ? `; ${note}` : ""}`);
-  const scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name });
+  const caption = element("caption", {}, element("b", {}, name), ` ${shape.join(" × ")}`);
+  if (note) caption.append(`; ${note}`);
+  // a region that takes the focus, so that arrow keys scroll it
+  const attributes = { class: "scroll", tabindex: 0, role: "region", "aria-label": name };
+  const scroll = element("div", attributes);
   scroll.append(element("table", {}, caption, element("thead", {}, head), element("tbody", {}, ...body)));
   return scroll;
 }
 
 byId("trace").append(...data.trace.map(({ title, sentence, tables }, i) => {
-  const summary = element("summary", {}, element("span", { class: "stage" }, String(i + 1)), element("b", {}, title), element("span", { class: "sentence" }, sentence));
-  return element("details", i === 0 ? { open: "" } : {}, summary, element("div", { class: "tables" }, ...tables.map(traceTable)));
+  const summary = element("summary", {},
+    element("span", { class: "stage" }, String(i + 1)),
+    element("b", {}, title),
+    element("span", { class: "sentence" }, sentence));
+  const shown = element("div", { class: "tables" }, ...tables.map(traceTable));
+  return element("details", i === 0 ? { open: "" } : {}, summary, shown);
 }));
