@@ -18,6 +18,7 @@ KINDS = [
     {"positions": "sinusoidal", "norm": "post", "n_kv_heads": 2},
     {"positions": "rotary", "norm_kind": "rms", "feed_forward": "swiglu", "n_kv_heads": 2},
     {"positions": "alibi", "n_kv_heads": 1},
+    {"positions": "t5"},
     {"positions": "none", "head_width": 6},
 ]
 TOKENS = torch.tensor([[1, 5, 2, 8, 0, 3], [9, 9, 4, 7, 1, 0]])
@@ -47,6 +48,9 @@ def heads_by_hand(model, block, x):
         distance = (torch.arange(6)[:, None] - torch.arange(6)).double()
         slopes = torch.tensor([2**-2, 2**-4, 2**-6, 2**-8])  # of four heads
         bias = -slopes[None, :, None, None] * distance
+    if config.positions == "t5":  # each of the distances 0 to 5 has a bucket of its own
+        distance = (torch.arange(6)[:, None] - torch.arange(6)).clamp(min=0)
+        bias = rearrange(model.distance_bias.weight[distance], "T S H -> 1 H T S")
     group = config.n_heads // config.kv_heads
     k, v = (repeat(each, "B J T K -> B (J group) T K", group=group) for each in (k, v))
     mixed = attention(q, k, v, causal_mask(6, 6)[None, None], bias)

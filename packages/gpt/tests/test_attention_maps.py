@@ -19,6 +19,7 @@ KINDS = [
     {"positions": "sinusoidal", "attention_bias": True},
     {"positions": "rotary", "norm_kind": "rms", "n_kv_heads": 2},
     {"positions": "alibi", "n_kv_heads": 1},
+    {"positions": "t5"},
     {"positions": "alibi"},
     {"positions": "none", "head_width": 6},
 ]

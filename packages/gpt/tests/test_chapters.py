@@ -65,6 +65,4 @@ def test_there_are_chapters():
         "15-looking-inside",
         "16-circuits",
         "17-encoders",
-        "15-looking-inside",
-        "16-circuits",
     ]

@@ -33,6 +33,7 @@ KINDS = [
     {"positions": "sinusoidal", "embedding_scale": True},
     {"positions": "rotary", "norm_kind": "rms", "feed_forward": "swiglu", "n_kv_heads": 2},
     {"positions": "alibi", "n_kv_heads": 1},
+    {"positions": "t5"},
     {"positions": "none", "tied_head": False, "head_bias": True},
 ]
 

@@ -12,7 +12,6 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.inside.activations import Point, record_activations
 from gpt.inside.attention_maps import recording_kernel_inputs, weights_of_kernel
-from gpt.model.alibi import alibi_bias
 from gpt.model.gpt import GPT
 from gpt.model.rotary import rotary_angles
 from gpt.text.tokenizers import Tokenizer, decode
@@ -138,7 +137,7 @@ def trace_text(model: GPT, tokenizer: Tokenizer, text: str, layer: int = 0) -> T
 
 
 def positions_stage(model: GPT, n_tokens: int) -> Stage:
-    """Return stage 4: what this model adds or rotates by, or subtracts, to tell the positions."""
+    """Return stage 4: what this model adds, or rotates by, to tell the positions."""
     config, title = model.config, "Positions"
     like = model.embedding.weight
     match config.positions:
@@ -151,10 +150,11 @@ def positions_stage(model: GPT, n_tokens: int) -> Stage:
             angles = rotary_angles(n_tokens, config.d_head, config.rotary_base)
             sentence = "Queries and keys are rotated by angles proportional to the position."
             return Stage(title, sentence, {"angles": angles.to(like)})
-        case "alibi":
-            bias = alibi_bias(n_tokens, n_tokens, config.n_heads).tril()
-            sentence = "Every head subtracts from each score a number proportional to the distance."
-            return Stage(title, sentence, {"bias": bias.to(like)})
+        case "alibi" | "t5":
+            assert model.distance_bias is not None
+            bias = model.distance_bias(None, n_tokens, n_tokens, like)[0].tril()  # H T T
+            sentence = "Every head adds to each score a number that depends on the distance alone."
+            return Stage(title, sentence, {"bias": bias})
         case "none":
             sentence = "The model gets no positions; only the causal mask tells it the order."
             return Stage(title, sentence, {"positions": torch.arange(n_tokens)})
