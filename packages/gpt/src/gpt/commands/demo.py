@@ -29,7 +29,7 @@ class DemoConfig:
 
     runs: Path = Path("runs")
     """Folder that holds all runs. The run `demo` in it is replaced."""
-    steps: int = 600
+    steps: int = 900
     """Training steps. More steps learn more and take longer."""
     max_new_tokens: int = 300
     """Largest number of tokens to generate after training."""
@@ -44,7 +44,8 @@ def run(config: DemoConfig) -> int:
     if config.max_new_tokens < 1:
         raise BadInput(f"max_new_tokens must be at least 1, got {config.max_new_tokens}")
     options = TrainConfig(
-        loop=replace(FAST_RECIPE.loop, steps=config.steps, save_every=100),
+        # a validation takes as long as 17 steps, so there are few
+        loop=replace(FAST_RECIPE.loop, steps=config.steps, save_every=300),
         preset="tiny",
         name="demo",
         runs=config.runs,
