@@ -2,10 +2,17 @@
 
     uv run python packages/gpt/scripts/lenses_and_probes.py --json
 
+800 steps of the model and 300 of the lens, about four minutes on one idle core (CPU; 13 on the busy
+machine of the recording); torch 2.15, Python 3.11. Distance from the model's prediction after 0 to
+6 blocks, KL in nats per token of held-out text:
+
+    plain lens  10.48  1.45  1.21  0.85  0.58  0.17  0
+    tuned lens   0.68  0.45  0.35  0.24  0.15  0.05  0
+
 A model of 6 layers and width 128 is trained on Python's documentation by the package's loop. A
-tuned lens then learns to match its predictions on the same text. Both lenses are compared with the
-last layer on held-out text, layer by layer: KL in nats per token. On the same text, probes look for
-three properties in every layer; a third of the windows is held out from the probes.
+tuned lens then learns to match its predictions on the same text. Both are scored on windows of
+held-out text. On the same windows, probes look for three properties after every block; a third of
+the windows is held out from the probes.
 
 `chapters/recorded/lenses_and_probes.json` is what it printed, and chapter 15 draws it.
 """
@@ -44,7 +51,7 @@ PROPERTIES = ("inside parentheses", "inside double quotes", "the next token star
 
 @dataclass(frozen=True)
 class Config:
-    """Options of the script."""
+    """Measure the plain and the tuned lens, and linear probes, on one small model."""
 
     data: str = "python"
     """A text file, or `python` for Python's documentation."""
@@ -88,14 +95,15 @@ def property_labels(tokenizer: Tokenizer, windows: Int[Tensor, "B T"]) -> Int[Te
     """Label every position but the last of a window, from what the window holds until there."""
     rows: list[list[list[int]]] = []
     for window in windows.tolist():
-        depth, quoted, labels = 0, False, []
+        depth, quoted, before, labels = 0, False, "", []
         pieces = [decode(tokenizer, [token]) for token in window]
         for piece, following in pairwise(pieces):
             for character in piece:
                 depth = max(depth + (character == "(") - (character == ")"), 0)
                 quoted ^= character == '"'
-            if "\n\n" in piece:  # a paragraph ends both
-                depth, quoted = 0, False
+                if character == before == "\n":  # a paragraph ends both
+                    depth, quoted = 0, False
+                before = character
             labels.append([int(depth > 0), int(quoted), int(following.startswith(" "))])
         rows.append(labels)
     return torch.tensor(rows).permute(2, 0, 1)

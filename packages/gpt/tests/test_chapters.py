@@ -60,4 +60,6 @@ def test_there_are_chapters():
         "09-training-at-scale",
         "10-generation",
         "11-real-model",
+        "15-looking-inside",
+        "16-circuits",
     ]

@@ -14,6 +14,7 @@ from einops import rearrange, repeat
 from gpt.exercises.verdicts import names, verdict
 from gpt.model.attention import causal_mask
 from gpt.model.gpt import GPT
+from gpt.model.norms import rms_norm
 from gpt.model.rotary import interleaved_to_halves
 
 NAMES = names("gpt")
@@ -88,6 +89,14 @@ def lion_that_shrinks_the_new_weight(weight, gradient, mean, rate, betas, weight
 
 
 WRONG = {
+    "continue_repetition: the first occurrence decides": (
+        "continue_repetition",
+        lambda tokens: (tokens[tokens.index(tokens[-1]) + 1 :] or [None])[0],
+    ),
+    "continue_repetition: the token itself, as from a duplicate token head": (
+        "continue_repetition",
+        lambda tokens: tokens[-1] if tokens[-1] in tokens[:-1] else None,
+    ),
     "count_parameters: a formula for GPT-2 alone": (
         "count_parameters",
         lambda c: (
@@ -161,6 +170,20 @@ WRONG = {
         lambda x, n_heads: repeat(x, "B J S K -> B (group J) S K", group=n_heads // x.shape[1]),
     ),
     "share_heads: nothing is copied": ("share_heads", lambda x, n_heads: x),
+    "split_logit: each part is normalised by itself": (
+        "split_logit",
+        lambda parts, gain, row, eps: rms_norm(parts, gain, eps) @ row,
+    ),
+    "split_logit: the gain is forgotten": (
+        "split_logit",
+        lambda parts, gain, row, eps: parts @ row * torch.rsqrt(parts.sum(0).square().mean() + eps),
+    ),
+    "split_logit: an equal share for every part": (
+        "split_logit",
+        lambda parts, gain, row, eps: (rms_norm(parts.sum(0), gain, eps) @ row / len(parts)).expand(
+            len(parts)
+        ),
+    ),
     "to_pairs: the same order as to_halves": ("to_pairs", interleaved_to_halves),
     "to_pairs: all heads as if they were one": (
         "to_pairs",

@@ -9,6 +9,8 @@ TransformerLens has two conventions for the final norm, and so have we: `accumul
 divides by all queries, where we divide by those that have a key in the pattern.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -21,11 +23,11 @@ from gpt.inside.lens import logit_lens
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
-SHAPE = {"vocab_size": 12, "context": 16, "n_layers": 2, "d_model": 8, "d_ff": 16}
+SMALL_SHAPE = GPTConfig(12, 16, n_layers=2, n_heads=2, d_model=8, d_ff=16)
 COMPARED_MODELS = {
-    "GPT-2": GPTConfig(**SHAPE, n_heads=2, positions="learned", attention_bias=True),
-    "Llama": GPTConfig(
-        **SHAPE,
+    "GPT-2": replace(SMALL_SHAPE, positions="learned", attention_bias=True),
+    "Llama": replace(
+        SMALL_SHAPE,
         n_heads=4,
         n_kv_heads=2,
         norm_kind="rms",

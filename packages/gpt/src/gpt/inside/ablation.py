@@ -37,13 +37,14 @@ def ablated(
     Their outputs become zero, or those of `mean_head_outputs`.
 
     Raises:
-        BadInput: the model has no such head.
+        BadInput: the model has no such head, or no head is given.
     """
     by_layer: dict[int, list[int]] = defaultdict(list)
     for head in heads:
-        if not 0 <= head.head < model.config.n_heads:
-            raise BadInput(f"head {head.head} is not one of the {model.config.n_heads} per layer")
+        check_head(model, head.head)
         by_layer[head.layer].append(head.head)
+    if not by_layer:
+        raise BadInput("no head to ablate; give at least one, such as Head(layer=0, head=0)")
 
     def replace(point: Point, numbers: list[int]) -> Edit:
         def edit(outputs: Float[Tensor, "B T H K"]) -> Float[Tensor, "B T H K"]:
@@ -56,6 +57,12 @@ def ablated(
     points = {Point("heads", layer): numbers for layer, numbers in by_layer.items()}
     with edited(model, {point: replace(point, numbers) for point, numbers in points.items()}):
         yield model
+
+
+def check_head(model: GPT, head: int) -> None:
+    """Raise BadInput if the layers of the model have no head of this number."""
+    if not 0 <= head < model.config.n_heads:
+        raise BadInput(f"head {head} is not one of the {model.config.n_heads} per layer")
 
 
 def mean_head_outputs(model: GPT, tokens: Int[Tensor, "B T"]) -> dict[Point, Float[Tensor, "H K"]]:

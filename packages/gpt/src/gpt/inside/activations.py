@@ -6,7 +6,7 @@ the model's own code neither knows of them nor pays for them.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import torch
 from einops import rearrange
@@ -91,7 +91,7 @@ def add_hook(model: GPT, point: Point, edit: Edit) -> RemovableHandle:
     if point.kind == "residual":
         reader = model.final_norm if point.layer == n_layers else model.blocks[point.layer]
         return edit_input(reader, edit)
-    block = model.blocks[point.layer]
+    block: Any = model.blocks[point.layer]
     if point.kind == "heads":
         n_heads = model.config.n_heads
         return edit_input(

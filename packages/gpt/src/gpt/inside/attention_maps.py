@@ -6,7 +6,7 @@ time, by the equation in `gpt.model.attention`, from the queries and keys that t
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import repeat
@@ -19,7 +19,7 @@ from gpt.model.gpt import GPT
 
 
 class KernelInputs(NamedTuple):
-    """What the attention kernel of one layer gets: queries and keys are already rotated."""
+    """Inputs of one layer's attention kernel; queries and keys are already rotated."""
 
     q: Float[Tensor, "B H T K"]
     k: Float[Tensor, "B J S K"]
@@ -42,7 +42,7 @@ def recording_kernel_inputs(model: GPT) -> Iterator[list[KernelInputs]]:
     Hooks don't reach them: the kernel is a function that the attention layer calls.
     """
     recorded: list[KernelInputs] = []
-    layers = [block.attention for block in model.blocks]
+    layers: list[Any] = [block.attention for block in model.blocks]
     kernels = [layer.attend for layer in layers]
 
     def recording(attend: Callable[..., Tensor]) -> Callable[..., Tensor]:

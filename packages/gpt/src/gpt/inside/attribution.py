@@ -19,7 +19,7 @@ A head also acts through the layers that read its output. That indirect effect i
 numbers; `patching` measures it.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from einops import einsum, rearrange
@@ -84,7 +84,8 @@ def logit_attribution(
 
     embedding = dot(model.embedding(tokens))
     heads, attention_biases, mlps = [], [], []
-    for layer, block in enumerate(model.blocks):
+    blocks: list[Any] = [*model.blocks]
+    for layer, block in enumerate(blocks):
         output = block.attention.output
         weight = rearrange(output.weight, "D (H K) -> D H K", H=model.config.n_heads)
         read = einsum(d, weight, "B T D, D H K -> B T H K")  # d through the output projection
@@ -107,7 +108,7 @@ def logit_direction(
     model: GPT, x: Float[Tensor, "B T D"], targets: Int[Tensor, "B T"]
 ) -> Float[Tensor, "B T D"]:
     """Return d: the dot product of any part of x with it is the part's share of the logit."""
-    norm = model.final_norm
+    norm: Any = model.final_norm
     d = norm.gain * model.head_weight[targets]
     if isinstance(norm, LayerNorm):
         # subtracting the mean from d is the same as subtracting it from each part

@@ -7,7 +7,7 @@ row is its largest number (Alain and Bengio 2016, "Understanding intermediate la
 classifier probes"). Departure: least squares instead of logistic regression, since it takes one
 solve and has nothing to tune but the ridge.
 
-High accuracy alone proves little. The label may be frequent, so a probe is compared with always
+High accuracy by itself proves little. The label may be frequent, so a probe is compared with always
 answering the most frequent one. And a wide probe can memorise which token has which label, so it
 is compared with a control task: the same probe on labels drawn at random, one per token of the
 vocabulary (Hewitt and Liang 2019, "Designing and Interpreting Probes with Control Tasks"). The

@@ -4,7 +4,7 @@ Stages 5 to 8 are those of a single block, since all blocks do the same; stage 9
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -70,7 +70,8 @@ def trace_text(model: GPT, tokenizer: Tokenizer, text: str, layer: int = 0) -> T
     likeliest = int(probabilities.argmax())
 
     n_tokens, d_model = residuals[0].shape
-    config, block = model.config, model.blocks[layer]
+    config = model.config
+    block: Any = model.blocks[layer]
     attention = activations[Point("attention", layer)][0]
     after_attention = residuals[layer] + attention
     mlp = activations[Point("mlp", layer)][0]
