@@ -2,6 +2,6 @@
 
 Read `activations` first: all other modules record or change the numbers at its points. Then
 `attention_maps`, `lens`, `tuned_lens`, `attribution`, `head_types`, `ablation`, `prompt_pairs`,
-`patching` and `induction`; `neighbours`, `probes` and `trace` can be read in any order. `inspection`
-puts them together for the page of `gpt inspect`.
+`patching` and `induction`; `neighbours`, `probes` and `trace` can be read in any order.
+`inspection` puts them together for the page of `gpt inspect`.
 """
