@@ -8,6 +8,7 @@ import base64
 import itertools
 import json
 import os
+import select
 import shutil
 import subprocess
 from importlib.util import find_spec
@@ -30,6 +31,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="browser: needs chromium"),
 ]
+TIMEOUT_S = 120
 PROMPT = "the cat </script> sat"
 
 
@@ -67,6 +69,8 @@ class Browser:
     def read(self):
         """The next message of the browser."""
         while b"\0" not in self.unread:
+            ready, _, _ = select.select([self.pipe_in], [], [], TIMEOUT_S)
+            assert ready, f"the browser has said nothing for {TIMEOUT_S} s"
             received = os.read(self.pipe_in, 1 << 16)
             assert received, "the browser has closed its pipe"
             self.unread += received
