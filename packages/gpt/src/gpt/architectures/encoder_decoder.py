@@ -45,7 +45,7 @@ class EncoderDecoderConfig(EncoderConfig):
 
 
 class EncodedSource(NamedTuple):
-    """What the decoder needs of the source: keys and values of every layer, and their mask."""
+    """Keys and values of the source for every layer of the decoder, and their mask."""
 
     layers: list[SourceKeys]
     mask: Bool[Tensor, "B 1 1 S"]
