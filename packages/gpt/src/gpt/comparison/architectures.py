@@ -43,9 +43,10 @@ def random_pairs(n_rows: int, length: int, vocab_size: int) -> PairBatch:
     """Draw sources and targets of unequal lengths."""
     lengths = torch.randint(length // 2, length, (2, n_rows))
     lengths[:, 0] = length - 1
-    pairs = [
-        tuple(torch.randint(3, vocab_size, (int(n),)).tolist() for n in both) for both in lengths.T
-    ]
+    sources, targets = (
+        [torch.randint(3, vocab_size, (n,)).tolist() for n in row] for row in lengths.tolist()
+    )
+    pairs = list(zip(sources, targets, strict=True))
     return make_pair_batch(pairs, 1, 2, length)
 
 
