@@ -115,7 +115,7 @@ def test_held_out_pairs_are_solved_exactly_after_training(draw):
     def batches(step):
         return [make_pair_batch([pairs[row] for row in rows(step)], BEGIN, end, CONTEXT)]
 
-    for _ in train(model, batches, teacher_forcing_loss, LoopConfig(400, 3e-3)):
+    for _ in train(model, batches, teacher_forcing_loss, LoopConfig(300, 3e-3)):
         pass
     model.eval()
     batch = make_pair_batch(test, BEGIN, end, CONTEXT)
