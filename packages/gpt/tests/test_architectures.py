@@ -45,6 +45,7 @@ def test_each_shape_learns_three_answers_by_heart(name):
     assert each.answer([source for source, _ in PAIRS]) == [target for _, target in PAIRS]
 
 
+@pytest.mark.slow
 def test_the_script_tests_every_shape_on_every_task(run_script):
     sizes = ["--steps", 2, "--tests", 1, "--train-pairs", 20, "--test-pairs", 2]
     short = [*sizes, "--timed-steps", 1, "--json"]

@@ -15,12 +15,14 @@ from gpt.baselines import generate_beams, named_gradients, small_bert, small_mar
 from gpt.comparison import architectures
 from gpt.comparison.architectures import (
     bert_loss,
-    bert_weights,
     encoder_decoder_rows,
     marian_loss,
-    marian_weights,
     random_masked_batch,
     random_pairs,
+)
+from gpt.comparison.renaming import (
+    bert_weights,
+    marian_weights,
     to_our_bert,
     to_our_encoder_decoder,
 )
@@ -69,12 +71,12 @@ def test_logits_loss_and_gradients_are_those_of_marian():
     assert_all_close(named_gradients(ours), marian_weights(named_gradients(library), 2))
 
 
-@pytest.mark.parametrize(("n_beams", "exponent"), [(4, 0.0), (4, 1.0), (3, 2.0), (2, 0.6)])
+@pytest.mark.parametrize(("n_beams", "exponent"), [(4, 0.0), (3, 1.0), (2, 0.6)])
 def test_beams_and_their_scores_are_those_of_generate(n_beams, exponent):
     library = small_marian(scale=0.3)
     library.final_logits_bias[0, END] = 6.0  # or hardly any text would end before the limit
     ours, lengths = to_our_encoder_decoder(library), set()
-    for _ in range(5):
+    for _ in range(4):
         source = torch.randint(3, 60, (1, 7))
         reader = SourceDecoder(ours, source, torch.ones_like(source, dtype=torch.bool), 10)
         mine = beam_search(reader, BEGIN, END, n_beams, 10, lambda n: n**exponent)

@@ -78,7 +78,7 @@ def test_padding_and_protected_positions_are_never_selected():
 @pytest.mark.parametrize("probability", [0.0, 1.0, -0.1, 15.0, float("nan")])
 def test_a_mask_probability_outside_0_and_1_is_refused(probability):
     batch = pad_sequences([[1, 2]], context=2)
-    with pytest.raises(BadInput, match="must lie between 0 and 1, got"):
+    with pytest.raises(BadInput, match="must be between 0 and 1, got"):
         mask_tokens(batch, MASK, 10, seed(), probability)
 
 

@@ -43,9 +43,9 @@ def test_each_rule_by_hand(source, target):
     [
         ("", "it has 0 verbs instead of 1"),
         ("cat sees helps dog", "it has 2 verbs instead of 1"),
-        ("cat sees", "'' is no noun phrase"),
-        ("cat red sees dog", "'cat red' is no noun phrase"),
-        ("cat sees unicorn", "'unicorn' is no noun phrase"),
+        ("cat sees", "'' is not a noun phrase"),
+        ("cat red sees dog", "'cat red' is not a noun phrase"),
+        ("cat sees unicorn", "'unicorn' is not a noun phrase"),
     ],
 )
 def test_words_that_are_no_sentence_are_refused(source, message):
@@ -78,10 +78,10 @@ def test_reversals_are_reversed():
 
 
 def test_no_test_pair_is_a_training_pair_and_more_training_pairs_change_no_test_pair():
-    split = draw_pairs(draw_translation, 200, 50, seed=0)
-    assert len(set(split.train)) == 200 and len(set(split.test)) == 50
+    split = draw_pairs(draw_translation, 60, 20, seed=0)
+    assert len(set(split.train)) == 60 and len(set(split.test)) == 20
     assert not set(split.train) & set(split.test)
-    assert draw_pairs(draw_translation, 10, 50, seed=0).test == split.test
+    assert draw_pairs(draw_translation, 10, 20, seed=0).test == split.test
 
 
 @pytest.mark.parametrize("sizes", [(0, 5), (5, 0)])
@@ -115,7 +115,7 @@ def test_held_out_pairs_are_solved_exactly_after_training(draw):
     def batches(step):
         return [make_pair_batch([pairs[row] for row in rows(step)], BEGIN, end, CONTEXT)]
 
-    for _ in train(model, batches, teacher_forcing_loss, LoopConfig(400, 3e-3)):
+    for _ in train(model, batches, teacher_forcing_loss, LoopConfig(300, 3e-3)):
         pass
     model.eval()
     batch = make_pair_batch(test, BEGIN, end, CONTEXT)

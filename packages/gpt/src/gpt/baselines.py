@@ -146,7 +146,7 @@ def gpt2_to_train(size: str, meta: bool = False) -> PreTrainedModel:
 def small_bert(context: int = 24, scale: float = 0.05, **shape: int) -> BertForMaskedLM:
     """Make a BERT without dropout whose weights are all random; by default of two layers."""
     size = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "vocab_size": 60}
-    dropout = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    dropout: dict[str, Any] = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
     config = BertConfig(
         **size | shape, num_attention_heads=4, max_position_embeddings=context, **dropout
     )
@@ -184,7 +184,7 @@ def generate_beams(
     model: MarianMTModel, source: list[int], n_beams: int, n_tokens: int, length_penalty: float
 ) -> LibraryBeams:
     """Return all beams of a source, cut after the end token."""
-    tokens, generate = torch.tensor([source]), cast(Any, model.generate)
+    tokens, generate = torch.tensor([source]), cast(Any, model).generate
     out = generate(
         tokens,
         attention_mask=torch.ones_like(tokens),

@@ -21,7 +21,7 @@ LengthPenalty = Callable[[int], float]
 
 
 class Hypothesis(NamedTuple):
-    """A finished text."""
+    """A finished text and how likely it is."""
 
     tokens: list[int]
     """Its tokens, with the end token unless the text was cut off."""

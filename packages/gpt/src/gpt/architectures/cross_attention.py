@@ -19,7 +19,7 @@ from gpt.model.attention import full_attention
 
 
 class SourceKeys(NamedTuple):
-    """What one layer's cross-attention reads of the source."""
+    """Keys and values of the source, for the cross-attention of one layer."""
 
     keys: Float[Tensor, "B H S K"]
     values: Float[Tensor, "B H S K"]

@@ -10,7 +10,7 @@ position, which the position embeddings can hold as well.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -59,7 +59,8 @@ class EncoderConfig(GPTConfig):
 def make_encoder_block(config: GPTConfig) -> Block:
     """Build a block of GPT whose positions attend to all positions instead of to their past."""
     block = make_block(config)
-    block.attention.attend = full_attention
+    attention: Any = block.attention
+    attention.attend = full_attention
     return block
 
 

@@ -10,7 +10,7 @@ pre-norm with learned positions; `norm="post"`, `positions="sinusoidal"`, `feed_
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -32,6 +32,7 @@ from gpt.model.embedding import TokenEmbedding
 from gpt.model.fast.choose import use_fast_layers
 from gpt.model.fast.head_loss import fast_linear_cross_entropy
 from gpt.model.norms import NORMS
+from gpt.model.positions import PositionIndex
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class EncoderDecoderConfig(EncoderConfig):
 
 
 class EncodedSource(NamedTuple):
-    """What the decoder needs of the source: keys and values of every layer, and their mask."""
+    """Keys and values of the source for every layer of the decoder, and their mask."""
 
     layers: list[SourceKeys]
     mask: Bool[Tensor, "B 1 1 S"]
@@ -116,7 +117,8 @@ class EncoderDecoder(nn.Module):
         for block in self.encoder_blocks:
             x = block(x, mask=mask)
         x = self.encoder_norm(x)
-        layers = [block.cross_attention.project(x) for block in self.decoder_blocks]
+        blocks: Any = self.decoder_blocks
+        layers = [block.cross_attention.project(x) for block in blocks]
         return EncodedSource(layers, mask)
 
     def decode(
@@ -124,7 +126,7 @@ class EncoderDecoder(nn.Module):
     ) -> Float[Tensor, "B T D"]:
         """Return the hidden states of the target; padding follows the text, so no token sees it."""
         n_tokens, caches = inputs.shape[1], [None] * len(self.decoder_blocks)
-        index = slice(0, n_tokens)
+        index: PositionIndex = slice(0, n_tokens)
         if cache is not None:
             index, caches = cache.index(n_tokens), cache.layers
         x = self.embed(inputs, index)
@@ -134,7 +136,7 @@ class EncoderDecoder(nn.Module):
             x = block(x, keys, source.mask, layer_cache)
         return self.decoder_norm(x)
 
-    def embed(self, tokens: Int[Tensor, "B T"], index: slice) -> Float[Tensor, "B T D"]:
+    def embed(self, tokens: Int[Tensor, "B T"], index: PositionIndex) -> Float[Tensor, "B T D"]:
         """Embed tokens at these positions."""
         return self.dropout(self.positions(self.embedding(tokens), index))
 

@@ -38,7 +38,7 @@ def select_positions(
         BadInput: the probability lies outside (0, 1), or a row has no maskable position.
     """
     if not 0 < probability < 1:
-        raise BadInput(f"the mask probability must lie between 0 and 1, got {probability}")
+        raise BadInput(f"the mask probability must be between 0 and 1, got {probability}")
     n_maskable = maskable.sum(dim=1)
     if not bool(n_maskable.all()):
         row = int(n_maskable.argmin())

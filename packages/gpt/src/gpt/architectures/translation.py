@@ -73,7 +73,9 @@ def parse_clause(source: str) -> Clause:
     before, after = words[: verbs[0]], words[verbs[0] + 1 :]
     for phrase in (before, after):
         if not phrase or phrase[-1] not in NOUNS or not ADJECTIVES.keys() >= set(phrase[:-1]):
-            raise BadInput(f"{source!r} is not a sentence: {' '.join(phrase)!r} is no noun phrase")
+            raise BadInput(
+                f"{source!r} is not a sentence: {' '.join(phrase)!r} is not a noun phrase"
+            )
     subject, object_ = (NounPhrase(phrase[:-1], phrase[-1]) for phrase in (before, after))
     return Clause(subject, words[verbs[0]], object_, is_negated)
 
