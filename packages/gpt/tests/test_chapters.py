@@ -60,4 +60,5 @@ def test_there_are_chapters():
         "09-training-at-scale",
         "10-generation",
         "11-real-model",
+        "14-diagnosis-and-scaling",
     ]

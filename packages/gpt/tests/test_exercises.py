@@ -161,6 +161,14 @@ WRONG = {
         lambda x, n_heads: repeat(x, "B J S K -> B (group J) S K", group=n_heads // x.shape[1]),
     ),
     "share_heads: nothing is copied": ("share_heads", lambda x, n_heads: x),
+    "size_for_loss: the floor is forgotten": (
+        "size_for_loss",
+        lambda law, loss: (law.coefficient / loss) ** (1 / law.alpha),
+    ),
+    "size_for_loss: a loss below the floor": (
+        "size_for_loss",
+        lambda law, loss: (law.coefficient / max(loss - law.floor, 1e-3)) ** (1 / law.alpha),
+    ),
     "to_pairs: the same order as to_halves": ("to_pairs", interleaved_to_halves),
     "to_pairs: all heads as if they were one": (
         "to_pairs",
