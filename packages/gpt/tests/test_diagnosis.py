@@ -73,8 +73,9 @@ TEXTS = {
     "documentation": "diagnosed_runs",
     "source code": "diagnosed_runs",
     "web": "diagnosed_runs-web",
+    "tools": "diagnosed_runs-tools",
 }
-"""The file of each text; no rule was chosen on a text that is not here."""
+"""File of each text; rules were chosen and corrected on the first three, the last is the test."""
 
 
 def recorded(text):
@@ -100,7 +101,7 @@ def test_recorded_runs_are_diagnosed_right(text):
 
 
 def test_every_text_has_seeds_of_its_own():
-    assert [{run["seed"] for run in recorded(text)} for text in TEXTS] == [{0, 1}, {2}, {3}]
+    assert [{run["seed"] for run in recorded(text)} for text in TEXTS] == [{0, 1}, {2}, {3}, {4}]
 
 
 def test_an_empty_log_is_refused():
