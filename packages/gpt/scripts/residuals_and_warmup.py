@@ -6,6 +6,14 @@ Xiong et al. 2020 find that a post-norm transformer needs warm-up, and a pre-nor
 models of 6 blocks of width 32 learn 4,000 bytes of text by AdamW. Their matrices write into the
 residual stream at full scale, as in the original transformer. The result is the training loss of
 the last tenth of the steps: how fast they learn, not what they learn.
+
+150 steps, seeds 0 to 2, 6 minutes on a busy machine (CPU, one process per seed); torch 2.15. Mean
+loss of the seeds, which `chapters/recorded` has one by one; chapter 14 prints them.
+
+    warm-up          0    0.2
+    pre-norm     2.704  2.677
+    post-norm    3.067  3.052
+    no residual  3.063  3.066
 """
 
 import json
