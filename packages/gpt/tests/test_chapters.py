@@ -65,4 +65,5 @@ def test_there_are_chapters():
         "15-looking-inside",
         "16-circuits",
         "17-encoders",
+        "14-diagnosis-and-scaling",
     ]

@@ -199,6 +199,13 @@ WRONG = {
         lambda parts, gain, row, eps: (rms_norm(parts.sum(0), gain, eps) @ row / len(parts)).expand(
             len(parts)
         ),
+    "size_for_loss: the floor is forgotten": (
+        "size_for_loss",
+        lambda law, loss: (law.coefficient / loss) ** (1 / law.alpha),
+    ),
+    "size_for_loss: a loss below the floor": (
+        "size_for_loss",
+        lambda law, loss: (law.coefficient / max(loss - law.floor, 1e-3)) ** (1 / law.alpha),
     ),
     "to_pairs: the same order as to_halves": ("to_pairs", interleaved_to_halves),
     "to_pairs: all heads as if they were one": (
