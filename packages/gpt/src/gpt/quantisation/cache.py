@@ -55,7 +55,8 @@ class QuantisedLayerCache(LayerCache):
     values: QuantisedVectors  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, keys: QuantisedVectors, values: QuantisedVectors) -> None:
-        self.keys, self.values, self.length = keys, values, 0
+        self.keys, self.values = keys, values  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.length = 0
 
     def extend(
         self, k: Float[Tensor, "B J T K"], v: Float[Tensor, "B J T K"]
