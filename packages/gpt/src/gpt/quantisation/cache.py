@@ -38,9 +38,9 @@ class QuantisedVectors:
         rows = QuantisedWeights(integers.flatten(0, 2), scales.flatten()[:, None])
         return dequantise_weights(rows).view(integers.shape).to(dtype)
 
-    def select_rows(self, rows: Int[Tensor, " R"]) -> "QuantisedVectors":
-        """Return these rows, in this order."""
-        return QuantisedVectors(self.integers[rows], self.scales[rows])
+    def select_rows(self, rows: Int[Tensor, " R"]) -> None:
+        """Keep these rows, in this order."""
+        self.integers, self.scales = self.integers[rows], self.scales[rows]
 
     @property
     def nbytes(self) -> int:
@@ -69,7 +69,8 @@ class QuantisedLayerCache(LayerCache):
 
     def select_rows(self, rows: Int[Tensor, " R"]) -> None:
         """Keep these rows, in this order; a row whose number occurs twice is copied."""
-        self.keys, self.values = self.keys.select_rows(rows), self.values.select_rows(rows)
+        self.keys.select_rows(rows)
+        self.values.select_rows(rows)
 
 
 def quantised_layer_cache(
