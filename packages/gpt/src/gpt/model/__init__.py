@@ -1,7 +1,8 @@
 """The model: start with `gpt`, then follow it down.
 
 `gpt`, `config`, `presets`; `embedding`, `positions`; `blocks`, `dropout`, `heads`, `attention`,
-`feed_forward`, `norms`; `loss`; then the variations `rotary`, `alibi`, and `cache` for generation.
+`feed_forward`, `norms`; `loss`; then the variations `rotary`, `alibi`, `cache` for generation,
+and `checkpointing` for training in less memory.
 
 `fast` holds quicker equivalents of some operations; the model can be read without it. `ngrams` is
 used only by a script, `scripts/time_to_loss.py`. `gpt.gpt2` writes all of GPT-2 on one page.
