@@ -2,6 +2,15 @@
 
     uv run python packages/gpt/scripts/speculative_draft.py --json
 
+One thread of a busy machine, 30 minutes; torch 2.15, Python 3.11. 192 tokens of 4 answers:
+
+               passes   times as fast
+    plain         192            1.00
+    trained       146            0.87
+    lookup        189            1.07
+
+The draft was trained on 5,370 tokens only: it saves passes, but costs more than it saves.
+
 SmolLM2 answers questions about everyday subjects. A GPT of two layers with the same vocabulary is
 trained on these answers. Then questions about other subjects are answered by plain decoding, with
 the trained draft, and with a draft that copies from the text; all three greedily, in turns, for the

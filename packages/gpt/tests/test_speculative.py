@@ -104,7 +104,7 @@ def test_sampled_text_has_the_distribution_of_the_model():
         first = model(torch.tensor([[1]]))[0, -1].softmax(-1)
         pairs = torch.tensor([[1, token] for token in range(4)])
         exact = first[:, None] * model(pairs)[:, -1].softmax(-1)
-    counts, n_texts = torch.zeros(4, 4), 400
+    counts, n_texts = torch.zeros(4, 4), 250
     draft = ModelDraft(other, generator=generator)
     for _ in range(n_texts):
         a, b = chain(*generate_speculatively(model, draft, [1], 2, 3, generator=generator))

@@ -34,13 +34,13 @@ def int8_decoding_row(floor: float) -> ComparisonRow:
     prompt = tokenizer.encode(SMOLLM2_PROMPT)
     tokens = torch.tensor([prompt])
     logits = [last_logits(each, tokens, each.cache(1, len(prompt))) for each in (fast, plain)]
-    sides = (partial(continue_prompt, each, prompt) for each in (fast, model))
+    ours, fp32 = (partial(continue_prompt, each, prompt) for each in (fast, model))
     return ComparisonRow(
         f"SmolLM2, {N_TOKENS} tokens, batch 1, int8 weights",
         "ours in fp32",
         max_abs_difference(*logits),
         0.5,  # as in the rows of bf16: logits reach 30
-        *time_interleaved(*sides),
+        *time_interleaved(ours, fp32),
         floor,
     )
 

@@ -1,1 +1,4 @@
-"""Generating text: `sampling` picks one token from its logits, `generate` many, one by one."""
+"""Generating text: `sampling` picks one token from its logits, `generate` many, one by one.
+
+`speculative` lets a cheap draft guess several tokens, which the model checks in one pass.
+"""

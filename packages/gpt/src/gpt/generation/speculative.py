@@ -2,10 +2,10 @@ r"""Speculative decoding: a cheap draft guesses several tokens, and the model ch
 
 Leviathan et al. 2023, "Fast Inference from Transformers via Speculative Decoding", algorithm 1;
 Chen et al. 2023, "Accelerating Large Language Model Decoding with Speculative Sampling", found the
-same. Reading gamma + 1 tokens in one pass takes hardly longer than reading one, because both must
-read all weights. A token drafted with probability q is kept with probability min(1, p / q); in
-place of the first one that is not kept, another is drawn from the probability that q lacks. The
-text then has exactly the distribution p of the model, however bad the draft is.
+same. Reading five tokens in one pass takes far less than five times as long as reading one, because
+either way all weights are read once. A token drafted with probability q is kept with probability
+min(1, p / q); the first one that is not kept is replaced by a draw from what q lacks. The text then
+has exactly the distribution p of the model, however bad the draft is.
 """
 
 from collections.abc import Iterator

@@ -17,11 +17,10 @@ from weakref import WeakSet
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from gpt.model.attention import AttentionMask
-from gpt.model.blocks import Block
 from gpt.model.cache import LayerCache
 from gpt.model.gpt import GPT
 
@@ -68,7 +67,7 @@ def set_dropout_states(states: list[Tensor], device: torch.device) -> None:
 
 
 def checkpointed_forward(
-    block: Block,
+    block: nn.Module,
     x: Float[Tensor, "B T D"],
     rotate: Callable[[Tensor], Tensor] | None = None,
     mask: AttentionMask = None,

@@ -38,9 +38,9 @@ class QuantisedVectors:
         rows = QuantisedWeights(integers.flatten(0, 2), scales.flatten()[:, None])
         return dequantise_weights(rows).view(integers.shape).to(dtype)
 
-    def select_rows(self, rows: Int[Tensor, " R"]) -> "QuantisedVectors":
-        """Return these rows, in this order."""
-        return QuantisedVectors(self.integers[rows], self.scales[rows])
+    def select_rows(self, rows: Int[Tensor, " R"]) -> None:
+        """Keep these rows, in this order."""
+        self.integers, self.scales = self.integers[rows], self.scales[rows]
 
     @property
     def nbytes(self) -> int:
@@ -55,7 +55,8 @@ class QuantisedLayerCache(LayerCache):
     values: QuantisedVectors  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def __init__(self, keys: QuantisedVectors, values: QuantisedVectors) -> None:
-        self.keys, self.values, self.length = keys, values, 0
+        self.keys, self.values = keys, values  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.length = 0
 
     def extend(
         self, k: Float[Tensor, "B J T K"], v: Float[Tensor, "B J T K"]
@@ -68,7 +69,8 @@ class QuantisedLayerCache(LayerCache):
 
     def select_rows(self, rows: Int[Tensor, " R"]) -> None:
         """Keep these rows, in this order; a row whose number occurs twice is copied."""
-        self.keys, self.values = self.keys.select_rows(rows), self.values.select_rows(rows)
+        self.keys.select_rows(rows)
+        self.values.select_rows(rows)
 
 
 def quantised_layer_cache(

@@ -62,8 +62,8 @@ class FastInt8Linear(QuantisedLinear):
 class FastInt4Linear(nn.Module):
     """`QuantisedLinear` of 4 bits per group, with the bytes in the kernel's order."""
 
-    integers: UInt8[Tensor, "R half"]
-    scales: BFloat16[Tensor, "N R two"]
+    integers: UInt8[Tensor, "R bytes"]
+    scales: BFloat16[Tensor, "N R 2"]
     """Scale and offset of each group; the offsets of symmetric quantisation are 0."""
 
     def __init__(self, layer: QuantisedLinear) -> None:

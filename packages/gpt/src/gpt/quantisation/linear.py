@@ -23,7 +23,7 @@ from gpt.quantisation.rounding import (
 class QuantisedLinear(nn.Module):
     """`nn.Linear` for inference, with weights of 8 or 4 bits."""
 
-    integers: Int8[Tensor, "R C"] | UInt8[Tensor, "R half"]
+    integers: Int8[Tensor, "R C"] | UInt8[Tensor, "R bytes"]
     """The integers: one per byte if they have 8 bits, two if they have 4."""
     scales: Float[Tensor, "R N"]
     """Scale of each group, in bf16."""

@@ -59,13 +59,13 @@ def dequantise_weights(weights: QuantisedWeights) -> Float[Tensor, "R C"]:
     return (groups * scales.float()[..., None]).flatten(1)
 
 
-def pack_nibbles(integers: Int8[Tensor, "R C"]) -> UInt8[Tensor, "R half"]:
+def pack_nibbles(integers: Int8[Tensor, "R C"]) -> UInt8[Tensor, "R bytes"]:
     """Store two integers from -7 to 7 per byte, as q + 8: the first in the lower four bits."""
     low, high = rearrange((integers + 8).view(torch.uint8), "R (half two) -> two R half", two=2)
     return low | high << 4
 
 
-def unpack_nibbles(packed: UInt8[Tensor, "R half"]) -> Int8[Tensor, "R C"]:
+def unpack_nibbles(packed: UInt8[Tensor, "R bytes"]) -> Int8[Tensor, "R C"]:
     """Return the two integers of each byte."""
     both = torch.stack([packed & 0x0F, packed >> 4], dim=-1)
     return both.flatten(1).view(torch.int8) - 8
