@@ -62,8 +62,8 @@ def test_there_are_chapters():
         "11-real-model",
         "12-other-attention",
         "13-smaller-and-faster",
+        "14-diagnosis-and-scaling",
         "15-looking-inside",
         "16-circuits",
         "17-encoders",
-        "14-diagnosis-and-scaling",
     ]

@@ -199,6 +199,7 @@ WRONG = {
         lambda parts, gain, row, eps: (rms_norm(parts.sum(0), gain, eps) @ row / len(parts)).expand(
             len(parts)
         ),
+    ),
     "size_for_loss: the floor is forgotten": (
         "size_for_loss",
         lambda law, loss: (law.coefficient / loss) ** (1 / law.alpha),

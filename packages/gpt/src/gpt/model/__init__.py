@@ -5,8 +5,7 @@
 `cache` for generation.
 
 `masks`, `tiled_attention` and `linear_attention` make long texts cheaper; the model can do without.
-`feed_forward`, `norms`; `loss`; then the variations `rotary`, `alibi`, `cache` for generation,
-and `checkpointing` for training in less memory.
+`checkpointing` trains in less memory, and `calculators` count parameters, operations and bytes.
 
 `fast` holds quicker equivalents of some operations; the model can be read without it. `ngrams` is
 used only by a script, `scripts/time_to_loss.py`. `gpt.gpt2` writes all of GPT-2 on one page.
