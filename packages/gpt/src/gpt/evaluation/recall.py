@@ -30,7 +30,7 @@ def recall_probabilities(
     ]
 
 
-def draw_pairs(
+def draw_recall_pairs(
     n_rows: int, n_pairs: int, n_keys: int, n_values: int, generator: torch.Generator
 ) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B S"]]:
     """Draw different keys for each row, and a value for each of them."""
@@ -45,7 +45,7 @@ def train_keys(
     table = torch.randn(n_keys, width, generator=generator).requires_grad_()
     optimizer = torch.optim.Adam([table], lr=0.05)
     for step in range(steps):
-        keys, values = draw_pairs(32, (4, 8, 16, 32)[step % 4], n_keys, width, generator)
+        keys, values = draw_recall_pairs(32, (4, 8, 16, 32)[step % 4], n_keys, width, generator)
         probabilities = recall_probabilities(rule, table, keys, values)
         right = probabilities.gather(-1, values[..., None])
         optimizer.zero_grad()
@@ -59,6 +59,6 @@ def recall_accuracy(
 ) -> float:
     """Return how often the right value is the most likely one, over 200 rows."""
     n_keys, width = table.shape
-    keys, values = draw_pairs(200, n_pairs, n_keys, width, generator)
+    keys, values = draw_recall_pairs(200, n_pairs, n_keys, width, generator)
     found = recall_probabilities(rule, table, keys, values).argmax(dim=-1)
     return float((found == values).float().mean())
