@@ -5,13 +5,13 @@ noisy. Two models that only count, scored on the validation tokens, are the refe
 model ignores the context, and a bigram model sees one token of it (`evaluation.ngram`). The first
 rule that holds decides:
 
-    diverging     a loss is not finite; or the last tenth is 10 % above the lowest; or the loss
-                  exceeded 1.1 times its initial value and did not come back below the bigram's
-    overfitting   the validation loss is 2 % above its lowest, and the training loss fell since
-    stuck         the validation loss is not 2 % below the unigram's, and the training loss fell by
-                  less than 2 % over the second half: the model does not use the context
-    underfitting  the validation loss is not below the bigram's: counting pairs predicts as well
-    healthy       none of these
+- diverging: a loss is not finite; or the last tenth is 10 % above the lowest; or the loss exceeded
+  1.1 times its initial value and did not come back below the bigram's
+- overfitting: the validation loss is 2 % above its lowest, and the training loss fell since
+- stuck: the validation loss is not 2 % below the unigram's, and the training loss fell by less than
+  2 % over the second half: the model does not use the context
+- underfitting: the validation loss is not below the bigram's: counting pairs predicts as well
+- healthy: none of these
 
 Without validation losses, the training loss of the last tenth is compared instead. The 2 % and 10 %
 are several times the noise of such means. `scripts/diagnosed_runs.py` trains runs with known
