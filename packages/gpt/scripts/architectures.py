@@ -53,7 +53,7 @@ from gpt.recording import measurement_conditions
 from gpt.training.loop import LoopConfig, train
 
 TASKS = {"translate": (draw_translation, 8, 9), "fill in": (draw_cloze, 16, 2)}
-"""How pairs are drawn, and the most tokens of a source and of an answer with its end token."""
+"""Function that draws a pair, and the most tokens of a source and of an answer with its end."""
 N_LAYERS, D_MODEL, BATCH_SIZE = 4, 64, 64
 
 

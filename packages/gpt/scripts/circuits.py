@@ -4,7 +4,7 @@
 
 One busy core (CPU), 6.2 minutes; torch 2.15, Python 3.11. Head 3 of layer 23 has the largest effect
 in all three maps: denoising 0.58, noising 0.61, ablation 3.04 nats. Without its 8 induction heads,
-the loss on repeated tokens is 12.63 nats and not 3.83; without random heads 4.43 to 4.76.
+the loss on repeated tokens is 12.63 nats instead of 3.83; without random heads 4.43 to 4.76.
 `chapters/recorded/circuits.json` is what it printed, and chapter 16 draws it.
 
 The answer: two prompts differ in one name, and every head and every position of the residual stream
@@ -66,7 +66,7 @@ class Config:
     top: int = 8
     """Induction heads to ablate together."""
     controls: int = 5
-    """Sets of random heads to ablate in their place."""
+    """Sets of random heads to ablate instead, for comparison."""
     json: bool = False
     """Print one JSON document instead of a summary."""
 

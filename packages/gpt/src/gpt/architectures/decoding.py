@@ -31,8 +31,10 @@ class NextTokenModel(Protocol):
 class SourceDecoder:
     """An encoder-decoder that has read a batch of sources: a `NextTokenModel`.
 
+    A model with dropout must be in evaluation mode.
+
     Raises:
-        BadInput: a source is empty or too long, or fewer than one new token was asked for.
+        BadInput: a source is empty or too long, or `max_new_tokens` is below 1 or too large.
     """
 
     def __init__(

@@ -32,7 +32,11 @@ from gpt.model.positions import LearnedPositions, SinusoidalPositions
 
 @dataclass(frozen=True)
 class EncoderConfig(GPTConfig):
-    """The shape of an encoder: fields as in `GPTConfig`, with the defaults of BERT."""
+    """The shape of an encoder: fields as in `GPTConfig`, with the defaults of BERT.
+
+    The head is always tied, and `Encoder` does not scale its embeddings: `tied_head` has no effect,
+    and `embedding_scale` only in an encoder-decoder.
+    """
 
     positions: PositionKind = "learned"
     """Position scheme: a learned table or sinusoids, which are added to the embeddings."""
@@ -45,7 +49,7 @@ class EncoderConfig(GPTConfig):
     feed_forward: FeedForwardKind = "gelu-erf"
     """Activation of the feed-forward layer."""
     head_bias: bool = True
-    """Give every token a bias at the head."""
+    """Give every token a bias at the head; a masked language model always has one."""
 
     def __post_init__(self) -> None:
         """Raise BadInput for shapes that cannot be built."""

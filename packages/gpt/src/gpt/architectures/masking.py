@@ -2,8 +2,8 @@
 
 Devlin et al. 2019, section 3.1 and appendix A.1. Of the tokens, 15 % are selected as targets. A
 selected token is replaced by the mask token in 80 % of the cases, by a random token in 10 %, and
-stays in 10 %. So the model cannot tell which of the visible tokens are right, and must keep a
-useful vector at every position: the texts of later tasks contain no mask tokens.
+stays in 10 %. So the model cannot tell which of the visible tokens are right, and must compute a
+useful vector at every position. Later tasks need that, because their texts have no mask tokens.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from gpt.training.accumulation import LossSum
 
 
 class MaskedBatch(NamedTuple):
-    """Tokens of which some are hidden, and what they were."""
+    """Tokens, some of them hidden, and the tokens to predict."""
 
     tokens: Int[Tensor, "B T"]
     kept: Bool[Tensor, "B T"]

@@ -39,8 +39,8 @@ def load_balancing_loss(
     loss = E sum over experts of f_e P_e    (Fedus et al. 2022, "Switch Transformers", eq. 4)
 
     f_e is the fraction of all assignments that go to expert e, and P_e the mean of its
-    probabilities over all tokens; only P_e has a gradient. Balanced, the loss is 1; with all
-    tokens at one expert it approaches E.
+    probabilities over all tokens; only P_e has a gradient. Balanced, the loss is 1; if every token
+    uses one expert, and all use the same, it approaches E.
     """
     fraction = is_chosen.sum(dim=0) / is_chosen.sum()
     return len(fraction) * (fraction * probabilities.mean(dim=0)).sum()

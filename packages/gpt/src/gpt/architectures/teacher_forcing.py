@@ -1,8 +1,8 @@
 """Teacher forcing: the decoder reads the right target, shifted by one, and predicts every token.
 
 Williams and Zipser 1989. In training the target is known, so all of its positions are computed in
-one pass: the input is the target shifted right, with a begin token in front. In use the model
-reads its own output instead, whose mistakes it has never seen in training.
+one pass: the input is the target shifted right, with a begin token in front. When it generates, the
+model reads its own output instead, with mistakes that it has never seen in training.
 """
 
 from collections.abc import Sequence

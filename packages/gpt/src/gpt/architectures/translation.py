@@ -159,7 +159,9 @@ class HeldOutSplit(NamedTuple):
 def draw_pairs(
     draw: Callable[[torch.Generator], WordPair], n_train: int, n_test: int, seed: int
 ) -> HeldOutSplit:
-    """Draw different pairs; the test pairs come first, so they don't depend on `n_train`.
+    """Draw pairs with different sources, of which there must be enough.
+
+    The test pairs are drawn first, so they don't depend on `n_train`.
 
     Raises:
         BadInput: there is nothing to train on or nothing to test on.
@@ -180,7 +182,11 @@ def encode_pairs(tokenizer: WordLevelTokenizer, pairs: list[WordPair]) -> list[T
 
 
 def exact_match(written: list[list[int]], targets: list[list[int]]) -> float:
-    """Return the fraction of texts that are right in every token."""
+    """Return the fraction of texts that are right in every token.
+
+    Raises:
+        BadInput: there are no targets, or their number is not that of the texts.
+    """
     if len(written) != len(targets) or not targets:
         raise BadInput(f"cannot compare {len(written)} texts with {len(targets)} targets")
     return sum(a == b for a, b in zip(written, targets, strict=True)) / len(targets)

@@ -30,7 +30,10 @@ def image_patches(
 
 
 class VisionTransformer(nn.Module):
-    """Images in, a score for each class out; `config.vocab_size` is the number of classes."""
+    """Images in, a score for each class out; `config.vocab_size` is the number of classes.
+
+    The blocks of the paper are pre-norm: give `norm="pre"`. Positions are always learned.
+    """
 
     def __init__(self, config: EncoderConfig, n_channels: int, patch_size: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Rows that compare the smaller model with our own plain one: int8 decoding, checkpointing."""
+"""Rows that compare our model with itself: with and without int8 weights, and checkpointing."""
 
 import copy
 import sys

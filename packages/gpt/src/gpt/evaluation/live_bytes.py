@@ -1,4 +1,4 @@
-"""Memory in use, measured: the bytes of all tensors that an operation made and nobody freed yet."""
+"""Memory in use, measured: the bytes of all tensors that were made and are not freed yet."""
 
 import weakref
 from typing import Any
@@ -35,5 +35,5 @@ class LiveBytes(TorchDispatchMode):
 
 
 def tensor_storages(tree: Any) -> list[Any]:
-    """Storages of all tensors in nested tuples, lists and dicts."""
+    """Return the storages of all tensors in nested tuples, lists and dicts."""
     return [each.untyped_storage() for each in tree_leaves(tree) if isinstance(each, Tensor)]

@@ -42,9 +42,9 @@ class Draft(Protocol):
 
 
 def residual_distribution(p: Float[Tensor, " V"], q: Float[Tensor, " V"]) -> Float[Tensor, " V"]:
-    """Return the distribution that replaces a rejected token: norm(max(0, p - q))    (section 2.3).
+    """Return what to draw from after a rejection: norm(max(0, p - q))    (section 2.3).
 
-    Where the draft gives too little, it makes up for it.
+    It makes up for the tokens to which the draft gives too little probability.
     """
     missing = (p - q).clamp(min=0)
     return missing / missing.sum()
@@ -76,10 +76,11 @@ def generate_speculatively(
     generator: torch.Generator | None = None,
     stop_tokens: frozenset[int] = frozenset(),
 ) -> Iterator[list[int]]:
-    """Yield the tokens of each pass of the model, from 1 to gamma + 1; a stop token ends the text.
+    """Yield the tokens of each pass of the model, from 1 to gamma + 1.
 
     The tokens together are what `generate` would yield: the same with temperature 0, otherwise
-    tokens of the same distribution. The number of lists is the number of passes.
+    tokens of the same distribution. The number of lists is the number of passes. A stop token ends
+    the text and is left out, so the last list may be empty.
 
     Raises:
         BadInput: gamma is below 1, the vocabularies differ, or the text would exceed the context.
@@ -112,7 +113,11 @@ def read_tokens(
 
 
 class ModelDraft:
-    """A smaller model with the same tokenizer as a draft."""
+    """A smaller model with the same tokenizer, as the draft of one text.
+
+    Its cache holds that text, so another text needs a new draft. The context of the smaller model
+    must hold the whole text, too.
+    """
 
     def __init__(
         self, model: GPT, temperature: float = 1.0, generator: torch.Generator | None = None

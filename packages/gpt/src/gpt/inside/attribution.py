@@ -40,9 +40,11 @@ class Attribution(NamedTuple):
     positions: Float[Tensor, "B T"]
     """The position embedding; zero where positions are not added."""
     heads: Float[Tensor, "L H B T"]
+    """The output of each head, through its slice of the output projection."""
     attention_biases: Float[Tensor, "L B T"]
     """The bias of each output projection, which belongs to no single head."""
     mlps: Float[Tensor, "L B T"]
+    """The output of each feed-forward layer, with its bias."""
     constant: Float[Tensor, "B T"]
     """The biases of the final norm and of the head, which no text changes."""
 

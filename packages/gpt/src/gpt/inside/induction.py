@@ -7,8 +7,8 @@ layers, a head of the first copies to each position the token before it, and a h
 the induction head, looks for the position to which its own token was copied. Neither is of use
 without the other, so both appear within a few steps, after a time in which little is learned.
 
-The tokens of a period are distinct: were one of them to come twice, it would have two successors,
-and the answer would be a matter of luck.
+The tokens of a period are distinct. A token that came twice would have two successors, and nothing
+in the text would tell which of them is next.
 """
 
 from collections.abc import Callable, Generator

@@ -1,7 +1,7 @@
 """Everything that the page of `gpt inspect` shows about one prompt, computed by the model itself.
 
-Attention maps and the logit lens take one forward pass each. Two kinds of experiments are run ahead
-because the page has no model: every head is taken out once, and the likeliest alternatives to the
+Attention maps and the logit lens take one forward pass each. The page has no model, so two kinds of
+experiments are run in advance: every head is taken out once, and the likeliest alternatives to the
 last tokens are continued greedily.
 """
 
@@ -149,7 +149,7 @@ def inspect_prompt(model: GPT, tokenizer: Tokenizer, prompt: str) -> Inspection:
 
 
 def check_inspectable(model: GPT, tokens: list[int]) -> None:
-    """Raise BadInput unless the page of this prompt has a reasonable size."""
+    """Raise BadInput if the model cannot read this prompt, or its page would be too large."""
     check_prompt(model, tokens)
     n_tokens, n_heads = len(tokens), model.config.n_layers * model.config.n_heads
     longest = MAX_PROMPT_TOKENS

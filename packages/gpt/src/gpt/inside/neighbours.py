@@ -18,7 +18,7 @@ from gpt.errors import BadInput
 
 
 class Neighbour(NamedTuple):
-    """A token and the cosine of its embedding with that of the token asked about."""
+    """Another token, and the cosine of its embedding with that of the given token."""
 
     token: int
     cosine: float

@@ -2,7 +2,7 @@ r"""Prompt pairs: two prompts of equal length whose answers differ because a few
 
 Whatever a model computes alike for both, such as grammar, cancels in a comparison of the two runs,
 and what is left is about the answer (Wang et al. 2023, "Interpretability in the Wild").
-`patching` moves numbers from one run into the other; for this, both need equal numbers of tokens.
+`patching` copies numbers from one run into the other, so the prompts need equal numbers of tokens.
 """
 
 from typing import NamedTuple
@@ -34,7 +34,7 @@ class PromptPair(NamedTuple):
 def prompt_pair(
     tokenizer: Tokenizer, clean: str, corrupted: str, answer: str, wrong_answer: str
 ) -> PromptPair:
-    """Encode two prompts and their answers; an answer begins with a space if a word follows one.
+    """Encode two prompts and their answers, which begin with a space where a new word begins.
 
     Raises:
         BadInput: the prompts are equal or have different numbers of tokens, or an answer is not

@@ -153,7 +153,7 @@ def positions_stage(model: GPT, n_tokens: int) -> Stage:
         case "alibi" | "t5":
             assert model.distance_bias is not None
             bias = model.distance_bias(None, n_tokens, n_tokens, like)[0].tril()  # H T T
-            sentence = "Every head adds to each score a number that depends on the distance alone."
+            sentence = "Every head adds to each score a number that depends only on the distance."
             return Stage(title, sentence, {"bias": bias})
         case "none":
             sentence = "The model gets no positions; only the causal mask tells it the order."

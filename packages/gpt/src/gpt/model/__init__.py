@@ -1,8 +1,8 @@
 """The model: start with `gpt`, then follow it down.
 
 `gpt`, `config`, `presets`; `embedding`, `positions`; `blocks`, `dropout`, `heads`, `attention`,
-`feed_forward`, `norms`; `loss`; then the variations `rotary`, `alibi`, `relative_bias`, and
-`cache` for generation.
+`feed_forward`, `norms`; `loss`; then the variations `rotary`, `alibi`, `relative_bias` and
+`label_smoothing`, and `cache` for generation.
 
 `masks`, `tiled_attention` and `linear_attention` make long texts cheaper; the model can do without.
 `checkpointing` trains in less memory, and `calculators` count parameters, operations and bytes.

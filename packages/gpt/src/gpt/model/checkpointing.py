@@ -2,9 +2,9 @@
 
 The backward pass of a block needs the activations of its forward pass. Chen et al. 2016, "Training
 Deep Nets with Sublinear Memory Cost", section 4, drop them, and run the forward pass of a segment a
-second time when its gradient is due. With a block as the segment, the memory of all activations
-becomes that of one block and one input per block, for a third more time: three forward passes'
-worth of work (the backward pass counts as two) become four.
+second time when its gradient is due. Here a segment is a block, so a step holds the activations of
+one block and the input of every block. The price is a third more time: a backward pass takes the
+work of two forward passes, and with a second forward pass the step takes four instead of three.
 
 The second forward pass must compute the same numbers: dropout replays its random numbers.
 """
@@ -60,7 +60,7 @@ def dropout_states(device: torch.device) -> list[Tensor]:
 
 
 def set_dropout_states(states: list[Tensor], device: torch.device) -> None:
-    """Set the generators to states from `dropout_states`."""
+    """Set the generators of dropout to these states, as returned by `dropout_states`."""
     torch.set_rng_state(states[0])
     if device.type == "cuda":
         torch.cuda.set_rng_state(states[1], device)

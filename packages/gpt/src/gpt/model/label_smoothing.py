@@ -1,4 +1,4 @@
-r"""Label smoothing: a cross-entropy whose target is not quite sure.
+r"""Label smoothing: a cross-entropy whose target gives every token some probability.
 
 q = (1 - epsilon) [k = target] + epsilon / V, loss = -sum_k q_k ln p_k    (Szegedy et al. 2016,
 section 7)

@@ -1,12 +1,12 @@
 r"""Sparse attention masks: each query attends to a few keys, chosen by their positions.
 
 Sliding windows (Beltagy et al. 2020, "Longformer", section 3.1), the strided pattern of the Sparse
-Transformer (Child et al. 2019, section 4.3), and whole blocks (section 5.4 there). All of them are
+Transformer (Child et al. 2019, section 4.3), and whole blocks (section 5.5 there). All of them are
 causal: True where a query may attend, the last query being at the last key. `mask[None, None]` is
 a mask of `GPT.forward` and of `attention`.
 
-A mask by itself saves nothing: the fused kernel still computes every score. What is saved is up to
-a kernel that skips the tiles of the matrix in which no score is kept.
+A mask by itself saves nothing, because the fused kernel still computes every score. To save time, a
+kernel must skip the tiles of the matrix in which no score is kept.
 """
 
 import torch
@@ -34,12 +34,12 @@ def sliding_window_mask(
 def strided_mask(
     n_queries: int, n_keys: int, stride: int, device: torch.device | None = None
 ) -> Bool[Tensor, "T S"]:
-    r"""Let query i see the last `stride` keys, and every key j at a multiple of the stride before.
+    r"""Let query i see the last `stride` keys, and before them every `stride`-th key.
 
     i - j < stride, or i - j divisible by the stride    (section 4.3, both patterns in one head)
 
-    With a stride near the root of the length, a query sees about twice the root, and two layers
-    connect every position with every earlier one.
+    With a stride near the square root of the length, a query sees about twice that number of keys,
+    and two layers connect every position with every earlier one.
 
     Raises:
         BadInput: the stride is below 1.

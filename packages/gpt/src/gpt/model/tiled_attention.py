@@ -67,7 +67,7 @@ def tiled_attention(
 
 
 class TiledAttention(torch.autograd.Function):
-    """Saves one number per query for the backward pass: the logarithm of its softmax's divisor."""
+    """Saves one number per query besides inputs and output: the log of its softmax's divisor."""
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, tile: int) -> Tensor:
@@ -91,7 +91,9 @@ class TiledAttention(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        r"""Compute the weights of each tile again, A = exp(scores - log_divisor), and their slopes.
+        r"""Compute the weights of each tile again, and from them the gradients    (algorithm 4).
+
+        A = exp(scores - log_divisor)
 
         dV = A^T dO,  dS = A (dO V^T - rowsum(dO O)),  dQ = dS K / sqrt(K),  dK = dS^T Q / sqrt(K)
         """
@@ -118,7 +120,7 @@ def tiles(length: int, tile: int) -> Iterator[slice]:
 
 
 def visible_tiles(q: Tensor, k: Tensor, rows: slice, tile: int) -> Iterator[slice]:
-    """Yield the tiles of keys without those that come after the last of these queries."""
+    """Yield the tiles of the keys up to the position of the last of these queries."""
     return tiles(k.shape[2] - q.shape[2] + rows.stop, tile)
 
 

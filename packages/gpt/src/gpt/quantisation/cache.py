@@ -1,9 +1,10 @@
 """A KV cache of 8 bits: one scale per token and head, for the key and for the value.
 
-The cache of a long text is larger than the weights. Each key and each value is quantised once, when
-it is stored, by the equation of `rounding`; the K numbers of a head are the group. Attention reads
-floats, which exist for one layer at a time. With 2 bits, Liu et al. 2024 ("KIVI") need a scale per
-channel for the keys, some channels of which are large in every token; 8 bits do not.
+With long texts or many rows, the cache is larger than the weights. Each key and each value is
+quantised once, when it is stored, by the equation of `rounding`; the K numbers of a head are the
+group. Attention reads floats, which exist for one layer at a time. With 2 bits, the keys need a
+scale per channel, because some channels are large in every token (Liu et al. 2024, "KIVI"); with 8
+bits they do not.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """A linear layer that stores integers, and a model whose blocks are built from such layers.
 
 Only the weights are quantised (weight-only quantisation): a product first turns them back into
-floats. It is the memory, and the time to read it, that this saves. Norms, biases and embeddings
+floats. This saves memory, and with `fast_linear` the time to read it. Norms, biases and embeddings
 keep their format, as does the head, whose errors would enter the logits directly.
 """
 

@@ -23,7 +23,7 @@ class FieldDescription(NamedTuple):
 
 
 def describe_fields(config_class: type) -> list[FieldDescription]:
-    """Return the fields that a config class defines itself, in their order.
+    """Return the documented fields that a config class defines itself, in their order.
 
     Raises:
         BadInput: the class is not a dataclass.

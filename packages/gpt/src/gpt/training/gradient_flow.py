@@ -2,9 +2,10 @@ r"""Gradient norms at each depth of a fresh model, and what they depend on.
 
 A pre-norm block computes x + f(norm(x)), so its Jacobian is the identity plus a term: the gradient
 reaches every depth, whatever f does (He et al. 2016, "Identity Mappings", eq. 5). Without the
-addition it is a product of Jacobians. Norms keep the size of that product, since a layer after a
-norm passes on the same gradient whatever the scale of its input; without either it vanishes.
-Post-norm also adds, but multiplies the sum by the Jacobian of a norm (Xiong et al. 2020).
+addition, the gradient passes through a product of Jacobians. Norms keep the size of that product:
+where small weights have made x small, the next norm divides by its scale, and so the gradient grows
+by the same factor. Without additions and norms the gradient vanishes. Post-norm also adds, but
+multiplies the sum by the Jacobian of a norm (Xiong et al. 2020).
 
 To change one factor at a time, each function below changes one thing of a model that `GPT` has
 built; the weights that it drew stay the same.
@@ -92,9 +93,9 @@ class GradientFlow(NamedTuple):
     """Norms of the gradient of the mean loss, by depth."""
 
     stream: list[float]
-    """Of the residual stream: before each block, and after the last one."""
+    """Gradient norm of the residual stream: before each block, and after the last one."""
     weights: list[float]
-    """Of all weights of each block."""
+    """Gradient norm of all weights of each block together."""
 
 
 def measure_gradient_flow(model: GPT, batch: Batch) -> GradientFlow:

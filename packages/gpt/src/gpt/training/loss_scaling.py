@@ -32,7 +32,11 @@ class LossScale:
     """Steps without overflow since S has changed."""
 
     def __post_init__(self) -> None:
-        """Refuse a factor or an interval that is not positive."""
+        """Check the numbers.
+
+        Raises:
+            BadInput: the factor or the interval is not positive.
+        """
         if not 0 < self.value < float("inf"):
             raise BadInput(f"the loss scale must be a positive number, got {self.value}")
         if self.growth_interval < 1:
@@ -66,6 +70,9 @@ def scaled_step(
 
 
 def underflow_share(gradient: Float[Tensor, "*B"], scale: float = 1.0) -> float:
-    """Return the fraction of the non-zero numbers that become 0 in fp16, once scaled."""
+    """Return the fraction of the non-zero numbers that become 0 in fp16, once scaled.
+
+    It is NaN if all numbers are 0.
+    """
     numbers = gradient[gradient != 0].float()
     return ((numbers * scale).half() == 0).float().mean().item()
