@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Int, Integer
 from torch import Tensor
 
@@ -91,7 +92,9 @@ def held_out_windows(tokens: Integer[np.ndarray, " N"], n: int) -> Int[Tensor, "
     return torch.from_numpy(tokens[: n * length].astype(np.int64)).view(n, length)
 
 
-def property_labels(tokenizer: Tokenizer, windows: Int[Tensor, "B T"]) -> Int[Tensor, "P B U"]:
+def property_labels(
+    tokenizer: Tokenizer, windows: Int[Tensor, "B T"]
+) -> Int[Tensor, "properties B U"]:
     """Label every position but the last of a window, from what the window holds until there."""
     rows: list[list[list[int]]] = []
     for window in windows.tolist():
@@ -106,7 +109,7 @@ def property_labels(tokenizer: Tokenizer, windows: Int[Tensor, "B T"]) -> Int[Te
                 before = character
             labels.append([int(depth > 0), int(quoted), int(following.startswith(" "))])
         rows.append(labels)
-    return torch.tensor(rows).permute(2, 0, 1)
+    return rearrange(torch.tensor(rows), "B U properties -> properties B U")
 
 
 def measure(config: Config, device: torch.device) -> dict[str, Any]:

@@ -75,9 +75,8 @@ def beam_search(
         rows, tokens = best.indices // totals.shape[1], best.indices % totals.shape[1]
         candidates = torch.cat([texts[rows], tokens[:, None]], dim=1)
         ends = (tokens == end_token) | (length == max_new_tokens)
-        for text, logprob in zip(
-            candidates[:n_beams][ends[:n_beams]], best.values[:n_beams][ends[:n_beams]], strict=True
-        ):
+        (ended,) = torch.where(ends[:n_beams])
+        for text, logprob in zip(candidates[ended], best.values[ended], strict=True):
             score = logprob.item() / length_penalty(length)
             finished.append(Hypothesis(text.tolist(), logprob.item(), score))
         finished = sorted(finished, key=lambda each: -each.score)[:n_beams]

@@ -23,11 +23,10 @@ def recall_probabilities(
     values: Int[Tensor, "B S"],
 ) -> Float[Tensor, "B S K"]:
     """Look up every key among all keys of its row; the result is a probability for each value."""
-    vectors, width = table[keys][:, None], table.shape[1]
+    vectors = table[keys][:, None]  # B 1 S K: one head
+    one_hot = F.one_hot(values, table.shape[1])[:, None].to(table.dtype)
     everything = torch.ones(1, 1, keys.shape[1], keys.shape[1], dtype=torch.bool)
-    return rule(vectors, vectors, F.one_hot(values, width)[:, None].to(table.dtype), everything)[
-        :, 0
-    ]
+    return rule(vectors, vectors, one_hot, everything)[:, 0]
 
 
 def draw_recall_pairs(

@@ -79,6 +79,13 @@ def record_activations(
     return recorded
 
 
+def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "N B T D"]:
+    """Return the residual stream before every block and after the last: N = L + 1."""
+    points = [Point("residual", layer) for layer in range(len(model.blocks) + 1)]
+    activations = record_activations(model, tokens, points)
+    return torch.stack([activations[point] for point in points])
+
+
 def add_hook(model: GPT, point: Point, edit: Edit) -> RemovableHandle:
     """Attach an edit to the layer that reads the point, or that computes it."""
     n_layers = len(model.blocks)

@@ -47,9 +47,8 @@ def duplicate_token_pattern(tokens: Int[Tensor, " T"]) -> Bool[Tensor, "T T"]:
 
 def induction_pattern(tokens: Int[Tensor, " T"]) -> Bool[Tensor, "T T"]:
     """Let each query attend to the tokens that came after earlier positions of its token."""
-    pattern = duplicate_token_pattern(tokens).roll(1, dims=1)
-    pattern[:, 0] = False  # no token comes before the first
-    return pattern
+    # no query is after the last position, so the column that moves to the front is empty
+    return duplicate_token_pattern(tokens).roll(1, dims=1)
 
 
 PATTERNS: dict[str, Callable[[Int[Tensor, " T"]], Bool[Tensor, "T T"]]] = {

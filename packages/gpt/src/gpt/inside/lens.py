@@ -11,13 +11,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from gpt.inside.activations import Point, record_activations
+from gpt.inside.activations import residual_streams
 from gpt.model.gpt import GPT
 
 
 @torch.no_grad()
 def logit_lens(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "N B T V"]:
     """Return the logits after 0, 1, ..., L blocks: N = L + 1 predictions for each position."""
-    points = [Point("residual", layer) for layer in range(len(model.blocks) + 1)]
-    residuals = record_activations(model, tokens, points)
-    return torch.stack([model.logits(model.final_norm(residuals[point])) for point in points])
+    layers = residual_streams(model, tokens)
+    return torch.stack([model.logits(model.final_norm(x)) for x in layers])

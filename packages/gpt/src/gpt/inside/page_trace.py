@@ -70,8 +70,8 @@ def matrix_of(name: str, value: Tensor, trace: Trace) -> LabelledTable:
     if name == "residuals":  # T L D
         blocks = [f"after {number}" for number in range(1, value.shape[1] + 1)]
         return LabelledTable(value[-1], blocks, positions, ["the last position"])
-    heads = value.flatten(0, -3)  # H T K or H T S; a bias may have an axis of the batch too
-    return LabelledTable(heads[0], positions, positions, [f"head 0 of {len(heads)}"])
+    # H T K or H T S
+    return LabelledTable(value[0], positions, positions, [f"head 0 of {len(value)}"])
 
 
 def fit_columns(name: str, table: LabelledTable, likeliest: dict[int, str]) -> LabelledTable:

@@ -25,7 +25,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.inside.activations import Point, record_activations
+from gpt.inside.activations import residual_streams
 from gpt.model.gpt import GPT
 
 
@@ -110,22 +110,18 @@ def probe_layers(
         )
     n_classes = int(labels.max()) + 1
     control = control_labels(tokens, labels, model.config.vocab_size, generator)
-    points = [Point("residual", layer) for layer in range(len(model.blocks) + 1)]
-    activations = record_activations(model, tokens, points)
+    layers = residual_streams(model, tokens)
 
-    def held_out_accuracy(point: Point, wanted: Int[Tensor, "B T"]) -> float:
+    def held_out_accuracy(x: Float[Tensor, "B T D"], wanted: Int[Tensor, "B T"]) -> float:
         fitted, scored = (
-            (rearrange(x, "B T D -> (B T) D"), rearrange(y, "B T -> (B T)"))
-            for x, y in (
-                (activations[point][:n_train], wanted[:n_train]),
-                (activations[point][n_train:], wanted[n_train:]),
-            )
+            (rearrange(x[texts], "B T D -> (B T) D"), rearrange(wanted[texts], "B T -> (B T)"))
+            for texts in (slice(None, n_train), slice(n_train, None))
         )
         return fit_probe(*fitted, n_classes, ridge).accuracy(*scored)
 
     majority = labels[:n_train].flatten().mode().values
     return ProbeScores(
-        accuracy=[held_out_accuracy(point, labels) for point in points],
-        control=[held_out_accuracy(point, control) for point in points],
+        accuracy=[held_out_accuracy(x, labels) for x in layers],
+        control=[held_out_accuracy(x, control) for x in layers],
         majority=float((labels[n_train:] == majority).double().mean()),
     )

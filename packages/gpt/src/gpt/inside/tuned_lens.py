@@ -26,7 +26,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from gpt.errors import BadInput
-from gpt.inside.activations import Point, record_activations
+from gpt.inside.activations import residual_streams
 from gpt.model.gpt import GPT
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import LossSum
@@ -37,12 +37,9 @@ class TunedLens(nn.Module):
 
     def __init__(self, model: GPT) -> None:
         super().__init__()
-        weight, (n_layers, d_model) = (
-            model.embedding.weight,
-            (len(model.blocks), model.config.d_model),
-        )
-        self.weight = nn.Parameter(weight.new_zeros(n_layers, d_model, d_model))
-        self.bias = nn.Parameter(weight.new_zeros(n_layers, d_model))
+        n_layers, d_model, like = len(model.blocks), model.config.d_model, model.embedding.weight
+        self.weight = nn.Parameter(like.new_zeros(n_layers, d_model, d_model))
+        self.bias = nn.Parameter(like.new_zeros(n_layers, d_model))
 
     def forward(self, x: Float[Tensor, "L B T D"]) -> Float[Tensor, "L B T D"]:
         """Compute x_l + A_l x_l + b_l in every layer."""
@@ -81,10 +78,3 @@ def divergence_from_final(logits: Float[Tensor, "N B T V"]) -> Float[Tensor, " N
     logprobs = logits.log_softmax(dim=-1)
     final = logprobs[-1]
     return (final.exp() * (final - logprobs)).sum(dim=-1).mean(dim=(1, 2))
-
-
-def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "N B T D"]:
-    """Return the residual stream before every block and after the last."""
-    points = [Point("residual", layer) for layer in range(len(model.blocks) + 1)]
-    activations = record_activations(model, tokens, points)
-    return torch.stack([activations[point] for point in points])

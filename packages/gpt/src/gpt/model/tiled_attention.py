@@ -100,13 +100,13 @@ class TiledAttention(torch.autograd.Function):
         q, k, v, output, log_divisor = ctx.saved_tensors
         q_grad, k_grad, v_grad = (torch.zeros_like(each) for each in (q, k, v))
         output_grad, scale = upstream[0], 1 / math.sqrt(q.shape[-1])
-        mean_slope = (output_grad * output).sum(dim=-1, keepdim=True)
+        row_sums = (output_grad * output).sum(dim=-1, keepdim=True)
         for rows in tiles(q.shape[2], ctx.tile):
-            slope = output_grad[:, :, rows]
+            rows_grad = output_grad[:, :, rows]
             for columns in visible_tiles(q, k, rows, ctx.tile):
                 weights = (tile_scores(q, k, rows, columns) - log_divisor[:, :, rows]).exp()
-                v_grad[:, :, columns] += weights.mT @ slope
-                scores_grad = slope @ v[:, :, columns].mT - mean_slope[:, :, rows]
+                v_grad[:, :, columns] += weights.mT @ rows_grad
+                scores_grad = rows_grad @ v[:, :, columns].mT - row_sums[:, :, rows]
                 scores_grad *= weights * scale
                 q_grad[:, :, rows] += scores_grad @ k[:, :, columns]
                 k_grad[:, :, columns] += scores_grad.mT @ q[:, :, rows]

@@ -106,9 +106,8 @@ def find_overfitting(
     if not validations:
         return None
     (best_step, best), (_, last) = min(validations, key=lambda each: each[1]), validations[-1]
-    until, since = [], []
-    for record in records:
-        (until if record["step"] <= best_step else since).append(record["loss"])
+    until = [record["loss"] for record in records if record["step"] <= best_step]
+    since = [record["loss"] for record in records if record["step"] > best_step]
     if last <= (1 + LEAST_CHANGE) * best or fmean(since) >= fmean(until):
         return None
     return Diagnosis(

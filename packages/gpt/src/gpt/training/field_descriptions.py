@@ -6,6 +6,7 @@ A reference that is made from the fields cannot go stale. `--help` shows the sam
 import ast
 import dataclasses
 import inspect
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gpt.errors import BadInput
@@ -34,7 +35,7 @@ def describe_fields(config_class: type) -> list[FieldDescription]:
     assert isinstance(definition, ast.ClassDef)
     texts = {
         field.target.id: " ".join(str(text.value.value).split())
-        for field, text in zip(definition.body, definition.body[1:], strict=False)
+        for field, text in pairwise(definition.body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(text, ast.Expr)
