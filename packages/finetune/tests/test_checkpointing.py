@@ -18,6 +18,7 @@ SHAPE = GPTConfig(20, 16, n_layers=3, n_heads=2, d_model=16, d_ff=32, dropout=0.
 LLAMA = GPTConfig(
     20, 16, 2, 4, 16, 24, n_kv_heads=2, norm_kind="rms", feed_forward="swiglu", ff_bias=False
 )
+T5_BIAS = GPTConfig(20, 16, 2, n_heads=2, d_model=16, d_ff=24, positions="t5")
 ROWS = pad_examples(
     [prompt_answer_example([1, 2, 3], [4, 5, 6]), prompt_answer_example([6], [7, 8, 9, 10])]
 )
@@ -50,7 +51,7 @@ def loss_and_gradients(model, change, rows=ROWS):
 
 
 @pytest.mark.parametrize("other", [plain, torchs])
-@pytest.mark.parametrize("shape", [SHAPE, LLAMA])
+@pytest.mark.parametrize("shape", [SHAPE, LLAMA, T5_BIAS])
 def test_loss_and_gradients_are_the_same_to_the_bit(shape, other):
     first = loss_and_gradients(policy(shape), ours)
     second = loss_and_gradients(policy(shape), other)

@@ -21,7 +21,7 @@ from gpt.model.presets import PRESETS
 
 PLAIN = GPTConfig(vocab_size=50, context=16, n_layers=2, n_heads=4, d_model=16, d_ff=24)
 CHANGES = [
-    *({"positions": kind} for kind in ("learned", "sinusoidal", "alibi", "none")),
+    *({"positions": kind} for kind in ("learned", "sinusoidal", "alibi", "t5", "none")),
     *({"n_kv_heads": n} for n in (1, 2)),
     {"head_width": 6},
     *({"feed_forward": kind} for kind in ("swiglu", "geglu", "reglu", "relu2")),

@@ -19,7 +19,7 @@ def gradients(model, tokens):
     return loss, next_random, torch.autograd.grad(loss, list(model.parameters()))
 
 
-@pytest.mark.parametrize("positions", ["rotary", "alibi"])
+@pytest.mark.parametrize("positions", ["rotary", "alibi", "t5"])
 @pytest.mark.parametrize("dropout", [0.0, 0.2])
 @pytest.mark.parametrize("norm", ["pre", "post"])
 def test_gradients_are_those_of_the_plain_model_to_the_last_bit(positions, dropout, norm):

@@ -23,6 +23,8 @@ from gpt.inside.inspection import (
 from gpt.inside.lens import logit_lens
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.text.byte_pair_tokenizer import BytePairTokenizer
+from gpt.text.tokenizer_export import to_pretrained_tokenizer
 from gpt.text.tokenizers import CharacterTokenizer
 
 PROMPT = "the cat sat"
@@ -155,6 +157,16 @@ def test_a_prompt_that_cannot_be_shown_is_refused(model, monkeypatch):
     monkeypatch.setattr(inspections, "MAX_PROMPT_TOKENS", 10)
     with pytest.raises(BadInput, match="has 11 tokens; a page shows at most 10 for a model of 12"):
         inspect_prompt(model, TOKENIZER, PROMPT)
+
+
+def test_the_whole_page_is_about_the_same_tokens_also_with_a_begin_token(monkeypatch):
+    monkeypatch.setattr(inspections, "N_CONTINUATION_TOKENS", 1)
+    tokenizer = to_pretrained_tokenizer(BytePairTokenizer.train(["the cat sat\n" * 4], 270))
+    tokenizer.prefix = [tokenizer.end_of_text]
+    config = GPTConfig(tokenizer.vocab_size, 16, n_layers=1, n_heads=2, d_model=16, d_ff=32)
+    found = inspect_prompt(GPT(config).eval(), tokenizer, "the cat")
+    assert found.tokens == [tokenizer.end_of_text, *tokenizer.encode("the cat")]
+    assert found.trace.stages[1].values["ids"].tolist() == found.tokens
 
 
 def test_damaged_weights_are_refused():

@@ -171,3 +171,6 @@ def test_rows_of_odd_length_and_a_second_quantisation_are_refused():
         quantise_weights(torch.ones(2, 5), 4)
     with pytest.raises(BadInput, match="quantised already"):
         quantise_model(quantise_model(GPT(SHAPE), 8), 4)
+    fast = use_fast_products(quantise_model(GPT(SHAPE), 4, group=32))
+    with pytest.raises(BadInput, match="quantised already"):
+        quantise_model(fast, 4)

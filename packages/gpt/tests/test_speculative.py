@@ -42,6 +42,11 @@ def test_a_rejected_token_is_replaced_by_what_the_draft_lacks():
     torch.testing.assert_close(kept + (1 - kept.sum()) * residual_distribution(p, q), p)
 
 
+def test_a_draft_that_lacks_nothing_is_replaced_by_the_model():
+    p = torch.tensor([0.5, 0.3, 0.2])
+    assert torch.equal(residual_distribution(p, p + 1e-7), p)
+
+
 def test_all_outcomes_together_have_the_distribution_of_the_model():
     """Enumerate every draft of two tokens, every rejection and every replacement."""
     n = 3

@@ -90,6 +90,11 @@ def test_a_split_without_pairs_is_refused(sizes):
         draw_pairs(draw_translation, *sizes, seed=0)
 
 
+def test_more_pairs_than_there_are_sources_are_refused():
+    with pytest.raises(BadInput, match="300 draws gave 1 different sources, not 3"):
+        draw_pairs(lambda generator: ("cat sees dog", "mira veka tolo"), 2, 1, seed=0)
+
+
 def test_an_unknown_word_is_refused():
     with pytest.raises(BadInput, match="the word 'unicorn' is not among"):
         encode_pairs(task_tokenizer(), [("cat sees unicorn", "")])

@@ -33,21 +33,24 @@ def checkpoint_blocks(model: GPT) -> None:
 
 
 def run_checkpointed(
-    block: nn.Module, forward: Any, x: Float[Tensor, "B T D"], *constants: Any
+    block: nn.Module, forward: Any, x: Float[Tensor, "B T D"], *others: Any
 ) -> Float[Tensor, "B T D"]:
-    """Run a block on x; `constants` are masks and other inputs without gradients."""
+    """Run a block on x; `others` are masks and further inputs."""
     if not torch.is_grad_enabled():
-        return forward(x, *constants)
-    parameters = [parameter for parameter in block.parameters() if parameter.requires_grad]
-    y: Any = Recompute.apply(forward, ForwardContext(block, x.device), constants, x, *parameters)
+        return forward(x, *others)
+    # a mask is learned if it holds the bias of T5
+    learned = [each for each in others if isinstance(each, Tensor) and each.requires_grad]
+    learned += [parameter for parameter in block.parameters() if parameter.requires_grad]
+    y: Any = Recompute.apply(forward, ForwardContext(block, x.device), others, x, *learned)
     return y
 
 
 class Recompute(torch.autograd.Function):
     """A function that runs its forward pass again at the start of its backward pass.
 
-    Parameters are inputs like x. So autograd gets their gradients even where x has none, as in the
-    first block of a model in which only adapters are trained. First derivatives only.
+    Parameters and learned masks are inputs like x. So autograd gets their gradients even where x
+    has none, as in the first block of a model in which only adapters are trained. First
+    derivatives only.
     """
 
     @staticmethod
@@ -55,25 +58,25 @@ class Recompute(torch.autograd.Function):
         ctx: Any,
         function: Any,
         context: Any,
-        constants: tuple[Any, ...],
+        others: tuple[Any, ...],
         x: Float[Tensor, "B T D"],
-        *parameters: Tensor,
+        *learned: Tensor,
     ) -> Float[Tensor, "B T D"]:
         """Compute f(x) and save nothing but x."""
-        ctx.function, ctx.context, ctx.constants = function, context, constants
-        ctx.save_for_backward(x, *parameters)
+        ctx.function, ctx.context, ctx.others = function, context, others
+        ctx.save_for_backward(x, *learned)
         with torch.enable_grad():
-            return function(x.detach().requires_grad_(x.requires_grad), *constants).detach()
+            return function(x.detach().requires_grad_(x.requires_grad), *others).detach()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *upstream: Float[Tensor, "B T D"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Run f(x) again and return the gradients."""
-        x, *parameters = ctx.saved_tensors
+        x, *learned = ctx.saved_tensors
         x = x.detach().requires_grad_(ctx.needs_input_grad[3])
         with ctx.context.restore(), torch.enable_grad():
-            y = ctx.function(x, *ctx.constants)
-        inputs = [x, *parameters] if x.requires_grad else parameters
+            y = ctx.function(x, *ctx.others)
+        inputs = [x, *learned] if x.requires_grad else learned
         found = torch.autograd.grad(y, inputs, upstream, allow_unused=True)
         return None, None, None, *(found if x.requires_grad else (None, *found))
 

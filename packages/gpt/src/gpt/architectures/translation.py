@@ -159,19 +159,23 @@ class HeldOutSplit(NamedTuple):
 def draw_pairs(
     draw: Callable[[torch.Generator], WordPair], n_train: int, n_test: int, seed: int
 ) -> HeldOutSplit:
-    """Draw pairs with different sources, of which there must be enough.
+    """Draw pairs with different sources.
 
     The test pairs are drawn first, so they don't depend on `n_train`.
 
     Raises:
-        BadInput: there is nothing to train on or nothing to test on.
+        BadInput: there is nothing to train on or nothing to test on, or there are too few sources.
     """
     if n_train < 1 or n_test < 1:
         raise BadInput(f"needs pairs to train and to test on, got {n_train} and {n_test}")
     generator, pairs = torch.Generator().manual_seed(seed), dict[str, str]()
-    while len(pairs) < n_train + n_test:
+    n_pairs, n_draws = n_train + n_test, 0
+    while len(pairs) < n_pairs:
+        if n_draws == 100 * n_pairs:
+            raise BadInput(f"{n_draws} draws gave {len(pairs)} different sources, not {n_pairs}")
         source, target = draw(generator)
         pairs[source] = target
+        n_draws += 1
     found = list(pairs.items())
     return HeldOutSplit(found[n_test:], found[:n_test])
 

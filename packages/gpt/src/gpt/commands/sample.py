@@ -17,7 +17,7 @@ from gpt.pretrained.generation import SamplingDefaults, sampling_defaults
 from gpt.pretrained.loading import find_model_folder, load_pretrained
 from gpt.runs.folder import RunFolder
 from gpt.text.pretrained_tokenizer import PretrainedTokenizer
-from gpt.text.tokenizers import Tokenizer, end_tokens
+from gpt.text.tokenizers import Tokenizer, encode_with_prefix, end_tokens
 
 MODEL_DEFAULT = "default: the model's own, else"
 TEMPERATURE_DEFAULT = f"({MODEL_DEFAULT} 0.8, or 0 with --chat)"
@@ -105,8 +105,7 @@ def run(config: SampleConfig) -> int:
 def encode_prompt(config: SampleConfig, tokenizer: Tokenizer) -> list[int]:
     """Return the tokens of the prompt, or of the chat in the model's template."""
     if config.chat is None:
-        begin = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
-        return [*begin, *tokenizer.encode(config.prompt)] or [tokenizer.end_of_text]
+        return encode_with_prefix(tokenizer, config.prompt) or [tokenizer.end_of_text]
     if not isinstance(tokenizer, PretrainedTokenizer) or tokenizer.chat_template is None:
         raise BadInput(
             "this model has no chat template; give it a --prompt, or use a chat model "

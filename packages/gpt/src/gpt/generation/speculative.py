@@ -47,7 +47,8 @@ def residual_distribution(p: Float[Tensor, " V"], q: Float[Tensor, " V"]) -> Flo
     It makes up for the tokens to which the draft gives too little probability.
     """
     missing = (p - q).clamp(min=0)
-    return missing / missing.sum()
+    total = missing.sum()
+    return missing / total if total > 0 else p  # p and q can differ by rounding only
 
 
 def accept_draft(

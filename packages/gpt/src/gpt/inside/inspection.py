@@ -23,8 +23,7 @@ from gpt.inside.head_types import PATTERNS, pattern_scores
 from gpt.inside.lens import logit_lens
 from gpt.inside.trace import Trace, trace_text
 from gpt.model.gpt import GPT
-from gpt.text.pretrained_tokenizer import PretrainedTokenizer
-from gpt.text.tokenizers import Tokenizer, end_tokens
+from gpt.text.tokenizers import Tokenizer, encode_with_prefix, end_tokens
 
 MAX_PROMPT_TOKENS = 64
 """Longest prompt of a page: attention maps grow with its square."""
@@ -120,8 +119,7 @@ def inspect_prompt(model: GPT, tokenizer: Tokenizer, prompt: str) -> Inspection:
     """
     if not prompt:
         raise BadInput('there is no prompt; give a text to inspect, such as --prompt "The list"')
-    prefix = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
-    tokens = [*prefix, *tokenizer.encode(prompt)]
+    tokens = encode_with_prefix(tokenizer, prompt)
     check_inspectable(model, tokens)
     row = torch.tensor([tokens], device=next(model.parameters()).device)
     logits = logit_lens(model, row)[:, 0].float()  # N T V

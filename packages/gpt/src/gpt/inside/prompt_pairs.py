@@ -12,7 +12,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from gpt.errors import BadInput
-from gpt.text.tokenizers import Tokenizer
+from gpt.text.tokenizers import Tokenizer, encode_with_prefix
 
 
 class PromptPair(NamedTuple):
@@ -40,7 +40,7 @@ def prompt_pair(
         BadInput: the prompts are equal or have different numbers of tokens, or an answer is not
             one token.
     """
-    rows = [tokenizer.encode(text) for text in (clean, corrupted)]
+    rows = [encode_with_prefix(tokenizer, text) for text in (clean, corrupted)]
     if len(rows[0]) != len(rows[1]):
         raise BadInput(
             f"the prompts need equal numbers of tokens, but {clean!r} has {len(rows[0])} and "

@@ -14,7 +14,7 @@ from gpt.inside.activations import Point, record_activations
 from gpt.inside.attention_maps import recording_kernel_inputs, weights_of_kernel
 from gpt.model.gpt import GPT
 from gpt.model.rotary import rotary_angles
-from gpt.text.tokenizers import Tokenizer, decode
+from gpt.text.tokenizers import Tokenizer, decode, encode_with_prefix
 
 
 class Stage(NamedTuple):
@@ -56,8 +56,8 @@ def trace_text(model: GPT, tokenizer: Tokenizer, text: str, layer: int = 0) -> T
     """
     if not 0 <= layer < len(model.blocks):
         raise BadInput(f"layer must lie between 0 and {len(model.blocks) - 1}, got {layer}")
-    ids = tokenizer.encode(text)
-    if not ids:
+    ids = encode_with_prefix(tokenizer, text)
+    if not text:
         raise BadInput("an empty text has no tokens to trace")
     tokens = torch.tensor([ids], device=model.embedding.weight.device)
     with recording_kernel_inputs(model) as kernels:

@@ -51,7 +51,9 @@ def count_parameters_by_place(config: GPTConfig) -> ParameterCount:
     table = config.vocab_size * d_model
     return ParameterCount(
         embedding=table,
-        positions=config.context * d_model if config.positions == "learned" else 0,
+        positions={"learned": config.context * d_model, "t5": 32 * config.n_heads}.get(
+            config.positions, 0
+        ),
         attention=n_layers * attention,
         feed_forward=n_layers * mlp,
         norms=(2 * n_layers + (config.norm == "pre")) * norm,

@@ -57,13 +57,12 @@ def quantise_model(model: GPT, bits: int, group: int | None = None) -> GPT:
         (parent, name, child)
         for parent in model.blocks.modules()
         for name, child in parent.named_children()
+        if isinstance(child, nn.Linear)
     ]
-    if any(isinstance(child, QuantisedLinear) for _, _, child in layers):
+    if not layers:
         raise BadInput("this model is quantised already; load it again to quantise it differently")
     quantised = [
-        (parent, name, QuantisedLinear(child, bits, group))
-        for parent, name, child in layers
-        if isinstance(child, nn.Linear)
+        (parent, name, QuantisedLinear(child, bits, group)) for parent, name, child in layers
     ]
     for parent, name, layer in quantised:  # only after all layers have passed the checks
         setattr(parent, name, layer)

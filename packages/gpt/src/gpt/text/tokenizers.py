@@ -48,6 +48,12 @@ def decode(tokenizer: Tokenizer, tokens: list[int]) -> str:
     return tokenizer.decode_bytes(tokens).decode("utf-8", errors="replace")
 
 
+def encode_with_prefix(tokenizer: Tokenizer, text: str) -> list[int]:
+    """Return the tokens of a text, after those that a published model expects before any text."""
+    prefix = tokenizer.prefix if isinstance(tokenizer, PretrainedTokenizer) else []
+    return [*prefix, *tokenizer.encode(text)]
+
+
 def end_tokens(tokenizer: Tokenizer) -> frozenset[int]:
     """Return the ids at which generation stops; published models often have several."""
     named = tokenizer.end_ids if isinstance(tokenizer, PretrainedTokenizer) else []
