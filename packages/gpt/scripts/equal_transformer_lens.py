@@ -52,11 +52,12 @@ from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: TID251
 
 from gpt.comparison.inside_numbers import (
     COMPARED_MODELS,
+    COMPARED_PAIR,
     COMPARED_TOKENS,
-    CORRUPTED_TOKENS,
     formula_model,
     inside_numbers,
 )
+from gpt.inside.prompt_pairs import logit_difference
 from gpt.model.gpt import GPT
 from gpt.pretrained.export import write_pretrained
 from gpt.program import Script
@@ -122,12 +123,16 @@ def numbers_of_transformer_lens(model: GPT) -> dict[str, Tensor]:
         scores = detect_head(bridge, text, f"{kind.replace(' ', '_')}_head")
         numbers[f"head scores: {kind}"] = scores
 
-    corrupted = torch.tensor([CORRUPTED_TOKENS])
-    for name, patch in {
-        "patching: residual": get_act_patch_resid_pre,
-        "patching: heads": get_act_patch_attn_head_out_all_pos,
-    }.items():
-        numbers[name] = patch(bridge, corrupted, cache, lambda logits: logits[0, -1, 3])
+    corrupted = COMPARED_PAIR.corrupted[None]
+    unpatched = logit_difference(bridge(corrupted)[0, -1], COMPARED_PAIR)
+
+    def restored(logits: Tensor) -> Tensor:
+        return logit_difference(logits[0, -1], COMPARED_PAIR) - unpatched
+
+    numbers["patching: residual"] = get_act_patch_resid_pre(bridge, corrupted, cache, restored)
+    numbers["patching: heads"] = get_act_patch_attn_head_out_all_pos(
+        bridge, corrupted, cache, restored
+    )
     return numbers
 
 

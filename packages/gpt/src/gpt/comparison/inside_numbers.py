@@ -12,14 +12,14 @@ divides by all queries, where we divide by those that have a key in the pattern.
 from dataclasses import replace
 
 import torch
-from jaxtyping import Int
 from torch import Tensor
 
-from gpt.inside.activations import Edit, Point, edited, record_activations
 from gpt.inside.attention_maps import attention_maps
 from gpt.inside.attribution import logit_attribution
 from gpt.inside.head_types import PATTERNS, pattern_scores
 from gpt.inside.lens import logit_lens
+from gpt.inside.patching import effects_by_head, effects_by_position, record_runs
+from gpt.inside.prompt_pairs import PromptPair
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
 
@@ -38,8 +38,10 @@ COMPARED_MODELS = {
 }
 COMPARED_TOKENS = [11, 3, 4, 5, 7, 3, 4, 5, 7]
 """Token 11 ends a text, and TransformerLens begins every text with it; the rest repeats."""
-CORRUPTED_TOKENS = [11, 3, 9, 5, 7, 3, 4, 5, 7]
-"""The other text of activation patching: one token is another."""
+COMPARED_PAIR = PromptPair(
+    torch.tensor(COMPARED_TOKENS), torch.tensor([11, 3, 9, 5, 7, 3, 4, 5, 7]), 8, 1
+)
+"""The prompts of activation patching, which differ in one token; the answers are 8 and 1."""
 
 
 def formula_model(config: GPTConfig) -> GPT:
@@ -54,7 +56,7 @@ def formula_model(config: GPTConfig) -> GPT:
 
 def inside_numbers(model: GPT) -> dict[str, Tensor]:
     """Compute everything that is compared, by name."""
-    tokens, corrupted = torch.tensor([COMPARED_TOKENS]), torch.tensor([CORRUPTED_TOKENS])
+    tokens = torch.tensor([COMPARED_TOKENS])
     parts = logit_attribution(model, tokens, tokens.roll(-1, dims=1))
     numbers = {
         "logit lens": logit_lens(model, tokens)[:, 0],
@@ -69,43 +71,10 @@ def inside_numbers(model: GPT) -> dict[str, Tensor]:
         pattern = PATTERNS[kind](tokens[0])
         share_with_key = pattern.any(dim=1).double().mean()
         numbers[f"head scores: {kind}"] = pattern_scores(maps, pattern[None]) * share_with_key
-    clean = record_activations(model, tokens)
-    numbers["patching: residual"] = torch.tensor(
-        [
-            [
-                patched_logit(model, corrupted, clean, Point("residual", layer), (slice(None), t))
-                for t in range(tokens.shape[1])
-            ]
-            for layer in range(model.config.n_layers)
-        ]
-    )
-    every = slice(None)
-    numbers["patching: heads"] = torch.tensor(
-        [
-            [
-                patched_logit(model, corrupted, clean, Point("heads", layer), (every, every, head))
-                for head in range(model.config.n_heads)
-            ]
-            for layer in range(model.config.n_layers)
-        ]
-    )
+    # effects times the gap are in logits: dividing by a small gap would magnify rounding
+    clean, corrupted = record_runs(model, COMPARED_PAIR)
+    gap = clean.difference - corrupted.difference
+    restored = effects_by_position(model, COMPARED_PAIR) * gap
+    numbers["patching: residual"] = restored[:-1]  # TransformerLens ends before the last block
+    numbers["patching: heads"] = effects_by_head(model, COMPARED_PAIR) * gap
     return numbers
-
-
-def patched_logit(
-    model: GPT,
-    tokens: Int[Tensor, "1 T"],
-    clean: dict[Point, Tensor],
-    point: Point,
-    index: tuple[slice | int, ...],
-) -> float:
-    """Return the last position's logit of token 3 with the clean numbers at one place."""
-
-    def patch(activation: Tensor) -> Tensor:
-        activation = activation.clone()
-        activation[index] = clean[point][index]
-        return activation
-
-    edits: dict[Point, Edit] = {point: patch}
-    with torch.no_grad(), edited(model, edits):
-        return float(model(tokens)[0, -1, 3])
