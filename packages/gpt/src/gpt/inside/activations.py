@@ -86,6 +86,17 @@ def residual_streams(model: GPT, tokens: Int[Tensor, "B T"]) -> Float[Tensor, "N
     return torch.stack([activations[point] for point in points])
 
 
+def hidden_from_block(model: GPT, x: Float[Tensor, "B T D"], layer: int) -> Float[Tensor, "B T D"]:
+    """Return the final hidden states, from the residual stream that block `layer` reads."""
+    n_tokens = x.shape[1]
+    rotate = None if model.rotation is None else model.rotation(slice(0, n_tokens), x)
+    bias = model.distance_bias
+    mask = None if bias is None else bias(None, n_tokens, n_tokens, x)
+    for block in model.blocks[layer:]:
+        x = block(x, rotate, mask)
+    return model.final_norm(x)
+
+
 def add_hook(model: GPT, point: Point, edit: Edit) -> RemovableHandle:
     """Attach an edit to the layer that reads the point, or that computes it."""
     n_layers = len(model.blocks)

@@ -17,7 +17,12 @@ from torch import Tensor
 from gpt.errors import BadInput
 from gpt.generation.generate import check_prompt, generate_batch
 from gpt.generation.sampling import sample_token
-from gpt.inside.activations import Point, edited, record_activations
+from gpt.inside.activations import (
+    Point,
+    edited,
+    hidden_from_block,
+    record_activations,
+)
 from gpt.inside.attention_maps import attention_maps
 from gpt.inside.head_types import PATTERNS, pattern_scores
 from gpt.inside.lens import logit_lens
@@ -195,17 +200,6 @@ def ablate_each_head(model: GPT, tokens: Int[Tensor, "1 T"]) -> HeadAblations:
     tops, *others = zip(*layers, strict=True)
     top = TopTokens(*(torch.stack(each) for each in zip(*tops, strict=True)))
     return HeadAblations(top, *map(torch.stack, others))
-
-
-def hidden_from_block(model: GPT, x: Float[Tensor, "B T D"], layer: int) -> Float[Tensor, "B T D"]:
-    """Return the final hidden states, from the residual stream that block `layer` reads."""
-    n_tokens = x.shape[1]
-    rotate = None if model.rotation is None else model.rotation(slice(0, n_tokens), x)
-    bias = model.distance_bias
-    mask = None if bias is None else bias(None, n_tokens, n_tokens, x)
-    for block in model.blocks[layer:]:
-        x = block(x, rotate, mask)
-    return model.final_norm(x)
 
 
 def continue_alternatives(

@@ -17,8 +17,7 @@ single patches need not sum to 1.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -27,7 +26,14 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.inside.ablation import check_head
-from gpt.inside.activations import Edit, Point, PointKind, edited, record_activations
+from gpt.inside.activations import (
+    Edit,
+    Point,
+    PointKind,
+    edited,
+    hidden_from_block,
+    record_activations,
+)
 from gpt.inside.prompt_pairs import PromptPair, logit_difference
 from gpt.model.gpt import GPT
 
@@ -143,11 +149,9 @@ def patched_differences(
     found = target.difference.new_empty(len(patches))
     for point, rows in rows_by_point.items():
         edit = copy_rows(source.activations[point], [patches[row] for row in rows])
-        with (
-            starting_at(model, point.layer, target.activations[Point("residual", point.layer)]),
-            edited(model, {Point(point.kind, 0): edit}),
-        ):
-            last = model.hidden(target.tokens.expand(len(rows), -1))[:, -1]
+        x = target.activations[Point("residual", point.layer)].expand(len(rows), -1, -1)
+        with edited(model, {point: edit}):
+            last = hidden_from_block(model, x, point.layer)[:, -1]
         found[rows] = logit_difference(model.logits(last), pair)
     return found
 
@@ -164,21 +168,6 @@ def check_patch(model: GPT, patch: Patch, n_positions: int) -> None:
         check_head(model, head)
     with edited(model, {point: lambda numbers: numbers}):
         pass  # refuses an unknown point
-
-
-@contextmanager
-def starting_at(model: GPT, layer: int, residual: Float[Tensor, "T D"]) -> Iterator[None]:
-    """Let the model begin with block `layer`, which gets this residual stream in every row.
-
-    Inside the `with` block, that block is number 0.
-    """
-    blocks = model.blocks
-    try:
-        model.blocks = blocks[layer:]
-        with edited(model, {Point("residual", 0): lambda x: residual.expand(len(x), -1, -1)}):
-            yield
-    finally:
-        model.blocks = blocks
 
 
 def copy_rows(source: Float[Tensor, "T *rest"], patches: Sequence[Patch]) -> Edit:
