@@ -55,6 +55,8 @@ def test_pooling_by_hand_leaves_padding_out():
     x = torch.tensor([[[1.0, 2.0], [3.0, 6.0], [50.0, 70.0]], [[5.0, 0.0], [9.0, 9.0], [9.0, 9.0]]])
     kept = torch.tensor([[True, True, False], [True, False, False]])
     assert mean_pooling(x, kept).tolist() == [[2.0, 4.0], [5.0, 0.0]]
+    assert mean_pooling(x.double(), kept).dtype == torch.float64
+    assert mean_pooling(x.bfloat16(), kept).dtype == torch.bfloat16
     assert first_token_pooling(x, kept).tolist() == [[1.0, 2.0], [5.0, 0.0]]
 
 

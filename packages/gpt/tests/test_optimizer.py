@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from gpt.architectures.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.training.muon import Muon
 from gpt.training.optimizer import (
@@ -48,6 +49,13 @@ def test_muon_takes_the_matrices_of_the_blocks_and_adamw_the_rest():
 def test_a_model_without_blocks_is_trained_by_adamw():
     assert not hidden_matrices(nn.Linear(3, 3))
     assert isinstance(muon_and_adamw(nn.Linear(3, 3)), torch.optim.AdamW)
+
+
+def test_matrices_of_both_halves_of_an_encoder_decoder_are_for_muon():
+    model = EncoderDecoder(EncoderDecoderConfig(20, 8, n_layers=1, n_heads=2, d_model=8, d_ff=16))
+    halves = [*model.encoder_blocks.parameters(), *model.decoder_blocks.parameters()]
+    inside = {parameter for parameter in halves if parameter.ndim == 2}
+    assert inside and set(hidden_matrices(model)) == inside
 
 
 def test_a_frozen_matrix_is_in_no_group():

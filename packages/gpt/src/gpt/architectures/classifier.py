@@ -16,7 +16,7 @@ Pooling = Callable[[Float[Tensor, "B T D"], Bool[Tensor, "B T"]], Float[Tensor, 
 
 def mean_pooling(x: Float[Tensor, "B T D"], kept: Bool[Tensor, "B T"]) -> Float[Tensor, "B D"]:
     """Return the mean of the vectors of each row's real tokens (Reimers and Gurevych 2019)."""
-    weights = kept / kept.sum(dim=1, keepdim=True)
+    weights = kept.to(x.dtype) / kept.sum(dim=1, keepdim=True)
     return (x * weights[..., None]).sum(dim=1)
 
 

@@ -68,7 +68,7 @@ def hidden_matrices(model: nn.Module) -> list[nn.Parameter]:
     return [
         parameter
         for name, parameter in model.named_parameters()
-        if parameter.requires_grad and parameter.ndim == 2 and ".blocks." in f".{name}"
+        if parameter.requires_grad and parameter.ndim == 2 and "blocks." in name
     ]
 
 
