@@ -41,6 +41,8 @@ FALLING = [6.0, 5.0, 4.5, 4.0, 3.6, 3.4, 3.2, 3.1, 3.0, 2.9]
         ("stuck", [6.0] * 10, [6.0], "ended at 6.000 and does not move"),
         ("overfitting", FALLING, [3.3, 3.0, 3.1, 3.4, 3.8], "from 3.000 at step 4 to 3.800"),
         ("healthy", FALLING, [3.3, 3.1, 3.0, 3.01], "below the bigram loss"),  # within noise
+        # learned by heart: a loss near zero varies
+        ("overfitting", [6, 3, 1, *[0.04, 0.02] * 3, 0.05], [3.3, 4.0, 5.0], "step 3 to 5.000"),
         ("underfitting", [6.0 - 0.2 * n for n in range(10)], [4.3], "still falls"),
         ("underfitting", [6.0, 5.0] + [4.0] * 8, [4.1], "no longer falls"),
         ("underfitting", [6.0], [5.9], "still falls"),

@@ -5,8 +5,8 @@ noisy. Two models that only count, scored on the validation tokens, are the refe
 model ignores the context, and a bigram model sees one token of it (`evaluation.ngram`). The first
 rule that holds decides:
 
-- diverging: a loss is not finite; or the last tenth is 10 % above the lowest; or the loss exceeded
-  1.1 times its initial value and did not come back below the bigram's
+- diverging: a loss is not finite; or the last tenth is 10 % and 0.1 nats above the lowest; or the
+  loss exceeded 1.1 times its initial value and did not come back below the bigram's
 - overfitting: the validation loss is 2 % above its lowest, and the training loss fell since
 - stuck: the validation loss is not 2 % below the unigram's, and the training loss fell by less than
   2 % over the second half: the model does not use the context
@@ -32,6 +32,7 @@ Verdict = Literal["healthy", "stuck", "diverging", "overfitting", "underfitting"
 LOG_FIELDS = {field.name for field in fields(StepRecord)} | {"elapsed"}
 N_PARTS = 10
 RISE_OF_DIVERGING = 1.10  # last part of the training loss, relative to the lowest
+LEAST_RISE = 0.1  # in nats: near zero, a loss that varies by 10 % is not diverging
 EXPLOSION = 1.1  # largest loss relative to the first, ln V, which batches exceed by 1 % at most
 LEAST_CHANGE = 0.02  # a smaller relative change of a mean or a validation loss counts as none
 
@@ -89,7 +90,7 @@ def find_divergence(
 ) -> Diagnosis | None:
     """Find a training loss that rose, or exploded early and stayed high."""
     end, lowest, highest = parts[-1], min(parts), max(losses)
-    if end > RISE_OF_DIVERGING * lowest:
+    if end > max(RISE_OF_DIVERGING * lowest, lowest + LEAST_RISE):
         reason = f"the training loss ended at {end:.3f}, after it had been down to {lowest:.3f}"
     elif highest > EXPLOSION * losses[0] and end >= bigram:
         reason = f"the training loss jumped from {losses[0]:.3f} to {highest:.3f} and ended at "
