@@ -31,6 +31,10 @@ USES = {
 }
 
 
+SIDEBARS: dict[int, str] = {}
+"""Sidebar of the source pages, by the depth of their folder."""
+
+
 def digest(packages: list[str]) -> str:
     """One hash of everything that decides what a cell prints, apart from the cell."""
     files = [ROOT / "uv.lock", BOOK / "figures.py", BOOK / "shapes.py"]
@@ -68,6 +72,25 @@ def link_notebook(
             f'<p class="notebook"><a href="{link}" download>Download this chapter '
             "as a Jupyter notebook</a></p>"
         )
+
+
+def share_sidebar(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: object
+) -> None:
+    """Let the source pages of one depth share a sidebar: theirs differ in nothing else.
+
+    Sphinx would resolve the table of all chapters for each of them, a second per page.
+    """
+    if not page.startswith("_modules/"):
+        return
+    depth, toctree = page.count("/"), context["toctree"]
+
+    def shared(**options: Any) -> str:
+        if depth not in SIDEBARS:
+            SIDEBARS[depth] = toctree(**options)
+        return SIDEBARS[depth]
+
+    context["toctree"] = shared
 
 
 def executed(app: Sphinx) -> Path:
@@ -108,5 +131,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-process-docstring", keep_bars)
     app.connect("env-get-outdated", drop_stale_runs)
     app.connect("html-page-context", link_notebook)
+    app.connect("html-page-context", share_sidebar, priority=400)  # before the theme draws it
     app.connect("build-finished", place_files)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
