@@ -77,7 +77,7 @@ def checkpointed_forward(
     forward = partial(type(block).forward, block, rotate=rotate, mask=mask, cache=cache)
     if not torch.is_grad_enabled() or cache is not None:
         return forward(x)
-    weights = [weight for weight in block.parameters() if weight.requires_grad]
+    weights: list[Tensor] = [each for each in block.parameters() if each.requires_grad]
     if isinstance(mask, Tensor) and mask.requires_grad:  # the learned bias of T5
         weights.append(mask)
     return Recomputed.apply(forward, x, *weights)  # pyright: ignore[reportReturnType]
