@@ -3,7 +3,9 @@ import torch
 
 from gpt.training.noam import NoamLoopConfig
 
-optimization = pytest.importorskip("transformers.optimization", reason="baselines: needs the extra baselines")
+optimization = pytest.importorskip(
+    "transformers.optimization", reason="baselines: needs the extra baselines"
+)
 
 
 @pytest.mark.baselines
