@@ -24,9 +24,8 @@ from gpt.comparison.rows import (
     max_abs_difference_by_name,
     time_interleaved,
 )
-from gpt.comparison.speed import stepper
+from gpt.comparison.speed import our_stepper, stepper
 from gpt.training.accumulation import LossSum
-from gpt.training.optimizer import make_adamw
 
 
 def random_masked_batch(n_rows: int, length: int, vocab_size: int) -> MaskedBatch:
@@ -146,7 +145,7 @@ def encoder_step_row() -> ComparisonRow:
     ours, batch = to_our_bert(library).train(), random_masked_batch(12, 64, 4096)
     return step_row(
         "training step, BERT, 4 layers of width 128, 12 x 64",
-        optimized(ours, lambda: mean_loss(masked_language_loss(ours, batch))),
+        our_stepper(ours, lambda: mean_loss(masked_language_loss(ours, batch))),
         stepper(
             torch.optim.AdamW(library.parameters(), lr=1e-4), lambda: bert_loss(library, batch)
         ),
@@ -163,20 +162,11 @@ def encoder_decoder_step_row() -> ComparisonRow:
     ours, batch = to_our_encoder_decoder(library).train(), random_pairs(12, 48, 4096)
     return step_row(
         "training step, encoder-decoder, 3 + 3 layers of width 128, 12 x 48",
-        optimized(ours, lambda: mean_loss(teacher_forcing_loss(ours, batch))),
+        our_stepper(ours, lambda: mean_loss(teacher_forcing_loss(ours, batch))),
         stepper(
             torch.optim.AdamW(library.parameters(), lr=1e-4), lambda: marian_loss(library, batch)
         ),
     )
-
-
-def optimized(model: torch.nn.Module, loss: Callable[[], Tensor]) -> Callable[[], float]:
-    """Return a training step of ours, with the optimizer of the training loop."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = make_adamw(trained, 1e-4, (0.9, 0.999), 0.01)
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"]
-    return stepper(optimizer, loss)
 
 
 def step_row(name: str, ours: Callable[[], float], theirs: Callable[[], float]) -> ComparisonRow:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from jaxtyping import Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from gpt.comparison.equality import GREEDY_SAMPLER
 from gpt.comparison.rows import ComparisonRow, count_unequal, max_abs_difference, time_interleaved
@@ -42,13 +42,19 @@ def training_step_row(size: str, compiled: bool, floor: float | None) -> Compari
 
 
 def our_step(model: GPT, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:
-    """Return a training step of our model, with the optimizer of the training loop."""
-    optimizer = make_adamw(list(model.parameters()), 1e-4, (0.9, 0.999), 0.01)
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"]
+    """Return a training step of our GPT on these tokens."""
     forward: Any = torch.compile(model) if compiled else model
     inputs, targets = tokens[:, :-1], tokens[:, 1:]
-    return stepper(optimizer, lambda: forward(inputs, targets=targets) / targets.numel())
+    return our_stepper(model, lambda: forward(inputs, targets=targets) / targets.numel())
+
+
+def our_stepper(model: nn.Module, loss: Callable[[], Tensor]) -> Callable[[], float]:
+    """Return a function that does one training step with the optimizer of the training loop."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = make_adamw(trained, 1e-4, (0.9, 0.999), 0.01)
+    for group in optimizer.param_groups:
+        group["lr"] = group["peak_lr"]
+    return stepper(optimizer, loss)
 
 
 def library_step(model: Any, tokens: Int[Tensor, "B T"], compiled: bool) -> Callable[[], float]:

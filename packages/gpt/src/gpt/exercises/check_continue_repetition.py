@@ -19,9 +19,9 @@ def check(continue_repetition: Callable[[list[int]], int | None]) -> None:
     ]
     for tokens, expected in cases:
         yours = continue_repetition(list(tokens))
-        assert yours == expected, f"{tokens} goes on with {expected}, not {yours}"
+        assert yours == expected, f"{tokens} continues with {expected}, not {yours}"
 
     rows = repeated_sequences(RepeatTask(), 20, torch.Generator().manual_seed(0)).tolist()
     for row in rows:
         yours = continue_repetition(row[:-1])
-        assert yours == row[-1], f"{row[:-1]} goes on with {row[-1]}, not {yours}"
+        assert yours == row[-1], f"{row[:-1]} continues with {row[-1]}, not {yours}"
