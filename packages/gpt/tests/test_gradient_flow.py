@@ -36,7 +36,7 @@ def test_the_norms_are_those_of_autograd(norm):
         gpt.logits(gpt.final_norm(streams[-1])).flatten(0, 1), BATCH.targets.flatten()
     )
     of_streams = torch.autograd.grad(loss, streams, retain_graph=True)
-    assert flow.stream == pytest.approx([float(each.norm()) for each in of_streams], rel=1e-4)
+    assert flow.residual == pytest.approx([float(each.norm()) for each in of_streams], rel=1e-4)
     last = torch.autograd.grad(loss, list(gpt.blocks[1].parameters()))
     total = math.sqrt(sum(float(each.square().sum()) for each in last))
     assert flow.weights[1] == pytest.approx(total, rel=1e-4)
@@ -59,7 +59,7 @@ def test_a_block_without_residual_is_the_block_minus_what_it_adds_to():
 
 def test_with_the_residual_connection_the_gradient_reaches_the_first_of_twelve_blocks():
     flow = measure_gradient_flow(model(12), BATCH)
-    assert flow.stream[0] > flow.stream[-1]
+    assert flow.residual[0] > flow.residual[-1]
     assert max(flow.weights) < 2 * min(flow.weights)
 
 
@@ -86,7 +86,7 @@ def test_larger_writes_shrink_the_gradient_at_the_end_of_the_stream():
     name = "blocks.3.mlp.narrow.weight"
     torch.testing.assert_close(scaled.get_parameter(name), 100 * plain.get_parameter(name))
     assert torch.equal(scaled.embedding.weight, plain.embedding.weight)
-    flows = [measure_gradient_flow(each, BATCH).stream for each in (plain, scaled)]
+    flows = [measure_gradient_flow(each, BATCH).residual for each in (plain, scaled)]
     assert flows[1][-1] < flows[0][-1] / 5
 
 

@@ -92,7 +92,7 @@ def scale_residual_writes(model: GPT, factor: float) -> None:
 class GradientFlow(NamedTuple):
     """Norms of the gradient of the mean loss, by depth."""
 
-    stream: list[float]
+    residual: list[float]
     """Gradient norm of the residual stream: before each block, and after the last one."""
     weights: list[float]
     """Gradient norm of all weights of each block together."""
@@ -100,11 +100,11 @@ class GradientFlow(NamedTuple):
 
 def measure_gradient_flow(model: GPT, batch: Batch) -> GradientFlow:
     """Run one backward pass and return its gradient norms by depth; the weights stay."""
-    streams: list[Tensor] = []
+    residuals: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         inputs[0].retain_grad()
-        streams.append(inputs[0])
+        residuals.append(inputs[0])
 
     observed = [*model.blocks, model.final_norm]
     hooks = [module.register_forward_pre_hook(keep) for module in observed]
@@ -115,7 +115,7 @@ def measure_gradient_flow(model: GPT, batch: Batch) -> GradientFlow:
             hook.remove()
     model.zero_grad()
     loss.backward()
-    stream = [float(x.grad.norm()) for x in streams if x.grad is not None]
+    residual = [float(x.grad.norm()) for x in residuals if x.grad is not None]
     weights = [
         float(
             torch.cat([p.grad.flatten() for p in block.parameters() if p.grad is not None]).norm()
@@ -123,4 +123,4 @@ def measure_gradient_flow(model: GPT, batch: Batch) -> GradientFlow:
         for block in model.blocks
     ]
     model.zero_grad()
-    return GradientFlow(stream, weights)
+    return GradientFlow(residual, weights)
