@@ -11,10 +11,10 @@ from finetune.memory.estimate import (
     memory_table,
     step_memory,
 )
-from finetune.memory.measurement import MeasuredStep, saved_activation_bytes
+from finetune.memory.measurement import MeasuredStep
 from finetune.memory.step import TrainingStep
 from gpt.errors import BadInput
-from gpt.evaluation.live_bytes import LiveBytes
+from gpt.evaluation.live_bytes import LiveBytes, saved_activation_bytes
 from gpt.model.config import GPTConfig
 from gpt.pretrained.smollm2 import SMOLLM2_135M
 

@@ -1,97 +1,210 @@
+"""Checkpointed blocks against plain ones, and against torch's own checkpointing."""
+
 import copy
+from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
-from gpt.model.checkpointing import Recomputed, checkpoint_blocks, saved_activation_bytes
+from gpt.evaluation.live_bytes import saved_activation_bytes
+from gpt.model.checkpointing import ForwardState, Recomputed, checkpoint_blocks
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
+from gpt.policy.policy import Policy, share_layers_as
+from gpt.policy.rows import pad_examples, prompt_answer_example
 
-SHAPE = {"vocab_size": 40, "context": 16, "n_heads": 2, "d_model": 32, "d_ff": 64}
-
-
-def gradients(model, tokens):
-    torch.manual_seed(5)
-    loss = model(tokens, targets=tokens.roll(-1, 1))
-    next_random = torch.rand(1)
-    return loss, next_random, torch.autograd.grad(loss, list(model.parameters()))
-
-
-@pytest.mark.parametrize("positions", ["rotary", "alibi", "t5"])
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
-@pytest.mark.parametrize("norm", ["pre", "post"])
-def test_gradients_are_those_of_the_plain_model_to_the_last_bit(positions, dropout, norm):
-    config = GPTConfig(**SHAPE, n_layers=3, dropout=dropout, norm=norm, positions=positions)
-    model, tokens = GPT(config), torch.randint(0, 40, (2, 16))
-    plain_loss, plain_random, plain = gradients(model, tokens)
-    loss, random, found = gradients(checkpoint_blocks(copy.deepcopy(model)), tokens)
-    assert torch.equal(loss, plain_loss) and torch.equal(random, plain_random)
-    assert all(map(torch.equal, found, plain))
+SHAPE = GPTConfig(20, 16, n_layers=3, n_heads=2, d_model=16, d_ff=32, dropout=0.3)
+LLAMA = GPTConfig(
+    20, 16, 2, 4, 16, 24, n_kv_heads=2, norm_kind="rms", feed_forward="swiglu", ff_bias=False
+)
+T5_BIAS = GPTConfig(20, 16, 2, n_heads=2, d_model=16, d_ff=24, positions="t5")
+POST_NORM = GPTConfig(20, 16, 2, 2, 16, 24, dropout=0.2, norm="post", positions="alibi")
+ROWS = pad_examples(
+    [prompt_answer_example([1, 2, 3], [4, 5, 6]), prompt_answer_example([6], [7, 8, 9, 10])]
+)
 
 
-def test_gradients_are_those_of_torch_to_the_last_bit():
-    layer, x = nn.Sequential(nn.Linear(8, 32), nn.Dropout(0.5), nn.Linear(32, 8)), torch.randn(4, 8)
-    found = []
-    for compute in (
-        lambda each: Recomputed.apply(layer, each, *layer.parameters()),
-        lambda each: checkpoint(layer, each, use_reentrant=False),
-    ):
-        leaf = x.clone().requires_grad_()
-        torch.manual_seed(3)
-        y = compute(leaf[None])
-        found.append([y, *torch.autograd.grad(y.square().sum(), [leaf, *layer.parameters()])])
-    assert all(map(torch.equal, *found))
+def ours(model):
+    checkpoint_blocks(model)
 
 
-def test_gradients_in_bf16_are_those_of_the_plain_model():
-    model, tokens = GPT(GPTConfig(**SHAPE, n_layers=2)), torch.randint(0, 40, (2, 16))
-    found = []
-    for each in (model, checkpoint_blocks(copy.deepcopy(model))):
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            loss = each(tokens, targets=tokens)
-        found.append(torch.autograd.grad(loss, list(each.parameters())))
-    assert all(map(torch.equal, *found))
+def torchs(model):
+    for block in model.blocks:
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
-def test_the_backward_pass_leaves_the_random_numbers_of_the_run_alone():
-    model = checkpoint_blocks(GPT(GPTConfig(**SHAPE, n_layers=2, dropout=0.2)))
-    tokens = torch.randint(0, 40, (2, 16))
-    loss = model(tokens, targets=tokens)
-    before = torch.get_rng_state()
-    loss.backward()
-    assert torch.equal(torch.get_rng_state(), before)
+def plain(model):
+    pass
 
 
-def test_weights_that_are_not_trained_get_no_gradient():
-    model, tokens = GPT(GPTConfig(**SHAPE, n_layers=2)), torch.randint(0, 40, (2, 16))
-    model.blocks[0].requires_grad_(False)
-    checkpoint_blocks(model)(tokens, targets=tokens).backward()
-    assert all(weight.grad is None for weight in model.blocks[0].parameters())
-    assert all(weight.grad is not None for weight in model.blocks[1].parameters())
+def policy(shape=SHAPE):
+    torch.manual_seed(1)
+    return Policy(shape).double()
+
+
+def loss_and_gradients(model, change, rows=ROWS):
+    change(model)
+    torch.manual_seed(2)  # the dropout
+    loss = model(rows.tokens, rows.mask).sum()
+    inputs = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    return [loss, *torch.autograd.grad(loss, inputs)]
+
+
+@pytest.mark.parametrize("other", [plain, torchs])
+@pytest.mark.parametrize("shape", [SHAPE, LLAMA, T5_BIAS, POST_NORM])
+def test_loss_and_gradients_are_the_same_to_the_bit(shape, other):
+    first = loss_and_gradients(policy(shape), ours)
+    second = loss_and_gradients(policy(shape), other)
+    assert all(map(torch.equal, first, second))
+
+
+def test_dropout_matters_here():
+    # else the test above would not show whether both runs draw the same numbers
+    model = policy()
+    losses = [model(ROWS.tokens, ROWS.mask).sum() for _ in range(2)]
+    assert losses[0] != losses[1]
+
+
+def test_checkpointing_leaves_the_random_state_as_the_plain_model_does():
+    drawn = []
+    for change in (ours, plain):
+        loss_and_gradients(policy(), change)
+        drawn.append(torch.rand(3))
+    assert torch.equal(*drawn)
+
+
+def test_later_blocks_get_gradients_if_the_first_ones_are_frozen():
+    """As with LoRA: nothing before the first block is trained."""
+    results = []
+    for change in (ours, plain):
+        model = policy().requires_grad_(False)
+        for block in model.blocks[1:]:
+            block.mlp.narrow.weight.requires_grad_()
+        results.append(loss_and_gradients(model, change))
+    assert len(results[0]) == 3 and results[0][1].any()
+    assert all(map(torch.equal, *results))
+
+
+def test_the_second_run_uses_the_autocast_format_of_the_first():
+    """The backward pass may come after the autocast of the forward pass has ended."""
+    gradients = []
+    for change in (ours, plain):
+        model = policy(LLAMA).float()
+        change(model)
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = model(ROWS.tokens, ROWS.mask).sum()
+        gradients.append(torch.autograd.grad(loss, [*model.parameters()]))
+    assert all(map(torch.equal, *gradients))
+
+
+def test_the_second_run_has_dropout_only_if_the_first_had():
+    """As when a loss scores the policy without dropout and the loop calls backward later."""
+    model, plain = policy(), policy().eval()
+    checkpoint_blocks(model)
+    model.eval()
+    loss = model(ROWS.tokens, ROWS.mask).sum()
+    model.train()
+    ours = torch.autograd.grad(loss, [*model.parameters()])
+    assert all(module.training for module in model.modules())
+    expected = torch.autograd.grad(plain(ROWS.tokens, ROWS.mask).sum(), [*plain.parameters()])
+    assert all(map(torch.equal, ours, expected))
+
+
+def test_backward_fills_the_gradients_of_parameters():
+    model, expected = policy(), loss_and_gradients(policy(), plain)[1:]
+    checkpoint_blocks(model)
+    torch.manual_seed(2)
+    model(ROWS.tokens, ROWS.mask).sum().backward()
+    assert all(map(torch.equal, (p.grad for p in model.parameters()), expected))
+
+
+def test_checkpointing_a_model_twice_still_runs_a_block_only_twice():
+    model, runs = policy(), []
+    model.blocks[0].mlp.register_forward_hook(lambda *_: runs.append(1))
+    checkpoint_blocks(model)
+    checkpoint_blocks(model)
+    model(ROWS.tokens, ROWS.mask).sum().backward()
+    assert len(runs) == 2
+
+
+def test_without_gradients_nothing_runs_twice_and_nothing_changes():
+    model, plain = policy().eval(), policy().eval()
+    checkpoint_blocks(model)
+    with torch.no_grad():
+        assert torch.equal(model(ROWS.tokens, ROWS.mask), plain(ROWS.tokens, ROWS.mask))
+        cache, tokens = model.cache(2, 8), ROWS.tokens[:, :4]
+        assert torch.equal(GPT.forward(model, tokens, cache=cache), GPT.forward(plain, tokens))
+    assert cache.length == 4
+
+
+def test_a_block_that_fills_a_cache_runs_once():
+    """A second run would add its keys and values a second time."""
+    model = policy().eval()
+    checkpoint_blocks(model)
+    cache, tokens = model.cache(2, 8), ROWS.tokens[:, :4]
+    GPT.forward(model, tokens, cache=cache).sum().backward()
+    assert cache.length == 4
+
+
+def test_weights_keep_their_names_and_a_copy_uses_its_own_weights():
+    model = policy().eval()
+    names = [*model.state_dict()]
+    checkpoint_blocks(model)
+    duplicate = copy.deepcopy(model)
+    assert [*model.state_dict()] == names
+    before = model(ROWS.tokens, ROWS.mask)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    assert torch.equal(duplicate(ROWS.tokens, ROWS.mask), before)
+    assert not torch.equal(model(ROWS.tokens, ROWS.mask), before)
+
+
+def test_changing_weights_between_the_two_runs_raises_an_error():
+    model = policy()
+    checkpoint_blocks(model)
+    loss = model(ROWS.tokens, ROWS.mask).sum()
+    with torch.no_grad():
+        model.blocks[0].mlp.widen.weight.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_a_policy_that_shares_layers_with_a_checkpointed_model_is_checkpointed():
+    model = GPT(SHAPE)
+    checkpoint_blocks(model)
+    assert isinstance(share_layers_as(Policy, model).blocks[0].forward, partial)
 
 
 def test_a_block_keeps_only_its_input():
-    tokens, kept = torch.randint(0, 40, (4, 16)), {}
+    tokens, kept = torch.randint(0, 20, (4, 16)), {}
     for n_layers in (2, 12):
-        model = GPT(GPTConfig(**SHAPE, n_layers=n_layers))
+        model = GPT(replace(SHAPE, n_layers=n_layers))
         for name in ("plain", "checkpointed"):
             kept[name, n_layers] = saved_activation_bytes(
-                lambda model=model: model(tokens, targets=tokens), model
+                lambda model=model: model(tokens, targets=tokens), *model.parameters()
             )
             checkpoint_blocks(model)
     per_block = {name: (kept[name, 12] - kept[name, 2]) / 10 for name in ("plain", "checkpointed")}
-    assert per_block["checkpointed"] == 4 * 16 * 32 * 4  # x: B T D numbers of four bytes
+    assert per_block["checkpointed"] == 4 * 16 * 16 * 4  # x: B T D numbers of four bytes
     assert per_block["plain"] > 10 * per_block["checkpointed"]
 
 
-@torch.no_grad()
-def test_a_checkpointed_model_generates_as_before_with_the_names_it_had():
-    model, tokens = GPT(GPTConfig(**SHAPE, n_layers=2)).eval(), torch.randint(0, 40, (1, 9))
-    names, logits = list(model.state_dict()), model(tokens)
-    checkpoint_blocks(model)
-    assert list(model.state_dict()) == names
-    cache = model.cache(1, 9)
-    found = torch.cat([model(part, cache=cache) for part in tokens.split(4, dim=1)], dim=1)
-    torch.testing.assert_close(found, logits)
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor(3.0))
+
+    def forward(self, x):
+        return self.w * x**2
+
+
+def test_a_gradient_by_hand():
+    """y = w x^2 at w = 3, x = 2: dy/dw = x^2 = 4, dy/dx = 2 w x = 12."""
+    block, x = Twice(), torch.full((1, 1, 1), 2.0, requires_grad=True)
+    y = Recomputed.apply(block.forward, ForwardState(block, x.device), x, block.w)
+    y.sum().backward()
+    assert (y.item(), block.w.grad.item(), x.grad.item()) == (12, 4, 12)

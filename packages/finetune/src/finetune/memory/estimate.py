@@ -10,7 +10,7 @@ The first three do not depend on the text. With AdamW in fp32 they take 16 bytes
 (Rajbhandari et al. 2020, "ZeRO", section 3.1, also counts 16 for mixed precision). LoRA (Hu et al.
 2021) trains few weights, so gradients and moments nearly vanish and the frozen weights remain;
 QLoRA (Dettmers et al. 2023) shrinks those. Neither reduces the activations, which checkpointing
-trades for time (`checkpointing`).
+trades for time (`gpt.model.checkpointing`).
 
 Offloading is the last resort: the moments stay in CPU memory, the CPU takes AdamW's step, gradients
 are copied there and new weights are copied back (Ren et al. 2021, "ZeRO-Offload"). Copying the

@@ -1,49 +1,21 @@
-r"""Measure the memory of a step, to check the estimate.
+"""A real training step, to check the estimate of its memory.
 
-Hooks see each tensor that autograd saves. `gpt.evaluation.live_bytes` sees each tensor that is
-made, and when it is freed.
+`gpt.evaluation.live_bytes` measures it: the tensors that autograd saves, and all that are in use.
 """
-
-import weakref
-from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.autograd.graph import saved_tensors_hooks
 
 from finetune.lora.inject import inject
 from finetune.lora.nf4 import quantise_model
-from finetune.memory.checkpointing import checkpoint_blocks
 from finetune.memory.step import TrainingStep
+from gpt.model.checkpointing import checkpoint_blocks
 from gpt.model.config import GPTConfig
 from gpt.policy.policy import Policy
 from gpt.runs.parallel import autocast
 from gpt.training.optimizer import make_adamw, make_muon_and_adamw
-
-
-def saved_activation_bytes(run: Callable[[], Tensor], *excluded: Tensor) -> int:
-    """Count the bytes that the graph of a result saves for its backward pass.
-
-    A tensor saved twice, by two operations, or as two views counts once. `excluded` tensors are not
-    counted: parameters, the batch and tables, which are in memory anyway.
-    """
-    outside = {each.untyped_storage().data_ptr() for each in excluded}
-    saved: weakref.WeakSet[Any] = weakref.WeakSet()  # storages of a dropped graph leave the set
-
-    def add(tensor: Tensor) -> Tensor:
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in outside:
-            saved.add(storage)
-        return tensor.detach()  # else an operation that saves its result would keep itself alive
-
-    with saved_tensors_hooks(add, lambda tensor: tensor):
-        result = run()
-    n_bytes = sum(storage.nbytes() for storage in saved)
-    del result
-    return n_bytes
 
 
 class MeasuredStep:

@@ -1,9 +1,11 @@
-"""Memory in use, measured: the bytes of all tensors that were made and are not freed yet."""
+"""Memory, measured: all tensors in use, and those that are kept for a backward pass."""
 
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -37,3 +39,25 @@ class LiveBytes(TorchDispatchMode):
 def tensor_storages(tree: Any) -> list[Any]:
     """Return the storages of all tensors in nested tuples, lists and dicts."""
     return [each.untyped_storage() for each in tree_leaves(tree) if isinstance(each, Tensor)]
+
+
+def saved_activation_bytes(run: Callable[[], Tensor], *excluded: Tensor) -> int:
+    """Count the bytes that the graph of a result saves for its backward pass.
+
+    A tensor saved twice, by two operations, or as two views counts once. `excluded` tensors are not
+    counted: parameters, the batch and tables, which are in memory anyway.
+    """
+    outside = {each.untyped_storage().data_ptr() for each in excluded}
+    saved: weakref.WeakSet[Any] = weakref.WeakSet()  # storages of a dropped graph leave the set
+
+    def add(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in outside:
+            saved.add(storage)
+        return tensor.detach()  # else an operation that saves its result would keep itself alive
+
+    with saved_tensors_hooks(add, lambda tensor: tensor):
+        result = run()
+    n_bytes = sum(storage.nbytes() for storage in saved)
+    del result
+    return n_bytes

@@ -6,14 +6,14 @@ second time when its gradient is due. Here a segment is a block, so a step holds
 one block and the input of every block. The price is a third more time: a backward pass takes the
 work of two forward passes, and with a second forward pass the step takes four instead of three.
 
-The second forward pass must compute the same numbers: dropout replays its random numbers.
+The second forward pass must compute the same numbers, so it runs with the training modes, the
+random numbers of dropout and the precision of the first.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
-from weakref import WeakSet
 
 import torch
 from jaxtyping import Float
@@ -25,45 +25,11 @@ from gpt.model.cache import LayerCache
 from gpt.model.gpt import GPT
 
 
-class Recomputed(torch.autograd.Function):
-    """A function of x and of weights whose activations are computed again for the gradient."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, function: Callable[[Tensor], Tensor], x: Float[Tensor, "B T D"], *weights: Tensor
-    ) -> Float[Tensor, "B T D"]:
-        """Compute function(x), which reads the weights by itself; save x and no activation."""
-        ctx.function, ctx.weights = function, weights
-        ctx.dropout_states = dropout_states(x.device)
-        kind = x.device.type
-        ctx.precision = (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
-        ctx.save_for_backward(x)
-        with torch.enable_grad():  # without, some kernels differ in the last bit
-            return function(x.detach().requires_grad_()).detach()  # and the activations are freed
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *upstream: Float[Tensor, "B T D"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
-        """Compute function(x) again, with its activations, and the gradients from them."""
-        x = ctx.saved_tensors[0].detach().requires_grad_()
-        graphics = [x.device] if x.device.type == "cuda" else []
-        with torch.random.fork_rng(graphics), torch.enable_grad(), torch.autocast(*ctx.precision):
-            set_dropout_states(ctx.dropout_states, x.device)
-            y = ctx.function(x)
-        return None, *torch.autograd.grad(y, (x, *ctx.weights), upstream)
-
-
-def dropout_states(device: torch.device) -> list[Tensor]:
-    """Return the states of the generators that dropout on this device may draw from."""
-    graphics = [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
-    return [torch.get_rng_state(), *graphics]
-
-
-def set_dropout_states(states: list[Tensor], device: torch.device) -> None:
-    """Set the generators of dropout to these states, as returned by `dropout_states`."""
-    torch.set_rng_state(states[0])
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(states[1], device)
+def checkpoint_blocks(model: GPT) -> GPT:
+    """Checkpoint every block of a model, in place, and return it; the names of weights stay."""
+    for block in model.blocks:
+        block.forward = partial(checkpointed_forward, block)
+    return model
 
 
 def checkpointed_forward(
@@ -77,39 +43,78 @@ def checkpointed_forward(
     forward = partial(type(block).forward, block, rotate=rotate, mask=mask, cache=cache)
     if not torch.is_grad_enabled() or cache is not None:
         return forward(x)
-    weights: list[Tensor] = [each for each in block.parameters() if each.requires_grad]
-    if isinstance(mask, Tensor) and mask.requires_grad:  # the learned bias of T5
-        weights.append(mask)
-    return Recomputed.apply(forward, x, *weights)  # pyright: ignore[reportReturnType]
+    learned: list[Tensor] = [each for each in block.parameters() if each.requires_grad]
+    if isinstance(mask, Tensor) and mask.requires_grad:  # the bias of T5
+        learned.append(mask)
+    y: Any = Recomputed.apply(forward, ForwardState(block, x.device), x, *learned)
+    return y
 
 
-def checkpoint_blocks(model: GPT) -> GPT:
-    """Checkpoint every block of a model, in place, and return it; the names of weights stay."""
-    for block in model.blocks:
-        block.forward = partial(checkpointed_forward, block)
-    return model
+class Recomputed(torch.autograd.Function):
+    """A function of x whose activations are computed again for its gradient.
+
+    Weights and a learned mask are inputs too, though the function reads them by itself. So autograd
+    gets their gradients even where x has none, as in the first block of a model in which only
+    adapters are trained. First derivatives only.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        function: Callable[[Tensor], Tensor],
+        state: "ForwardState",
+        x: Float[Tensor, "B T D"],
+        *learned: Tensor,
+    ) -> Float[Tensor, "B T D"]:
+        """Compute function(x); save the inputs and no activation."""
+        ctx.function, ctx.state = function, state
+        ctx.save_for_backward(x, *learned)
+        with torch.enable_grad():  # without, some kernels differ in the last bit
+            y = function(x.detach().requires_grad_(x.requires_grad))
+        return y.detach()  # frees the activations
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *upstream: Float[Tensor, "B T D"]) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Compute function(x) again, with its activations, and the gradients from them."""
+        x, *learned = ctx.saved_tensors
+        x = x.detach().requires_grad_(ctx.needs_input_grad[2])
+        with ctx.state.restored(), torch.enable_grad():
+            y = ctx.function(x)
+        inputs = [x, *learned] if x.requires_grad else learned
+        gradients = torch.autograd.grad(y, inputs, upstream, allow_unused=True)
+        return None, None, *(gradients if x.requires_grad else (None, *gradients))
 
 
-@dataclass(eq=False)
-class SavedTensor:
-    """A tensor that an operation has saved for the backward pass."""
+class ForwardState:
+    """What a forward pass depends on besides inputs: training modes, random numbers, precision."""
 
-    tensor: Tensor
+    def __init__(self, block: nn.Module, device: torch.device) -> None:
+        self.modes = [(module, module.training) for module in block.modules()]
+        self.device = device.type
+        self.generator: Any = torch if self.device == "cpu" else torch.get_device_module(device)
+        self.random = self.generator.get_rng_state()
+        self.autocast = (
+            torch.get_autocast_dtype(self.device),
+            torch.is_autocast_enabled(self.device),
+        )
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Return to this state, and afterwards to the present one."""
+        modes = [(module, module.training) for module, _ in self.modes]
+        random = self.generator.get_rng_state()
+        set_training_modes(self.modes)
+        self.generator.set_rng_state(self.random)
+        try:
+            with torch.autocast(self.device, *self.autocast, cache_enabled=False):
+                yield
+        finally:
+            set_training_modes(modes)
+            self.generator.set_rng_state(random)
 
 
-def saved_activation_bytes(loss: Callable[[], Tensor], model: GPT) -> int:
-    """Return the memory that the graph of a loss keeps for the backward pass, without weights."""
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    saved: WeakSet[SavedTensor] = WeakSet()  # a tensor leaves it when its graph is freed
-
-    def record(tensor: Tensor) -> SavedTensor:
-        entry = SavedTensor(tensor.detach())  # attached, it would keep its own graph alive
-        saved.add(entry)
-        return entry
-
-    with torch.autograd.graph.saved_tensors_hooks(record, lambda entry: entry.tensor):
-        value = loss()  # holds the graph
-    storages = [each.tensor.untyped_storage() for each in saved]
-    sizes = {each.data_ptr(): each.nbytes() for each in storages}  # some operations share memory
-    del value
-    return sum(size for address, size in sizes.items() if address not in weights)
+def set_training_modes(modes: list[tuple[nn.Module, bool]]) -> None:
+    """Set each module, without those inside it, to training or evaluation."""
+    for module, training in modes:
+        module.training = training
