@@ -31,7 +31,7 @@ from gpt.comparison.rows import synchronise
 from gpt.device import pick_device
 from gpt.errors import BadInput
 from gpt.generation.generate import generate_batch
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.model.gpt import GPT
 from gpt.program import Script
 from gpt.recording import measurement_conditions
@@ -151,12 +151,12 @@ def measure_decoding(config: Config, sides: tuple[Side, Side]) -> dict[str, Any]
     """Measure tokens per second with a cache, in bf16, at batch sizes 1 and 64."""
     ours, library = (side.model.eval().bfloat16() for side in sides)
     assert isinstance(ours, GPT)
-    greedy, n = partial(sample_token, temperature=0.0), config.new_tokens
+    n = config.new_tokens
     report = {}
     for batch_size in (1, 64):
         prompts = [[row + 1, 2, 3, 4] for row in range(batch_size)]
         generators = (
-            partial(generate_batch, ours, prompts, n, greedy),
+            partial(generate_batch, ours, prompts, n, greedy_token),
             partial(baselines.generate_new_tokens, library, prompts, n),
         )
         speeds = [batch_size * n / fastest_of_three(generate) for generate in generators]

@@ -32,7 +32,7 @@ import torch
 
 from gpt.errors import BadInput
 from gpt.generation.generate import generate, generate_batch
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.generation.speculative import Draft, LookupDraft, ModelDraft, generate_speculatively
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.pretrained.chat import render_chat
@@ -51,7 +51,6 @@ SUBJECTS = (
     "light sound gravity a plant a bird a fish a dog a horse a bee a mountain a desert a city"
 )
 QUESTIONS = ("What is {}?", "Why is {} important?", "Tell me about {}.", "How does {} work?")
-GREEDY = partial(sample_token, temperature=0.0)
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def measure(
     length, stop = config.max_new_tokens, frozenset([end_of_text])
 
     def plain(prompt: list[int]) -> Iterator[list[int]]:
-        return ([token] for token in generate(model, prompt, length, GREEDY, stop))
+        return ([token] for token in generate(model, prompt, length, greedy_token, stop))
 
     def drafted(make: Callable[[], Draft], prompt: list[int]) -> Iterator[list[int]]:
         return generate_speculatively(
@@ -178,7 +177,7 @@ def main(config: Config) -> int:
     stop = frozenset([tokenizer.end_of_text])
     for begin in range(0, len(known), 16):
         batch = known[begin : begin + 16]
-        answers += generate_batch(model, batch, config.max_new_tokens, GREEDY, stop)
+        answers += generate_batch(model, batch, config.max_new_tokens, greedy_token, stop)
         print(f"{len(answers)} answers", file=sys.stderr)
     vocab_size, pairs = model.config.vocab_size, zip(known, answers, strict=True)
     stream = list(chain(*([*prompt, *answer, tokenizer.end_of_text] for prompt, answer in pairs)))

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gpt.cli import main
 from gpt.generation.generate import generate
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.runs.folder import load_model
 from gpt.text.tokenizers import decode
 
@@ -63,9 +63,7 @@ def test_the_greedy_text_is_equal(exported):
     greedy = {"do_sample": False, "max_new_tokens": 16, "pad_token_id": tokenizer.end_of_text}
     whole = library.generate(torch.tensor([prompt]), **greedy)[0].tolist()
     stop = frozenset({tokenizer.end_of_text})
-    ours = list(
-        generate(model, prompt, 16, lambda logits: sample_token(logits, temperature=0.0), stop)
-    )
+    ours = list(generate(model, prompt, 16, greedy_token, stop))
     theirs = [token for token in whole[len(prompt) :] if token not in stop]
     assert theirs == ours
     assert library_tokenizer.decode(theirs) == decode(tokenizer, ours)

@@ -8,11 +8,9 @@ from torch import nn
 from gpt.errors import BadInput
 from gpt.generation import generate as generate_module
 from gpt.generation.generate import generate, generate_batch, stream_text
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token, sample_token
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.tokenizers import BytePairTokenizer
-
-GREEDY = partial(sample_token, temperature=0.0)
 
 
 def counts_up(context):
@@ -37,23 +35,23 @@ def counts_up(context):
 
 def test_each_token_follows_from_those_before_it():
     model, _ = counts_up(context=8)
-    assert list(generate(model, [3], 4, GREEDY)) == [4, 5, 6, 7]
+    assert list(generate(model, [3], 4, greedy_token)) == [4, 5, 6, 7]
 
 
 def test_a_stop_token_ends_the_text_and_is_not_part_of_it():
     model, _ = counts_up(context=8)
-    assert list(generate(model, [3], 100, GREEDY, stop_tokens=frozenset({6}))) == [4, 5]
+    assert list(generate(model, [3], 100, greedy_token, stop_tokens=frozenset({6}))) == [4, 5]
 
 
 def test_beyond_the_context_the_oldest_tokens_are_dropped():
     model, read = counts_up(context=3)
-    assert list(generate(model, [1, 2], 4, GREEDY)) == [3, 4, 5, 6]
+    assert list(generate(model, [1, 2], 4, greedy_token)) == [3, 4, 5, 6]
     assert read == [[1, 2], [3], [2, 3, 4], [3, 4, 5]]
 
 
 def test_tokens_come_one_at_a_time():
     model, read = counts_up(context=8)
-    tokens = generate(model, [1], 100, GREEDY)
+    tokens = generate(model, [1], 100, greedy_token)
     next(tokens)
     assert read == [[1]]
 
@@ -61,7 +59,7 @@ def test_tokens_come_one_at_a_time():
 def test_rows_of_a_batch_stop_independently():
     model, _ = counts_up(context=16)
     prompts, stop = [[3], [9, 0, 1], [5, 6]], frozenset({7})
-    assert generate_batch(model, prompts, 4, GREEDY, stop) == [[4, 5, 6], [2, 3, 4, 5], []]
+    assert generate_batch(model, prompts, 4, greedy_token, stop) == [[4, 5, 6], [2, 3, 4, 5], []]
 
 
 @pytest.mark.parametrize("positions", ["learned", "sinusoidal", "rotary", "alibi", "t5", "none"])
@@ -83,8 +81,8 @@ def test_cached_text_equals_uncached_text_within_the_context_and_beyond_it(posit
 
     expected = [uncached(prompt) for prompt in prompts]
     assert min(len(set(text)) for text in expected) > 2  # no text that any error would generate
-    assert [list(generate(model, prompt, 20, GREEDY)) for prompt in prompts] == expected
-    assert generate_batch(model, prompts, 20, GREEDY) == expected
+    assert [list(generate(model, prompt, 20, greedy_token)) for prompt in prompts] == expected
+    assert generate_batch(model, prompts, 20, greedy_token) == expected
 
 
 def bold_model(context=64, positions="rotary"):
@@ -152,10 +150,10 @@ def test_equal_prompts_are_read_once_and_sampled_as_if_each_had_been_read(contex
 def test_a_prompt_is_not_taken_for_its_padded_copy():
     model, shapes = bold_model()
     prompts = [[0, 5], [5]]  # padding is written as token 0
-    alone = [list(generate(model, prompt, 10, GREEDY)) for prompt in prompts]
+    alone = [list(generate(model, prompt, 10, greedy_token)) for prompt in prompts]
     assert alone[0] != alone[1]
     shapes.clear()
-    assert generate_batch(model, prompts, 10, GREEDY) == alone
+    assert generate_batch(model, prompts, 10, greedy_token) == alone
     assert shapes[0] == (2, 2)
 
 
@@ -169,7 +167,7 @@ def test_rows_leave_once_a_quarter_has_ended():
 
     model.hidden = noted
     starts = [[6], [5], [4], [4], [3], [2], [1], [0]]
-    found = generate_batch(model, starts, 20, GREEDY, frozenset({7}))
+    found = generate_batch(model, starts, 20, greedy_token, frozenset({7}))
     assert found == [list(range(start + 1, 7)) for (start,) in starts]
     assert rows == [
         [6, 5, 4, 3, 2, 1, 0],  # the two 4s are one prompt
@@ -184,13 +182,14 @@ def test_rows_leave_once_a_quarter_has_ended():
 
 def test_all_rows_may_end_at_once_and_at_the_first_token():
     model, read = counts_up(context=16)
-    assert generate_batch(model, [[3], [3], [1, 3]], 9, GREEDY, frozenset({6})) == [[4, 5]] * 3
+    stop = frozenset({6})
+    assert generate_batch(model, [[3], [3], [1, 3]], 9, greedy_token, stop) == [[4, 5]] * 3
     assert len(read) == 3
     read.clear()
-    assert generate_batch(model, [[5], [5], [1, 5]], 9, GREEDY, frozenset({6})) == [[]] * 3
+    assert generate_batch(model, [[5], [5], [1, 5]], 9, greedy_token, stop) == [[]] * 3
     assert len(read) == 1
-    assert generate_batch(model, [[5], [5], [3]], 9, GREEDY, frozenset({6})) == [[], [], [4, 5]]
-    assert generate_batch(model, [[5], [5]], 0, GREEDY) == [[], []]
+    assert generate_batch(model, [[5], [5], [3]], 9, greedy_token, stop) == [[], [], [4, 5]]
+    assert generate_batch(model, [[5], [5]], 0, greedy_token) == [[], []]
 
 
 def test_a_sampler_sees_the_rows_of_the_whole_batch():
@@ -230,7 +229,7 @@ def test_a_trained_sequence_is_generated_greedily():
         nn.functional.cross_entropy(logits[0], line[0, 1:]).backward()
         optimizer.step()
         optimizer.zero_grad()
-    assert list(generate(model, [3, 1], 10, GREEDY)) == line[0, 2:].tolist()
+    assert list(generate(model, [3, 1], 10, greedy_token)) == line[0, 2:].tolist()
 
 
 def test_text_streams_whole_characters():

@@ -1,14 +1,12 @@
 """What `gpt inspect` computes: each part against the model called directly."""
 
-from functools import partial
-
 import pytest
 import torch
 from torch.testing import assert_close
 
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.inside import inspection as inspections
 from gpt.inside.ablation import Head, ablated
 from gpt.inside.attention_maps import attention_maps
@@ -116,14 +114,13 @@ def test_heads_ablated_in_a_batch_are_as_if_ablated_one_by_one(kind):
 
 
 def test_an_alternative_is_continued_greedily_from_the_tokens_before_it(model, inspection):
-    greedy = partial(sample_token, temperature=0.0)
     stop = frozenset({TOKENIZER.end_of_text})
     assert {each.position for each in inspection.continuations} == set(range(2, 12))
     assert len(inspection.continuations) >= 40
     for each in inspection.continuations[::9]:
         assert each.alternative in inspection.alternatives.tokens[each.position - 1, :5]
         prompt = [*TOKENS[: each.position], each.alternative]
-        assert each.tokens == list(generate(model, prompt, 5, greedy, stop))
+        assert each.tokens == list(generate(model, prompt, 5, greedy_token, stop))
 
 
 def test_a_prompt_as_long_as_the_context_is_continued_from_its_last_tokens(model, monkeypatch):
@@ -134,8 +131,7 @@ def test_a_prompt_as_long_as_the_context_is_continued_from_its_last_tokens(model
     continued = continue_alternatives(model, tokens, alternatives, frozenset())
     assert [each.position for each in continued] == [16, 16]
     window = [*tokens[1:], continued[0].alternative]
-    greedy = partial(sample_token, temperature=0.0)
-    assert continued[0].tokens == list(generate(model, window, 3, greedy))
+    assert continued[0].tokens == list(generate(model, window, 3, greedy_token))
 
 
 def test_one_token_is_enough(model, monkeypatch):

@@ -1,6 +1,5 @@
 """Speculative decoding: the text of the model, in fewer passes."""
 
-from functools import partial
 from itertools import chain, product
 
 import pytest
@@ -9,7 +8,7 @@ from torch import nn
 
 from gpt.errors import BadInput
 from gpt.generation.generate import generate
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.generation.speculative import (
     DraftedTokens,
     LookupDraft,
@@ -21,8 +20,6 @@ from gpt.generation.speculative import (
 )
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
-
-GREEDY = partial(sample_token, temperature=0.0)
 
 
 def small_model(vocab_size=12, seed=0, width=32, n_layers=2):
@@ -87,7 +84,7 @@ def test_a_certain_draft_is_kept_whole_and_a_wrong_one_not_at_all():
 @pytest.mark.parametrize("gamma", [1, 4])
 def test_greedy_text_is_that_of_plain_decoding(gamma):
     model, prompt = small_model(), [1, 2, 3, 1, 2]
-    expected = list(generate(model, prompt, 20, GREEDY))
+    expected = list(generate(model, prompt, 20, greedy_token))
     other = small_model(seed=1, width=16)
     for draft in (ModelDraft(other, 0.0), ModelDraft(model, 0.0), LookupDraft(12)):
         passes = list(generate_speculatively(model, draft, prompt, 20, gamma, temperature=0.0))
@@ -127,9 +124,9 @@ def test_text_that_repeats_itself_is_copied():
 
 def test_a_stop_token_ends_the_text_within_a_pass():
     model, prompt = small_model(), [1, 2, 3]
-    plain = list(generate(model, prompt, 30, GREEDY))
+    plain = list(generate(model, prompt, 30, greedy_token))
     stop = frozenset([plain[7]])
-    expected = list(generate(model, prompt, 30, GREEDY, stop))
+    expected = list(generate(model, prompt, 30, greedy_token, stop))
     draft = ModelDraft(model, 0.0)
     found = generate_speculatively(model, draft, prompt, 30, 4, 0.0, stop_tokens=stop)
     assert list(chain(*found)) == expected

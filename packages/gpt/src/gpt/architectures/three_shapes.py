@@ -14,7 +14,6 @@ answers are right, their tokens would be mixed (the multimodality problem of Gu 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -28,7 +27,7 @@ from gpt.architectures.masking import MaskedBatch, masked_language_loss
 from gpt.architectures.padding import pad_sequences
 from gpt.architectures.teacher_forcing import TokenPair, make_pair_batch, teacher_forcing_loss
 from gpt.generation.generate import generate_batch
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.training.accumulation import LossFunction, LossSum
 
@@ -92,8 +91,7 @@ def decoder_only(form: AnswerFormat, n_layers: int, d_model: int) -> AnsweringMo
 
     def answer(sources: list[list[int]]) -> list[list[int]]:
         prompts = [[*source, form.begin] for source in sources]
-        greedy = partial(sample_token, temperature=0.0)
-        return generate_batch(model, prompts, form.max_answer, greedy, frozenset({form.end}))
+        return generate_batch(model, prompts, form.max_answer, greedy_token, frozenset({form.end}))
 
     return AnsweringModel(model, batch, answer_loss, answer)
 

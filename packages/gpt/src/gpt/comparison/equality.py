@@ -20,7 +20,7 @@ from gpt.comparison.rows import (
     max_abs_difference_by_name,
 )
 from gpt.generation.generate import generate, generate_batch
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token, sample_token
 from gpt.model.alibi import Alibi
 from gpt.model.attention import attention, causal_mask
 from gpt.model.gpt import GPT
@@ -33,8 +33,6 @@ from gpt.text.byte_pair_tokenizer import BytePairTokenizer
 from gpt.text.corpus import python_documentation
 from gpt.text.tokenizer_export import write_hugging_face_tokenizer
 from gpt.training.adamw import AdamW
-
-GREEDY_SAMPLER = partial(sample_token, temperature=0.0)
 
 
 def bpe_row() -> ComparisonRow:
@@ -186,7 +184,7 @@ def text_rows(family: str) -> list[ComparisonRow]:
     ours, version = baselines.to_our_model(library), baselines.library_version("transformers")
     prompt, seeds = [3, 14, 15, 92, 65], range(5)
     greedy = count_unequal(
-        generate(ours, prompt, 40, GREEDY_SAMPLER),
+        generate(ours, prompt, 40, greedy_token),
         baselines.generate_new_tokens(library, [prompt], 40)[0],
     )
     sampled = 0.0
@@ -198,7 +196,7 @@ def text_rows(family: str) -> list[ComparisonRow]:
         theirs = baselines.generate_new_tokens(library, [prompt], 40, **settings)[0]
         sampled += count_unequal(generate(ours, prompt, 40, sampler), theirs)
     prompts = [prompt, prompt[:2], prompt[1:]]
-    batch = generate_batch(ours, prompts, 30, GREEDY_SAMPLER)
+    batch = generate_batch(ours, prompts, 30, greedy_token)
     ragged = sum(
         count_unequal(row, baselines.generate_new_tokens(library, [each], 30)[0])
         for row, each in zip(batch, prompts, strict=True)
@@ -230,7 +228,7 @@ def export_rows() -> list[ComparisonRow]:
             ours(torch.tensor([tokens])), library(torch.tensor([tokens])).logits
         )
     greedy = count_unequal(
-        generate(ours, tokens[:9], 40, GREEDY_SAMPLER),
+        generate(ours, tokens[:9], 40, greedy_token),
         baselines.generate_new_tokens(library, [tokens[:9]], 40)[0],
     )
     version = baselines.library_version("transformers")

@@ -2,9 +2,9 @@
 
 import torch
 
-from gpt.comparison.equality import GREEDY_SAMPLER
 from gpt.comparison.rows import ComparisonRow, count_unequal, max_abs_difference
 from gpt.generation.generate import generate
+from gpt.generation.sampling import greedy_token
 from gpt.pretrained.chat import render_chat
 from gpt.pretrained.loading import load_pretrained
 from gpt.pretrained.smollm2 import smollm2_file
@@ -36,7 +36,7 @@ def smollm2_rows() -> list[ComparisonRow]:
     chat = render_chat(tokenizer.chat_template, messages, tokenizer.roles)
     prompt = tokenizer.encode_with_specials(chat)
     wrong_answer = count_unequal(
-        generate(ours, prompt, 24, GREEDY_SAMPLER),
+        generate(ours, prompt, 24, greedy_token),
         baselines.generate_new_tokens(library, [prompt], 24)[0],
     )
     version = baselines.library_version("transformers")

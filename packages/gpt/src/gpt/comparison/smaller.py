@@ -6,11 +6,11 @@ from functools import partial
 
 import torch
 
-from gpt.comparison.equality import GREEDY_SAMPLER
 from gpt.comparison.memory import memory_row, peak_memory_bytes
 from gpt.comparison.rows import ComparisonRow, max_abs_difference, time_interleaved
 from gpt.comparison.speed import SMOLLM2_PROMPT, our_step
 from gpt.generation.generate import generate, last_logits
+from gpt.generation.sampling import greedy_token
 from gpt.model.checkpointing import checkpoint_blocks
 from gpt.model.config import GPTConfig
 from gpt.model.gpt import GPT
@@ -47,7 +47,7 @@ def int8_decoding_row(floor: float) -> ComparisonRow:
 
 def continue_prompt(model: GPT, prompt: list[int]) -> list[int]:
     """Continue the prompt by greedy decoding."""
-    return list(generate(model, prompt, N_TOKENS, GREEDY_SAMPLER))
+    return list(generate(model, prompt, N_TOKENS, greedy_token))
 
 
 def checkpointing_row() -> ComparisonRow:

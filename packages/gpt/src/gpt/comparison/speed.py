@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Int
 from torch import Tensor, nn
 
-from gpt.comparison.equality import GREEDY_SAMPLER
 from gpt.comparison.rows import ComparisonRow, count_unequal, max_abs_difference, time_interleaved
 from gpt.generation.generate import generate, generate_batch, last_logits
+from gpt.generation.sampling import greedy_token
 from gpt.model.gpt import GPT
 from gpt.training.optimizer import make_adamw
 
@@ -96,7 +96,7 @@ def cache_row() -> ComparisonRow:
     return timed_text_row(
         "200 tokens, GPT-2 small shape, cached against uncached",
         "ours without the cache",
-        lambda: list(generate(ours, prompt, 200, GREEDY_SAMPLER)),
+        lambda: list(generate(ours, prompt, 200, greedy_token)),
         uncached,
         5.0,
         repeats=3,
@@ -112,7 +112,7 @@ def decoding_row(size: str, floor: float) -> ComparisonRow:
     return timed_text_row(
         f"200 tokens, GPT-2 {size} shape, batch 1",
         baselines.library_version("transformers"),
-        lambda: list(generate(ours, prompt, 200, GREEDY_SAMPLER)),
+        lambda: list(generate(ours, prompt, 200, greedy_token)),
         lambda: baselines.generate_new_tokens(library, [prompt], 200)[0],
         floor,
     )
@@ -169,7 +169,7 @@ def smollm2_decoding_row(batch_size: int, precision: str, floor: float) -> Compa
     row = timed_text_row(
         f"SmolLM2, 24 tokens, batch {batch_size}, {precision}",
         baselines.library_version("transformers"),
-        lambda: generate_batch(ours, prompts, n_tokens, GREEDY_SAMPLER),
+        lambda: generate_batch(ours, prompts, n_tokens, greedy_token),
         lambda: baselines.generate_new_tokens(library, prompts, n_tokens),
         floor,
     )

@@ -31,6 +31,11 @@ def keep_top_p(logits: Float[Tensor, "B V"], p: float) -> Float[Tensor, "B V"]:
     return logits.masked_fill(dropped, -torch.inf)
 
 
+def greedy_token(logits: Float[Tensor, "B V"]) -> Int[Tensor, " B"]:
+    """Pick the most likely token: greedy decoding. The first of several is taken."""
+    return logits.argmax(dim=-1)
+
+
 def sample_token(
     logits: Float[Tensor, "B V"],
     temperature: float = 1.0,
@@ -40,14 +45,14 @@ def sample_token(
 ) -> Int[Tensor, " B"]:
     """Draw a token from softmax(logits / temperature), filtered by top-k and then top-p.
 
-    Temperature 0 is greedy decoding: it always takes the most likely token.
+    Temperature 0 is `greedy_token`.
 
     Raises:
         BadInput: temperature below 0, top_k below 1, or top_p outside (0, 1].
     """
     check_sampling_settings(temperature, top_k, top_p)
     if temperature == 0:
-        return logits.argmax(dim=-1)
+        return greedy_token(logits)
     probabilities = token_probabilities(logits, temperature, top_k, top_p)
     return torch.multinomial(probabilities, 1, generator=generator)[:, 0]
 

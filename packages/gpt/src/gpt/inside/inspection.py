@@ -6,7 +6,6 @@ last tokens are continued greedily.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from gpt.errors import BadInput
 from gpt.generation.generate import check_prompt, generate_batch
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.inside.activations import (
     Point,
     edited,
@@ -215,6 +214,5 @@ def continue_alternatives(
     ]
     context = model.config.context
     prompts = [[*tokens[:position], alternative][-context:] for position, alternative in choices]
-    greedy = partial(sample_token, temperature=0.0)
-    texts = generate_batch(model, prompts, N_CONTINUATION_TOKENS, greedy, stop_tokens)
+    texts = generate_batch(model, prompts, N_CONTINUATION_TOKENS, greedy_token, stop_tokens)
     return [Continuation(*choice, text) for choice, text in zip(choices, texts, strict=True)]

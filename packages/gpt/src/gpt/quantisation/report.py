@@ -2,14 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from jaxtyping import Integer
 
 from gpt.evaluation.scores import negative_log_likelihoods
 from gpt.generation.generate import generate
-from gpt.generation.sampling import sample_token
+from gpt.generation.sampling import greedy_token
 from gpt.model.gpt import GPT
 from gpt.quantisation.linear import stored_bytes
 
@@ -39,12 +38,11 @@ def measure_quantisation(
     The runs of the models are interleaved, so that other load on the machine slows all of them; the
     fastest run of each counts.
     """
-    greedy = partial(sample_token, temperature=0.0)
     seconds = dict.fromkeys(models, float("inf"))
     for _ in range(repeats):
         for name, model in models.items():
             started = time.perf_counter()
-            list(generate(model, prompt, n_tokens, greedy))
+            list(generate(model, prompt, n_tokens, greedy_token))
             seconds[name] = min(seconds[name], time.perf_counter() - started)
     return {
         name: QuantisationReport(
