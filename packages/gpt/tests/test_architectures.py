@@ -47,7 +47,7 @@ def test_each_shape_learns_three_answers_by_heart(name):
 
 @pytest.mark.slow
 def test_the_script_tests_every_shape_on_every_task(run_script):
-    sizes = ["--steps", 2, "--tests", 1, "--train-pairs", 20, "--test-pairs", 2]
+    sizes = ["--steps", 2, "--seeds", 2, "--tests", 1, "--train-pairs", 20, "--test-pairs", 2]
     short = [*sizes, "--timed-steps", 1, "--json"]
     status, out, err = run_script(SCRIPT, *short)
     assert status == 0, err
@@ -57,7 +57,7 @@ def test_the_script_tests_every_shape_on_every_task(run_script):
     for task, shapes in found["tasks"].items():
         assert list(shapes) == list(recorded["tasks"][task]) == list(SHAPES)
         for name, each in shapes.items():
-            assert len(each["exact_match"]) == 1
+            assert [len(shares) for shares in each["exact_match"]] == [1, 1]  # a test per seed
             for count in ("parameters", "forward_mflops"):  # the same on every machine
                 assert each[count] > 0
             assert each["parameters"] == recorded["tasks"][task][name]["parameters"]

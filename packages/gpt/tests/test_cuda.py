@@ -3,7 +3,12 @@
 import pytest
 import torch
 
+from gpt.architectures.beam_search import beam_search
+from gpt.architectures.decoding import SourceDecoder, greedy_decode
+from gpt.architectures.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
+from gpt.architectures.padding import pad_sequences
 from gpt.generation.generate import generate
+from gpt.generation.sampling import greedy_token
 from gpt.model.gpt import GPT, GPTConfig
 from gpt.text.token_files import Batch
 from gpt.training.accumulation import next_token_loss
@@ -36,6 +41,18 @@ def test_cached_logits_equal_uncached_ones(n_kv_heads):
 
 
 def test_the_same_text_on_the_cpu_and_on_the_card():
-    model, choice = GPT(SHAPE).double().eval(), lambda scores: scores.argmax(dim=-1)
-    on_cpu = list(generate(model, [1, 2, 3], 20, choice))
-    assert list(generate(model.cuda(), [1, 2, 3], 20, choice)) == on_cpu
+    model = GPT(SHAPE).double().eval()
+    on_cpu = list(generate(model, [1, 2, 3], 20, greedy_token))
+    assert list(generate(model.cuda(), [1, 2, 3], 20, greedy_token)) == on_cpu
+
+
+def test_an_encoder_decoder_writes_the_same_on_the_cpu_and_on_the_card():
+    model = EncoderDecoder(EncoderDecoderConfig(20, 12, 2, 2, d_model=16, d_ff=32)).double().eval()
+    found = []
+    for device in ("cpu", "cuda"):
+        model.to(device)
+        both = SourceDecoder(model, *pad_sequences([[5, 6, 7], [8, 9]], context=12), 8)
+        one = SourceDecoder(model, *pad_sequences([[5, 6, 7]], context=12), 8)
+        beams = beam_search(one, 1, 2, n_beams=3, max_new_tokens=8)
+        found.append((greedy_decode(both, 2, 1, 2, 8), [beam.tokens for beam in beams]))
+    assert found[0] == found[1]

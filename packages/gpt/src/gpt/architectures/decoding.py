@@ -1,7 +1,8 @@
 """From a source to a target, token by token, with a cache: the protocol, and greedy decoding.
 
 The encoder runs once. Each step then feeds the last token of every row to the decoder, whose
-self-attention keeps earlier keys and values in a cache, as in `generation`.
+self-attention keeps earlier keys and values in a cache, as in `generation`. The search is on the
+CPU, whatever the model's device.
 """
 
 from typing import Protocol, runtime_checkable
@@ -50,9 +51,9 @@ class SourceDecoder:
                 f"max_new_tokens must lie between 1 and the context of {config.context}, "
                 f"got {max_new_tokens}"
             )
-        self.model = model
+        self.model, self.device = model, model.embedding.weight.device
         with torch.no_grad():
-            self.source = model.encode(source, source_kept)
+            self.source = model.encode(source.to(self.device), source_kept.to(self.device))
         shape = (len(source), config.kv_heads, max_new_tokens, config.d_head)
         layers = [
             empty_layer_cache(*shape, like=model.embedding.weight) for _ in range(config.n_layers)
@@ -62,11 +63,12 @@ class SourceDecoder:
     @torch.no_grad()
     def next_logprobs(self, tokens: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
         """Read the next token of each row, and return the log-probabilities of the one after it."""
-        x = self.model.decode(tokens[:, None], self.source, self.cache)
-        return self.model.logits(x[:, 0]).log_softmax(dim=-1)
+        x = self.model.decode(tokens[:, None].to(self.device), self.source, self.cache)
+        return self.model.logits(x[:, 0]).log_softmax(dim=-1).cpu()
 
     def select_rows(self, rows: Int[Tensor, " R"]) -> None:
         """Keep these rows, in this order; a row whose number occurs twice is copied."""
+        rows = rows.to(self.device)
         self.source = self.source.select_rows(rows)
         self.cache.select_rows(rows)
 

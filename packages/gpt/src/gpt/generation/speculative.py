@@ -118,11 +118,15 @@ class ModelDraft:
 
     Its cache holds that text, so another text needs a new draft. The context of the smaller model
     must hold the whole text, too.
+
+    Raises:
+        BadInput: the temperature is negative or not finite.
     """
 
     def __init__(
         self, model: GPT, temperature: float = 1.0, generator: torch.Generator | None = None
     ) -> None:
+        check_sampling_settings(temperature, None, None)
         self.model, self.vocab_size = with_direct_calls(model), model.config.vocab_size
         self.temperature, self.generator = temperature, generator
         self.cache = model.cache(1, model.config.context)

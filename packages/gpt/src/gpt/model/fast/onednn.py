@@ -31,7 +31,7 @@ def processor_prefers_onednn() -> bool:
 def is_faster_by_onednn(x: Float[Tensor, "*B D"], weight: Float[Tensor, "N D"]) -> bool:
     """Whether x W^T is a large fp32 product on a processor that prefers oneDNN."""
     return (
-        x.numel() * len(weight) >= MANY_PRODUCTS
+        x.numel() * weight.shape[0] >= MANY_PRODUCTS
         and x.dtype == weight.dtype == torch.float32
         and processor_prefers_onednn()
         and is_eager_cpu(x)
