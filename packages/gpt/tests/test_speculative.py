@@ -153,7 +153,7 @@ def test_wrong_calls_are_refused():
         call(model, n=47)
     with pytest.raises(BadInput, match="the prompt has 0 tokens"):
         call(model, prompt=())
-    with pytest.raises(BadInput, match="temperature must be a number from 0 up, got -2"):
-        ModelDraft(small_model(), temperature=-2)
+    with pytest.raises(BadInput, match="temperature must be a number from 0 up, got -2.0"):
+        ModelDraft(small_model(), temperature=-2.0)
     with pytest.raises(BadInput, match="temperature must be a number from 0 up, got -1"):
         call(model, temperature=-1.0)
