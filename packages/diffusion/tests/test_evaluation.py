@@ -107,6 +107,7 @@ def test_blank_images_show_nothing(emoji_evaluator):
     assert scores.copies.estimate == 0
 
 
+@pytest.mark.slow
 def test_training_digits_are_real_and_are_copies():
     train, held_out = digits()
     evaluator = DigitEvaluator(train, held_out, 200)

@@ -73,7 +73,13 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn(traces):
     assert not any(weight.requires_grad for weight in teacher.parameters())
 
 
-@pytest.mark.parametrize("loss", ["sft --filter none", "kl --kl-temperature 2 --beta 0.5"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "sft --filter none",
+        pytest.param("kl --kl-temperature 2 --beta 0.5", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_is_trained_compared_and_resumed_to_the_same_bits(
     loss, tmp_path, monkeypatch, capsys
 ):

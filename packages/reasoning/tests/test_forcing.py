@@ -157,6 +157,7 @@ def test_control_scaling_and_performance_by_hand():
         budget_metrics(points[:1])
 
 
+@pytest.mark.slow
 def test_more_attempts_are_right_more_often_and_cost_more_tokens(model):
     one, four = (
         measure_budget(model, PUZZLES, AttemptBudget(n, stops_at_hit=True), 20, 1.0) for n in (1, 4)

@@ -78,7 +78,14 @@ def test_the_table_shows_pass_rates_only_of_countdown(home, capsys):
     assert "score: +" in out or "score: -" in out
 
 
-@pytest.mark.parametrize("method", ["grpo", "rejection-sft", "continued-sft"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        "grpo",
+        pytest.param("rejection-sft", marks=pytest.mark.slow),
+        pytest.param("continued-sft", marks=pytest.mark.slow),
+    ],
+)
 def test_a_resumed_run_ends_with_the_same_bits(home, method):
     options = ["grpo", *SMALL, "--n-phases", "4", "--reward", "length.py", "--method", method]
     assert main([*options, "--name", "whole"]) == 0

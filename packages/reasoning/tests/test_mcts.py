@@ -214,6 +214,7 @@ def test_uct_picks_a_winning_first_move_at_300_simulations(n):
     assert np.mean([tree.best_value for tree in some]) < 0.5  # it is not that easy
 
 
+@pytest.mark.slow
 def test_the_chances_of_the_model_are_worth_more_than_uniform_ones():
     puzzles = held_out_puzzles(Tasks.load(30, 1), 30)
     generator = torch.Generator().manual_seed(0)

@@ -45,6 +45,7 @@ def test_a_trace_ends_at_its_first_hit_and_pays_for_the_misses_before(model):
         assert trace.n_attempts == 3 or "hit" in trace.text.split()
 
 
+@pytest.mark.slow
 def test_more_restarts_are_right_more_often(model):
     one, four = (
         measure_budget(model, PUZZLES, AttemptBudget(n, True), 20, 1.0, restarted_traces)
