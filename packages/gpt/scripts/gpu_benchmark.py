@@ -63,6 +63,12 @@ class Config:
     device: str = "cuda"
     """Device: cuda, or with --tiny also cpu."""
 
+    def __post_init__(self) -> None:
+        """Refuse a benchmark that measures nothing."""
+        for name in ("batch_size", "steps", "new_tokens"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
+
 
 class Side:
     """One of the two models in training, with its times and its peak memory."""

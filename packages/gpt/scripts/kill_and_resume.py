@@ -16,16 +16,17 @@ import os
 import random
 import shutil
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from gpt.commands.train import run
+from gpt.errors import BadInput
 from gpt.pretraining import TrainConfig
+from gpt.program import Script
 from gpt.runs.checkpoints import newest_checkpoint
 from gpt.training.loop import LoopConfig
 
@@ -40,6 +41,12 @@ class Config:
     """Training steps of the run."""
     seed: int = 0
     """Seed of the random moments."""
+
+    def __post_init__(self) -> None:
+        """Refuse an experiment without a run or without a kill."""
+        for name in ("kills", "steps"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
 
 
 def start_fork(work: Callable[[], int]) -> int:
@@ -77,7 +84,7 @@ def have_same_state(one: Path, other: Path) -> bool:
     )
 
 
-def main(config: Config) -> None:
+def main(config: Config) -> int:
     """Time an uninterrupted run, then kill and resume other runs until enough kills have hit."""
     moments, folder = random.Random(config.seed), Path(tempfile.mkdtemp())
     text = folder / "text.txt"
@@ -111,7 +118,8 @@ def main(config: Config) -> None:
                 shutil.rmtree(path)
     shutil.rmtree(folder)
     print(f"{kills} kills, {finished} finished runs: every weight identical to the bit")
+    return 0
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Config))
+    sys.exit(Script("kill_and_resume", Config, main).main())

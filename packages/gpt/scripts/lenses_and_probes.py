@@ -76,7 +76,10 @@ class Config:
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Refuse a split without windows on one side."""
+        """Refuse training without steps, and a split without windows on one side."""
+        for name in ("steps", "lens_steps"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.windows < 3:
             raise BadInput(f"windows must be at least 3, got {self.windows}")
 

@@ -75,8 +75,8 @@ class Config:
     """Print one JSON document instead of a table."""
 
     def __post_init__(self) -> None:
-        """Refuse an experiment without questions."""
-        for name in ("n_train", "n_held_out", "repeats"):
+        """Refuse an experiment without questions, training or drafts."""
+        for name in ("n_train", "n_held_out", "max_new_tokens", "steps", "gamma", "repeats"):
             if getattr(self, name) < 1:
                 raise BadInput(f"{name} must be at least 1, got {getattr(self, name)}")
 

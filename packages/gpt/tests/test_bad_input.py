@@ -53,6 +53,12 @@ CALLS = {
     "no such command": ("fly", "no command 'fly'; the commands are train, sample, eval, export"),
     "no such option": ("train --stpes 3", "Unrecognized options: --stpes"),
     "word for a number": ("train --steps many", "invalid literal for int.*'many'"),
+    "text without a name": ("train --data=", "'' names no text; give a text file"),
+    "data set without a name": ("train --data hub:", "'hub:' names no text; give a text file"),
+    "system message without a chat": (
+        "sample --run run --system hello",
+        "--system goes before a --chat, and there is none",
+    ),
     "negative steps": ("train --steps -5", "steps must be at least 1, got -5"),
     "no steps": ("train --steps 0", "steps must be at least 1, got 0"),
     "rate of zero": ("train --learning-rate 0", "learning_rate must be a positive number, got 0.0"),
@@ -231,8 +237,10 @@ def test_a_damaged_checkpoint_is_skipped_and_its_steps_are_repeated(
         (lambda c: c["model"].update(d_model=64), "another model: .* has shape .* needs"),
         (lambda c: c["model"].update(n_layers=3), "another model: blocks.2.* has shape None"),
         (lambda c: c["model"].update(vocab_size=300), "but the model has 300"),
-        (lambda c: c.pop("model"), "is not the config of a run"),
-        (lambda c: c.pop("command"), "is not the config of a run"),
+        (lambda c: c["model"].update(n_legs=4), "is not the config of a run: .* 'n_legs'"),
+        (lambda c: c["model"].update(n_heads=3), "is not the config of a run: .* heads"),
+        (lambda c: c.pop("model"), "is not the config of a run: it has no 'model'"),
+        (lambda c: c.pop("command"), "is not the config of a run: it has no 'command'"),
     ],
 )
 def test_a_checkpoint_of_another_shape_is_refused(

@@ -127,6 +127,14 @@ def test_a_finished_run_resumed_has_nothing_left_to_do(trained, capsys):
     assert RunFolder(trained).read_log() == before
 
 
+def test_a_run_whose_checkpoints_are_gone_says_that_it_begins_again(trained, tmp_path, capsys):
+    run = shutil.copytree(trained, tmp_path / "gpt")
+    shutil.rmtree(run / "checkpoints")
+    assert main(["train", "--resume", str(run)]) == 0
+    assert "has no checkpoint yet; starting at the first step" in capsys.readouterr().err
+    assert same_end(run, trained)
+
+
 def test_ctrl_c_in_a_step_saves_it_and_the_resumed_run_ends_the_same(
     trained, tmp_path, capsys, monkeypatch
 ):

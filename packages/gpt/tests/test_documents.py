@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gpt.errors import BadInput
@@ -207,6 +207,7 @@ def test_a_hub_that_cannot_be_reached_is_reported_in_a_sentence(monkeypatch):
         load_documents("hub:nobody/nothing", ALL)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(st.lists(st.text(min_size=1), min_size=2), st.integers(0, 5))
 @example(["0 ", "00"], 0)  # the end of the longest document is blank
 def test_every_document_is_on_one_side_of_the_split(documents, seed):

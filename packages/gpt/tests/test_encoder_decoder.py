@@ -220,6 +220,14 @@ CALLS = {
         lambda model: SourceDecoder(model, *all_kept(1, 2), max_new_tokens=9),
         "max_new_tokens must lie between 1 and the context of 8, got 9",
     ),
+    "two tokens for one source": (
+        lambda model: SourceDecoder(model, *all_kept(1, 2), 8).next_logprobs(torch.tensor([1, 1])),
+        "1 rows need a token each, got 2",
+    ),
+    "greedy decoding of no tokens": (
+        lambda model: greedy_decode(SourceDecoder(model, *all_kept(1, 2), 8), 1, BEGIN, END, 0),
+        "max_new_tokens must be at least 1, got 0",
+    ),
     "empty source of a pair": (
         lambda model: make_pair_batch([([], [3])], BEGIN, END, 8),
         "sequence 0 has 0 tokens",

@@ -166,7 +166,10 @@ def test_impossible_settings_leave_the_model_unchanged(bits, group, message):
     assert not any(isinstance(module, QuantisedLinear) for module in model.modules())
 
 
-def test_rows_of_odd_length_and_a_second_quantisation_are_refused():
+def test_odd_rows_numbers_that_are_not_finite_and_a_second_quantisation_are_refused():
+    for value in (float("nan"), float("inf")):
+        with pytest.raises(BadInput, match="NaN or infinite cannot be quantised"):
+            quantise_weights(torch.tensor([[1.0, value]]), 8)
     with pytest.raises(BadInput, match="stored in pairs, but a row has 5"):
         quantise_weights(torch.ones(2, 5), 4)
     with pytest.raises(BadInput, match="quantised already"):

@@ -151,6 +151,10 @@ def test_wrong_calls_are_refused():
         call(model, LookupDraft(13))
     with pytest.raises(BadInput, match=r"2 \+ 47 tokens do not fit into the context of 48"):
         call(model, n=47)
+    with pytest.raises(BadInput, match="max_new_tokens must be at least 1, got -3"):
+        call(model, n=-3)
+    with pytest.raises(BadInput, match="n_matched must be at least 1, got 0"):
+        LookupDraft(12, 0)
     with pytest.raises(BadInput, match="the prompt has 0 tokens"):
         call(model, prompt=())
     with pytest.raises(BadInput, match="temperature must be a number from 0 up, got -2.0"):

@@ -62,7 +62,14 @@ class SourceDecoder:
 
     @torch.no_grad()
     def next_logprobs(self, tokens: Int[Tensor, " R"]) -> Float[Tensor, "R V"]:
-        """Read the next token of each row, and return the log-probabilities of the one after it."""
+        """Read the next token of each row, and return the log-probabilities of the one after it.
+
+        Raises:
+            BadInput: there are more or fewer tokens than rows.
+        """
+        n_rows = len(self.source.mask)
+        if len(tokens) != n_rows:
+            raise BadInput(f"{n_rows} rows need a token each, got {len(tokens)}")
         x = self.model.decode(tokens[:, None].to(self.device), self.source, self.cache)
         return self.model.logits(x[:, 0]).log_softmax(dim=-1).cpu()
 
@@ -76,7 +83,13 @@ class SourceDecoder:
 def greedy_decode(
     model: NextTokenModel, n_rows: int, begin_token: int, end_token: int, max_new_tokens: int
 ) -> list[list[int]]:
-    """Append the most likely token to each row until all have ended; the end token is left out."""
+    """Append the most likely token to each row until all have ended; the end token is left out.
+
+    Raises:
+        BadInput: there are no tokens to append.
+    """
+    if max_new_tokens < 1:
+        raise BadInput(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     tokens, written = torch.full((n_rows,), begin_token), []
     has_ended = torch.zeros(n_rows, dtype=torch.bool)
     for _ in range(max_new_tokens):

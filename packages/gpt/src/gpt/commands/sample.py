@@ -58,7 +58,8 @@ class SampleConfig:
         """Check the sampling settings.
 
         Raises:
-            BadInput: one of them is out of range, or both a prompt and a chat are given.
+            BadInput: one of them is out of range, both a prompt and a chat are given, or a system
+                message without a chat.
         """
         temperature, top_k, top_p = self.sampling(SamplingDefaults())
         check_sampling_settings(temperature or 0.0, top_k, top_p)
@@ -67,6 +68,8 @@ class SampleConfig:
             raise BadInput(f"max_new_tokens must be at least 1, got {self.max_new_tokens}")
         if self.chat is not None and self.prompt:
             raise BadInput("give a --prompt to be continued or a --chat to be answered, not both")
+        if self.system is not None and self.chat is None:
+            raise BadInput("--system goes before a --chat, and there is none")
 
     def sampling(self, model: SamplingDefaults) -> SamplingDefaults:
         """Return each sampling setting: the option, else the model's default, else ours."""

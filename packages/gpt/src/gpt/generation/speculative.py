@@ -84,7 +84,8 @@ def generate_speculatively(
     the text and is left out, so the last list may be empty.
 
     Raises:
-        BadInput: gamma is below 1, the vocabularies differ, or the text would exceed the context.
+        BadInput: gamma or `max_new_tokens` is below 1, the vocabularies differ, or the text would
+            exceed the context.
     """
     check_speculation(model, draft, prompt, max_new_tokens, gamma, temperature)
     model, text, end = with_direct_calls(model), list(prompt), len(prompt) + max_new_tokens
@@ -148,9 +149,14 @@ class LookupDraft:
 
     "Prompt lookup" (Saxena 2023); the reference of Yang et al. 2023, "Inference with Reference". It
     needs no model, and is right where an answer repeats parts of the question or of itself.
+
+    Raises:
+        BadInput: no token would have to match.
     """
 
     def __init__(self, vocab_size: int, n_matched: int = 2) -> None:
+        if n_matched < 1:
+            raise BadInput(f"n_matched must be at least 1, got {n_matched}")
         self.vocab_size, self.n_matched = vocab_size, n_matched
 
     def propose(self, text: list[int], n: int) -> DraftedTokens:
@@ -181,6 +187,8 @@ def check_speculation(
     check_sampling_settings(temperature, None, None)
     if gamma < 1:
         raise BadInput(f"gamma, the number of drafted tokens, must be at least 1, got {gamma}")
+    if max_new_tokens < 1:
+        raise BadInput(f"max_new_tokens must be at least 1, got {max_new_tokens}")
     if draft.vocab_size != model.config.vocab_size:
         raise BadInput(
             f"the draft has {draft.vocab_size} tokens and the model {model.config.vocab_size}; "

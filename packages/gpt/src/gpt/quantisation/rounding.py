@@ -40,8 +40,10 @@ def quantise_weights(
     at most, because 127 (1 + 2^-9) rounds to 127.
 
     Raises:
-        BadInput: bits is not 8 or 4, or the groups do not divide a row.
+        BadInput: bits is not 8 or 4, the groups do not divide a row, or a weight is not finite.
     """
+    if not weight.isfinite().all():
+        raise BadInput("weights that are NaN or infinite cannot be quantised")
     group = weight.shape[1] if group is None else group
     check_quantisation(bits, group, weight.shape[1])
     groups = rearrange(weight.float(), "R (N group) -> R N group", group=group)

@@ -48,7 +48,8 @@ class RunFolder:
             config = {name: config[name] for name in ("model", "text_sha256", "command")}
             self.check_model_config(config["model"])
         except (ValueError, KeyError, TypeError) as error:
-            raise BadInput(f"{str(self.config)!r} is not the config of a run") from error
+            why = f"it has no {error}" if isinstance(error, KeyError) else error
+            raise BadInput(f"{str(self.config)!r} is not the config of a run: {why}") from error
         return config | {"kind": kind, "tokens_sha256": tokens}
 
     def check_model_config(self, settings: dict[str, Any]) -> None:

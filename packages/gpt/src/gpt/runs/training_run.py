@@ -87,6 +87,10 @@ class TrainingRun(ExitStack):
         A record of the log may cover several updates, as in PPO.
         """
         start, messages = newest_checkpoint(self.folder.checkpoints) or (None, [])
+        if start is None and self.options.resume is not None:
+            messages = [
+                f"{str(self.folder.path)!r} has no checkpoint yet; starting at the first step"
+            ]
         for message in messages:
             report_message(message)
         self.done = start.values["step"] // updates_per_record if start else 0

@@ -53,6 +53,10 @@ def source_documents(source: str, notes: list[str]) -> Generator[str]:
 
     Python's documentation may repeat a topic; recorded runs were trained on it that way.
     """
+    if source in ("", "hub:"):
+        raise BadInput(
+            f"{source!r} names no text; give a text file, a folder, or a data set as hub:OWNER/NAME"
+        )
     if source == "python":
         yield from python_documentation()
     elif source.startswith("hub:"):
