@@ -46,6 +46,7 @@ FALLING = [6.0, 5.0, 4.5, 4.0, 3.6, 3.4, 3.2, 3.1, 3.0, 2.9]
         ("underfitting", [6.0 - 0.2 * n for n in range(10)], [4.3], "still falls"),
         ("underfitting", [6.0, 5.0] + [4.0] * 8, [4.1], "no longer falls"),
         ("underfitting", [6.0], [5.9], "still falls"),
+        ("underfitting", [5.9] * 9, [5.9], "train for longer"),  # too short to be called stuck
     ],
 )
 def test_logs_by_hand(verdict, losses, validations, reason):

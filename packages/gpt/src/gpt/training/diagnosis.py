@@ -146,11 +146,11 @@ def judge_final_loss(
 
 
 def still_falls(parts: Sequence[float]) -> bool:
-    """Whether the last part is 2 % below the part in the middle; a single part counts as falling.
+    """Whether the last part is 2 % below the part in the middle; a short run counts as falling.
 
-    The log of one step says nothing about the direction.
+    The losses of fewer than ten steps say nothing about the direction.
     """
-    return len(parts) == 1 or parts[-1] < (1 - LEAST_CHANGE) * parts[(len(parts) - 1) // 2]
+    return len(parts) < N_PARTS or parts[-1] < (1 - LEAST_CHANGE) * parts[(len(parts) - 1) // 2]
 
 
 def check_log(records: Sequence[dict[str, Any]]) -> None:
