@@ -43,9 +43,9 @@ FALLING = [6.0, 5.0, 4.5, 4.0, 3.6, 3.4, 3.2, 3.1, 3.0, 2.9]
         ("healthy", FALLING, [3.3, 3.1, 3.0, 3.01], "below the bigram loss"),  # within noise
         # learned by heart: a loss near zero varies
         ("overfitting", [6, 3, 1, *[0.04, 0.02] * 3, 0.05], [3.3, 4.0, 5.0], "step 3 to 5.000"),
-        ("underfitting", [6.0 - 0.2 * n for n in range(10)], [4.3], "still falls"),
+        ("underfitting", [6.0 - 0.2 * n for n in range(10)], [4.3], "has not settled"),
         ("underfitting", [6.0, 5.0] + [4.0] * 8, [4.1], "no longer falls"),
-        ("underfitting", [6.0], [5.9], "still falls"),
+        ("underfitting", [6.0], [5.9], "has not settled"),
         ("underfitting", [5.9] * 9, [5.9], "train for longer"),  # too short to be called stuck
     ],
 )

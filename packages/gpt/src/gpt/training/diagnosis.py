@@ -129,8 +129,8 @@ def judge_final_loss(
     if falls:
         return Diagnosis(
             "underfitting",
-            f"{ended}, and counting pairs of tokens reaches {bigram:.3f}; the training loss still "
-            "falls, so train for longer",
+            f"{ended}, and counting pairs of tokens reaches {bigram:.3f}; the training loss has "
+            "not settled, so train for longer",
         )
     if loss < (1 - LEAST_CHANGE) * unigram:
         return Diagnosis(
